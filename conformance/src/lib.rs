@@ -1,0 +1,1 @@
+//! Conformance vectors of RSerPool, and the tests that read them.

@@ -1,0 +1,47 @@
+//! Where a peer can be reached with SCTP over UDP.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::IpAddr;
+
+/// The UDP port of SCTP encapsulation (RFC 6951 section 5.1).
+pub const DEFAULT_ENCAPSULATION_PORT: u16 = 9899;
+
+/// A transport address: the IP addresses of one SCTP endpoint, its SCTP port, and the UDP port
+/// under which its packets are encapsulated (RFC 6951).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransportAddress {
+    /// The addresses, in the order of preference; all of them are the same endpoint.
+    pub addresses: Vec<IpAddr>,
+    /// The SCTP port.
+    pub port: u16,
+    /// The UDP port.
+    pub udp_port: u16,
+}
+
+impl TransportAddress {
+    /// An endpoint with a single address.
+    pub fn new(address: IpAddr, port: u16, udp_port: u16) -> Self {
+        Self { addresses: alloc::vec![address], port, udp_port }
+    }
+}
+
+impl fmt::Display for TransportAddress {
+    /// `127.0.0.1:20001/3863`: addresses and UDP port as one types them, then the SCTP port.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, address) in self.addresses.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "," };
+            match address {
+                IpAddr::V4(a) => write!(f, "{separator}{a}")?,
+                IpAddr::V6(a) => write!(f, "{separator}[{a}]")?,
+            }
+        }
+        write!(f, ":{}/{}", self.udp_port, self.port)
+    }
+}
+
+impl fmt::Debug for TransportAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,16 @@
+//! What every layer above stands on: time, identifiers, deadlines, seeded randomness.
+//!
+//! Nothing here knows a protocol, reads a clock or asks the operating system for entropy: time
+//! and seeds are handed in by whoever drives the state machines.
+
+mod address;
+mod deadlines;
+mod id;
+mod random;
+mod time;
+
+pub use address::{DEFAULT_ENCAPSULATION_PORT, TransportAddress};
+pub use deadlines::Deadlines;
+pub use id::{AssociationId, CommandId, ConnectId, ElementId, PoolHandle, ProtocolId, RegistrarId};
+pub use random::Random;
+pub use time::Instant;

@@ -1,0 +1,1 @@
+//! The runtime-neutral event loop and the handles of the adapters.

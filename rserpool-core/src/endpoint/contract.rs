@@ -1,0 +1,274 @@
+//! The contract of every endpoint: what goes in, what comes out, in which order.
+//!
+//! An endpoint is one value. It never waits, never fails towards the network, and never looks at
+//! a clock. Whoever drives it does, for ever:
+//!
+//! 1. hand in one thing: [`Endpoint::handle_event`], [`Endpoint::handle_command`] or
+//!    [`Endpoint::handle_timeout`], with a `now` that never goes backwards;
+//! 2. drain [`Endpoint::poll_action`] until `None` and carry the actions out in their order;
+//! 3. drain [`Endpoint::poll_notice`] until `None` and hand the notices to the application;
+//! 4. sleep until something arrives or [`Endpoint::poll_timeout`] is due.
+//!
+//! The same inputs give the same outputs, byte for byte.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, TransportAddress};
+
+/// What happened outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An association is up. It stays up until the one [`Event::Disconnected`] that ends it.
+    Connected {
+        /// Its name from now on.
+        association: AssociationId,
+        /// The attempt it answers; `None` if the peer opened it.
+        request: Option<ConnectId>,
+        /// Our SCTP port.
+        local_port: u16,
+        /// The peer, with the UDP port from which its packets really come.
+        peer: TransportAddress,
+    },
+    /// An attempt ended without an association.
+    ConnectFailed {
+        /// The attempt.
+        request: ConnectId,
+        /// Why.
+        reason: ConnectError,
+    },
+    /// One whole message has arrived.
+    Message {
+        /// Over this association.
+        association: AssociationId,
+        /// With this payload protocol identifier.
+        protocol: ProtocolId,
+        /// On this stream.
+        stream: u16,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// The data queue has reached its bound: send no more application data until
+    /// [`Event::Drained`]. What was handed over is kept. Control messages (ASAP and ENRP) are
+    /// exempt; when their own bound is reached the association ends with
+    /// [`DownReason::QueueFull`], and the protocols repair what was lost.
+    Congested {
+        /// Whose queue.
+        association: AssociationId,
+    },
+    /// The data queue, congested before, takes data again.
+    Drained {
+        /// Whose queue.
+        association: AssociationId,
+    },
+    /// An association has ended; no event or action names it again.
+    Disconnected {
+        /// Which.
+        association: AssociationId,
+        /// Why.
+        reason: DownReason,
+    },
+    /// A datagram has arrived on an announcement channel.
+    Announce {
+        /// The channel.
+        channel: Channel,
+        /// Where the datagram came from.
+        source: SocketAddr,
+        /// Its content.
+        bytes: Bytes,
+    },
+}
+
+/// What is to be done outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Open an association; exactly one [`Event::Connected`] or [`Event::ConnectFailed`] answers,
+    /// unless the attempt is cancelled first.
+    Connect {
+        /// The name of the attempt.
+        request: ConnectId,
+        /// Our SCTP port; 0 lets the transport choose.
+        local_port: u16,
+        /// The peer. Of several addresses the transport tries up to three, staggered, and keeps
+        /// the first that answers.
+        peer: TransportAddress,
+        /// When to give up.
+        deadline: Instant,
+    },
+    /// Give an attempt up; no event answers, and one that was under way names nobody.
+    CancelConnect {
+        /// The attempt.
+        request: ConnectId,
+    },
+    /// Send one message, reliably and in order.
+    Send {
+        /// Over this association; without effect if it is gone.
+        association: AssociationId,
+        /// With this payload protocol identifier.
+        protocol: ProtocolId,
+        /// On this stream.
+        stream: u16,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Deliver what is queued, then close; [`Event::Disconnected`] follows at the latest at
+    /// `deadline`.
+    Shutdown {
+        /// Which association.
+        association: AssociationId,
+        /// When to abort instead.
+        deadline: Instant,
+    },
+    /// End an association at once; [`Event::Disconnected`] follows with [`DownReason::Local`].
+    Abort {
+        /// Which association.
+        association: AssociationId,
+        /// What to tell the peer.
+        cause: AbortCause,
+    },
+    /// Send a datagram to an announcement channel.
+    Announce {
+        /// The channel.
+        channel: Channel,
+        /// The datagram.
+        bytes: Bytes,
+    },
+}
+
+/// Where announcements travel, by UDP multicast (`ambiguities` B22 and B43 in ARCHITECTURE.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Channel {
+    /// ASAP_SERVER_ANNOUNCE, from registrars to elements and users.
+    Asap,
+    /// ENRP_PRESENCE, among registrars.
+    Enrp,
+}
+
+/// Why an attempt to connect failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// Nobody answered in time. Over UDP a closed port looks the same as a dead host.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The peer refused with an ABORT.
+    #[error("refused by the peer")]
+    Refused,
+    /// No socket can reach the address, for example an IPv6 address from an IPv4 socket.
+    #[error("no route to the address")]
+    NoRoute,
+    /// The transport holds as many associations as its limit allows.
+    #[error("too many associations")]
+    TooMany,
+}
+
+/// Why an association ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DownReason {
+    /// The peer closed it cleanly.
+    #[error("closed by the peer")]
+    PeerShutdown,
+    /// The peer aborted it.
+    #[error("aborted by the peer")]
+    Aborted,
+    /// The peer has not answered for as long as the transport's limits allow.
+    #[error("peer is silent")]
+    Silent,
+    /// The peer has started anew and opened another association.
+    #[error("peer restarted")]
+    Restarted,
+    /// The queue of control messages reached its bound; see [`Event::Congested`].
+    #[error("send queue full")]
+    QueueFull,
+    /// We closed or aborted it ourselves.
+    #[error("closed locally")]
+    Local,
+}
+
+/// What an abort tells the peer; the transport encodes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AbortCause {
+    /// The user of the association asked for it.
+    User,
+    /// The peer broke the protocol above the transport.
+    ProtocolViolation,
+}
+
+/// A registrar, a pool element, a pool user, or an endpoint of somebody's own.
+pub trait Endpoint {
+    /// What the application can ask for. Each command is answered by exactly one final notice.
+    type Command;
+    /// What the application is told.
+    type Notice;
+
+    /// Something happened outside.
+    fn handle_event(&mut self, now: Instant, event: Event);
+
+    /// The application asks for something; its final notice carries `id`.
+    fn handle_command(&mut self, now: Instant, id: CommandId, command: Self::Command);
+
+    /// Time has passed; does nothing if no deadline is due.
+    fn handle_timeout(&mut self, now: Instant);
+
+    /// The next thing to be done outside.
+    fn poll_action(&mut self) -> Option<Action>;
+
+    /// The next thing to tell the application; with an identifier if it answers a command.
+    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Self::Notice)>;
+
+    /// The one deadline at which [`Endpoint::handle_timeout`] wants to be called.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// Begins to leave: tell whoever must know, flush, close; all of it before `deadline`.
+    fn begin_shutdown(&mut self, now: Instant, deadline: Instant);
+
+    /// Whether a shutdown that was begun has come to its end.
+    fn is_stopped(&self) -> bool;
+}
+
+/// What an endpoint has decided and nobody has fetched yet.
+///
+/// Both queues are drained after every input, so their length is bounded by what one input can
+/// cause.
+#[derive(Debug)]
+pub struct Outbox<N> {
+    /// Actions in their order.
+    pub actions: VecDeque<Action>,
+    /// Notices in their order.
+    pub notices: VecDeque<(Option<CommandId>, N)>,
+}
+
+impl<N> Default for Outbox<N> {
+    fn default() -> Self {
+        Self { actions: VecDeque::new(), notices: VecDeque::new() }
+    }
+}
+
+impl<N> Outbox<N> {
+    /// Queues an action.
+    pub fn act(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+
+    /// Queues one message on stream 0, where all control messages travel.
+    pub fn send(&mut self, association: AssociationId, protocol: ProtocolId, bytes: Bytes) {
+        self.act(Action::Send { association, protocol, stream: 0, bytes });
+    }
+
+    /// Queues a notice that answers no command.
+    pub fn tell(&mut self, notice: N) {
+        self.notices.push_back((None, notice));
+    }
+
+    /// Queues the final notice of a command.
+    pub fn answer(&mut self, id: CommandId, notice: N) {
+        self.notices.push_back((Some(id), notice));
+    }
+
+    /// All actions, for tests that assert them in their order.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        self.actions.drain(..).collect()
+    }
+}

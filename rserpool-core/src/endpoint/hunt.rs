@@ -1,0 +1,44 @@
+//! The hunt for a registrar (RFC 5352 section 3.6), shared by element and user.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::base::TransportAddress;
+
+/// How to find a registrar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HuntConfig {
+    /// Registrars known from the start; those heard in announcements join them.
+    pub registrars: Vec<TransportAddress>,
+    /// T5-Serverhunt: how long one round waits for an answer (RFC default 10 s). It doubles from
+    /// round to round.
+    pub timeout: Duration,
+    /// RETRAN-MAX: the longest that T5 grows (RFC default 60 s).
+    pub timeout_max: Duration,
+    /// How many rounds to try before giving up; `None` means for ever.
+    pub rounds: Option<u32>,
+    /// T7-ENRPoutdate: how long an announced registrar stays known (RFC default 5 s).
+    pub outdate: Duration,
+}
+
+impl HuntConfig {
+    /// The RFC's timers, for ever.
+    pub fn rfc(registrars: Vec<TransportAddress>) -> Self {
+        Self {
+            registrars,
+            timeout: Duration::from_secs(10),
+            timeout_max: Duration::from_secs(60),
+            rounds: None,
+            outdate: Duration::from_secs(5),
+        }
+    }
+
+    /// For a LAN: a round lasts 250 ms and grows to 2 s.
+    pub fn fast(registrars: Vec<TransportAddress>) -> Self {
+        Self {
+            timeout: Duration::from_millis(250),
+            timeout_max: Duration::from_secs(2),
+            ..Self::rfc(registrars)
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Pools and their elements, as a registrar keeps them.

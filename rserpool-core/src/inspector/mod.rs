@@ -1,0 +1,1 @@
+//! Asks a registrar for its handlespace, its peers and its counters.

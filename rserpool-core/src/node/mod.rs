@@ -1,0 +1,1 @@
+//! One socket's bytes, several endpoints: joins a transport stack with the endpoints it serves.

@@ -1,0 +1,1 @@
+//! The registrar: keeps the handlespace and answers elements and users.

@@ -1,0 +1,1 @@
+//! SCTP over UDP (RFC 6951) with sctp-proto.

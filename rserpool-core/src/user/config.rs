@@ -1,0 +1,64 @@
+//! What a pool user is told before it starts.
+
+use core::time::Duration;
+
+use crate::endpoint::hunt::HuntConfig;
+use crate::wire::Padding;
+
+/// The configuration of a pool user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserConfig {
+    /// How to find a registrar.
+    pub hunt: HuntConfig,
+    /// T1-ENRPrequest: how long a registrar may take to answer (RFC default 15 s).
+    pub request_timeout: Duration,
+    /// MAX-REQUEST-RETRANSMIT: how often a request is repeated (RFC default 2).
+    pub max_request_retransmits: u32,
+    /// stale_cache_value: how long a resolution may be used again (default 30 s).
+    pub cache_life: Duration,
+    /// How many pools the cache holds (default 256); the oldest makes room.
+    pub max_cached_pools: usize,
+    /// How long a supervised request of a session may stay unanswered (default 5 s).
+    pub response_timeout: Duration,
+    /// How long one element may take to accept a connection (default 5 s).
+    pub connect_timeout: Duration,
+    /// After how long without an answer the next element is tried beside it (default 1 s).
+    pub connect_stagger: Duration,
+    /// For how long a failed element is not selected, unless no other is left (default 10 s).
+    pub exclusion: Duration,
+    /// How long a session looks for an element before it is given up (default 60 s).
+    pub failover_deadline: Duration,
+    /// How often the registrar is asked again while no element is to be had (default 250 ms).
+    pub retry_interval: Duration,
+    /// Sessions at the same time (default 1,000). Bounds memory.
+    pub max_sessions: usize,
+    /// Octets of supervised requests that one session keeps (default 4 MiB). Bounds memory.
+    pub max_unanswered_octets: usize,
+    /// How messages are padded.
+    pub padding: Padding,
+    /// Seed of all random choices.
+    pub seed: u64,
+}
+
+impl UserConfig {
+    /// The RFC's timers.
+    pub fn rfc(hunt: HuntConfig, seed: u64) -> Self {
+        Self {
+            hunt,
+            request_timeout: Duration::from_secs(15),
+            max_request_retransmits: 2,
+            cache_life: Duration::from_secs(30),
+            max_cached_pools: 256,
+            response_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(5),
+            connect_stagger: Duration::from_secs(1),
+            exclusion: Duration::from_secs(10),
+            failover_deadline: Duration::from_secs(60),
+            retry_interval: Duration::from_millis(250),
+            max_sessions: 1_000,
+            max_unanswered_octets: 4 << 20,
+            padding: Padding::default(),
+            seed,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The messages of ASAP (RFC 5352) and ENRP (RFC 5353) and their parameters (RFC 5354), typed.
+//!
+//! Bytes become messages here and messages become bytes; what a message *means* to a registrar,
+//! an element or a user is decided above. Decoding never panics, allocates no more than the
+//! message is long, and shares opaque content (handles, cookies, causes) with the input instead
+//! of copying it. Code points that are not known are kept, not refused.
+
+mod asap;
+mod cause;
+mod enrp;
+mod error;
+mod parameter;
+mod policy;
+mod reader;
+mod transport;
+mod tree;
+mod writer;
+
+pub use asap::{AsapMessage, AsapType};
+pub(crate) use cause::causes_text;
+pub use cause::{CauseCode, ErrorCause, OperationError};
+pub use enrp::{EnrpBody, EnrpMessage, EnrpType, UpdateAction};
+pub use error::{DecodeError, EncodeError, Malformed, Reaction};
+pub use parameter::{
+    EncapsulationPorts, ParameterType, PoolElement, PoolEntry, RegistrationLife, ServerInformation,
+};
+pub use policy::{Policy, PolicyType};
+pub use transport::{SctpTransport, Transport, TransportKind, TransportUse};
+pub use tree::{Field, describe_asap, describe_enrp};
+pub use writer::Padding;
+
+/// A message, with what its receiver must know beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded<M> {
+    /// The message.
+    pub message: M,
+    /// Parameters that were skipped and that their type asks to be reported (top bits 11, RFC
+    /// 5354 section 3): each an Unrecognized Parameter cause with the parameter as it came.
+    pub report: alloc::vec::Vec<ErrorCause>,
+}

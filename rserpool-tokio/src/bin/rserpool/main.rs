@@ -1,0 +1,3 @@
+//! The `rserpool` program.
+
+fn main() {}

@@ -1,4 +1,24 @@
-//! A simulated world for the state machines of `rserpool-core`: not written yet.
+//! A deterministic simulated world for the state machines of `rserpool-core`.
 //!
-//! This crate will run registrars, pool elements and pool users under a virtual clock and break
-//! things at random from one seed. Until then it holds nothing but this notice.
+//! [`World`] runs registrars, elements and users, the very code of production, under a virtual
+//! clock: 20 seconds pass in milliseconds, and the same seed gives the same run, octet for octet.
+
+mod app;
+mod association;
+mod capture;
+mod fault;
+mod host;
+mod invariants;
+mod network;
+mod presets;
+mod random;
+mod trace;
+mod transport;
+mod world;
+
+pub use app::{Client, Conversation, Failover, Load, Note, Server, Service, Violation};
+pub use fault::Fault;
+pub use host::{Host, HostId, Process, Program};
+pub use network::{Link, Sctp};
+pub use trace::{Trace, TraceMode};
+pub use world::{UDP_PORT, World, WorldConfig};

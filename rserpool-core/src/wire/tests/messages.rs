@@ -12,7 +12,7 @@ fn unknown_pool() -> OperationError {
 
 #[track_caller]
 fn asap(message: AsapMessage, kind: u8, flags: u8, value: &str) {
-    let octets = message(kind, flags, value);
+    let octets = super::message(kind, flags, value);
     assert_eq!(message.message_type(), AsapType(kind));
     assert_eq!(message.encode(Padding::Strict), Ok(octets.clone()));
     assert_eq!(AsapMessage::decode(&octets), Ok(Decoded { message, report: Vec::new() }));

@@ -253,7 +253,7 @@ fn flags_without_a_meaning_are_ignored() {
 #[test]
 fn types_have_names() {
     assert_eq!((AsapType::KNOWN.len(), EnrpType::KNOWN.len()), (14, 10));
-    assert_eq!(AsapType::of(&[1]).map(|kind| kind.name()), Some("ASAP_REGISTRATION"));
+    assert_eq!(AsapType::of(&[1]).map(AsapType::name), Some("ASAP_REGISTRATION"));
     assert_eq!(AsapType::of(&[]), None);
     assert_eq!(alloc::format!("{:?} {:?}", EnrpType::PRESENCE, EnrpType(0x42)), "ENRP_PRESENCE (0x01) 0x42");
     assert_eq!(alloc::format!("{:?}", UpdateAction::DEL_PE), "DEL_PE (0x0001)");

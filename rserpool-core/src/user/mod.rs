@@ -16,8 +16,6 @@ mod requests;
 mod resolution;
 mod search;
 mod session;
-#[cfg(test)]
-mod tests;
 
 pub use config::UserConfig;
 pub use counters::Counters;

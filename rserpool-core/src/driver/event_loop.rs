@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,7 +13,8 @@ use futures_lite::future::poll_fn;
 use super::delivery::{Delivery, Waiting};
 use super::log::Log;
 use super::role::Role;
-use super::{AnnounceSocket, BoxFuture, Received, Runtime, Socket};
+use super::announce::AnnounceSocket;
+use super::{BoxFuture, Received, Runtime, Socket};
 use crate::base::{CommandId, Instant};
 use crate::node::{EndpointKey, Node};
 use crate::transport::Datagram;
@@ -41,7 +43,7 @@ pub(super) enum Request<E: Role> {
 /// Each round flushes, passes notices on, takes commands, receives, and serves the timers, in this
 /// order: after a standstill, what the network has brought counts before what seems overdue.
 pub(super) struct EventLoop<R, E: Role> {
-    pub(super) runtime: R,
+    pub(super) runtime: Arc<R>,
     pub(super) node: Node<E, Sctp>,
     pub(super) endpoint: EndpointKey,
     pub(super) socket: Box<dyn Socket>,
@@ -96,6 +98,13 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
     /// Sends what the node has to send, as far as the socket takes it.
     fn flush(&mut self, context: &mut Context<'_>) {
         let State { outgoing, log, .. } = &mut self.state;
+        for socket in &mut self.announcements {
+            if let Err(error) = socket.flush(context)
+                && let Some(suppressed) = log.at(self.runtime.now()).allow("announce")
+            {
+                tracing::warn!(%error, suppressed, "announcement not sent");
+            }
+        }
         loop {
             while outgoing.len() < SEND_BATCH
                 && let Some(datagram) = self.node.poll_datagram()
@@ -178,7 +187,7 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
     fn receive_announcements(&mut self, context: &mut Context<'_>) -> bool {
         let mut progress = false;
         for socket in &mut self.announcements {
-            if let Poll::Ready(Ok(())) = socket.socket.poll_receive(context, &mut self.state.received) {
+            if let Poll::Ready(Ok(())) = socket.poll_receive(context, &mut self.state.received) {
                 let now = self.runtime.now();
                 for Received { source, bytes } in self.state.received.drain(..) {
                     self.node.handle_announce(now, socket.channel, source, bytes);
@@ -251,7 +260,7 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
 
     fn is_finished(&self) -> bool {
         let Some(deadline) = self.state.stop_at else { return false };
-        let left = self.node.is_idle() && self.node.endpoint(self.endpoint).is_stopped();
+        let left = self.node.is_idle();
         (left && self.state.outgoing.is_empty()) || deadline <= self.runtime.now()
     }
 

@@ -4,12 +4,44 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{EncapsulationPorts, OperationError, Policy, PoolElement, Transport};
+use super::code_point::code_points;
+use super::message::{self, decode_message};
+use super::parameter::{read_handle, read_identifier, take_identifier, write_handle, write_identifier};
+use super::reader::{Reader, discard};
+use super::writer::{Padding, Writer};
+use super::{
+    DecodeError, Decoded, EncapsulationPorts, EncodeError, Malformed, OperationError, ParameterType, Policy,
+    PoolElement, Transport,
+};
 use crate::base::{ElementId, PoolHandle, RegistrarId};
 
 /// The type of an ASAP message, known or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AsapType(pub u8);
+
+code_points!(AsapType, "{:#04x}", {
+    REGISTRATION = 0x01 => "ASAP_REGISTRATION",
+    DEREGISTRATION = 0x02 => "ASAP_DEREGISTRATION",
+    REGISTRATION_RESPONSE = 0x03 => "ASAP_REGISTRATION_RESPONSE",
+    DEREGISTRATION_RESPONSE = 0x04 => "ASAP_DEREGISTRATION_RESPONSE",
+    HANDLE_RESOLUTION = 0x05 => "ASAP_HANDLE_RESOLUTION",
+    HANDLE_RESOLUTION_RESPONSE = 0x06 => "ASAP_HANDLE_RESOLUTION_RESPONSE",
+    ENDPOINT_KEEP_ALIVE = 0x07 => "ASAP_ENDPOINT_KEEP_ALIVE",
+    ENDPOINT_KEEP_ALIVE_ACK = 0x08 => "ASAP_ENDPOINT_KEEP_ALIVE_ACK",
+    ENDPOINT_UNREACHABLE = 0x09 => "ASAP_ENDPOINT_UNREACHABLE",
+    SERVER_ANNOUNCE = 0x0a => "ASAP_SERVER_ANNOUNCE",
+    COOKIE = 0x0b => "ASAP_COOKIE",
+    COOKIE_ECHO = 0x0c => "ASAP_COOKIE_ECHO",
+    BUSINESS_CARD = 0x0d => "ASAP_BUSINESS_CARD",
+    ERROR = 0x0e => "ASAP_ERROR",
+});
+
+impl AsapType {
+    /// The type that a message claims to have, without decoding it; `None` if it is empty.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        bytes.first().copied().map(Self)
+    }
+}
 
 /// An ASAP message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,4 +161,214 @@ pub enum AsapMessage {
         /// What was wrong.
         error: OperationError,
     },
+}
+
+impl AsapMessage {
+    /// Its type.
+    pub const fn message_type(&self) -> AsapType {
+        match self {
+            Self::Registration { .. } => AsapType::REGISTRATION,
+            Self::Deregistration { .. } => AsapType::DEREGISTRATION,
+            Self::RegistrationResponse { .. } => AsapType::REGISTRATION_RESPONSE,
+            Self::DeregistrationResponse { .. } => AsapType::DEREGISTRATION_RESPONSE,
+            Self::HandleResolution { .. } => AsapType::HANDLE_RESOLUTION,
+            Self::HandleResolutionResponse { .. } => AsapType::HANDLE_RESOLUTION_RESPONSE,
+            Self::EndpointKeepAlive { .. } => AsapType::ENDPOINT_KEEP_ALIVE,
+            Self::EndpointKeepAliveAck { .. } => AsapType::ENDPOINT_KEEP_ALIVE_ACK,
+            Self::EndpointUnreachable { .. } => AsapType::ENDPOINT_UNREACHABLE,
+            Self::ServerAnnounce { .. } => AsapType::SERVER_ANNOUNCE,
+            Self::Cookie { .. } => AsapType::COOKIE,
+            Self::CookieEcho { .. } => AsapType::COOKIE_ECHO,
+            Self::BusinessCard { .. } => AsapType::BUSINESS_CARD,
+            Self::Error { .. } => AsapType::ERROR,
+        }
+    }
+
+    /// Reads one message, with or without its final padding.
+    ///
+    /// # Errors
+    ///
+    /// The message is malformed or not known; the error says what its receiver does then. An
+    /// ASAP_ERROR is never answered with another, so what is wrong with one is never reported.
+    pub fn decode(bytes: &Bytes) -> Result<Decoded<Self>, DecodeError> {
+        decode_message(bytes, AsapType::ERROR.0, |r, kind, flags| Self::read(r, AsapType(kind), flags))
+    }
+
+    /// Writes the message, padded to a multiple of four octets.
+    ///
+    /// # Errors
+    ///
+    /// Something is too long for its length field, or a list that must not be empty is.
+    pub fn encode(&self, padding: Padding) -> Result<Bytes, EncodeError> {
+        let mut writer = Writer::new(self.message_type().0, self.flags());
+        self.write(&mut writer)?;
+        writer.finish(padding, self.message_type().name())
+    }
+
+    fn read(r: &mut Reader<'_>, kind: AsapType, flags: u8) -> Result<Self, DecodeError> {
+        let flag = flags & message::FLAG_0 != 0;
+        Ok(match kind {
+            AsapType::REGISTRATION => {
+                let handle = read_handle(r)?;
+                let element = r.require(ParameterType::POOL_ELEMENT)?;
+                Self::Registration { handle, element: PoolElement::read(r, &element)? }
+            }
+            AsapType::DEREGISTRATION => {
+                Self::Deregistration { handle: read_handle(r)?, element: read_identifier(r)? }
+            }
+            AsapType::REGISTRATION_RESPONSE => Self::RegistrationResponse {
+                rejected: flag,
+                handle: read_handle(r)?,
+                element: read_identifier(r)?,
+                error: OperationError::take(r)?,
+            },
+            AsapType::DEREGISTRATION_RESPONSE => Self::DeregistrationResponse {
+                handle: read_handle(r)?,
+                element: read_identifier(r)?,
+                error: OperationError::take(r)?,
+            },
+            AsapType::HANDLE_RESOLUTION => {
+                Self::HandleResolution { handle: read_handle(r)?, subscribe: flag, items: take_items(r)? }
+            }
+            AsapType::HANDLE_RESOLUTION_RESPONSE => Self::HandleResolutionResponse {
+                updates: flag,
+                handle: read_handle(r)?,
+                policy: Policy::take(r)?,
+                elements: PoolElement::take_all(r)?,
+                error: OperationError::take(r)?,
+            },
+            AsapType::ENDPOINT_KEEP_ALIVE => Self::EndpointKeepAlive {
+                home: flag,
+                registrar: RegistrarId(r.u32("Server Identifier")?),
+                handle: read_handle(r)?,
+                element: take_identifier(r)?,
+            },
+            AsapType::ENDPOINT_KEEP_ALIVE_ACK => {
+                Self::EndpointKeepAliveAck { handle: read_handle(r)?, element: read_identifier(r)? }
+            }
+            AsapType::ENDPOINT_UNREACHABLE => {
+                Self::EndpointUnreachable { handle: read_handle(r)?, element: read_identifier(r)? }
+            }
+            AsapType::SERVER_ANNOUNCE => Self::ServerAnnounce {
+                registrar: RegistrarId(r.u32("Server Identifier")?),
+                transports: take_server_transports(r)?,
+                encapsulation: EncapsulationPorts::take(r)?,
+            },
+            AsapType::COOKIE => Self::Cookie { cookie: read_cookie(r)? },
+            AsapType::COOKIE_ECHO => Self::CookieEcho { cookie: read_cookie(r)? },
+            AsapType::BUSINESS_CARD => {
+                let (handle, policy) = (read_handle(r)?, Policy::take(r)?);
+                let elements = PoolElement::take_all(r)?;
+                if elements.is_empty() {
+                    return Err(r.missing("Pool Element"));
+                }
+                Self::BusinessCard { handle, policy, elements }
+            }
+            AsapType::ERROR => {
+                let error = r.require(ParameterType::OPERATION_ERROR)?;
+                Self::Error { error: OperationError::read(r, &error)? }
+            }
+            AsapType(unknown) => return Err(discard(Malformed::UnknownMessage(unknown))),
+        })
+    }
+
+    const fn flags(&self) -> u8 {
+        let flag = match self {
+            Self::RegistrationResponse { rejected: flag, .. }
+            | Self::HandleResolution { subscribe: flag, .. }
+            | Self::HandleResolutionResponse { updates: flag, .. }
+            | Self::EndpointKeepAlive { home: flag, .. } => *flag,
+            _ => false,
+        };
+        if flag { message::FLAG_0 } else { 0 }
+    }
+
+    fn write(&self, w: &mut Writer) -> Result<(), EncodeError> {
+        match self {
+            Self::Registration { handle, element } => {
+                write_handle(w, handle)?;
+                element.write(w)
+            }
+            Self::Deregistration { handle, element }
+            | Self::EndpointKeepAliveAck { handle, element }
+            | Self::EndpointUnreachable { handle, element } => {
+                write_handle(w, handle)?;
+                write_identifier(w, *element)
+            }
+            Self::RegistrationResponse { handle, element, error, .. }
+            | Self::DeregistrationResponse { handle, element, error } => {
+                write_handle(w, handle)?;
+                write_identifier(w, *element)?;
+                error.as_ref().map_or(Ok(()), |error| error.write(w))
+            }
+            Self::HandleResolution { handle, items, .. } => {
+                write_handle(w, handle)?;
+                items.map_or(Ok(()), |items| write_items(w, items))
+            }
+            Self::HandleResolutionResponse { handle, policy, elements, error, .. } => {
+                write_handle(w, handle)?;
+                policy.as_ref().map_or(Ok(()), |policy| policy.write(w))?;
+                elements.iter().try_for_each(|element| element.write(w))?;
+                error.as_ref().map_or(Ok(()), |error| error.write(w))
+            }
+            Self::EndpointKeepAlive { registrar, handle, element, .. } => {
+                w.u32(registrar.0);
+                write_handle(w, handle)?;
+                element.map_or(Ok(()), |element| write_identifier(w, element))
+            }
+            Self::ServerAnnounce { registrar, transports, encapsulation } => {
+                w.u32(registrar.0);
+                transports.iter().try_for_each(|transport| transport.write(w))?;
+                encapsulation.map_or(Ok(()), |ports| ports.write(w))
+            }
+            Self::Cookie { cookie } | Self::CookieEcho { cookie } => {
+                w.parameter(ParameterType::COOKIE, |w| {
+                    w.octets(cookie);
+                    Ok(())
+                })
+            }
+            Self::BusinessCard { handle, policy, elements } => {
+                if elements.is_empty() {
+                    return Err(EncodeError::Missing("Pool Element"));
+                }
+                write_handle(w, handle)?;
+                policy.as_ref().map_or(Ok(()), |policy| policy.write(w))?;
+                elements.iter().try_for_each(|element| element.write(w))
+            }
+            Self::Error { error } => error.write(w),
+        }
+    }
+}
+
+fn read_cookie(r: &mut Reader<'_>) -> Result<Bytes, DecodeError> {
+    let tlv = r.require(ParameterType::COOKIE)?;
+    Ok(r.enter(&tlv).rest())
+}
+
+/// Takes the transports of ASAP_SERVER_ANNOUNCE: only SCTP and TCP may stand there.
+fn take_server_transports(r: &mut Reader<'_>) -> Result<Vec<Transport>, DecodeError> {
+    let serves_asap = |kind| matches!(kind, ParameterType::SCTP_TRANSPORT | ParameterType::TCP_TRANSPORT);
+    let mut transports = Vec::new();
+    while let Some(tlv) = r.take_if(serves_asap)? {
+        transports.push(Transport::read(r, &tlv)?);
+    }
+    Ok(transports)
+}
+
+/// Takes the Handle Resolution option if it follows (draft asap-hropt).
+fn take_items(r: &mut Reader<'_>) -> Result<Option<u32>, DecodeError> {
+    let Some(tlv) = r.take(ParameterType::HANDLE_RESOLUTION)? else {
+        return Ok(None);
+    };
+    let mut inner = r.enter(&tlv);
+    let items = inner.u32("number of items")?;
+    inner.end_of_fields("Handle Resolution option")?;
+    Ok(Some(items))
+}
+
+fn write_items(w: &mut Writer, items: u32) -> Result<(), EncodeError> {
+    w.parameter(ParameterType::HANDLE_RESOLUTION, |w| {
+        w.u32(items);
+        Ok(())
+    })
 }

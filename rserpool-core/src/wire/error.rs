@@ -75,6 +75,22 @@ pub enum Malformed {
     },
 }
 
+impl Malformed {
+    /// The offset at which the message goes wrong, if there is a single one.
+    pub const fn at(&self) -> Option<usize> {
+        match self {
+            Self::Truncated { at, .. }
+            | Self::Length { at, .. }
+            | Self::Unexpected { at, .. }
+            | Self::Value { at, .. } => Some(*at),
+            Self::Trailing { .. }
+            | Self::UnknownMessage(_)
+            | Self::UnknownParameter(_)
+            | Self::Missing(_) => None,
+        }
+    }
+}
+
 /// Why a message could not be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
@@ -82,4 +98,7 @@ pub enum EncodeError {
     /// or a shorter handle.
     #[error("{0} is longer than 65,535 octets")]
     TooLong(&'static str),
+    /// The RFC asks for at least one, and there is none; add one.
+    #[error("there is no {0}, where at least one is needed")]
+    Missing(&'static str),
 }

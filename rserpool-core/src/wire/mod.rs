@@ -1,14 +1,18 @@
 //! The messages of ASAP (RFC 5352) and ENRP (RFC 5353) and their parameters (RFC 5354), typed.
 //!
 //! Bytes become messages here and messages become bytes; what a message *means* to a registrar,
-//! an element or a user is decided above. Decoding never panics, allocates no more than the
-//! message is long, and shares opaque content (handles, cookies, causes) with the input instead
+//! an element or a user is decided above. Decoding never panics, allocates in
+//! proportion to the message, and shares opaque content (handles, cookies, causes) with the input instead
 //! of copying it. Code points that are not known are kept, not refused.
+
+use alloc::vec::Vec;
 
 mod asap;
 mod cause;
+mod code_point;
 mod enrp;
 mod error;
+mod message;
 mod parameter;
 mod policy;
 mod reader;
@@ -36,5 +40,5 @@ pub struct Decoded<M> {
     pub message: M,
     /// Parameters that were skipped and that their type asks to be reported (top bits 11, RFC
     /// 5354 section 3): each an Unrecognized Parameter cause with the parameter as it came.
-    pub report: alloc::vec::Vec<ErrorCause>,
+    pub report: Vec<ErrorCause>,
 }

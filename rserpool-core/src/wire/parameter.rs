@@ -3,16 +3,46 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::{Policy, SctpTransport, Transport};
+use super::code_point::code_points;
+use super::reader::{Reader, Tlv};
+use super::writer::Writer;
+use super::{DecodeError, EncodeError, Policy, SctpTransport, Transport};
 use crate::base::{ElementId, PoolHandle, RegistrarId};
 
 /// The type of a parameter, known or not.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ParameterType(pub u16);
 
-impl core::fmt::Debug for ParameterType {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{:#06x}", self.0)
+code_points!(ParameterType, "{:#06x}", {
+    IPV4_ADDRESS = 0x1 => "IPv4 Address",
+    IPV6_ADDRESS = 0x2 => "IPv6 Address",
+    DCCP_TRANSPORT = 0x3 => "DCCP Transport",
+    SCTP_TRANSPORT = 0x4 => "SCTP Transport",
+    TCP_TRANSPORT = 0x5 => "TCP Transport",
+    UDP_TRANSPORT = 0x6 => "UDP Transport",
+    UDP_LITE_TRANSPORT = 0x7 => "UDP-Lite Transport",
+    POLICY = 0x8 => "Pool Member Selection Policy",
+    POOL_HANDLE = 0x9 => "Pool Handle",
+    POOL_ELEMENT = 0xa => "Pool Element",
+    SERVER_INFORMATION = 0xb => "Server Information",
+    OPERATION_ERROR = 0xc => "Operation Error",
+    COOKIE = 0xd => "Cookie",
+    PE_IDENTIFIER = 0xe => "PE Identifier",
+    PE_CHECKSUM = 0xf => "PE Checksum",
+    OPAQUE_TRANSPORT = 0x10 => "Opaque Transport",
+    HANDLE_RESOLUTION = 0x803f => "Handle Resolution",
+    ENCAPSULATION_PORTS = 0xa6ab => "Encapsulation Ports",
+});
+
+impl ParameterType {
+    /// Whether RFC 5354 defines it, so that every receiver knows it.
+    pub(super) const fn is_standard(self) -> bool {
+        matches!(self.0, 0x1..=0x10)
+    }
+
+    /// Whether it is one of the six transports.
+    pub(super) const fn is_transport(self) -> bool {
+        matches!(self.0, 0x3..=0x7 | 0x10)
     }
 }
 
@@ -82,4 +112,145 @@ pub struct PoolEntry {
     pub handle: PoolHandle,
     /// The elements.
     pub elements: Vec<PoolElement>,
+}
+
+impl EncapsulationPorts {
+    /// Takes the parameter if it is there. The number is private, so one of another length is
+    /// somebody else's and counts as unknown: its type asks to step over it.
+    pub(super) fn take(reader: &mut Reader<'_>) -> Result<Option<Self>, DecodeError> {
+        while let Some(tlv) = reader.take(ParameterType::ENCAPSULATION_PORTS)? {
+            if tlv.end - tlv.at == Self::LENGTH {
+                let mut inner = reader.enter(&tlv);
+                return Ok(Some(Self { user: inner.u16("user port")?, asap: inner.u16("ASAP port")? }));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn write(self, writer: &mut Writer) -> Result<(), EncodeError> {
+        writer.parameter(ParameterType::ENCAPSULATION_PORTS, |w| {
+            w.u16(self.user);
+            w.u16(self.asap);
+            Ok(())
+        })
+    }
+
+    const LENGTH: usize = 8;
+}
+
+impl PoolElement {
+    /// Reads the parameter. Position tells the transports apart (`ambiguities` A11): the one before
+    /// the policy serves users, the one after it speaks ASAP and may be absent (A10).
+    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
+        let mut inner = reader.enter(tlv);
+        let id = ElementId(inner.u32("PE Identifier")?);
+        let home = RegistrarId(inner.u32("Home ENRP Server Identifier")?);
+        let life = RegistrationLife(inner.u32("Registration Life")?.cast_signed());
+        let Some(user) = inner.take_if(ParameterType::is_transport)? else {
+            return Err(inner.missing("User Transport"));
+        };
+        let user_transport = Transport::read(&mut inner, &user)?;
+        if let Some(second) = inner.take_if(ParameterType::is_transport)? {
+            return Err(inner.enter(&second).bad_value("second User Transport"));
+        }
+        let policy = inner.require(ParameterType::POLICY)?;
+        let policy = Policy::read(&mut inner, &policy)?;
+        let asap_transport = match inner.take_if(ParameterType::is_transport)? {
+            Some(asap) if asap.kind() == ParameterType::SCTP_TRANSPORT => {
+                Some(SctpTransport::read(&mut inner, &asap)?)
+            }
+            Some(asap) => return Err(inner.enter(&asap).bad_value("ASAP Transport")),
+            None => None,
+        };
+        let encapsulation = EncapsulationPorts::take(&mut inner)?;
+        inner.end_of_parameters()?;
+        Ok(Self { id, home, life, user_transport, policy, asap_transport, encapsulation })
+    }
+
+    /// Takes all pool elements that follow.
+    pub(super) fn take_all(reader: &mut Reader<'_>) -> Result<Vec<Self>, DecodeError> {
+        let mut elements = Vec::new();
+        while let Some(tlv) = reader.take(ParameterType::POOL_ELEMENT)? {
+            elements.push(Self::read(reader, &tlv)?);
+        }
+        Ok(elements)
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
+        writer.parameter(ParameterType::POOL_ELEMENT, |w| {
+            w.u32(self.id.0);
+            w.u32(self.home.0);
+            w.u32(self.life.0.cast_unsigned());
+            self.user_transport.write(w)?;
+            self.policy.write(w)?;
+            if let Some(transport) = &self.asap_transport {
+                transport.write(w)?;
+            }
+            self.encapsulation.map_or(Ok(()), |ports| ports.write(w))
+        })
+    }
+}
+
+impl ServerInformation {
+    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
+        let mut inner = reader.enter(tlv);
+        let id = RegistrarId(inner.u32("Server ID")?);
+        let Some(found) = inner.take_if(ParameterType::is_transport)? else {
+            return Err(inner.missing("Server Transport"));
+        };
+        if found.kind() != ParameterType::SCTP_TRANSPORT {
+            return Err(inner.enter(&found).bad_value("Server Transport"));
+        }
+        let transport = SctpTransport::read(&mut inner, &found)?;
+        let encapsulation = EncapsulationPorts::take(&mut inner)?;
+        inner.end_of_parameters()?;
+        Ok(Self { id, transport, encapsulation })
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
+        writer.parameter(ParameterType::SERVER_INFORMATION, |w| {
+            w.u32(self.id.0);
+            self.transport.write(w)?;
+            self.encapsulation.map_or(Ok(()), |ports| ports.write(w))
+        })
+    }
+}
+
+/// Reads the Pool Handle parameter (0x9), which must follow.
+pub(super) fn read_handle(reader: &mut Reader<'_>) -> Result<PoolHandle, DecodeError> {
+    let tlv = reader.require(ParameterType::POOL_HANDLE)?;
+    Ok(PoolHandle::new(reader.enter(&tlv).rest()))
+}
+
+pub(super) fn write_handle(writer: &mut Writer, handle: &PoolHandle) -> Result<(), EncodeError> {
+    writer.parameter(ParameterType::POOL_HANDLE, |w| {
+        w.octets(handle.as_bytes());
+        Ok(())
+    })
+}
+
+/// Takes the PE Identifier parameter (0xe) if it follows.
+pub(super) fn take_identifier(reader: &mut Reader<'_>) -> Result<Option<ElementId>, DecodeError> {
+    let Some(tlv) = reader.take(ParameterType::PE_IDENTIFIER)? else {
+        return Ok(None);
+    };
+    let mut inner = reader.enter(&tlv);
+    let id = inner.u32("PE Identifier")?;
+    inner.end_of_fields("PE Identifier")?;
+    Ok(Some(ElementId(id)))
+}
+
+/// Reads the PE Identifier parameter, which must follow.
+pub(super) fn read_identifier(reader: &mut Reader<'_>) -> Result<ElementId, DecodeError> {
+    match take_identifier(reader)? {
+        Some(id) => Ok(id),
+        None => Err(reader.missing("PE Identifier")),
+    }
+}
+
+pub(super) fn write_identifier(writer: &mut Writer, id: ElementId) -> Result<(), EncodeError> {
+    writer.parameter(ParameterType::PE_IDENTIFIER, |w| {
+        w.u32(id.0);
+        Ok(())
+    })
 }

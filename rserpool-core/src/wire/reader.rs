@@ -1,7 +1,291 @@
-//! Reading parameters and messages.
+//! Reading messages and parameters: framing, and the rules for what is not known (RFC 5354
+//! sections 2 to 4). What a parameter holds is read beside its type.
+//!
+//! Three decisions where the RFC is silent:
+//!
+//! * A known parameter in a place where it is not expected is treated as one that is not known
+//!   there, by the top bits of its type: 0x1 to 0x10 make the message be dropped, the private
+//!   0x803f and 0xa6ab are stepped over.
+//! * A compulsory parameter that is missing inside another makes the outer one an Invalid Value,
+//!   which is reported; one that is missing in the message itself makes the message be dropped,
+//!   because there is no parameter to report.
+//! * Impossible lengths are never reported: what would be quoted is not to be trusted.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::cause::{MAX_INFORMATION, padded};
+use super::{DecodeError, ErrorCause, Malformed, ParameterType, Reaction};
+
+/// How many skipped parameters of one message are reported. A message of today holds none; the
+/// bound keeps one of 16,000 unknown parameters from becoming an answer of as many causes.
+pub(super) const MAX_REPORTS: usize = 16;
+
+/// The first four octets of a message.
+#[derive(Clone, Copy)]
+pub(super) struct Header {
+    pub(super) kind: u8,
+    pub(super) flags: u8,
+    /// Where the message ends, without the padding that its length does not count.
+    pub(super) end: usize,
+}
+
+impl Header {
+    pub(super) const LENGTH: usize = 4;
+
+    /// Reads the header. Up to three octets may follow the message: its padding, whatever it
+    /// holds (`ambiguities` A5).
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
+        let Some(&[kind, flags, high, low]) = bytes.first_chunk() else {
+            return Err(Malformed::Truncated { at: bytes.len(), what: "message header" });
+        };
+        let end = usize::from(u16::from_be_bytes([high, low]));
+        if end < Self::LENGTH || end > bytes.len() {
+            return Err(Malformed::Length { at: 0, what: "message", length: end });
+        }
+        match bytes.len() - end {
+            0..=3 => Ok(Self { kind, flags, end }),
+            extra => Err(Malformed::Trailing { extra }),
+        }
+    }
+}
+
+/// Where a parameter or an error cause stands in its message. All offsets are from the first
+/// octet of the message and within it.
+#[derive(Clone, Copy)]
+pub(super) struct Tlv {
+    /// Its type, or the code of the cause.
+    pub(super) code: u16,
+    /// Its first octet.
+    pub(super) at: usize,
+    /// The octet after its last one, padding not counted.
+    pub(super) end: usize,
+    /// Where the next one starts.
+    pub(super) next: usize,
+}
+
+impl Tlv {
+    pub(super) const HEADER: usize = 4;
+
+    /// Reads the frame at `at`; `None` if nothing is left before `limit`. The padding of the last
+    /// one may count in what holds it or not (`ambiguities` A5 and A6).
+    pub(super) fn read(
+        bytes: &[u8],
+        at: usize,
+        limit: usize,
+        what: &'static str,
+    ) -> Result<Option<Self>, Malformed> {
+        let Some(rest) = bytes.get(at..limit).filter(|rest| !rest.is_empty()) else {
+            return Ok(None);
+        };
+        let Some(&[c, d, high, low]) = rest.first_chunk() else {
+            return Err(Malformed::Truncated { at: limit, what });
+        };
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        if length < Self::HEADER || length > rest.len() {
+            return Err(Malformed::Length { at, what, length });
+        }
+        let end = at + length;
+        Ok(Some(Self { code: u16::from_be_bytes([c, d]), at, end, next: padded(end).min(limit) }))
+    }
+
+    pub(super) const fn kind(&self) -> ParameterType {
+        ParameterType(self.code)
+    }
+}
+
+/// A cursor over a message, or over one parameter of it.
+pub(super) struct Reader<'a> {
+    bytes: &'a Bytes,
+    at: usize,
+    end: usize,
+    /// The parameter that is read; `None` for the message itself.
+    container: Option<Tlv>,
+    /// Up to where unknown parameters have been dealt with, so that none is reported twice.
+    judged: usize,
+    report: &'a mut Vec<ErrorCause>,
+}
+
+impl<'a> Reader<'a> {
+    /// A cursor over the value of a message.
+    pub(super) const fn new(bytes: &'a Bytes, header: &Header, report: &'a mut Vec<ErrorCause>) -> Self {
+        Self { bytes, at: Header::LENGTH, end: header.end, container: None, judged: 0, report }
+    }
+
+    /// A cursor over the value of `tlv`.
+    pub(super) const fn enter(&mut self, tlv: &Tlv) -> Reader<'_> {
+        Reader {
+            bytes: self.bytes,
+            at: tlv.at + Tlv::HEADER,
+            end: tlv.end,
+            container: Some(*tlv),
+            judged: 0,
+            report: self.report,
+        }
+    }
+
+    /// The next parameter, if it is of this type.
+    pub(super) fn take(&mut self, wanted: ParameterType) -> Result<Option<Tlv>, DecodeError> {
+        self.take_if(|kind| kind == wanted)
+    }
+
+    /// The next parameter, if its type is wanted. Unknown ones before it are stepped over.
+    pub(super) fn take_if(
+        &mut self,
+        wanted: impl Fn(ParameterType) -> bool,
+    ) -> Result<Option<Tlv>, DecodeError> {
+        let found = self.find(wanted)?;
+        if let Some(tlv) = &found {
+            self.at = tlv.next;
+        }
+        Ok(found)
+    }
+
+    /// Whether the next parameter is of this type.
+    pub(super) fn next_is(&mut self, wanted: ParameterType) -> Result<bool, DecodeError> {
+        Ok(self.find(|kind| kind == wanted)?.is_some())
+    }
+
+    fn find(&mut self, wanted: impl Fn(ParameterType) -> bool) -> Result<Option<Tlv>, DecodeError> {
+        let mut at = self.at;
+        while let Some(tlv) = self.tlv(at)? {
+            if wanted(tlv.kind()) {
+                return Ok(Some(tlv));
+            }
+            if tlv.kind().is_standard() {
+                break;
+            }
+            self.judge(&tlv)?;
+            at = tlv.next;
+        }
+        Ok(None)
+    }
+
+    /// The next parameter, which must be of this type.
+    pub(super) fn require(&mut self, wanted: ParameterType) -> Result<Tlv, DecodeError> {
+        match self.take(wanted)? {
+            Some(tlv) => Ok(tlv),
+            None => Err(self.missing(wanted.name())),
+        }
+    }
+
+    /// The next 16 bits.
+    pub(super) fn u16(&mut self, what: &'static str) -> Result<u16, DecodeError> {
+        self.octets(what).map(u16::from_be_bytes)
+    }
+
+    /// The next 32 bits.
+    pub(super) fn u32(&mut self, what: &'static str) -> Result<u32, DecodeError> {
+        self.octets(what).map(u32::from_be_bytes)
+    }
+
+    /// The next octets.
+    pub(super) fn octets<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
+        match self.bytes.get(self.at..self.end).and_then(|rest| rest.first_chunk::<N>()) {
+            Some(octets) => {
+                self.at += N;
+                Ok(*octets)
+            }
+            None => Err(self.invalid(Malformed::Truncated { at: self.end, what })),
+        }
+    }
+
+    /// All that is left, shared with the message.
+    pub(super) fn rest(&mut self) -> Bytes {
+        let rest = self.bytes.slice(self.at..self.end);
+        self.at = self.end;
+        rest
+    }
+
+    /// The next error cause.
+    pub(super) fn cause(&mut self) -> Result<Option<(u16, Bytes)>, DecodeError> {
+        let Some(tlv) = Tlv::read(self.bytes, self.at, self.end, "error cause").map_err(discard)? else {
+            return Ok(None);
+        };
+        self.at = tlv.next;
+        Ok(Some((tlv.code, self.bytes.slice(tlv.at + Tlv::HEADER..tlv.end))))
+    }
+
+    /// Ends a parameter that holds fields only: nothing may be left.
+    pub(super) fn end_of_fields(&self, what: &'static str) -> Result<(), DecodeError> {
+        if self.at == self.end {
+            return Ok(());
+        }
+        let (at, length) = self.container.map_or((0, self.end), |tlv| (tlv.at, tlv.end - tlv.at));
+        Err(self.invalid(Malformed::Length { at, what, length }))
+    }
+
+    /// Ends what holds parameters: all that is left must be of the kind that is stepped over.
+    pub(super) fn end_of_parameters(&mut self) -> Result<(), DecodeError> {
+        while let Some(tlv) = self.tlv(self.at)? {
+            if tlv.kind().is_standard() {
+                return Err(discard(Malformed::Unexpected { at: tlv.at, found: tlv.kind() }));
+            }
+            self.judge(&tlv)?;
+            self.at = tlv.next;
+        }
+        Ok(())
+    }
+
+    /// The error for a field of the current parameter that holds a value it must not hold.
+    pub(super) fn bad_value(&self, what: &'static str) -> DecodeError {
+        self.invalid(Malformed::Value { at: self.container.map_or(0, |tlv| tlv.at), what })
+    }
+
+    /// The error for a compulsory part that is not there.
+    pub(super) fn missing(&self, what: &'static str) -> DecodeError {
+        self.invalid(Malformed::Missing(what))
+    }
+
+    /// An Invalid Values error that quotes the current parameter; in the message itself there is
+    /// nothing to quote.
+    fn invalid(&self, malformed: Malformed) -> DecodeError {
+        match self.container {
+            Some(tlv) => DecodeError {
+                malformed,
+                reaction: Reaction::Report(ErrorCause::invalid_values(self.bytes.slice(tlv.at..tlv.end))),
+            },
+            None => discard(malformed),
+        }
+    }
+
+    fn tlv(&self, at: usize) -> Result<Option<Tlv>, DecodeError> {
+        Tlv::read(self.bytes, at, self.end, "parameter").map_err(discard)
+    }
+
+    /// Decides about a parameter that is not known here, by the two top bits of its type.
+    fn judge(&mut self, tlv: &Tlv) -> Result<(), DecodeError> {
+        if tlv.at < self.judged {
+            return Ok(());
+        }
+        self.judged = tlv.next;
+        let cause = || ErrorCause::unrecognized_parameter(self.bytes.slice(tlv.at..tlv.end));
+        let malformed = Malformed::UnknownParameter(tlv.kind());
+        match tlv.code >> 14 {
+            0b00 => return Err(discard(malformed)),
+            0b01 => return Err(DecodeError { malformed, reaction: Reaction::Report(cause()) }),
+            0b10 => {}
+            _ => {
+                // All reports of a message go into one ERROR; what does not fit is left out.
+                let used: usize = self.report.iter().map(|c| padded(Tlv::HEADER + c.information.len())).sum();
+                if self.report.len() < MAX_REPORTS && used + tlv.end - tlv.at + Tlv::HEADER <= MAX_INFORMATION
+                {
+                    self.report.push(cause());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error for a message that is dropped without a word.
+pub(super) const fn discard(malformed: Malformed) -> DecodeError {
+    DecodeError { malformed, reaction: Reaction::Discard }
+}
 
 /// Opaque octets for fuzzers.
 #[cfg(feature = "arbitrary")]
-pub(super) fn arbitrary_bytes(u: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<bytes::Bytes> {
-    Ok(u.arbitrary::<alloc::vec::Vec<u8>>()?.into())
+pub(super) fn arbitrary_bytes(u: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Bytes> {
+    Ok(u.arbitrary::<Vec<u8>>()?.into())
 }

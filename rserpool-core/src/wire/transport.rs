@@ -5,6 +5,10 @@ use core::net::IpAddr;
 
 use bytes::Bytes;
 
+use super::reader::{Reader, Tlv};
+use super::writer::Writer;
+use super::{DecodeError, EncodeError, ParameterType};
+
 /// What a transport is used for (RFC 5354 section 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
@@ -111,4 +115,128 @@ impl Transport {
             _ => TransportUse::DataOnly,
         }
     }
+}
+
+impl SctpTransport {
+    /// Reads the parameter. Nothing but addresses is expected inside a transport.
+    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
+        let mut inner = reader.enter(tlv);
+        let port = inner.u16("SCTP port")?;
+        let usage = match inner.u16("Transport Use")? {
+            0 => TransportUse::DataOnly,
+            1 => TransportUse::DataPlusControl,
+            _ => return Err(inner.bad_value("Transport Use")),
+        };
+        let mut addresses = Vec::new();
+        while let Some(address) = take_address(&mut inner)? {
+            addresses.push(address);
+        }
+        inner.end_of_parameters()?;
+        if addresses.is_empty() {
+            return Err(inner.missing("IP address"));
+        }
+        Ok(Self { port, usage, addresses })
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
+        if self.addresses.is_empty() {
+            return Err(EncodeError::Missing("IP address"));
+        }
+        writer.parameter(ParameterType::SCTP_TRANSPORT, |w| {
+            w.u16(self.port);
+            w.u16(match self.usage {
+                TransportUse::DataOnly => 0,
+                TransportUse::DataPlusControl => 1,
+            });
+            self.addresses.iter().try_for_each(|address| write_address(w, address))
+        })
+    }
+}
+
+impl Transport {
+    /// Reads the parameter, which is one of the six kinds of transport.
+    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
+        if tlv.kind() == ParameterType::SCTP_TRANSPORT {
+            return SctpTransport::read(reader, tlv).map(Self::Sctp);
+        }
+        let mut inner = reader.enter(tlv);
+        if tlv.kind() == ParameterType::OPAQUE_TRANSPORT {
+            return Ok(Self::Opaque(inner.rest()));
+        }
+        let port = inner.u16("port")?;
+        let reserved = inner.u16("reserved field")?;
+        let is_dccp = tlv.kind() == ParameterType::DCCP_TRANSPORT;
+        let service_code = if is_dccp { inner.u32("DCCP service code")? } else { 0 };
+        let Some(address) = take_address(&mut inner)? else {
+            return Err(inner.missing("IP address"));
+        };
+        if take_address(&mut inner)?.is_some() {
+            return Err(inner.bad_value("second IP address"));
+        }
+        inner.end_of_parameters()?;
+        match tlv.kind() {
+            ParameterType::TCP_TRANSPORT => Ok(Self::Tcp { port, reserved, address }),
+            ParameterType::UDP_TRANSPORT => Ok(Self::Udp { port, reserved, address }),
+            ParameterType::UDP_LITE_TRANSPORT => Ok(Self::UdpLite { port, reserved, address }),
+            ParameterType::DCCP_TRANSPORT => Ok(Self::Dccp { port, reserved, service_code, address }),
+            _ => Err(inner.bad_value("transport")),
+        }
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
+        let (kind, port, reserved, address) = match self {
+            Self::Sctp(sctp) => return sctp.write(writer),
+            Self::Opaque(data) => {
+                return writer.parameter(ParameterType::OPAQUE_TRANSPORT, |w| {
+                    w.octets(data);
+                    Ok(())
+                });
+            }
+            Self::Tcp { port, reserved, address } => (ParameterType::TCP_TRANSPORT, port, reserved, address),
+            Self::Udp { port, reserved, address } => (ParameterType::UDP_TRANSPORT, port, reserved, address),
+            Self::UdpLite { port, reserved, address } => {
+                (ParameterType::UDP_LITE_TRANSPORT, port, reserved, address)
+            }
+            Self::Dccp { port, reserved, address, .. } => {
+                (ParameterType::DCCP_TRANSPORT, port, reserved, address)
+            }
+        };
+        writer.parameter(kind, |w| {
+            w.u16(*port);
+            w.u16(*reserved);
+            if let Self::Dccp { service_code, .. } = self {
+                w.u32(*service_code);
+            }
+            write_address(w, address)
+        })
+    }
+}
+
+/// The next parameter, if it is an address (RFC 5354 sections 3.1 and 3.2).
+fn take_address(reader: &mut Reader<'_>) -> Result<Option<IpAddr>, DecodeError> {
+    let is_address = |kind| matches!(kind, ParameterType::IPV4_ADDRESS | ParameterType::IPV6_ADDRESS);
+    let Some(tlv) = reader.take_if(is_address)? else {
+        return Ok(None);
+    };
+    let mut inner = reader.enter(&tlv);
+    let address = match tlv.kind() {
+        ParameterType::IPV4_ADDRESS => IpAddr::from(inner.octets::<4>("IPv4 address")?),
+        _ => IpAddr::from(inner.octets::<16>("IPv6 address")?),
+    };
+    inner.end_of_fields("IP address")?;
+    Ok(Some(address))
+}
+
+fn write_address(writer: &mut Writer, address: &IpAddr) -> Result<(), EncodeError> {
+    let kind = match address {
+        IpAddr::V4(_) => ParameterType::IPV4_ADDRESS,
+        IpAddr::V6(_) => ParameterType::IPV6_ADDRESS,
+    };
+    writer.parameter(kind, |w| {
+        match address {
+            IpAddr::V4(a) => w.octets(&a.octets()),
+            IpAddr::V6(a) => w.octets(&a.octets()),
+        }
+        Ok(())
+    })
 }

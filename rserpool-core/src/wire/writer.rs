@@ -1,5 +1,12 @@
 //! Writing parameters and messages.
 
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::cause::padded;
+use super::{EncodeError, ParameterType};
+
 /// Whether the padding of the last parameter counts in the length of the message (`ambiguities`
 /// A5 in ARCHITECTURE.md). Receivers of ours accept both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -9,4 +16,96 @@ pub enum Padding {
     /// It counts, as RSPLIB expects.
     #[default]
     Padded,
+}
+
+/// A message under construction.
+///
+/// Padding is written before whatever follows it, so the length of a parameter never counts the
+/// padding of its last inner one (RFC 5354 section 2, `ambiguities` A6).
+pub(super) struct Writer {
+    octets: Vec<u8>,
+}
+
+impl Writer {
+    /// Room for most messages: a registration takes 64 to 130 octets.
+    const CAPACITY: usize = 256;
+
+    /// Begins a message.
+    pub(super) fn new(kind: u8, flags: u8) -> Self {
+        let mut octets = Vec::with_capacity(Self::CAPACITY);
+        octets.extend_from_slice(&[kind, flags, 0, 0]);
+        Self { octets }
+    }
+
+    /// Writes 16 bits.
+    pub(super) fn u16(&mut self, value: u16) {
+        self.octets.extend_from_slice(&value.to_be_bytes());
+    }
+
+    /// Writes 32 bits.
+    pub(super) fn u32(&mut self, value: u32) {
+        self.octets.extend_from_slice(&value.to_be_bytes());
+    }
+
+    /// Writes octets as they are.
+    pub(super) fn octets(&mut self, octets: &[u8]) {
+        self.octets.extend_from_slice(octets);
+    }
+
+    /// Writes a parameter with what `value` writes.
+    pub(super) fn parameter(
+        &mut self,
+        kind: ParameterType,
+        value: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        self.tlv(kind.0, kind.name(), value)
+    }
+
+    /// Writes a type, or the code of a cause, and a length, around what `value` writes.
+    pub(super) fn tlv(
+        &mut self,
+        code: u16,
+        name: &'static str,
+        value: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        self.pad();
+        let start = self.octets.len();
+        self.u16(code);
+        self.u16(0);
+        value(self)?;
+        self.set_length(start, self.octets.len(), name)
+    }
+
+    /// Ends the message.
+    pub(super) fn finish(mut self, padding: Padding, name: &'static str) -> Result<Bytes, EncodeError> {
+        let strict = self.octets.len();
+        self.pad();
+        let end = match padding {
+            Padding::Strict => strict,
+            Padding::Padded => self.octets.len(),
+        };
+        self.set_length(0, end, name)?;
+        Ok(self.octets.into())
+    }
+
+    /// Ends a message outside of any: a single parameter, as causes quote it.
+    pub(super) fn quote(
+        write: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
+    ) -> Result<Bytes, EncodeError> {
+        let mut writer = Self { octets: Vec::new() };
+        write(&mut writer)?;
+        Ok(writer.octets.into())
+    }
+
+    fn pad(&mut self) {
+        self.octets.resize(padded(self.octets.len()), 0);
+    }
+
+    fn set_length(&mut self, start: usize, end: usize, name: &'static str) -> Result<(), EncodeError> {
+        let length = u16::try_from(end - start).map_err(|_| EncodeError::TooLong(name))?;
+        if let Some(field) = self.octets.get_mut(start + 2..start + 4) {
+            field.copy_from_slice(&length.to_be_bytes());
+        }
+        Ok(())
+    }
 }

@@ -1,0 +1,48 @@
+//! What the messages of both protocols have in common (RFC 5354 section 4).
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::reader::{Header, Reader, discard};
+use super::{DecodeError, Decoded, ErrorCause, Malformed, Reaction};
+
+/// The lowest flag: R, S, A, H, W or T, as the message type has it.
+pub(super) const FLAG_0: u8 = 0x01;
+/// The M flag of ENRP_HANDLE_TABLE_RESPONSE.
+pub(super) const FLAG_1: u8 = 0x02;
+
+/// Reads header, value and end of a message; `read` reads the value of a type with its flags.
+pub(super) fn decode_message<M>(
+    bytes: &Bytes,
+    error_type: u8,
+    read: impl FnOnce(&mut Reader<'_>, u8, u8) -> Result<M, DecodeError>,
+) -> Result<Decoded<M>, DecodeError> {
+    let header = Header::read(bytes).map_err(discard)?;
+    let mut report = Vec::new();
+    let mut reader = Reader::new(bytes, &header, &mut report);
+    let result = read(&mut reader, header.kind, header.flags)
+        .and_then(|message| reader.end_of_parameters().map(|()| message));
+    match result {
+        // An error message is never answered with another: two receivers would never stop.
+        Ok(message) if header.kind == error_type => Ok(Decoded { message, report: Vec::new() }),
+        Ok(message) => Ok(Decoded { message, report }),
+        Err(error) if header.kind == error_type => Err(discard(error.malformed)),
+        Err(error) => Err(match error.malformed {
+            Malformed::UnknownMessage(kind) => unknown_message(kind, bytes.slice(..header.end)),
+            _ => error,
+        }),
+    }
+}
+
+/// Only the top bits 01 ask for a report; 10 and 11 are reserved, without an action (RFC 5354
+/// section 4).
+fn unknown_message(kind: u8, message: Bytes) -> DecodeError {
+    let malformed = Malformed::UnknownMessage(kind);
+    match kind >> 6 {
+        0b01 => {
+            DecodeError { malformed, reaction: Reaction::Report(ErrorCause::unrecognized_message(message)) }
+        }
+        _ => discard(malformed),
+    }
+}

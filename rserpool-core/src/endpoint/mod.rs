@@ -1,7 +1,11 @@
 //! What registrar, pool element and pool user have in common: the contract by which they are
 //! driven, and the hunt for a registrar that element and user share.
 
+pub(crate) mod asap;
+pub(crate) mod config;
 mod contract;
+pub(crate) mod counters;
 pub mod hunt;
 
+pub use config::ConfigError;
 pub use contract::{AbortCause, Action, Channel, ConnectError, DownReason, Endpoint, Event, Outbox};

@@ -1,9 +1,10 @@
-//! The hunt for a registrar (RFC 5352 section 3.6), shared by element and user.
+//! How to hunt: the registrars known from the start, and the timers.
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::base::TransportAddress;
+use crate::endpoint::config::{ConfigError, require};
 
 /// How to find a registrar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,5 +41,23 @@ impl HuntConfig {
             timeout_max: Duration::from_secs(2),
             ..Self::rfc(registrars)
         }
+    }
+
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// The first key whose value cannot work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for registrar in &self.registrars {
+            require(
+                !registrar.addresses.is_empty() && registrar.port != 0 && registrar.udp_port != 0,
+                "hunt.registrars",
+                "every registrar needs an address, an SCTP port and a UDP port",
+            )?;
+        }
+        require(!self.timeout.is_zero(), "hunt.timeout", "must be longer than zero")?;
+        require(self.timeout_max >= self.timeout, "hunt.timeout-max", "must not be below hunt.timeout")?;
+        require(self.rounds != Some(0), "hunt.rounds", "must be at least 1; leave it out to hunt for ever")?;
+        require(!self.outdate.is_zero(), "hunt.outdate", "must be longer than zero")
     }
 }

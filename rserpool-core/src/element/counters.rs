@@ -1,0 +1,50 @@
+//! What an element counts.
+
+crate::endpoint::counters::counters! {
+    /// Registrations sent.
+    registrations_sent,
+    /// Registrations granted.
+    registrations_granted,
+    /// Registrations refused.
+    registrations_refused,
+    /// Registrations that no answer came to within T2.
+    registrations_unanswered,
+    /// Deregistrations sent.
+    deregistrations_sent,
+    /// Removals by a registrar that nobody here asked for.
+    removals,
+    /// Hunts for a registrar.
+    hunts,
+    /// Associations with the home registrar that were lost.
+    homes_lost,
+    /// Changes of the home registrar that a keep-alive asked for.
+    home_changes,
+    /// Keep-alives answered.
+    keep_alives,
+    /// Keep-alives for another pool or element, dropped (KA1).
+    foreign_keep_alives,
+    /// Announcements of registrars.
+    announces,
+    /// Datagrams on the announcement channel that were no announcement.
+    bad_announces,
+    /// ASAP messages that could not be decoded.
+    malformed,
+    /// ASAP messages that could be decoded and made no sense here and now.
+    unexpected,
+    /// ASAP messages that this implementation does not act on (cookies, business cards).
+    unsupported,
+    /// ASAP_ERROR received.
+    errors_received,
+    /// ASAP_ERROR sent.
+    errors_sent,
+    /// Sessions opened by users.
+    sessions_opened,
+    /// Sessions that have ended.
+    sessions_closed,
+    /// Associations aborted because there were too many, or because the element was leaving.
+    associations_refused,
+    /// Application messages received.
+    messages_received,
+    /// Application messages sent.
+    messages_sent,
+}

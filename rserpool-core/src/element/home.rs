@@ -1,0 +1,126 @@
+//! The home registrar: found, named by its keep-alives, changed, lost (RFC 5352 sections 3.4, 3.6).
+
+use super::machine::Element;
+use super::registration::Step;
+use super::{Notice, RegistrationError};
+use crate::base::{AssociationId, Instant, ProtocolId, RegistrarId, TransportAddress};
+use crate::wire::AsapMessage;
+
+/// The home registrar (ASAP-1.1-01: at most one).
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    pub(super) association: AssociationId,
+    /// Where it is.
+    pub(super) registrar: TransportAddress,
+    /// [`RegistrarId::NONE`] until it has named itself.
+    pub(super) id: RegistrarId,
+}
+
+impl Element {
+    /// Looks for a registrar other than `avoid`. A known registrar that has opened an association
+    /// to us is taken at once; a second association between the same ports could not exist.
+    pub(super) fn seek(&mut self, now: Instant, avoid: Option<TransportAddress>) {
+        if self.hunt.is_on() {
+            return;
+        }
+        for association in &self.registrars {
+            let Some(open) = self.associations.get(association).filter(|open| !open.closing) else {
+                continue;
+            };
+            if let Some(registrar) = self.hunt.registrar_at(now, &open.peer)
+                && avoid.as_ref() != Some(registrar)
+            {
+                let home =
+                    Home { association: *association, registrar: registrar.clone(), id: RegistrarId::NONE };
+                self.home_found(now, home);
+                return;
+            }
+        }
+        self.counters.hunts += 1;
+        self.hunt.start(now, avoid, &mut self.connects, &mut self.out.actions);
+    }
+
+    /// There is a home registrar now: do what could not be done without.
+    pub(super) fn home_found(&mut self, now: Instant, home: Home) {
+        self.home = Some(home);
+        match self.membership.step {
+            Step::Seeking => self.register(now),
+            Step::Leaving(_) => self.deregister(now),
+            _ => {}
+        }
+    }
+
+    /// The association with the home registrar has ended (ASAP-3.1-10, ASAP-3.2-05).
+    pub(super) fn home_lost(&mut self, now: Instant) {
+        let Some(lost) = self.home.take() else { return };
+        self.counters.homes_lost += 1;
+        match self.membership.step {
+            Step::Registering { .. } if self.attempts_used_up() => {
+                self.give_up(RegistrationError::Unanswered)
+            }
+            Step::Registering { .. } | Step::Registered { .. } => {
+                self.membership.step = Step::Seeking;
+                self.seek(now, Some(lost.registrar));
+            }
+            Step::Leaving(_) => self.leaving_interrupted(now, Some(lost.registrar)),
+            Step::Seeking | Step::BackingOff { .. } | Step::GivenUp { .. } | Step::Left => {}
+        }
+    }
+
+    /// KA1 to KA2.4. An element that has left answers none, so that no registrar lists it again.
+    pub(super) fn keep_alive(
+        &mut self,
+        now: Instant,
+        association: AssociationId,
+        ours: bool,
+        wants_home: bool,
+        registrar: RegistrarId,
+    ) {
+        if !ours {
+            self.counters.foreign_keep_alives += 1;
+            return;
+        }
+        if matches!(self.membership.step, Step::Left) {
+            self.counters.unexpected += 1;
+            return;
+        }
+        let ack = AsapMessage::EndpointKeepAliveAck { handle: self.config.handle.clone(), element: self.id };
+        if let Ok(bytes) = ack.encode(self.config.padding) {
+            self.out.send(association, ProtocolId::ASAP, bytes);
+        }
+        self.counters.keep_alives += 1;
+        self.registrars.insert(association);
+        match &mut self.home {
+            _ if registrar == RegistrarId::NONE => {}
+            Some(home) if home.association == association => {
+                let renamed = home.id != RegistrarId::NONE && home.id != registrar;
+                home.id = registrar;
+                if renamed {
+                    self.out.tell(Notice::HomeChanged { home: registrar });
+                }
+            }
+            Some(home) if home.id == registrar => {}
+            _ if wants_home => self.adopt(now, association, registrar),
+            Some(_) | None => {}
+        }
+    }
+
+    /// Another registrar has taken the element over (KA2.4). It is registered with at once, over
+    /// the association by which it spoke (`ambiguities` B42).
+    fn adopt(&mut self, now: Instant, association: AssociationId, id: RegistrarId) {
+        let Some(peer) = self.associations.get(&association).map(|open| open.peer.clone()) else { return };
+        self.counters.home_changes += 1;
+        self.hunt.stop(&mut self.out.actions);
+        self.home = Some(Home { association, registrar: peer, id });
+        self.out.tell(Notice::HomeChanged { home: id });
+        match self.membership.step {
+            // What was refused is not sent again unchanged, whoever asks (ASAP-3.1-14).
+            Step::GivenUp { refused: true } | Step::Left => {}
+            Step::Leaving(_) => self.deregister(now),
+            _ => {
+                self.membership.attempts = 0;
+                self.register(now);
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What the application can ask a pool element for, and what it is told.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::base::{AssociationId, ProtocolId, RegistrarId, TransportAddress};
+use crate::endpoint::DownReason;
+use crate::wire::{OperationError, Policy};
+
+/// What the application can ask an element for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Re-register at once with these policy values, for example a new load; also after
+    /// [`Notice::RegistrationFailed`], but not after [`Command::Deregister`]. Answered by
+    /// [`Notice::Accepted`].
+    UpdatePolicy(Policy),
+    /// Send an application message to a user. Answered by [`Notice::Accepted`] or
+    /// [`Notice::Refused`].
+    Send {
+        /// The association with the user.
+        session: AssociationId,
+        /// The application's payload protocol identifier; never 11 (RFC 5352 section 5).
+        protocol: ProtocolId,
+        /// The stream.
+        stream: u16,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Close the association with a user, after what is queued has been delivered. Answered by
+    /// [`Notice::Accepted`]; [`Notice::SessionClosed`] follows.
+    Close {
+        /// The association.
+        session: AssociationId,
+    },
+    /// Leave the pool for good; sessions go on. Answered by [`Notice::Deregistered`], or by
+    /// [`Notice::RegistrationFailed`] if no registrar has confirmed it: then the registration
+    /// ends with its life.
+    Deregister,
+}
+
+/// What the application is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The element is registered, for the first time or anew.
+    Registered {
+        /// The home registrar; [`RegistrarId::NONE`] until its first keep-alive names it.
+        home: RegistrarId,
+        /// Where it is.
+        registrar: TransportAddress,
+        /// Causes that came with a grant: values that the registrar altered.
+        warning: Option<OperationError>,
+    },
+    /// A registration was refused, or every permitted attempt went unanswered; the element has
+    /// stopped trying. It tries again on [`Command::UpdatePolicy`].
+    RegistrationFailed(RegistrationError),
+    /// The element is in no pool any more. Without a command before it, a registrar has removed
+    /// the element, and it registers again by itself.
+    Deregistered,
+    /// Another registrar has become the home.
+    HomeChanged {
+        /// The new home.
+        home: RegistrarId,
+    },
+    /// A round of the hunt has found no registrar; the hunt goes on.
+    NoRegistrar {
+        /// The addresses tried.
+        tried: Vec<TransportAddress>,
+    },
+    /// A user has sent its first application message. An association alone is no session: a
+    /// registrar opens associations to the same port.
+    SessionOpened {
+        /// The association.
+        session: AssociationId,
+        /// Who.
+        peer: TransportAddress,
+    },
+    /// An application message from a user.
+    Received {
+        /// The association.
+        session: AssociationId,
+        /// Its payload protocol identifier.
+        protocol: ProtocolId,
+        /// Its stream.
+        stream: u16,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// An association with a user has ended.
+    SessionClosed {
+        /// The association.
+        session: AssociationId,
+        /// Why.
+        reason: DownReason,
+    },
+    /// A user takes data again after [`Notice::Refused`].
+    Writable {
+        /// The association.
+        session: AssociationId,
+    },
+    /// The command was carried out.
+    Accepted,
+    /// The command was not carried out.
+    Refused(Refusal),
+    /// The element has left everything it should and is done.
+    Stopped,
+}
+
+/// Why an element is not registered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistrationError {
+    /// A registrar refused; the same registration must not be repeated (RFC 5352 section 3.1).
+    #[error("the registrar refused the registration: {}", crate::wire::causes_text(.0))]
+    Rejected(Option<OperationError>),
+    /// No registrar answered as often as MAX-REG-ATTEMPT allows.
+    #[error("no registrar answered")]
+    Unanswered,
+}
+
+/// Why a command was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such session (any more).
+    #[error("no such session")]
+    UnknownSession,
+    /// The session's queue is full; wait for `Writable`.
+    #[error("the session's queue is full")]
+    Congested,
+    /// Application data must not carry PPID 11 (RFC 5352 section 5) nor 12.
+    #[error("the payload protocol identifier belongs to ASAP or ENRP")]
+    ReservedProtocol,
+    /// Another unanswered request of the session has the same identifier.
+    #[error("an unanswered request has the same identifier")]
+    DuplicateRequest,
+    /// The endpoint is shutting down or has stopped.
+    #[error("shutting down")]
+    ShuttingDown,
+}

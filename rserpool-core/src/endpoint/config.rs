@@ -1,0 +1,16 @@
+//! What is wrong with a configuration.
+
+/// A value that cannot work, found before the endpoint starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct ConfigError {
+    /// The key: the name of the field with dashes, `hunt.` before it if it belongs to the hunt.
+    pub key: &'static str,
+    /// What it must be.
+    pub problem: &'static str,
+}
+
+/// An error that names `key` unless `condition` holds.
+pub(crate) fn require(condition: bool, key: &'static str, problem: &'static str) -> Result<(), ConfigError> {
+    if condition { Ok(()) } else { Err(ConfigError { key, problem }) }
+}

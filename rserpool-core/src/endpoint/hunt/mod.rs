@@ -1,0 +1,271 @@
+//! The hunt for a registrar (RFC 5352 section 3.6), shared by element and user.
+//!
+//! [`Hunt`] keeps the list of known registrars, tries up to three of them at the same time and
+//! hands over the first association that comes up. What is sent over it, and what an association
+//! that was lost means, is its owner's business. It decides nothing about time by itself: its
+//! owner passes it every event that may concern it and its deadline on.
+
+mod config;
+mod known;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+pub use config::HuntConfig;
+use known::Announced;
+pub use known::{ASAP_PORT, MAX_ANNOUNCED};
+
+use super::Action;
+use crate::base::{ConnectId, Instant, TransportAddress};
+
+/// How many registrars are tried at the same time (SH1: no more than three).
+pub const MAX_ATTEMPTS: usize = 3;
+
+/// Names of attempts to connect: one source for all parts of an endpoint.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectIds(u64);
+
+impl ConnectIds {
+    /// A name that was not used before.
+    pub fn next_id(&mut self) -> ConnectId {
+        self.0 += 1;
+        ConnectId(self.0)
+    }
+}
+
+/// What a deadline of the hunt came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoundEnd {
+    /// T5 expired and the next round has begun.
+    GoesOn {
+        /// The registrars tried in this hunt so far.
+        tried: Vec<TransportAddress>,
+    },
+    /// T5 expired in the last permitted round; the hunt is over.
+    GivenUp {
+        /// The registrars tried in this hunt.
+        tried: Vec<TransportAddress>,
+    },
+}
+
+/// The hunt of one endpoint.
+#[derive(Clone, Debug)]
+pub struct Hunt {
+    config: HuntConfig,
+    local_port: u16,
+    announced: Announced,
+    chase: Option<Chase>,
+}
+
+/// A hunt that is on.
+#[derive(Clone, Debug)]
+struct Chase {
+    /// T5 as it is now.
+    timeout: Duration,
+    /// When T5 expires.
+    deadline: Instant,
+    /// Rounds begun.
+    rounds: u32,
+    /// Who is being tried.
+    pending: BTreeMap<ConnectId, TransportAddress>,
+    /// Who is still to be tried in this round.
+    queue: VecDeque<TransportAddress>,
+    /// How often each was tried; those tried least come first in the next round (SH5.2).
+    tried: BTreeMap<TransportAddress, u32>,
+    /// The registrar that has failed its owner: tried only while nobody else is.
+    avoid: Option<TransportAddress>,
+}
+
+impl Hunt {
+    /// A hunt that has not begun; its attempts leave from `local_port`, 0 for any.
+    pub fn new(config: HuntConfig, local_port: u16) -> Self {
+        Self { config, local_port, announced: Announced::default(), chase: None }
+    }
+
+    /// Whether the hunt is on.
+    pub const fn is_on(&self) -> bool {
+        self.chase.is_some()
+    }
+
+    /// When [`Hunt::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.chase.as_ref().map(|chase| chase.deadline)
+    }
+
+    /// The known registrar at `peer`, if there is one.
+    pub fn registrar_at(&self, now: Instant, peer: &TransportAddress) -> Option<&TransportAddress> {
+        let mut known = self.config.registrars.iter().chain(self.announced.current(now));
+        known.find(|registrar| is_same_endpoint(registrar, peer))
+    }
+
+    /// Begins to hunt, unless the hunt is on already (SH1, SH2). The registrar to `avoid`, which
+    /// does not answer any more, is tried only when nobody else is.
+    pub fn start(
+        &mut self,
+        now: Instant,
+        avoid: Option<TransportAddress>,
+        ids: &mut ConnectIds,
+        actions: &mut VecDeque<Action>,
+    ) {
+        if self.chase.is_some() {
+            return;
+        }
+        self.chase = Some(Chase {
+            timeout: self.config.timeout,
+            deadline: now,
+            rounds: 0,
+            pending: BTreeMap::new(),
+            queue: VecDeque::new(),
+            tried: BTreeMap::new(),
+            avoid,
+        });
+        self.begin_round(now, ids, actions);
+    }
+
+    /// Ends the hunt and gives all attempts up.
+    pub fn stop(&mut self, actions: &mut VecDeque<Action>) {
+        if let Some(chase) = self.chase.take() {
+            cancel(chase.pending, actions);
+        }
+    }
+
+    /// Takes a datagram of the announcement channel; false if it announces no registrar. A hunt
+    /// that is on tries the newcomers at once.
+    pub fn handle_announce(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        bytes: &Bytes,
+        ids: &mut ConnectIds,
+        actions: &mut VecDeque<Action>,
+    ) -> bool {
+        let Some(registrars) = self.announced.hear(now, self.config.outdate, source, bytes) else {
+            return false;
+        };
+        if let Some(chase) = &mut self.chase {
+            for registrar in registrars {
+                let new = !chase.tried.contains_key(&registrar) && !chase.queue.contains(&registrar);
+                if new && chase.queue.len() < MAX_ANNOUNCED {
+                    chase.queue.push_back(registrar);
+                }
+            }
+            chase.fill(now, self.local_port, ids, actions);
+        }
+        true
+    }
+
+    /// An attempt has succeeded. If it was one of the hunt, the others are given up, the hunt is
+    /// over (SH3, SH6), and the registrar is returned as it is known here.
+    pub fn handle_connected(
+        &mut self,
+        request: ConnectId,
+        actions: &mut VecDeque<Action>,
+    ) -> Option<TransportAddress> {
+        let registrar = self.chase.as_mut()?.pending.remove(&request)?;
+        self.stop(actions);
+        Some(registrar)
+    }
+
+    /// An attempt has failed. If it was one of the hunt, another address takes its place (SH4);
+    /// false if it was not.
+    pub fn handle_connect_failed(
+        &mut self,
+        now: Instant,
+        request: ConnectId,
+        ids: &mut ConnectIds,
+        actions: &mut VecDeque<Action>,
+    ) -> bool {
+        let Some(chase) = &mut self.chase else { return false };
+        if chase.pending.remove(&request).is_none() {
+            return false;
+        }
+        chase.fill(now, self.local_port, ids, actions);
+        true
+    }
+
+    /// T5 may have expired: the attempts are abandoned, T5 doubles, and other addresses are
+    /// tried (SH5).
+    pub fn handle_timeout(
+        &mut self,
+        now: Instant,
+        ids: &mut ConnectIds,
+        actions: &mut VecDeque<Action>,
+    ) -> Option<RoundEnd> {
+        let chase = self.chase.as_mut().filter(|chase| chase.deadline <= now)?;
+        cancel(core::mem::take(&mut chase.pending), actions);
+        let tried = chase.tried.keys().cloned().collect();
+        if self.config.rounds.is_some_and(|rounds| chase.rounds >= rounds) {
+            self.chase = None;
+            return Some(RoundEnd::GivenUp { tried });
+        }
+        chase.timeout = chase.timeout.saturating_mul(2).min(self.config.timeout_max);
+        self.begin_round(now, ids, actions);
+        Some(RoundEnd::GoesOn { tried })
+    }
+
+    fn begin_round(&mut self, now: Instant, ids: &mut ConnectIds, actions: &mut VecDeque<Action>) {
+        let Some(chase) = &mut self.chase else { return };
+        let mut candidates: Vec<TransportAddress> = Vec::new();
+        for registrar in self.config.registrars.iter().chain(self.announced.current(now)) {
+            if !candidates.contains(registrar) {
+                candidates.push(registrar.clone());
+            }
+        }
+        // What is no candidate any more is forgotten, so that announcements take no memory.
+        chase.tried.retain(|registrar, _| candidates.contains(registrar));
+        candidates.sort_by_key(|registrar| {
+            let times = chase.tried.get(registrar).copied().unwrap_or(0);
+            (times, chase.is_avoided(registrar))
+        });
+        chase.queue = candidates.into();
+        chase.rounds = chase.rounds.saturating_add(1);
+        chase.deadline = now + chase.timeout;
+        chase.fill(now, self.local_port, ids, actions);
+    }
+}
+
+impl Chase {
+    fn is_avoided(&self, registrar: &TransportAddress) -> bool {
+        self.avoid.as_ref().is_some_and(|avoided| is_same_endpoint(avoided, registrar))
+    }
+
+    /// Tries as many registrars of the queue as may be tried at the same time.
+    fn fill(&mut self, now: Instant, local_port: u16, ids: &mut ConnectIds, actions: &mut VecDeque<Action>) {
+        while now < self.deadline && self.pending.len() < MAX_ATTEMPTS {
+            let avoided = self.queue.front().is_some_and(|next| self.is_avoided(next));
+            if avoided && !self.pending.is_empty() {
+                match self.queue.len() {
+                    1 => break,
+                    _ => self.queue.rotate_left(1),
+                }
+            }
+            let Some(peer) = self.queue.pop_front() else { break };
+            let request = ids.next_id();
+            let times = self.tried.entry(peer.clone()).or_default();
+            *times = times.saturating_add(1);
+            actions.push_back(Action::Connect {
+                request,
+                local_port,
+                peer: peer.clone(),
+                deadline: self.deadline,
+            });
+            self.pending.insert(request, peer);
+        }
+    }
+}
+
+fn cancel(pending: BTreeMap<ConnectId, TransportAddress>, actions: &mut VecDeque<Action>) {
+    actions.extend(pending.into_keys().map(|request| Action::CancelConnect { request }));
+}
+
+/// Whether both name the same endpoint, although one may list more of its addresses.
+fn is_same_endpoint(a: &TransportAddress, b: &TransportAddress) -> bool {
+    let same_ports = a.port == b.port && a.udp_port == b.udp_port;
+    same_ports && a.addresses.iter().any(|address| b.addresses.contains(address))
+}

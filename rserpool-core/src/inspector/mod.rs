@@ -1,1 +1,364 @@
-//! Asks a registrar for its handlespace, its peers and its counters.
+//! Asks a registrar for its handlespace, its peers and its counters, and is no peer itself.
+//!
+//! It speaks ENRP with sender identifier 0 (list request, then the handle table page by page) and
+//! this project's own question for counters. `rserpool pools` and `rserpool stats` are made of it.
+
+use alloc::collections::VecDeque;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, RegistrarId, TransportAddress};
+use crate::endpoint::{AbortCause, Action, Endpoint, Event, Outbox};
+use crate::registrar::management::COUNTERS_REQUEST;
+use crate::wire::{EnrpBody, EnrpMessage, Padding, PoolEntry, ServerInformation};
+
+/// Commands that wait at most; further ones fail at once.
+const MAX_COMMANDS: usize = 16;
+
+/// Octets of handle table that are taken at most: a registrar that never ends its table must not
+/// fill our memory.
+const MAX_TABLE_OCTETS: usize = 256 << 20;
+
+/// The configuration of an inspector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InspectorConfig {
+    /// The registrar, with its ENRP port.
+    pub registrar: TransportAddress,
+    /// How long the registrar may take to accept a connection, and to answer each request.
+    pub timeout: Duration,
+    /// How messages are padded.
+    pub padding: Padding,
+}
+
+/// What the application can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// The handlespace with the peers. Answered by [`Notice::Handlespace`] or [`Notice::Failed`].
+    Handlespace,
+    /// Counters. Answered by [`Notice::Counters`] or [`Notice::Failed`].
+    Counters,
+}
+
+/// What the application is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A registrar's view of the operational scope.
+    Handlespace(Snapshot),
+    /// Counters by name.
+    Counters(Vec<(String, u64)>),
+    /// The question could not be answered.
+    Failed(InspectError),
+    /// The association is closed and the inspector is done.
+    Stopped,
+}
+
+/// A registrar's view of the operational scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The registrar.
+    pub registrar: RegistrarId,
+    /// Its peers.
+    pub peers: Vec<ServerInformation>,
+    /// The pools with their elements.
+    pub pools: Vec<PoolEntry>,
+}
+
+/// Why a question could not be answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InspectError {
+    /// No association could be opened, or it has ended.
+    #[error("registrar {0} cannot be reached: check its address and UDP port")]
+    Unreachable(TransportAddress),
+    /// It did not answer in time, for example because the question is turned off.
+    #[error("registrar {0} does not answer this question")]
+    Unanswered(TransportAddress),
+    /// It refused.
+    #[error("registrar {0} refused the request")]
+    Refused(TransportAddress),
+    /// It answered with something that cannot be understood, or without end.
+    #[error("registrar {0} gave an answer that cannot be understood")]
+    Unintelligible(TransportAddress),
+    /// Too many questions at once, or the inspector is shutting down.
+    #[error("the inspector takes no more questions")]
+    Busy,
+}
+
+/// An inspector. See [`crate::endpoint`] for how it is driven.
+#[derive(Debug)]
+pub struct Inspector {
+    config: InspectorConfig,
+    link: Link,
+    /// The commands, the present one in front.
+    commands: VecDeque<(CommandId, Command)>,
+    progress: Progress,
+    deadline: Option<Instant>,
+    next_connect: u64,
+    outbox: Outbox<Notice>,
+    leaving: bool,
+}
+
+/// The association with the registrar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Down,
+    Opening(ConnectId),
+    Up(AssociationId),
+}
+
+/// What of the present answer is there already.
+#[derive(Debug, Default)]
+struct Progress {
+    peers: Vec<ServerInformation>,
+    pools: Vec<PoolEntry>,
+    octets: usize,
+}
+
+impl Inspector {
+    /// An inspector that connects at its first command.
+    pub fn new(config: InspectorConfig, _now: Instant) -> Self {
+        Self {
+            config,
+            link: Link::Down,
+            commands: VecDeque::new(),
+            progress: Progress::default(),
+            deadline: None,
+            next_connect: 0,
+            outbox: Outbox::default(),
+            leaving: false,
+        }
+    }
+
+    /// Begins the command in front: connects first if need be.
+    fn begin(&mut self, now: Instant) {
+        let Some((_, command)) = self.commands.front().copied() else {
+            self.deadline = None;
+            return;
+        };
+        match self.link {
+            Link::Up(association) => {
+                self.progress = Progress::default();
+                match command {
+                    Command::Handlespace => self.ask(now, association, EnrpBody::ListRequest),
+                    Command::Counters => {
+                        self.deadline = Some(now + self.config.timeout);
+                        let request = Bytes::from_static(COUNTERS_REQUEST);
+                        self.outbox.send(association, ProtocolId::MANAGEMENT, request);
+                    }
+                }
+            }
+            Link::Opening(_) => {}
+            Link::Down => {
+                self.next_connect += 1;
+                let request = ConnectId(self.next_connect);
+                self.link = Link::Opening(request);
+                self.outbox.act(Action::Connect {
+                    request,
+                    local_port: 0,
+                    peer: self.config.registrar.clone(),
+                    deadline: now + self.config.timeout,
+                });
+            }
+        }
+    }
+
+    fn ask(&mut self, now: Instant, association: AssociationId, body: EnrpBody) {
+        self.deadline = Some(now + self.config.timeout);
+        let message = EnrpMessage { sender: RegistrarId::NONE, receiver: RegistrarId::NONE, body };
+        if let Ok(bytes) = message.encode(self.config.padding) {
+            self.outbox.send(association, ProtocolId::ENRP, bytes);
+        }
+    }
+
+    /// Ends the command in front and begins the next.
+    fn finish(&mut self, now: Instant, notice: Notice) {
+        self.deadline = None;
+        if let Some((id, _)) = self.commands.pop_front() {
+            self.outbox.answer(id, notice);
+        }
+        self.begin(now);
+    }
+
+    fn fail_all(&mut self, error: &InspectError) {
+        self.deadline = None;
+        for (id, _) in core::mem::take(&mut self.commands) {
+            self.outbox.answer(id, Notice::Failed(error.clone()));
+        }
+    }
+
+    fn handle_enrp(&mut self, now: Instant, association: AssociationId, bytes: &Bytes) {
+        if !matches!(self.commands.front(), Some((_, Command::Handlespace))) {
+            return;
+        }
+        let registrar = self.config.registrar.clone();
+        let Ok(message) = EnrpMessage::decode(bytes).map(|decoded| decoded.message) else {
+            return self.finish(now, Notice::Failed(InspectError::Unintelligible(registrar)));
+        };
+        match message.body {
+            EnrpBody::ListResponse { rejected: true, .. }
+            | EnrpBody::HandleTableResponse { rejected: true, .. } => {
+                self.finish(now, Notice::Failed(InspectError::Refused(registrar)));
+            }
+            EnrpBody::ListResponse { servers, .. } => {
+                self.progress.peers = servers;
+                self.ask(now, association, EnrpBody::HandleTableRequest { own_only: false });
+            }
+            EnrpBody::HandleTableResponse { more, pools, .. } => {
+                self.progress.octets += bytes.len();
+                let empty = pools.is_empty();
+                append(&mut self.progress.pools, pools);
+                if !more {
+                    let Progress { peers, pools, .. } = core::mem::take(&mut self.progress);
+                    self.finish(
+                        now,
+                        Notice::Handlespace(Snapshot { registrar: message.sender, peers, pools }),
+                    );
+                } else if empty || self.progress.octets > MAX_TABLE_OCTETS {
+                    self.finish(now, Notice::Failed(InspectError::Unintelligible(registrar)));
+                } else {
+                    self.ask(now, association, EnrpBody::HandleTableRequest { own_only: false });
+                }
+            }
+            // A foreign registrar may greet us or tell of changes; neither is an answer.
+            _ => {}
+        }
+    }
+
+    fn handle_counters(&mut self, now: Instant, bytes: &Bytes) {
+        if !matches!(self.commands.front(), Some((_, Command::Counters))) {
+            return;
+        }
+        let notice = match parse_counters(bytes) {
+            Some(counters) => Notice::Counters(counters),
+            None => Notice::Failed(InspectError::Unintelligible(self.config.registrar.clone())),
+        };
+        self.finish(now, notice);
+    }
+
+    fn stop_if_down(&mut self) {
+        if self.is_stopped() {
+            self.outbox.tell(Notice::Stopped);
+        }
+    }
+}
+
+impl Endpoint for Inspector {
+    type Command = Command;
+    type Notice = Notice;
+
+    fn handle_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Connected { association, request, .. } => {
+                if request.map(Link::Opening) == Some(self.link) {
+                    self.link = Link::Up(association);
+                    self.begin(now);
+                } else {
+                    self.outbox.act(Action::Abort { association, cause: AbortCause::User });
+                }
+            }
+            Event::ConnectFailed { request, .. } if self.link == Link::Opening(request) => {
+                self.link = Link::Down;
+                self.fail_all(&InspectError::Unreachable(self.config.registrar.clone()));
+                if self.leaving {
+                    self.stop_if_down();
+                }
+            }
+            Event::Disconnected { association, .. } if self.link == Link::Up(association) => {
+                self.link = Link::Down;
+                self.fail_all(&InspectError::Unreachable(self.config.registrar.clone()));
+                if self.leaving {
+                    self.stop_if_down();
+                }
+            }
+            Event::Message { association, protocol, bytes, .. } if self.link == Link::Up(association) => {
+                match protocol {
+                    ProtocolId::ENRP => self.handle_enrp(now, association, &bytes),
+                    ProtocolId::MANAGEMENT => self.handle_counters(now, &bytes),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
+        if self.leaving || self.commands.len() >= MAX_COMMANDS {
+            return self.outbox.answer(id, Notice::Failed(InspectError::Busy));
+        }
+        self.commands.push_back((id, command));
+        if self.commands.len() == 1 {
+            self.begin(now);
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            // A late answer must not be taken for that of the next question.
+            if let Link::Up(association) = self.link {
+                self.outbox.act(Action::Abort { association, cause: AbortCause::User });
+                self.link = Link::Down;
+            }
+            self.finish(now, Notice::Failed(InspectError::Unanswered(self.config.registrar.clone())));
+        }
+    }
+
+    fn poll_action(&mut self) -> Option<Action> {
+        self.outbox.actions.pop_front()
+    }
+
+    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Notice)> {
+        self.outbox.notices.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn begin_shutdown(&mut self, _now: Instant, deadline: Instant) {
+        if self.leaving {
+            return;
+        }
+        self.leaving = true;
+        self.fail_all(&InspectError::Busy);
+        match self.link {
+            Link::Up(association) => self.outbox.act(Action::Shutdown { association, deadline }),
+            Link::Opening(request) => {
+                self.outbox.act(Action::CancelConnect { request });
+                self.link = Link::Down;
+            }
+            Link::Down => {}
+        }
+        self.stop_if_down();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.leaving && self.link == Link::Down
+    }
+}
+
+/// Appends a page; a pool that was cut in two becomes one again.
+fn append(pools: &mut Vec<PoolEntry>, page: Vec<PoolEntry>) {
+    for entry in page {
+        match pools.last_mut() {
+            Some(last) if last.handle == entry.handle => last.elements.extend(entry.elements),
+            _ => pools.push(entry),
+        }
+    }
+}
+
+/// Reads lines `name value`.
+fn parse_counters(bytes: &Bytes) -> Option<Vec<(String, u64)>> {
+    core::str::from_utf8(bytes)
+        .ok()?
+        .lines()
+        .map(|line| {
+            let (name, value) = line.split_once(' ')?;
+            Some((name.to_string(), value.parse().ok()?))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

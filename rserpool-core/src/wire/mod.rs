@@ -15,6 +15,7 @@ mod error;
 mod message;
 mod parameter;
 mod policy;
+mod quote;
 mod reader;
 mod transport;
 mod tree;

@@ -1,0 +1,141 @@
+//! What a handlespace admits, selects and counts.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr};
+
+use super::*;
+use crate::wire::{RegistrationLife, SctpTransport, Transport, TransportUse};
+
+const LIMITS: Limits = Limits { pools: 3, elements_per_pool: 3, elements: 5 };
+const HOME: RegistrarId = RegistrarId(1);
+
+fn element(id: u32) -> PoolElement {
+    PoolElement {
+        id: ElementId(id),
+        home: HOME,
+        life: RegistrationLife(300),
+        user_transport: Transport::Sctp(SctpTransport {
+            port: 7,
+            usage: TransportUse::DataPlusControl,
+            addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+        }),
+        policy: Policy::RoundRobin,
+        asap_transport: None,
+        encapsulation: None,
+    }
+}
+
+fn pe(pool: &str, id: u32) -> PeHandle {
+    PeHandle { pool: pool.into(), element: ElementId(id) }
+}
+
+/// ASAP-3.1-20, ASAP-3.1-23, ASAP-3.2-08: the pool lives as long as it has an element.
+#[test]
+fn a_pool_comes_with_its_first_element_and_goes_with_its_last() {
+    let mut space = Handlespace::new(LIMITS);
+    let handle = PoolHandle::from("EchoPool");
+    assert_eq!(space.admit(&handle, element(1)), Ok(Admission::New));
+    assert_eq!(space.admit(&handle, element(2)), Ok(Admission::New));
+    let mut renewed = element(1);
+    renewed.life = RegistrationLife(5);
+    assert_eq!(space.admit(&handle, renewed), Ok(Admission::Renewed));
+    assert_eq!(space.get(&pe("EchoPool", 1)).map(|e| e.life), Some(RegistrationLife(5)));
+    assert_eq!((space.pool_count(), space.element_count()), (1, 2));
+    assert!(space.remove(&pe("EchoPool", 1)).is_some());
+    assert!(space.remove(&pe("EchoPool", 1)).is_none());
+    assert!(space.remove(&pe("EchoPool", 2)).is_some());
+    assert_eq!((space.pool_count(), space.element_count(), space.checksum(HOME)), (0, 0, 0xffff));
+    assert!(space.checksums.is_empty());
+}
+
+/// ASAP-3.1-21, ASAP-3.1-22: the first element decides, the others must agree.
+#[test]
+fn an_element_that_does_not_fit_is_refused_and_changes_nothing() {
+    let mut space = Handlespace::new(LIMITS);
+    let handle = PoolHandle::from("EchoPool");
+    space.admit(&handle, element(1)).unwrap();
+    let before = space.checksum(HOME);
+
+    let other_policy = PoolElement { policy: Policy::Random, ..element(1) };
+    let other_kind = PoolElement { user_transport: Transport::Opaque(bytes::Bytes::new()), ..element(2) };
+    let mut other_use = element(2);
+    if let Transport::Sctp(sctp) = &mut other_use.user_transport {
+        sctp.usage = TransportUse::DataOnly;
+    }
+    let unknown = PoolElement { policy: Policy::LeastUsed { load: 0 }, ..element(1) };
+
+    use AdmissionError::{Inconsistent as Differs, UnsupportedPolicy};
+    assert_eq!(space.admit(&handle, other_policy), Err(Differs(Inconsistent::Policy(Policy::RoundRobin))));
+    assert_eq!(
+        space.admit(&handle, other_kind),
+        Err(Differs(Inconsistent::Transport(element(1).user_transport)))
+    );
+    assert_eq!(
+        space.admit(&handle, other_use),
+        Err(Differs(Inconsistent::Use(TransportUse::DataPlusControl)))
+    );
+    assert_eq!(space.admit(&"New".into(), unknown), Err(UnsupportedPolicy(Policy::LeastUsed { load: 0 })));
+    assert_eq!((space.pool_count(), space.element_count(), space.checksum(HOME)), (1, 1, before));
+}
+
+/// ASAP-3.1-26: limits refuse the newcomer, never one that is there already.
+#[test]
+fn limits_hold() {
+    let mut space = Handlespace::new(LIMITS);
+    for id in 1..=3 {
+        space.admit(&"a".into(), element(id)).unwrap();
+    }
+    assert_eq!(space.admit(&"a".into(), element(4)), Err(AdmissionError::Full("elements in a pool")));
+    assert_eq!(space.admit(&"a".into(), element(3)), Ok(Admission::Renewed));
+    space.admit(&"b".into(), element(1)).unwrap();
+    space.admit(&"c".into(), element(1)).unwrap();
+    assert_eq!(space.admit(&"d".into(), element(1)), Err(AdmissionError::Full("pools")));
+    assert_eq!(space.admit(&"c".into(), element(2)), Err(AdmissionError::Full("elements")));
+    assert_eq!(space.element_count(), 5);
+}
+
+/// An element that changes its home moves from one checksum to the other.
+#[test]
+fn a_new_home_takes_the_element_into_its_checksum() {
+    let mut space = Handlespace::new(LIMITS);
+    space.admit(&"EchoPool".into(), element(1)).unwrap();
+    let one = space.checksum(HOME);
+    space.admit(&"EchoPool".into(), PoolElement { home: RegistrarId(2), ..element(1) }).unwrap();
+    assert_eq!((space.checksum(HOME), space.checksum(RegistrarId(2))), (0xffff, one));
+}
+
+#[test]
+fn elements_are_listed_in_one_order_from_any_point() {
+    let mut space = Handlespace::new(LIMITS);
+    for (pool, id) in [("b", 1), ("a", 2), ("a", 1), ("c", 9)] {
+        space.admit(&pool.into(), element(id)).unwrap();
+    }
+    let list = |after: Option<PeHandle>| -> Vec<PeHandle> {
+        space
+            .elements_after(after.as_ref())
+            .map(|(pool, e)| PeHandle { pool: pool.clone(), element: e.id })
+            .collect()
+    };
+    let all = [pe("a", 1), pe("a", 2), pe("b", 1), pe("c", 9)];
+    assert_eq!(list(None), all);
+    assert_eq!(list(Some(pe("a", 1))), all[1..]);
+    assert_eq!(list(Some(pe("a", 7))), all[2..]);
+    assert_eq!(list(Some(pe("aa", 0))), all[2..]);
+    assert_eq!(list(Some(pe("c", 9))), []);
+}
+
+#[test]
+fn selection_goes_by_the_policy_of_the_pool() {
+    let mut space = Handlespace::new(LIMITS);
+    let mut random = Random::new(1);
+    assert!(space.select(&"EchoPool".into(), 2, &mut random).is_none());
+    for id in 1..=3 {
+        space.admit(&"EchoPool".into(), element(id)).unwrap();
+    }
+    let mut next = || {
+        let (_, selected) = space.select(&"EchoPool".into(), 2, &mut random).unwrap();
+        selected.into_iter().map(|e| e.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!([next(), next(), next()], [[1, 2], [2, 3], [3, 1]]);
+}

@@ -1,0 +1,176 @@
+//! How an inspector asks, and what it makes of answers.
+
+use alloc::vec;
+use core::net::{IpAddr, Ipv4Addr};
+
+use super::*;
+use crate::base::{ElementId, PoolHandle};
+use crate::endpoint::{ConnectError, DownReason};
+use crate::wire::{CauseCode, ErrorCause, Policy, PoolElement, RegistrationLife, Transport};
+
+const LINK: AssociationId = AssociationId(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn registrar() -> TransportAddress {
+    TransportAddress::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901, 20001)
+}
+
+fn inspector() -> Inspector {
+    let config = InspectorConfig { registrar: registrar(), timeout: SECOND, padding: Padding::Padded };
+    Inspector::new(config, Instant::ORIGIN)
+}
+
+/// Asks and connects; returns what is sent first.
+fn asked(inspector: &mut Inspector, command: Command) -> Vec<Action> {
+    inspector.handle_command(Instant::ORIGIN, CommandId(1), command);
+    assert_eq!(
+        inspector.outbox.take_actions(),
+        [Action::Connect {
+            request: ConnectId(1),
+            local_port: 0,
+            peer: registrar(),
+            deadline: Instant::ORIGIN + SECOND
+        }]
+    );
+    let connected =
+        Event::Connected { association: LINK, request: Some(ConnectId(1)), local_port: 5, peer: registrar() };
+    inspector.handle_event(Instant::ORIGIN, connected);
+    inspector.outbox.take_actions()
+}
+
+fn request(body: EnrpBody) -> Action {
+    let message = EnrpMessage { sender: RegistrarId::NONE, receiver: RegistrarId::NONE, body };
+    let bytes = message.encode(Padding::Padded).unwrap();
+    Action::Send { association: LINK, protocol: ProtocolId::ENRP, stream: 0, bytes }
+}
+
+fn answer(inspector: &mut Inspector, body: EnrpBody) -> Vec<Action> {
+    let message = EnrpMessage { sender: RegistrarId(7), receiver: RegistrarId::NONE, body };
+    message_from(inspector, ProtocolId::ENRP, message.encode(Padding::Padded).unwrap())
+}
+
+fn message_from(inspector: &mut Inspector, protocol: ProtocolId, bytes: Bytes) -> Vec<Action> {
+    inspector.handle_event(Instant::ORIGIN, Event::Message { association: LINK, protocol, stream: 0, bytes });
+    inspector.outbox.take_actions()
+}
+
+fn failed(error: InspectError) -> Option<(Option<CommandId>, Notice)> {
+    Some((Some(CommandId(1)), Notice::Failed(error)))
+}
+
+fn entry(pool: &str, ids: &[u32]) -> PoolEntry {
+    let element = |id: &u32| PoolElement {
+        id: ElementId(*id),
+        home: RegistrarId(7),
+        life: RegistrationLife(1),
+        user_transport: Transport::Opaque(Bytes::from_static(b"x")),
+        policy: Policy::RoundRobin,
+        asap_transport: None,
+        encapsulation: None,
+    };
+    PoolEntry { handle: PoolHandle::from(pool), elements: ids.iter().map(element).collect() }
+}
+
+#[test]
+fn a_handlespace_is_put_together_from_its_pages() {
+    let mut inspector = inspector();
+    let table = EnrpBody::HandleTableRequest { own_only: false };
+    assert_eq!(asked(&mut inspector, Command::Handlespace), [request(EnrpBody::ListRequest)]);
+    let list = EnrpBody::ListResponse { rejected: false, servers: vec![] };
+    assert_eq!(answer(&mut inspector, list), [request(table.clone())]);
+    let page = |more, pools| EnrpBody::HandleTableResponse { rejected: false, more, pools };
+    assert_eq!(
+        answer(&mut inspector, page(true, vec![entry("a", &[1]), entry("b", &[1])])),
+        [request(table)]
+    );
+    assert_eq!(answer(&mut inspector, page(false, vec![entry("b", &[2]), entry("c", &[1])])), []);
+    let snapshot = Snapshot {
+        registrar: RegistrarId(7),
+        peers: vec![],
+        pools: vec![entry("a", &[1]), entry("b", &[1, 2]), entry("c", &[1])],
+    };
+    assert_eq!(inspector.poll_notice(), Some((Some(CommandId(1)), Notice::Handlespace(snapshot))));
+    assert_eq!(inspector.poll_timeout(), None);
+}
+
+#[test]
+fn counters_are_read() {
+    let mut inspector = inspector();
+    let bytes = Bytes::from_static(COUNTERS_REQUEST);
+    let question = Action::Send { association: LINK, protocol: ProtocolId::MANAGEMENT, stream: 0, bytes };
+    assert_eq!(asked(&mut inspector, Command::Counters), [question]);
+    message_from(&mut inspector, ProtocolId::MANAGEMENT, Bytes::from_static(b"a 1\nb 20\n"));
+    let counters = Notice::Counters(vec![("a".into(), 1), ("b".into(), 20)]);
+    assert_eq!(inspector.poll_notice(), Some((Some(CommandId(1)), counters)));
+}
+
+#[test]
+fn every_way_to_fail_is_told_apart() {
+    let mut silent = inspector();
+    asked(&mut silent, Command::Counters);
+    silent.handle_timeout(Instant::ORIGIN + SECOND);
+    assert_eq!(silent.poll_notice(), failed(InspectError::Unanswered(registrar())));
+    assert_eq!(silent.outbox.take_actions(), [Action::Abort { association: LINK, cause: AbortCause::User }]);
+
+    let mut dead = inspector();
+    dead.handle_command(Instant::ORIGIN, CommandId(1), Command::Counters);
+    let event = Event::ConnectFailed { request: ConnectId(1), reason: ConnectError::TimedOut };
+    dead.handle_event(Instant::ORIGIN, event);
+    assert_eq!(dead.poll_notice(), failed(InspectError::Unreachable(registrar())));
+
+    let mut dying = inspector();
+    asked(&mut dying, Command::Handlespace);
+    let event = Event::Disconnected { association: LINK, reason: DownReason::Aborted };
+    dying.handle_event(Instant::ORIGIN, event);
+    assert_eq!(dying.poll_notice(), failed(InspectError::Unreachable(registrar())));
+
+    let mut unwilling = inspector();
+    asked(&mut unwilling, Command::Handlespace);
+    answer(&mut unwilling, EnrpBody::ListResponse { rejected: true, servers: vec![] });
+    assert_eq!(unwilling.poll_notice(), failed(InspectError::Refused(registrar())));
+
+    let mut babbling = inspector();
+    asked(&mut babbling, Command::Handlespace);
+    message_from(&mut babbling, ProtocolId::ENRP, Bytes::from_static(b"nonsense"));
+    assert_eq!(babbling.poll_notice(), failed(InspectError::Unintelligible(registrar())));
+
+    let mut mumbling = inspector();
+    asked(&mut mumbling, Command::Counters);
+    message_from(&mut mumbling, ProtocolId::MANAGEMENT, Bytes::from_static(b"nonsense"));
+    assert_eq!(mumbling.poll_notice(), failed(InspectError::Unintelligible(registrar())));
+}
+
+/// A registrar that promises more and gives nothing would keep us for ever.
+#[test]
+fn an_endless_table_is_given_up() {
+    let mut inspector = inspector();
+    asked(&mut inspector, Command::Handlespace);
+    answer(&mut inspector, EnrpBody::ListResponse { rejected: false, servers: vec![] });
+    let page = EnrpBody::HandleTableResponse { rejected: false, more: true, pools: vec![] };
+    assert_eq!(answer(&mut inspector, page), []);
+    assert_eq!(inspector.poll_notice(), failed(InspectError::Unintelligible(registrar())));
+}
+
+/// What a foreign registrar says unasked is no answer.
+#[test]
+fn other_messages_are_no_answer() {
+    let mut inspector = inspector();
+    asked(&mut inspector, Command::Handlespace);
+    let error = EnrpBody::Error { error: ErrorCause::bare(CauseCode::UNSPECIFIED).into() };
+    assert_eq!(answer(&mut inspector, error), []);
+    assert_eq!(inspector.poll_notice(), None);
+}
+
+#[test]
+fn a_shutdown_ends_questions_and_the_association() {
+    let mut inspector = inspector();
+    asked(&mut inspector, Command::Handlespace);
+    let deadline = Instant::ORIGIN + SECOND;
+    inspector.begin_shutdown(Instant::ORIGIN, deadline);
+    assert_eq!(inspector.poll_notice(), failed(InspectError::Busy));
+    assert_eq!(inspector.outbox.take_actions(), [Action::Shutdown { association: LINK, deadline }]);
+    let event = Event::Disconnected { association: LINK, reason: DownReason::Local };
+    inspector.handle_event(Instant::ORIGIN, event);
+    assert_eq!(inspector.poll_notice(), Some((None, Notice::Stopped)));
+    assert!(inspector.is_stopped());
+}

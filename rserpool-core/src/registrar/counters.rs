@@ -1,0 +1,64 @@
+//! What a registrar has done, in numbers.
+
+/// Defines the counters once: as fields, and by name for whoever prints them.
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Counters of one registrar since its start.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+        pub struct Counters {
+            $($(#[$doc])* pub $name: u64,)+
+        }
+
+        impl Counters {
+            /// Every counter with its name.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+                [$((stringify!($name), self.$name)),+].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Registrations granted to new elements.
+    registrations,
+    /// Registrations granted to elements that were there.
+    reregistrations,
+    /// Registrations refused.
+    registrations_rejected,
+    /// Deregistrations granted.
+    deregistrations,
+    /// Deregistrations refused.
+    deregistrations_rejected,
+    /// Elements removed because they did not answer a keep-alive.
+    removed_silent,
+    /// Elements removed because too many users reported them.
+    removed_reported,
+    /// Elements removed because their registration life ended.
+    removed_expired,
+    /// Handle resolutions answered with elements.
+    resolutions,
+    /// Handle resolutions of unknown pools.
+    resolutions_unknown,
+    /// Keep-alives sent.
+    keep_alives,
+    /// Keep-alives answered by whom they were sent to.
+    keep_alive_acks,
+    /// Keep-alives answered by somebody else, or unasked.
+    keep_alive_acks_ignored,
+    /// Reports of unreachable elements.
+    unreachable_reports,
+    /// Announcements sent.
+    announcements,
+    /// ENRP requests answered.
+    enrp_requests,
+    /// Messages that were no valid ASAP or ENRP messages.
+    malformed,
+    /// Valid messages that are not for a registrar, or not yet understood.
+    unexpected,
+    /// Messages with another payload protocol identifier.
+    unknown_protocol,
+    /// Errors sent.
+    errors_sent,
+    /// Errors received.
+    errors_received,
+}

@@ -1,0 +1,112 @@
+//! Whether the elements of this registrar are alive (RFC 5352 sections 3.4 and 3.5).
+//!
+//! Of every element exactly one thing is true: its next keep-alive is scheduled, or one is waiting
+//! for its answer, or, because its association is down, it is being connected to.
+
+use super::own::same_endpoint;
+use super::{Registrar, RemovalReason, Timer};
+use crate::base::{AssociationId, Instant};
+use crate::endpoint::{AbortCause, Action};
+use crate::handlespace::PeHandle;
+use crate::wire::AsapMessage;
+
+impl Registrar {
+    /// Asks an element of ours for a sign of life, unless that is under way.
+    pub(super) fn check_alive(&mut self, now: Instant, pe: &PeHandle) {
+        let Some(own) = self.own.get_mut(pe) else { return };
+        if own.asked.is_some() || own.probe.is_some() {
+            return;
+        }
+        let deadline = now + self.config.keep_alive_timeout;
+        self.deadlines.clear(&Timer::KeepAlive(pe.clone()));
+        match own.registrant {
+            Some(registrant) => {
+                own.asked = Some(registrant);
+                self.deadlines.set(Timer::KeepAliveAnswer(pe.clone()), deadline);
+                self.send_keep_alive(registrant, pe);
+            }
+            None => {
+                let peer = own.peer.clone();
+                let request = self.connect_id();
+                if let Some(own) = self.own.get_mut(pe) {
+                    own.probe = Some(request);
+                }
+                self.probes.insert(request, pe.clone());
+                // Over UDP a dead element and a lost packet look alike, so the deadline decides.
+                let local_port = self.config.asap_port;
+                self.outbox.act(Action::Connect { request, local_port, peer, deadline });
+            }
+        }
+    }
+
+    fn send_keep_alive(&mut self, to: AssociationId, pe: &PeHandle) {
+        self.counters.keep_alives += 1;
+        let message = AsapMessage::EndpointKeepAlive {
+            home: false,
+            registrar: self.id,
+            handle: pe.pool.clone(),
+            element: self.config.name_element_in_keep_alive.then_some(pe.element),
+        };
+        self.send_asap(to, &message);
+    }
+
+    /// The association to an element whose own one is down has come up: it takes its place.
+    pub(super) fn probe_connected(&mut self, now: Instant, association: AssociationId, pe: &PeHandle) {
+        let Some(own) = self.own.get_mut(pe) else {
+            return self.outbox.act(Action::Abort { association, cause: AbortCause::User });
+        };
+        own.probe = None;
+        if let Some(link) = self.links.get_mut(&association)
+            && same_endpoint(&own.peer, &link.peer)
+        {
+            own.registrant = Some(association);
+            link.elements.insert(pe.clone());
+            self.check_alive(now, pe);
+        } else {
+            self.outbox.act(Action::Abort { association, cause: AbortCause::ProtocolViolation });
+            self.remove_own(now, pe, RemovalReason::Silent);
+        }
+    }
+
+    pub(super) fn handle_keep_alive_ack(&mut self, now: Instant, from: AssociationId, pe: &PeHandle) {
+        let asked = self.own.get(pe).is_some_and(|own| own.asked == Some(from));
+        if !asked || !self.speaks_for(from, pe) {
+            self.counters.keep_alive_acks_ignored += 1;
+            return;
+        }
+        self.counters.keep_alive_acks += 1;
+        if let Some(own) = self.own.get_mut(pe) {
+            own.asked = None;
+        }
+        self.deadlines.clear(&Timer::KeepAliveAnswer(pe.clone()));
+        // Varied by half, so that the keep-alives to many elements spread (ASAP-3.5-11).
+        let wait = self.random.vary_by_half(self.config.keep_alive_interval);
+        self.deadlines.set(Timer::KeepAlive(pe.clone()), now + wait);
+        self.refuse_challenger(pe);
+    }
+
+    pub(super) fn keep_alive_unanswered(&mut self, now: Instant, pe: &PeHandle) {
+        let Some(own) = self.own.get_mut(pe) else { return };
+        own.asked = None;
+        if let Some(challenger) = own.challenger.take() {
+            self.accept_challenger(now, pe, challenger);
+        }
+        // A challenger that was admitted has been asked for a sign of life already.
+        if self.own.get(pe).is_some_and(|own| own.asked.is_none()) {
+            self.remove_own(now, pe, RemovalReason::Silent);
+        }
+    }
+
+    /// Somebody says that an element cannot be reached. The element is asked at once; what it
+    /// answers does not reset the count, because users may fail to reach what we can.
+    pub(super) fn handle_unreachable(&mut self, now: Instant, pe: &PeHandle) {
+        self.counters.unreachable_reports += 1;
+        let Some(own) = self.own.get_mut(pe) else { return };
+        own.reports = own.reports.saturating_add(1);
+        if own.reports > self.config.max_bad_pe_reports {
+            self.remove_own(now, pe, RemovalReason::Reported);
+        } else {
+            self.check_alive(now, pe);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The elements whose home this registrar is: who may speak for them, and how they leave.
+
+use super::{Notice, Registrar, RemovalReason, Timer};
+use crate::base::{AssociationId, ConnectId, Instant, TransportAddress};
+use crate::endpoint::Action;
+use crate::handlespace::PeHandle;
+use crate::wire::{AsapMessage, PoolElement};
+
+/// What a registrar knows of an element of its own beside the handlespace.
+#[derive(Debug)]
+pub(super) struct OwnElement {
+    /// The association over which it registered, while that is up.
+    pub(super) registrant: Option<AssociationId>,
+    /// Where it registered from: its ASAP transport.
+    pub(super) peer: TransportAddress,
+    /// The association over which a keep-alive waits for its answer.
+    pub(super) asked: Option<AssociationId>,
+    /// The attempt to reach it while its association is down.
+    pub(super) probe: Option<ConnectId>,
+    /// Reports that it is unreachable, since its last registration.
+    pub(super) reports: u32,
+    /// Somebody else who wants to register under its identifier.
+    pub(super) challenger: Option<Challenger>,
+}
+
+/// A registration under an identifier whose owner is being asked whether it is alive.
+#[derive(Debug)]
+pub(super) struct Challenger {
+    pub(super) association: AssociationId,
+    pub(super) element: PoolElement,
+}
+
+impl Registrar {
+    /// Whether what comes over `from` may be taken as the word of this element: it is the
+    /// association that registered it, or that one is down and the peer is the recorded one.
+    pub(super) fn speaks_for(&self, from: AssociationId, pe: &PeHandle) -> bool {
+        let (Some(own), Some(link)) = (self.own.get(pe), self.links.get(&from)) else { return false };
+        match own.registrant {
+            Some(registrant) => registrant == from,
+            None => same_endpoint(&own.peer, &link.peer),
+        }
+    }
+
+    /// Removes an element of ours, with all that waits for it, and tells the element unless it
+    /// has asked for it: it may be alive after all and want to come back. (RFC 5352 section 3.2
+    /// asks for that when a life ends; a frozen process that thaws deserves it too.)
+    pub(super) fn remove_own(&mut self, now: Instant, pe: &PeHandle, reason: RemovalReason) {
+        let Some(own) = self.own.remove(pe) else { return };
+        self.handlespace.remove(pe);
+        for timer in
+            [Timer::KeepAlive(pe.clone()), Timer::KeepAliveAnswer(pe.clone()), Timer::Life(pe.clone())]
+        {
+            self.deadlines.clear(&timer);
+        }
+        if let Some(request) = own.probe
+            && self.probes.remove(&request).is_some()
+        {
+            self.outbox.act(Action::CancelConnect { request });
+        }
+        if let Some(registrant) = own.registrant
+            && let Some(link) = self.links.get_mut(&registrant)
+        {
+            link.elements.remove(pe);
+            if reason != RemovalReason::Deregistered {
+                self.answer_deregistration(registrant, pe, None);
+            }
+        }
+        match reason {
+            RemovalReason::Deregistered => self.counters.deregistrations += 1,
+            RemovalReason::Silent => self.counters.removed_silent += 1,
+            RemovalReason::Reported => self.counters.removed_reported += 1,
+            RemovalReason::Expired => self.counters.removed_expired += 1,
+        }
+        self.outbox.tell(Notice::Removed { pe: pe.clone(), reason });
+        if let Some(challenger) = own.challenger {
+            self.accept_challenger(now, pe, challenger);
+        }
+    }
+
+    /// The association over which an element registered has ended: ask it over a new one.
+    pub(super) fn registrant_disconnected(&mut self, now: Instant, pe: &PeHandle) {
+        let Some(own) = self.own.get_mut(pe) else { return };
+        own.registrant = None;
+        own.asked = None;
+        self.deadlines.clear(&Timer::KeepAliveAnswer(pe.clone()));
+        if self.shutdown.is_some() {
+            return;
+        }
+        if let Some(challenger) = own.challenger.take() {
+            self.accept_challenger(now, pe, challenger);
+        }
+        // Without effect if a challenger was admitted: that one has been asked already.
+        self.check_alive(now, pe);
+    }
+
+    pub(super) fn answer_deregistration(
+        &mut self,
+        to: AssociationId,
+        pe: &PeHandle,
+        error: Option<crate::wire::OperationError>,
+    ) {
+        let (handle, element) = (pe.pool.clone(), pe.element);
+        self.send_asap(to, &AsapMessage::DeregistrationResponse { handle, element, error });
+    }
+}
+
+/// Whether two addresses are the same endpoint: the same ports, and an address in common.
+pub(super) fn same_endpoint(a: &TransportAddress, b: &TransportAddress) -> bool {
+    a.port == b.port && a.udp_port == b.udp_port && a.addresses.iter().any(|ip| b.addresses.contains(ip))
+}

@@ -1,0 +1,254 @@
+//! Registration and deregistration (RFC 5352 sections 3.1 and 3.2).
+
+use alloc::collections::BTreeSet;
+
+use super::own::{Challenger, OwnElement, same_endpoint};
+use super::{Notice, Registrar, RemovalReason, Timer};
+use crate::base::{AssociationId, ElementId, Instant, PoolHandle, TransportAddress};
+use crate::handlespace::{Admission, AdmissionError, Inconsistent, PeHandle};
+use crate::wire::{
+    AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, PoolElement, RegistrationLife, SctpTransport,
+    Transport, TransportUse,
+};
+
+/// The longest pool handle that is kept: handles stand in tables and in every message about an
+/// element. RSPLIB takes 32 octets.
+const MAX_HANDLE_OCTETS: usize = 1024;
+
+impl Registrar {
+    pub(super) fn handle_registration(
+        &mut self,
+        now: Instant,
+        from: AssociationId,
+        handle: PoolHandle,
+        element: PoolElement,
+    ) {
+        let pe = PeHandle { pool: self.handlespace.intern(&handle), element: element.id };
+        if let Err(cause) = check_values(&pe, &element) {
+            return self.reject_registration(from, &pe, cause);
+        }
+        match self.contender(from, &pe) {
+            Contender::Rightful => self.grant_registration(now, from, &pe, element),
+            Contender::Waiting => {
+                self.reject_registration(from, &pe, ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER));
+            }
+            // The owner of the identifier is asked first: an answer refuses the newcomer, silence
+            // lets it in. So an element that was restarted with its old identifier gets back.
+            Contender::New => {
+                if let Some(own) = self.own.get_mut(&pe) {
+                    own.challenger = Some(Challenger { association: from, element });
+                }
+                if let Some(link) = self.links.get_mut(&from) {
+                    link.challenges.insert(pe.clone());
+                }
+                self.check_alive(now, &pe);
+            }
+        }
+    }
+
+    /// How a registration over `from` stands to what is registered under its identifier.
+    fn contender(&self, from: AssociationId, pe: &PeHandle) -> Contender {
+        let (Some(own), Some(link)) = (self.own.get(pe), self.links.get(&from)) else {
+            return Contender::Rightful;
+        };
+        let Some(registrant) = own.registrant else { return Contender::Rightful };
+        if registrant == from || same_endpoint(&own.peer, &link.peer) {
+            return Contender::Rightful;
+        }
+        match &own.challenger {
+            Some(other) if other.association != from => Contender::Waiting,
+            _ => Contender::New,
+        }
+    }
+
+    /// Enters an element into the handlespace with ourselves as its home, and answers.
+    fn grant_registration(&mut self, now: Instant, from: AssociationId, pe: &PeHandle, element: PoolElement) {
+        let Some(peer) = self.links.get(&from).map(|link| link.peer.clone()) else { return };
+        let life = element.life.duration();
+        let element = self.as_home(element, &peer);
+        let admission = match self.handlespace.admit(&pe.pool, element) {
+            Ok(admission) => admission,
+            Err(error) => return self.reject_registration(from, pe, admission_cause(error)),
+        };
+        match admission {
+            Admission::New => self.counters.registrations += 1,
+            Admission::Renewed => self.counters.reregistrations += 1,
+        }
+        let moved = self.take_into_own(from, pe, peer.clone());
+        if admission == Admission::New || moved {
+            self.outbox.tell(Notice::Registered { pe: pe.clone(), peer });
+        }
+        match life {
+            Some(life) => self.deadlines.set(Timer::Life(pe.clone()), now + life),
+            None => {
+                self.deadlines.clear(&Timer::Life(pe.clone()));
+            }
+        }
+        self.send_asap(
+            from,
+            &AsapMessage::RegistrationResponse {
+                rejected: false,
+                handle: pe.pool.clone(),
+                element: pe.element,
+                error: None,
+            },
+        );
+        // A new association may know nothing of us yet: its first keep-alive names its home.
+        if moved || admission == Admission::New {
+            self.check_alive(now, pe);
+        }
+    }
+
+    /// Notes over which association an element of ours speaks; tells whether that has changed.
+    fn take_into_own(&mut self, from: AssociationId, pe: &PeHandle, peer: TransportAddress) -> bool {
+        if let Some(link) = self.links.get_mut(&from) {
+            link.elements.insert(pe.clone());
+        }
+        let fresh = OwnElement {
+            registrant: Some(from),
+            peer,
+            asked: None,
+            probe: None,
+            reports: 0,
+            challenger: None,
+        };
+        let Some(own) = self.own.get_mut(pe) else {
+            self.own.insert(pe.clone(), fresh);
+            return false;
+        };
+        own.reports = 0;
+        if own.registrant == Some(from) {
+            return false;
+        }
+        let old = core::mem::replace(own, fresh);
+        own.challenger = old.challenger;
+        if let Some(link) = old.registrant.and_then(|id| self.links.get_mut(&id)) {
+            link.elements.remove(pe);
+        }
+        if let Some(request) = old.probe
+            && self.probes.remove(&request).is_some()
+        {
+            self.outbox.act(crate::endpoint::Action::CancelConnect { request });
+        }
+        self.deadlines.clear(&Timer::KeepAliveAnswer(pe.clone()));
+        true
+    }
+
+    /// The element as we list it: we are its home, and its ASAP transport is where the
+    /// registration came from (RFC 5352 section 3.1 rule 4).
+    fn as_home(&self, mut element: PoolElement, peer: &TransportAddress) -> PoolElement {
+        let stated = element.encapsulation.unwrap_or_default();
+        // The port that the parameter leaves open is the one seen, if both transports are one.
+        let same_port = matches!(&element.user_transport, Transport::Sctp(sctp) if sctp.port == peer.port);
+        let user = if stated.user == 0 && same_port { peer.udp_port } else { stated.user };
+        element.home = self.id;
+        element.asap_transport = Some(SctpTransport {
+            port: peer.port,
+            usage: TransportUse::DataOnly,
+            addresses: peer.addresses.clone(),
+        });
+        element.encapsulation = Some(EncapsulationPorts { user, asap: peer.udp_port });
+        element
+    }
+
+    pub(super) fn reject_registration(&mut self, to: AssociationId, pe: &PeHandle, cause: ErrorCause) {
+        self.counters.registrations_rejected += 1;
+        if let Some(link) = self.links.get(&to) {
+            let peer = link.peer.clone();
+            self.outbox.tell(Notice::Rejected { pe: pe.clone(), peer, cause: cause.code });
+        }
+        self.send_asap(
+            to,
+            &AsapMessage::RegistrationResponse {
+                rejected: true,
+                handle: pe.pool.clone(),
+                element: pe.element,
+                error: Some(cause.into()),
+            },
+        );
+    }
+
+    /// The owner of the identifier is silent or gone: its challenger takes its place.
+    pub(super) fn accept_challenger(&mut self, now: Instant, pe: &PeHandle, challenger: Challenger) {
+        self.end_challenge(challenger.association, pe);
+        self.grant_registration(now, challenger.association, pe, challenger.element);
+    }
+
+    /// The owner of the identifier has answered: its challenger is refused.
+    pub(super) fn refuse_challenger(&mut self, pe: &PeHandle) {
+        if let Some(challenger) = self.own.get_mut(pe).and_then(|own| own.challenger.take()) {
+            self.end_challenge(challenger.association, pe);
+            let cause = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);
+            self.reject_registration(challenger.association, pe, cause);
+        }
+    }
+
+    fn end_challenge(&mut self, association: AssociationId, pe: &PeHandle) {
+        if let Some(link) = self.links.get_mut(&association) {
+            link.challenges.remove(pe);
+        }
+    }
+
+    /// An association has ended: registrations that waited over it are moot.
+    pub(super) fn drop_challenges(&mut self, association: AssociationId, challenged: &BTreeSet<PeHandle>) {
+        for pe in challenged {
+            if let Some(own) = self.own.get_mut(pe)
+                && own.challenger.as_ref().is_some_and(|challenger| challenger.association == association)
+            {
+                own.challenger = None;
+            }
+        }
+    }
+
+    pub(super) fn handle_deregistration(&mut self, now: Instant, from: AssociationId, pe: PeHandle) {
+        // Unknown: what is asked for is so already (ASAP-3.2-09).
+        if self.handlespace.get(&pe).is_none() {
+            return self.answer_deregistration(from, &pe, None);
+        }
+        if !self.speaks_for(from, &pe) {
+            self.counters.deregistrations_rejected += 1;
+            return self.answer_deregistration(from, &pe, Some(ErrorCause::bare(CauseCode::SECURITY).into()));
+        }
+        self.remove_own(now, &pe, RemovalReason::Deregistered);
+        self.answer_deregistration(from, &pe, None);
+    }
+}
+
+/// See [`Registrar::contender`].
+enum Contender {
+    /// Nobody else stands under the identifier.
+    Rightful,
+    /// Somebody else does, over an association that is up.
+    New,
+    /// Somebody else does, and a third one waits for its place already.
+    Waiting,
+}
+
+/// The values that no registration may have (cause 0x3 with the parameter that holds them).
+fn check_values(pe: &PeHandle, element: &PoolElement) -> Result<(), ErrorCause> {
+    if pe.pool.as_bytes().len() > MAX_HANDLE_OCTETS {
+        return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
+    }
+    let life_ok = element.life == RegistrationLife::INFINITE || element.life.0 > 0;
+    if element.id == ElementId(0) || !life_ok || pe.pool.as_bytes().is_empty() {
+        return Err(ErrorCause::invalid_values(element.to_parameter()));
+    }
+    Ok(())
+}
+
+/// The error cause of a refused admission.
+fn admission_cause(error: AdmissionError) -> ErrorCause {
+    match error {
+        AdmissionError::UnsupportedPolicy(policy) => ErrorCause::invalid_values(policy.to_parameter()),
+        AdmissionError::Inconsistent(Inconsistent::Policy(policy)) => {
+            ErrorCause::inconsistent_policy(&policy)
+        }
+        AdmissionError::Inconsistent(Inconsistent::Transport(transport)) => {
+            ErrorCause::inconsistent_transport(&transport)
+        }
+        AdmissionError::Inconsistent(Inconsistent::Use(_)) => {
+            ErrorCause::bare(CauseCode::INCONSISTENT_TRANSPORT_USE)
+        }
+        AdmissionError::Full(_) => ErrorCause::bare(CauseCode::LACK_OF_RESOURCES),
+    }
+}

@@ -1,0 +1,52 @@
+//! Handle resolution (RFC 5352 section 3.3, draft asap-hropt).
+
+use alloc::vec::Vec;
+
+use super::Registrar;
+use crate::base::{AssociationId, PoolHandle};
+use crate::wire::{AsapMessage, CauseCode, EncodeError, ErrorCause, PoolElement};
+
+impl Registrar {
+    /// Answers with elements in the order in which the pool's policy selects them.
+    pub(super) fn handle_resolution(&mut self, from: AssociationId, handle: PoolHandle, items: Option<u32>) {
+        let count = match items {
+            None | Some(0) => self.config.resolution_items,
+            Some(items) => items.min(self.config.max_resolution_items),
+        };
+        let Some((policy, selected)) = self.handlespace.select(&handle, count as usize, &mut self.random)
+        else {
+            self.counters.resolutions_unknown += 1;
+            let error = Some(ErrorCause::bare(CauseCode::UNKNOWN_POOL_HANDLE).into());
+            let (policy, elements) = (None, Vec::new());
+            let answer =
+                AsapMessage::HandleResolutionResponse { updates: false, handle, policy, elements, error };
+            return self.send_asap(from, &answer);
+        };
+        self.counters.resolutions += 1;
+        let policy = Some(policy.clone());
+        let mut elements: Vec<PoolElement> = selected.into_iter().map(as_seen_by_users).collect();
+        loop {
+            let handle = handle.clone();
+            let (updates, policy, error) = (false, policy.clone(), None);
+            let fewer = elements.len() / 2;
+            let answer = AsapMessage::HandleResolutionResponse {
+                updates,
+                handle,
+                policy,
+                elements: elements.clone(),
+                error,
+            };
+            match answer.encode(self.config.padding) {
+                // A message holds 65,535 octets: a user that wants as many as possible gets those.
+                Err(EncodeError::TooLong(_)) if fewer > 0 => elements.truncate(fewer),
+                Err(_) => return,
+                Ok(_) => return self.send_asap(from, &answer),
+            }
+        }
+    }
+}
+
+/// An element without its ASAP transport, which is the business of registrars (`ambiguities` A10).
+fn as_seen_by_users(element: &PoolElement) -> PoolElement {
+    PoolElement { asap_transport: None, ..element.clone() }
+}

@@ -1,0 +1,158 @@
+//! Keep-alives, unreachable reports and broken associations (RFC 5352 sections 3.4 and 3.5).
+
+use super::*;
+
+/// ASAP-3.5-09, ASAP-3.5-11: keep-alives go on for ever, at intervals varied by half.
+#[test]
+fn keep_alives_are_spread() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    let mut waits = Vec::new();
+    for _ in 0..200 {
+        let before = rig.now;
+        assert_eq!(rig.jump(), [keep_alive(A, 1)]);
+        waits.push(rig.now.since(before).as_millis());
+        assert_eq!(rig.asap(A, &ack(1)), []);
+        rig.asap(A, &registration(1));
+    }
+    assert!(waits.iter().all(|ms| (2_500..=7_500).contains(ms)), "{waits:?}");
+    assert!(waits.iter().any(|ms| *ms < 3_000) && waits.iter().any(|ms| *ms > 7_000));
+}
+
+/// ASAP-3.5-10: no answer, no element. It is told, in case it is only slow.
+#[test]
+fn an_element_that_does_not_answer_is_removed() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.jump();
+    assert_eq!(rig.advance(Duration::from_millis(4_999)), []);
+    assert_eq!(rig.advance(Duration::from_millis(1)), [deregistered(A, 1, None)]);
+    assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Silent }]);
+    assert!(rig.registrar.deadlines.is_empty());
+    // It wakes up, its late answer counts for nothing, and it registers again.
+    assert_eq!(rig.asap(A, &ack(1)), []);
+    assert_eq!(rig.registrar.counters.keep_alive_acks_ignored, 1);
+    assert_eq!(rig.asap(A, &registration(1)), [granted(A, 1), keep_alive(A, 1)]);
+}
+
+/// Only the association that was asked can answer, and only once.
+#[test]
+fn an_answer_from_elsewhere_does_not_count() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.connect(B, 4002);
+    rig.jump();
+    assert_eq!(rig.asap(B, &ack(1)), []);
+    assert_eq!(rig.advance(Duration::from_secs(5)), [deregistered(A, 1, None)]);
+    assert_eq!(rig.registrar.counters.keep_alive_acks_ignored, 1);
+}
+
+/// ASAP-3.5-05, -07, -08: a report makes the registrar ask at once, H not set; an element that
+/// answers stays, until more than MAX-BAD-PE-REPORT have reported it.
+#[test]
+fn reports_are_checked_and_counted() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.connect(B, 9000);
+    for _ in 0..3 {
+        assert_eq!(rig.asap(B, &unreachable(1)), [keep_alive(A, 1)]);
+        assert_eq!(rig.asap(A, &ack(1)), []);
+        assert_eq!(rig.elements(), [1]);
+    }
+    assert_eq!(rig.asap(B, &unreachable(1)), [deregistered(A, 1, None)]);
+    assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Reported }]);
+}
+
+/// A re-registration is a fresh start (`ambiguities` B4); many reports cause one keep-alive.
+#[test]
+fn a_reregistration_forgets_reports() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.connect(B, 9000);
+    assert_eq!(rig.asap(B, &unreachable(1)), [keep_alive(A, 1)]);
+    assert_eq!(rig.asap(B, &unreachable(1)), []);
+    rig.asap(A, &ack(1));
+    rig.asap(A, &registration(1));
+    for _ in 0..3 {
+        rig.asap(B, &unreachable(1));
+    }
+    assert_eq!(rig.elements(), [1]);
+    assert_eq!(rig.asap(B, &unreachable(99)), [], "nobody knows 99");
+}
+
+/// ASAP-3.5-06: a reported element that does not answer goes.
+#[test]
+fn a_reported_element_that_is_dead_is_removed() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.connect(B, 9000);
+    rig.asap(B, &unreachable(1));
+    assert_eq!(rig.advance(Duration::from_secs(5)), [deregistered(A, 1, None)]);
+}
+
+/// An association that breaks is no proof of death: the element is asked over a new one, from our
+/// ASAP port, at its ASAP transport.
+#[test]
+fn a_broken_association_is_replaced() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    let deadline = rig.now + Duration::from_secs(5);
+    assert_eq!(rig.disconnect(A), [probe(1, 4001, deadline)]);
+    let connected = Event::Connected {
+        association: B,
+        request: Some(ConnectId(1)),
+        local_port: ASAP_PORT,
+        peer: peer(4001),
+    };
+    assert_eq!(rig.event(connected), [keep_alive(B, 1)]);
+    assert_eq!(rig.asap(B, &ack(1)), []);
+    assert_eq!(rig.elements(), [1]);
+    // From now on B is its association.
+    assert_eq!(rig.asap(B, &deregistration(1)), [deregistered(B, 1, None)]);
+}
+
+#[test]
+fn an_element_that_cannot_be_reached_again_is_removed() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.disconnect(A);
+    let failed = Event::ConnectFailed { request: ConnectId(1), reason: ConnectError::TimedOut };
+    assert_eq!(rig.event(failed), []);
+    assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Silent }]);
+    assert!(rig.registrar.deadlines.is_empty() && rig.registrar.probes.is_empty());
+}
+
+/// It comes back by itself while we are looking for it.
+#[test]
+fn an_element_that_registers_anew_need_not_be_sought() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.disconnect(A);
+    rig.connect(B, 4001);
+    assert_eq!(
+        rig.asap(B, &registration(1)),
+        [Action::CancelConnect { request: ConnectId(1) }, granted(B, 1), keep_alive(B, 1)]
+    );
+}
+
+/// Two elements on one association: one silent, one alive.
+#[test]
+fn elements_of_one_association_live_and_die_apart() {
+    let mut rig = Rig::with(|config| config.keep_alive_interval = Duration::from_secs(1));
+    rig.connect(A, 4001);
+    rig.asap(A, &registration(1));
+    rig.asap(A, &registration(2));
+    rig.asap(A, &ack(2));
+    let mut removed = Vec::new();
+    for _ in 0..20 {
+        for action in rig.jump() {
+            if action == keep_alive(A, 2) {
+                rig.asap(A, &ack(2));
+            } else {
+                removed.push(action);
+            }
+        }
+    }
+    assert_eq!(removed, [deregistered(A, 1, None)]);
+    assert_eq!(rig.elements(), [2]);
+}

@@ -1,0 +1,198 @@
+//! Bad input: answered as the RFC says, counted, and nobody else's registration is touched.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// PARAM-3-07 to -3-10, ASAP-2.2.14-02: unknown parameters by their two high bits.
+#[test]
+fn unknown_parameters_are_treated_by_their_high_bits() {
+    let cases = [(0x0123, false, false), (0x4123, false, true), (0x8123, true, false), (0xc123, true, true)];
+    for (kind, carried_on, reported) in cases {
+        let mut rig = Rig::new();
+        rig.register(A, 1);
+        let parameter = [&u16::to_be_bytes(kind)[..], &[0, 6, 0xab, 0xcd, 0, 0]].concat();
+        let mut message = deregistration(1).encode(Padding::Padded).unwrap().to_vec();
+        message.extend_from_slice(&parameter);
+        let length = u16::try_from(message.len()).unwrap();
+        message[2..4].copy_from_slice(&length.to_be_bytes());
+
+        let mut expected = Vec::new();
+        if reported {
+            let cause = ErrorCause::unrecognized_parameter(Bytes::copy_from_slice(&parameter[..6]));
+            expected.push(asap_to(A, &AsapMessage::Error { error: cause.into() }));
+        }
+        if carried_on {
+            expected.push(deregistered(A, 1, None));
+        }
+        assert_eq!(rig.raw(A, ProtocolId::ASAP, message), expected, "{kind:#x}");
+        assert_eq!(rig.elements().is_empty(), carried_on);
+    }
+}
+
+/// PARAM-4-05, -06, -07: unknown messages by their two high bits.
+#[test]
+fn unknown_messages_are_treated_by_their_high_bits() {
+    for (kind, reported) in [(0x0f, false), (0x41, true), (0x81, false), (0xff, false)] {
+        for protocol in [ProtocolId::ASAP, ProtocolId::ENRP] {
+            let mut rig = Rig::new();
+            rig.connect(A, 4001);
+            let message = [kind, 0, 0, 4];
+            let cause = ErrorCause::unrecognized_message(Bytes::copy_from_slice(&message));
+            let error = OperationError::from(cause);
+            let expected = match protocol {
+                _ if !reported => vec![],
+                ProtocolId::ASAP => vec![asap_to(A, &AsapMessage::Error { error })],
+                _ => vec![enrp_to(A, EnrpBody::Error { error })],
+            };
+            assert_eq!(rig.raw(A, protocol, message.to_vec()), expected, "{kind:#x}");
+            assert_eq!(rig.registrar.counters.malformed, 1);
+        }
+    }
+}
+
+/// RFC 5352 section 4: what is not for a registrar is ignored, and an error is never answered.
+#[test]
+fn messages_for_others_are_ignored() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    let handle = PoolHandle::from(POOL);
+    let element = ElementId(1);
+    let messages = [
+        AsapMessage::RegistrationResponse { rejected: false, handle: handle.clone(), element, error: None },
+        AsapMessage::DeregistrationResponse { handle: handle.clone(), element, error: None },
+        AsapMessage::EndpointKeepAlive { home: true, registrar: RegistrarId(9), handle, element: None },
+        AsapMessage::Cookie { cookie: Bytes::from_static(b"x") },
+        AsapMessage::CookieEcho { cookie: Bytes::from_static(b"x") },
+        AsapMessage::Error { error: ErrorCause::bare(CauseCode::UNSPECIFIED).into() },
+    ];
+    for message in messages {
+        assert_eq!(rig.asap(A, &message), []);
+    }
+    assert_eq!(rig.raw(A, ProtocolId(0), &b"hello"[..]), []);
+    assert_eq!(rig.raw(C, ProtocolId::ASAP, &b"from nobody"[..]), []);
+    assert_eq!(rig.elements(), [1]);
+    let counters = rig.registrar.counters;
+    assert_eq!((counters.unexpected, counters.errors_received, counters.unknown_protocol), (5, 1, 1));
+}
+
+/// One thing that can happen to a registrar.
+#[derive(Clone, Debug)]
+enum Step {
+    Connect(u64, u16),
+    Disconnect(u64),
+    Register(u64, u32),
+    Deregister(u64, u32),
+    Ack(u64, u32),
+    Unreachable(u64, u32),
+    Garbage(u64, bool, Vec<u8>),
+    Cut(u64, u32, usize),
+    ConnectFailed(u64),
+    Probe(u64, u64),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (link, id) = (1u64..6, 1u32..4);
+    prop_oneof![
+        (link.clone(), 1u16..4).prop_map(|(a, port)| Step::Connect(a, port)),
+        link.clone().prop_map(Step::Disconnect),
+        (link.clone(), id.clone()).prop_map(|(a, id)| Step::Register(a, id)),
+        (link.clone(), id.clone()).prop_map(|(a, id)| Step::Deregister(a, id)),
+        (link.clone(), id.clone()).prop_map(|(a, id)| Step::Ack(a, id)),
+        (link.clone(), id.clone()).prop_map(|(a, id)| Step::Unreachable(a, id)),
+        (link.clone(), any::<bool>(), proptest::collection::vec(any::<u8>(), 0..64))
+            .prop_map(|(a, enrp, octets)| Step::Garbage(a, enrp, octets)),
+        (link.clone(), id, 0usize..80).prop_map(|(a, id, length)| Step::Cut(a, id, length)),
+        (1u64..9).prop_map(Step::ConnectFailed),
+        (link, 1u64..9).prop_map(|(a, request)| Step::Probe(a, request)),
+        (1u64..6_000).prop_map(Step::Wait),
+    ]
+}
+
+/// What must always hold: every element of ours is in the handlespace and has exactly one thing
+/// to wait for; what refers to it agrees; nothing else is left behind.
+fn check(registrar: &Registrar) {
+    let mut timers = usize::from(registrar.config.announce);
+    let listed: Vec<_> = registrar
+        .handlespace
+        .elements_after(None)
+        .map(|(pool, element)| PeHandle { pool: pool.clone(), element: element.id })
+        .collect();
+    assert_eq!(listed, registrar.own.keys().cloned().collect::<Vec<_>>());
+    for (pe, own) in &registrar.own {
+        let scheduled = registrar.deadlines.get(&Timer::KeepAlive(pe.clone())).is_some();
+        let waiting = registrar.deadlines.get(&Timer::KeepAliveAnswer(pe.clone())).is_some();
+        assert_eq!(own.asked.is_some(), waiting);
+        assert_eq!(u8::from(scheduled) + u8::from(waiting) + u8::from(own.probe.is_some()), 1, "{own:?}");
+        assert_eq!(own.probe.is_some(), own.registrant.is_none(), "{own:?}");
+        timers += usize::from(scheduled) + usize::from(waiting);
+        timers += usize::from(registrar.deadlines.get(&Timer::Life(pe.clone())).is_some());
+        if let Some(registrant) = own.registrant {
+            assert!(registrar.links[&registrant].elements.contains(pe));
+        }
+        if let Some(challenger) = &own.challenger {
+            assert!(registrar.links[&challenger.association].challenges.contains(pe));
+        }
+        assert!(own.reports <= registrar.config.max_bad_pe_reports);
+    }
+    assert_eq!(registrar.deadlines.len(), timers);
+    let probes = registrar.own.values().filter(|own| own.probe.is_some()).count();
+    assert_eq!(registrar.probes.len(), probes);
+    for (id, link) in &registrar.links {
+        assert!(link.elements.iter().all(|pe| registrar.own[pe].registrant == Some(*id)));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_sequence_of_events_breaks_a_registrar(steps in proptest::collection::vec(step(), 0..120)) {
+        let mut rig = Rig::new();
+        let mut up = BTreeSet::new();
+        let mut generation = 0;
+        // A transport never reuses the name of an association.
+        let mut names = BTreeMap::new();
+        for step in steps {
+            match step {
+                Step::Connect(a, port) => if up.insert(a) {
+                    generation += 1;
+                    names.insert(a, AssociationId(generation));
+                    rig.connect(AssociationId(generation), port);
+                },
+                Step::Disconnect(a) => if up.remove(&a) {
+                    rig.disconnect(names[&a]);
+                },
+                Step::Probe(a, request) => {
+                    if rig.registrar.probes.contains_key(&ConnectId(request)) && up.insert(a) {
+                        generation += 1;
+                        names.insert(a, AssociationId(generation));
+                        let pe = rig.registrar.probes[&ConnectId(request)].clone();
+                        let peer = rig.registrar.own[&pe].peer.clone();
+                        let (association, request) = (AssociationId(generation), Some(ConnectId(request)));
+                        rig.event(Event::Connected { association, request, local_port: ASAP_PORT, peer });
+                    }
+                }
+                Step::ConnectFailed(request) => {
+                    rig.event(Event::ConnectFailed { request: ConnectId(request), reason: ConnectError::TimedOut });
+                }
+                Step::Wait(ms) => { rig.advance(Duration::from_millis(ms)); }
+                Step::Register(a, id) => if let Some(a) = names.get(&a) { rig.asap(*a, &registration(id)); },
+                Step::Deregister(a, id) => if let Some(a) = names.get(&a) { rig.asap(*a, &deregistration(id)); },
+                Step::Ack(a, id) => if let Some(a) = names.get(&a) { rig.asap(*a, &ack(id)); },
+                Step::Unreachable(a, id) => if let Some(a) = names.get(&a) { rig.asap(*a, &unreachable(id)); },
+                Step::Garbage(a, enrp, octets) => if let Some(a) = names.get(&a) {
+                    let protocol = if enrp { ProtocolId::ENRP } else { ProtocolId::ASAP };
+                    rig.raw(*a, protocol, octets);
+                },
+                Step::Cut(a, id, length) => if let Some(a) = names.get(&a) {
+                    let whole = registration(id).encode(Padding::Padded).unwrap();
+                    rig.raw(*a, ProtocolId::ASAP, whole.slice(..length.min(whole.len() - 4)));
+                },
+            }
+            rig.notices();
+            check(&rig.registrar);
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Handle resolution, announcements, ENRP requests, counters, shutdown.
+
+use super::*;
+
+fn resolve(items: Option<u32>) -> AsapMessage {
+    AsapMessage::HandleResolution { handle: POOL.into(), subscribe: false, items }
+}
+
+fn answer(rig: &Rig, ids: &[u32]) -> AsapMessage {
+    AsapMessage::HandleResolutionResponse {
+        updates: false,
+        handle: POOL.into(),
+        policy: Some(Policy::RoundRobin),
+        elements: ids.iter().map(|id| PoolElement { asap_transport: None, ..rig.get(*id).clone() }).collect(),
+        error: None,
+    }
+}
+
+/// ASAP-3.3-11, -12, -13, ASAP-2.2.6-01, -02: all elements, the policy always, no ASAP transport;
+/// updates are not promised.
+#[test]
+fn a_resolution_lists_the_pool_in_the_order_of_its_policy() {
+    let mut rig = Rig::new();
+    for (id, association) in [(1, A), (2, B)] {
+        rig.register(association, id);
+    }
+    rig.connect(C, 9000);
+    assert_eq!(rig.asap(C, &resolve(None)), [asap_to(C, &answer(&rig, &[1, 2]))]);
+    assert_eq!(rig.asap(C, &resolve(Some(1))), [asap_to(C, &answer(&rig, &[2]))]);
+    assert_eq!(rig.asap(C, &resolve(Some(0))), [asap_to(C, &answer(&rig, &[1, 2]))]);
+    assert_eq!(rig.asap(C, &resolve(Some(u32::MAX))), [asap_to(C, &answer(&rig, &[2, 1]))]);
+    let subscribe = AsapMessage::HandleResolution { handle: POOL.into(), subscribe: true, items: Some(1) };
+    assert_eq!(rig.asap(C, &subscribe), [asap_to(C, &answer(&rig, &[1]))]);
+}
+
+/// ASAP-3.3-14, ASAP-2.2.6-04, PARAM-3.12.11-01.
+#[test]
+fn an_unknown_pool_is_said_to_be_unknown() {
+    let mut rig = Rig::new();
+    rig.connect(C, 9000);
+    let unknown = AsapMessage::HandleResolutionResponse {
+        updates: false,
+        handle: POOL.into(),
+        policy: None,
+        elements: vec![],
+        error: Some(ErrorCause::bare(CauseCode::UNKNOWN_POOL_HANDLE).into()),
+    };
+    assert_eq!(rig.asap(C, &resolve(None)), [asap_to(C, &unknown)]);
+}
+
+/// ASAP-3.3-12: as many as possible is as many as one message holds.
+#[test]
+fn an_answer_fits_into_one_message() {
+    let mut rig = Rig::with(|config| config.max_resolution_items = 5_000);
+    rig.connect(A, 4001);
+    for id in 1..=3_000 {
+        rig.asap(A, &registration(id));
+    }
+    rig.connect(C, 9000);
+    let actions = rig.asap(C, &resolve(Some(u32::MAX)));
+    let [Action::Send { bytes, .. }] = &actions[..] else { panic!("{actions:?}") };
+    let Ok(AsapMessage::HandleResolutionResponse { elements, .. }) =
+        AsapMessage::decode(bytes).map(|decoded| decoded.message)
+    else {
+        panic!("not a response")
+    };
+    assert_eq!(elements.len(), 750);
+}
+
+/// ASAP-3.6-02, ASAP-7.1-06, ASAP-2.2.10-01: every (N+1) x T6, with all transports.
+#[test]
+fn announcements_slow_down_with_the_number_of_registrars() {
+    let mut rig = Rig::with(|config| {
+        config.announce = true;
+        config.addresses = vec![localhost()];
+        config.udp_port = 20001;
+    });
+    let announcement = |registrar| AsapMessage::ServerAnnounce {
+        registrar,
+        transports: vec![Transport::Sctp(SctpTransport {
+            port: ASAP_PORT,
+            usage: TransportUse::DataOnly,
+            addresses: vec![localhost()],
+        })],
+        encapsulation: Some(EncapsulationPorts { user: 20001, asap: 0 }),
+    };
+    let ours =
+        Action::Announce { channel: Channel::Asap, bytes: announcement(ID).encode(Padding::Padded).unwrap() };
+    assert_eq!(rig.advance(Duration::ZERO), vec![ours.clone()]);
+    let heard = |registrar| Event::Announce {
+        channel: Channel::Asap,
+        source: "127.0.0.1:3863".parse().unwrap(),
+        bytes: announcement(registrar).encode(Padding::Padded).unwrap(),
+    };
+    // Our own announcement comes back to us and does not count.
+    for registrar in [RegistrarId(2), RegistrarId(3), ID] {
+        rig.event(heard(registrar));
+    }
+    assert_eq!(rig.advance(Duration::from_secs(1)), vec![ours.clone()]);
+    assert_eq!(rig.advance(Duration::from_millis(2_999)), []);
+    assert_eq!(rig.advance(Duration::from_millis(1)), vec![ours.clone()]);
+    // Nine seconds after their last word the others are forgotten.
+    assert_eq!(rig.advance(Duration::from_secs(3)), vec![ours.clone()]);
+    assert_eq!(rig.advance(Duration::from_secs(3)), vec![ours.clone()]);
+    assert_eq!(rig.advance(Duration::from_secs(1)), vec![ours]);
+    rig.event(Event::Announce {
+        channel: Channel::Asap,
+        source: "127.0.0.1:1".parse().unwrap(),
+        bytes: Bytes::from_static(b"nonsense"),
+    });
+    assert_eq!(rig.registrar.counters.malformed, 1);
+}
+
+#[test]
+fn a_registrar_that_does_not_announce_has_nothing_to_wait_for() {
+    assert_eq!(Rig::new().registrar.poll_timeout(), None);
+}
+
+/// ENRP-3.2.3: pages of limited size, in one order, the M flag on all but the last; a new session
+/// begins at the front.
+#[test]
+fn the_handle_table_comes_page_by_page() {
+    let mut rig = Rig::new();
+    rig.connect(A, 4001);
+    for id in 1..=100 {
+        rig.asap(A, &registration(id));
+    }
+    rig.connect(C, 9000);
+    for _session in 0..2 {
+        let mut ids = Vec::new();
+        let mut pages = 0;
+        loop {
+            let actions = rig.enrp(C, RegistrarId::NONE, EnrpBody::HandleTableRequest { own_only: false });
+            let [Action::Send { bytes, .. }] = &actions[..] else { panic!("{actions:?}") };
+            assert!(bytes.len() <= 1400);
+            let message = EnrpMessage::decode(bytes).unwrap().message;
+            let EnrpBody::HandleTableResponse { rejected: false, more, pools } = message.body else {
+                panic!()
+            };
+            assert_eq!((message.sender, message.receiver), (ID, RegistrarId::NONE));
+            ids.extend(pools.iter().flat_map(|pool| &pool.elements).map(|element| element.id.0));
+            pages += 1;
+            if !more {
+                break;
+            }
+        }
+        assert_eq!(ids, (1..=100).collect::<Vec<_>>());
+        assert_eq!(pages, 5);
+    }
+}
+
+/// `ambiguities` B24, B19: an empty table is an answer; another receiver is not.
+#[test]
+fn enrp_requests_are_answered_without_making_peers() {
+    let mut rig = Rig::new();
+    rig.connect(C, 9000);
+    let empty = EnrpBody::HandleTableResponse { rejected: false, more: false, pools: vec![] };
+    let nobody = EnrpBody::ListResponse { rejected: false, servers: vec![] };
+    let table = EnrpBody::HandleTableRequest { own_only: true };
+    assert_eq!(rig.enrp(C, ID, table.clone()), [enrp_to(C, empty)]);
+    assert_eq!(rig.enrp(C, RegistrarId::NONE, EnrpBody::ListRequest), [enrp_to(C, nobody)]);
+    assert_eq!(rig.enrp(C, RegistrarId(9), table), []);
+}
+
+#[test]
+fn counters_are_told_to_whoever_asks_unless_that_is_off() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.connect(C, 9000);
+    let actions = rig.raw(C, ProtocolId::MANAGEMENT, &b"counters"[..]);
+    let [Action::Send { association: C, protocol: ProtocolId::MANAGEMENT, bytes, .. }] = &actions[..] else {
+        panic!("{actions:?}")
+    };
+    let text = core::str::from_utf8(bytes).unwrap();
+    assert!(text.contains("registrations 1\n") && text.contains("own_elements 1\n"), "{text}");
+    assert_eq!(rig.raw(C, ProtocolId::MANAGEMENT, &b"anything else"[..]), []);
+
+    let mut closed = Rig::with(|config| config.management = false);
+    closed.connect(C, 9000);
+    assert_eq!(closed.raw(C, ProtocolId::MANAGEMENT, &b"counters"[..]), []);
+}
+
+#[test]
+fn commands_are_answered_once() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.registrar.handle_command(rig.now, CommandId(7), Command::Pools);
+    let Some((Some(CommandId(7)), Notice::Pools(pools))) = rig.registrar.poll_notice() else { panic!() };
+    assert_eq!((pools.len(), pools[0].elements.len()), (1, 1));
+    assert!(rig.registrar.poll_notice().is_none());
+}
+
+/// A shutdown closes every association and waits for none but them.
+#[test]
+fn a_shutdown_closes_associations_and_ends() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.register(B, 2);
+    rig.disconnect(B);
+    let deadline = rig.now + Duration::from_secs(2);
+    rig.registrar.begin_shutdown(rig.now, deadline);
+    assert_eq!(
+        rig.registrar.outbox.take_actions(),
+        [Action::CancelConnect { request: ConnectId(1) }, Action::Shutdown { association: A, deadline },]
+    );
+    assert_eq!(rig.connect(C, 9000), [Action::Abort { association: C, cause: AbortCause::User }]);
+    assert_eq!(rig.asap(A, &registration(3)), []);
+    rig.notices();
+    assert_eq!(rig.disconnect(C), []);
+    assert!(!rig.registrar.is_stopped());
+    assert_eq!(rig.disconnect(A), []);
+    assert_eq!(rig.notices(), [Notice::Stopped]);
+    assert!(rig.registrar.is_stopped());
+    assert_eq!(rig.registrar.poll_timeout(), None);
+}

@@ -12,8 +12,9 @@ use super::log::Log;
 use super::role::{Place, Role};
 use super::Runtime;
 use crate::base::{Instant, TransportAddress};
-use crate::inspector::{self, Command, Handlespace, InspectError, InspectorConfig, Notice};
+use crate::inspector::{self, Command, InspectError, InspectorConfig, Notice, Snapshot};
 use crate::registrar::ENRP_PORT;
+use crate::wire::Padding;
 
 /// Asks one registrar for its handlespace, its peers and its counters; clones share it.
 pub struct Inspector<R> {
@@ -46,11 +47,11 @@ impl<R> Inspector<R> {
     /// # Errors
     ///
     /// If the registrar does not answer, or refuses.
-    pub async fn handlespace(&self) -> Result<Handlespace, InspectError> {
+    pub async fn handlespace(&self) -> Result<Snapshot, InspectError> {
         match self.handle.command(Command::Handlespace).await {
             Ok(Notice::Handlespace(handlespace)) => Ok(handlespace),
             Ok(Notice::Failed(error)) => Err(error),
-            _ => Err(InspectError::ShuttingDown),
+            _ => Err(InspectError::Busy),
         }
     }
 
@@ -63,7 +64,7 @@ impl<R> Inspector<R> {
         match self.handle.command(Command::Counters).await {
             Ok(Notice::Counters(counters)) => Ok(counters),
             Ok(Notice::Failed(error)) => Err(error),
-            _ => Err(InspectError::ShuttingDown),
+            _ => Err(InspectError::Busy),
         }
     }
 
@@ -88,13 +89,14 @@ impl<R> fmt::Debug for Inspector<R> {
 impl Configuration for InspectorConfig {
     type Endpoint = inspector::Inspector;
 
-    fn preset(preset: Preset, seed: u64) -> Self {
+    fn preset(preset: Preset, _seed: u64) -> Self {
         // `Inspector::builder` replaces the address.
-        let nowhere = TransportAddress { addresses: Vec::new(), port: ENRP_PORT, udp_port: 0 };
-        match preset {
-            Preset::Rfc => Self::rfc(nowhere, seed),
-            Preset::Fast => Self::fast(nowhere, seed),
-        }
+        let registrar = TransportAddress { addresses: Vec::new(), port: ENRP_PORT, udp_port: 0 };
+        let timeout = match preset {
+            Preset::Rfc => Duration::from_secs(15),
+            Preset::Fast => Duration::from_secs(2),
+        };
+        Self { registrar, timeout, padding: Padding::default() }
     }
 
     fn complete(&mut self, _local: SocketAddr) -> Result<(), StartError> {
@@ -102,7 +104,10 @@ impl Configuration for InspectorConfig {
     }
 
     fn check(&self) -> Result<(), StartError> {
-        Self::check(self).map_err(|error| StartError::Config(error.into()))
+        if self.timeout.is_zero() {
+            return Err(StartError::Config("timeout: must be longer than zero".into()));
+        }
+        Ok(())
     }
 
     fn ports(&self) -> Vec<u16> {

@@ -12,7 +12,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 /// One token bucket per kind of line.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub struct Log {
     now: Instant,
     buckets: BTreeMap<&'static str, Bucket>,
 }

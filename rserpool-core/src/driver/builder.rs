@@ -185,10 +185,9 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let mut config = C::preset(self.preset, seed);
         self.adjust.drain(..).for_each(|adjust| adjust(&mut config));
         let mut sctp = match self.preset {
-            Preset::Rfc => SctpConfig::rfc(),
-            Preset::Fast => SctpConfig::fast(),
+            Preset::Rfc => SctpConfig::rfc(seed),
+            Preset::Fast => SctpConfig::fast(seed),
         };
-        sctp.seed = seed;
         self.adjust_sctp.drain(..).for_each(|adjust| adjust(&mut sctp));
         config.complete(local)?;
         config.check()?;

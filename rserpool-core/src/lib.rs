@@ -1,4 +1,82 @@
-//! Reliable Server Pooling (RFC 5351-5356) as pure state machines without I/O.
+//! Reliable Server Pooling (RFC 5351 to 5356) as pure state machines without I/O.
+//!
+//! A pool handle names a pool. Pool elements register in it at a registrar; pool users resolve the
+//! handle, talk to one element and move to another when it dies. This crate holds the whole
+//! protocol and nothing else: no socket, no clock, no thread, no runtime. `rserpool-tokio` binds
+//! it to tokio; to bind it to something else, read on.
+//!
+//! # The layers
+//!
+//! | module | what it does | what it does not |
+//! |---|---|---|
+//! | [`base`] | time, identifiers, deadlines, seeded randomness | read a clock |
+//! | [`wire`] | ASAP and ENRP messages to bytes and back | decide anything |
+//! | [`policy`] | the order in which elements are selected | know what an element is |
+//! | [`handlespace`] | pools, elements, consistency, checksum | know associations or timers |
+//! | [`registrar`], [`element`], [`user`], [`inspector`] | the endpoints: state machines | see a packet |
+//! | `transport`, `node` (feature `sctp`) | SCTP over UDP; several endpoints on one socket | see a message |
+//! | `driver` (feature `driver`) | event loop and handles for async runtimes | know a runtime |
+//!
+//! [`endpoint`] holds the contract by which endpoints are driven and by which they meet a
+//! transport. Each layer uses only what stands above it in this table.
+//!
+//! # The run loop
+//!
+//! Every endpoint is driven in the same way, for ever: hand in one thing
+//! ([`Endpoint::handle_event`], [`Endpoint::handle_command`] or [`Endpoint::handle_timeout`]) with
+//! the present time; drain [`Endpoint::poll_action`] and carry the actions out; drain
+//! [`Endpoint::poll_notice`] and tell the application; sleep until something arrives or
+//! [`Endpoint::poll_timeout`] is due. The same inputs give the same outputs, byte for byte.
+//!
+//! A registrar that is asked for a pool it does not know:
+//!
+//! ```
+//! use rserpool_core::base::{AssociationId, Instant, ProtocolId, RegistrarId, TransportAddress};
+//! use rserpool_core::endpoint::{Action, Endpoint, Event};
+//! use rserpool_core::registrar::{Registrar, RegistrarConfig};
+//! use rserpool_core::wire::{AsapMessage, CauseCode, Padding};
+//!
+//! // The driver chooses the origin of time and the seed.
+//! let now = Instant::ORIGIN;
+//! let mut registrar = Registrar::new(RegistrarConfig::rfc(Some(RegistrarId(1)), 42), now);
+//!
+//! // The transport says that a user has connected and sent a message.
+//! let association = AssociationId(1);
+//! let peer = TransportAddress::new("192.0.2.7".parse()?, 40000, 9899);
+//! let connected = Event::Connected { association, request: None, local_port: 3863, peer };
+//! registrar.handle_event(now, connected);
+//! let question = AsapMessage::HandleResolution { handle: "EchoPool".into(), subscribe: false, items: None };
+//! let bytes = question.encode(Padding::default())?;
+//! let message = Event::Message { association, protocol: ProtocolId::ASAP, stream: 0, bytes };
+//! registrar.handle_event(now, message);
+//!
+//! // What the registrar wants done is one message: no such pool.
+//! let Some(Action::Send { bytes, .. }) = registrar.poll_action() else { panic!("no answer") };
+//! let AsapMessage::HandleResolutionResponse { error: Some(error), .. } =
+//!     AsapMessage::decode(&bytes)?.message
+//! else {
+//!     panic!("not a negative response")
+//! };
+//! assert_eq!(error.causes[0].code, CauseCode::UNKNOWN_POOL_HANDLE);
+//! assert_eq!(registrar.poll_action(), None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `std` (default) | `std` in the dependencies; without it the crate is `no_std` + `alloc` |
+//! | `sctp` | `transport` and `node`, on sctp-proto |
+//! | `driver` | `driver`, on `sctp` |
+//! | `arbitrary` | messages for fuzzers: `arbitrary::Arbitrary` for the types of [`wire`] |
+//!
+//! [`Endpoint::handle_event`]: endpoint::Endpoint::handle_event
+//! [`Endpoint::handle_command`]: endpoint::Endpoint::handle_command
+//! [`Endpoint::handle_timeout`]: endpoint::Endpoint::handle_timeout
+//! [`Endpoint::poll_action`]: endpoint::Endpoint::poll_action
+//! [`Endpoint::poll_notice`]: endpoint::Endpoint::poll_notice
+//! [`Endpoint::poll_timeout`]: endpoint::Endpoint::poll_timeout
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;

@@ -16,6 +16,7 @@ mod sessions;
 mod tests;
 
 pub use config::ElementConfig;
+pub(crate) use config::MAX_HANDLE;
 pub use counters::Counters;
 pub use interface::{Command, Notice, Refusal, RegistrationError};
 pub use machine::Element;

@@ -6,6 +6,8 @@ pub(crate) mod config;
 mod contract;
 pub(crate) mod counters;
 pub mod hunt;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use config::ConfigError;
 pub use contract::{AbortCause, Action, Channel, ConnectError, DownReason, Endpoint, Event, Outbox};

@@ -45,10 +45,12 @@ pub(super) const fn padded(length: usize) -> usize {
 
 /// One error cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct ErrorCause {
     /// What is wrong.
     pub code: CauseCode,
     /// Cause-specific information, as it is on the wire.
+    #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::octets))]
     pub information: Bytes,
 }
 
@@ -92,8 +94,10 @@ impl ErrorCause {
 
 /// The Operation Error parameter: one cause or more.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct OperationError {
     /// The causes.
+    #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::some))]
     pub causes: Vec<ErrorCause>,
 }
 

@@ -51,6 +51,7 @@ code_points!(UpdateAction, "{:#06x}", {
 
 /// An ENRP message: its sender and receiver, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct EnrpMessage {
     /// The sending registrar.
     pub sender: RegistrarId,
@@ -62,6 +63,7 @@ pub struct EnrpMessage {
 
 /// What an ENRP message says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum EnrpBody {
     /// ENRP_PRESENCE (0x01).
     Presence {

@@ -12,11 +12,16 @@ mod cause;
 mod code_point;
 mod enrp;
 mod error;
+#[cfg(feature = "arbitrary")]
+mod generate;
 mod message;
 mod parameter;
 mod policy;
+mod policy_text;
 mod quote;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod tree;
 mod writer;
@@ -29,7 +34,8 @@ pub use error::{DecodeError, EncodeError, Malformed, Reaction};
 pub use parameter::{
     EncapsulationPorts, ParameterType, PoolElement, PoolEntry, RegistrationLife, ServerInformation,
 };
-pub use policy::{Policy, PolicyType};
+pub use policy::{Policy, PolicyField, PolicyType};
+pub use policy_text::ParsePolicyError;
 pub use transport::{SctpTransport, Transport, TransportKind, TransportUse};
 pub use tree::{Field, describe_asap, describe_enrp};
 pub use writer::Padding;

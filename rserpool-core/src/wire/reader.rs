@@ -283,9 +283,3 @@ impl<'a> Reader<'a> {
 pub(super) const fn discard(malformed: Malformed) -> DecodeError {
     DecodeError { malformed, reaction: Reaction::Discard }
 }
-
-/// Opaque octets for fuzzers.
-#[cfg(feature = "arbitrary")]
-pub(super) fn arbitrary_bytes(u: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Bytes> {
-    Ok(u.arbitrary::<Vec<u8>>()?.into())
-}

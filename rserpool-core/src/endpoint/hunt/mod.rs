@@ -104,6 +104,11 @@ impl Hunt {
         known.find(|registrar| is_same_endpoint(registrar, peer))
     }
 
+    /// The registrars tried in the hunt that is on.
+    pub fn tried(&self) -> Vec<TransportAddress> {
+        self.chase.iter().flat_map(|chase| chase.tried.keys().cloned()).collect()
+    }
+
     /// Begins to hunt, unless the hunt is on already (SH1, SH2). The registrar to `avoid`, which
     /// does not answer any more, is tried only when nobody else is.
     pub fn start(

@@ -1,1 +1,184 @@
+//! Scripts of the hunt, with virtual time.
 
+use super::*;
+use crate::base::{DEFAULT_ENCAPSULATION_PORT, RegistrarId};
+use crate::endpoint::testing::{at, cancel, connect, encode, ip, ms, registrar};
+use crate::wire::{AsapMessage, EncapsulationPorts, SctpTransport, Transport, TransportUse};
+
+struct Script {
+    hunt: Hunt,
+    ids: ConnectIds,
+    actions: VecDeque<Action>,
+}
+
+impl Script {
+    fn new(registrars: &[u8], rounds: Option<u32>) -> Self {
+        let registrars = registrars.iter().copied().map(registrar).collect();
+        let config = HuntConfig {
+            timeout: ms(100),
+            timeout_max: ms(300),
+            rounds,
+            outdate: ms(5_000),
+            ..HuntConfig::rfc(registrars)
+        };
+        Self { hunt: Hunt::new(config, 7), ids: ConnectIds::default(), actions: VecDeque::new() }
+    }
+
+    fn start(&mut self, now: u64, avoid: Option<u8>) -> Vec<Action> {
+        self.hunt.start(at(now), avoid.map(registrar), &mut self.ids, &mut self.actions);
+        self.actions.drain(..).collect()
+    }
+
+    fn fail(&mut self, now: u64, request: u64) -> Vec<Action> {
+        assert!(self.hunt.handle_connect_failed(
+            at(now),
+            ConnectId(request),
+            &mut self.ids,
+            &mut self.actions
+        ));
+        self.actions.drain(..).collect()
+    }
+
+    fn expire(&mut self, now: u64) -> (Option<RoundEnd>, Vec<Action>) {
+        let end = self.hunt.handle_timeout(at(now), &mut self.ids, &mut self.actions);
+        (end, self.actions.drain(..).collect())
+    }
+
+    fn announce(&mut self, now: u64, source: u8, message: &AsapMessage) -> (bool, Vec<Action>) {
+        let source = SocketAddr::new(ip(source), 40_000);
+        let bytes = encode(message);
+        let heard = self.hunt.handle_announce(at(now), source, &bytes, &mut self.ids, &mut self.actions);
+        (heard, self.actions.drain(..).collect())
+    }
+}
+
+fn announcement(transports: Vec<Transport>, udp_port: u16) -> AsapMessage {
+    let encapsulation = (udp_port != 0).then_some(EncapsulationPorts { user: udp_port, asap: 0 });
+    AsapMessage::ServerAnnounce { registrar: RegistrarId(1), transports, encapsulation }
+}
+
+/// ASAP-3.6-07, ASAP-3.6-09, ASAP-3.6-10, ASAP-3.6-12, ASAP-3.6-15
+#[test]
+fn three_at_a_time_and_another_for_each_that_fails() {
+    let mut script = Script::new(&[1, 2, 3, 4], None);
+    let first: Vec<Action> = (1..=3).map(|i| connect(i, 7, registrar(i as u8), at(100))).collect();
+    assert_eq!(script.start(0, None), first);
+    assert_eq!(script.start(0, None), [], "a hunt that is on is not begun again");
+    assert_eq!(script.fail(10, 2), [connect(4, 7, registrar(4), at(100))]);
+    assert_eq!(script.fail(20, 1), []);
+    assert!(!script.hunt.handle_connect_failed(at(20), ConnectId(1), &mut script.ids, &mut script.actions));
+    assert_eq!(script.hunt.handle_connected(ConnectId(4), &mut script.actions), Some(registrar(4)));
+    assert_eq!(script.actions, [cancel(3)]);
+    assert!(!script.hunt.is_on());
+    assert_eq!(script.hunt.poll_timeout(), None);
+}
+
+/// ASAP-3.6-13, ASAP-3.6-14: T5 doubles up to RETRAN-MAX, and other addresses come first.
+#[test]
+fn t5_doubles_up_to_its_bound_and_other_registrars_come_first() {
+    let mut script = Script::new(&[1, 2, 3, 4], None);
+    script.start(0, None);
+    assert_eq!(script.expire(99), (None, Vec::new()));
+    let tried = (1..=3).map(registrar).collect();
+    let second = alloc::vec![
+        cancel(1),
+        cancel(2),
+        cancel(3),
+        connect(4, 7, registrar(4), at(300)),
+        connect(5, 7, registrar(1), at(300)),
+        connect(6, 7, registrar(2), at(300)),
+    ];
+    assert_eq!(script.expire(100), (Some(RoundEnd::GoesOn { tried }), second));
+    assert_eq!(script.hunt.poll_timeout(), Some(at(300)));
+    script.expire(300);
+    assert_eq!(script.hunt.poll_timeout(), Some(at(600)), "400 ms exceed the bound of 300 ms");
+}
+
+/// ASAP-3.6-11: T5 begins anew with every hunt.
+#[test]
+fn success_resets_t5() {
+    let mut script = Script::new(&[1], None);
+    script.start(0, None);
+    script.expire(100);
+    assert_eq!(script.hunt.handle_connected(ConnectId(2), &mut script.actions), Some(registrar(1)));
+    script.start(1_000, None);
+    assert_eq!(script.hunt.poll_timeout(), Some(at(1_100)));
+}
+
+#[test]
+fn gives_up_after_the_permitted_rounds() {
+    let mut script = Script::new(&[1], Some(2));
+    script.start(0, None);
+    let tried = alloc::vec![registrar(1)];
+    let again = alloc::vec![cancel(1), connect(2, 7, registrar(1), at(300))];
+    assert_eq!(script.expire(100), (Some(RoundEnd::GoesOn { tried: tried.clone() }), again));
+    assert_eq!(script.expire(300), (Some(RoundEnd::GivenUp { tried }), alloc::vec![cancel(2)]));
+    assert!(!script.hunt.is_on());
+}
+
+/// ASAP-3.6-08: another registrar than the one that does not answer.
+#[test]
+fn the_silent_registrar_is_tried_only_when_nobody_else_is() {
+    let mut script = Script::new(&[1, 2], None);
+    assert_eq!(script.start(0, Some(1)), [connect(1, 7, registrar(2), at(100))]);
+    assert_eq!(script.fail(5, 1), [connect(2, 7, registrar(1), at(100))]);
+    let mut alone = Script::new(&[1], None);
+    assert_eq!(alone.start(0, Some(1)), [connect(1, 7, registrar(1), at(100))]);
+}
+
+/// ASAP-3.6-01, ASAP-3.6-03, ASAP-3.6-05
+#[test]
+fn announced_registrars_are_tried_at_once() {
+    let mut script = Script::new(&[], None);
+    assert_eq!(script.start(0, None), []);
+    let plain = announcement(Vec::new(), 0);
+    assert_eq!(script.announce(10, 5, &plain), (true, alloc::vec![connect(1, 7, registrar(5), at(100))]));
+    assert_eq!(script.announce(11, 5, &plain), (true, Vec::new()));
+    let sctp = Transport::Sctp(SctpTransport {
+        port: 4_000,
+        usage: TransportUse::DataOnly,
+        addresses: alloc::vec![ip(8), ip(9)],
+    });
+    let tcp = Transport::Tcp { port: 3863, reserved: 0, address: ip(8) };
+    let listed = TransportAddress { addresses: alloc::vec![ip(8), ip(9)], port: 4_000, udp_port: 20_001 };
+    assert_eq!(
+        script.announce(12, 5, &announcement(alloc::vec![tcp, sctp], 20_001)),
+        (true, alloc::vec![connect(2, 7, listed, at(100))])
+    );
+    assert_eq!(DEFAULT_ENCAPSULATION_PORT, registrar(5).udp_port);
+    let error = AsapMessage::EndpointUnreachable { handle: "p".into(), element: crate::base::ElementId(1) };
+    assert_eq!(script.announce(13, 5, &error), (false, Vec::new()));
+}
+
+/// ASAP-3.6-04, ASAP-3.6-06; `ambiguities` B13: T7 is a minimum, stretched by the period observed.
+#[test]
+fn t7_outdates_but_follows_the_period() {
+    let known = |script: &Script, now| script.hunt.registrar_at(at(now), &registrar(5)).is_some();
+    let mut script = Script::new(&[], None);
+    let plain = announcement(Vec::new(), 0);
+    script.announce(0, 5, &plain);
+    assert!(known(&script, 4_999) && !known(&script, 5_000));
+    script.announce(6_000, 5, &plain);
+    assert!(known(&script, 23_999) && !known(&script, 24_000), "three periods of 6 s");
+    script.announce(24_000, 5, &plain);
+    script.announce(25_000, 5, &plain);
+    assert!(known(&script, 29_999) && !known(&script, 30_000), "T7 restarts");
+}
+
+/// ASAP-9.2-08
+#[test]
+fn a_flood_of_announcements_takes_no_memory() {
+    let mut script = Script::new(&[], None);
+    let announce = |script: &mut Script, now, port| {
+        let sctp = SctpTransport { port, usage: TransportUse::DataOnly, addresses: alloc::vec![ip(1)] };
+        script.announce(now, 1, &announcement(alloc::vec![Transport::Sctp(sctp)], 0));
+    };
+    for port in 1..=1_000 {
+        announce(&mut script, u64::from(port), port);
+    }
+    let at_port = |port| TransportAddress::new(ip(1), port, DEFAULT_ENCAPSULATION_PORT);
+    assert!(script.hunt.registrar_at(at(1_000), &at_port(MAX_ANNOUNCED as u16)).is_some());
+    assert!(script.hunt.registrar_at(at(1_000), &at_port(MAX_ANNOUNCED as u16 + 1)).is_none());
+    announce(&mut script, 6_000, 2_000);
+    assert!(script.hunt.registrar_at(at(6_000), &at_port(2_000)).is_some(), "outdated ones make room");
+}

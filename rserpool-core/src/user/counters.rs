@@ -1,0 +1,56 @@
+//! What a user counts.
+
+crate::endpoint::counters::counters! {
+    /// Handle resolutions sent, repetitions included.
+    resolutions_sent,
+    /// Handle resolutions answered with elements.
+    resolutions_answered,
+    /// Handle resolutions refused.
+    resolutions_refused,
+    /// Expiries of T1.
+    resolutions_unanswered,
+    /// Resolutions answered from the cache.
+    cache_hits,
+    /// Unreachable elements reported.
+    reports_sent,
+    /// Reports not sent, because nothing was sent to the element since the last one.
+    reports_suppressed,
+    /// Hunts for a registrar.
+    hunts,
+    /// Associations with the home registrar that were lost.
+    homes_lost,
+    /// Announcements of registrars.
+    announces,
+    /// Datagrams on the announcement channel that were no announcement.
+    bad_announces,
+    /// ASAP messages that could not be decoded.
+    malformed,
+    /// ASAP messages that could be decoded and made no sense here and now.
+    unexpected,
+    /// ASAP messages that this implementation does not act on (cookies, business cards).
+    unsupported,
+    /// ASAP_ERROR received.
+    errors_received,
+    /// ASAP_ERROR sent.
+    errors_sent,
+    /// Associations opened by others, all aborted.
+    associations_refused,
+    /// Sessions opened.
+    sessions_opened,
+    /// Sessions that have ended.
+    sessions_closed,
+    /// Attempts to connect to an element that failed.
+    connects_failed,
+    /// Elements that failed while they served a session.
+    element_failures,
+    /// Failovers that found another element.
+    failovers,
+    /// Application messages sent, without repetitions.
+    messages_sent,
+    /// Application messages sent again to another element.
+    messages_resent,
+    /// Application messages received.
+    messages_received,
+    /// Messages of elements that were given up before, dropped.
+    messages_late,
+}

@@ -1,0 +1,79 @@
+//! What is remembered of single elements: whether something was sent to them, and failures.
+
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use crate::base::{Deadlines, ElementId, Instant, PoolHandle};
+
+/// How many elements are remembered; the one not dealt with for the longest time makes room. A
+/// user deals with a few elements in each of a few pools.
+const MAX_REMEMBERED: usize = 4_096;
+
+/// The elements a user has dealt with.
+#[derive(Debug)]
+pub(super) struct Health {
+    elements: BTreeMap<Key, Record>,
+    /// When each was last dealt with.
+    touched: Deadlines<Key>,
+    exclusion: Duration,
+}
+
+type Key = (PoolHandle, ElementId);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Record {
+    /// Something was sent to it since it was last reported.
+    sent: bool,
+    failed: Option<Instant>,
+}
+
+impl Health {
+    pub(super) fn new(exclusion: Duration) -> Self {
+        Self { elements: BTreeMap::new(), touched: Deadlines::default(), exclusion }
+    }
+
+    /// Something is sent to an element, so its failure may be reported.
+    pub(super) fn sent(&mut self, now: Instant, handle: &PoolHandle, id: ElementId) {
+        let key = (handle.clone(), id);
+        match self.elements.get(&key) {
+            Some(Record { sent: true, .. }) => {}
+            _ => self.record(now, key).sent = true,
+        }
+    }
+
+    /// An element has failed, and is not selected for a while.
+    pub(super) fn failed(&mut self, now: Instant, handle: &PoolHandle, id: ElementId) {
+        self.record(now, (handle.clone(), id)).failed = Some(now);
+    }
+
+    /// An element has accepted a connection.
+    pub(super) fn works(&mut self, handle: &PoolHandle, id: ElementId) {
+        if let Some(record) = self.elements.get_mut(&(handle.clone(), id)) {
+            record.failed = None;
+        }
+    }
+
+    /// Whether a report may be sent now; the next one may only after something was sent again
+    /// (ASAP-3.5-03, ASAP-3.5-04).
+    pub(super) fn take_report(&mut self, handle: &PoolHandle, id: ElementId) -> bool {
+        let record = self.elements.get_mut(&(handle.clone(), id));
+        record.is_some_and(|record| core::mem::take(&mut record.sent))
+    }
+
+    /// When an element that is still excluded has failed.
+    pub(super) fn excluded_since(&self, now: Instant, handle: &PoolHandle, id: ElementId) -> Option<Instant> {
+        let failed = self.elements.get(&(handle.clone(), id))?.failed?;
+        (now < failed + self.exclusion).then_some(failed)
+    }
+
+    fn record(&mut self, now: Instant, key: Key) -> &mut Record {
+        if !self.elements.contains_key(&key)
+            && self.elements.len() >= MAX_REMEMBERED
+            && let Some(oldest) = self.touched.pop_due(Instant::from_nanos(u64::MAX))
+        {
+            self.elements.remove(&oldest);
+        }
+        self.touched.set(key.clone(), now);
+        self.elements.entry(key).or_default()
+    }
+}

@@ -1,0 +1,227 @@
+//! What the application can ask a pool user for, and what it is told.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
+use crate::element::Refusal;
+use crate::endpoint::DownReason;
+use crate::wire::{OperationError, Policy, PoolElement};
+
+/// A session with a pool, named by the user endpoint and never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// A request within a session, named by the application and unique among its unanswered ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// What becomes of a message whose element fails before it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Nothing: it was sent once.
+    Once,
+    /// It is sent again to the next element, unless [`Command::Answered`] came first. While it is
+    /// unanswered for longer than the request time-out, the element counts as failed.
+    Retry(RequestId),
+    /// The application is told with [`Notice::Unanswered`]; supervised like `Retry`.
+    Report(RequestId),
+}
+
+/// What the application can ask a user for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Resolve a handle. Answered by [`Notice::Resolved`] or [`Notice::Failed`].
+    Resolve {
+        /// The pool.
+        handle: PoolHandle,
+        /// How many elements are wanted (draft asap-hropt); `None` leaves it to the registrar.
+        items: Option<u32>,
+        /// Whether a cache entry that is not stale may answer.
+        cached: bool,
+    },
+    /// Forget what the cache knows of a pool (RFC 5352 section 6.4). Answered by
+    /// [`Notice::Accepted`].
+    Purge {
+        /// The pool.
+        handle: PoolHandle,
+    },
+    /// Open a session. Answered by [`Notice::Opened`] or [`Notice::Failed`].
+    Open {
+        /// The pool.
+        handle: PoolHandle,
+    },
+    /// Send an application message. Answered by [`Notice::Accepted`] or [`Notice::Refused`].
+    ///
+    /// While another element is looked for, requests with [`Delivery::Retry`] and
+    /// [`Delivery::Report`] are kept and sent to it; a message with [`Delivery::Once`] is refused
+    /// with [`Refusal::Congested`], and [`Notice::Writable`] follows.
+    Send {
+        /// The session.
+        session: SessionId,
+        /// The application's payload protocol identifier; never 11 or 12.
+        protocol: ProtocolId,
+        /// The message.
+        bytes: Bytes,
+        /// What becomes of it when its element fails.
+        delivery: Delivery,
+    },
+    /// A request was answered and needs no supervision any more. Answered by
+    /// [`Notice::Accepted`].
+    Answered {
+        /// The session.
+        session: SessionId,
+        /// The request.
+        request: RequestId,
+    },
+    /// Give the present element up and move to another, as if it had failed. Answered by
+    /// [`Notice::Accepted`] or [`Notice::Refused`].
+    Failover {
+        /// The session.
+        session: SessionId,
+    },
+    /// Report an element to the registrar (Transport.Failure, RFC 5352 section 6.9.2), and do not
+    /// select it for a while. Nothing is sent unless something was sent to the element before
+    /// (RFC 5352 section 3.5). Answered by [`Notice::Accepted`].
+    ReportUnreachable {
+        /// The pool.
+        handle: PoolHandle,
+        /// The element.
+        element: ElementId,
+    },
+    /// End a session, after what is queued has been delivered; requests are not resent any more.
+    /// Answered by [`Notice::Accepted`]; [`Notice::Closed`] follows.
+    Close {
+        /// The session.
+        session: SessionId,
+    },
+}
+
+/// What the application is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A handle was resolved.
+    Resolved {
+        /// The pool.
+        handle: PoolHandle,
+        /// Its overall policy.
+        policy: Policy,
+        /// The elements, in the registrar's order.
+        elements: Vec<PoolElement>,
+    },
+    /// The command could not be carried out.
+    Failed(UserError),
+    /// A session is open.
+    Opened {
+        /// The session.
+        session: SessionId,
+        /// The element that serves it.
+        element: ElementId,
+        /// Where the element is.
+        peer: TransportAddress,
+    },
+    /// The element of a session has failed, and another is being looked for.
+    ElementFailed {
+        /// The session.
+        session: SessionId,
+        /// The element.
+        element: ElementId,
+        /// Why it counts as failed.
+        reason: FailureReason,
+    },
+    /// Another element serves the session. Comes before any message of that element.
+    FailedOver {
+        /// The session.
+        session: SessionId,
+        /// The element before.
+        from: ElementId,
+        /// The element now; the same one if it has come back.
+        to: ElementId,
+        /// Where it is.
+        peer: TransportAddress,
+        /// The requests that were sent again.
+        resent: Vec<RequestId>,
+    },
+    /// An application message.
+    Received {
+        /// The session.
+        session: SessionId,
+        /// The element that sent it.
+        element: ElementId,
+        /// Its payload protocol identifier.
+        protocol: ProtocolId,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// A request with [`Delivery::Report`] went unanswered, and its element has failed.
+    Unanswered {
+        /// The session.
+        session: SessionId,
+        /// The request.
+        request: RequestId,
+    },
+    /// A session takes data again after [`Notice::Refused`].
+    Writable {
+        /// The session.
+        session: SessionId,
+    },
+    /// A session has ended; with an error if no element could be found any more.
+    Closed {
+        /// The session.
+        session: SessionId,
+        /// Why, unless the application closed it.
+        error: Option<UserError>,
+    },
+    /// A round of the hunt has found no registrar; the hunt goes on.
+    NoRegistrar {
+        /// The addresses tried.
+        tried: Vec<TransportAddress>,
+    },
+    /// The command was carried out.
+    Accepted,
+    /// The command was not carried out.
+    Refused(Refusal),
+    /// All sessions are closed and the user is done.
+    Stopped,
+}
+
+/// Why an element counts as failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FailureReason {
+    /// The association ended.
+    #[error("association ended: {0}")]
+    Disconnected(DownReason),
+    /// A supervised request went unanswered for the request time-out.
+    #[error("a request was not answered in time")]
+    Unanswered,
+    /// The application asked for a failover.
+    #[error("failover asked for by the application")]
+    Asked,
+}
+
+/// Why a user could not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UserError {
+    /// No registrar knows the pool (cause 0x9).
+    #[error("unknown pool handle")]
+    UnknownPool,
+    /// The registrar refused for another cause.
+    #[error("the registrar refused: {}", crate::wire::causes_text(&Some(.0.clone())))]
+    Rejected(OperationError),
+    /// No registrar answered as often as the configuration allows.
+    #[error("no registrar is reachable")]
+    NoRegistrar {
+        /// The addresses tried.
+        tried: Vec<TransportAddress>,
+    },
+    /// The pool is known, but none of its elements could be reached in time.
+    #[error("no element of the pool could be reached")]
+    NoElement,
+    /// Too many sessions or resolutions at once.
+    #[error("too many sessions or resolutions at the same time")]
+    TooMany,
+    /// The user is shutting down.
+    #[error("shutting down")]
+    ShuttingDown,
+}

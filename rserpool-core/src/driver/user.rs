@@ -177,8 +177,8 @@ impl Configuration for UserConfig {
         Vec::new()
     }
 
-    fn endpoint(self, now: Instant) -> Self::Endpoint {
-        user::User::new(self, now)
+    fn endpoint(self, _now: Instant) -> Self::Endpoint {
+        user::User::new(self)
     }
 }
 

@@ -55,6 +55,7 @@ impl Process {
 
     /// Waits for an event of this kind.
     pub(super) async fn expect(&mut self, kind: &str, within: Duration) -> Result<Value, Failure> {
+        let late = Failure::failed(format!("{}: no event \"{kind}\" within {within:?}", self.name));
         let wait = async {
             loop {
                 let event = self.next_event().await?;
@@ -63,8 +64,7 @@ impl Process {
                 }
             }
         };
-        let late = |_| Failure::failed(format!("{}: no event \"{kind}\" within {within:?}", self.name));
-        tokio::time::timeout(within, wait).await.map_err(late)?
+        tokio::time::timeout(within, wait).await.map_err(|_| late)?
     }
 
     /// Sends a signal.

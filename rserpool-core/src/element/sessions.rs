@@ -50,6 +50,7 @@ impl Element {
 
     pub(super) fn application_message(
         &mut self,
+        now: Instant,
         association: AssociationId,
         protocol: ProtocolId,
         stream: u16,
@@ -62,9 +63,8 @@ impl Element {
         }
         if !open.session {
             if self.sessions >= self.config.max_sessions {
-                self.associations.remove(&association);
-                self.registrars.remove(&association);
                 self.refuse(association);
+                self.disconnected(now, association, DownReason::Local);
                 return;
             }
             open.session = true;

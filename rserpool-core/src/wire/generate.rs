@@ -33,6 +33,7 @@ impl<'a> Arbitrary<'a> for Policy {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let kind = if u.ratio(1, 8)? { PolicyType(u.arbitrary()?) } else { *u.choose(PolicyType::KNOWN)? };
         match kind.layout() {
+            None if kind.is_invalid() => Ok(Self::RoundRobin),
             Some(layout) => {
                 let mut numbers = [0; MAX_FIELDS];
                 for (number, _) in numbers.iter_mut().zip(layout) {

@@ -177,6 +177,11 @@ impl PolicyField {
 pub(super) const MAX_FIELDS: usize = 4;
 
 impl PolicyType {
+    /// Whether it is one of the two numbers that no policy may have (RFC 5356 section 7.1).
+    pub(super) const fn is_invalid(self) -> bool {
+        matches!(self.0, 0x0 | 0x4000_0000)
+    }
+
     /// What follows the number on the wire, 32 bits each; `None` if we do not know. The private
     /// layouts are those seen on the wire, except 0xb0001002, which follows its sibling 0xb0001003.
     pub(super) const fn layout(self) -> Option<&'static [PolicyField]> {
@@ -236,6 +241,9 @@ impl Policy {
     pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
         let mut inner = reader.enter(tlv);
         let kind = PolicyType(inner.u32("Policy Type")?);
+        if kind.is_invalid() {
+            return Err(inner.bad_value("Policy Type"));
+        }
         let Some(layout) = kind.layout() else {
             return Ok(Self::Other { kind, data: inner.rest() });
         };

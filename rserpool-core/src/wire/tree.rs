@@ -29,7 +29,7 @@ pub struct Field {
     /// How many octets it takes.
     pub length: usize,
     /// The fields inside it.
-    pub fields: Vec<Field>,
+    pub fields: Vec<Self>,
 }
 
 /// Describes an ASAP message, as far as it can be read. If something is wrong with it, the last
@@ -37,7 +37,8 @@ pub struct Field {
 pub fn describe_asap(bytes: &[u8]) -> Field {
     let kind = AsapType::of(bytes).unwrap_or(AsapType(0));
     let verdict = AsapMessage::decode(&Bytes::copy_from_slice(bytes)).err();
-    describe(bytes, kind.name(), kind.to_string(), asap_flags(kind), verdict, |scan| match kind {
+    let name = if kind.is_known() { kind.name() } else { "Unknown ASAP message" };
+    describe(bytes, name, kind.to_string(), asap_flags(kind), verdict, |scan| match kind {
         AsapType::ENDPOINT_KEEP_ALIVE | AsapType::SERVER_ANNOUNCE => scan.identifier("Server Identifier"),
         known if known.is_known() => {}
         _ => scan.rest("Message Value"),
@@ -49,7 +50,8 @@ pub fn describe_asap(bytes: &[u8]) -> Field {
 pub fn describe_enrp(bytes: &[u8]) -> Field {
     let kind = EnrpType::of(bytes).unwrap_or(EnrpType(0));
     let verdict = EnrpMessage::decode(&Bytes::copy_from_slice(bytes)).err();
-    describe(bytes, kind.name(), kind.to_string(), enrp_flags(kind), verdict, |scan| {
+    let name = if kind.is_known() { kind.name() } else { "Unknown ENRP message" };
+    describe(bytes, name, kind.to_string(), enrp_flags(kind), verdict, |scan| {
         if !kind.is_known() {
             return scan.rest("Message Value");
         }
@@ -133,6 +135,5 @@ fn describe(
         let (offset, value) = (malformed.at().unwrap_or(0), malformed.to_string());
         fields.push(Field { name: "Malformed", value, offset, length: 0, fields: Vec::new() });
     }
-    let name = if name == "unknown" { "unknown message" } else { name };
     Field { name, value: String::new(), offset: 0, length: bytes.len(), fields }
 }

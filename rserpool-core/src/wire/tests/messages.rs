@@ -1,4 +1,4 @@
-//! Every message in both directions, and its padding.
+//! Every message in both directions (PARAM-4-01), and its padding.
 
 use super::*;
 use crate::base::{ElementId, PoolHandle, RegistrarId};
@@ -249,11 +249,12 @@ fn flags_without_a_meaning_are_ignored() {
     assert_eq!(AsapMessage::decode(&octets).map(|d| d.message), Ok(message));
 }
 
-/// ASAP-2.2-01, ENRP-2-02
+/// ASAP-2.2-01, ENRP-2-02, PARAM-3-06
 #[test]
 fn types_have_names() {
+    assert!(!ParameterType(0).is_known() && !ParameterType(0xffff).is_known());
     assert_eq!((AsapType::KNOWN.len(), EnrpType::KNOWN.len()), (14, 10));
-    assert_eq!(AsapType::of(&[1]).map(|kind| kind.name()), Some("ASAP_REGISTRATION"));
+    assert_eq!(AsapType::of(&[1]).map(AsapType::name), Some("ASAP_REGISTRATION"));
     assert_eq!(AsapType::of(&[]), None);
     assert_eq!(alloc::format!("{:?} {:?}", EnrpType::PRESENCE, EnrpType(0x42)), "ENRP_PRESENCE (0x01) 0x42");
     assert_eq!(alloc::format!("{:?}", UpdateAction::DEL_PE), "DEL_PE (0x0001)");

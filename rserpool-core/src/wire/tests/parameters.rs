@@ -178,15 +178,17 @@ fn policies() {
     }
 }
 
-/// PARAM-3.8-01, PARAM-3.12.4-01
+/// PARAM-3.8-01, PARAM-3.12.4-01, POL-7.1-02
 #[test]
-fn policies_of_a_wrong_length_are_reported() {
+fn invalid_policies_are_reported() {
     let policies = [
         "0008 000c 00000001 00000000",
         "0008 0008 00000002",
         "0008 000a 00000002 0000 0000",
         "0008 0006 0000 0000",
         "0008 000c 40000002 00000000",
+        "0008 0008 00000000",
+        "0008 000c 40000000 00000000",
         "0008 0010 b0002002 00000000 00000000",
     ];
     for policy in policies {

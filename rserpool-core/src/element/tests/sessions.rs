@@ -73,14 +73,14 @@ fn closes_a_session() {
 }
 
 #[test]
-fn sessions_and_silent_associations_are_bounded() {
+fn sessions_and_associations_are_bounded() {
     let mut element = Element::new(ElementConfig { max_sessions: 1, ..config(&[1]) }, Instant::ORIGIN);
     drain(&mut element);
-    for association in 1..=64 {
+    for association in 1..=65 {
         let step = event(&mut element, 1, connected(association, None, user(association as u16)));
         assert_eq!(step, (vec![], vec![]));
     }
-    assert_eq!(event(&mut element, 1, connected(65, None, user(65))), (vec![abort(65)], vec![]));
+    assert_eq!(event(&mut element, 1, connected(66, None, user(66))), (vec![abort(66)], vec![]));
     event(&mut element, 2, received(1, DATA, "a"));
     assert_eq!(event(&mut element, 3, received(2, DATA, "a")), (vec![abort(2)], vec![]));
     assert_eq!(event(&mut element, 4, received(2, DATA, "late")), (vec![], vec![]));

@@ -90,7 +90,7 @@ fn the_cache_is_bounded() {
     assert!(ask(&mut user, 6, "pool"), "the oldest has made room");
 }
 
-/// ASAP-2.2.6-03, ASAP-2.2.6-07
+/// ASAP-2.2.6-03, ASAP-2.2.6-05, ASAP-2.2.6-07
 #[test]
 fn an_error_makes_the_answer_negative_and_no_policy_means_round_robin() {
     let mut user = asked(&[1]);
@@ -106,10 +106,16 @@ fn an_error_makes_the_answer_negative_and_no_policy_means_round_robin() {
         updates: true,
         handle: "pool".into(),
         policy: None,
-        elements: vec![element(1)],
+        elements: vec![PoolElement { policy: Policy::Random, ..element(1) }],
         error: None,
     };
-    assert_eq!(event(&mut user, 15, heard(HOME, &plain)), (vec![], vec![result(4, &[1])]));
+    // The policy of an element says nothing about the pool.
+    let (_, notices) = event(&mut user, 15, heard(HOME, &plain));
+    let policy = |(_, notice): &(Option<CommandId>, Notice)| match notice {
+        Notice::Resolved { policy, .. } => policy.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(notices.iter().map(policy).collect::<Vec<_>>(), [Policy::RoundRobin]);
 }
 
 /// ASAP-3.7.2-01, ASAP-3.7.2-02, ASAP-7.3-02; `ambiguities` B11: three times in all, with a hunt

@@ -56,7 +56,7 @@ impl Element {
         self.counters.homes_lost += 1;
         match self.membership.step {
             Step::Registering { .. } if self.attempts_used_up() => {
-                self.give_up(RegistrationError::Unanswered)
+                self.give_up(RegistrationError::Unanswered);
             }
             Step::Registering { .. } | Step::Registered { .. } => {
                 self.membership.step = Step::Seeking;

@@ -149,7 +149,7 @@ impl Element {
             _ if !self.associations.contains_key(&association) => {}
             ProtocolId::ASAP => self.asap_message(now, association, &bytes),
             ProtocolId::ENRP => self.counters.unexpected += 1,
-            _ => self.application_message(association, protocol, stream, bytes),
+            _ => self.application_message(now, association, protocol, stream, bytes),
         }
     }
 
@@ -186,7 +186,7 @@ impl Element {
         }
     }
 
-    fn disconnected(&mut self, now: Instant, association: AssociationId, reason: DownReason) {
+    pub(super) fn disconnected(&mut self, now: Instant, association: AssociationId, reason: DownReason) {
         let Some(ended) = self.associations.remove(&association) else { return };
         self.registrars.remove(&association);
         self.session_ended(association, &ended, reason);

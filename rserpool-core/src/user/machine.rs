@@ -296,7 +296,7 @@ impl Endpoint for User {
                 self.out.answer(id, Notice::Failed(UserError::ShuttingDown));
             }
             Command::Resolve { handle, items, cached } => {
-                self.resolve_command(now, id, handle, items, cached)
+                self.resolve_command(now, id, handle, items, cached);
             }
             Command::Open { handle } => self.open(now, id, handle),
             command => self.session_command(now, id, command),

@@ -16,6 +16,8 @@ mod requests;
 mod resolution;
 mod search;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub use config::UserConfig;
 pub use counters::Counters;

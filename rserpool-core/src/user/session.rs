@@ -81,7 +81,10 @@ impl User {
             State::Searching(Search { purpose: Purpose::Replace(_), .. }) => None,
             State::Searching(_) | State::Closing { .. } => return Err(Refusal::UnknownSession),
         };
-        let blocked = serving.map_or(supervised.is_none(), |serving| serving.congested);
+        let blocked = match serving {
+            Some(serving) => serving.congested,
+            None => supervised.is_none(),
+        };
         if blocked || (supervised.is_some() && !session.requests.has_room(bytes.len(), limit)) {
             session.refused = true;
             return Err(Refusal::Congested);

@@ -1,5 +1,8 @@
 //! Properties under random events: no panic, bounds kept, one final notice for every command.
 
+use alloc::collections::BTreeSet;
+
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
@@ -21,8 +24,6 @@ enum Input {
     Timeout,
     Shutdown,
 }
-
-use bytes::Bytes;
 
 fn message() -> impl Strategy<Value = Bytes> {
     let valid = (0..7u8, any::<bool>(), 1..4u32).prop_map(|(kind, flag, registrar)| {
@@ -71,6 +72,7 @@ struct World {
     next: u64,
     commands: u64,
     answers: Vec<u64>,
+    sessions: BTreeSet<AssociationId>,
 }
 
 impl World {
@@ -107,7 +109,18 @@ impl World {
             }
         }
         assert!(self.attempts.len() <= 3, "ASAP-3.6-09");
-        self.answers.extend(notices.into_iter().filter_map(|(id, _)| id).map(|id| id.0));
+        for (id, notice) in notices {
+            self.answers.extend(id.map(|id| id.0));
+            match notice {
+                Notice::SessionOpened { session, .. } => assert!(self.sessions.insert(session)),
+                Notice::Received { session, .. } | Notice::Writable { session } => {
+                    assert!(self.sessions.contains(&session));
+                }
+                Notice::SessionClosed { session, .. } => assert!(self.sessions.remove(&session)),
+                _ => {}
+            }
+        }
+        assert_eq!(self.element.sessions(), self.sessions.len());
         if let Some(deadline) = self.element.poll_timeout() {
             assert!(deadline < at(self.now) + ms(700_000));
         }
@@ -181,6 +194,9 @@ impl World {
         }
         assert!(self.element.sessions() <= 2);
         assert!(self.element.associations.len() <= self.associations.len());
+        let home = self.element.home.as_ref().map(|home| home.association);
+        assert!(home.is_none_or(|home| self.element.associations.contains_key(&home)));
+        assert!(self.element.registrars.iter().all(|id| self.element.associations.contains_key(id)));
     }
 }
 
@@ -191,7 +207,7 @@ proptest! {
     fn survives_anything(inputs in prop::collection::vec(input(), 1..150)) {
         let element = Element::new(ElementConfig { max_sessions: 2, ..config(&[1, 2, 3, 4]) }, Instant::ORIGIN);
         let mut world = World {
-            element, now: 0, attempts: vec![], associations: vec![], next: 0, commands: 0, answers: vec![],
+            element, now: 0, attempts: vec![], associations: vec![], next: 0, commands: 0, answers: vec![], sessions: BTreeSet::new(),
         };
         world.settle();
         for input in inputs {

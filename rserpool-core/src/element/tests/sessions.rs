@@ -73,16 +73,41 @@ fn closes_a_session() {
 }
 
 #[test]
-fn sessions_and_silent_associations_are_bounded() {
+fn sessions_and_associations_are_bounded() {
     let mut element = Element::new(ElementConfig { max_sessions: 1, ..config(&[1]) }, Instant::ORIGIN);
     drain(&mut element);
-    for association in 1..=64 {
+    for association in 1..=65 {
         let step = event(&mut element, 1, connected(association, None, user(association as u16)));
         assert_eq!(step, (vec![], vec![]));
     }
-    assert_eq!(event(&mut element, 1, connected(65, None, user(65))), (vec![abort(65)], vec![]));
+    assert_eq!(event(&mut element, 1, connected(66, None, user(66))), (vec![abort(66)], vec![]));
     event(&mut element, 2, received(1, DATA, "a"));
     assert_eq!(event(&mut element, 3, received(2, DATA, "a")), (vec![abort(2)], vec![]));
     assert_eq!(event(&mut element, 4, received(2, DATA, "late")), (vec![], vec![]));
     assert_eq!((element.sessions(), element.counters().associations_refused), (1, 2));
+}
+
+/// The home registrar is no exception: it is replaced.
+#[test]
+fn a_home_that_is_one_session_too_many_is_lost() {
+    let mut element = Element::new(ElementConfig { max_sessions: 1, ..config(&[1]) }, Instant::ORIGIN);
+    drain(&mut element);
+    event(&mut element, 1, connected(2, None, user(1)));
+    event(&mut element, 2, received(2, DATA, "a"));
+    event(&mut element, 3, connected(3, None, registrar(3)));
+    event(&mut element, 4, keep_alive(3, true, 3));
+    let step = event(&mut element, 5, received(3, DATA, "a"));
+    assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(55))], vec![]));
+}
+
+#[test]
+fn a_silent_home_that_is_also_a_session_ends_as_one() {
+    let mut element = Element::new(config(&[1]), Instant::ORIGIN);
+    drain(&mut element);
+    event(&mut element, 3, connected(3, None, registrar(3)));
+    event(&mut element, 4, received(3, DATA, "a"));
+    event(&mut element, 5, keep_alive(3, true, 3));
+    let closed = (None, Notice::SessionClosed { session: AssociationId(3), reason: DownReason::Local });
+    let step = expire(&mut element, 105);
+    assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(155))], vec![closed]));
 }

@@ -66,16 +66,20 @@ struct UdpSocket {
 }
 
 impl Socket for UdpSocket {
-    fn poll_receive(&mut self, context: &mut Context<'_>, received: &mut Vec<Received>) -> Poll<io::Result<()>> {
+    fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        received: &mut Vec<Received>,
+    ) -> Poll<io::Result<()>> {
         let mut meta = [RecvMeta::default(); RECEIVE_BATCH];
         let filled = loop {
             ready!(self.io.poll_recv_ready(context))?;
             let mut chunks = self.buffers.chunks_mut(BUFFER_OCTETS).map(IoSliceMut::new);
             let mut buffers: [IoSliceMut<'_>; RECEIVE_BATCH] =
                 std::array::from_fn(|_| chunks.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
-            let result = self.io.try_io(Interest::READABLE, || {
-                self.state.recv((&self.io).into(), &mut buffers, &mut meta)
-            });
+            let result = self
+                .io
+                .try_io(Interest::READABLE, || self.state.recv((&self.io).into(), &mut buffers, &mut meta));
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => break result?,
@@ -108,9 +112,8 @@ impl Socket for UdpSocket {
                     Poll::Pending if sent == 0 => return Poll::Pending,
                     Poll::Pending => return Poll::Ready(Ok(sent)),
                 }
-                let result = self
-                    .io
-                    .try_io(Interest::WRITABLE, || self.state.try_send((&self.io).into(), &transmit));
+                let result =
+                    self.io.try_io(Interest::WRITABLE, || self.state.try_send((&self.io).into(), &transmit));
                 match result {
                     Ok(()) => break,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

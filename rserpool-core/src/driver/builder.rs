@@ -1,6 +1,6 @@
 //! Builders: a preset, adjustments to it, and the start of an event loop.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use async_channel::{Receiver, bounded, unbounded};
@@ -34,12 +34,12 @@ pub enum Preset {
 
 /// Prepares an endpoint: a configuration of type `C`, to be run on the runtime `R`.
 ///
-/// Without a call to [`Builder::bind`] a registrar binds UDP port 9899 of all addresses, and every
-/// other endpoint a free port.
+/// Without a call to [`Builder::bind`] a registrar binds UDP port 9899 of all IPv4 addresses, and
+/// every other endpoint a free port, of IPv6 if the first registrar has an IPv6 address.
 #[must_use = "nothing happens before `start`"]
 pub struct Builder<R, C> {
     runtime: R,
-    bind: SocketAddr,
+    bind: Option<SocketAddr>,
     preset: Preset,
     seed: Option<u64>,
     announce: Option<SocketAddr>,
@@ -60,14 +60,24 @@ pub trait Configuration: Clone {
     /// The values of a preset.
     fn preset(preset: Preset, seed: u64) -> Self;
 
-    /// Fills in what follows from the address to which the socket is bound.
-    fn complete(&mut self, local: SocketAddr) -> Result<(), StartError>;
+    /// The registrars to be contacted.
+    fn registrars(&self) -> &[TransportAddress] {
+        &[]
+    }
+
+    /// Fills in what follows from the address to which the socket is bound, and from whether
+    /// announcements are sent and heard.
+    fn complete(&mut self, _local: SocketAddr, _announces: bool) -> Result<(), StartError> {
+        Ok(())
+    }
 
     /// Refuses what cannot work.
     fn check(&self) -> Result<(), StartError>;
 
     /// The SCTP ports to listen on.
-    fn ports(&self) -> Vec<u16>;
+    fn ports(&self) -> Vec<u16> {
+        Vec::new()
+    }
 
     /// The endpoint.
     fn endpoint(self, now: Instant) -> Self::Endpoint;
@@ -77,7 +87,7 @@ impl<R: Runtime + Default, C: Configuration> Builder<R, C> {
     pub(super) fn new() -> Self {
         Self {
             runtime: R::default(),
-            bind: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), C::DEFAULT_UDP_PORT),
+            bind: None,
             preset: Preset::default(),
             seed: None,
             announce: None,
@@ -91,7 +101,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     /// The IP address and UDP port of the encapsulation socket; port 0 takes a free one. Its
     /// address family decides which peers can be reached.
     pub fn bind(mut self, address: SocketAddr) -> Self {
-        self.bind = address;
+        self.bind = Some(address);
         self
     }
 
@@ -133,18 +143,20 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     ///
     /// [`StartError::Config`], which names the key.
     pub fn check(mut self) -> Result<(), StartError> {
-        let mut local = self.bind;
+        let (config, _) = self.adjust()?;
+        let mut local = self.address(&config);
         if local.port() == 0 {
             local.set_port(DEFAULT_ENCAPSULATION_PORT);
         }
-        self.prepare(local).map(|_| ())
+        self.complete(config, local).map(|_| ())
     }
 
     /// Binds, checks, and spawns the event loop.
     pub(super) fn launch(mut self) -> Result<Launched<C>, StartError> {
-        let (socket, local) = self.open_socket()?;
-        let (config, sctp) = self.prepare(local)?;
-        let announcements = self.join_announcements()?;
+        let (config, sctp) = self.adjust()?;
+        let (socket, local) = self.open_socket(self.address(&config))?;
+        let config = self.complete(config, local)?;
+        let announcements = self.join_announcements(local.ip())?;
         let runtime = Arc::new(self.runtime);
         let mut node = Node::new(Sctp::new(sctp, local));
         let endpoint = node.add(config.clone().endpoint(runtime.now()), &config.ports());
@@ -167,17 +179,8 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         Ok(Launched { handle: Handle { requests, dropped_sessions, local }, events, config })
     }
 
-    fn open_socket(&self) -> Result<(Box<dyn Socket>, SocketAddr), StartError> {
-        // No address reuse: a second process on the same port must fail, not share.
-        let bind = |source| StartError::Bind { address: self.bind, source };
-        let socket = UdpSocket::bind(self.bind).map_err(bind)?;
-        socket.set_nonblocking(true).map_err(bind)?;
-        let socket = self.runtime.wrap_socket(socket).map_err(StartError::Runtime)?;
-        let local = socket.local_addr().map_err(StartError::Runtime)?;
-        Ok((socket, local))
-    }
-
-    fn prepare(&mut self, local: SocketAddr) -> Result<(C, SctpConfig), StartError> {
+    /// The preset, with the adjustments of the caller.
+    fn adjust(&mut self) -> Result<(C, SctpConfig), StartError> {
         let seed = match self.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(StartError::Entropy)?,
@@ -189,14 +192,40 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
             Preset::Fast => SctpConfig::fast(seed),
         };
         self.adjust_sctp.drain(..).for_each(|adjust| adjust(&mut sctp));
-        config.complete(local)?;
-        config.check()?;
         Ok((config, sctp))
     }
 
-    fn join_announcements(&self) -> Result<Vec<AnnounceSocket>, StartError> {
+    /// Where to bind.
+    fn address(&self, config: &C) -> SocketAddr {
+        self.bind.unwrap_or_else(|| {
+            let registrar = config.registrars().first().and_then(|registrar| registrar.addresses.first());
+            let all: IpAddr = match registrar {
+                Some(IpAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
+                _ => Ipv4Addr::UNSPECIFIED.into(),
+            };
+            SocketAddr::new(all, C::DEFAULT_UDP_PORT)
+        })
+    }
+
+    fn open_socket(&self, address: SocketAddr) -> Result<(Box<dyn Socket>, SocketAddr), StartError> {
+        // No address reuse: a second process on the same port must fail, not share.
+        let bind = |source| StartError::Bind { address, source };
+        let socket = UdpSocket::bind(address).map_err(bind)?;
+        socket.set_nonblocking(true).map_err(bind)?;
+        let socket = self.runtime.wrap_socket(socket).map_err(StartError::Runtime)?;
+        let local = socket.local_addr().map_err(StartError::Runtime)?;
+        Ok((socket, local))
+    }
+
+    fn complete(&self, mut config: C, local: SocketAddr) -> Result<C, StartError> {
+        config.complete(local, self.announce.is_some())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn join_announcements(&self, interface: IpAddr) -> Result<Vec<AnnounceSocket>, StartError> {
         let Some(group) = self.announce else { return Ok(Vec::new()) };
-        let socket = AnnounceSocket::join(&self.runtime, Channel::Asap, group, self.bind.ip())
+        let socket = AnnounceSocket::join(&self.runtime, Channel::Asap, group, interface)
             .map_err(|source| StartError::Join { group, source })?;
         Ok(vec![socket])
     }
@@ -222,8 +251,9 @@ pub(super) fn own_addresses(
     for registrar in registrars {
         for address in &registrar.addresses {
             // Connecting a UDP socket sends nothing; it only looks the route up.
-            let route = UdpSocket::bind(SocketAddr::new(local.ip(), 0))
-                .and_then(|probe| probe.connect((*address, registrar.udp_port)).and_then(|()| probe.local_addr()));
+            let route = UdpSocket::bind(SocketAddr::new(local.ip(), 0)).and_then(|probe| {
+                probe.connect((*address, registrar.udp_port)).and_then(|()| probe.local_addr())
+            });
             if let Ok(route) = route
                 && !own.contains(&route.ip())
             {

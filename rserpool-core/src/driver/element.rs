@@ -12,7 +12,7 @@ use super::Runtime;
 use super::builder::{Builder, Configuration, Preset, own_addresses};
 use super::error::StartError;
 use super::handle::Handle;
-use super::log::Log;
+use super::log::{Line, Log};
 use super::role::{Place, Role};
 use crate::base::{AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, TransportAddress};
 use crate::element::{self, Command, ElementConfig, Notice, Refusal};
@@ -155,12 +155,7 @@ impl<R> PoolElement<R> {
 
 impl<R> Clone for PoolElement<R> {
     fn clone(&self) -> Self {
-        Self {
-            handle: self.handle.clone(),
-            events: self.events.clone(),
-            id: self.id,
-            runtime: PhantomData,
-        }
+        Self { handle: self.handle.clone(), events: self.events.clone(), id: self.id, runtime: PhantomData }
     }
 }
 
@@ -181,13 +176,19 @@ impl Configuration for ElementConfig {
         let handle = PoolHandle::from("");
         let mut config = match preset {
             Preset::Rfc => Self::rfc(handle, Vec::new(), DEFAULT_PORT, 0, HuntConfig::rfc(Vec::new()), seed),
-            Preset::Fast => Self::fast(handle, Vec::new(), DEFAULT_PORT, 0, HuntConfig::fast(Vec::new()), seed),
+            Preset::Fast => {
+                Self::fast(handle, Vec::new(), DEFAULT_PORT, 0, HuntConfig::fast(Vec::new()), seed)
+            }
         };
         config.id = Some(ElementId(Random::new(!seed).identifier()));
         config
     }
 
-    fn complete(&mut self, local: SocketAddr) -> Result<(), StartError> {
+    fn registrars(&self) -> &[TransportAddress] {
+        &self.hunt.registrars
+    }
+
+    fn complete(&mut self, local: SocketAddr, _announces: bool) -> Result<(), StartError> {
         self.udp_port = local.port();
         if self.addresses.is_empty() {
             self.addresses = own_addresses(local, &self.hunt.registrars)?;
@@ -216,22 +217,22 @@ impl Role for element::Element {
     fn log(notice: &Notice, log: &mut Log) {
         match notice {
             Notice::Registered { home, registrar, .. } => {
-                if let Some(suppressed) = log.allow("registered") {
+                if let Some(Line { suppressed }) = log.allow("registered") {
                     tracing::info!(%home, %registrar, suppressed, "registered");
                 }
             }
             Notice::RegistrationFailed(error) => {
-                if let Some(suppressed) = log.allow("registration failed") {
+                if let Some(Line { suppressed }) = log.allow("registration failed") {
                     tracing::warn!(%error, suppressed, "registration failed");
                 }
             }
             Notice::HomeChanged { home } => {
-                if let Some(suppressed) = log.allow("home changed") {
+                if let Some(Line { suppressed }) = log.allow("home changed") {
                     tracing::info!(%home, suppressed, "another registrar is the home now");
                 }
             }
             Notice::NoRegistrar { tried } => {
-                if let Some(suppressed) = log.allow("no registrar") {
+                if let Some(Line { suppressed }) = log.allow("no registrar") {
                     tracing::warn!(?tried, suppressed, "no registrar answers");
                 }
             }

@@ -50,7 +50,9 @@ pub struct Stopped;
 fn bind_text(address: &SocketAddr, source: &io::Error) -> String {
     match source.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("UDP port {address} is in use by another process; choose another, or port 0 for a free one")
+            format!(
+                "UDP port {address} is in use by another process; choose another, or port 0 for a free one"
+            )
         }
         io::ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
         _ => format!("cannot bind UDP port {address}: {source}"),

@@ -10,10 +10,10 @@ use async_channel::{Receiver, Sender};
 use futures_lite::Stream;
 use futures_lite::future::poll_fn;
 
-use super::delivery::{Delivery, Waiting};
-use super::log::Log;
-use super::role::Role;
 use super::announce::AnnounceSocket;
+use super::delivery::{Delivery, Waiting};
+use super::log::{Line, Log};
+use super::role::Role;
 use super::{BoxFuture, Received, Runtime, Socket};
 use crate::base::{CommandId, Instant};
 use crate::node::{EndpointKey, Node};
@@ -100,7 +100,7 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
         let State { outgoing, log, .. } = &mut self.state;
         for socket in &mut self.announcements {
             if let Err(error) = socket.flush(context)
-                && let Some(suppressed) = log.at(self.runtime.now()).allow("announce")
+                && let Some(Line { suppressed }) = log.at(self.runtime.now()).allow("announce")
             {
                 tracing::warn!(%error, suppressed, "announcement not sent");
             }
@@ -120,7 +120,7 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
                 }
                 Poll::Ready(Err(error)) => {
                     if let Some(lost) = outgoing.pop_front()
-                        && let Some(suppressed) = log.at(self.runtime.now()).allow("send")
+                        && let Some(Line { suppressed }) = log.at(self.runtime.now()).allow("send")
                     {
                         tracing::warn!(destination = %lost.destination, %error, suppressed, "datagram not sent");
                     }
@@ -175,7 +175,7 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
                 true
             }
             Poll::Ready(Err(error)) => {
-                if let Some(suppressed) = self.state.log.at(self.runtime.now()).allow("receive") {
+                if let Some(Line { suppressed }) = self.state.log.at(self.runtime.now()).allow("receive") {
                     tracing::warn!(%error, suppressed, "receiving failed");
                 }
                 true

@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::Runtime;
 use super::builder::{Builder, Configuration, Preset};
 use super::error::StartError;
 use super::handle::Handle;
 use super::log::Log;
 use super::role::{Place, Role};
-use super::Runtime;
 use crate::base::{Instant, TransportAddress};
 use crate::inspector::{self, Command, InspectError, InspectorConfig, Notice, Snapshot};
 use crate::registrar::ENRP_PORT;
@@ -99,8 +99,8 @@ impl Configuration for InspectorConfig {
         Self { registrar, timeout, padding: Padding::default() }
     }
 
-    fn complete(&mut self, _local: SocketAddr) -> Result<(), StartError> {
-        Ok(())
+    fn registrars(&self) -> &[TransportAddress] {
+        std::slice::from_ref(&self.registrar)
     }
 
     fn check(&self) -> Result<(), StartError> {
@@ -108,10 +108,6 @@ impl Configuration for InspectorConfig {
             return Err(StartError::Config("timeout: must be longer than zero".into()));
         }
         Ok(())
-    }
-
-    fn ports(&self) -> Vec<u16> {
-        Vec::new()
     }
 
     fn endpoint(self, now: Instant) -> Self::Endpoint {

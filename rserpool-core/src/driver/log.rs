@@ -31,11 +31,10 @@ impl Log {
         self
     }
 
-    /// Whether a line of this kind may be written now, with how many before it were not.
-    pub(super) fn allow(&mut self, kind: &'static str) -> Option<u64> {
+    /// Whether a line of this kind may be written now.
+    pub(super) fn allow(&mut self, kind: &'static str) -> Option<Line> {
         let now = self.now;
-        let bucket =
-            self.buckets.entry(kind).or_insert(Bucket { tokens: BURST, filled: now, suppressed: 0 });
+        let bucket = self.buckets.entry(kind).or_insert(Bucket { tokens: BURST, filled: now, suppressed: 0 });
         let earned = now.since(bucket.filled).as_nanos() / INTERVAL.as_nanos();
         if earned > 0 {
             bucket.tokens = u32::try_from(earned).unwrap_or(BURST).saturating_add(bucket.tokens).min(BURST);
@@ -46,8 +45,16 @@ impl Log {
             return None;
         }
         bucket.tokens -= 1;
-        Some(std::mem::take(&mut bucket.suppressed))
+        let suppressed = std::mem::take(&mut bucket.suppressed);
+        Some(Line { suppressed: (suppressed > 0).then_some(suppressed) })
     }
+}
+
+/// The permission to write a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// How many lines of its kind were not written before it, if any.
+    pub(super) suppressed: Option<u64>,
 }
 
 #[cfg(test)]
@@ -59,10 +66,10 @@ mod tests {
         let mut log = Log::default();
         let written = (0..100).filter(|_| log.allow("a").is_some()).count();
         assert_eq!(written, 20);
-        assert_eq!(log.allow("b"), Some(0));
+        assert_eq!(log.allow("b"), Some(Line { suppressed: None }));
         let later = Instant::ORIGIN + INTERVAL;
-        assert_eq!(log.at(later).allow("a"), Some(80));
+        assert_eq!(log.at(later).allow("a"), Some(Line { suppressed: Some(80) }));
         assert_eq!(log.allow("a"), None);
-        assert_eq!(log.at(later + INTERVAL * 1000).allow("a"), Some(1));
+        assert_eq!(log.at(later + INTERVAL * 1000).allow("a"), Some(Line { suppressed: Some(1) }));
     }
 }

@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::Runtime;
 use super::builder::{Builder, Configuration, Preset, own_addresses};
 use super::error::{StartError, Stopped};
 use super::handle::Handle;
-use super::log::Log;
+use super::log::{Line, Log};
 use super::role::{Place, Role};
-use super::Runtime;
 use crate::base::{DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarId};
 use crate::registrar::{self, Command, Notice, RegistrarConfig};
 use crate::wire::PoolEntry;
@@ -117,8 +117,9 @@ impl Configuration for RegistrarConfig {
         }
     }
 
-    fn complete(&mut self, local: SocketAddr) -> Result<(), StartError> {
+    fn complete(&mut self, local: SocketAddr, announces: bool) -> Result<(), StartError> {
         self.udp_port = local.port();
+        self.announce = announces;
         if self.addresses.is_empty() && self.announce {
             self.addresses = own_addresses(local, &[])?;
         }
@@ -146,22 +147,22 @@ impl Role for registrar::Registrar {
     fn log(notice: &Notice, log: &mut Log) {
         match notice {
             Notice::Registered { pe, peer } => {
-                if let Some(suppressed) = log.allow("registered") {
+                if let Some(Line { suppressed }) = log.allow("registered") {
                     tracing::info!(?pe, %peer, suppressed, "element registered");
                 }
             }
             Notice::Rejected { pe, peer, cause } => {
-                if let Some(suppressed) = log.allow("rejected") {
+                if let Some(Line { suppressed }) = log.allow("rejected") {
                     tracing::warn!(?pe, %peer, ?cause, suppressed, "registration refused");
                 }
             }
             Notice::Removed { pe, reason } => {
-                if let Some(suppressed) = log.allow("removed") {
+                if let Some(Line { suppressed }) = log.allow("removed") {
                     tracing::info!(?pe, %reason, suppressed, "element removed");
                 }
             }
             Notice::Malformed { peer, error } => {
-                if let Some(suppressed) = log.allow("malformed") {
+                if let Some(Line { suppressed }) = log.allow("malformed") {
                     tracing::warn!(%peer, %error, suppressed, "malformed message");
                 }
             }

@@ -152,7 +152,9 @@ impl<R> Session<R> {
         loop {
             match self.try_send(protocol, bytes.clone(), delivery).await {
                 Err(Refusal::Congested) => {
-                    turn.take().map(Turn::end);
+                    if let Some(turn) = turn.take() {
+                        Turn::end(turn);
+                    }
                     self.shared.writable.recv().await.map_err(|_| Refusal::UnknownSession)?;
                     turn = Some(Turn(&self.shared.writable_sender));
                 }

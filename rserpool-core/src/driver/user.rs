@@ -9,7 +9,7 @@ use super::Runtime;
 use super::builder::{Builder, Configuration, Preset};
 use super::error::StartError;
 use super::handle::Handle;
-use super::log::Log;
+use super::log::{Line, Log};
 use super::role::{Place, Role};
 use super::session::Session;
 use crate::base::{ElementId, Instant, PoolHandle, TransportAddress};
@@ -165,16 +165,12 @@ impl Configuration for UserConfig {
         }
     }
 
-    fn complete(&mut self, _local: SocketAddr) -> Result<(), StartError> {
-        Ok(())
+    fn registrars(&self) -> &[TransportAddress] {
+        &self.hunt.registrars
     }
 
     fn check(&self) -> Result<(), StartError> {
         Self::check(self).map_err(|error| StartError::Config(error.into()))
-    }
-
-    fn ports(&self) -> Vec<u16> {
-        Vec::new()
     }
 
     fn endpoint(self, _now: Instant) -> Self::Endpoint {
@@ -209,12 +205,12 @@ impl Role for user::User {
                 tracing::debug!(session = session.0, %element, %peer, "session opened");
             }
             Notice::ElementFailed { session, element, reason } => {
-                if let Some(suppressed) = log.allow("element failed") {
+                if let Some(Line { suppressed }) = log.allow("element failed") {
                     tracing::warn!(session = session.0, %element, %reason, suppressed, "element failed");
                 }
             }
             Notice::FailedOver { session, from, to, resent, .. } => {
-                if let Some(suppressed) = log.allow("failed over") {
+                if let Some(Line { suppressed }) = log.allow("failed over") {
                     let resent = resent.len();
                     tracing::info!(session = session.0, %from, %to, resent, suppressed, "failed over");
                 }
@@ -223,7 +219,7 @@ impl Role for user::User {
                 tracing::debug!(session = session.0, ?error, "session closed");
             }
             Notice::NoRegistrar { tried } => {
-                if let Some(suppressed) = log.allow("no registrar") {
+                if let Some(Line { suppressed }) = log.allow("no registrar") {
                     tracing::warn!(?tried, suppressed, "no registrar answers");
                 }
             }

@@ -14,7 +14,9 @@ const DEFAULT_ATTEMPTS: Attempts = Attempts(3);
 pub(crate) fn builder(settings: &UserSettings) -> Result<Builder<Tokio, UserConfig>, Failure> {
     let announce = settings.announce.is_some_and(|announce| announce.0);
     if settings.registrar.is_none() && !announce {
-        return Err(Failure::usage("registrar: name one with --registrar, or listen for one with --announce"));
+        return Err(Failure::usage(
+            "registrar: name one with --registrar, or listen for one with --announce",
+        ));
     }
     let mut builder = PoolUser::builder().preset(settings.preset.unwrap_or_default().into());
     if let Some(bind) = settings.bind {
@@ -39,7 +41,9 @@ pub(crate) fn builder(settings: &UserSettings) -> Result<Builder<Tokio, UserConf
 /// A clear line for a negative answer.
 pub(crate) fn explain(pool: &str, error: &UserError) -> Failure {
     Failure::failed(match error {
-        UserError::UnknownPool => format!("unknown pool \"{pool}\": no element is registered in it (cause 0x9)"),
+        UserError::UnknownPool => {
+            format!("unknown pool \"{pool}\": no element is registered in it (cause 0x9)")
+        }
         UserError::NoRegistrar { tried } => {
             let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
             format!("no registrar is reachable; tried {}", tried.join(", "))

@@ -48,12 +48,12 @@ impl ConnectCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let settings = self.source.load(&self.settings)?;
         let builder = client::builder(&settings)?;
-        logging::filter(&settings.log, "error")?;
+        logging::filter(&settings.log, logging::TOOL)?;
         if self.source.validate {
             builder.check()?;
             return output::line("configuration is valid");
         }
-        logging::start(&settings.log, "error")?;
+        logging::start(&settings.log, logging::TOOL)?;
         run_async(async {
             let mut termination = Termination::new()?;
             let user = builder.start().await?;

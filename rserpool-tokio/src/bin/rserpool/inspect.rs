@@ -17,7 +17,7 @@ impl Inspectors {
         if registrars.is_empty() {
             return Err(Failure::usage("registrar: name one with --registrar"));
         }
-        logging::filter(&settings.log, "error")?;
+        logging::filter(&settings.log, logging::TOOL)?;
         let inspectors = Self(settings, registrars);
         for registrar in &inspectors.1 {
             inspectors.builder(*registrar).check()?;
@@ -30,7 +30,7 @@ impl Inspectors {
         &self,
         question: impl AsyncFn(&Inspector) -> Result<T, InspectError>,
     ) -> Result<T, Failure> {
-        logging::start(&self.0.log, "error")?;
+        logging::start(&self.0.log, logging::TOOL)?;
         let mut errors = Vec::new();
         for registrar in &self.1 {
             let inspector = self.builder(*registrar).start().await?;
@@ -47,9 +47,9 @@ impl Inspectors {
     fn builder(
         &self,
         registrar: UdpAddress,
-    ) -> rserpool_core::driver::Builder<rserpool_tokio::Tokio, rserpool_core::inspector::InspectorConfig> {
-        let mut builder =
-            Inspector::builder(registrar.0).preset(self.0.preset.unwrap_or_default().into());
+    ) -> rserpool_core::driver::Builder<rserpool_tokio::Tokio, rserpool_core::inspector::InspectorConfig>
+    {
+        let mut builder = Inspector::builder(registrar.0).preset(self.0.preset.unwrap_or_default().into());
         if let Some(bind) = self.0.bind {
             builder = builder.bind(bind.0);
         }

@@ -9,6 +9,12 @@ use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 use crate::exit::Failure;
 use crate::settings::{LogFormat, LogSettings};
 
+/// What a registrar or an element logs if nobody says otherwise. sctp-proto warns of each
+/// association that it has no use for partial reliability; nor have we.
+pub(crate) const DAEMON: &str = "info,sctp_proto=error";
+/// What a tool logs: the outcome is on its output anyway.
+pub(crate) const TOOL: &str = "error";
+
 /// Lets the filter be changed while the program runs.
 pub(crate) type Reload = reload::Handle<EnvFilter, Registry>;
 

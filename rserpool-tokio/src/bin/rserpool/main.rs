@@ -109,7 +109,8 @@ fn from_environment(argument: Arg) -> Arg {
     };
     // clap wants names that live as long as the program; there are a few dozen.
     let variable: &'static OsStr = Box::leak(std::ffi::OsString::from(variable).into_boxed_os_str());
-    argument.env(variable).hide_env(true)
+    let rare = argument.get_long().is_some_and(|long| long.starts_with("sctp-"));
+    argument.env(variable).hide_env(true).hide_short_help(rare)
 }
 
 /// Help goes to the output; an error becomes one line.

@@ -32,7 +32,11 @@ impl PoolsCommand {
         run_async(async {
             let snapshot = inspectors.ask(async |inspector| inspector.handlespace().await).await?;
             let handlespace = Handlespace::new(&snapshot);
-            if self.json { output::pretty_json(&handlespace) } else { output::line(table::handlespace(&handlespace)) }
+            if self.json {
+                output::pretty_json(&handlespace)
+            } else {
+                output::line(table::handlespace(&handlespace))
+            }
         })
     }
 }

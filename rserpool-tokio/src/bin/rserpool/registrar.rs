@@ -34,12 +34,12 @@ impl RegistrarCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let settings = self.source.load(&self.settings)?;
         let builder = builder(&settings);
-        logging::filter(&settings.log, "info")?;
+        logging::filter(&settings.log, logging::DAEMON)?;
         if self.source.validate {
             builder.check()?;
             return output::line("configuration is valid");
         }
-        let reload = logging::start(&settings.log, "info")?;
+        let reload = logging::start(&settings.log, logging::DAEMON)?;
         run_async(self.serve(builder, settings, reload))
     }
 
@@ -90,7 +90,7 @@ fn builder(settings: &RegistrarSettings) -> Builder<Tokio, RegistrarConfig> {
 
 /// Takes over the log filter, and says which other keys wait for a restart.
 fn take_over(old: &RegistrarSettings, new: &RegistrarSettings, reload: &Reload) {
-    let filter = logging::filter(&new.log, "info").map_err(|error| error.to_string());
+    let filter = logging::filter(&new.log, logging::DAEMON).map_err(|error| error.to_string());
     match filter.and_then(|filter| reload.reload(filter).map_err(|error| error.to_string())) {
         Ok(()) => tracing::info!("configuration read again"),
         Err(error) => tracing::error!(%error, "log filter not changed"),

@@ -31,12 +31,12 @@ impl ResolveCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let settings = self.source.load(&self.settings)?;
         let builder = client::builder(&settings)?;
-        logging::filter(&settings.log, "error")?;
+        logging::filter(&settings.log, logging::TOOL)?;
         if self.source.validate {
             builder.check()?;
             return output::line("configuration is valid");
         }
-        logging::start(&settings.log, "error")?;
+        logging::start(&settings.log, logging::TOOL)?;
         run_async(async {
             let user = builder.start().await?;
             let answer = user.resolve_items(self.pool.as_str(), self.items).await;

@@ -53,12 +53,12 @@ impl ServeCommand {
         let Service::Echo = self.service;
         let settings = self.source.load(&self.settings)?;
         let builder = builder(&settings)?;
-        logging::filter(&settings.log, "info")?;
+        logging::filter(&settings.log, logging::DAEMON)?;
         if self.source.validate {
             builder.check()?;
             return output::line("configuration is valid");
         }
-        logging::start(&settings.log, "info")?;
+        logging::start(&settings.log, logging::DAEMON)?;
         let policy = settings.policy.map_or(Policy::RoundRobin, Policy::from);
         let patient = settings.hunt.rounds.is_none_or(|rounds| rounds.0 == 0);
         run_async(async move {
@@ -85,7 +85,9 @@ impl ServeCommand {
 fn builder(settings: &ElementSettings) -> Result<Builder<Tokio, ElementConfig>, Failure> {
     let announce = settings.announce.is_some_and(|announce| announce.0);
     if settings.registrar.is_none() && !announce {
-        return Err(Failure::usage("registrar: name one with --registrar, or listen for one with --announce"));
+        return Err(Failure::usage(
+            "registrar: name one with --registrar, or listen for one with --announce",
+        ));
     }
     let mut builder = PoolElement::builder("EchoPool").preset(settings.preset.unwrap_or_default().into());
     if let Some(bind) = settings.bind {

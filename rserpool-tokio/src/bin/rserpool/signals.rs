@@ -18,10 +18,7 @@ pub(crate) struct Termination {
 impl Termination {
     /// From now on these signals do not end the process by themselves.
     pub(crate) fn new() -> Result<Self, Failure> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     /// Waits for either.

@@ -139,7 +139,14 @@ fn text(value: &Value) -> String {
 mod tests {
     use super::*;
 
-    fn answer(judge: &mut Judge, number: u64, element: &str, sent: f64, at: f64, resent: bool) -> Option<Failover> {
+    fn answer(
+        judge: &mut Judge,
+        number: u64,
+        element: &str,
+        sent: f64,
+        at: f64,
+        resent: bool,
+    ) -> Option<Failover> {
         judge.hear(&json!({
             "event": "answer", "number": number, "element": element, "sent_ms": sent, "at_ms": at, "resent": resent,
         }))
@@ -156,10 +163,7 @@ mod tests {
         move_on(&mut judge, &[2]);
         move_on(&mut judge, &[2]);
         let failover = answer(&mut judge, 2, "0x3", 20.0, 211.0, true).unwrap();
-        assert_eq!(
-            failover,
-            Failover { from: "0x1".into(), to: "0x3".into(), gap_ms: 210.0, resent: 2 }
-        );
+        assert_eq!(failover, Failover { from: "0x1".into(), to: "0x3".into(), gap_ms: 210.0, resent: 2 });
         judge.hear(&json!({ "event": "done", "sent": 2 }));
         let (summary, wrong) = judge.verdict();
         assert_eq!(wrong, [""; 0]);

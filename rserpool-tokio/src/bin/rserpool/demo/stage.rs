@@ -121,7 +121,16 @@ impl Stage {
     async fn start_element(&mut self, id: &str, registrar: SocketAddr) -> Result<(), Failure> {
         let registrar = registrar.to_string();
         let arguments = [
-            "serve", "echo", "--pool", POOL, "--registrar", &registrar, "--bind", "127.0.0.1:0", "--id", id,
+            "serve",
+            "echo",
+            "--pool",
+            POOL,
+            "--registrar",
+            &registrar,
+            "--bind",
+            "127.0.0.1:0",
+            "--id",
+            id,
             "--json",
         ];
         let process = start(&format!("element {id}"), &arguments, self.preset)?;

@@ -28,7 +28,9 @@ enum Style {
     Json,
     Plain,
     /// A terminal, with so many lines that are drawn again and again.
-    Live { drawn: usize },
+    Live {
+        drawn: usize,
+    },
 }
 
 #[derive(Default)]
@@ -95,7 +97,8 @@ impl Timeline {
         if let Style::Json = self.style {
             return output::json(summary);
         }
-        let gaps: Vec<String> = summary["gaps_ms"].as_array().into_iter().flatten().map(Value::to_string).collect();
+        let gaps: Vec<String> =
+            summary["gaps_ms"].as_array().into_iter().flatten().map(Value::to_string).collect();
         output::line(format!(
             "\nrequests sent {}, answered {}, resent {}, lost {}; slowest answer outside failovers {} ms\n\
              gap of each failover in ms: {}\n{}",

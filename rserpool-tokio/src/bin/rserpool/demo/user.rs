@@ -38,11 +38,13 @@ impl DemoUserCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let settings = self.source.load(&self.settings)?;
         let builder = client::builder(&settings)?;
-        logging::start(&settings.log, "error")?;
+        logging::start(&settings.log, logging::TOOL)?;
         run_async(async {
             let user = builder.start().await?;
-            let session =
-                user.connect(self.pool.as_str()).await.map_err(|error| client::explain(&self.pool, &error))?;
+            let session = user
+                .connect(self.pool.as_str())
+                .await
+                .map_err(|error| client::explain(&self.pool, &error))?;
             let mut talk = Talk { session, begin: Instant::now(), sent: 0, unanswered: BTreeMap::new() };
             output::json(&json!({ "event": "opened", "element": talk.session.element().to_string() }))?;
             talk.until_input_ends(self.interval.0).await?;

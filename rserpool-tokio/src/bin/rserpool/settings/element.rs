@@ -31,7 +31,6 @@ settings! {
         /// SCTP port on which users reach the element [default: 7]
         port / "port": u16 => port;
         /// Whether users may send ASAP control messages beside data
-        #[arg(value_name = "yes|no")]
         control / "control": Switch => control;
         /// Registration life, or infinite
         life / "life": Life => life;
@@ -46,7 +45,7 @@ settings! {
         /// Users at the same time
         max_sessions / "max-sessions": usize => max_sessions;
         /// Whether to listen to the announcements of registrars
-        #[arg(value_name = "yes|no", num_args = 0..=1, default_missing_value = "yes")]
+        #[arg(num_args = 0..=1, default_missing_value = "yes")]
         announce / "announce": Switch;
         /// Multicast group and UDP port of announcements [default: 224.0.1.185:3863]
         announce_group / "announce-group": SocketAddr;

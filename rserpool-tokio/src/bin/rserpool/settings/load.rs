@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_flag_comes_before_the_file_and_the_file_before_the_preset() {
-        let file = "keep-alive-interval = \"7s\"\nid = 0x11\nmax-pools = 5\n[sctp]\nstreams = 3\nrto-min = \"1s\"\n";
+        let file =
+            "keep-alive-interval = \"7s\"\nid = 0x11\nmax-pools = 5\n[sctp]\nstreams = 3\nrto-min = \"1s\"\n";
         let settings = merged(file, &["--keep-alive-interval", "9s", "--sctp-streams", "4"]).unwrap();
         let mut config = RegistrarConfig::fast(None, 1);
         let preset = config.keep_alive_timeout;
@@ -109,7 +110,10 @@ mod tests {
         assert_eq!(config.keep_alive_interval, Duration::from_secs(9));
         assert_eq!(config.keep_alive_timeout, preset);
         assert_eq!((config.id.map(|id| id.0), config.limits.pools), (Some(0x11), 5));
-        assert_eq!((settings.sctp.streams, settings.sctp.rto_min), (Some(4), Some(Time(Duration::from_secs(1)))));
+        assert_eq!(
+            (settings.sctp.streams, settings.sctp.rto_min),
+            (Some(4), Some(Time(Duration::from_secs(1))))
+        );
     }
 
     #[test]
@@ -129,8 +133,23 @@ mod tests {
     #[test]
     fn flags_survive_the_way_through_toml() {
         let given = flags(&[
-            "--preset", "fast", "--bind", "[::1]:7", "--id", "0x1", "--address", "127.0.0.1,::1", "--announce",
-            "--padding", "strict", "--sctp-heartbeat", "250ms", "--log", "json", "--log-filter", "debug",
+            "--preset",
+            "fast",
+            "--bind",
+            "[::1]:7",
+            "--id",
+            "0x1",
+            "--address",
+            "127.0.0.1,::1",
+            "--announce",
+            "--padding",
+            "strict",
+            "--sctp-heartbeat",
+            "250ms",
+            "--log",
+            "json",
+            "--log-filter",
+            "debug",
         ]);
         let text = toml::to_string(&given).unwrap();
         assert_eq!(toml::from_str::<RegistrarSettings>(&text).unwrap(), given);

@@ -21,7 +21,9 @@ pub(crate) use logging::{LogFormat, LogSettings};
 pub(crate) use registrar::RegistrarSettings;
 pub(crate) use transport::{HuntSettings, SctpSettings};
 pub(crate) use user::UserSettings;
-pub(crate) use values::{Attempts, Id, Life, PaddingForm, PolicyText, PresetName, Switch, Time, UdpAddress};
+pub(crate) use values::{
+    Attempts, Id, Life, Named, PaddingForm, PolicyText, PresetName, Switch, Time, UdpAddress,
+};
 
 /// Writes a struct of settings, and `apply`, which puts those that are set into a configuration.
 macro_rules! settings {
@@ -39,7 +41,7 @@ macro_rules! settings {
         pub(crate) struct $name {
             $(
                 $(#[$meta])*
-                #[arg(id = $flag, long = $flag)]
+                #[arg(id = $flag, long = $flag, value_name = <$ty as $crate::settings::Named>::NAME)]
                 #[serde(skip_serializing_if = "Option::is_none")]
                 pub(crate) $field: Option<$ty>,
             )*
@@ -52,7 +54,8 @@ macro_rules! settings {
 
         impl $name {
             /// Puts the values that are set into a configuration.
-            #[allow(unused_variables)]
+            // The log has no configuration in the core.
+            #[allow(dead_code, unused_variables)]
             pub(crate) fn apply(&self, config: &mut $config) {
                 $( $(
                     if let Some(value) = &self.$field {

@@ -29,7 +29,6 @@ settings! {
         /// MAX-BAD-PE-REPORT: more reports than this remove an element
         max_bad_pe_reports / "max-bad-pe-reports": u32 => max_bad_pe_reports;
         /// Whether keep-alives name their element, as RSPLIB's do
-        #[arg(value_name = "yes|no")]
         name_element_in_keep_alive / "name-element-in-keep-alive": Switch => name_element_in_keep_alive;
         /// Elements in an answer to a user that does not say how many it wants
         resolution_items / "resolution-items": u32 => resolution_items;
@@ -38,14 +37,13 @@ settings! {
         /// Octets in one page of a handle table
         handle_table_octets / "handle-table-octets": usize => handle_table_octets;
         /// Whether to announce the registrar by multicast
-        #[arg(value_name = "yes|no", num_args = 0..=1, default_missing_value = "yes")]
+        #[arg(num_args = 0..=1, default_missing_value = "yes")]
         announce / "announce": Switch;
         /// Multicast group and UDP port of announcements [default: 224.0.1.185:3863]
         announce_group / "announce-group": SocketAddr;
         /// T6: time between two announcements
         announce_interval / "announce-interval": Time => announce_interval;
         /// Whether to answer `rserpool stats`
-        #[arg(value_name = "yes|no")]
         management / "management": Switch => management;
         /// Pools at most
         max_pools / "max-pools": usize => limits.pools;

@@ -43,7 +43,7 @@ settings! {
         /// Octets of unanswered requests that a session keeps
         max_unanswered_octets / "max-unanswered-octets": usize => max_unanswered_octets;
         /// Whether to listen to the announcements of registrars
-        #[arg(value_name = "yes|no", num_args = 0..=1, default_missing_value = "yes")]
+        #[arg(num_args = 0..=1, default_missing_value = "yes")]
         announce / "announce": Switch;
         /// Multicast group and UDP port of announcements [default: 224.0.1.185:3863]
         announce_group / "announce-group": SocketAddr;

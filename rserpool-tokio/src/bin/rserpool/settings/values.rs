@@ -296,6 +296,37 @@ impl From<PaddingForm> for Padding {
     }
 }
 
+/// What stands for a value in the help.
+pub(crate) trait Named {
+    const NAME: &'static str;
+}
+
+impl<T: Named> Named for Vec<T> {
+    const NAME: &'static str = T::NAME;
+}
+
+macro_rules! named {
+    ($($name:literal: $($ty:ty),+;)+) => {$($(
+        impl Named for $ty {
+            const NAME: &'static str = $name;
+        }
+    )+)+};
+}
+named! {
+    "TIME": Time;
+    "TIME|infinite": Life;
+    "N": u16, u32, usize, Attempts;
+    "ID": Id;
+    "IP[:PORT]": UdpAddress;
+    "IP": IpAddr;
+    "IP:PORT": SocketAddr;
+    "POLICY": PolicyText;
+    "yes|no": Switch;
+    "PRESET": PresetName;
+    "FORM": PaddingForm, super::LogFormat;
+    "TEXT": String;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -277,9 +277,10 @@ impl Sctp {
         self.rearm(request);
     }
 
-    /// An SCTP port of the dynamic range that is free on all these paths.
+    /// An SCTP port above 32,767 that is free on all these paths. The dynamic range of IANA is half
+    /// as large, less than the limit of associations.
     fn free_port(&mut self, paths: &[Path]) -> Option<u16> {
-        const FIRST: u16 = 49_152;
+        const FIRST: u16 = 32_768;
         const COUNT: u16 = u16::MAX - FIRST;
         let start = self.core.random.below(u64::from(COUNT)) as u16;
         (0..COUNT).map(|n| FIRST + (start + n) % COUNT).find(|&local_port| {

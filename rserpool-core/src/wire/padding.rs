@@ -11,7 +11,6 @@ pub enum Padding {
     Padded,
 }
 
-/// A message under construction.
 /// The next multiple of four.
 pub(super) const fn padded(length: usize) -> usize {
     length.next_multiple_of(4)

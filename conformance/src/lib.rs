@@ -46,7 +46,11 @@ fn parse(messages: &'static str, decoded: &'static str) -> Vec<Vector> {
             let (Some(name), Some(protocol), Some(hex)) = (words.next(), words.next(), words.next()) else {
                 panic!("not a vector: {line}");
             };
-            let protocol = if protocol == "ASAP" { Protocol::Asap } else { Protocol::Enrp };
+            let protocol = match protocol {
+                "ASAP" => Protocol::Asap,
+                "ENRP" => Protocol::Enrp,
+                other => panic!("not a protocol: {other}"),
+            };
             let decoded = decoded.get(name).copied().unwrap_or_else(|| panic!("{name} is not decoded"));
             Vector { name, protocol, octets: octets(hex), decoded }
         })

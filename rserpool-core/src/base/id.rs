@@ -99,8 +99,8 @@ impl fmt::Debug for PoolHandle {
 #[cfg(feature = "arbitrary")]
 impl<'a> arbitrary::Arbitrary<'a> for PoolHandle {
     fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
-        let octets: alloc::vec::Vec<u8> = u.arbitrary()?;
-        Ok(Self::new(octets))
+        let octets: &[u8] = u.arbitrary()?;
+        Ok(Self(Bytes::copy_from_slice(octets)))
     }
 }
 

@@ -1,1 +1,56 @@
-//! The runtime-neutral event loop and the handles of the adapters.
+//! The event loop and the handles: everything that an adapter for some runtime needs.
+//!
+//! This module drives the state machines of the crate for real: it reads the clock, sockets and
+//! queues, and is the only part that does. It knows no runtime. An adapter implements two traits,
+//! [`Runtime`] and [`Socket`], and names the handles with its own runtime, as `rserpool-tokio`
+//! does:
+//!
+//! ```ignore
+//! pub type PoolUser = rserpool_core::driver::PoolUser<Tokio>;
+//! ```
+//!
+//! # How it works
+//!
+//! Each endpoint has a task of its own, the event loop, and a UDP socket of its own. A handle
+//! sends commands to it over a bounded queue; each command carries the channel for its answer. In
+//! every round the loop sends what is to be sent, passes notices on, takes commands, receives,
+//! and serves the timers, each within a budget, so that no source starves another.
+//!
+//! # Who does not listen is not alive
+//!
+//! Events wait in bounded queues, [`EVENT_QUEUE`] for an element and [`SESSION_QUEUE`] for a
+//! session. When one is full, the event loop receives nothing more until the application takes an
+//! event; commands and timers go on. This is on purpose: pooling reports whether a *server* is
+//! alive, and an application that hangs is not. Its keep-alives go unanswered and users move on.
+//! A session whose events nobody wants is to be dropped; it closes then.
+//!
+//! # Cancel safety
+//!
+//! Every async function here may be dropped at any time. A command that was taken before is still
+//! carried out, and its answer is lost, except that a session nobody has received is closed.
+//! Functions that wait for an event lose no event.
+
+mod announce;
+mod builder;
+mod delivery;
+mod element;
+mod error;
+mod event_loop;
+mod handle;
+mod inspector;
+mod log;
+mod registrar;
+mod role;
+mod runtime;
+mod session;
+mod user;
+
+pub use announce::ASAP_ANNOUNCE_GROUP;
+pub use builder::{Builder, EVENT_QUEUE, Preset};
+pub use element::PoolElement;
+pub use error::{StartError, Stopped};
+pub use inspector::Inspector;
+pub use registrar::Registrar;
+pub use runtime::{BoxFuture, Received, Runtime, Socket};
+pub use session::{SESSION_QUEUE, Session, SessionEvent};
+pub use user::{PoolUser, Resolution};

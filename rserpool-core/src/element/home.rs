@@ -1,6 +1,6 @@
 //! The home registrar: found, named by its keep-alives, changed, lost (RFC 5352 sections 3.4, 3.6).
 
-use super::machine::Element;
+use super::Element;
 use super::registration::Step;
 use super::{Notice, RegistrationError};
 use crate::base::{AssociationId, Instant, ProtocolId, RegistrarId, TransportAddress};
@@ -56,7 +56,7 @@ impl Element {
         self.counters.homes_lost += 1;
         match self.membership.step {
             Step::Registering { .. } if self.attempts_used_up() => {
-                self.give_up(RegistrationError::Unanswered)
+                self.give_up(RegistrationError::Unanswered);
             }
             Step::Registering { .. } | Step::Registered { .. } => {
                 self.membership.step = Step::Seeking;

@@ -1,10 +1,10 @@
 //! Registration: T2, T4, the attempts, and what follows an answer (RFC 5352 section 3.1).
 
+use super::Element;
 use super::leave::Leaving;
-use super::machine::Element;
 use super::{Notice, RegistrationError};
 use crate::base::{AssociationId, ElementId, Instant, PoolHandle, ProtocolId, TransportAddress};
-use crate::endpoint::{AbortCause, Action};
+use crate::endpoint::{AbortCause, Action, DownReason};
 use crate::wire::{
     AsapMessage, EncapsulationPorts, OperationError, Policy, PoolElement, SctpTransport, Transport,
     TransportUse,
@@ -223,10 +223,11 @@ impl Element {
     /// Gives the present home registrar up; returns where it is.
     pub(super) fn drop_home(&mut self) -> Option<TransportAddress> {
         let home = self.home.take()?;
-        if self.associations.remove(&home.association).is_some() {
+        if let Some(ended) = self.associations.remove(&home.association) {
             self.registrars.remove(&home.association);
             // A new attempt from the same port must not meet the old association.
             self.out.act(Action::Abort { association: home.association, cause: AbortCause::User });
+            self.session_ended(home.association, &ended, DownReason::Local);
         }
         Some(home.registrar)
     }

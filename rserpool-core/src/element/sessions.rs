@@ -4,14 +4,14 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::machine::{Element, Phase};
+use super::{Element, Phase};
 use super::{Notice, Refusal};
 use crate::base::{AssociationId, Instant, ProtocolId, TransportAddress};
 use crate::endpoint::{AbortCause, Action, DownReason};
 
-/// How many associations that are no sessions, or not yet, may be open beside the sessions:
-/// registrars open some to send keep-alives, and every session begins as one.
-pub(super) const MAX_SILENT: usize = 64;
+/// How many associations may be open beside the permitted number of sessions: registrars open some
+/// to send keep-alives. Every session begins as an association that has not said anything yet.
+const RESERVE: usize = 64;
 
 /// How long closing one session may take; what a user has not acknowledged by then is lost to it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,8 +39,8 @@ impl Association {
 impl Element {
     /// Somebody has opened an association.
     pub(super) fn accept(&mut self, association: AssociationId, peer: TransportAddress) {
-        let silent = self.associations.len().saturating_sub(self.sessions);
-        if self.phase != Phase::Running || silent >= MAX_SILENT {
+        let limit = self.config.max_sessions.saturating_add(RESERVE);
+        if self.phase != Phase::Running || self.associations.len() >= limit {
             self.refuse(association);
         } else {
             self.associations
@@ -50,6 +50,7 @@ impl Element {
 
     pub(super) fn application_message(
         &mut self,
+        now: Instant,
         association: AssociationId,
         protocol: ProtocolId,
         stream: u16,
@@ -62,9 +63,8 @@ impl Element {
         }
         if !open.session {
             if self.sessions >= self.config.max_sessions {
-                self.associations.remove(&association);
-                self.registrars.remove(&association);
                 self.refuse(association);
+                self.disconnected(now, association, DownReason::Local);
                 return;
             }
             open.session = true;

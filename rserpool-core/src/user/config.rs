@@ -67,8 +67,8 @@ impl UserConfig {
     /// For a LAN: a failed element is noticed and replaced within 500 ms, also on a busy machine.
     pub fn fast(hunt: HuntConfig, seed: u64) -> Self {
         Self {
-            // A LAN answers in milliseconds; with two repetitions a request lasts 300 ms at most.
-            request_timeout: Duration::from_millis(100),
+            // A LAN answers in milliseconds; with two repetitions a request lasts 450 ms at most.
+            request_timeout: Duration::from_millis(150),
             // Elements come and go faster than in the RFC's world.
             cache_life: Duration::from_secs(5),
             // Two fifths of the 500 ms; what is left covers connecting to the next element.

@@ -3,8 +3,8 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use super::machine::{Timer, User};
 use super::{Notice, SessionId, UserError};
+use super::{Timer, User};
 use crate::base::{CommandId, Instant, PoolHandle, ProtocolId, TransportAddress};
 use crate::element::MAX_HANDLE;
 use crate::wire::{AsapMessage, CauseCode, OperationError, Policy, PoolElement};
@@ -50,6 +50,10 @@ struct Question {
 }
 
 impl Question {
+    fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.sessions.is_empty()
+    }
+
     fn add(&mut self, waiter: Waiter) -> Result<(), UserError> {
         match waiter {
             Waiter::Command(_) if self.commands.len() >= MAX_WAITING => return Err(UserError::TooMany),
@@ -77,10 +81,26 @@ impl Resolutions {
         self.0.get(handle).is_some_and(|resolution| resolution.sent <= max_retransmits)
     }
 
-    /// A session waits no longer.
-    pub(super) fn forget(&mut self, handle: &PoolHandle, session: SessionId) {
-        if let Some(resolution) = self.0.get_mut(handle) {
-            resolution.question.sessions.remove(&session);
+    /// A session waits no longer. A question that nobody waits for and that was not sent (so it
+    /// is not `awaited`) is dropped.
+    pub(super) fn forget(&mut self, handle: &PoolHandle, session: SessionId, awaited: bool) {
+        let Some(resolution) = self.0.get_mut(handle) else { return };
+        resolution.question.sessions.remove(&session);
+        for question in &mut resolution.later {
+            question.sessions.remove(&session);
+        }
+        resolution.later.retain(|question| !question.is_empty());
+        if awaited || !resolution.question.is_empty() {
+            return;
+        }
+        match resolution.later.pop_front() {
+            Some(question) => {
+                let later = core::mem::take(&mut resolution.later);
+                *resolution = Resolution { question, later, ..Resolution::default() };
+            }
+            None => {
+                self.0.remove(handle);
+            }
         }
     }
 

@@ -6,10 +6,10 @@
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::machine::{Timer, User};
 use super::resolution::Waiter;
 use super::session::{Serving, Session, State};
 use super::{FailureReason, Notice, SessionId, UserError};
+use super::{Timer, User};
 use crate::base::{
     AssociationId, CommandId, ConnectId, DEFAULT_ENCAPSULATION_PORT, ElementId, Instant, PoolHandle,
     TransportAddress,
@@ -95,7 +95,7 @@ impl User {
         self.advance(now, id);
     }
 
-    /// The stagger has passed, or the pause after a sweep that found nobody.
+    /// The stagger has passed: another candidate may be tried beside those that do not answer.
     pub(super) fn stagger_timeout(&mut self, now: Instant, id: SessionId) {
         self.advance(now, id);
     }
@@ -196,7 +196,8 @@ impl User {
             self.attempts.remove(&request);
             self.out.act(Action::CancelConnect { request });
         }
-        self.resolutions.forget(&handle, id);
+        let awaited = self.timers.get(&Timer::Request(handle.clone())).is_some();
+        self.resolutions.forget(&handle, id, awaited);
         self.stop_idle_hunt();
     }
 

@@ -5,10 +5,10 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::machine::{Timer, User};
 use super::requests::Requests;
 use super::search::{Purpose, Search};
 use super::{Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
+use super::{Timer, User};
 use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle, ProtocolId};
 use crate::element::Refusal;
 use crate::endpoint::{Action, DownReason};
@@ -81,7 +81,10 @@ impl User {
             State::Searching(Search { purpose: Purpose::Replace(_), .. }) => None,
             State::Searching(_) | State::Closing { .. } => return Err(Refusal::UnknownSession),
         };
-        let blocked = serving.map_or(supervised.is_none(), |serving| serving.congested);
+        let blocked = match serving {
+            Some(serving) => serving.congested,
+            None => supervised.is_none(),
+        };
         if blocked || (supervised.is_some() && !session.requests.has_room(bytes.len(), limit)) {
             session.refused = true;
             return Err(Refusal::Congested);

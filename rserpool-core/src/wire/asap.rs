@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::code_point::code_points;
 use super::message::{self, decode_message};
+use super::padding::Padding;
 use super::parameter::{read_handle, read_identifier, take_identifier, write_handle, write_identifier};
 use super::reader::{Reader, discard};
-use super::writer::{Padding, Writer};
+use super::writer::Writer;
 use super::{
     DecodeError, Decoded, EncapsulationPorts, EncodeError, Malformed, OperationError, ParameterType, Policy,
     PoolElement, Transport,
@@ -45,6 +46,7 @@ impl AsapType {
 
 /// An ASAP message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum AsapMessage {
     /// ASAP_REGISTRATION (0x01): an element enters a pool, or renews its place in it.
     Registration {
@@ -133,6 +135,7 @@ pub enum AsapMessage {
         /// The registrar.
         registrar: RegistrarId,
         /// Where it serves ASAP; none means SCTP at the source address of the datagram.
+        #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::server_transports))]
         transports: Vec<Transport>,
         /// UDP ports; `user` counts here.
         encapsulation: Option<EncapsulationPorts>,
@@ -140,11 +143,13 @@ pub enum AsapMessage {
     /// ASAP_COOKIE (0x0b).
     Cookie {
         /// The state to be kept for the element.
+        #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::octets))]
         cookie: Bytes,
     },
     /// ASAP_COOKIE_ECHO (0x0c).
     CookieEcho {
         /// The state that another element left.
+        #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::octets))]
         cookie: Bytes,
     },
     /// ASAP_BUSINESS_CARD (0x0d).
@@ -154,6 +159,7 @@ pub enum AsapMessage {
         /// The overall policy; not in the RFC, sent by RSPLIB.
         policy: Option<Policy>,
         /// Elements in the preferred order of failover.
+        #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::some))]
         elements: Vec<PoolElement>,
     },
     /// ASAP_ERROR (0x0e).

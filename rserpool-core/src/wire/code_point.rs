@@ -19,8 +19,8 @@ macro_rules! code_points {
             }
 
             /// Whether it has a name.
-            pub const fn is_known(self) -> bool {
-                matches!(self.0, $($value)|*)
+            pub fn is_known(self) -> bool {
+                Self::KNOWN.contains(&self)
             }
         }
 

@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::code_point::code_points;
 use super::message::{self, decode_message};
+use super::padding::Padding;
 use super::parameter::{read_handle, write_handle};
 use super::reader::{Reader, discard};
-use super::writer::{Padding, Writer};
+use super::writer::Writer;
 use super::{
     DecodeError, Decoded, EncodeError, Malformed, OperationError, ParameterType, PoolElement, PoolEntry,
     ServerInformation,
@@ -51,6 +52,7 @@ code_points!(UpdateAction, "{:#06x}", {
 
 /// An ENRP message: its sender and receiver, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct EnrpMessage {
     /// The sending registrar.
     pub sender: RegistrarId,
@@ -62,6 +64,7 @@ pub struct EnrpMessage {
 
 /// What an ENRP message says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum EnrpBody {
     /// ENRP_PRESENCE (0x01).
     Presence {

@@ -1,9 +1,28 @@
 //! The messages of ASAP (RFC 5352) and ENRP (RFC 5353) and their parameters (RFC 5354), typed.
 //!
 //! Bytes become messages here and messages become bytes; what a message *means* to a registrar,
-//! an element or a user is decided above. Decoding never panics, allocates in
-//! proportion to the message, and shares opaque content (handles, cookies, causes) with the input instead
-//! of copying it. Code points that are not known are kept, not refused.
+//! an element or a user is decided above. Decoding never panics, allocates in proportion to the
+//! message, and shares opaque content (handles, cookies, causes) with the input instead of copying
+//! it. Code points that are not known are kept, not refused. What cannot be decoded comes with the
+//! reaction that the RFCs ask for: silence, or an ERROR with a cause.
+//!
+//! ```
+//! use rserpool_core::wire::{AsapMessage, Padding, Reaction, describe_asap};
+//!
+//! let question = AsapMessage::HandleResolution {
+//!     handle: "EchoPool".into(),
+//!     subscribe: false,
+//!     items: Some(3),
+//! };
+//! let octets = question.encode(Padding::Strict)?;
+//! assert_eq!(AsapMessage::decode(&octets)?.message, question);
+//! println!("{}", describe_asap(&octets));
+//!
+//! let unknown = bytes::Bytes::from_static(&[0x42, 0, 0, 4]);
+//! let error = AsapMessage::decode(&unknown).unwrap_err();
+//! assert!(matches!(error.reaction, Reaction::Report(cause) if cause.information == unknown));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use alloc::vec::Vec;
 
@@ -12,27 +31,37 @@ mod cause;
 mod code_point;
 mod enrp;
 mod error;
+#[cfg(feature = "arbitrary")]
+mod generate;
 mod message;
+mod operation_error;
+mod padding;
 mod parameter;
 mod policy;
+mod policy_text;
 mod quote;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod tree;
 mod writer;
 
 pub use asap::{AsapMessage, AsapType};
-pub(crate) use cause::causes_text;
-pub use cause::{CauseCode, ErrorCause, OperationError};
+
+pub use cause::{CauseCode, ErrorCause};
 pub use enrp::{EnrpBody, EnrpMessage, EnrpType, UpdateAction};
 pub use error::{DecodeError, EncodeError, Malformed, Reaction};
+pub use operation_error::OperationError;
+pub(crate) use operation_error::causes_text;
+pub use padding::Padding;
 pub use parameter::{
     EncapsulationPorts, ParameterType, PoolElement, PoolEntry, RegistrationLife, ServerInformation,
 };
-pub use policy::{Policy, PolicyType};
+pub use policy::{Policy, PolicyField, PolicyType};
+pub use policy_text::ParsePolicyError;
 pub use transport::{SctpTransport, Transport, TransportKind, TransportUse};
 pub use tree::{Field, describe_asap, describe_enrp};
-pub use writer::Padding;
 
 /// A message, with what its receiver must know beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -77,6 +77,7 @@ pub struct EncapsulationPorts {
 
 /// The Pool Element parameter (0xa, RFC 5354 section 3.10).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct PoolElement {
     /// The PE identifier.
     pub id: ElementId,
@@ -96,6 +97,7 @@ pub struct PoolElement {
 
 /// The Server Information parameter (0xb, RFC 5354 section 3.11).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct ServerInformation {
     /// The registrar.
     pub id: RegistrarId,
@@ -107,10 +109,12 @@ pub struct ServerInformation {
 
 /// A pool in ENRP_HANDLE_TABLE_RESPONSE: its handle and some of its elements (RFC 5353 2.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct PoolEntry {
     /// The pool.
     pub handle: PoolHandle,
     /// The elements.
+    #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::some))]
     pub elements: Vec<PoolElement>,
 }
 

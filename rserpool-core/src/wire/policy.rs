@@ -137,6 +137,72 @@ pub enum Policy {
     },
 }
 
+/// What a value of a policy means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyField {
+    /// A share of the selections.
+    Weight,
+    /// A priority; the larger comes first.
+    Priority,
+    /// The load now, as a fraction of 0xffffffff.
+    Load,
+    /// What a selection adds to the load, as such a fraction.
+    Degradation,
+    /// The delay penalty factor, as such a fraction.
+    DelayPenaltyFactor,
+    /// The distance to the element in milliseconds.
+    Distance,
+}
+
+impl PolicyField {
+    /// Its name in the RFC and the draft.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Weight => "Weight",
+            Self::Priority => "Priority",
+            Self::Load => "Load",
+            Self::Degradation => "Load Degradation",
+            Self::DelayPenaltyFactor => "Delay Penalty Factor",
+            Self::Distance => "Distance",
+        }
+    }
+
+    /// Whether its 32 bits stand for a fraction between 0 and 1.
+    pub const fn is_fraction(self) -> bool {
+        matches!(self, Self::Load | Self::Degradation | Self::DelayPenaltyFactor)
+    }
+}
+
+/// The most fields that a layout has.
+pub(super) const MAX_FIELDS: usize = 4;
+
+impl PolicyType {
+    /// Whether it is one of the two numbers that no policy may have (RFC 5356 section 7.1).
+    pub(super) const fn is_invalid(self) -> bool {
+        matches!(self.0, 0x0 | 0x4000_0000)
+    }
+
+    /// What follows the number on the wire, 32 bits each; `None` if we do not know. The private
+    /// layouts are those seen on the wire, except 0xb0001002, which follows its sibling 0xb0001003.
+    pub(super) const fn layout(self) -> Option<&'static [PolicyField]> {
+        use PolicyField::{Degradation, DelayPenaltyFactor, Distance, Load, Priority, Weight};
+        Some(match self {
+            Self::ROUND_ROBIN | Self::RANDOM => &[],
+            Self::WEIGHTED_ROUND_ROBIN | Self::WEIGHTED_RANDOM => &[Weight],
+            Self::PRIORITY => &[Priority],
+            Self::LEAST_USED | Self::RANDOMIZED_LEAST_USED => &[Load],
+            Self::LEAST_USED_DEGRADATION
+            | Self::PRIORITY_LEAST_USED
+            | Self::RANDOMIZED_LEAST_USED_DEGRADATION
+            | Self::PRIORITY_LEAST_USED_DEGRADATION => &[Load, Degradation],
+            Self::WEIGHTED_RANDOM_DPF => &[Weight, DelayPenaltyFactor, Distance],
+            Self::LEAST_USED_DPF => &[Load, DelayPenaltyFactor, Distance],
+            Self::LEAST_USED_DEGRADATION_DPF => &[Load, Degradation, DelayPenaltyFactor, Distance],
+            _ => return None,
+        })
+    }
+}
+
 impl Policy {
     /// Its number.
     pub const fn kind(&self) -> PolicyType {
@@ -164,52 +230,29 @@ impl Policy {
         self.kind().name()
     }
 
+    /// Its values with their meaning, in the order of the wire; none for a policy whose layout we
+    /// do not know.
+    pub fn values(&self) -> impl Iterator<Item = (PolicyField, u32)> {
+        let fields = self.kind().layout().unwrap_or_default();
+        fields.iter().copied().zip(self.numbers())
+    }
+
     /// Reads the parameter. A policy that is known must have the length of its layout.
     pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
-        let mut r = reader.enter(tlv);
-        let kind = PolicyType(r.u32("Policy Type")?);
-        let policy = match kind {
-            PolicyType::ROUND_ROBIN => Self::RoundRobin,
-            PolicyType::WEIGHTED_ROUND_ROBIN => Self::WeightedRoundRobin { weight: r.u32("Weight")? },
-            PolicyType::RANDOM => Self::Random,
-            PolicyType::WEIGHTED_RANDOM => Self::WeightedRandom { weight: r.u32("Weight")? },
-            PolicyType::PRIORITY => Self::Priority { priority: r.u32("Priority")? },
-            PolicyType::LEAST_USED => Self::LeastUsed { load: r.u32("Load")? },
-            PolicyType::LEAST_USED_DEGRADATION => {
-                Self::LeastUsedDegradation { load: r.u32("Load")?, degradation: r.u32("Load Degradation")? }
-            }
-            PolicyType::PRIORITY_LEAST_USED => {
-                Self::PriorityLeastUsed { load: r.u32("Load")?, degradation: r.u32("Load Degradation")? }
-            }
-            PolicyType::RANDOMIZED_LEAST_USED => Self::RandomizedLeastUsed { load: r.u32("Load")? },
-            PolicyType::RANDOMIZED_LEAST_USED_DEGRADATION => Self::RandomizedLeastUsedDegradation {
-                load: r.u32("Load")?,
-                degradation: r.u32("Load Degradation")?,
-            },
-            PolicyType::PRIORITY_LEAST_USED_DEGRADATION => Self::PriorityLeastUsedDegradation {
-                load: r.u32("Load")?,
-                degradation: r.u32("Load Degradation")?,
-            },
-            PolicyType::WEIGHTED_RANDOM_DPF => Self::WeightedRandomDpf {
-                weight: r.u32("Weight")?,
-                dpf: r.u32("Weight DPF")?,
-                distance: r.u32("Distance")?,
-            },
-            PolicyType::LEAST_USED_DPF => Self::LeastUsedDpf {
-                load: r.u32("Load")?,
-                dpf: r.u32("Load DPF")?,
-                distance: r.u32("Distance")?,
-            },
-            PolicyType::LEAST_USED_DEGRADATION_DPF => Self::LeastUsedDegradationDpf {
-                load: r.u32("Load")?,
-                degradation: r.u32("Load Degradation")?,
-                dpf: r.u32("Load DPF")?,
-                distance: r.u32("Distance")?,
-            },
-            _ => Self::Other { kind, data: r.rest() },
+        let mut inner = reader.enter(tlv);
+        let kind = PolicyType(inner.u32("Policy Type")?);
+        if kind.is_invalid() {
+            return Err(inner.bad_value("Policy Type"));
+        }
+        let Some(layout) = kind.layout() else {
+            return Ok(Self::Other { kind, data: inner.rest() });
         };
-        r.end_of_fields("policy")?;
-        Ok(policy)
+        let mut numbers = [0; MAX_FIELDS];
+        for (number, field) in numbers.iter_mut().zip(layout) {
+            *number = inner.u32(field.name())?;
+        }
+        inner.end_of_fields("policy")?;
+        Ok(Self::known(kind, numbers).unwrap_or(Self::Other { kind, data: Bytes::new() }))
     }
 
     /// Takes the parameter if it follows.
@@ -224,34 +267,77 @@ impl Policy {
         writer.parameter(ParameterType::POLICY, |w| {
             w.u32(self.kind().0);
             match self {
-                Self::RoundRobin | Self::Random => {}
-                Self::WeightedRoundRobin { weight: value }
-                | Self::WeightedRandom { weight: value }
-                | Self::Priority { priority: value }
-                | Self::LeastUsed { load: value }
-                | Self::RandomizedLeastUsed { load: value } => w.u32(*value),
-                Self::LeastUsedDegradation { load, degradation }
-                | Self::PriorityLeastUsed { load, degradation }
-                | Self::RandomizedLeastUsedDegradation { load, degradation }
-                | Self::PriorityLeastUsedDegradation { load, degradation } => {
-                    w.u32(*load);
-                    w.u32(*degradation);
-                }
-                Self::WeightedRandomDpf { weight: value, dpf, distance }
-                | Self::LeastUsedDpf { load: value, dpf, distance } => {
-                    w.u32(*value);
-                    w.u32(*dpf);
-                    w.u32(*distance);
-                }
-                Self::LeastUsedDegradationDpf { load, degradation, dpf, distance } => {
-                    w.u32(*load);
-                    w.u32(*degradation);
-                    w.u32(*dpf);
-                    w.u32(*distance);
-                }
                 Self::Other { data, .. } => w.octets(data),
+                known => known.values().for_each(|(_, value)| w.u32(value)),
             }
             Ok(())
         })
+    }
+
+    /// The policy of this kind with these numbers, as [`PolicyType::layout`] orders them; `None`
+    /// if its layout is not known.
+    pub(super) const fn known(kind: PolicyType, numbers: [u32; MAX_FIELDS]) -> Option<Self> {
+        let [a, b, c, d] = numbers;
+        Some(match kind {
+            PolicyType::ROUND_ROBIN => Self::RoundRobin,
+            PolicyType::WEIGHTED_ROUND_ROBIN => Self::WeightedRoundRobin { weight: a },
+            PolicyType::RANDOM => Self::Random,
+            PolicyType::WEIGHTED_RANDOM => Self::WeightedRandom { weight: a },
+            PolicyType::PRIORITY => Self::Priority { priority: a },
+            PolicyType::LEAST_USED => Self::LeastUsed { load: a },
+            PolicyType::LEAST_USED_DEGRADATION => Self::LeastUsedDegradation { load: a, degradation: b },
+            PolicyType::PRIORITY_LEAST_USED => Self::PriorityLeastUsed { load: a, degradation: b },
+            PolicyType::RANDOMIZED_LEAST_USED => Self::RandomizedLeastUsed { load: a },
+            PolicyType::RANDOMIZED_LEAST_USED_DEGRADATION => {
+                Self::RandomizedLeastUsedDegradation { load: a, degradation: b }
+            }
+            PolicyType::PRIORITY_LEAST_USED_DEGRADATION => {
+                Self::PriorityLeastUsedDegradation { load: a, degradation: b }
+            }
+            PolicyType::WEIGHTED_RANDOM_DPF => Self::WeightedRandomDpf { weight: a, dpf: b, distance: c },
+            PolicyType::LEAST_USED_DPF => Self::LeastUsedDpf { load: a, dpf: b, distance: c },
+            PolicyType::LEAST_USED_DEGRADATION_DPF => {
+                Self::LeastUsedDegradationDpf { load: a, degradation: b, dpf: c, distance: d }
+            }
+            _ => return None,
+        })
+    }
+
+    /// The inverse of [`Policy::known`]; zero where there is nothing.
+    const fn numbers(&self) -> [u32; MAX_FIELDS] {
+        match *self {
+            Self::RoundRobin | Self::Random | Self::Other { .. } => [0; MAX_FIELDS],
+            Self::WeightedRoundRobin { weight: a }
+            | Self::WeightedRandom { weight: a }
+            | Self::Priority { priority: a }
+            | Self::LeastUsed { load: a }
+            | Self::RandomizedLeastUsed { load: a } => [a, 0, 0, 0],
+            Self::LeastUsedDegradation { load: a, degradation: b }
+            | Self::PriorityLeastUsed { load: a, degradation: b }
+            | Self::RandomizedLeastUsedDegradation { load: a, degradation: b }
+            | Self::PriorityLeastUsedDegradation { load: a, degradation: b } => [a, b, 0, 0],
+            Self::WeightedRandomDpf { weight: a, dpf: b, distance: c }
+            | Self::LeastUsedDpf { load: a, dpf: b, distance: c } => [a, b, c, 0],
+            Self::LeastUsedDegradationDpf { load: a, degradation: b, dpf: c, distance: d } => [a, b, c, d],
+        }
+    }
+}
+
+/// Values that can be encoded, for fuzzers.
+#[cfg(feature = "arbitrary")]
+impl<'a> arbitrary::Arbitrary<'a> for Policy {
+    fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
+        let kind = if u.ratio(1, 8)? { PolicyType(u.arbitrary()?) } else { *u.choose(PolicyType::KNOWN)? };
+        match kind.layout() {
+            None if kind.is_invalid() => Ok(Self::RoundRobin),
+            Some(layout) => {
+                let mut numbers = [0; MAX_FIELDS];
+                for (number, _) in numbers.iter_mut().zip(layout) {
+                    *number = u.arbitrary()?;
+                }
+                Self::known(kind, numbers).ok_or(arbitrary::Error::IncorrectFormat)
+            }
+            None => Ok(Self::Other { kind, data: super::generate::octets(u)? }),
+        }
     }
 }

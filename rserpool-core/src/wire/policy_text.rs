@@ -231,6 +231,7 @@ mod tests {
         }
     }
 
+    /// POL-3.1-01
     #[test]
     fn fractions_convert_without_loss() {
         let edges = [0, 1, 2, 3, 0x1999_9999, 0x7fff_ffff, 0x8000_0000, u32::MAX - 1, u32::MAX];

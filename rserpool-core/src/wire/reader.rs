@@ -15,7 +15,8 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::cause::{MAX_INFORMATION, padded};
+use super::cause::MAX_INFORMATION;
+use super::padding::padded;
 use super::{DecodeError, ErrorCause, Malformed, ParameterType, Reaction};
 
 /// How many skipped parameters of one message are reported. A message of today holds none; the
@@ -282,10 +283,4 @@ impl<'a> Reader<'a> {
 /// The error for a message that is dropped without a word.
 pub(super) const fn discard(malformed: Malformed) -> DecodeError {
     DecodeError { malformed, reaction: Reaction::Discard }
-}
-
-/// Opaque octets for fuzzers.
-#[cfg(feature = "arbitrary")]
-pub(super) fn arbitrary_bytes(u: &mut arbitrary::Unstructured<'_>) -> arbitrary::Result<Bytes> {
-    Ok(u.arbitrary::<Vec<u8>>()?.into())
 }

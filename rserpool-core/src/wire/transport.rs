@@ -21,17 +21,20 @@ pub enum TransportUse {
 
 /// The SCTP Transport parameter (0x4).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct SctpTransport {
     /// The SCTP port.
     pub port: u16,
     /// What it is used for.
     pub usage: TransportUse,
     /// The addresses, at least one on the wire.
+    #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::some))]
     pub addresses: Vec<IpAddr>,
 }
 
 /// A transport under which an element serves its users.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Transport {
     /// SCTP (0x4).
     Sctp(SctpTransport),
@@ -75,7 +78,7 @@ pub enum Transport {
         address: IpAddr,
     },
     /// Something else (0x10), known to the application alone.
-    Opaque(Bytes),
+    Opaque(#[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::octets))] Bytes),
 }
 
 /// The type of a transport, by which the elements of a pool must agree (RFC 5352 section 3.1).

@@ -1,0 +1,265 @@
+//! Builders: a preset, adjustments to it, and the start of an event loop.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+
+use async_channel::{Receiver, bounded, unbounded};
+
+use super::announce::AnnounceSocket;
+use super::delivery::Delivery;
+use super::error::{StartError, addresses_text};
+use super::event_loop::{EventLoop, State};
+use super::handle::Handle;
+use super::role::Role;
+use super::{Runtime, Socket};
+use crate::base::{DEFAULT_ENCAPSULATION_PORT, Instant, TransportAddress};
+use crate::endpoint::{Channel, Endpoint};
+use crate::node::Node;
+use crate::transport::sctp::{Sctp, SctpConfig};
+
+/// Commands that wait for the event loop; whoever comes then waits himself.
+pub(super) const REQUEST_QUEUE: usize = 256;
+/// Events that wait for the application; then the event loop receives no more.
+pub const EVENT_QUEUE: usize = 1024;
+
+/// Which set of timers and limits to start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Preset {
+    /// The RFCs' own values, for any network.
+    #[default]
+    Rfc,
+    /// For a LAN: the failure of an element is noticed, and a session moved, within 500 ms.
+    Fast,
+}
+
+/// Prepares an endpoint: a configuration of type `C`, to be run on the runtime `R`.
+///
+/// Without a call to [`Builder::bind`] a registrar binds UDP port 9899 of all IPv4 addresses, and
+/// every other endpoint a free port, of IPv6 if the first registrar has an IPv6 address.
+#[must_use = "nothing happens before `start`"]
+pub struct Builder<R, C> {
+    runtime: R,
+    bind: Option<SocketAddr>,
+    preset: Preset,
+    seed: Option<u64>,
+    announce: Option<SocketAddr>,
+    adjust: Vec<Adjust<C>>,
+    adjust_sctp: Vec<Adjust<SctpConfig>>,
+}
+
+type Adjust<C> = Box<dyn FnOnce(&mut C) + Send>;
+
+/// What a builder must know of a configuration.
+pub trait Configuration: Clone {
+    /// The endpoint that is configured.
+    type Endpoint: Role;
+
+    /// The UDP port if none is asked for.
+    const DEFAULT_UDP_PORT: u16 = 0;
+
+    /// The values of a preset.
+    fn preset(preset: Preset, seed: u64) -> Self;
+
+    /// The registrars to be contacted.
+    fn registrars(&self) -> &[TransportAddress] {
+        &[]
+    }
+
+    /// Fills in what follows from the address to which the socket is bound, and from whether
+    /// announcements are sent and heard.
+    fn complete(&mut self, _local: SocketAddr, _announces: bool) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    /// Refuses what cannot work.
+    fn check(&self) -> Result<(), StartError>;
+
+    /// The SCTP ports to listen on.
+    fn ports(&self) -> Vec<u16> {
+        Vec::new()
+    }
+
+    /// The endpoint.
+    fn endpoint(self, now: Instant) -> Self::Endpoint;
+}
+
+impl<R: Runtime + Default, C: Configuration> Builder<R, C> {
+    pub(super) fn new() -> Self {
+        Self {
+            runtime: R::default(),
+            bind: None,
+            preset: Preset::default(),
+            seed: None,
+            announce: None,
+            adjust: Vec::new(),
+            adjust_sctp: Vec::new(),
+        }
+    }
+}
+
+impl<R: Runtime, C: Configuration> Builder<R, C> {
+    /// The IP address and UDP port of the encapsulation socket; port 0 takes a free one. Its
+    /// address family decides which peers can be reached.
+    pub fn bind(mut self, address: SocketAddr) -> Self {
+        self.bind = Some(address);
+        self
+    }
+
+    /// The timers and limits to start from (default [`Preset::Rfc`]).
+    pub fn preset(mut self, preset: Preset) -> Self {
+        self.preset = preset;
+        self
+    }
+
+    /// Joins this multicast group, where registrars announce themselves; see
+    /// [`super::ASAP_ANNOUNCE_GROUP`]. By default nothing is sent to or heard from any group.
+    pub fn announce_group(mut self, group: SocketAddr) -> Self {
+        self.announce = Some(group);
+        self
+    }
+
+    /// Seed of all random choices, for runs that are to be repeated. By default it comes from the
+    /// operating system.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Changes any value of the preset; called in the order given, when the endpoint starts.
+    pub fn configure(mut self, adjust: impl FnOnce(&mut C) + Send + 'static) -> Self {
+        self.adjust.push(Box::new(adjust));
+        self
+    }
+
+    /// Changes any value of the SCTP stack.
+    pub fn configure_sctp(mut self, adjust: impl FnOnce(&mut SctpConfig) + Send + 'static) -> Self {
+        self.adjust_sctp.push(Box::new(adjust));
+        self
+    }
+
+    /// Checks the configuration without starting anything.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Config`], which names the key.
+    pub fn check(mut self) -> Result<(), StartError> {
+        let (config, _) = self.adjust()?;
+        let mut local = self.address(&config);
+        if local.port() == 0 {
+            local.set_port(DEFAULT_ENCAPSULATION_PORT);
+        }
+        self.complete(config, local).map(|_| ())
+    }
+
+    /// Binds, checks, and spawns the event loop.
+    pub(super) fn launch(mut self) -> Result<Launched<C>, StartError> {
+        let (config, sctp) = self.adjust()?;
+        let (socket, local) = self.open_socket(self.address(&config))?;
+        let config = self.complete(config, local)?;
+        let announcements = self.join_announcements(local.ip())?;
+        let runtime = Arc::new(self.runtime);
+        let mut node = Node::new(Sctp::new(sctp, local));
+        let endpoint = node.add(config.clone().endpoint(runtime.now()), &config.ports());
+
+        let (requests, request_receiver) = bounded(REQUEST_QUEUE);
+        let (dropped_sessions, dropped_receiver) = unbounded();
+        let (application, events) = bounded(EVENT_QUEUE);
+        let event_loop = EventLoop {
+            runtime: Arc::clone(&runtime),
+            node,
+            endpoint,
+            socket,
+            announcements,
+            requests: Box::pin(request_receiver),
+            dropped_sessions: Box::pin(dropped_receiver),
+            delivery: Delivery::new(application),
+            state: State::default(),
+        };
+        runtime.spawn(Box::pin(event_loop.run()));
+        Ok(Launched { handle: Handle { requests, dropped_sessions, local }, events, config })
+    }
+
+    /// The preset, with the adjustments of the caller.
+    fn adjust(&mut self) -> Result<(C, SctpConfig), StartError> {
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().map_err(StartError::Entropy)?,
+        };
+        let mut config = C::preset(self.preset, seed);
+        self.adjust.drain(..).for_each(|adjust| adjust(&mut config));
+        let mut sctp = match self.preset {
+            Preset::Rfc => SctpConfig::rfc(seed),
+            Preset::Fast => SctpConfig::fast(seed),
+        };
+        self.adjust_sctp.drain(..).for_each(|adjust| adjust(&mut sctp));
+        Ok((config, sctp))
+    }
+
+    /// Where to bind.
+    fn address(&self, config: &C) -> SocketAddr {
+        self.bind.unwrap_or_else(|| {
+            let registrar = config.registrars().first().and_then(|registrar| registrar.addresses.first());
+            let all: IpAddr = match registrar {
+                Some(IpAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
+                _ => Ipv4Addr::UNSPECIFIED.into(),
+            };
+            SocketAddr::new(all, C::DEFAULT_UDP_PORT)
+        })
+    }
+
+    fn open_socket(&self, address: SocketAddr) -> Result<(Box<dyn Socket>, SocketAddr), StartError> {
+        // No address reuse: a second process on the same port must fail, not share.
+        let bind = |source| StartError::Bind { address, source };
+        let socket = UdpSocket::bind(address).map_err(bind)?;
+        socket.set_nonblocking(true).map_err(bind)?;
+        let socket = self.runtime.wrap_socket(socket).map_err(StartError::Runtime)?;
+        let local = socket.local_addr().map_err(StartError::Runtime)?;
+        Ok((socket, local))
+    }
+
+    fn complete(&self, mut config: C, local: SocketAddr) -> Result<C, StartError> {
+        config.complete(local, self.announce.is_some())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn join_announcements(&self, interface: IpAddr) -> Result<Vec<AnnounceSocket>, StartError> {
+        let Some(group) = self.announce else { return Ok(Vec::new()) };
+        let socket = AnnounceSocket::join(&self.runtime, Channel::Asap, group, interface)
+            .map_err(|source| StartError::Join { group, source })?;
+        Ok(vec![socket])
+    }
+}
+
+/// An event loop that runs, seen from the handles.
+pub(super) struct Launched<C: Configuration> {
+    pub(super) handle: Handle<C::Endpoint>,
+    pub(super) events: Receiver<<C::Endpoint as Endpoint>::Notice>,
+    pub(super) config: C,
+}
+
+/// The addresses by which others reach a socket that is bound to `local`: its own, or, if it is
+/// bound to all addresses, those from which the operating system would reach the registrars.
+pub(super) fn own_addresses(
+    local: SocketAddr,
+    registrars: &[TransportAddress],
+) -> Result<Vec<IpAddr>, StartError> {
+    if !local.ip().is_unspecified() {
+        return Ok(vec![local.ip()]);
+    }
+    let mut own = Vec::new();
+    for registrar in registrars {
+        for address in &registrar.addresses {
+            // Connecting a UDP socket sends nothing; it only looks the route up.
+            let route = UdpSocket::bind(SocketAddr::new(local.ip(), 0)).and_then(|probe| {
+                probe.connect((*address, registrar.udp_port)).and_then(|()| probe.local_addr())
+            });
+            if let Ok(route) = route
+                && !own.contains(&route.ip())
+            {
+                own.push(route.ip());
+            }
+        }
+    }
+    if own.is_empty() { Err(StartError::NoAddress { tried: addresses_text(registrars) }) } else { Ok(own) }
+}

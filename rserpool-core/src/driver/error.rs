@@ -1,0 +1,68 @@
+//! Why an endpoint could not start, or is no more.
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::base::TransportAddress;
+
+/// Why an endpoint could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A configured value cannot work; the text names its key.
+    #[error("{0}")]
+    Config(Box<dyn std::error::Error + Send + Sync>),
+    /// The UDP port of SCTP encapsulation could not be bound.
+    #[error("{}", bind_text(address, source))]
+    Bind {
+        /// The address and port asked for.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The multicast group of the announcements could not be joined.
+    #[error("cannot join the announcement group {group}: {source}")]
+    Join {
+        /// The group and its port.
+        group: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Bound to the unspecified address, and no way leads to a registrar, so the own address is
+    /// unknown.
+    #[error("no own address reaches a registrar ({tried}); bind to an address instead of all of them")]
+    NoAddress {
+        /// The registrars tried, or "none configured".
+        tried: String,
+    },
+    /// The operating system gives no random numbers for the seed.
+    #[error("the operating system gives no random numbers: {0}")]
+    Entropy(getrandom::Error),
+    /// The runtime does not take the socket, for example outside its context.
+    #[error("the runtime does not take the socket: {0}")]
+    Runtime(io::Error),
+}
+
+/// The endpoint has left, and its event loop has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the endpoint has been shut down")]
+pub struct Stopped;
+
+fn bind_text(address: &SocketAddr, source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "UDP port {address} is in use by another process; choose another, or port 0 for a free one"
+            )
+        }
+        io::ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
+        _ => format!("cannot bind UDP port {address}: {source}"),
+    }
+}
+
+/// Registrars as text, for errors.
+pub(super) fn addresses_text(registrars: &[TransportAddress]) -> String {
+    if registrars.is_empty() {
+        return "none configured".into();
+    }
+    registrars.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

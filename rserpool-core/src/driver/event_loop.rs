@@ -1,0 +1,271 @@
+//! The event loop: the only place that reads a clock, sockets and queues.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
+use futures_lite::Stream;
+use futures_lite::future::poll_fn;
+
+use super::announce::AnnounceSocket;
+use super::delivery::{Delivery, Waiting};
+use super::log::{Line, Log};
+use super::role::Role;
+use super::{BoxFuture, Received, Runtime, Socket};
+use crate::base::{CommandId, Instant};
+use crate::node::{EndpointKey, Node};
+use crate::transport::Datagram;
+use crate::transport::sctp::Sctp;
+use crate::user::SessionId;
+
+/// Commands taken in one round, before the sockets have their turn.
+const COMMANDS_PER_ROUND: usize = 64;
+/// Rounds in one turn; then the other tasks of the runtime have theirs.
+const ROUNDS_PER_TURN: usize = 16;
+/// Datagrams handed to the socket at a time.
+const SEND_BATCH: usize = 32;
+/// How long an endpoint may take to leave when its last handle is dropped.
+const DROP_GRACE: Duration = Duration::from_secs(2);
+
+/// What a handle asks for.
+pub(super) enum Request<E: Role> {
+    /// Something of the endpoint.
+    Command { command: E::Command, waiting: Waiting<E> },
+    /// To leave within this time; the channel is closed when it is done.
+    Shutdown { within: Duration, done: Sender<()> },
+}
+
+/// One endpoint with its transport, its sockets and its queues.
+///
+/// Each round flushes, passes notices on, takes commands, receives, and serves the timers, in this
+/// order: after a standstill, what the network has brought counts before what seems overdue.
+pub(super) struct EventLoop<R, E: Role> {
+    pub(super) runtime: Arc<R>,
+    pub(super) node: Node<E, Sctp>,
+    pub(super) endpoint: EndpointKey,
+    pub(super) socket: Box<dyn Socket>,
+    pub(super) announcements: Vec<AnnounceSocket>,
+    pub(super) requests: Pin<Box<Receiver<Request<E>>>>,
+    pub(super) dropped_sessions: Pin<Box<Receiver<SessionId>>>,
+    pub(super) delivery: Delivery<E>,
+    pub(super) state: State,
+}
+
+/// What the loop remembers between its rounds.
+#[derive(Default)]
+pub(super) struct State {
+    outgoing: VecDeque<Datagram>,
+    received: Vec<Received>,
+    sleep: Option<(Instant, BoxFuture)>,
+    last_command: u64,
+    /// When to stop at the latest, once a shutdown has begun.
+    stop_at: Option<Instant>,
+    /// Dropped when the loop ends, which tells those who wait for it.
+    done: Vec<Sender<()>>,
+    log: Log,
+}
+
+impl<R: Runtime, E: Role> EventLoop<R, E> {
+    /// Runs until the endpoint has left and everything is flushed.
+    pub(super) async fn run(mut self) {
+        poll_fn(|context| self.poll(context)).await;
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.settle();
+        for _ in 0..ROUNDS_PER_TURN {
+            self.flush(context);
+            let mut progress = self.delivery.poll(context);
+            progress |= self.take_commands(context);
+            progress |= self.receive(context);
+            progress |= self.receive_announcements(context);
+            progress |= self.serve_timers(context);
+            if self.is_finished() {
+                self.flush(context);
+                return Poll::Ready(());
+            }
+            if !progress {
+                return Poll::Pending;
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Sends what the node has to send, as far as the socket takes it.
+    fn flush(&mut self, context: &mut Context<'_>) {
+        let State { outgoing, log, .. } = &mut self.state;
+        for socket in &mut self.announcements {
+            if let Err(error) = socket.flush(context)
+                && let Some(Line { suppressed }) = log.at(self.runtime.now()).allow("announce")
+            {
+                tracing::warn!(%error, suppressed, "announcement not sent");
+            }
+        }
+        loop {
+            while outgoing.len() < SEND_BATCH
+                && let Some(datagram) = self.node.poll_datagram()
+            {
+                outgoing.push_back(datagram);
+            }
+            if outgoing.is_empty() {
+                return;
+            }
+            match self.socket.poll_send(context, outgoing.make_contiguous()) {
+                Poll::Ready(Ok(sent)) => {
+                    outgoing.drain(..sent.min(outgoing.len()));
+                }
+                Poll::Ready(Err(error)) => {
+                    if let Some(lost) = outgoing.pop_front()
+                        && let Some(Line { suppressed }) = log.at(self.runtime.now()).allow("send")
+                    {
+                        tracing::warn!(destination = %lost.destination, %error, suppressed, "datagram not sent");
+                    }
+                }
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    fn take_commands(&mut self, context: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        // With the socket full nothing more is begun.
+        for _ in 0..COMMANDS_PER_ROUND {
+            if !self.state.outgoing.is_empty() {
+                break;
+            }
+            let Poll::Ready(request) = self.requests.as_mut().poll_next(context) else { break };
+            match request {
+                Some(Request::Command { command, waiting }) => {
+                    let id = self.next_command();
+                    self.delivery.expect(id, waiting);
+                    self.node.handle_command(self.runtime.now(), self.endpoint, id, command);
+                }
+                Some(Request::Shutdown { within, done }) => {
+                    self.state.done.push(done);
+                    self.begin_shutdown(within);
+                }
+                None if self.state.stop_at.is_none() => self.begin_shutdown(DROP_GRACE),
+                None => break,
+            }
+            self.settle();
+            progress = true;
+        }
+        while let Poll::Ready(Some(session)) = self.dropped_sessions.as_mut().poll_next(context) {
+            self.close(session);
+            progress = true;
+        }
+        progress
+    }
+
+    fn receive(&mut self, context: &mut Context<'_>) -> bool {
+        if self.delivery.is_blocked() || !self.state.outgoing.is_empty() {
+            return false;
+        }
+        match self.socket.poll_receive(context, &mut self.state.received) {
+            Poll::Ready(Ok(())) => {
+                let now = self.runtime.now();
+                for Received { source, bytes } in std::mem::take(&mut self.state.received) {
+                    self.node.handle_datagram(now, source, bytes);
+                    self.settle();
+                }
+                true
+            }
+            Poll::Ready(Err(error)) => {
+                if let Some(Line { suppressed }) = self.state.log.at(self.runtime.now()).allow("receive") {
+                    tracing::warn!(%error, suppressed, "receiving failed");
+                }
+                true
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    fn receive_announcements(&mut self, context: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        for socket in &mut self.announcements {
+            if let Poll::Ready(Ok(())) = socket.poll_receive(context, &mut self.state.received) {
+                let now = self.runtime.now();
+                for Received { source, bytes } in self.state.received.drain(..) {
+                    self.node.handle_announce(now, socket.channel, source, bytes);
+                }
+                progress = true;
+            }
+        }
+        if progress {
+            self.settle();
+        }
+        progress
+    }
+
+    /// Serves what is due and sleeps until what comes next. A sleep that ends too early is left
+    /// alone, because most deadlines only ever move away.
+    fn serve_timers(&mut self, context: &mut Context<'_>) -> bool {
+        let wanted = [self.node.poll_timeout(), self.state.stop_at];
+        let Some(due) = wanted.into_iter().flatten().min() else {
+            self.state.sleep = None;
+            return false;
+        };
+        let now = self.runtime.now();
+        if due <= now {
+            self.node.handle_timeout(now);
+            self.settle();
+            return true;
+        }
+        let armed = match &mut self.state.sleep {
+            Some((at, sleep)) if *at <= due => sleep,
+            sleep => &mut sleep.insert((due, self.runtime.sleep_until(due))).1,
+        };
+        if armed.as_mut().poll(context).is_pending() {
+            return false;
+        }
+        self.state.sleep = None;
+        true
+    }
+
+    /// Passes on what the node has decided; datagrams wait for the next flush.
+    fn settle(&mut self) {
+        let now = self.runtime.now();
+        while let Some((_, id, notice)) = self.node.poll_notice() {
+            E::log(&notice, self.state.log.at(now));
+            self.delivery.accept(id, notice);
+        }
+        while let Some(session) = self.delivery.pop_abandoned() {
+            self.close(session);
+        }
+        while let Some((channel, bytes)) = self.node.poll_announce() {
+            for socket in self.announcements.iter_mut().filter(|s| s.channel == channel) {
+                socket.send(bytes.clone());
+            }
+        }
+    }
+
+    fn close(&mut self, session: SessionId) {
+        if let Some(command) = E::close(session) {
+            let id = self.next_command();
+            self.node.handle_command(self.runtime.now(), self.endpoint, id, command);
+        }
+    }
+
+    fn begin_shutdown(&mut self, within: Duration) {
+        let now = self.runtime.now();
+        let deadline = now + within;
+        self.state.stop_at = Some(self.state.stop_at.map_or(deadline, |at| at.min(deadline)));
+        self.delivery.stop_waiting();
+        self.node.begin_shutdown(now, deadline);
+    }
+
+    fn is_finished(&self) -> bool {
+        let Some(deadline) = self.state.stop_at else { return false };
+        let left = self.node.is_idle();
+        (left && self.state.outgoing.is_empty()) || deadline <= self.runtime.now()
+    }
+
+    fn next_command(&mut self) -> CommandId {
+        self.state.last_command += 1;
+        CommandId(self.state.last_command)
+    }
+}

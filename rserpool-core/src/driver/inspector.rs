@@ -1,0 +1,127 @@
+//! The handle of an inspector.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Runtime;
+use super::builder::{Builder, Configuration, Preset};
+use super::error::StartError;
+use super::handle::Handle;
+use super::log::Log;
+use super::role::{Place, Role};
+use crate::base::{ENRP_PORT, Instant, TransportAddress};
+use crate::inspector::{self, Command, InspectError, InspectorConfig, Notice, Snapshot};
+use crate::wire::Padding;
+
+/// Asks one registrar for its handlespace, its peers and its counters; clones share it.
+pub struct Inspector<R> {
+    handle: Handle<inspector::Inspector>,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R: Runtime + Default> Inspector<R> {
+    /// Prepares an inspector of the registrar at this IP address and UDP port.
+    pub fn builder(registrar: SocketAddr) -> Builder<R, InspectorConfig> {
+        let registrar = TransportAddress::new(registrar.ip(), ENRP_PORT, registrar.port());
+        Builder::new().configure(move |config: &mut InspectorConfig| config.registrar = registrar)
+    }
+}
+
+impl<R: Runtime> Builder<R, InspectorConfig> {
+    /// Starts the inspector; it asks when it is asked.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot work or the address cannot be bound.
+    pub async fn start(self) -> Result<Inspector<R>, StartError> {
+        Ok(Inspector { handle: self.launch()?.handle, runtime: PhantomData })
+    }
+}
+
+impl<R> Inspector<R> {
+    /// The whole handlespace of the registrar with its peers, by ENRP.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar does not answer, or refuses.
+    pub async fn handlespace(&self) -> Result<Snapshot, InspectError> {
+        match self.handle.command(Command::Handlespace).await {
+            Ok(Notice::Handlespace(handlespace)) => Ok(handlespace),
+            Ok(Notice::Failed(error)) => Err(error),
+            _ => Err(InspectError::Busy),
+        }
+    }
+
+    /// The counters of the registrar by name, if it is one of this project.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar does not answer.
+    pub async fn counters(&self) -> Result<Vec<(String, u64)>, InspectError> {
+        match self.handle.command(Command::Counters).await {
+            Ok(Notice::Counters(counters)) => Ok(counters),
+            Ok(Notice::Failed(error)) => Err(error),
+            _ => Err(InspectError::Busy),
+        }
+    }
+
+    /// Closes its association and ends, after `within` at the latest.
+    pub async fn shutdown(&self, within: Duration) {
+        self.handle.shutdown(within).await;
+    }
+}
+
+impl<R> Clone for Inspector<R> {
+    fn clone(&self) -> Self {
+        Self { handle: self.handle.clone(), runtime: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for Inspector<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inspector").field("local", &self.handle.local).finish()
+    }
+}
+
+impl Configuration for InspectorConfig {
+    type Endpoint = inspector::Inspector;
+
+    fn preset(preset: Preset, _seed: u64) -> Self {
+        // `Inspector::builder` replaces the address.
+        let registrar = TransportAddress { addresses: Vec::new(), port: ENRP_PORT, udp_port: 0 };
+        let timeout = match preset {
+            Preset::Rfc => Duration::from_secs(15),
+            Preset::Fast => Duration::from_secs(2),
+        };
+        Self { registrar, timeout, padding: Padding::default() }
+    }
+
+    fn registrars(&self) -> &[TransportAddress] {
+        std::slice::from_ref(&self.registrar)
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        if self.timeout.is_zero() {
+            return Err(StartError::Config("timeout: must be longer than zero".into()));
+        }
+        Ok(())
+    }
+
+    fn endpoint(self, now: Instant) -> Self::Endpoint {
+        inspector::Inspector::new(self, now)
+    }
+}
+
+impl Role for inspector::Inspector {
+    fn place(_notice: &Notice) -> Place {
+        Place::Nobody
+    }
+
+    fn log(notice: &Notice, _log: &mut Log) {
+        if let Notice::Failed(error) = notice {
+            tracing::debug!(%error, "inspection failed");
+        }
+    }
+}

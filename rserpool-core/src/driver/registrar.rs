@@ -1,0 +1,173 @@
+//! The handle of a registrar.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Runtime;
+use super::builder::{Builder, Configuration, Preset, own_addresses};
+use super::error::{StartError, Stopped};
+use super::handle::Handle;
+use super::log::{Line, Log};
+use super::role::{Place, Role};
+use crate::base::{DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarId};
+use crate::registrar::{self, Command, Notice, RegistrarConfig};
+use crate::wire::PoolEntry;
+
+/// A registrar that runs in the background; clones are handles of the same one.
+///
+/// It needs nobody to listen: what happens is logged. When the last handle is dropped, the
+/// registrar closes its associations and ends.
+pub struct Registrar<R> {
+    handle: Handle<registrar::Registrar>,
+    id: RegistrarId,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R: Runtime + Default> Registrar<R> {
+    /// Prepares a registrar.
+    pub fn builder() -> Builder<R, RegistrarConfig> {
+        Builder::new()
+    }
+}
+
+impl<R: Runtime> Builder<R, RegistrarConfig> {
+    /// The ENRP server identifier (default: drawn at random). Give every registrar of a scope its
+    /// own, and keep it over restarts.
+    pub fn id(self, id: RegistrarId) -> Self {
+        self.configure(move |config| config.id = Some(id))
+    }
+
+    /// Starts the registrar.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot work or the address cannot be bound.
+    pub async fn start(self) -> Result<Registrar<R>, StartError> {
+        let launched = self.launch()?;
+        let id = launched.config.id.unwrap_or(RegistrarId::NONE);
+        Ok(Registrar { handle: launched.handle, id, runtime: PhantomData })
+    }
+}
+
+impl<R> Registrar<R> {
+    /// Its ENRP server identifier.
+    pub const fn id(&self) -> RegistrarId {
+        self.id
+    }
+
+    /// The address and UDP port to which it is bound.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.handle.local
+    }
+
+    /// The whole handlespace: every pool with its elements.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar has been shut down.
+    pub async fn pools(&self) -> Result<Vec<PoolEntry>, Stopped> {
+        match self.handle.command(Command::Pools).await? {
+            Notice::Pools(pools) => Ok(pools),
+            _ => Err(Stopped),
+        }
+    }
+
+    /// What the registrar has done so far, and how much it keeps, by name.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar has been shut down.
+    pub async fn counters(&self) -> Result<Vec<(&'static str, u64)>, Stopped> {
+        match self.handle.command(Command::Counters).await? {
+            Notice::Counters(counters) => Ok(counters),
+            _ => Err(Stopped),
+        }
+    }
+
+    /// Closes all associations and ends, after `within` at the latest.
+    pub async fn shutdown(&self, within: Duration) {
+        self.handle.shutdown(within).await;
+    }
+}
+
+impl<R> Clone for Registrar<R> {
+    fn clone(&self) -> Self {
+        Self { handle: self.handle.clone(), id: self.id, runtime: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for Registrar<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registrar").field("id", &self.id).field("local", &self.handle.local).finish()
+    }
+}
+
+impl Configuration for RegistrarConfig {
+    type Endpoint = registrar::Registrar;
+
+    const DEFAULT_UDP_PORT: u16 = DEFAULT_ENCAPSULATION_PORT;
+
+    fn preset(preset: Preset, seed: u64) -> Self {
+        let id = RegistrarId(crate::base::Random::new(!seed).identifier());
+        match preset {
+            Preset::Rfc => Self::rfc(Some(id), seed),
+            Preset::Fast => Self::fast(Some(id), seed),
+        }
+    }
+
+    fn complete(&mut self, local: SocketAddr, announces: bool) -> Result<(), StartError> {
+        self.udp_port = local.port();
+        self.announce = announces;
+        if self.addresses.is_empty() && self.announce {
+            self.addresses = own_addresses(local, &[])?;
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        Self::check(self).map_err(|error| StartError::Config(error.into()))
+    }
+
+    fn ports(&self) -> Vec<u16> {
+        vec![self.asap_port, self.enrp_port]
+    }
+
+    fn endpoint(self, now: Instant) -> Self::Endpoint {
+        registrar::Registrar::new(self, now)
+    }
+}
+
+impl Role for registrar::Registrar {
+    fn place(_notice: &Notice) -> Place {
+        Place::Nobody
+    }
+
+    fn log(notice: &Notice, log: &mut Log) {
+        match notice {
+            Notice::Registered { pe, peer } => {
+                if let Some(Line { suppressed }) = log.allow("registered") {
+                    tracing::info!(?pe, %peer, suppressed, "element registered");
+                }
+            }
+            Notice::Rejected { pe, peer, cause } => {
+                if let Some(Line { suppressed }) = log.allow("rejected") {
+                    tracing::warn!(?pe, %peer, ?cause, suppressed, "registration refused");
+                }
+            }
+            Notice::Removed { pe, reason } => {
+                if let Some(Line { suppressed }) = log.allow("removed") {
+                    tracing::info!(?pe, %reason, suppressed, "element removed");
+                }
+            }
+            Notice::Malformed { peer, error } => {
+                if let Some(Line { suppressed }) = log.allow("malformed") {
+                    tracing::warn!(%peer, %error, suppressed, "malformed message");
+                }
+            }
+            Notice::Stopped => tracing::info!("registrar stopped"),
+            Notice::Pools(_) | Notice::Counters(_) => {}
+        }
+    }
+}

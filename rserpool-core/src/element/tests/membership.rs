@@ -1,0 +1,272 @@
+//! Registration, keep-alives and the home registrar.
+
+use super::*;
+
+/// ASAP-3.1-01, ASAP-3.1-02, ASAP-3.1-03, ASAP-3.1-04, ASAP-3.1-06, ASAP-3.1-07, ASAP-3.1-08,
+/// ASAP-3.1-09, ASAP-3.1-12, ASAP-3.1-17, ASAP-2.2.1-02
+#[test]
+fn hunts_registers_and_renews() {
+    let mut element = Element::new(config(&[1, 2]), Instant::ORIGIN);
+    let begun = vec![connect(1, 7, registrar(1), at(50)), connect(2, 7, registrar(2), at(50))];
+    assert_eq!(drain(&mut element), (begun, vec![]));
+    let step = event(&mut element, 10, connected(HOME, Some(1), registrar(1)));
+    assert_eq!(step, (vec![cancel(2), registration(HOME, 0)], vec![]));
+    assert_eq!(element.poll_timeout(), Some(at(110)), "T2");
+    assert_eq!(event(&mut element, 20, granted(HOME)), (vec![], vec![(None, at_home(0, 1))]));
+    assert!(element.is_registered());
+    // ASAP-3.1-05, ASAP-3.1-16, ASAP-3.1-18: T4, with the same identifier.
+    assert_eq!(expire(&mut element, 1_020), (vec![registration(HOME, 0)], vec![]));
+    assert_eq!(event(&mut element, 1_030, granted(HOME)), (vec![], vec![(None, at_home(0, 1))]));
+    assert_eq!(element.poll_timeout(), Some(at(2_030)));
+}
+
+/// ASAP-7.1-04; `ambiguities` B8
+#[test]
+fn t4_follows_from_the_life() {
+    let t4 = |seconds| {
+        let life = RegistrationLife(seconds);
+        ElementConfig { life, reregistration_interval: None, ..config(&[1]) }.reregistration()
+    };
+    assert_eq!(
+        [-1, 3_600, 620, 300, 41, 40, 10].map(t4),
+        [600, 600, 600, 280, 21, 20, 5].map(|s| ms(s * 1_000))
+    );
+}
+
+/// ASAP-2.2.3-02: a cause that comes with a grant is a warning.
+#[test]
+fn a_granted_registration_may_carry_a_warning() {
+    let mut element = found(&[1]);
+    let warning = OperationError::from(ErrorCause::bare(CauseCode::INVALID_VALUES));
+    let step = event(&mut element, 20, response(HOME, false, Some(warning.clone())));
+    let notice =
+        Notice::Registered { home: RegistrarId::NONE, registrar: registrar(1), warning: Some(warning) };
+    assert_eq!(step, (vec![], vec![(None, notice)]));
+}
+
+/// ASAP-3.1-13, ASAP-3.1-14: told, and not repeated until something has changed.
+#[test]
+fn a_refused_registration_is_not_repeated_unchanged() {
+    let mut element = found(&[1]);
+    let error = OperationError::from(ErrorCause::bare(CauseCode::INCONSISTENT_POLICY));
+    let step = event(&mut element, 20, response(HOME, true, Some(error.clone())));
+    let failed = Notice::RegistrationFailed(RegistrationError::Rejected(Some(error)));
+    assert_eq!(step, (vec![], vec![(None, failed)]));
+    assert_eq!(element.poll_timeout(), None);
+    let step = event(&mut element, 25, connected(2, None, registrar(9)));
+    assert_eq!(step, (vec![], vec![]));
+    let adopted = Notice::HomeChanged { home: RegistrarId(9) };
+    assert_eq!(event(&mut element, 26, keep_alive(2, true, 9)), (vec![ack(2)], vec![(None, adopted)]));
+    let step = command(&mut element, 30, 1, Command::UpdatePolicy(Policy::Random));
+    let again = registration_of(2, 9, Policy::Random);
+    assert_eq!(step, (vec![again], vec![(Some(CommandId(1)), Notice::Accepted)]));
+}
+
+/// ASAP-3.1-15: one registration is under way at a time (`ambiguities` B41).
+#[test]
+fn a_new_policy_is_registered_at_once_or_after_the_answer() {
+    let mut element = registered(&[1]);
+    let accepted = |id| vec![(Some(CommandId(id)), Notice::Accepted)];
+    let step = command(&mut element, 30, 1, Command::UpdatePolicy(Policy::LeastUsed { load: 1 }));
+    let first = registration_of(HOME, 0, Policy::LeastUsed { load: 1 });
+    assert_eq!(step, (vec![first], accepted(1)));
+    let step = command(&mut element, 31, 2, Command::UpdatePolicy(Policy::LeastUsed { load: 2 }));
+    assert_eq!(step, (vec![], accepted(2)));
+    let second = registration_of(HOME, 0, Policy::LeastUsed { load: 2 });
+    assert_eq!(event(&mut element, 32, granted(HOME)), (vec![second], vec![(None, at_home(0, 1))]));
+}
+
+/// ASAP-3.1-10, ASAP-3.1-11, ASAP-3.1-19; `ambiguities` B10: a hunt after each T2, and an end when
+/// the number of attempts exceeds MAX-REG-ATTEMPT.
+#[test]
+fn attempts_are_counted_across_hunts() {
+    let mut element = found(&[1, 2]);
+    let hunt = |request, place, now: u64| connect(request, 7, registrar(place), at(now + 50));
+    // Another registrar than the one that is silent.
+    assert_eq!(expire(&mut element, 110), (vec![abort(HOME), hunt(3, 2, 110)], vec![]));
+    let step = event(&mut element, 120, connected(2, Some(3), registrar(2)));
+    assert_eq!(step, (vec![registration(2, 0)], vec![]));
+    assert_eq!(expire(&mut element, 220), (vec![abort(2), hunt(4, 1, 220)], vec![]));
+    let step = event(&mut element, 230, connected(3, Some(4), registrar(1)));
+    assert_eq!(step, (vec![registration(3, 0)], vec![]));
+    let failed = Notice::RegistrationFailed(RegistrationError::Unanswered);
+    assert_eq!(expire(&mut element, 330), (vec![abort(3)], vec![(None, failed)]));
+    assert_eq!(element.poll_timeout(), None);
+    let step = command(&mut element, 400, 1, Command::UpdatePolicy(Policy::RoundRobin));
+    let accepted = vec![(Some(CommandId(1)), Notice::Accepted)];
+    assert_eq!(step, (vec![hunt(5, 1, 400), hunt(6, 2, 400)], accepted));
+}
+
+#[test]
+fn tells_of_every_round_in_vain() {
+    let mut configuration = config(&[1]);
+    configuration.hunt.rounds = Some(2);
+    let mut element = Element::new(configuration, Instant::ORIGIN);
+    drain(&mut element);
+    let in_vain = (None, Notice::NoRegistrar { tried: vec![registrar(1)] });
+    let step = expire(&mut element, 50);
+    assert_eq!(step, (vec![cancel(1), connect(2, 7, registrar(1), at(100))], vec![in_vain.clone()]));
+    let failed = (None, Notice::RegistrationFailed(RegistrationError::Unanswered));
+    assert_eq!(expire(&mut element, 100), (vec![cancel(2)], vec![in_vain, failed]));
+    assert_eq!(element.poll_timeout(), None);
+}
+
+/// ASAP-3.1-10, ASAP-3.6-08: also when the association is lost, while waiting or later.
+#[test]
+fn a_lost_home_leads_to_another() {
+    let mut element = registered(&[1, 2]);
+    let step = event(&mut element, 500, disconnected(HOME, DownReason::Silent));
+    assert_eq!(step, (vec![connect(3, 7, registrar(2), at(550))], vec![]));
+    assert_eq!(
+        event(&mut element, 505, connect_failed(3)),
+        (vec![connect(4, 7, registrar(1), at(550))], vec![])
+    );
+    let step = event(&mut element, 510, connected(2, Some(4), registrar(1)));
+    assert_eq!(step, (vec![registration(2, 0)], vec![]));
+    let step = event(&mut element, 515, disconnected(2, DownReason::Aborted));
+    assert_eq!(step, (vec![connect(5, 7, registrar(2), at(565))], vec![]));
+}
+
+/// ASAP-3.4-01 to ASAP-3.4-03, ASAP-2.2.7-02; `ambiguities` A13, B16
+#[test]
+fn answers_keep_alives_for_itself_only() {
+    let mut element = registered(&[1]);
+    assert_eq!(event(&mut element, 30, keep_alive(HOME, false, 1)), (vec![ack(HOME)], vec![]));
+    assert_eq!(element.home(), RegistrarId(1), "the first keep-alive names the home");
+    event(&mut element, 31, connected(2, None, registrar(2)));
+    assert_eq!(event(&mut element, 32, keep_alive(2, false, 2)), (vec![ack(2)], vec![]));
+    assert_eq!(element.home(), RegistrarId(1));
+    let other = |handle: &str, element| AsapMessage::EndpointKeepAlive {
+        home: true,
+        registrar: RegistrarId(2),
+        handle: handle.into(),
+        element,
+    };
+    assert_eq!(event(&mut element, 33, heard(2, &other("other", None))), (vec![], vec![]));
+    assert_eq!(event(&mut element, 33, heard(2, &other("pool", Some(ElementId(5))))), (vec![], vec![]));
+    assert_eq!(element.counters().foreign_keep_alives, 2);
+    let named = vec![(None, Notice::HomeChanged { home: RegistrarId(2) })];
+    let step = event(&mut element, 34, heard(2, &other("pool", Some(ID))));
+    assert_eq!(step, (vec![ack(2), registration(2, 2)], named));
+}
+
+/// ASAP-3.4-04, ASAP-1.1-01; `ambiguities` B42: the new home is registered with at once.
+#[test]
+fn a_keep_alive_changes_the_home() {
+    let mut element = registered(&[1, 2]);
+    event(&mut element, 30, keep_alive(HOME, true, 1));
+    event(&mut element, 40, connected(2, None, registrar(2)));
+    let changed = vec![(None, Notice::HomeChanged { home: RegistrarId(2) })];
+    let step = event(&mut element, 41, keep_alive(2, true, 2));
+    assert_eq!(step, (vec![ack(2), registration(2, 2)], changed));
+    assert_eq!(event(&mut element, 42, granted(HOME)), (vec![], vec![]), "not from the old home");
+    assert_eq!(event(&mut element, 43, granted(2)), (vec![], vec![(None, at_home(2, 2))]));
+    assert_eq!(event(&mut element, 44, keep_alive(2, true, 2)), (vec![ack(2)], vec![]));
+    // The old home is still connected: it is taken back without another association.
+    let step = event(&mut element, 50, disconnected(2, DownReason::Silent));
+    assert_eq!(step, (vec![registration(HOME, 0)], vec![]));
+}
+
+#[test]
+fn a_keep_alive_ends_a_hunt() {
+    let mut element = Element::new(config(&[1]), Instant::ORIGIN);
+    drain(&mut element);
+    event(&mut element, 5, connected(2, None, registrar(2)));
+    let changed = vec![(None, Notice::HomeChanged { home: RegistrarId(2) })];
+    let step = event(&mut element, 6, keep_alive(2, true, 2));
+    assert_eq!(step, (vec![ack(2), cancel(1), registration(2, 2)], changed));
+}
+
+/// ASAP-3.2-01: whoever was frozen and removed meanwhile comes back by itself; ever later if it
+/// happens again and again.
+#[test]
+fn a_removed_element_registers_again() {
+    let mut element = registered(&[1]);
+    let removed = || vec![(None, Notice::Deregistered)];
+    assert_eq!(event(&mut element, 30, deregistered(HOME)), (vec![registration(HOME, 0)], removed()));
+    assert!(!element.is_registered());
+    event(&mut element, 40, granted(HOME));
+    assert_eq!(event(&mut element, 50, deregistered(HOME)), (vec![], removed()));
+    assert_eq!(expire(&mut element, 150), (vec![registration(HOME, 0)], vec![]));
+    event(&mut element, 160, granted(HOME));
+    assert_eq!(event(&mut element, 170, deregistered(HOME)), (vec![], removed()));
+    assert_eq!(expire(&mut element, 370), (vec![registration(HOME, 0)], vec![]));
+    event(&mut element, 380, granted(HOME));
+    // A registration that stood for a whole T4 makes up for it.
+    expire(&mut element, 1_380);
+    event(&mut element, 1_390, granted(HOME));
+    assert_eq!(event(&mut element, 1_400, deregistered(HOME)), (vec![registration(HOME, 0)], removed()));
+}
+
+/// ASAP-2.2.14-02: reported, or dropped and counted; ASAP_ERROR itself is never answered.
+#[test]
+fn bad_messages_are_answered_as_the_rfc_asks() {
+    let mut element = registered(&[1]);
+    let unknown: &[u8] = &[0x7f, 0, 0, 4];
+    let (actions, notices) = event(&mut element, 30, received(HOME, crate::base::ProtocolId::ASAP, unknown));
+    let cause = ErrorCause { code: CauseCode::UNRECOGNIZED_MESSAGE, information: unknown.into() };
+    assert_eq!(actions, [asap(HOME, &AsapMessage::Error { error: cause.clone().into() })]);
+    assert_eq!(notices, []);
+    let silent: &[u8] = &[0xff, 0, 0, 4];
+    assert_eq!(
+        event(&mut element, 31, received(HOME, crate::base::ProtocolId::ASAP, silent)),
+        (vec![], vec![])
+    );
+    let broken_error: &[u8] = &[0x0e, 0, 0, 12, 0x40, 0x99, 0, 8, 1, 2, 3, 4];
+    assert_eq!(
+        event(&mut element, 32, received(HOME, crate::base::ProtocolId::ASAP, broken_error)),
+        (vec![], vec![])
+    );
+    let error = AsapMessage::Error { error: cause.into() };
+    assert_eq!(event(&mut element, 33, heard(HOME, &error)), (vec![], vec![]));
+    let strange = AsapMessage::HandleResolution { handle: "pool".into(), subscribe: true, items: None };
+    assert_eq!(event(&mut element, 34, heard(HOME, &strange)), (vec![], vec![]));
+    assert_eq!(
+        event(&mut element, 35, heard(HOME, &AsapMessage::Cookie { cookie: "c".into() })),
+        (vec![], vec![])
+    );
+    let counters = element.counters();
+    assert_eq!((counters.malformed, counters.errors_sent, counters.errors_received), (3, 1, 1));
+    assert_eq!((counters.unexpected, counters.unsupported), (1, 1));
+    assert!(counters.named().any(|counter| counter == ("malformed", 3)));
+}
+
+/// ASAP-3.1-03: drawn from the seed, never 0.
+#[test]
+fn the_identifier_is_drawn_from_the_seed() {
+    let with_seed =
+        |seed| Element::new(ElementConfig { id: None, seed, ..config(&[1]) }, Instant::ORIGIN).id();
+    assert_eq!(with_seed(1), with_seed(1));
+    assert_ne!(with_seed(1), with_seed(2));
+}
+
+#[test]
+fn the_configuration_is_checked() {
+    assert_eq!(config(&[1]).check(), Ok(()));
+    let hunt = || HuntConfig::rfc(vec![registrar(1)]);
+    for preset in [ElementConfig::rfc, ElementConfig::fast] {
+        assert_eq!(preset("p".into(), vec![ip(1)], 7, 0, hunt(), 1).check(), Ok(()));
+    }
+    let key = |change: fn(&mut ElementConfig)| {
+        let mut config = config(&[1]);
+        change(&mut config);
+        config.check().unwrap_err().key
+    };
+    assert_eq!(key(|c| c.handle = "".into()), "handle");
+    assert_eq!(key(|c| c.id = Some(ElementId(0))), "id");
+    assert_eq!(key(|c| c.addresses.clear()), "addresses");
+    assert_eq!(key(|c| c.addresses = vec!["0.0.0.0".parse().unwrap()]), "addresses");
+    assert_eq!(key(|c| c.port = 0), "port");
+    assert_eq!(key(|c| c.life = RegistrationLife(0)), "life");
+    assert_eq!(key(|c| c.registration_timeout = ms(0)), "registration-timeout");
+    assert_eq!(key(|c| c.deregistration_timeout = ms(0)), "deregistration-timeout");
+    assert_eq!(key(|c| c.reregistration_interval = Some(ms(0))), "reregistration-interval");
+    assert_eq!(key(|c| c.reregistration_interval = Some(ms(300_000))), "reregistration-interval");
+    assert_eq!(key(|c| c.max_registration_attempts = 0), "max-registration-attempts");
+    assert_eq!(key(|c| c.max_sessions = 0), "max-sessions");
+    assert_eq!(key(|c| c.hunt.registrars[0].port = 0), "hunt.registrars");
+    assert_eq!(key(|c| c.hunt.timeout = ms(0)), "hunt.timeout");
+    assert_eq!(key(|c| c.hunt.timeout_max = ms(1)), "hunt.timeout-max");
+    assert_eq!(key(|c| c.hunt.rounds = Some(0)), "hunt.rounds");
+    assert_eq!(key(|c| c.hunt.outdate = ms(0)), "hunt.outdate");
+}

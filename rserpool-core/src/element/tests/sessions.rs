@@ -1,0 +1,113 @@
+//! Sessions with users.
+
+use super::*;
+use crate::base::ProtocolId;
+
+fn send(element: &mut Element, session: u64, protocol: ProtocolId) -> Step {
+    let session = AssociationId(session);
+    let command = Command::Send { session, protocol, stream: 3, bytes: "x".into() };
+    super::command(element, 100, 1, command)
+}
+
+fn refused(refusal: Refusal) -> Step {
+    (vec![], vec![(Some(CommandId(1)), Notice::Refused(refusal))])
+}
+
+fn accepted(actions: Vec<Action>) -> Step {
+    (actions, vec![(Some(CommandId(1)), Notice::Accepted)])
+}
+
+/// ASAP-5-03: data never carries the identifier of ASAP.
+#[test]
+fn passes_messages_through() {
+    let mut element = registered(&[1]);
+    assert_eq!(event(&mut element, 30, connected(2, None, user(1))), (vec![], vec![]));
+    assert_eq!(send(&mut element, 2, DATA), refused(Refusal::UnknownSession), "no session yet");
+    let session = AssociationId(2);
+    let opened = (None, Notice::SessionOpened { session, peer: user(1) });
+    let got = |bytes: &'static str| {
+        (None, Notice::Received { session, protocol: DATA, stream: 0, bytes: bytes.into() })
+    };
+    assert_eq!(event(&mut element, 31, received(2, DATA, "a")), (vec![], vec![opened, got("a")]));
+    assert_eq!(event(&mut element, 32, received(2, DATA, "b")), (vec![], vec![got("b")]));
+    assert_eq!(element.sessions(), 1);
+    let sent = Action::Send { association: session, protocol: DATA, stream: 3, bytes: "x".into() };
+    assert_eq!(send(&mut element, 2, DATA), accepted(vec![sent]));
+    assert_eq!(send(&mut element, 2, ProtocolId::ASAP), refused(Refusal::ReservedProtocol));
+    assert_eq!(send(&mut element, 2, ProtocolId::ENRP), refused(Refusal::ReservedProtocol));
+    assert_eq!(send(&mut element, HOME, DATA), refused(Refusal::UnknownSession));
+    let closed = (None, Notice::SessionClosed { session, reason: DownReason::Aborted });
+    assert_eq!(event(&mut element, 40, disconnected(2, DownReason::Aborted)), (vec![], vec![closed]));
+    assert_eq!(send(&mut element, 2, DATA), refused(Refusal::UnknownSession));
+    assert_eq!(element.sessions(), 0);
+}
+
+#[test]
+fn a_full_queue_is_told_and_so_is_its_end() {
+    let mut element = registered(&[1]);
+    event(&mut element, 30, connected(2, None, user(1)));
+    event(&mut element, 31, received(2, DATA, "a"));
+    let (congested, drained) = (
+        Event::Congested { association: AssociationId(2) },
+        Event::Drained { association: AssociationId(2) },
+    );
+    event(&mut element, 32, congested.clone());
+    assert_eq!(event(&mut element, 33, drained.clone()), (vec![], vec![]), "nobody was refused");
+    event(&mut element, 34, congested);
+    assert_eq!(send(&mut element, 2, DATA), refused(Refusal::Congested));
+    let writable = (None, Notice::Writable { session: AssociationId(2) });
+    assert_eq!(event(&mut element, 35, drained), (vec![], vec![writable]));
+}
+
+#[test]
+fn closes_a_session() {
+    let mut element = registered(&[1]);
+    event(&mut element, 30, connected(2, None, user(1)));
+    event(&mut element, 31, received(2, DATA, "a"));
+    let close = Command::Close { session: AssociationId(2) };
+    let step = command(&mut element, 32, 1, close.clone());
+    assert_eq!(step, accepted(vec![shutdown(2, at(10_032))]));
+    assert_eq!(command(&mut element, 33, 1, close), refused(Refusal::UnknownSession));
+    let closed = (None, Notice::SessionClosed { session: AssociationId(2), reason: DownReason::Local });
+    assert_eq!(event(&mut element, 34, disconnected(2, DownReason::Local)), (vec![], vec![closed]));
+}
+
+#[test]
+fn sessions_and_associations_are_bounded() {
+    let mut element = Element::new(ElementConfig { max_sessions: 1, ..config(&[1]) }, Instant::ORIGIN);
+    drain(&mut element);
+    for association in 1..=65 {
+        let step = event(&mut element, 1, connected(association, None, user(association as u16)));
+        assert_eq!(step, (vec![], vec![]));
+    }
+    assert_eq!(event(&mut element, 1, connected(66, None, user(66))), (vec![abort(66)], vec![]));
+    event(&mut element, 2, received(1, DATA, "a"));
+    assert_eq!(event(&mut element, 3, received(2, DATA, "a")), (vec![abort(2)], vec![]));
+    assert_eq!(event(&mut element, 4, received(2, DATA, "late")), (vec![], vec![]));
+    assert_eq!((element.sessions(), element.counters().associations_refused), (1, 2));
+}
+
+/// The home registrar is no exception: it is replaced.
+#[test]
+fn a_home_that_is_one_session_too_many_is_lost() {
+    let mut element = Element::new(ElementConfig { max_sessions: 1, ..config(&[1]) }, Instant::ORIGIN);
+    drain(&mut element);
+    event(&mut element, 1, connected(2, None, user(1)));
+    event(&mut element, 2, received(2, DATA, "a"));
+    event(&mut element, 3, connected(3, None, registrar(3)));
+    event(&mut element, 4, keep_alive(3, true, 3));
+    let step = event(&mut element, 5, received(3, DATA, "a"));
+    assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(55))], vec![]));
+}
+
+#[test]
+fn a_silent_home_that_is_also_a_session_ends_as_one() {
+    let mut element = Element::new(config(&[1]), Instant::ORIGIN);
+    drain(&mut element);
+    event(&mut element, 3, connected(3, None, registrar(3)));
+    event(&mut element, 4, received(3, DATA, "a"));
+    event(&mut element, 5, keep_alive(3, true, 3));
+    let closed = (None, Notice::SessionClosed { session: AssociationId(3), reason: DownReason::Local });
+    let step = expire(&mut element, 105);
+    assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(155))], vec![closed]));
+}

@@ -1,0 +1,154 @@
+//! The settings of the SCTP stack.
+
+use std::time::Duration;
+
+/// How the stack behaves; see [`SctpConfig::rfc`] and [`SctpConfig::fast`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SctpConfig {
+    /// Where tags, TSNs, ports and the cookie key are drawn from. Must be unpredictable outside
+    /// of tests, since it keeps strangers from forging packets.
+    pub seed: u64,
+    /// The most associations at a time, attempts included. The default, 20,000, is what a
+    /// registrar with 10,000 elements and as many users needs.
+    pub max_associations: usize,
+    /// Streams in each direction, 1 to 65,535. ASAP and ENRP use stream 0 only.
+    pub streams: u16,
+    /// The longest message, in octets, sent or received. An association over which a longer one
+    /// is to travel is aborted.
+    pub max_message_size: usize,
+    /// The receive window in octets: what an association holds of incomplete messages. At least
+    /// one message of the longest kind has to fit.
+    pub receive_buffer: u32,
+    /// Octets of application data queued in one association at which it is congested. Every
+    /// message counts 64 octets more than it has, so that many small ones are bounded too.
+    pub send_queue: usize,
+    /// Octets of ASAP and ENRP messages queued in one association at which it is aborted,
+    /// counted alike. More than `send_queue`, because nothing holds their senders back.
+    pub control_queue: usize,
+    /// After how much time without a packet from the peer it is sent a HEARTBEAT (RFC 9260
+    /// section 8.3, HB.interval).
+    pub heartbeat: Duration,
+    /// For how long a peer may leave data or a HEARTBEAT unanswered before the association is
+    /// given up. Stands for the counters of RFC 9260 section 8.1.
+    pub max_silence: Duration,
+    /// RTO.Initial (RFC 9260 section 6.3.1); also the first wait in a handshake.
+    pub rto_initial: Duration,
+    /// RTO.Min.
+    pub rto_min: Duration,
+    /// RTO.Max.
+    pub rto_max: Duration,
+    /// How long a peer may take to return our cookie (Valid.Cookie.Life).
+    pub cookie_life: Duration,
+    /// The time between the first packets to two addresses of one peer.
+    pub stagger: Duration,
+    /// How long a peer that shuts an association down waits for what we still have to deliver
+    /// (T5-shutdown-guard, RFC 9260 section 9.2).
+    pub shutdown_guard: Duration,
+    /// How many packets that belong to no association are answered per second, and how many at
+    /// once. High enough to tell all elements of a registrar that it has restarted.
+    pub stray_replies: u32,
+}
+
+impl SctpConfig {
+    /// The timers of RFC 9260 section 16, for paths of any length.
+    pub const fn rfc(seed: u64) -> Self {
+        Self {
+            seed,
+            max_associations: 20_000,
+            streams: 256,
+            max_message_size: 1 << 20,
+            receive_buffer: 2 << 20,
+            send_queue: 1 << 20,
+            control_queue: 4 << 20,
+            heartbeat: Duration::from_secs(30),
+            // Eleven time-outs in a row: 1 + 2 + 4 + 8 + 16 + 32 + 5 x 60 s (Association.Max.Retrans = 10).
+            max_silence: Duration::from_secs(363),
+            rto_initial: Duration::from_secs(1),
+            rto_min: Duration::from_secs(1),
+            rto_max: Duration::from_secs(60),
+            cookie_life: Duration::from_secs(60),
+            stagger: Duration::from_millis(250),
+            // Five times RTO.Max.
+            shutdown_guard: Duration::from_secs(300),
+            stray_replies: 2_000,
+        }
+    }
+
+    /// Timers for one site: a peer that falls silent is noticed half a second after data was
+    /// sent to it, 0.7 s after its last packet when there is nothing to send.
+    pub const fn fast(seed: u64) -> Self {
+        Self {
+            heartbeat: Duration::from_millis(200),
+            max_silence: Duration::from_millis(500),
+            rto_initial: Duration::from_millis(100),
+            rto_min: Duration::from_millis(50),
+            rto_max: Duration::from_millis(250),
+            cookie_life: Duration::from_secs(10),
+            stagger: Duration::from_millis(50),
+            shutdown_guard: Duration::from_secs(2),
+            ..Self::rfc(seed)
+        }
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// Names the first field whose value cannot work.
+    pub fn validate(&self) -> Result<(), InvalidSctpConfig> {
+        let positive = |duration: Duration| duration >= Duration::from_millis(1);
+        let checks = [
+            (self.max_associations > 0, "max_associations", "must be at least 1"),
+            (self.streams > 0, "streams", "must be at least 1"),
+            (
+                (1..=MAX_MESSAGE).contains(&self.max_message_size),
+                "max_message_size",
+                "must be from 1 to 16,777,216 octets",
+            ),
+            (
+                self.receive_buffer as usize >= self.max_message_size.saturating_add(65_536),
+                "receive_buffer",
+                "must exceed max_message_size by 65,536 octets",
+            ),
+            (self.send_queue > 0, "send_queue", "must be at least 1"),
+            (self.control_queue > 0, "control_queue", "must be at least 1"),
+            (positive(self.heartbeat), "heartbeat", "must be at least 1 ms"),
+            (positive(self.max_silence), "max_silence", "must be at least 1 ms"),
+            (positive(self.rto_min), "rto_min", "must be at least 1 ms"),
+            (self.rto_initial >= self.rto_min, "rto_initial", "must not be less than rto_min"),
+            (self.rto_max >= self.rto_initial, "rto_max", "must not be less than rto_initial"),
+            (positive(self.cookie_life), "cookie_life", "must be at least 1 ms"),
+        ];
+        match checks.into_iter().find(|(good, ..)| !good) {
+            Some((_, field, rule)) => Err(InvalidSctpConfig { field, rule }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The largest [`SctpConfig::max_message_size`].
+const MAX_MESSAGE: usize = 16 << 20;
+
+/// A setting that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("sctp.{field} {rule}")]
+pub struct InvalidSctpConfig {
+    /// The field of [`SctpConfig`].
+    pub field: &'static str,
+    /// What is expected of it.
+    pub rule: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_valid_and_a_bad_field_is_named() {
+        assert_eq!(SctpConfig::rfc(1).validate(), Ok(()));
+        assert_eq!(SctpConfig::fast(1).validate(), Ok(()));
+        let bad = SctpConfig { rto_max: Duration::from_millis(1), ..SctpConfig::fast(1) };
+        assert_eq!(bad.validate().unwrap_err().to_string(), "sctp.rto_max must not be less than rto_initial");
+        let bad = SctpConfig { receive_buffer: 1 << 20, ..SctpConfig::fast(1) };
+        assert_eq!(bad.validate().unwrap_err().field, "receive_buffer");
+    }
+}

@@ -1,0 +1,66 @@
+//! Answers to packets that belong to no association (RFC 9260 section 8.4). They tell a peer at
+//! once that this process has restarted, instead of leaving it to wait.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::chunk::{self, REFLECTED, cause, kind};
+use super::packet::{self, Chunk, Header, Path};
+use super::shared::Core;
+use crate::base::Instant;
+
+/// How many answers may still be given within this second, so that nobody can use this stack to
+/// flood somebody else.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    left: u32,
+    per_second: u32,
+    /// When the second began.
+    since: Instant,
+}
+
+impl Allowance {
+    pub(super) const fn new(per_second: u32) -> Self {
+        Self { left: per_second, per_second, since: Instant::ORIGIN }
+    }
+
+    fn take(&mut self, now: Instant) -> bool {
+        if now.since(self.since) >= Duration::from_secs(1) {
+            self.left = self.per_second;
+            self.since = now;
+        }
+        let allowed = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        allowed
+    }
+}
+
+/// Answers a packet that nobody knows.
+pub(super) fn answer(core: &mut Core, path: &Path, header: &Header, first: &Chunk) {
+    let reply = match first.kind {
+        kind::ABORT | kind::SHUTDOWN_COMPLETE | kind::COOKIE_ACK | kind::COOKIE_ECHO | kind::INIT => return,
+        kind::ERROR if chunk::is_stale_cookie(first) => return,
+        kind::SHUTDOWN_ACK => Chunk::new(kind::SHUTDOWN_COMPLETE, Bytes::new()),
+        _ => chunk::abort(cause::USER_ABORT),
+    };
+    send(core, path, header.tag, Chunk { flags: REFLECTED, ..reply });
+}
+
+/// Refuses an INIT or a cookie; `tag` is the peer's.
+pub(super) fn refuse(core: &mut Core, path: &Path, tag: u32, cause: u16) {
+    send(core, path, tag, chunk::abort(cause));
+}
+
+fn send(core: &mut Core, path: &Path, tag: u32, chunk: Chunk) {
+    let ip = path.remote.ip();
+    // A packet with such a source is forged (rule 1), and port 0 cannot be reached.
+    if ip.is_unspecified() || ip.is_multicast() || path.remote.port() == 0 {
+        return;
+    }
+    if core.strays.take(core.now) {
+        core.emit(path.remote, packet::single(path.header(tag), &[chunk]));
+    } else {
+        core.counters.strays_ignored += 1;
+    }
+}

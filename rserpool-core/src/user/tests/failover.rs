@@ -1,0 +1,188 @@
+//! Failover: what counts as a failure, and that no supervised request is lost.
+
+use super::*;
+use crate::endpoint::testing::received;
+
+const UNANSWERED: FailureReason = FailureReason::Unanswered;
+
+fn got(element: u32, bytes: &'static str) -> (Option<CommandId>, Notice) {
+    let (session, element) = (SessionId(1), ElementId(element));
+    (None, Notice::Received { session, element, protocol: DATA, bytes: bytes.into() })
+}
+
+/// ASAP-3.5-01, ASAP-3.5-03, ASAP-6.5.5-02: a frozen element, from the request that goes unanswered
+/// to the answer of the next element.
+#[test]
+fn a_hung_element_is_replaced_and_its_requests_are_sent_again() {
+    let mut user = serving(&[1, 2]);
+    send(&mut user, 10, retry(1), "a");
+    send(&mut user, 20, retry(2), "b");
+    send(&mut user, 30, Delivery::Report(RequestId(3)), "c");
+    send(&mut user, 40, Delivery::Once, "d");
+    assert_eq!(answered(&mut user, 50, 1), accepted(vec![]));
+    let unanswered = Notice::Unanswered { session: SessionId(1), request: RequestId(3) };
+    let step = expire(&mut user, 220);
+    let actions = vec![abort(2), report(HOME, 1), question(HOME), connect(3, 0, place(2), at(370))];
+    assert_eq!(step, (actions, vec![element_failed(1, UNANSWERED), (None, unanswered)]));
+    // Whoever was given up is not heard any more.
+    assert_eq!(event(&mut user, 221, received(2, DATA, "late")), (vec![], vec![]));
+    assert_eq!(event(&mut user, 221, disconnected(2, DownReason::Local)), (vec![], vec![]));
+    assert_eq!(user.counters().messages_late, 1);
+    let step = event(&mut user, 222, connected(3, Some(3), place(2)));
+    assert_eq!(step, (vec![data(3, DATA, "b")], vec![failed_over(1, 2, &[2])]));
+    assert_eq!(event(&mut user, 223, received(3, DATA, "B")), (vec![], vec![got(2, "B")]));
+    assert_eq!(user.poll_timeout(), Some(at(320)), "T1: the answer of the registrar is outstanding");
+    event(&mut user, 224, resolved(HOME, &[2]));
+    assert_eq!(user.poll_timeout(), Some(at(422)), "judged from when it was sent last");
+    answered(&mut user, 225, 2);
+    assert_eq!(user.poll_timeout(), None);
+}
+
+/// ASAP-3.5-04: nothing was ever sent to it.
+#[test]
+fn an_element_that_was_sent_nothing_is_not_reported() {
+    let mut user = serving(&[1, 2]);
+    let step = event(&mut user, 10, disconnected(2, DownReason::Silent));
+    let failed = element_failed(1, FailureReason::Disconnected(DownReason::Silent));
+    assert_eq!(step, (vec![question(HOME), connect(3, 0, place(2), at(160))], vec![failed]));
+    assert_eq!(user.counters().reports_suppressed, 1);
+}
+
+/// A clean stop: the session moves at once, and nobody is reported.
+#[test]
+fn a_server_that_is_stopped_is_left_at_once() {
+    let mut user = serving(&[1, 2]);
+    send(&mut user, 10, retry(1), "a");
+    send(&mut user, 11, retry(2), "b");
+    let step = event(&mut user, 20, disconnected(2, DownReason::PeerShutdown));
+    let failed = element_failed(1, FailureReason::Disconnected(DownReason::PeerShutdown));
+    assert_eq!(step, (vec![question(HOME), connect(3, 0, place(2), at(170))], vec![failed]));
+    let step = event(&mut user, 22, connected(3, Some(3), place(2)));
+    let again = vec![data(3, DATA, "a"), data(3, DATA, "b")];
+    assert_eq!(step, (again, vec![failed_over(1, 2, &[1, 2])]));
+}
+
+/// ASAP-3.7.1-02: what is sent while no element is there waits for one.
+#[test]
+fn requests_wait_for_the_next_element() {
+    let mut user = serving(&[1, 2]);
+    event(&mut user, 10, disconnected(2, DownReason::Aborted));
+    assert_eq!(send(&mut user, 11, retry(1), "a"), accepted(vec![]));
+    assert_eq!(send(&mut user, 12, Delivery::Report(RequestId(2)), "b"), accepted(vec![]));
+    assert_eq!(send(&mut user, 13, Delivery::Once, "c"), refused(Refusal::Congested));
+    let step = event(&mut user, 20, connected(3, Some(3), place(2)));
+    let writable = (None, Notice::Writable { session: SessionId(1) });
+    let sent = vec![data(3, DATA, "a"), data(3, DATA, "b")];
+    assert_eq!(step, (sent, vec![failed_over(1, 2, &[]), writable]));
+    event(&mut user, 21, resolved(HOME, &[2]));
+    assert_eq!(user.poll_timeout(), Some(at(220)));
+}
+
+/// The registrar still lists the failed element; it is taken only when there is nobody else.
+#[test]
+fn the_failed_element_is_excluded_until_nobody_else_is_left() {
+    let mut user = serving(&[1]);
+    send(&mut user, 10, retry(1), "a");
+    let (actions, _) = event(&mut user, 20, disconnected(2, DownReason::Aborted));
+    assert_eq!(actions, [report(HOME, 1), question(HOME), connect(3, 0, place(1), at(170))]);
+    // A new element takes precedence as soon as the registrar names it.
+    assert_eq!(event(&mut user, 21, resolved(HOME, &[1, 2])), (vec![], vec![]));
+    assert_eq!(expire(&mut user, 70), (vec![connect(4, 0, place(2), at(220))], vec![]));
+    let step = event(&mut user, 71, connected(4, Some(4), place(2)));
+    assert_eq!(step, (vec![cancel(3), data(4, DATA, "a")], vec![failed_over(1, 2, &[1])]));
+}
+
+/// A pool of one: the element comes back, and the session with it.
+#[test]
+fn the_same_element_may_come_back() {
+    let mut user = serving(&[1]);
+    send(&mut user, 10, retry(1), "a");
+    event(&mut user, 20, disconnected(2, DownReason::Silent));
+    event(&mut user, 21, resolved(HOME, &[1]));
+    assert_eq!(event(&mut user, 170, connect_failed(3)), (vec![], vec![]));
+    let step = expire(&mut user, 220);
+    assert_eq!(step, (vec![question(HOME), connect(4, 0, place(1), at(370))], vec![]));
+    let step = event(&mut user, 230, connected(3, Some(4), place(1)));
+    assert_eq!(step, (vec![data(3, DATA, "a")], vec![failed_over(1, 1, &[1])]));
+}
+
+/// Elements are looked for again and again, until the deadline.
+#[test]
+fn a_session_without_elements_ends_with_its_reason() {
+    let mut user = serving(&[1]);
+    user.config.failover_deadline = ms(130);
+    event(&mut user, 20, disconnected(2, DownReason::Silent));
+    event(&mut user, 21, connect_failed(3));
+    let unknown = || refusal_of(HOME, "pool", CauseCode::UNKNOWN_POOL_HANDLE);
+    assert_eq!(event(&mut user, 22, unknown()), (vec![], vec![]));
+    assert_eq!(expire(&mut user, 72), (vec![question(HOME)], vec![]));
+    assert_eq!(event(&mut user, 73, unknown()), (vec![], vec![]));
+    assert_eq!(expire(&mut user, 123), (vec![question(HOME)], vec![]));
+    event(&mut user, 124, unknown());
+    assert_eq!(expire(&mut user, 150), (vec![], vec![closed(Some(UserError::UnknownPool))]));
+    assert_eq!((user.sessions(), user.poll_timeout()), (0, None));
+}
+
+/// ASAP-3.3-08: the cache is used, stale or not, when no registrar answers.
+#[test]
+fn fails_over_without_a_registrar() {
+    let mut user = serving(&[1, 2]);
+    event(&mut user, 10, disconnected(HOME, DownReason::Silent));
+    send(&mut user, 9_990, retry(1), "a");
+    let step = event(&mut user, 10_000, disconnected(2, DownReason::Silent));
+    let hunt = connect(3, 0, registrar(1), at(10_050));
+    let failed = element_failed(1, FailureReason::Disconnected(DownReason::Silent));
+    assert_eq!(step, (vec![hunt, connect(4, 0, place(2), at(10_150))], vec![failed]));
+    let step = event(&mut user, 10_001, connected(3, Some(4), place(2)));
+    assert_eq!(step, (vec![data(3, DATA, "a")], vec![failed_over(1, 2, &[1])]));
+    // The report waits for a registrar; the question does not, since nobody needs the answer.
+    let step = event(&mut user, 10_010, connected(4, Some(3), registrar(1)));
+    assert_eq!(step, (vec![report(4, 1)], vec![]));
+}
+
+/// ASAP-6.9.2-01, ASAP-3.5-03, ASAP-3.5-04
+#[test]
+fn an_element_is_reported_once_and_only_if_it_was_sent_something() {
+    let mut user = serving(&[1, 2]);
+    let transport_failure = |id| Command::ReportUnreachable { handle: "pool".into(), element: ElementId(id) };
+    assert_eq!(command(&mut user, 10, 9, transport_failure(1)), accepted(vec![]));
+    send(&mut user, 11, Delivery::Once, "a");
+    assert_eq!(command(&mut user, 12, 9, transport_failure(1)), accepted(vec![report(HOME, 1)]));
+    assert_eq!(command(&mut user, 13, 9, transport_failure(1)), accepted(vec![]));
+    assert_eq!(command(&mut user, 14, 9, transport_failure(2)), accepted(vec![]));
+    send(&mut user, 15, Delivery::Once, "a");
+    assert_eq!(command(&mut user, 16, 9, transport_failure(1)), accepted(vec![report(HOME, 1)]));
+}
+
+#[test]
+fn the_application_may_ask_for_a_failover() {
+    let mut user = serving(&[1, 2]);
+    send(&mut user, 10, retry(1), "a");
+    let failover = || Command::Failover { session: SessionId(1) };
+    let (actions, notices) = command(&mut user, 20, 9, failover());
+    assert_eq!(actions, [abort(2), report(HOME, 1), question(HOME), connect(3, 0, place(2), at(170))]);
+    assert_eq!(notices, [(Some(CommandId(9)), Notice::Accepted), element_failed(1, FailureReason::Asked)]);
+    assert_eq!(command(&mut user, 21, 9, failover()), accepted(vec![]), "it is on already");
+    let close = Command::Close { session: SessionId(1) };
+    let step = command(&mut user, 22, 9, close);
+    assert_eq!(step, (vec![cancel(3)], vec![(Some(CommandId(9)), Notice::Accepted), closed(None)]));
+    assert_eq!(command(&mut user, 23, 9, failover()), refused(Refusal::UnknownSession));
+    event(&mut user, 24, resolved(HOME, &[1, 2]));
+    assert_eq!(user.poll_timeout(), None);
+}
+
+/// Two sessions, one dead element: one report.
+#[test]
+fn one_failure_is_reported_once_for_all_sessions() {
+    let mut user = serving(&[1]);
+    command(&mut user, 5, 2, Command::Open { handle: "pool".into() });
+    event(&mut user, 6, connected(3, Some(3), place(1)));
+    send(&mut user, 10, retry(1), "a");
+    let second =
+        Command::Send { session: SessionId(2), protocol: DATA, bytes: "b".into(), delivery: retry(1) };
+    command(&mut user, 10, 9, second);
+    user.handle_timeout(at(210));
+    let (actions, _) = drain(&mut user);
+    assert_eq!(actions.iter().filter(|action| **action == report(HOME, 1)).count(), 1);
+    assert_eq!(actions.iter().filter(|action| **action == question(HOME)).count(), 1);
+}

@@ -1,0 +1,170 @@
+//! Scripts of the user, with virtual time: exact actions and notices for every event.
+
+mod failover;
+mod random;
+mod resolution;
+mod sessions;
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, User, UserConfig, UserError};
+use crate::base::{
+    AssociationId, CommandId, ElementId, PoolHandle, ProtocolId, RegistrarId, TransportAddress,
+};
+use crate::element::Refusal;
+use crate::endpoint::hunt::HuntConfig;
+use crate::endpoint::testing::{
+    DATA, abort, asap, at, cancel, connect, connect_failed, connected, data, disconnected, drain, heard, ip,
+    ms, registrar, shutdown,
+};
+use crate::endpoint::{Action, DownReason, Endpoint, Event};
+use crate::wire::{
+    AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, OperationError, Policy, PoolElement,
+    RegistrationLife, SctpTransport, Transport, TransportUse,
+};
+
+/// The association with the registrar in most scripts.
+const HOME: u64 = 1;
+
+type Step = (Vec<Action>, Vec<(Option<CommandId>, Notice)>);
+
+/// The fast preset: response 200 ms, stagger 50 ms, connect 150 ms, retry 50 ms; but T1 is 100 ms
+/// and a round of the hunt lasts 50 ms.
+fn config(registrars: &[u8]) -> UserConfig {
+    let registrars = registrars.iter().copied().map(registrar).collect();
+    let hunt = HuntConfig { timeout: ms(50), timeout_max: ms(50), ..HuntConfig::fast(registrars) };
+    UserConfig { request_timeout: ms(100), ..UserConfig::fast(hunt, 1) }
+}
+
+fn user(registrars: &[u8]) -> User {
+    User::new(config(registrars))
+}
+
+/// A user with one session, number 1, opened by command 1, with element 1 over association 2.
+/// Elements 1 to `elements` are in the cache since 2 ms.
+fn serving(elements: &[u32]) -> User {
+    let mut user = user(&[1]);
+    let step = command(&mut user, 0, 1, Command::Open { handle: "pool".into() });
+    assert_eq!(step, (vec![connect(1, 0, registrar(1), at(50))], vec![]));
+    assert_eq!(event(&mut user, 1, connected(HOME, Some(1), registrar(1))), (vec![question(HOME)], vec![]));
+    let step = event(&mut user, 2, resolved(HOME, elements));
+    assert_eq!(step, (vec![connect(2, 0, place(1), at(152))], vec![]));
+    let opened = Notice::Opened { session: SessionId(1), element: ElementId(1), peer: place(1) };
+    let step = event(&mut user, 3, connected(2, Some(2), place(1)));
+    assert_eq!(step, (vec![], vec![(Some(CommandId(1)), opened)]));
+    user
+}
+
+fn event(user: &mut User, now: u64, event: Event) -> Step {
+    user.handle_event(at(now), event);
+    drain(user)
+}
+
+fn command(user: &mut User, now: u64, id: u64, command: Command) -> Step {
+    user.handle_command(at(now), CommandId(id), command);
+    drain(user)
+}
+
+/// Lets the next deadline expire, which must be at `now`.
+fn expire(user: &mut User, now: u64) -> Step {
+    assert_eq!(user.poll_timeout(), Some(at(now)));
+    user.handle_timeout(at(now));
+    drain(user)
+}
+
+/// Sends request `id` within session 1.
+fn send(user: &mut User, now: u64, delivery: Delivery, bytes: &'static str) -> Step {
+    let session = SessionId(1);
+    command(user, now, 9, Command::Send { session, protocol: DATA, bytes: bytes.into(), delivery })
+}
+
+fn retry(id: u64) -> Delivery {
+    Delivery::Retry(RequestId(id))
+}
+
+fn accepted(actions: Vec<Action>) -> Step {
+    (actions, vec![(Some(CommandId(9)), Notice::Accepted)])
+}
+
+fn refused(refusal: Refusal) -> Step {
+    (vec![], vec![(Some(CommandId(9)), Notice::Refused(refusal))])
+}
+
+fn answered(user: &mut User, now: u64, id: u64) -> Step {
+    command(user, now, 9, Command::Answered { session: SessionId(1), request: RequestId(id) })
+}
+
+fn question(association: u64) -> Action {
+    question_for(association, "pool", None)
+}
+
+fn question_for(association: u64, handle: &str, items: Option<u32>) -> Action {
+    asap(association, &AsapMessage::HandleResolution { handle: handle.into(), subscribe: false, items })
+}
+
+fn resolved(association: u64, elements: &[u32]) -> Event {
+    heard(association, &answer("pool", elements.iter().copied().map(element).collect()))
+}
+
+fn answer(handle: &str, elements: Vec<PoolElement>) -> AsapMessage {
+    AsapMessage::HandleResolutionResponse {
+        updates: false,
+        handle: handle.into(),
+        policy: Some(Policy::RoundRobin),
+        elements,
+        error: None,
+    }
+}
+
+fn refusal_of(association: u64, handle: &str, code: CauseCode) -> Event {
+    let message = AsapMessage::HandleResolutionResponse {
+        updates: false,
+        handle: handle.into(),
+        policy: None,
+        elements: vec![],
+        error: Some(ErrorCause::bare(code).into()),
+    };
+    heard(association, &message)
+}
+
+fn report(association: u64, element: u32) -> Action {
+    let element = ElementId(element);
+    asap(association, &AsapMessage::EndpointUnreachable { handle: "pool".into(), element })
+}
+
+/// Element `id` at 10.0.1.`id`, SCTP port 7, UDP port 40,000 + `id`.
+fn element(id: u32) -> PoolElement {
+    let TransportAddress { addresses, port, udp_port } = place(id);
+    PoolElement {
+        id: ElementId(id),
+        home: RegistrarId(1),
+        life: RegistrationLife(300),
+        user_transport: Transport::Sctp(SctpTransport {
+            port,
+            usage: TransportUse::DataPlusControl,
+            addresses,
+        }),
+        policy: Policy::RoundRobin,
+        asap_transport: None,
+        encapsulation: Some(EncapsulationPorts { user: udp_port, asap: udp_port }),
+    }
+}
+
+fn place(id: u32) -> TransportAddress {
+    TransportAddress::new([10, 0, 1, id as u8].into(), 7, 40_000 + id as u16)
+}
+
+fn element_failed(element: u32, reason: FailureReason) -> (Option<CommandId>, Notice) {
+    (None, Notice::ElementFailed { session: SessionId(1), element: ElementId(element), reason })
+}
+
+fn failed_over(from: u32, to: u32, resent: &[u64]) -> (Option<CommandId>, Notice) {
+    let resent = resent.iter().copied().map(RequestId).collect();
+    let (from, to, peer) = (ElementId(from), ElementId(to), place(to));
+    (None, Notice::FailedOver { session: SessionId(1), from, to, peer, resent })
+}
+
+fn closed(error: Option<UserError>) -> (Option<CommandId>, Notice) {
+    (None, Notice::Closed { session: SessionId(1), error })
+}

@@ -1,0 +1,228 @@
+//! Handle resolution, the cache and the registrar.
+
+use super::*;
+
+fn resolve(user: &mut User, now: u64, id: u64, items: Option<u32>, cached: bool) -> Step {
+    command(user, now, id, Command::Resolve { handle: "pool".into(), items, cached })
+}
+
+fn result(id: u64, elements: &[u32]) -> (Option<CommandId>, Notice) {
+    let elements = elements.iter().copied().map(element).collect();
+    (Some(CommandId(id)), Notice::Resolved { handle: "pool".into(), policy: Policy::RoundRobin, elements })
+}
+
+fn failure(id: u64, error: UserError) -> (Option<CommandId>, Notice) {
+    (Some(CommandId(id)), Notice::Failed(error))
+}
+
+fn in_vain(tried: &[u8]) -> UserError {
+    UserError::NoRegistrar { tried: tried.iter().copied().map(registrar).collect() }
+}
+
+/// A user that has found registrar 1 and been told elements 1 and 2 at 2 ms.
+fn asked(registrars: &[u8]) -> User {
+    let mut user = user(registrars);
+    resolve(&mut user, 0, 1, None, true);
+    event(&mut user, 1, connected(HOME, Some(1), registrar(1)));
+    assert_eq!(event(&mut user, 2, resolved(HOME, &[2, 1])), (vec![], vec![result(1, &[2, 1])]));
+    user
+}
+
+/// ASAP-1.1-02, ASAP-3.3-01, ASAP-3.3-03, ASAP-3.3-04, ASAP-3.3-06, ASAP-3.6-08, ASAP-6.3-01
+#[test]
+fn hunts_on_demand_and_asks_once() {
+    let mut user = user(&[1, 2]);
+    assert_eq!((drain(&mut user), user.poll_timeout()), ((vec![], vec![]), None));
+    let hunt = vec![connect(1, 0, registrar(1), at(50)), connect(2, 0, registrar(2), at(50))];
+    assert_eq!(resolve(&mut user, 0, 1, None, true), (hunt, vec![]));
+    let step = event(&mut user, 1, connected(HOME, Some(1), registrar(1)));
+    assert_eq!(step, (vec![cancel(2), question(HOME)], vec![]));
+    assert_eq!(user.poll_timeout(), Some(at(101)), "T1");
+    // B41: one question about a pool at a time, answered to all who asked.
+    assert_eq!(resolve(&mut user, 2, 2, None, false), (vec![], vec![]));
+    assert_eq!(resolve(&mut user, 2, 3, Some(1), false), (vec![], vec![]));
+    let step = event(&mut user, 3, resolved(HOME, &[2, 1]));
+    let next = question_for(HOME, "pool", Some(1));
+    assert_eq!(step, (vec![next], vec![result(1, &[2, 1]), result(2, &[2, 1])]));
+    assert_eq!(event(&mut user, 4, resolved(HOME, &[1])), (vec![], vec![result(3, &[1])]));
+    assert_eq!(user.poll_timeout(), None);
+    // Nobody has asked.
+    assert_eq!(event(&mut user, 5, resolved(HOME, &[1])), (vec![], vec![]));
+    assert_eq!(user.counters().unexpected, 1);
+}
+
+/// ASAP-3.3-07, ASAP-3.3-09, ASAP-6.4-01, ASAP-6.9.1-01, ASAP-7.2-01
+#[test]
+fn the_cache_answers_until_it_is_stale_or_purged() {
+    let mut user = asked(&[1]);
+    assert_eq!(resolve(&mut user, 10, 2, None, true), (vec![], vec![result(2, &[2, 1])]));
+    assert_eq!(resolve(&mut user, 10, 3, Some(1), true), (vec![], vec![result(3, &[2])]));
+    assert_eq!(resolve(&mut user, 5_001, 4, None, true), (vec![], vec![result(4, &[2, 1])]));
+    assert_eq!(resolve(&mut user, 5_002, 5, None, true), (vec![question(HOME)], vec![]));
+    event(&mut user, 5_003, resolved(HOME, &[1, 2]));
+    assert_eq!(
+        resolve(&mut user, 5_004, 6, Some(3), true),
+        (vec![question_for(HOME, "pool", Some(3))], vec![])
+    );
+    // An answer to a question for a few does not make the cache forget the others.
+    event(&mut user, 5_005, resolved(HOME, &[2]));
+    assert_eq!(resolve(&mut user, 5_006, 7, None, true), (vec![], vec![result(7, &[1, 2])]));
+    let purged = vec![(Some(CommandId(8)), Notice::Accepted)];
+    assert_eq!(command(&mut user, 5_007, 8, Command::Purge { handle: "pool".into() }), (vec![], purged));
+    assert_eq!(resolve(&mut user, 5_008, 9, None, true), (vec![question(HOME)], vec![]));
+}
+
+#[test]
+fn the_cache_is_bounded() {
+    let mut user = User::new(UserConfig { max_cached_pools: 2, ..config(&[1]) });
+    event(&mut user, 0, connected(HOME, None, registrar(1)));
+    resolve(&mut user, 0, 1, None, true);
+    event(&mut user, 1, connected(HOME, Some(1), registrar(1)));
+    event(&mut user, 2, resolved(HOME, &[1]));
+    let ask = |user: &mut User, now, handle: &str| {
+        let step =
+            command(user, now, 2, Command::Resolve { handle: handle.into(), items: None, cached: true });
+        event(user, now, heard(HOME, &answer(handle, vec![element(1)])));
+        !step.0.is_empty()
+    };
+    assert!(ask(&mut user, 3, "a") && ask(&mut user, 4, "b"));
+    assert!(!ask(&mut user, 5, "a") && !ask(&mut user, 5, "b"), "the newest stay");
+    assert!(ask(&mut user, 6, "pool"), "the oldest has made room");
+}
+
+/// ASAP-2.2.6-03, ASAP-2.2.6-05, ASAP-2.2.6-07
+#[test]
+fn an_error_makes_the_answer_negative_and_no_policy_means_round_robin() {
+    let mut user = asked(&[1]);
+    resolve(&mut user, 10, 2, None, false);
+    let step = event(&mut user, 11, refusal_of(HOME, "pool", CauseCode::UNKNOWN_POOL_HANDLE));
+    assert_eq!(step, (vec![], vec![failure(2, UserError::UnknownPool)]));
+    assert_eq!(resolve(&mut user, 12, 3, None, true), (vec![question(HOME)], vec![]), "not cached any more");
+    let step = event(&mut user, 13, refusal_of(HOME, "pool", CauseCode::SECURITY));
+    let error = OperationError::from(ErrorCause::bare(CauseCode::SECURITY));
+    assert_eq!(step, (vec![], vec![failure(3, UserError::Rejected(error))]));
+    resolve(&mut user, 14, 4, None, false);
+    let plain = AsapMessage::HandleResolutionResponse {
+        updates: true,
+        handle: "pool".into(),
+        policy: None,
+        elements: vec![PoolElement { policy: Policy::Random, ..element(1) }],
+        error: None,
+    };
+    // The policy of an element says nothing about the pool.
+    let (_, notices) = event(&mut user, 15, heard(HOME, &plain));
+    let policy = |(_, notice): &(Option<CommandId>, Notice)| match notice {
+        Notice::Resolved { policy, .. } => policy.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(notices.iter().map(policy).collect::<Vec<_>>(), [Policy::RoundRobin]);
+}
+
+/// ASAP-3.7.2-01, ASAP-3.7.2-02, ASAP-7.3-02; `ambiguities` B11: three times in all, with a hunt
+/// beside it.
+#[test]
+fn t1_repeats_the_question_and_gives_up() {
+    let mut user = asked(&[1, 2]);
+    assert_eq!(resolve(&mut user, 10, 2, None, false), (vec![question(HOME)], vec![]));
+    let step = expire(&mut user, 110);
+    assert_eq!(step, (vec![question(HOME), connect(3, 0, registrar(2), at(160))], vec![]));
+    let round = (None, Notice::NoRegistrar { tried: vec![registrar(2)] });
+    let again = |begin: u64, end| vec![cancel(begin), connect(begin + 1, 0, registrar(1), end)];
+    let (actions, notices) = expire(&mut user, 160);
+    assert_eq!((&actions[..2], notices), (&again(3, at(210))[..], vec![round]));
+    user.handle_timeout(at(209));
+    drain(&mut user);
+    let (actions, _) = expire(&mut user, 210);
+    assert_eq!(actions.first(), Some(&question(HOME)), "the third and last time");
+    user.handle_timeout(at(309));
+    drain(&mut user);
+    let (actions, notices) = expire(&mut user, 310);
+    assert!(
+        actions.iter().all(|action| matches!(action, Action::CancelConnect { .. } | Action::Connect { .. }))
+    );
+    assert!(notices.contains(&failure(2, in_vain(&[1]))));
+    assert_eq!(user.poll_timeout(), None, "nobody waits, so nobody hunts");
+    assert_eq!(user.counters().resolutions_unanswered, 3);
+}
+
+/// ASAP-3.7.2-03: another registrar that answers the hunt is asked instead.
+#[test]
+fn another_registrar_takes_the_place_of_a_silent_one() {
+    let mut user = asked(&[1, 2]);
+    resolve(&mut user, 10, 2, None, false);
+    expire(&mut user, 110);
+    let step = event(&mut user, 120, connected(2, Some(3), registrar(2)));
+    assert_eq!(step, (vec![abort(HOME), question(2)], vec![]));
+    assert_eq!(user.registrar(), Some(&registrar(2)));
+    assert_eq!(event(&mut user, 121, resolved(2, &[1])), (vec![], vec![result(2, &[1])]));
+}
+
+#[test]
+fn an_answer_ends_the_hunt_beside_it() {
+    let mut user = asked(&[1, 2]);
+    resolve(&mut user, 10, 2, None, false);
+    expire(&mut user, 110);
+    assert_eq!(event(&mut user, 120, resolved(HOME, &[1])), (vec![cancel(3)], vec![result(2, &[1])]));
+    assert_eq!(user.poll_timeout(), None);
+}
+
+/// ASAP-3.3-05, ASAP-3.7.1-01: nothing is repeated to a registrar that is gone; the next is asked.
+#[test]
+fn a_lost_registrar_is_replaced_when_there_is_a_question() {
+    let mut user = asked(&[1, 2]);
+    resolve(&mut user, 10, 2, None, false);
+    let step = event(&mut user, 20, disconnected(HOME, DownReason::Silent));
+    assert_eq!(step, (vec![connect(3, 0, registrar(2), at(70))], vec![]));
+    assert_eq!(event(&mut user, 30, connected(2, Some(3), registrar(2))), (vec![question(2)], vec![]));
+    event(&mut user, 31, resolved(2, &[1]));
+    let step = event(&mut user, 40, disconnected(2, DownReason::PeerShutdown));
+    assert_eq!((step, user.poll_timeout()), ((vec![], vec![]), None), "no question, no hunt");
+}
+
+#[test]
+fn no_registrar_is_told_with_the_addresses_tried() {
+    let mut configuration = config(&[1, 2]);
+    configuration.hunt.rounds = Some(2);
+    let mut user = User::new(configuration);
+    resolve(&mut user, 0, 1, None, true);
+    let tried = vec![registrar(1), registrar(2)];
+    let (_, notices) = expire(&mut user, 50);
+    assert_eq!(notices, [(None, Notice::NoRegistrar { tried })]);
+    let step = expire(&mut user, 100);
+    assert_eq!(step, (vec![cancel(3), cancel(4)], vec![failure(1, in_vain(&[1, 2]))]));
+    assert_eq!(user.poll_timeout(), None);
+}
+
+#[test]
+fn impossible_handles_are_in_no_pool() {
+    let mut user = user(&[1]);
+    for handle in ["".into(), PoolHandle::new(vec![b'x'; 40_000])] {
+        let step = command(&mut user, 0, 1, Command::Resolve { handle, items: None, cached: false });
+        assert_eq!(step, (vec![], vec![failure(1, UserError::UnknownPool)]));
+    }
+}
+
+#[test]
+fn the_configuration_is_checked() {
+    let hunt = || HuntConfig::rfc(vec![registrar(1)]);
+    for preset in [UserConfig::rfc, UserConfig::fast] {
+        assert_eq!(preset(hunt(), 1).check(), Ok(()));
+    }
+    let key = |change: fn(&mut UserConfig)| {
+        let mut config = config(&[1]);
+        change(&mut config);
+        config.check().unwrap_err().key
+    };
+    assert_eq!(key(|c| c.request_timeout = ms(0)), "request-timeout");
+    assert_eq!(key(|c| c.cache_life = ms(0)), "cache-life");
+    assert_eq!(key(|c| c.response_timeout = ms(0)), "response-timeout");
+    assert_eq!(key(|c| c.connect_timeout = ms(0)), "connect-timeout");
+    assert_eq!(key(|c| c.connect_stagger = ms(0)), "connect-stagger");
+    assert_eq!(key(|c| c.exclusion = ms(0)), "exclusion");
+    assert_eq!(key(|c| c.failover_deadline = ms(0)), "failover-deadline");
+    assert_eq!(key(|c| c.retry_interval = ms(0)), "retry-interval");
+    assert_eq!(key(|c| c.max_cached_pools = 0), "max-cached-pools");
+    assert_eq!(key(|c| c.max_sessions = 0), "max-sessions");
+    assert_eq!(key(|c| c.max_unanswered_octets = 0), "max-unanswered-octets");
+    assert_eq!(key(|c| c.hunt.rounds = Some(0)), "hunt.rounds");
+}

@@ -1,0 +1,202 @@
+//! Sessions: opened, used, closed.
+
+use super::*;
+
+fn open(user: &mut User, now: u64, id: u64) -> Step {
+    command(user, now, id, Command::Open { handle: "pool".into() })
+}
+
+fn opened(id: u64, session: u64, element: u32) -> (Option<CommandId>, Notice) {
+    let (session, peer) = (SessionId(session), place(element));
+    (Some(CommandId(id)), Notice::Opened { session, element: ElementId(element), peer })
+}
+
+fn failure(id: u64, error: UserError) -> (Option<CommandId>, Notice) {
+    (Some(CommandId(id)), Notice::Failed(error))
+}
+
+/// ASAP-6.5.1-01, ASAP-6.5.2-01, ASAP-6.5.2.1-01: round robin over what is known, begun where the
+/// registrar says.
+#[test]
+fn sessions_take_turns() {
+    let mut user = serving(&[1, 2, 3]);
+    for (now, id, element) in [(10, 2, 2), (20, 3, 3), (30, 4, 1)] {
+        let request = id + 1;
+        assert_eq!(
+            open(&mut user, now, id),
+            (vec![connect(request, 0, place(element), at(now + 150))], vec![])
+        );
+        let step = event(&mut user, now + 1, connected(request, Some(request), place(element)));
+        assert_eq!(step, (vec![], vec![opened(id, id, element)]));
+    }
+    let mut rotated = user_told(&[3, 1, 2]);
+    assert_eq!(open(&mut rotated, 10, 2), (vec![connect(2, 0, place(3), at(160))], vec![]));
+    assert_eq!(open(&mut rotated, 10, 3), (vec![connect(3, 0, place(1), at(160))], vec![]));
+}
+
+/// A user that was told these elements by a resolution at 2 ms.
+fn user_told(elements: &[u32]) -> User {
+    let mut user = user(&[1]);
+    command(&mut user, 0, 1, Command::Resolve { handle: "pool".into(), items: None, cached: true });
+    event(&mut user, 1, connected(HOME, Some(1), registrar(1)));
+    event(&mut user, 2, resolved(HOME, elements));
+    user
+}
+
+/// A dead element costs the stagger, not the whole time-out: up to three are tried.
+#[test]
+fn candidates_race_and_the_first_wins() {
+    let mut user = user_told(&[1, 2, 3, 4]);
+    assert_eq!(open(&mut user, 10, 2), (vec![connect(2, 0, place(1), at(160))], vec![]));
+    assert_eq!(expire(&mut user, 60), (vec![connect(3, 0, place(2), at(210))], vec![]));
+    assert_eq!(expire(&mut user, 110), (vec![connect(4, 0, place(3), at(260))], vec![]));
+    user.handle_timeout(at(159));
+    assert_eq!(drain(&mut user), (vec![], vec![]), "three at the same time");
+    assert_eq!(event(&mut user, 160, connect_failed(2)), (vec![], vec![]));
+    assert_eq!(expire(&mut user, 160), (vec![connect(5, 0, place(4), at(310))], vec![]));
+    let step = event(&mut user, 170, connected(2, Some(4), place(3)));
+    assert_eq!(step, (vec![cancel(3), cancel(5)], vec![opened(2, 1, 3)]));
+    // Element 1 did not answer, and is left out for a while.
+    open(&mut user, 180, 3);
+    event(&mut user, 181, connect_failed(6));
+    let step = open(&mut user, 190, 4);
+    assert!(!step.0.contains(&connect(8, 0, place(1), at(340))));
+}
+
+#[test]
+fn an_unanswered_candidate_is_replaced_at_once_when_it_fails() {
+    let mut user = user_told(&[1, 2]);
+    open(&mut user, 10, 2);
+    assert_eq!(event(&mut user, 11, connect_failed(2)), (vec![connect(3, 0, place(2), at(161))], vec![]));
+    // All have failed: the registrar may know better.
+    assert_eq!(event(&mut user, 12, connect_failed(3)), (vec![question(HOME)], vec![]));
+    let step = event(&mut user, 13, resolved(HOME, &[1, 2]));
+    assert_eq!(step, (vec![], vec![failure(2, UserError::NoElement)]));
+    assert_eq!((user.sessions(), user.poll_timeout()), (0, None));
+    // The one that failed longest ago is the first to be tried again when there is nobody else.
+    assert_eq!(open(&mut user, 14, 3), (vec![connect(4, 0, place(1), at(164))], vec![]));
+}
+
+#[test]
+fn unusable_transports_are_skipped() {
+    let mut user = user_told(&[1]);
+    let tcp =
+        PoolElement { user_transport: Transport::Tcp { port: 7, reserved: 0, address: ip(1) }, ..element(1) };
+    let default_port = PoolElement { encapsulation: None, ..element(2) };
+    command(&mut user, 3, 2, Command::Resolve { handle: "pool".into(), items: None, cached: false });
+    event(&mut user, 4, heard(HOME, &answer("pool", vec![tcp, default_port])));
+    let peer = TransportAddress { udp_port: 9899, ..place(2) };
+    assert_eq!(open(&mut user, 10, 3), (vec![connect(2, 0, peer, at(160))], vec![]));
+}
+
+#[test]
+fn opening_fails_with_its_reason() {
+    let mut user = user(&[1]);
+    open(&mut user, 0, 1);
+    event(&mut user, 1, connected(HOME, Some(1), registrar(1)));
+    let step = event(&mut user, 2, refusal_of(HOME, "pool", CauseCode::UNKNOWN_POOL_HANDLE));
+    assert_eq!(step, (vec![], vec![failure(1, UserError::UnknownPool)]));
+    open(&mut user, 3, 2);
+    let step = event(&mut user, 4, heard(HOME, &answer("pool", vec![])));
+    assert_eq!(step, (vec![], vec![failure(2, UserError::NoElement)]));
+    let mut alone = User::new(UserConfig { failover_deadline: ms(75), ..config(&[1]) });
+    open(&mut alone, 0, 1);
+    expire(&mut alone, 50);
+    let in_vain = UserError::NoRegistrar { tried: vec![registrar(1)] };
+    assert_eq!(expire(&mut alone, 75), (vec![cancel(2)], vec![failure(1, in_vain)]));
+    assert_eq!(alone.poll_timeout(), None);
+    let mut small = User::new(UserConfig { max_sessions: 1, ..config(&[1]) });
+    open(&mut small, 0, 1);
+    assert_eq!(open(&mut small, 0, 2), (vec![], vec![failure(2, UserError::TooMany)]));
+}
+
+/// ASAP-5-03, ASAP-6.6-01
+#[test]
+fn passes_messages_through() {
+    let mut user = serving(&[1]);
+    assert_eq!(send(&mut user, 10, Delivery::Once, "a"), accepted(vec![data(2, DATA, "a")]));
+    assert_eq!(send(&mut user, 10, retry(1), "b"), accepted(vec![data(2, DATA, "b")]));
+    assert_eq!(send(&mut user, 10, retry(1), "b"), refused(Refusal::DuplicateRequest));
+    for protocol in [ProtocolId::ASAP, ProtocolId::ENRP] {
+        let delivery = Delivery::Once;
+        let send = Command::Send { session: SessionId(1), protocol, bytes: "a".into(), delivery };
+        assert_eq!(command(&mut user, 11, 9, send), refused(Refusal::ReservedProtocol));
+    }
+    let got =
+        Notice::Received { session: SessionId(1), element: ElementId(1), protocol: DATA, bytes: "B".into() };
+    let received = crate::endpoint::testing::received;
+    assert_eq!(event(&mut user, 12, received(2, DATA, "B")), (vec![], vec![(None, got)]));
+    assert_eq!(answered(&mut user, 13, 1), accepted(vec![]));
+    assert_eq!(user.poll_timeout(), None);
+    // The control channel is no business of the application.
+    assert_eq!(event(&mut user, 14, heard(2, &AsapMessage::Cookie { cookie: "c".into() })), (vec![], vec![]));
+    assert_eq!(event(&mut user, 15, received(2, ProtocolId::ENRP, "x")), (vec![], vec![]));
+    assert_eq!((user.counters().unsupported, user.counters().unexpected), (1, 1));
+    let unknown = Command::Answered { session: SessionId(7), request: RequestId(1) };
+    assert_eq!(command(&mut user, 16, 9, unknown), refused(Refusal::UnknownSession));
+}
+
+#[test]
+fn a_full_queue_is_told_and_so_is_its_end() {
+    let mut user = serving(&[1]);
+    let writable = (None, Notice::Writable { session: SessionId(1) });
+    event(&mut user, 10, Event::Congested { association: AssociationId(2) });
+    assert_eq!(send(&mut user, 11, retry(1), "a"), refused(Refusal::Congested));
+    let step = event(&mut user, 12, Event::Drained { association: AssociationId(2) });
+    assert_eq!(step, (vec![], vec![writable.clone()]));
+    let mut bounded = serving(&[1]);
+    bounded.config.max_unanswered_octets = 4;
+    send(&mut bounded, 10, retry(1), "abc");
+    assert_eq!(send(&mut bounded, 11, retry(2), "de"), refused(Refusal::Congested));
+    assert_eq!(send(&mut bounded, 11, Delivery::Once, "de"), accepted(vec![data(2, DATA, "de")]));
+    let (_, notices) = answered(&mut bounded, 12, 1);
+    assert_eq!(notices, [writable, (Some(CommandId(9)), Notice::Accepted)]);
+}
+
+#[test]
+fn closes_a_session() {
+    let mut user = serving(&[1]);
+    send(&mut user, 9, retry(1), "a");
+    let close = || Command::Close { session: SessionId(1) };
+    assert_eq!(command(&mut user, 10, 9, close()), accepted(vec![shutdown(2, at(10_010))]));
+    assert_eq!(user.poll_timeout(), None, "requests are not supervised any more");
+    assert_eq!(command(&mut user, 11, 9, close()), refused(Refusal::UnknownSession));
+    assert_eq!(send(&mut user, 11, Delivery::Once, "a"), refused(Refusal::UnknownSession));
+    assert_eq!(event(&mut user, 12, disconnected(2, DownReason::Local)), (vec![], vec![closed(None)]));
+    assert_eq!(user.sessions(), 0);
+}
+
+#[test]
+fn a_user_accepts_no_associations() {
+    let mut user = user(&[1]);
+    assert_eq!(event(&mut user, 1, connected(5, None, place(1))), (vec![abort(5)], vec![]));
+    assert_eq!(event(&mut user, 1, connected(6, Some(77), place(1))), (vec![abort(6)], vec![]));
+}
+
+#[test]
+fn shutdown_closes_everything_and_stops() {
+    let mut user = serving(&[1, 2]);
+    command(&mut user, 10, 2, Command::Resolve { handle: "other".into(), items: None, cached: true });
+    command(&mut user, 10, 3, Command::Open { handle: "other".into() });
+    user.begin_shutdown(at(20), at(1_000));
+    let ended = vec![failure(2, UserError::ShuttingDown), failure(3, UserError::ShuttingDown)];
+    assert_eq!(drain(&mut user), (vec![shutdown(2, at(1_000)), shutdown(HOME, at(1_000))], ended));
+    assert_eq!(open(&mut user, 21, 4), (vec![], vec![failure(4, UserError::ShuttingDown)]));
+    assert_eq!(send(&mut user, 21, Delivery::Once, "a"), refused(Refusal::ShuttingDown));
+    assert_eq!(event(&mut user, 22, disconnected(2, DownReason::Local)), (vec![], vec![closed(None)]));
+    let step = event(&mut user, 23, disconnected(HOME, DownReason::Local));
+    assert_eq!(step, (vec![], vec![(None, Notice::Stopped)]));
+    assert_eq!((user.is_stopped(), user.poll_timeout()), (true, None));
+}
+
+#[test]
+fn shutdown_ends_in_time_whoever_is_silent() {
+    let mut user = serving(&[1]);
+    user.begin_shutdown(at(20), at(1_000));
+    drain(&mut user);
+    let step = expire(&mut user, 1_000);
+    assert_eq!(step, (vec![abort(2), abort(HOME)], vec![closed(None), (None, Notice::Stopped)]));
+    let mut idle = self::user(&[1]);
+    idle.begin_shutdown(at(0), at(1_000));
+    assert_eq!(drain(&mut idle), (vec![], vec![(None, Notice::Stopped)]));
+}

@@ -1,0 +1,194 @@
+//! Judges the run: what was lost, how long each failover took, what else went wrong.
+//!
+//! A gap is the time from the last answer of the old element to the first one of the new. Requests
+//! that were under way at any moment of a gap belong to the failover; all others must have been
+//! answered in time without having been sent twice.
+
+use serde_json::{Value, json};
+
+/// Gaps and answers must stay below this, in milliseconds.
+const LIMIT_MS: f64 = 500.0;
+
+/// A failover that is over.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Failover {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) gap_ms: f64,
+    pub(super) resent: usize,
+}
+
+/// What the user said, as numbers.
+#[derive(Debug, Default)]
+pub(super) struct Judge {
+    last: Option<(f64, String)>,
+    pending: Option<Pending>,
+    gaps: Vec<(f64, f64)>,
+    answers: Vec<Answer>,
+    resent: usize,
+    sent: u64,
+}
+
+#[derive(Debug)]
+struct Pending {
+    from: String,
+    since: f64,
+    resent: usize,
+}
+
+#[derive(Debug)]
+struct Answer {
+    number: u64,
+    sent_ms: f64,
+    at_ms: f64,
+    resent: bool,
+}
+
+impl Judge {
+    /// The element that answered last.
+    pub(super) fn in_use(&self) -> Option<&str> {
+        self.last.as_ref().map(|(_, element)| element.as_str())
+    }
+
+    /// How many failovers are over.
+    pub(super) fn failovers(&self) -> usize {
+        self.gaps.len()
+    }
+
+    /// Takes an event of the user; tells of a failover that it completes.
+    pub(super) fn hear(&mut self, event: &Value) -> Option<Failover> {
+        match event["event"].as_str() {
+            Some("failed_over") => {
+                let resent = event["resent"].as_array().map_or(0, Vec::len);
+                self.resent += resent;
+                let (since, from) = self.last.clone().unwrap_or_default();
+                self.pending.get_or_insert(Pending { from, since, resent: 0 }).resent += resent;
+                None
+            }
+            Some("answer") => {
+                let at_ms = event["at_ms"].as_f64().unwrap_or_default();
+                let to = text(&event["element"]);
+                self.answers.push(Answer {
+                    number: event["number"].as_u64().unwrap_or_default(),
+                    sent_ms: event["sent_ms"].as_f64().unwrap_or_default(),
+                    at_ms,
+                    resent: event["resent"] == true,
+                });
+                self.last = Some((at_ms, to.clone()));
+                let Pending { from, since, resent } = self.pending.take()?;
+                self.gaps.push((since, at_ms));
+                Some(Failover { from, to, gap_ms: at_ms - since, resent })
+            }
+            Some("done") => {
+                self.sent = event["sent"].as_u64().unwrap_or_default();
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// The summary, and all that is wrong.
+    pub(super) fn verdict(&self) -> (Value, Vec<String>) {
+        let answered = self.answers.len() as u64;
+        let lost = self.sent.saturating_sub(answered);
+        let gaps: Vec<f64> = self.gaps.iter().map(|(from, to)| round(to - from)).collect();
+        let mut wrong = Vec::new();
+        if lost > 0 {
+            wrong.push(format!("{lost} of {} requests were lost", self.sent));
+        }
+        if let Some(pending) = &self.pending {
+            wrong.push(format!("the failover from {} was never completed", pending.from));
+        }
+        wrong.extend(gaps.iter().filter(|gap| **gap >= LIMIT_MS).map(|gap| format!("a gap of {gap} ms")));
+        for answer in self.answers.iter().filter(|answer| !self.belongs_to_failover(answer)) {
+            let took = round(answer.at_ms - answer.sent_ms);
+            if answer.resent {
+                wrong.push(format!("request {} was resent outside a failover", answer.number));
+            } else if took >= LIMIT_MS {
+                wrong.push(format!("request {} was answered after {took} ms", answer.number));
+            }
+        }
+        let slowest = self
+            .answers
+            .iter()
+            .filter(|answer| !self.belongs_to_failover(answer))
+            .map(|answer| answer.at_ms - answer.sent_ms)
+            .fold(0.0, f64::max);
+        let summary = json!({
+            "event": "summary", "sent": self.sent, "answered": answered, "resent": self.resent,
+            "lost": lost, "gaps_ms": gaps, "slowest_ms": round(slowest), "ok": wrong.is_empty(),
+        });
+        (summary, wrong)
+    }
+
+    fn belongs_to_failover(&self, answer: &Answer) -> bool {
+        self.gaps.iter().any(|(begin, end)| answer.sent_ms <= *end && answer.at_ms >= *begin)
+    }
+}
+
+/// Milliseconds with one decimal place.
+pub(super) fn round(ms: f64) -> f64 {
+    (ms * 10.0).round() / 10.0
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(
+        judge: &mut Judge,
+        number: u64,
+        element: &str,
+        sent: f64,
+        at: f64,
+        resent: bool,
+    ) -> Option<Failover> {
+        judge.hear(&json!({
+            "event": "answer", "number": number, "element": element, "sent_ms": sent, "at_ms": at, "resent": resent,
+        }))
+    }
+
+    fn move_on(judge: &mut Judge, resent: &[u64]) {
+        assert_eq!(judge.hear(&json!({ "event": "failed_over", "resent": resent })), None);
+    }
+
+    #[test]
+    fn a_gap_is_from_the_last_answer_to_the_first() {
+        let mut judge = Judge::default();
+        assert_eq!(answer(&mut judge, 1, "0x1", 0.0, 1.0, false), None);
+        move_on(&mut judge, &[2]);
+        move_on(&mut judge, &[2]);
+        let failover = answer(&mut judge, 2, "0x3", 20.0, 211.0, true).unwrap();
+        assert_eq!(failover, Failover { from: "0x1".into(), to: "0x3".into(), gap_ms: 210.0, resent: 2 });
+        judge.hear(&json!({ "event": "done", "sent": 2 }));
+        let (summary, wrong) = judge.verdict();
+        assert_eq!(wrong, [""; 0]);
+        assert_eq!((&summary["gaps_ms"], &summary["lost"]), (&json!([210.0]), &json!(0)));
+    }
+
+    #[test]
+    fn whatever_goes_wrong_is_named() {
+        let mut judge = Judge::default();
+        answer(&mut judge, 1, "0x1", 0.0, 1.0, false);
+        move_on(&mut judge, &[]);
+        answer(&mut judge, 2, "0x2", 20.0, 502.0, false);
+        answer(&mut judge, 3, "0x2", 600.0, 1100.0, false);
+        answer(&mut judge, 4, "0x2", 1200.0, 1201.0, true);
+        move_on(&mut judge, &[]);
+        judge.hear(&json!({ "event": "done", "sent": 5 }));
+        assert_eq!(
+            judge.verdict().1,
+            [
+                "1 of 5 requests were lost",
+                "the failover from 0x2 was never completed",
+                "a gap of 501 ms",
+                "request 3 was answered after 500 ms",
+                "request 4 was resent outside a failover",
+            ]
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! `rserpool registrar`: keeps the handlespace and answers elements and users.
+
+use rserpool_core::driver::{ASAP_ANNOUNCE_GROUP, Builder};
+use rserpool_core::registrar::RegistrarConfig;
+use rserpool_tokio::{Registrar, Tokio};
+use serde_json::json;
+use toml::Table;
+
+use crate::exit::Failure;
+use crate::logging::{self, Reload};
+use crate::settings::{RegistrarSettings, Source};
+use crate::signals::{LEAVE_WITHIN, Termination, hangup};
+use crate::{output, run_async};
+
+/// Run a registrar.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rserpool registrar --bind 127.0.0.1:20001 --id 0x1
+  rserpool registrar --config registrar.toml --validate
+
+SIGTERM and Ctrl-C close all associations and end within 2 s. SIGHUP reads the file again: the log
+filter changes at once, for everything else a line says that a restart is needed.")]
+pub(crate) struct RegistrarCommand {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    settings: RegistrarSettings,
+    /// Print events as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl RegistrarCommand {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let settings = self.source.load(&self.settings)?;
+        let builder = builder(&settings);
+        logging::filter(&settings.log, logging::DAEMON)?;
+        if self.source.validate {
+            builder.check()?;
+            return output::line("configuration is valid");
+        }
+        let reload = logging::start(&settings.log, logging::DAEMON)?;
+        run_async(self.serve(builder, settings, reload))
+    }
+
+    async fn serve(
+        self,
+        builder: Builder<Tokio, RegistrarConfig>,
+        settings: RegistrarSettings,
+        reload: Reload,
+    ) -> Result<(), Failure> {
+        let mut termination = Termination::new()?;
+        let mut hangup = hangup()?;
+        let registrar = builder.start().await?;
+        self.announce(&registrar)?;
+        loop {
+            tokio::select! {
+                () = termination.wait() => break,
+                _ = hangup.recv() => match self.source.load(&self.settings) {
+                    Ok(new) => take_over(&settings, &new, &reload),
+                    Err(error) => tracing::error!(%error, "configuration not read again; nothing changed"),
+                },
+            }
+        }
+        registrar.shutdown(LEAVE_WITHIN).await;
+        Ok(())
+    }
+
+    fn announce(&self, registrar: &Registrar) -> Result<(), Failure> {
+        let (id, bind) = (registrar.id().to_string(), registrar.local_addr().to_string());
+        if self.json {
+            output::json(&json!({ "event": "listening", "id": id, "bind": bind }))
+        } else {
+            output::line(format!("registrar {id} listens on UDP {bind}"))
+        }
+    }
+}
+
+fn builder(settings: &RegistrarSettings) -> Builder<Tokio, RegistrarConfig> {
+    let mut builder = Registrar::builder().preset(settings.preset.unwrap_or_default().into());
+    if let Some(bind) = settings.bind {
+        builder = builder.bind(bind.0);
+    }
+    if settings.announce.is_some_and(|announce| announce.0) {
+        builder = builder.announce_group(settings.announce_group.unwrap_or(ASAP_ANNOUNCE_GROUP));
+    }
+    let (role, sctp) = (settings.clone(), settings.sctp.clone());
+    builder.configure(move |config| role.apply(config)).configure_sctp(move |config| sctp.apply(config))
+}
+
+/// Takes over the log filter, and says which other keys wait for a restart.
+fn take_over(old: &RegistrarSettings, new: &RegistrarSettings, reload: &Reload) {
+    let filter = logging::filter(&new.log, logging::DAEMON).map_err(|error| error.to_string());
+    match filter.and_then(|filter| reload.reload(filter).map_err(|error| error.to_string())) {
+        Ok(()) => tracing::info!("configuration read again"),
+        Err(error) => tracing::error!(%error, "log filter not changed"),
+    }
+    for key in changed_keys(old, new) {
+        tracing::warn!(key, "changed in the file, but only a restart takes it over");
+    }
+}
+
+/// The keys, apart from the log filter, that differ.
+fn changed_keys(old: &RegistrarSettings, new: &RegistrarSettings) -> Vec<String> {
+    let table = |settings: &RegistrarSettings| {
+        let mut settings = settings.clone();
+        settings.log.filter = None;
+        Table::try_from(settings).unwrap_or_default()
+    };
+    let (old, new) = (table(old), table(new));
+    let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    keys.into_iter().filter(|key| old.get(*key) != new.get(*key)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_log_filter_changes_while_running() {
+        let old = RegistrarSettings::default();
+        let mut new = old.clone();
+        new.log.filter = Some("debug".into());
+        assert!(changed_keys(&old, &new).is_empty());
+        new.max_pools = Some(5);
+        assert_eq!(changed_keys(&old, &new), ["max-pools"]);
+    }
+}

@@ -1,0 +1,60 @@
+//! `rserpool resolve`: asks a registrar for elements of a pool.
+
+use crate::exit::Failure;
+use crate::settings::{Source, UserSettings};
+use crate::view::Pool;
+use crate::{client, logging, output, run_async};
+
+/// Ask a registrar for elements of a pool.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rserpool resolve EchoPool --registrar 127.0.0.1:20001
+  rserpool resolve EchoPool --registrar 127.0.0.1:20001 --items 3 --json
+
+Ends with 1 if the pool is unknown or no registrar answers.")]
+pub(crate) struct ResolveCommand {
+    /// The pool
+    pool: String,
+    /// How many elements to ask for; `all` for as many as possible [default: the registrar's choice]
+    #[arg(long, value_parser = items)]
+    items: Option<u32>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    settings: UserSettings,
+}
+
+impl ResolveCommand {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let settings = self.source.load(&self.settings)?;
+        let builder = client::builder(&settings)?;
+        logging::filter(&settings.log, logging::TOOL)?;
+        if self.source.validate {
+            builder.check()?;
+            return output::line("configuration is valid");
+        }
+        logging::start(&settings.log, logging::TOOL)?;
+        run_async(async {
+            let user = builder.start().await?;
+            let answer = user.resolve_items(self.pool.as_str(), self.items).await;
+            user.shutdown(crate::signals::LEAVE_WITHIN).await;
+            let resolution = answer.map_err(|error| client::explain(&self.pool, &error))?;
+            let pool = Pool::new(&resolution.handle, Some(&resolution.policy), &resolution.elements);
+            if self.json {
+                return output::pretty_json(&pool);
+            }
+            output::line(format!("{} ({})", pool.handle, pool.policy))?;
+            output::line(crate::table::elements(&pool))
+        })
+    }
+}
+
+fn items(text: &str) -> Result<u32, String> {
+    match text {
+        "all" => Ok(u32::MAX),
+        _ => text.parse().map_err(|_| format!("\"{text}\" is no number; write one, or all")),
+    }
+}

@@ -1,0 +1,215 @@
+//! `rserpool serve`: a pool element with a service.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::ValueEnum;
+use rserpool_core::base::{AssociationId, ProtocolId, TransportAddress};
+use rserpool_core::driver::{ASAP_ANNOUNCE_GROUP, Builder};
+use rserpool_core::element::{ElementConfig, Notice, Refusal, RegistrationError};
+use rserpool_core::wire::{CauseCode, Policy};
+use rserpool_tokio::{PoolElement, Tokio};
+use serde_json::json;
+
+use crate::exit::Failure;
+use crate::settings::{ElementSettings, Source};
+use crate::signals::{LEAVE_WITHIN, Termination};
+use crate::{logging, output, run_async};
+
+/// Run a pool element with a service.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rserpool serve echo --pool EchoPool --registrar 127.0.0.1:20001
+  rserpool serve echo --registrar 127.0.0.1:20001 --bind 127.0.0.1:0 --id 0x2001 --policy RoundRobin
+
+SIGTERM and Ctrl-C deregister the element and end within 2 s.")]
+pub(crate) struct ServeCommand {
+    /// The service
+    service: Service,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    settings: ElementSettings,
+    /// Print events as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The services there are.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Service {
+    /// Every message goes back to whoever sent it (pool EchoPool).
+    Echo,
+}
+
+/// After how long an element that no registrar answered tries again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// Answers kept for a user that does not read them; then the session is closed.
+const MAX_BACKLOG: usize = 1_024;
+
+impl ServeCommand {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let Service::Echo = self.service;
+        let settings = self.source.load(&self.settings)?;
+        let builder = builder(&settings)?;
+        logging::filter(&settings.log, logging::DAEMON)?;
+        if self.source.validate {
+            builder.check()?;
+            return output::line("configuration is valid");
+        }
+        logging::start(&settings.log, logging::DAEMON)?;
+        let policy = settings.policy.map_or(Policy::RoundRobin, Policy::from);
+        let patient = settings.hunt.rounds.is_none_or(|rounds| rounds.0 == 0);
+        run_async(async move {
+            let mut termination = Termination::new()?;
+            let element = builder.start().await?;
+            let mut echo = Echo {
+                element: element.clone(),
+                policy,
+                patient,
+                json: self.json,
+                tried: Vec::new(),
+                waiting: BTreeMap::new(),
+            };
+            let result = tokio::select! {
+                result = echo.serve() => result,
+                () = termination.wait() => Ok(()),
+            };
+            element.shutdown(LEAVE_WITHIN).await;
+            result
+        })
+    }
+}
+
+fn builder(settings: &ElementSettings) -> Result<Builder<Tokio, ElementConfig>, Failure> {
+    let announce = settings.announce.is_some_and(|announce| announce.0);
+    if settings.registrar.is_none() && !announce {
+        return Err(Failure::usage(
+            "registrar: name one with --registrar, or listen for one with --announce",
+        ));
+    }
+    let mut builder = PoolElement::builder("EchoPool").preset(settings.preset.unwrap_or_default().into());
+    if let Some(bind) = settings.bind {
+        builder = builder.bind(bind.0);
+    }
+    for registrar in settings.registrar.iter().flatten() {
+        builder = builder.registrar(registrar.0);
+    }
+    if announce {
+        builder = builder.announce_group(settings.announce_group.unwrap_or(ASAP_ANNOUNCE_GROUP));
+    }
+    let (role, hunt, sctp) = (settings.clone(), settings.hunt.clone(), settings.sctp.clone());
+    Ok(builder
+        .configure(move |config| {
+            role.apply(config);
+            hunt.apply(&mut config.hunt);
+        })
+        .configure_sctp(move |config| sctp.apply(config)))
+}
+
+/// The echo service.
+struct Echo {
+    element: PoolElement,
+    policy: Policy,
+    /// Whether to go on when no registrar answers.
+    patient: bool,
+    json: bool,
+    /// The registrars of the last round of the hunt that found none.
+    tried: Vec<TransportAddress>,
+    /// Answers for users who do not take them at the moment.
+    waiting: BTreeMap<AssociationId, VecDeque<(ProtocolId, Bytes)>>,
+}
+
+impl Echo {
+    async fn serve(&mut self) -> Result<(), Failure> {
+        while let Some(event) = self.element.next_event().await {
+            match event {
+                Notice::Received { session, protocol, bytes, .. } => {
+                    self.answer(session, protocol, bytes).await;
+                }
+                Notice::Writable { session } => self.drain(session).await,
+                Notice::SessionClosed { session, .. } => {
+                    self.waiting.remove(&session);
+                }
+                Notice::Registered { home, registrar, .. } => self.say_registered(home, &registrar)?,
+                Notice::NoRegistrar { tried } => self.tried = tried,
+                Notice::RegistrationFailed(error) => self.registration_failed(error).await?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn answer(&mut self, session: AssociationId, protocol: ProtocolId, bytes: Bytes) {
+        if let Some(queue) = self.waiting.get_mut(&session) {
+            if queue.len() < MAX_BACKLOG {
+                queue.push_back((protocol, bytes));
+            } else {
+                tracing::warn!(session = session.0, "user does not read its answers; session closed");
+                self.waiting.remove(&session);
+                let _ = self.element.close(session).await;
+            }
+        } else if self.element.send(session, protocol, bytes.clone()).await == Err(Refusal::Congested) {
+            self.waiting.entry(session).or_default().push_back((protocol, bytes));
+        }
+    }
+
+    async fn drain(&mut self, session: AssociationId) {
+        let Some(mut queue) = self.waiting.remove(&session) else { return };
+        while let Some((protocol, bytes)) = queue.pop_front() {
+            if self.element.send(session, protocol, bytes.clone()).await == Err(Refusal::Congested) {
+                queue.push_front((protocol, bytes));
+                self.waiting.insert(session, queue);
+                return;
+            }
+        }
+    }
+
+    fn say_registered(
+        &self,
+        home: rserpool_core::base::RegistrarId,
+        registrar: &TransportAddress,
+    ) -> Result<(), Failure> {
+        let (id, bind) = (self.element.id(), self.element.local_addr());
+        if self.json {
+            output::json(&json!({
+                "event": "registered", "id": id.to_string(), "home": home.to_string(),
+                "registrar": registrar.to_string(), "bind": bind.to_string(),
+            }))
+        } else {
+            output::line(format!("element {id} on UDP {bind} is registered at {registrar}"))
+        }
+    }
+
+    async fn registration_failed(&self, error: RegistrationError) -> Result<(), Failure> {
+        match error {
+            RegistrationError::Rejected(causes) => {
+                let mut codes = causes.iter().flat_map(|error| &error.causes).map(|cause| cause.code);
+                let hint = match codes.next() {
+                    Some(CauseCode::INVALID_VALUES) => {
+                        format!(" (most likely the registrar does not know the policy {})", self.policy)
+                    }
+                    Some(CauseCode::NON_UNIQUE_IDENTIFIER) => {
+                        format!(" (another element with the identifier {} is alive)", self.element.id())
+                    }
+                    Some(CauseCode::INCONSISTENT_POLICY) => {
+                        format!(" (the pool has another policy than {})", self.policy)
+                    }
+                    _ => String::new(),
+                };
+                Err(Failure::failed(format!("{}{hint}", RegistrationError::Rejected(causes))))
+            }
+            RegistrationError::Unanswered if self.patient => {
+                tokio::time::sleep(TRY_AGAIN).await;
+                // Refused only while the element is leaving; then there is nothing to repeat.
+                let _ = self.element.update_policy(self.policy.clone()).await;
+                Ok(())
+            }
+            RegistrationError::Unanswered => {
+                let tried: Vec<String> = self.tried.iter().map(ToString::to_string).collect();
+                Err(Failure::failed(format!("no registrar is reachable; tried {}", tried.join(", "))))
+            }
+        }
+    }
+}

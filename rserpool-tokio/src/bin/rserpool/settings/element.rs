@@ -1,0 +1,63 @@
+//! The settings of a pool element.
+
+use std::net::{IpAddr, SocketAddr};
+
+use rserpool_core::element::ElementConfig;
+
+use super::{
+    HuntSettings, Id, Life, LogSettings, PaddingForm, PolicyText, PresetName, SctpSettings, Switch, Time,
+    UdpAddress, settings,
+};
+
+settings! {
+    /// A pool element.
+    ElementSettings for ElementConfig {
+        /// Which timers and limits to start from [default: rfc]
+        preset / "preset": PresetName;
+        /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
+        bind / "bind": UdpAddress;
+        /// A registrar's IP address and UDP port [default port: 9899], repeatable
+        #[arg(value_delimiter = ',')]
+        registrar / "registrar": Vec<UdpAddress>;
+        /// The pool to serve [default: the service's own]
+        pool / "pool": String => handle;
+        /// PE identifier [default: drawn at random]
+        id / "id": Id => id;
+        /// Policy with its values [default: RoundRobin]
+        policy / "policy": PolicyText => policy;
+        /// Address to register, repeatable [default: the one bound, or the one towards the registrar]
+        #[arg(value_delimiter = ',')]
+        addresses / "address": Vec<IpAddr> => addresses;
+        /// SCTP port on which users reach the element [default: 7]
+        port / "port": u16 => port;
+        /// Whether users may send ASAP control messages beside data
+        control / "control": Switch => control;
+        /// Registration life, or infinite
+        life / "life": Life => life;
+        /// T2: how long a registrar may take to answer a registration
+        registration_timeout / "registration-timeout": Time => registration_timeout;
+        /// T3: how long a registrar may take to answer a deregistration
+        deregistration_timeout / "deregistration-timeout": Time => deregistration_timeout;
+        /// T4: time between two registrations [default: follows from the life]
+        reregistration_interval / "reregistration-interval": Time => reregistration_interval;
+        /// MAX-REG-ATTEMPT: registrations without an answer before giving up
+        max_registration_attempts / "max-registration-attempts": u32 => max_registration_attempts;
+        /// Users at the same time
+        max_sessions / "max-sessions": usize => max_sessions;
+        /// Whether to listen to the announcements of registrars
+        #[arg(num_args = 0..=1, default_missing_value = "yes")]
+        announce / "announce": Switch;
+        /// Multicast group and UDP port of announcements [default: 224.0.1.185:3863]
+        announce_group / "announce-group": SocketAddr;
+        /// Whether the padding of the last parameter counts in the length of a message
+        padding / "padding": PaddingForm => padding;
+    }
+    groups {
+        #[command(next_help_heading = "Hunt for a registrar")]
+        hunt: HuntSettings;
+        #[command(next_help_heading = "SCTP")]
+        sctp: SctpSettings;
+        #[command(next_help_heading = "Logging")]
+        log: LogSettings;
+    }
+}

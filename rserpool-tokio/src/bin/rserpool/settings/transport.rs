@@ -1,0 +1,56 @@
+//! What element, user and registrar share: SCTP, and the hunt for a registrar.
+
+use rserpool_core::endpoint::hunt::HuntConfig;
+use rserpool_core::transport::sctp::SctpConfig;
+
+use super::{Attempts, Time, settings};
+
+settings! {
+    /// The hunt for a registrar (RFC 5352 section 3.6).
+    HuntSettings for HuntConfig {
+        /// T5: how long the first round of the hunt waits for a registrar; later ones wait longer
+        timeout / "hunt-timeout": Time => timeout;
+        /// RETRAN-MAX: how long a round of the hunt waits at most
+        timeout_max / "hunt-timeout-max": Time => timeout_max;
+        /// Rounds of the hunt before giving up; 0 means for ever
+        rounds / "attempts": Attempts => rounds;
+        /// T7: how long an announced registrar stays known
+        outdate / "hunt-outdate": Time => outdate;
+    }
+}
+
+settings! {
+    /// SCTP over UDP (RFC 9260, RFC 6951).
+    SctpSettings for SctpConfig {
+        /// Associations at the same time, attempts included
+        max_associations / "sctp-max-associations": usize => max_associations;
+        /// Streams in each direction
+        streams / "sctp-streams": u16 => streams;
+        /// Octets of the longest message
+        max_message_size / "sctp-max-message-size": usize => max_message_size;
+        /// Octets of the receive window
+        receive_buffer / "sctp-receive-buffer": u32 => receive_buffer;
+        /// Octets of application data queued in an association until it is congested
+        send_queue / "sctp-send-queue": usize => send_queue;
+        /// Octets of ASAP and ENRP messages queued in an association until it is aborted
+        control_queue / "sctp-control-queue": usize => control_queue;
+        /// HB.interval: time without a packet after which a heartbeat is sent
+        heartbeat / "sctp-heartbeat": Time => heartbeat;
+        /// How long a peer may be silent before its association is given up
+        max_silence / "sctp-max-silence": Time => max_silence;
+        /// RTO.Initial
+        rto_initial / "sctp-rto-initial": Time => rto_initial;
+        /// RTO.Min
+        rto_min / "sctp-rto-min": Time => rto_min;
+        /// RTO.Max
+        rto_max / "sctp-rto-max": Time => rto_max;
+        /// Valid.Cookie.Life: how long a peer may take to return our cookie
+        cookie_life / "sctp-cookie-life": Time => cookie_life;
+        /// Time between the first packets to two addresses of one peer
+        stagger / "sctp-stagger": Time => stagger;
+        /// T5-shutdown-guard: how long a shutdown waits for what is still to be delivered
+        shutdown_guard / "sctp-shutdown-guard": Time => shutdown_guard;
+        /// Packets that belong to no association and are answered, per second
+        stray_replies / "sctp-stray-replies": u32 => stray_replies;
+    }
+}

@@ -1,0 +1,61 @@
+//! The settings of a pool user.
+
+use std::net::SocketAddr;
+
+use rserpool_core::user::UserConfig;
+
+use super::{
+    HuntSettings, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time, UdpAddress, settings,
+};
+
+settings! {
+    /// A pool user.
+    UserSettings for UserConfig {
+        /// Which timers and limits to start from [default: rfc]
+        preset / "preset": PresetName;
+        /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
+        bind / "bind": UdpAddress;
+        /// A registrar's IP address and UDP port [default port: 9899], repeatable
+        #[arg(value_delimiter = ',')]
+        registrar / "registrar": Vec<UdpAddress>;
+        /// T1: how long a registrar may take to answer a request
+        request_timeout / "request-timeout": Time => request_timeout;
+        /// MAX-REQUEST-RETRANSMIT: how often a request is repeated
+        max_request_retransmits / "max-request-retransmits": u32 => max_request_retransmits;
+        /// How long a resolution may be used again
+        cache_life / "cache-life": Time => cache_life;
+        /// Pools in the cache at most
+        max_cached_pools / "max-cached-pools": usize => max_cached_pools;
+        /// How long a request may stay unanswered before its element counts as failed
+        response_timeout / "response-timeout": Time => response_timeout;
+        /// How long an element may take to accept a connection
+        connect_timeout / "connect-timeout": Time => connect_timeout;
+        /// After how long without an answer the next element is tried beside it
+        connect_stagger / "connect-stagger": Time => connect_stagger;
+        /// For how long a failed element is avoided
+        exclusion / "exclusion": Time => exclusion;
+        /// How long a session looks for an element before it is given up
+        failover_deadline / "failover-deadline": Time => failover_deadline;
+        /// How often the registrar is asked again while there is no element
+        retry_interval / "retry-interval": Time => retry_interval;
+        /// Sessions at the same time
+        max_sessions / "max-sessions": usize => max_sessions;
+        /// Octets of unanswered requests that a session keeps
+        max_unanswered_octets / "max-unanswered-octets": usize => max_unanswered_octets;
+        /// Whether to listen to the announcements of registrars
+        #[arg(num_args = 0..=1, default_missing_value = "yes")]
+        announce / "announce": Switch;
+        /// Multicast group and UDP port of announcements [default: 224.0.1.185:3863]
+        announce_group / "announce-group": SocketAddr;
+        /// Whether the padding of the last parameter counts in the length of a message
+        padding / "padding": PaddingForm => padding;
+    }
+    groups {
+        #[command(next_help_heading = "Hunt for a registrar")]
+        hunt: HuntSettings;
+        #[command(next_help_heading = "SCTP")]
+        sctp: SctpSettings;
+        #[command(next_help_heading = "Logging")]
+        log: LogSettings;
+    }
+}

@@ -61,8 +61,6 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) host: HostId,
-    /// Which life of the host's process it belongs to.
-    pub(crate) life: u32,
     pub(crate) id: AssociationId,
     pub(crate) address: IpAddr,
     pub(crate) port: u16,

@@ -1,11 +1,19 @@
-//! What must always hold, and what must hold once the world has healed and come to rest.
+//! What must hold at every step, whatever is broken.
+//!
+//! Without ENRP each registrar stands for itself; what concerns several of them together (one home
+//! for each element, equal checksums, one winner of a takeover) belongs here when there is ENRP.
+
+use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::ProtocolId;
+use rserpool_core::base::{ElementId, Instant, PoolHandle, ProtocolId};
+use rserpool_core::handlespace::PeHandle;
+use rserpool_core::registrar::{Notice, RegistrarConfig, RemovalReason};
 use rserpool_core::wire::{AsapMessage, EnrpMessage};
 
 use crate::HostId;
 use crate::app::{Note, Violation};
+use crate::host::Program;
 use crate::world::World;
 
 /// What is remembered for the invariants.
@@ -19,7 +27,7 @@ impl World {
     pub(crate) fn check_message(&mut self, host: HostId, protocol: ProtocolId, bytes: &Bytes) {
         let problem = match protocol {
             ProtocolId::ASAP => match AsapMessage::decode(bytes) {
-                Ok(decoded) if decoded.report.is_empty() => return,
+                Ok(decoded) if decoded.report.is_empty() => return self.check_asap(host, &decoded.message),
                 Ok(decoded) => format!("{:?}", decoded.report),
                 Err(error) => error.to_string(),
             },
@@ -41,5 +49,113 @@ impl World {
         }
     }
 
-    pub(crate) fn check_note(&mut self, _host: HostId, _note: &Note) {}
+    fn check_asap(&mut self, host: HostId, message: &AsapMessage) {
+        match message {
+            AsapMessage::HandleResolutionResponse { handle, elements, .. } => {
+                let dead = elements.iter().find_map(|element| self.known_dead(host, handle, element.id));
+                if let Some(detail) = dead {
+                    self.violated(Violation::new("no selection of an element that is long dead", detail));
+                }
+            }
+            AsapMessage::Error { error } => {
+                let detail = format!("{} sent {error:?}", self.host(host).name);
+                self.violated(Violation::new("nobody finds fault with a message of ours", detail));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether an element that a registrar selects has been dead for longer than its keep-alives
+    /// explain.
+    fn known_dead(&self, registrar: HostId, pool: &PoolHandle, element: ElementId) -> Option<String> {
+        let Program::Registrar(config) = self.host(registrar).program() else { return None };
+        let mut died: Option<Instant> = None;
+        for (_, host) in self.hosts() {
+            let Program::Element(program, _) = host.program() else { continue };
+            let same = host.element == Some(element) && program.handle == *pool;
+            if same && host.process().is_some() {
+                return None;
+            }
+            if same && let Some(when) = host.died {
+                died = died.max(Some(when.max(self.host(registrar).disturbed)));
+            }
+        }
+        let died = died.filter(|_| self.host(registrar).is_well())?;
+        let patience = self.patience_with_element(config);
+        let dead = self.now().since(died);
+        (dead > patience).then(|| {
+            let name = &self.host(registrar).name;
+            format!("{name} selects {pool}/{element}, dead for {dead:?}, which it bears for {patience:?}")
+        })
+    }
+
+    /// How long a registrar may list an element that is dead: until its next keep-alive, which is
+    /// asked over the association and, should that break meanwhile, over a new one.
+    fn patience_with_element(&self, config: &RegistrarConfig) -> Duration {
+        config.keep_alive_interval * 3 / 2 + config.keep_alive_timeout * 2 + self.network.link.longest() * 4
+    }
+
+    pub(crate) fn check_note(&mut self, host: HostId, note: &Note) {
+        match note {
+            Note::Registrar(Notice::Removed { pe, reason }) => self.check_removal(host, pe, *reason),
+            Note::Registrar(Notice::Malformed { error, .. }) => {
+                let detail = format!("{}: {error}", self.host(host).name);
+                self.violated(Violation::new("nobody finds fault with a message of ours", detail));
+            }
+            _ => {}
+        }
+    }
+
+    /// No registration is lost while its element and its registrar live and can talk.
+    fn check_removal(&mut self, registrar: HostId, pe: &PeHandle, reason: RemovalReason) {
+        let Program::Registrar(config) = self.host(registrar).program() else { return };
+        let id = self.registrar(registrar).map(rserpool_core::registrar::Registrar::id);
+        let owners: Vec<HostId> = self
+            .hosts()
+            .filter(|(_, host)| match host.program() {
+                Program::Element(config, _) => host.element == Some(pe.element) && config.handle == pe.pool,
+                _ => false,
+            })
+            .map(|(id, _)| id)
+            .collect();
+        // Two with one identifier may well replace each other.
+        let &[element] = owners.as_slice() else { return };
+        let Some(server) = self.server(element) else { return };
+        let settled = self.sctp.heartbeat + self.sctp.max_silence + self.sctp.rto_max;
+        let asked = config.keep_alive_interval * 2 + config.keep_alive_timeout * 2;
+        let patience = match reason {
+            RemovalReason::Deregistered => return,
+            RemovalReason::Silent => settled + asked,
+            RemovalReason::Expired => {
+                let Some(life) = server.config().life.duration() else { return };
+                if Some(server.element().home()) != id {
+                    return;
+                }
+                let attempts =
+                    server.config().registration_timeout * 4 + server.config().hunt.timeout_max * 2;
+                life + server.config().reregistration() + settled + asked + attempts
+            }
+            RemovalReason::Reported => {
+                // Reports are true if any user had trouble with it.
+                let users = self.hosts().filter(|(id, _)| self.client(*id).is_some());
+                let trouble = users.filter_map(|(user, _)| match self.calm_since(user, element) {
+                    Some(since) if self.now().since(since) > settled * 4 => None,
+                    _ => Some(()),
+                });
+                if trouble.count() > 0 {
+                    return;
+                }
+                settled * 4
+            }
+        };
+        if let Some(since) = self.calm_since(registrar, element)
+            && self.now().since(since) > patience
+        {
+            let detail = format!(
+                "{} removed {pe} ({reason}) although both could talk since {since:?}",
+                self.host(registrar).name
+            );
+            self.violated(Violation::new("no registration is lost without a reason", detail));
+        }
+    }
 }

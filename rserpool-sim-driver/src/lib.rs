@@ -6,6 +6,7 @@
 mod app;
 mod association;
 mod capture;
+pub mod explore;
 mod fault;
 mod host;
 mod invariants;
@@ -14,6 +15,7 @@ mod presets;
 mod random;
 mod trace;
 mod transport;
+mod verdict;
 mod world;
 
 pub use app::{Client, Conversation, Failover, Load, Note, Server, Service, Violation};

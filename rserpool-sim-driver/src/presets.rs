@@ -1,9 +1,9 @@
 //! Hosts with the fast presets, for tests that want a world in a few lines.
 
-use rserpool_core::base::TransportAddress;
+use rserpool_core::base::{ASAP_PORT, TransportAddress};
 use rserpool_core::element::ElementConfig;
 use rserpool_core::endpoint::hunt::HuntConfig;
-use rserpool_core::registrar::{ASAP_PORT, RegistrarConfig};
+use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::user::UserConfig;
 
 use crate::HostId;

@@ -238,9 +238,8 @@ impl World {
         }
         let key = self.next_association();
         let (id, peer_id) = (self.name_association(host), self.name_association(peer));
-        let end = |host: HostId, life, id, address, port, state| End {
+        let end = |host: HostId, id, address, port, state| End {
             host,
-            life,
             id,
             address,
             port,
@@ -250,8 +249,8 @@ impl World {
             unsent: Default::default(),
             last_arrival: now,
         };
-        let opener = end(host, self.host(host).life, id, address, local_port, State::Opening);
-        let acceptor = end(peer, peer_life, peer_id, peer_address, port, State::Up);
+        let opener = end(host, id, address, local_port, State::Opening);
+        let acceptor = end(peer, peer_id, peer_address, port, State::Up);
         self.associations.insert(key, Association { opener, acceptor });
         self.host_mut(peer).known.insert(peer_id, (key, Side::Acceptor));
         if let Some(attempt) = self.host_mut(host).attempts.get_mut(&request) {
@@ -259,7 +258,8 @@ impl World {
         }
         let event =
             Event::Connected { association: peer_id, request: collision, local_port: port, peer: here };
-        self.input(peer, event);
+        // After the end of the old association, if there was one.
+        self.input_soon(peer, event);
         match self.network.datagram(peer, host) {
             Some(delay) => {
                 let (life, step) = (self.host(host).life, Step::CookieAck(key));

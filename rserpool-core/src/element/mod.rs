@@ -9,6 +9,7 @@ mod counters;
 mod home;
 mod interface;
 mod leave;
+mod membership;
 mod registration;
 mod sessions;
 #[cfg(test)]
@@ -31,7 +32,7 @@ pub(crate) use config::MAX_HANDLE;
 pub use counters::Counters;
 use home::Home;
 pub use interface::{Command, Notice, Refusal, RegistrationError};
-use registration::Membership;
+use membership::Membership;
 use sessions::Association;
 
 /// A pool element.

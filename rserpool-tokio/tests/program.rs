@@ -66,7 +66,10 @@ fn the_six_commands_in_separate_processes() {
     );
 
     let stats = json_of(&run(&["stats", "--registrar", &address, "--json"]).stdout);
-    assert_eq!((&stats["registrations"], &stats["elements"], &stats["malformed"]), (&1.into(), &1.into(), &0.into()));
+    assert_eq!(
+        (&stats["registrations"], &stats["elements"], &stats["malformed"]),
+        (&1.into(), &1.into(), &0.into())
+    );
     assert!(run(&["stats", "--registrar", &address]).stdout.contains("\nreregistrations  "));
 
     assert_eq!(element.terminate().code, Some(0));
@@ -135,7 +138,8 @@ fn ipv6_in_brackets() {
     let line = registrar.line();
     let address = line.strip_prefix("registrar 0x11 listens on UDP ").unwrap();
     // Bound to all addresses, the element registers the one by which it reaches the registrar.
-    let element = Process::start(&["serve", "echo", "--registrar", address, "--id", "0x2001", "--preset", "fast"]);
+    let element =
+        Process::start(&["serve", "echo", "--registrar", address, "--id", "0x2001", "--preset", "fast"]);
     assert!(element.line().starts_with("element 0x2001 on UDP [::]:"));
     let talk = run_with(&["connect", "EchoPool", "--registrar", address], "hello\n", &[]);
     assert_eq!((talk.code, talk.stdout.as_str()), (Some(0), "0x2001: hello\n"), "{}", talk.stderr);
@@ -203,7 +207,9 @@ fn a_port_in_use_is_named() {
     assert_eq!(second.code, Some(1));
     assert_eq!(
         second.stderr,
-        format!("rserpool: UDP port {address} is in use by another process; choose another, or port 0 for a free one\n")
+        format!(
+            "rserpool: UDP port {address} is in use by another process; choose another, or port 0 for a free one\n"
+        )
     );
 }
 
@@ -211,8 +217,18 @@ fn a_port_in_use_is_named() {
 fn a_policy_that_no_registrar_has_yet_is_refused() {
     let (_registrar, address) = Process::registrar(&[]);
     let outcome = run(&[
-        "serve", "echo", "--registrar", &address, "--bind", "127.0.0.1:0", "--policy", "LeastUsed", "--preset",
-        "fast", "--log-filter", "off",
+        "serve",
+        "echo",
+        "--registrar",
+        &address,
+        "--bind",
+        "127.0.0.1:0",
+        "--policy",
+        "LeastUsed",
+        "--preset",
+        "fast",
+        "--log-filter",
+        "off",
     ]);
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.stderr.contains("cause 0x3"), "{}", outcome.stderr);
@@ -275,7 +291,11 @@ fn settings_come_from_flag_environment_and_file() {
     let (zero, second) = ("keep-alive-timeout = \"0s\"\n", ("RSERPOOL_KEEP_ALIVE_TIMEOUT", "1s"));
     assert_eq!(validate(zero, &[], &[]), refused);
     assert_eq!(validate(zero, &[second], &[]), valid, "the environment comes before the file");
-    assert_eq!(validate(zero, &[second], &["--keep-alive-timeout", "0s"]), refused, "a flag comes before both");
+    assert_eq!(
+        validate(zero, &[second], &["--keep-alive-timeout", "0s"]),
+        refused,
+        "a flag comes before both"
+    );
     let missing = run(&["registrar", "--config", "/no/such/file", "--validate"]);
     assert_eq!(missing.code, Some(64));
     assert!(missing.stderr.starts_with("rserpool: config: cannot read /no/such/file"), "{}", missing.stderr);

@@ -76,7 +76,16 @@ impl Process {
     /// An echo element that is registered.
     pub(crate) fn element(registrar: &str, id: &str) -> Self {
         let element = Self::start(&[
-            "serve", "echo", "--registrar", registrar, "--bind", "127.0.0.1:0", "--id", id, "--preset", "fast",
+            "serve",
+            "echo",
+            "--registrar",
+            registrar,
+            "--bind",
+            "127.0.0.1:0",
+            "--id",
+            id,
+            "--preset",
+            "fast",
         ]);
         let line = element.line();
         assert!(line.starts_with(&format!("element {id} on UDP 127.0.0.1:")), "{line}");
@@ -99,7 +108,8 @@ impl Process {
     /// Waits for a line of the standard error output that contains this text.
     pub(crate) fn error_with(&self, text: &str) -> String {
         loop {
-            let line = self.errors.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no \"{text}\" on stderr"));
+            let line =
+                self.errors.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no \"{text}\" on stderr"));
             if line.contains(text) {
                 return line;
             }

@@ -7,6 +7,12 @@ use core::net::IpAddr;
 /// The UDP port of SCTP encapsulation (RFC 6951 section 5.1).
 pub const DEFAULT_ENCAPSULATION_PORT: u16 = 9899;
 
+/// The SCTP port of ASAP (RFC 5352 section 8.2).
+pub const ASAP_PORT: u16 = 3863;
+
+/// The SCTP port of ENRP (RFC 5353 section 5.2).
+pub const ENRP_PORT: u16 = 9901;
+
 /// A transport address: the IP addresses of one SCTP endpoint, its SCTP port, and the UDP port
 /// under which its packets are encapsulated (RFC 6951).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -14,10 +14,11 @@ use super::error::StartError;
 use super::handle::Handle;
 use super::log::{Line, Log};
 use super::role::{Place, Role};
-use crate::base::{AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, TransportAddress};
+use crate::base::{
+    ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, TransportAddress,
+};
 use crate::element::{self, Command, ElementConfig, Notice, Refusal};
 use crate::endpoint::hunt::HuntConfig;
-use crate::registrar::ASAP_PORT;
 use crate::wire::Policy;
 
 /// A pool element that runs in the background; clones are handles of the same one.

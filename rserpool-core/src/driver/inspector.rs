@@ -11,9 +11,8 @@ use super::error::StartError;
 use super::handle::Handle;
 use super::log::Log;
 use super::role::{Place, Role};
-use crate::base::{Instant, TransportAddress};
+use crate::base::{ENRP_PORT, Instant, TransportAddress};
 use crate::inspector::{self, Command, InspectError, InspectorConfig, Notice, Snapshot};
-use crate::registrar::ENRP_PORT;
 use crate::wire::Padding;
 
 /// Asks one registrar for its handlespace, its peers and its counters; clones share it.

@@ -12,9 +12,8 @@ use super::handle::Handle;
 use super::log::{Line, Log};
 use super::role::{Place, Role};
 use super::session::Session;
-use crate::base::{ElementId, Instant, PoolHandle, TransportAddress};
+use crate::base::{ASAP_PORT, ElementId, Instant, PoolHandle, TransportAddress};
 use crate::endpoint::hunt::HuntConfig;
-use crate::registrar::ASAP_PORT;
 use crate::user::{self, Command, Notice, SessionId, UserConfig, UserError};
 use crate::wire::{Policy, PoolElement};
 

@@ -1,6 +1,6 @@
 //! The home registrar: found, named by its keep-alives, changed, lost (RFC 5352 sections 3.4, 3.6).
 
-use super::machine::Element;
+use super::Element;
 use super::registration::Step;
 use super::{Notice, RegistrationError};
 use crate::base::{AssociationId, Instant, ProtocolId, RegistrarId, TransportAddress};

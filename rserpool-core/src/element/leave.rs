@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::machine::{Element, Phase};
 use super::registration::Step;
+use super::{Element, Phase};
 use super::{Notice, RegistrationError};
 use crate::base::{AssociationId, CommandId, Instant, ProtocolId, TransportAddress};
 use crate::endpoint::{AbortCause, Action, DownReason};

@@ -1,7 +1,7 @@
 //! Registration: T2, T4, the attempts, and what follows an answer (RFC 5352 section 3.1).
 
+use super::Element;
 use super::leave::Leaving;
-use super::machine::Element;
 use super::{Notice, RegistrationError};
 use crate::base::{AssociationId, ElementId, Instant, PoolHandle, ProtocolId, TransportAddress};
 use crate::endpoint::{AbortCause, Action, DownReason};

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::machine::{Element, Phase};
+use super::{Element, Phase};
 use super::{Notice, Refusal};
 use crate::base::{AssociationId, Instant, ProtocolId, TransportAddress};
 use crate::endpoint::{AbortCause, Action, DownReason};

@@ -54,10 +54,26 @@ struct Member<E> {
 enum Leaving {
     /// Nobody has asked for it.
     No,
-    /// The endpoints are leaving; what they leave behind is aborted then.
+    /// The endpoints are leaving; whatever is left then is aborted.
     Until(Instant),
+    /// They have left; the associations that they left behind are being closed.
+    Closing(Instant),
     /// The deadline has passed: no association may live.
     Over,
+}
+
+impl Leaving {
+    const fn deadline(self) -> Option<Instant> {
+        match self {
+            Self::Until(deadline) | Self::Closing(deadline) => Some(deadline),
+            Self::No | Self::Over => None,
+        }
+    }
+
+    /// Whether there may be an endpoint that wants a new association.
+    const fn is_open(self) -> bool {
+        matches!(self, Self::No | Self::Until(_))
+    }
 }
 
 impl<E: Endpoint, S: Stack> Node<E, S> {
@@ -142,7 +158,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
                 self.settle(now);
             }
         }
-        if matches!(self.leaving, Leaving::Until(deadline) if deadline <= now) {
+        if self.leaving.deadline().is_some_and(|deadline| deadline <= now) {
             self.leaving = Leaving::Over;
             self.abandon(now);
             self.settle(now);
@@ -178,11 +194,10 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
 
     /// The one deadline at which [`Node::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let leaving = match self.leaving {
-            Leaving::Until(deadline) => Some(deadline),
-            Leaving::No | Leaving::Over => None,
-        };
-        [self.stack.poll_timeout(), self.deadlines.next(), leaving].into_iter().flatten().min()
+        [self.stack.poll_timeout(), self.deadlines.next(), self.leaving.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether every endpoint has stopped and no association is left.
@@ -196,15 +211,15 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
         while let Some(event) = self.stack.poll_event() {
             self.route(now, event);
         }
-        // Nobody is left who could end an association that the endpoints do not care about.
-        if self.running == 0 && matches!(self.leaving, Leaving::Until(_)) && !self.owners.is_empty() {
-            let Leaving::Until(deadline) = self.leaving else { return };
+        // Nobody is left who could end an association that its endpoint does not care about.
+        if let Leaving::Until(deadline) = self.leaving
+            && self.running == 0
+        {
+            self.leaving = Leaving::Closing(deadline);
             for association in self.owners.keys().copied() {
                 self.stack.handle_action(now, Action::Shutdown { association, deadline });
             }
-            while let Some(event) = self.stack.poll_event() {
-                self.route(now, event);
-            }
+            self.settle(now);
         }
     }
 
@@ -220,7 +235,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
                         key
                     }),
                 };
-                let Some(key) = key.filter(|_| self.leaving != Leaving::Over) else {
+                let Some(key) = key.filter(|_| self.leaving.is_open()) else {
                     let cause = AbortCause::User;
                     self.stack.handle_action(now, Action::Abort { association: *association, cause });
                     return;

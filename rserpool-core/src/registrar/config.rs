@@ -4,14 +4,11 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::base::RegistrarId;
+use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId};
+use crate::endpoint::ConfigError;
+use crate::endpoint::config::require;
 use crate::handlespace::Limits;
 use crate::wire::Padding;
-
-/// SCTP port of ASAP (RFC 5352 section 8.2).
-pub const ASAP_PORT: u16 = 3863;
-/// SCTP port of ENRP (RFC 5353 section 5.2).
-pub const ENRP_PORT: u16 = 9901;
 
 /// The configuration of a registrar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,20 +52,6 @@ pub struct RegistrarConfig {
     pub seed: u64,
 }
 
-/// A configuration that cannot work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RegistrarConfigError {
-    /// A value is zero where something is needed.
-    #[error("{0} must not be zero")]
-    Zero(&'static str),
-    /// The two ports must differ, because they tell the protocols apart for foreign peers.
-    #[error("asap-port and enrp-port must differ")]
-    SamePort,
-    /// A page must hold at least one element with several addresses and a short pool handle.
-    #[error("handle-table-octets must be from 512 to 65000")]
-    PageSize,
-}
-
 impl RegistrarConfig {
     /// Values for any network. The RFC names few; the others are RSPLIB's or ours.
     pub fn rfc(id: Option<RegistrarId>, seed: u64) -> Self {
@@ -104,30 +87,31 @@ impl RegistrarConfig {
         }
     }
 
-    /// Refuses what cannot work; the error names the key.
-    pub fn check(&self) -> Result<(), RegistrarConfigError> {
-        let zero = [
-            ("id", self.id == Some(RegistrarId::NONE)),
-            ("asap-port", self.asap_port == 0),
-            ("enrp-port", self.enrp_port == 0),
-            ("keep-alive-interval", self.keep_alive_interval.is_zero()),
-            ("keep-alive-timeout", self.keep_alive_timeout.is_zero()),
-            ("announce-interval", self.announce_interval.is_zero()),
-            ("resolution-items", self.resolution_items == 0),
-            ("max-resolution-items", self.max_resolution_items == 0),
-            ("max-pools", self.limits.pools == 0),
-            ("max-elements-per-pool", self.limits.elements_per_pool == 0),
-            ("max-elements", self.limits.elements == 0),
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// The first key whose value cannot work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let not_zero = [
+            ("id", self.id != Some(RegistrarId::NONE)),
+            ("asap-port", self.asap_port != 0),
+            ("enrp-port", self.enrp_port != 0),
+            ("keep-alive-interval", !self.keep_alive_interval.is_zero()),
+            ("keep-alive-timeout", !self.keep_alive_timeout.is_zero()),
+            ("announce-interval", !self.announce_interval.is_zero()),
+            ("resolution-items", self.resolution_items != 0),
+            ("max-resolution-items", self.max_resolution_items != 0),
+            ("max-pools", self.limits.pools != 0),
+            ("max-elements-per-pool", self.limits.elements_per_pool != 0),
+            ("max-elements", self.limits.elements != 0),
         ];
-        if let Some((key, _)) = zero.iter().find(|(_, is_zero)| *is_zero) {
-            return Err(RegistrarConfigError::Zero(key));
+        for (key, holds) in not_zero {
+            require(holds, key, "must not be zero")?;
         }
-        if self.asap_port == self.enrp_port {
-            return Err(RegistrarConfigError::SamePort);
-        }
-        if !(512..=65_000).contains(&self.handle_table_octets) {
-            return Err(RegistrarConfigError::PageSize);
-        }
-        Ok(())
+        // Foreign peers tell the protocols apart by the ports.
+        require(self.asap_port != self.enrp_port, "enrp-port", "must differ from asap-port")?;
+        // A page must hold at least one element with several addresses and a short pool handle.
+        let page = (512..=65_000).contains(&self.handle_table_octets);
+        require(page, "handle-table-octets", "must be from 512 to 65000")
     }
 }

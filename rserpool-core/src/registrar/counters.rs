@@ -1,24 +1,6 @@
 //! What a registrar has done, in numbers.
 
-/// Defines the counters once: as fields, and by name for whoever prints them.
-macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
-        /// Counters of one registrar since its start.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-        pub struct Counters {
-            $($(#[$doc])* pub $name: u64,)+
-        }
-
-        impl Counters {
-            /// Every counter with its name.
-            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-                [$((stringify!($name), self.$name)),+].into_iter()
-            }
-        }
-    };
-}
-
-counters! {
+crate::endpoint::counters::counters! {
     /// Registrations granted to new elements.
     registrations,
     /// Registrations granted to elements that were there.

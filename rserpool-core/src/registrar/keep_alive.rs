@@ -27,7 +27,7 @@ impl Registrar {
             }
             None => {
                 let peer = own.peer.clone();
-                let request = self.connect_id();
+                let request = self.connects.next_id();
                 if let Some(own) = self.own.get_mut(pe) {
                     own.probe = Some(request);
                 }

@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-pub use config::{ASAP_PORT, ENRP_PORT, RegistrarConfig, RegistrarConfigError};
+pub use config::RegistrarConfig;
 pub use counters::Counters;
 use own::OwnElement;
 
@@ -28,6 +28,7 @@ use crate::base::{
     AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, Random, RegistrarId,
     TransportAddress,
 };
+use crate::endpoint::hunt::ConnectIds;
 use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox};
 use crate::handlespace::{Handlespace, PeHandle};
 use crate::wire::{
@@ -138,7 +139,7 @@ pub struct Registrar {
     links: BTreeMap<AssociationId, Link>,
     /// Attempts to reach elements whose association is down.
     probes: BTreeMap<ConnectId, PeHandle>,
-    next_connect: u64,
+    connects: ConnectIds,
     others: announce::OtherRegistrars,
     deadlines: Deadlines<Timer>,
     counters: Counters,
@@ -164,7 +165,7 @@ impl Registrar {
             own: BTreeMap::new(),
             links: BTreeMap::new(),
             probes: BTreeMap::new(),
-            next_connect: 0,
+            connects: ConnectIds::default(),
             others: announce::OtherRegistrars::default(),
             deadlines: Deadlines::default(),
             counters: Counters::default(),
@@ -201,7 +202,7 @@ impl Registrar {
             ("timers", self.deadlines.len()),
         ];
         let sizes = sizes.into_iter().map(|(name, size)| (name, size as u64));
-        self.counters.iter().chain(sizes).collect()
+        self.counters.named().chain(sizes).collect()
     }
 
     fn handle_message(&mut self, now: Instant, from: AssociationId, protocol: ProtocolId, bytes: &Bytes) {
@@ -318,11 +319,6 @@ impl Registrar {
             self.shutdown = Some(Shutdown::Stopped);
             self.outbox.tell(Notice::Stopped);
         }
-    }
-
-    fn connect_id(&mut self) -> ConnectId {
-        self.next_connect += 1;
-        ConnectId(self.next_connect)
     }
 }
 

@@ -10,7 +10,6 @@ mod config;
 mod counters;
 mod health;
 mod interface;
-mod machine;
 mod registrar;
 mod requests;
 mod resolution;
@@ -19,8 +18,375 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::base::{
+    AssociationId, CommandId, ConnectId, Deadlines, ElementId, Instant, PoolHandle, ProtocolId, Random,
+    TransportAddress,
+};
+use crate::element::Refusal;
+use crate::endpoint::asap::receive;
+use crate::endpoint::hunt::{ConnectIds, Hunt};
+use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox};
+use crate::wire::AsapMessage;
+use cache::Cache;
 pub use config::UserConfig;
 pub use counters::Counters;
+use health::Health;
 pub use interface::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
-pub use machine::User;
+use registrar::Home;
 pub use requests::MAX_UNANSWERED;
+use resolution::Resolutions;
+use search::{Purpose, Search};
+use session::{Session, State};
+
+/// A pool user.
+///
+/// ```
+/// use rserpool_core::base::{CommandId, Instant, TransportAddress};
+/// use rserpool_core::endpoint::{Action, Endpoint, hunt::HuntConfig};
+/// use rserpool_core::user::{Command, User, UserConfig};
+///
+/// let registrar = TransportAddress::new([127, 0, 0, 1].into(), 3863, 20001);
+/// let config = UserConfig::fast(HuntConfig::fast(vec![registrar.clone()]), 1);
+/// config.check()?;
+/// let mut user = User::new(config);
+/// user.handle_command(Instant::ORIGIN, CommandId(1), Command::Open { handle: "EchoPool".into() });
+/// let Some(Action::Connect { peer, .. }) = user.poll_action() else { panic!() };
+/// assert_eq!(peer, registrar);
+/// # Ok::<(), rserpool_core::endpoint::ConfigError>(())
+/// ```
+#[derive(Debug)]
+pub struct User {
+    config: UserConfig,
+    random: Random,
+    out: Outbox<Notice>,
+    counters: Counters,
+    connects: ConnectIds,
+    hunt: Hunt,
+    home: Option<Home>,
+    /// The registrar that was lost last, not to be tried first.
+    failed_registrar: Option<TransportAddress>,
+    /// Unreachable elements to be reported when there is a registrar.
+    reports: VecDeque<(PoolHandle, ElementId)>,
+    resolutions: Resolutions,
+    cache: Cache,
+    health: Health,
+    sessions: BTreeMap<SessionId, Session>,
+    last_session: u64,
+    /// The associations of sessions.
+    associations: BTreeMap<AssociationId, SessionId>,
+    /// The attempts of sessions that search.
+    attempts: BTreeMap<ConnectId, SessionId>,
+    timers: Deadlines<Timer>,
+    /// When a shutdown that was begun must be over.
+    shutdown: Option<Instant>,
+    stopped: bool,
+}
+
+/// What a deadline is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// T1 of a resolution.
+    Request(PoolHandle),
+    /// The oldest unanswered request of a session.
+    Response(SessionId),
+    /// The next candidate of a search may be tried.
+    Stagger(SessionId),
+    /// A search that found nobody begins anew.
+    Retry(SessionId),
+    /// A search is given up.
+    Search(SessionId),
+}
+
+impl User {
+    /// A user that does nothing until it is asked for something.
+    ///
+    /// The configuration is taken as it is; [`UserConfig::check`] finds what cannot work.
+    pub fn new(config: UserConfig) -> Self {
+        Self {
+            random: Random::new(config.seed),
+            out: Outbox::default(),
+            counters: Counters::default(),
+            connects: ConnectIds::default(),
+            hunt: Hunt::new(config.hunt.clone(), 0),
+            home: None,
+            failed_registrar: None,
+            reports: VecDeque::new(),
+            resolutions: Resolutions::default(),
+            cache: Cache::new(config.cache_life, config.max_cached_pools),
+            health: Health::new(config.exclusion),
+            sessions: BTreeMap::new(),
+            last_session: 0,
+            associations: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            timers: Deadlines::default(),
+            shutdown: None,
+            stopped: false,
+            config,
+        }
+    }
+
+    /// Where the registrar is that is asked, while there is one.
+    pub fn registrar(&self) -> Option<&TransportAddress> {
+        self.home.as_ref().map(|home| &home.registrar)
+    }
+
+    /// How many sessions there are, those that look for an element included.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// What has happened so far, in numbers.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn connected(&mut self, now: Instant, association: AssociationId, request: Option<ConnectId>) {
+        let Some(request) = request else {
+            self.counters.associations_refused += 1;
+            self.out.act(Action::Abort { association, cause: AbortCause::User });
+            return;
+        };
+        if let Some(registrar) = self.hunt.handle_connected(request, &mut self.out.actions) {
+            self.registrar_found(now, Home { association, registrar });
+        } else if !self.element_connected(now, request, association) {
+            self.out.act(Action::Abort { association, cause: AbortCause::User });
+        }
+    }
+
+    fn message(&mut self, now: Instant, association: AssociationId, protocol: ProtocolId, bytes: Bytes) {
+        let session = self.associations.get(&association).copied();
+        match (protocol, session) {
+            (_, None) if !self.is_home(association) => self.counters.messages_late += 1,
+            (ProtocolId::ASAP, _) => self.asap_message(now, association, &bytes),
+            (ProtocolId::ENRP, _) | (_, None) => self.counters.unexpected += 1,
+            (_, Some(id)) => self.application_message(id, protocol, bytes),
+        }
+    }
+
+    fn asap_message(&mut self, now: Instant, association: AssociationId, bytes: &Bytes) {
+        let received = receive(bytes, self.config.padding);
+        if let Some(answer) = received.answer {
+            self.counters.errors_sent += 1;
+            self.out.send(association, ProtocolId::ASAP, answer);
+        }
+        let Some(message) = received.message else {
+            self.counters.malformed += 1;
+            return;
+        };
+        match message {
+            AsapMessage::HandleResolutionResponse { handle, policy, elements, error, updates: _ }
+                if self.is_home(association) =>
+            {
+                self.resolution_response(now, &handle, policy, elements, error);
+            }
+            AsapMessage::Error { .. } => self.counters.errors_received += 1,
+            AsapMessage::Cookie { .. }
+            | AsapMessage::CookieEcho { .. }
+            | AsapMessage::BusinessCard { .. } => {
+                self.counters.unsupported += 1;
+            }
+            _ => self.counters.unexpected += 1,
+        }
+    }
+
+    fn disconnected(&mut self, now: Instant, association: AssociationId, reason: DownReason) {
+        if self.is_home(association) {
+            self.registrar_lost(now);
+        } else if let Some(id) = self.associations.remove(&association) {
+            self.session_disconnected(now, id, reason);
+        }
+        self.stop_if_closed();
+    }
+
+    fn session_command(&mut self, now: Instant, id: CommandId, command: Command) {
+        let result = match command {
+            Command::Send { .. } | Command::Failover { .. } | Command::Close { .. }
+                if self.shutdown.is_some() =>
+            {
+                Err(Refusal::ShuttingDown)
+            }
+            Command::Send { session, protocol, bytes, delivery } => {
+                self.send(now, session, protocol, bytes, delivery)
+            }
+            Command::Answered { session, request } => self.answered(session, request),
+            Command::Failover { session } | Command::Close { session } if !self.is_open(session) => {
+                Err(Refusal::UnknownSession)
+            }
+            // The answer comes before what follows from the command.
+            Command::Failover { session } => {
+                self.out.answer(id, Notice::Accepted);
+                self.failover(now, session);
+                return;
+            }
+            Command::Close { session } => {
+                self.out.answer(id, Notice::Accepted);
+                self.close(now, session);
+                return;
+            }
+            Command::ReportUnreachable { handle, element } => {
+                self.health.failed(now, &handle, element);
+                self.report(now, &handle, element);
+                Ok(())
+            }
+            Command::Purge { handle } => {
+                self.cache.purge(&handle);
+                Ok(())
+            }
+            Command::Resolve { .. } | Command::Open { .. } => Ok(()),
+        };
+        self.out.answer(
+            id,
+            match result {
+                Ok(()) => Notice::Accepted,
+                Err(refusal) => Notice::Refused(refusal),
+            },
+        );
+    }
+
+    fn stop_if_closed(&mut self) {
+        if self.shutdown.is_some() && !self.stopped && self.sessions.is_empty() && self.home.is_none() {
+            self.stopped = true;
+            self.timers = Deadlines::default();
+            self.out.tell(Notice::Stopped);
+        }
+    }
+
+    /// The shutdown has lasted too long: whatever is left is aborted.
+    fn shutdown_timeout(&mut self, now: Instant) {
+        if self.stopped || self.shutdown.is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        let home = self.home.take().map(|home| home.association);
+        let sessions = core::mem::take(&mut self.associations);
+        for association in sessions.into_keys().chain(home) {
+            self.out.act(Action::Abort { association, cause: AbortCause::User });
+        }
+        for id in core::mem::take(&mut self.sessions).into_keys() {
+            self.tell_closed(id, None);
+        }
+        self.stop_if_closed();
+    }
+}
+
+impl Endpoint for User {
+    type Command = Command;
+    type Notice = Notice;
+
+    fn handle_event(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Connected { association, request, .. } => self.connected(now, association, request),
+            Event::ConnectFailed { request, .. } => {
+                let (ids, actions) = (&mut self.connects, &mut self.out.actions);
+                if !self.hunt.handle_connect_failed(now, request, ids, actions) {
+                    self.element_unconnected(now, request);
+                }
+            }
+            Event::Message { association, protocol, bytes, stream: _ } => {
+                self.message(now, association, protocol, bytes);
+            }
+            Event::Congested { association } => {
+                if let Some(id) = self.associations.get(&association).copied() {
+                    self.set_congested(id, true);
+                }
+            }
+            Event::Drained { association } => {
+                if let Some(id) = self.associations.get(&association).copied() {
+                    self.set_congested(id, false);
+                }
+            }
+            Event::Disconnected { association, reason } => self.disconnected(now, association, reason),
+            Event::Announce { channel: Channel::Asap, source, bytes } => {
+                let (ids, actions) = (&mut self.connects, &mut self.out.actions);
+                match self.hunt.handle_announce(now, source, &bytes, ids, actions) {
+                    true => self.counters.announces += 1,
+                    false => self.counters.bad_announces += 1,
+                }
+            }
+            Event::Announce { channel: Channel::Enrp, .. } => {}
+        }
+    }
+
+    fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
+        match command {
+            Command::Resolve { .. } | Command::Open { .. } if self.shutdown.is_some() => {
+                self.out.answer(id, Notice::Failed(UserError::ShuttingDown));
+            }
+            Command::Resolve { handle, items, cached } => {
+                self.resolve_command(now, id, handle, items, cached);
+            }
+            Command::Open { handle } => self.open(now, id, handle),
+            command => self.session_command(now, id, command),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        // No more than were armed: what is armed meanwhile has its own turn.
+        for _ in 0..self.timers.len() {
+            let Some(timer) = self.timers.pop_due(now) else { break };
+            match timer {
+                Timer::Request(handle) => self.request_timeout(now, &handle),
+                Timer::Response(id) => self.response_timeout(now, id),
+                Timer::Stagger(id) => self.stagger_timeout(now, id),
+                Timer::Retry(id) => self.retry_timeout(now, id),
+                Timer::Search(id) => self.search_timeout(id),
+            }
+        }
+        self.hunt_timeout(now);
+        self.shutdown_timeout(now);
+    }
+
+    fn poll_action(&mut self) -> Option<Action> {
+        self.out.actions.pop_front()
+    }
+
+    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Notice)> {
+        self.out.notices.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let shutdown = self.shutdown.filter(|_| !self.stopped);
+        [shutdown, self.timers.next(), self.hunt.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
+        if self.shutdown.is_some() {
+            return;
+        }
+        self.shutdown = Some(deadline);
+        self.hunt.stop(&mut self.out.actions);
+        self.reports.clear();
+        for id in self.resolutions.drain() {
+            self.out.answer(id, Notice::Failed(UserError::ShuttingDown));
+        }
+        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in ids {
+            match self.sessions.get(&id).map(|session| &session.state) {
+                Some(State::Searching(Search { purpose: Purpose::Open(command), .. })) => {
+                    let command = *command;
+                    self.end_search(id);
+                    self.sessions.remove(&id);
+                    self.out.answer(command, Notice::Failed(UserError::ShuttingDown));
+                }
+                Some(State::Searching(_)) => {
+                    self.close(now, id);
+                }
+                Some(State::Serving(_)) => self.begin_close(id, deadline),
+                Some(State::Closing { .. }) | None => {}
+            }
+        }
+        self.timers = Deadlines::default();
+        if let Some(home) = &self.home {
+            self.out.act(Action::Shutdown { association: home.association, deadline });
+        }
+        self.stop_if_closed();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+}

@@ -1,7 +1,7 @@
 //! The registrar a user asks: hunted for when there is a question, replaced when it is silent.
 
-use super::machine::{Timer, User};
 use super::{Notice, UserError};
+use super::{Timer, User};
 use crate::base::{AssociationId, ElementId, Instant, PoolHandle, ProtocolId, TransportAddress};
 use crate::endpoint::hunt::RoundEnd;
 use crate::endpoint::{AbortCause, Action};

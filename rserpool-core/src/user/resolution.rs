@@ -3,8 +3,8 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use super::machine::{Timer, User};
 use super::{Notice, SessionId, UserError};
+use super::{Timer, User};
 use crate::base::{CommandId, Instant, PoolHandle, ProtocolId, TransportAddress};
 use crate::element::MAX_HANDLE;
 use crate::wire::{AsapMessage, CauseCode, OperationError, Policy, PoolElement};

@@ -6,10 +6,10 @@
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::machine::{Timer, User};
 use super::resolution::Waiter;
 use super::session::{Serving, Session, State};
 use super::{FailureReason, Notice, SessionId, UserError};
+use super::{Timer, User};
 use crate::base::{
     AssociationId, CommandId, ConnectId, DEFAULT_ENCAPSULATION_PORT, ElementId, Instant, PoolHandle,
     TransportAddress,

@@ -5,10 +5,10 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::machine::{Timer, User};
 use super::requests::Requests;
 use super::search::{Purpose, Search};
 use super::{Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
+use super::{Timer, User};
 use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle, ProtocolId};
 use crate::element::Refusal;
 use crate::endpoint::{Action, DownReason};

@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::code_point::code_points;
 use super::message::{self, decode_message};
+use super::padding::Padding;
 use super::parameter::{read_handle, read_identifier, take_identifier, write_handle, write_identifier};
 use super::reader::{Reader, discard};
-use super::writer::{Padding, Writer};
+use super::writer::Writer;
 use super::{
     DecodeError, Decoded, EncapsulationPorts, EncodeError, Malformed, OperationError, ParameterType, Policy,
     PoolElement, Transport,

@@ -34,6 +34,8 @@ mod error;
 #[cfg(feature = "arbitrary")]
 mod generate;
 mod message;
+mod operation_error;
+mod padding;
 mod parameter;
 mod policy;
 mod policy_text;
@@ -46,10 +48,13 @@ mod tree;
 mod writer;
 
 pub use asap::{AsapMessage, AsapType};
-pub(crate) use cause::causes_text;
-pub use cause::{CauseCode, ErrorCause, OperationError};
+
+pub use cause::{CauseCode, ErrorCause};
 pub use enrp::{EnrpBody, EnrpMessage, EnrpType, UpdateAction};
 pub use error::{DecodeError, EncodeError, Malformed, Reaction};
+pub use operation_error::OperationError;
+pub(crate) use operation_error::causes_text;
+pub use padding::Padding;
 pub use parameter::{
     EncapsulationPorts, ParameterType, PoolElement, PoolEntry, RegistrationLife, ServerInformation,
 };
@@ -57,7 +62,6 @@ pub use policy::{Policy, PolicyField, PolicyType};
 pub use policy_text::ParsePolicyError;
 pub use transport::{SctpTransport, Transport, TransportKind, TransportUse};
 pub use tree::{Field, describe_asap, describe_enrp};
-pub use writer::Padding;
 
 /// A message, with what its receiver must know beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -322,3 +322,22 @@ impl Policy {
         }
     }
 }
+
+/// Values that can be encoded, for fuzzers.
+#[cfg(feature = "arbitrary")]
+impl<'a> arbitrary::Arbitrary<'a> for Policy {
+    fn arbitrary(u: &mut arbitrary::Unstructured<'a>) -> arbitrary::Result<Self> {
+        let kind = if u.ratio(1, 8)? { PolicyType(u.arbitrary()?) } else { *u.choose(PolicyType::KNOWN)? };
+        match kind.layout() {
+            None if kind.is_invalid() => Ok(Self::RoundRobin),
+            Some(layout) => {
+                let mut numbers = [0; MAX_FIELDS];
+                for (number, _) in numbers.iter_mut().zip(layout) {
+                    *number = u.arbitrary()?;
+                }
+                Self::known(kind, numbers).ok_or(arbitrary::Error::IncorrectFormat)
+            }
+            None => Ok(Self::Other { kind, data: super::generate::octets(u)? }),
+        }
+    }
+}

@@ -15,7 +15,8 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::cause::{MAX_INFORMATION, padded};
+use super::cause::MAX_INFORMATION;
+use super::padding::padded;
 use super::{DecodeError, ErrorCause, Malformed, ParameterType, Reaction};
 
 /// How many skipped parameters of one message are reported. A message of today holds none; the

@@ -4,19 +4,8 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::cause::padded;
+use super::padding::{Padding, padded};
 use super::{EncodeError, ParameterType};
-
-/// Whether the padding of the last parameter counts in the length of the message (`ambiguities`
-/// A5 in ARCHITECTURE.md). Receivers of ours accept both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Padding {
-    /// It does not count, as RFC 5354 section 4 says.
-    Strict,
-    /// It counts, as RSPLIB expects.
-    #[default]
-    Padded,
-}
 
 /// A message under construction.
 ///

@@ -7,11 +7,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::{DEFAULT_ENCAPSULATION_PORT, Instant, TransportAddress};
+use crate::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, TransportAddress};
 use crate::wire::{AsapMessage, Transport};
-
-/// The SCTP port of ASAP (RFC 5352 section 8.2).
-pub const ASAP_PORT: u16 = 3863;
 
 /// How many announced registrars are remembered. Announcements are not authenticated, so a flood
 /// of them must not take memory (RFC 5352 section 9.2); an operational scope has fewer than ten.

@@ -19,7 +19,7 @@ use bytes::Bytes;
 
 pub use config::HuntConfig;
 use known::Announced;
-pub use known::{ASAP_PORT, MAX_ANNOUNCED};
+pub use known::MAX_ANNOUNCED;
 
 use super::Action;
 use crate::base::{ConnectId, Instant, TransportAddress};

@@ -13,6 +13,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::*;
+use crate::base::ASAP_PORT;
 use crate::base::{ElementId, PoolHandle};
 use crate::endpoint::{ConnectError, DownReason};
 use crate::wire::{

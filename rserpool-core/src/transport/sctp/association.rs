@@ -11,7 +11,7 @@ use super::engine::{self, Flow};
 use super::ledger::{Ledger, Offer, Outgoing};
 use super::liveness::{Liveness, Pulse};
 use super::packet::{self, Chunk, Chunks, Header, Path};
-use super::stack::Core;
+use super::shared::Core;
 use crate::base::{AssociationId, Instant, ProtocolId};
 use crate::endpoint::{DownReason, Event};
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::association::Retry;
 use super::chunk::{self, Init, REFLECTED, cause, kind};
 use super::packet::{self, Chunk, Header, Path};
-use super::stack::Core;
+use super::shared::Core;
 use crate::base::Instant;
 use crate::endpoint::ConnectError;
 

@@ -12,6 +12,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "the type has no other constructor")]
     pub(super) fn new() -> Self {
         Self { origin: std::time::Instant::now() }
     }

@@ -27,10 +27,13 @@ mod engine;
 mod ledger;
 mod liveness;
 mod packet;
+mod shared;
+mod spent;
 mod stack;
 mod stray;
 #[cfg(test)]
 mod tests;
 
 pub use config::{InvalidSctpConfig, SctpConfig};
-pub use stack::{Counters, Sctp};
+pub use shared::Counters;
+pub use stack::Sctp;

@@ -1,6 +1,6 @@
 //! The stack itself: all associations and attempts of one socket, found by their paths.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -10,10 +10,10 @@ use super::attempt::{Attempt, MAX_ADDRESSES};
 use super::chunk::{Init, cause};
 use super::config::SctpConfig;
 use super::cookie::Bakery;
-use super::engine::Engine;
 use super::ledger::Outgoing;
 use super::packet::{self, Path};
-use super::stray::Allowance;
+use super::shared::{Core, Counters};
+use super::spent::Spent;
 use super::{chunk, dispatch};
 use crate::base::{AssociationId, ConnectId, Deadlines, Instant, Random, TransportAddress};
 use crate::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
@@ -43,89 +43,13 @@ pub(super) enum Owner {
     Attempt(ConnectId),
 }
 
-/// What associations and attempts need from the stack.
-#[derive(Debug)]
-pub(super) struct Core {
-    pub(super) config: SctpConfig,
-    pub(super) engine: Engine,
-    pub(super) random: Random,
-    pub(super) now: Instant,
-    pub(super) events: VecDeque<Event>,
-    /// Packets that are ready. Those of associations are made when they are fetched, so this
-    /// holds no more than one input or one association causes.
-    packets: VecDeque<Datagram>,
-    pub(super) strays: Allowance,
-    pub(super) counters: Counters,
-    /// Associations that an endpoint knows.
-    named: usize,
-}
-
-/// What has happened since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Datagrams that arrived.
-    pub datagrams_received: u64,
-    /// Datagrams that were made.
-    pub datagrams_sent: u64,
-    /// Datagrams that are no SCTP packet, or whose checksum is wrong.
-    pub malformed: u64,
-    /// Packets that belong to no association, or carry a wrong tag.
-    pub strays: u64,
-    /// Those among them that got no answer because too many came.
-    pub strays_ignored: u64,
-    /// Associations that came up.
-    pub connected: u64,
-    /// Associations that were given up because the peer was silent.
-    pub silent: u64,
-}
-
-impl Core {
-    /// Has a packet sent.
-    pub(super) fn emit(&mut self, destination: SocketAddr, bytes: Bytes) {
-        self.counters.datagrams_sent += 1;
-        self.packets.push_back(Datagram { destination, bytes });
-    }
-
-    /// What we offer a peer: a fresh tag and a fresh first TSN.
-    pub(super) fn offer(&mut self) -> Init {
-        Init {
-            tag: self.random.identifier(),
-            window: self.config.receive_buffer,
-            outbound: self.config.streams,
-            inbound: self.config.streams,
-            tsn: self.random.identifier(),
-        }
-    }
-
-    /// Tells the endpoint that an association has ended.
-    pub(super) fn disconnected(&mut self, association: AssociationId, reason: DownReason) {
-        self.named = self.named.saturating_sub(1);
-        self.counters.silent += u64::from(reason == DownReason::Silent);
-        self.events.push_back(Event::Disconnected { association, reason });
-    }
-
-    pub(super) fn failed(&mut self, request: ConnectId, reason: ConnectError) {
-        self.events.push_back(Event::ConnectFailed { request, reason });
-    }
-}
-
 impl Sctp {
     /// A stack for the socket bound to `local`, whose address family decides which peers can be
     /// reached. The configuration must be [valid](SctpConfig::validate).
     pub fn new(config: SctpConfig, local: SocketAddr) -> Self {
         let mut random = Random::new(config.seed);
         let bakery = Bakery::new(&mut random, config.cookie_life);
-        let core = Core {
-            engine: Engine::new(&config),
-            strays: Allowance::new(config.stray_replies),
-            config,
-            random,
-            now: Instant::ORIGIN,
-            events: VecDeque::new(),
-            packets: VecDeque::new(),
-            counters: Counters::default(),
-            named: 0,
-        };
+        let core = Core::new(config, random);
         Self {
             core,
             local,
@@ -277,9 +201,10 @@ impl Sctp {
         self.rearm(request);
     }
 
-    /// An SCTP port of the dynamic range that is free on all these paths.
+    /// An SCTP port above 32,767 that is free on all these paths. The dynamic range of IANA is half
+    /// as large, less than the limit of associations.
     fn free_port(&mut self, paths: &[Path]) -> Option<u16> {
-        const FIRST: u16 = 49_152;
+        const FIRST: u16 = 32_768;
         const COUNT: u16 = u16::MAX - FIRST;
         let start = self.core.random.below(u64::from(COUNT)) as u16;
         (0..COUNT).map(|n| FIRST + (start + n) % COUNT).find(|&local_port| {
@@ -372,34 +297,5 @@ impl Stack for Sctp {
     /// packet of its shutdown has delivered everything and does not count.
     fn associations(&self) -> usize {
         self.core.named + self.attempts.len()
-    }
-}
-
-/// Tags of associations that have ended: a late copy of a cookie must not bring one back.
-///
-/// Bounded, because a cookie dies of old age too; the last 4,096 cover a second of the busiest
-/// stack.
-#[derive(Debug, Default)]
-pub(super) struct Spent {
-    order: VecDeque<u32>,
-    tags: BTreeSet<u32>,
-}
-
-impl Spent {
-    const MAX: usize = 4096;
-
-    fn add(&mut self, tag: u32) {
-        if self.tags.insert(tag) {
-            self.order.push_back(tag);
-        }
-        if self.order.len() > Self::MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.tags.remove(&oldest);
-        }
-    }
-
-    pub(super) fn contains(&self, tag: u32) -> bool {
-        self.tags.contains(&tag)
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::chunk::{self, REFLECTED, cause, kind};
 use super::packet::{self, Chunk, Header, Path};
-use super::stack::Core;
+use super::shared::Core;
 use crate::base::Instant;
 
 /// How many answers may still be given within this second, so that nobody can use this stack to

@@ -1,0 +1,66 @@
+//! The Operation Error parameter (0xc, RFC 5354 section 3.12): error causes in a message.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::reader::{Reader, Tlv};
+use super::writer::Writer;
+use super::{CauseCode, DecodeError, EncodeError, ErrorCause, ParameterType};
+
+/// The Operation Error parameter: one cause or more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+pub struct OperationError {
+    /// The causes.
+    #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::some))]
+    pub causes: Vec<ErrorCause>,
+}
+
+impl OperationError {
+    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
+        let mut inner = reader.enter(tlv);
+        let mut causes = Vec::new();
+        while let Some((code, information)) = inner.cause()? {
+            causes.push(ErrorCause { code: CauseCode(code), information });
+        }
+        if causes.is_empty() { Err(inner.missing("error cause")) } else { Ok(Self { causes }) }
+    }
+
+    pub(super) fn take(reader: &mut Reader<'_>) -> Result<Option<Self>, DecodeError> {
+        match reader.take(ParameterType::OPERATION_ERROR)? {
+            Some(tlv) => Self::read(reader, &tlv).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
+        if self.causes.is_empty() {
+            return Err(EncodeError::Missing("error cause"));
+        }
+        writer.parameter(ParameterType::OPERATION_ERROR, |w| {
+            self.causes.iter().try_for_each(|cause| {
+                w.tlv(cause.code.0, cause.code.name(), |w| {
+                    w.octets(&cause.information);
+                    Ok(())
+                })
+            })
+        })
+    }
+}
+
+impl From<ErrorCause> for OperationError {
+    fn from(cause: ErrorCause) -> Self {
+        Self { causes: alloc::vec![cause] }
+    }
+}
+
+/// The causes as one line of text, for error messages.
+pub(crate) fn causes_text(error: &Option<OperationError>) -> String {
+    use core::fmt::Write;
+    let mut text = String::new();
+    for cause in error.iter().flat_map(|e| &e.causes) {
+        let separator = if text.is_empty() { "" } else { ", " };
+        let _ = write!(text, "{separator}{}", cause.code);
+    }
+    if text.is_empty() { "no cause given".into() } else { text }
+}

@@ -40,6 +40,21 @@ impl Element {
         self.hunt.start(now, avoid, &mut self.connects, &mut self.out.actions);
     }
 
+    /// A known registrar has opened an association to us. No second one can come up between the
+    /// same ports, so a hunt that is on ends with it.
+    pub(super) fn registrar_connected(
+        &mut self,
+        now: Instant,
+        association: AssociationId,
+        registrar: TransportAddress,
+    ) {
+        self.registrars.insert(association);
+        if self.hunt.is_on() {
+            self.hunt.stop(&mut self.out.actions);
+            self.home_found(now, Home { association, registrar, id: RegistrarId::NONE });
+        }
+    }
+
     /// There is a home registrar now: do what could not be done without.
     pub(super) fn home_found(&mut self, now: Instant, home: Home) {
         self.home = Some(home);

@@ -63,7 +63,7 @@ pub struct Element {
     home: Option<Home>,
     membership: Membership,
     associations: BTreeMap<AssociationId, Association>,
-    /// The associations over which a registrar has spoken.
+    /// The associations with registrars: those that have spoken, and those known to be some.
     registrars: BTreeSet<AssociationId>,
     /// How many associations are sessions.
     sessions: usize,
@@ -143,7 +143,7 @@ impl Element {
         peer: TransportAddress,
     ) {
         match request {
-            None => self.accept(association, peer),
+            None => self.accept(now, association, peer),
             Some(request) => match self.hunt.handle_connected(request, &mut self.out.actions) {
                 Some(registrar) => {
                     self.associations.insert(association, Association::outbound(peer));

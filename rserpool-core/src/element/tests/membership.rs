@@ -270,3 +270,15 @@ fn the_configuration_is_checked() {
     assert_eq!(key(|c| c.hunt.rounds = Some(0)), "hunt.rounds");
     assert_eq!(key(|c| c.hunt.outdate = ms(0)), "hunt.outdate");
 }
+
+/// ASAP-3.6-08: a known registrar that connects to us ends the hunt, because between the same two
+/// ports there can be no second association.
+#[test]
+fn a_known_registrar_that_connects_is_taken() {
+    let mut element = Element::new(config(&[1, 2]), Instant::ORIGIN);
+    drain(&mut element);
+    let step = event(&mut element, 10, connected(7, None, registrar(2)));
+    assert_eq!(step, (vec![cancel(1), cancel(2), registration(7, 0)], vec![]));
+    let stranger = event(&mut element, 11, connected(8, None, registrar(9)));
+    assert_eq!(stranger, (vec![], vec![]));
+}

@@ -240,6 +240,7 @@ impl Endpoint for Element {
                     true => self.counters.announces += 1,
                     false => self.counters.bad_announces += 1,
                 }
+                self.end_hunt_if_connected(now);
             }
             Event::Announce { channel: Channel::Enrp, .. } => {}
         }

@@ -44,10 +44,11 @@ impl Element {
             self.refuse(association);
             return;
         }
-        let registrar = self.hunt.registrar_at(now, &peer).cloned();
+        let known_registrar = self.hunt.registrar_at(now, &peer).is_some();
         self.associations.insert(association, Association { outbound: false, ..Association::outbound(peer) });
-        if let Some(registrar) = registrar {
-            self.registrar_connected(now, association, registrar);
+        if known_registrar {
+            self.registrars.insert(association);
+            self.end_hunt_if_connected(now);
         }
     }
 

@@ -43,6 +43,8 @@ mod registrar;
 mod role;
 mod runtime;
 mod session;
+#[cfg(test)]
+mod tests;
 mod user;
 
 pub use announce::ASAP_ANNOUNCE_GROUP;

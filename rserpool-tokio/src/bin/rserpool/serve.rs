@@ -186,19 +186,19 @@ impl Echo {
         match error {
             RegistrationError::Rejected(causes) => {
                 let mut codes = causes.iter().flat_map(|error| &error.causes).map(|cause| cause.code);
-                let hint = match codes.next() {
+                let meaning = match codes.next() {
                     Some(CauseCode::INVALID_VALUES) => {
-                        format!(" (most likely the registrar does not know the policy {})", self.policy)
+                        format!(": cause 0x3, most likely it has no policy {}", self.policy)
                     }
                     Some(CauseCode::NON_UNIQUE_IDENTIFIER) => {
-                        format!(" (another element with the identifier {} is alive)", self.element.id())
+                        format!(": cause 0x4, another element {} is alive", self.element.id())
                     }
                     Some(CauseCode::INCONSISTENT_POLICY) => {
-                        format!(" (the pool has another policy than {})", self.policy)
+                        format!(": cause 0x5, the pool has another policy than {}", self.policy)
                     }
                     _ => String::new(),
                 };
-                Err(Failure::failed(format!("{}{hint}", RegistrationError::Rejected(causes))))
+                Err(Failure::failed(format!("{}{meaning}", RegistrationError::Rejected(causes))))
             }
             RegistrationError::Unanswered if self.patient => {
                 tokio::time::sleep(TRY_AGAIN).await;

@@ -71,7 +71,7 @@ fn describe(path: &Path, text: &str, error: &toml::de::Error) -> String {
     });
     let message = error.message().replace('\n', " ");
     match place {
-        Some((line, Some(key))) if !message.contains(&key) => {
+        Some((line, Some(key))) if !message.contains(&format!("`{key}`")) => {
             format!("{}:{line}: {key}: {message}", path.display())
         }
         Some((line, _)) => format!("{}:{line}: {message}", path.display()),

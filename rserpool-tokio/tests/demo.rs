@@ -1,0 +1,29 @@
+//! The demonstration, once: it takes 16 s.
+
+#[allow(dead_code)]
+mod support;
+
+use serde_json::Value;
+use support::run;
+
+#[test]
+fn nothing_is_lost_when_elements_die_hang_and_leave() {
+    let outcome = run(&["demo", "--json"]);
+    let events: Vec<Value> = outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(outcome.code, Some(0), "{}\n{}", outcome.stdout, outcome.stderr);
+
+    let acts: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(
+        acts,
+        ["use", "kill", "failover", "freeze", "failover", "thaw", "stop", "failover", "join", "summary"]
+    );
+    for pair in events.windows(2).filter(|pair| pair[1]["event"] == "failover") {
+        assert_eq!(pair[0]["element"], pair[1]["from"], "{pair:?}");
+        assert_ne!(pair[1]["from"], pair[1]["to"]);
+        assert!(pair[1]["gap_ms"].as_f64().unwrap() < 500.0, "{pair:?}");
+    }
+    let summary = events.last().unwrap();
+    assert!(summary["sent"].as_u64().unwrap() > 500, "{summary}");
+    assert_eq!((&summary["sent"], &summary["lost"]), (&summary["answered"], &0.into()));
+    assert_eq!(summary["gaps_ms"].as_array().unwrap().len(), 3);
+}

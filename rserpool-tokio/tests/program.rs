@@ -1,0 +1,369 @@
+//! Every command of the program as somebody at a terminal uses it, errors included.
+
+mod support;
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use support::{Process, run, run_with};
+
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+/// Waits until the registrar lists these elements.
+fn await_elements(registrar: &str, expected: &[&str]) {
+    let begin = std::time::Instant::now();
+    loop {
+        let pools = json_of(&run(&["pools", "--registrar", registrar, "--json"]).stdout);
+        let pools = pools["pools"].as_array().unwrap();
+        let elements = pools.iter().flat_map(|pool| pool["elements"].as_array().unwrap());
+        let listed: Vec<&str> = elements.filter_map(|element| element["id"].as_str()).collect();
+        if listed == expected {
+            return;
+        }
+        assert!(begin.elapsed() < support::PATIENCE, "{listed:?} instead of {expected:?}");
+    }
+}
+
+#[test]
+fn the_six_commands_in_separate_processes() {
+    let (registrar, address) = Process::registrar(&[]);
+    let element = Process::element(&address, "0x2001");
+    // The element is confirmed by its first keep-alive; before that it has no home to show.
+    await_elements(&address, &["0x2001"]);
+
+    let pools = run(&["pools", "--registrar", &address, "--json"]);
+    let pools = json_of(&pools.stdout);
+    let udp_port = &pools["pools"][0]["elements"][0]["transports"][0]["udp_port"];
+    assert!(udp_port.as_u64().is_some_and(|port| port > 0), "{pools}");
+    let pool = json!({
+        "handle": "EchoPool", "policy": "RoundRobin", "elements": [{
+            "id": "0x2001", "home": "0x1", "life_s": 300, "policy": { "type": "RoundRobin" },
+            "transports": [{
+                "protocol": "sctp", "addresses": ["127.0.0.1"], "port": 7, "udp_port": udp_port, "control": true,
+            }],
+        }],
+    });
+    assert_eq!(pools, json!({ "registrar": "0x1", "peers": [], "pools": [pool] }));
+    let resolved = run(&["resolve", "EchoPool", "--registrar", &address, "--items", "1", "--json"]);
+    assert_eq!((resolved.code, json_of(&resolved.stdout)), (Some(0), pool));
+
+    let table = run(&["pools", "--registrar", &address]).stdout;
+    assert!(table.starts_with("Registrar 0x1, no peers\n"), "{table}");
+    let row = format!("127.0.0.1:{udp_port} sctp port 7");
+    assert!(table.lines().any(|line| line.contains("0x2001") && line.contains(&row)), "{table}");
+
+    let talk = run_with(&["connect", "EchoPool", "--registrar", &address], "hello\nworld\nhello\n", &[]);
+    assert_eq!(talk.code, Some(0), "{}", talk.stderr);
+    assert_eq!(talk.stdout, "0x2001: hello\n0x2001: world\n0x2001: hello\n");
+    let talk = run_with(&["connect", "EchoPool", "--registrar", &address, "--json"], "hello\n", &[]);
+    assert_eq!(
+        talk.stdout.lines().map(json_of).collect::<Vec<_>>(),
+        [
+            json!({ "event": "opened", "element": "0x2001" }),
+            json!({ "event": "answer", "element": "0x2001", "text": "hello" }),
+        ]
+    );
+
+    let stats = json_of(&run(&["stats", "--registrar", &address, "--json"]).stdout);
+    assert_eq!(
+        (&stats["registrations"], &stats["elements"], &stats["malformed"]),
+        (&1.into(), &1.into(), &0.into())
+    );
+    assert!(run(&["stats", "--registrar", &address]).stdout.contains("\nreregistrations  "));
+
+    assert_eq!(element.terminate().code, Some(0));
+    await_elements(&address, &[]);
+    assert_eq!(run(&["pools", "--registrar", &address]).stdout, "Registrar 0x1, no peers, no pools\n");
+    assert_eq!(registrar.terminate().code, Some(0));
+}
+
+#[test]
+fn a_conversation_moves_on_when_its_element_dies() {
+    let (_registrar, address) = Process::registrar(&[]);
+    let mut elements: Vec<(&str, Process)> =
+        ["0x2001", "0x2002"].map(|id| (id, Process::element(&address, id))).into();
+    let mut talk =
+        Process::start(&["connect", "EchoPool", "--registrar", &address, "--preset", "fast", "--json"]);
+    talk.write("one\n");
+    let first = json_of(&talk.line())["element"].as_str().unwrap().to_string();
+    assert_eq!(json_of(&talk.line()), json!({ "event": "answer", "element": first, "text": "one" }));
+
+    let place = elements.iter().position(|(id, _)| *id == first).unwrap();
+    elements.remove(place).1.signal(Signal::SIGKILL);
+    let second = elements[0].0;
+    talk.write("two\n");
+    assert_eq!(json_of(&talk.line())["event"], "element_failed");
+    assert_eq!(
+        json_of(&talk.line()),
+        json!({ "event": "failover", "from": first, "to": second, "resent": 1 })
+    );
+    assert_eq!(json_of(&talk.line()), json!({ "event": "answer", "element": second, "text": "two" }));
+    assert_eq!(talk.finish().code, Some(0));
+}
+
+#[test]
+fn an_element_that_was_killed_gets_back_in_with_its_identifier() {
+    let (_registrar, address) = Process::registrar(&[]);
+    drop(Process::element(&address, "0x2001"));
+    let again = Process::element(&address, "0x2001");
+    await_elements(&address, &["0x2001"]);
+    assert_eq!(again.terminate().code, Some(0));
+}
+
+/// A frozen element answers nothing, but nobody waits for it longer than the 2 s.
+#[test]
+fn a_registrar_ends_although_an_element_hangs() {
+    let (registrar, address) = Process::registrar(&["--keep-alive-interval", "1h"]);
+    let element = Process::element(&address, "0x2001");
+    element.signal(Signal::SIGSTOP);
+    assert_eq!(registrar.terminate().code, Some(0));
+}
+
+#[test]
+fn an_element_ends_although_its_registrar_is_gone() {
+    let (registrar, address) = Process::registrar(&[]);
+    let element = Process::element(&address, "0x2001");
+    drop(registrar);
+    assert_eq!(element.terminate().code, Some(0));
+}
+
+#[test]
+fn ipv6_in_brackets() {
+    if std::net::UdpSocket::bind("[::1]:0").is_err() {
+        eprintln!("skipped: this machine has no IPv6");
+        return;
+    }
+    let registrar = Process::start(&["registrar", "--bind", "[::1]:0", "--id", "17", "--preset", "fast"]);
+    let line = registrar.line();
+    let address = line.strip_prefix("registrar 0x11 listens on UDP ").unwrap();
+    // Bound to all addresses, the element registers the one by which it reaches the registrar.
+    let element =
+        Process::start(&["serve", "echo", "--registrar", address, "--id", "0x2001", "--preset", "fast"]);
+    assert!(element.line().starts_with("element 0x2001 on UDP [::]:"));
+    let talk = run_with(&["connect", "EchoPool", "--registrar", address], "hello\n", &[]);
+    assert_eq!((talk.code, talk.stdout.as_str()), (Some(0), "0x2001: hello\n"), "{}", talk.stderr);
+}
+
+#[test]
+fn an_unknown_pool_is_a_clear_no() {
+    let (_registrar, address) = Process::registrar(&[]);
+    for command in ["resolve", "connect"] {
+        let outcome = run(&[command, "NoSuchPool", "--registrar", &address]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
+        assert_eq!(
+            outcome.stderr,
+            "rserpool: unknown pool \"NoSuchPool\": no element is registered in it (cause 0x9)\n"
+        );
+    }
+}
+
+#[test]
+fn no_registrar_is_told_with_the_addresses_tried() {
+    // Ports on which nobody answers, because this test holds them.
+    let sockets = [0, 1].map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    let mut addresses = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
+    addresses.sort();
+    let [a, b] = addresses.map(|address| address.to_string());
+    let users = ["resolve", "connect"].map(|command| vec![command, "EchoPool", "--attempts", "2"]);
+    let elements = [vec!["serve", "echo", "--attempts", "2", "--bind", "127.0.0.1:0"]];
+    for mut arguments in users.into_iter().chain(elements) {
+        arguments.extend(["--registrar", &a, "--registrar", &b, "--preset", "fast", "--log-filter", "off"]);
+        let outcome = run(&arguments);
+        assert_eq!(outcome.code, Some(1), "{arguments:?}");
+        assert_eq!(
+            outcome.stderr,
+            format!("rserpool: no registrar is reachable; tried {a}/3863, {b}/3863\n"),
+            "{arguments:?}"
+        );
+    }
+    for command in ["pools", "stats"] {
+        let outcome = run(&[command, "--registrar", &a, "--timeout", "300ms"]);
+        assert_eq!(outcome.code, Some(1));
+        assert_eq!(
+            outcome.stderr,
+            format!("rserpool: registrar {a}/9901 cannot be reached: check its address and UDP port\n")
+        );
+    }
+}
+
+#[test]
+fn of_several_registrars_one_is_enough() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap().to_string();
+    let (_registrar, address) = Process::registrar(&[]);
+    let both = format!("{silent},{address}");
+    let _element = Process::element(&address, "0x2001");
+    let resolved = run(&["resolve", "EchoPool", "--registrar", &both, "--preset", "fast"]);
+    assert_eq!(resolved.code, Some(0), "{}", resolved.stderr);
+    let pools = run(&["pools", "--registrar", &both, "--timeout", "300ms"]);
+    assert_eq!(pools.code, Some(0), "{}", pools.stderr);
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let (_registrar, address) = Process::registrar(&[]);
+    let second = run(&["registrar", "--bind", &address]);
+    assert_eq!(second.code, Some(1));
+    assert_eq!(
+        second.stderr,
+        format!(
+            "rserpool: UDP port {address} is in use by another process; choose another, or port 0 for a free one\n"
+        )
+    );
+}
+
+#[test]
+fn a_policy_that_no_registrar_has_yet_is_refused() {
+    let (_registrar, address) = Process::registrar(&[]);
+    let outcome = run(&[
+        "serve",
+        "echo",
+        "--registrar",
+        &address,
+        "--bind",
+        "127.0.0.1:0",
+        "--policy",
+        "LeastUsed",
+        "--preset",
+        "fast",
+        "--log-filter",
+        "off",
+    ]);
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.stderr.contains("cause 0x3"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("LeastUsed"), "{}", outcome.stderr);
+    assert_eq!(outcome.stderr.lines().count(), 1);
+}
+
+#[test]
+fn bad_usage_is_one_line_that_names_the_key_and_64() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["registrar", "--bnid", "127.0.0.1"], "--bnid"),
+        (&["registrar", "--bind", "localhost"], "--bind"),
+        (&["registrar", "--id", "0"], "--id"),
+        (&["registrar", "--preset", "slow"], "--preset"),
+        (&["registrar", "--keep-alive-interval", "5"], "--keep-alive-interval"),
+        (&["registrar", "--keep-alive-interval", "0s"], "keep-alive-interval"),
+        (&["registrar", "--asap-port", "9901"], "asap-port"),
+        (&["registrar", "--log-filter", "a=b=c"], "log-filter"),
+        (&["serve"], "<SERVICE>"),
+        (&["serve", "echo"], "registrar"),
+        (&["serve", "echo", "--registrar", "127.0.0.1", "--policy", "Best"], "--policy"),
+        (&["serve", "echo", "--registrar", "127.0.0.1", "--life", "0s"], "life"),
+        (&["serve", "echo", "--registrar", "127.0.0.1", "--hunt-timeout", "0s"], "hunt.timeout"),
+        (&["connect"], "<POOL>"),
+        (&["connect", "EchoPool"], "registrar"),
+        (&["resolve", "EchoPool", "--registrar", "127.0.0.1", "--items", "many"], "--items"),
+        (&["pools"], "registrar"),
+        (&["decode", "--protocol", "asap", "05zz"], "HEX"),
+        (&["decode", "--protocol", "tcp", "05"], "--protocol"),
+        (&["bogus"], "bogus"),
+    ];
+    for (arguments, key) in cases {
+        let outcome = run(arguments);
+        assert_eq!(outcome.code, Some(64), "{arguments:?}: {}", outcome.stderr);
+        assert_eq!(outcome.stderr.lines().count(), 1, "{arguments:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(key), "{arguments:?}: {}", outcome.stderr);
+        assert_eq!(outcome.stdout, "");
+    }
+}
+
+#[test]
+fn settings_come_from_flag_environment_and_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("registrar.toml");
+    let path = file.to_str().unwrap();
+    let validate = |text: &str, environment: &[(&str, &str)], arguments: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        let mut all = vec!["registrar", "--config", path, "--validate"];
+        all.extend(arguments);
+        let outcome = run_with(&all, "", environment);
+        (outcome.code, if outcome.code == Some(0) { outcome.stdout } else { outcome.stderr })
+    };
+    let valid = (Some(0), "configuration is valid\n".to_string());
+    assert_eq!(validate("id = \"0x1\"\n[sctp]\nstreams = 10\n", &[], &[]), valid);
+    assert_eq!(
+        validate("id = 0x1\nkeepalive = \"5s\"\n", &[], &[]).1.split(',').next(),
+        Some(format!("rserpool: {path}:2: unknown field `keepalive`").as_str())
+    );
+    let refused = (Some(64), "rserpool: keep-alive-timeout must not be zero\n".to_string());
+    let (zero, second) = ("keep-alive-timeout = \"0s\"\n", ("RSERPOOL_KEEP_ALIVE_TIMEOUT", "1s"));
+    assert_eq!(validate(zero, &[], &[]), refused);
+    assert_eq!(validate(zero, &[second], &[]), valid, "the environment comes before the file");
+    assert_eq!(
+        validate(zero, &[second], &["--keep-alive-timeout", "0s"]),
+        refused,
+        "a flag comes before both"
+    );
+    let missing = run(&["registrar", "--config", "/no/such/file", "--validate"]);
+    assert_eq!(missing.code, Some(64));
+    assert!(missing.stderr.starts_with("rserpool: config: cannot read /no/such/file"), "{}", missing.stderr);
+}
+
+#[test]
+fn sighup_reads_the_file_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("registrar.toml");
+    std::fs::write(&file, "max-pools = 5\n").unwrap();
+    let (registrar, address) = Process::registrar(&["--config", file.to_str().unwrap(), "--log", "json"]);
+
+    std::fs::write(&file, "max-pools = 6\n[log]\nfilter = \"info\"\n").unwrap();
+    registrar.signal(Signal::SIGHUP);
+    let line = json_of(&registrar.error_with("only a restart"));
+    assert_eq!((&line["level"], &line["fields"]["key"]), (&"WARN".into(), &"max-pools".into()));
+
+    std::fs::write(&file, "max-pool = 6\n").unwrap();
+    registrar.signal(Signal::SIGHUP);
+    registrar.error_with("nothing changed");
+    assert_eq!(run(&["pools", "--registrar", &address]).code, Some(0), "it still serves");
+    assert_eq!(registrar.terminate().code, Some(0));
+}
+
+#[test]
+fn decode_shows_every_field() {
+    let message = "05:00 00 10\n0009000c 4563686f506f6f6c";
+    let text = run(&["decode", "--protocol", "asap", message]);
+    assert_eq!(text.code, Some(0));
+    assert!(text.stdout.starts_with("ASAP_HANDLE_RESOLUTION"), "{}", text.stdout);
+    assert!(text.stdout.contains("Pool Handle: EchoPool"), "{}", text.stdout);
+
+    let tree = run_with(&["decode", "--protocol", "asap", "-", "--json"], message, &[]);
+    let tree = json_of(&tree.stdout);
+    assert_eq!((&tree["name"], &tree["length"]), (&"ASAP_HANDLE_RESOLUTION".into(), &16.into()));
+
+    let cut = run(&["decode", "--protocol", "asap", "0500001000090"]);
+    assert_eq!(cut.code, Some(64), "an odd number of digits");
+    let cut = run(&["decode", "--protocol", "asap", "05000010000900"]);
+    assert_eq!(cut.code, Some(1));
+    assert!(cut.stdout.starts_with("ASAP_HANDLE_RESOLUTION"), "as far as it can be read: {}", cut.stdout);
+    assert!(cut.stderr.starts_with("rserpool: malformed message: "), "{}", cut.stderr);
+}
+
+#[test]
+fn help_has_examples_and_packagers_get_their_files() {
+    for command in ["registrar", "serve", "connect", "resolve", "pools", "stats", "decode", "demo"] {
+        let help = run(&[command, "--help"]);
+        assert_eq!(help.code, Some(0));
+        assert!(help.stdout.contains(&format!("Examples:\n  rserpool {command}")), "{}", help.stdout);
+        assert!(help.stdout.contains("--preset") || command == "decode", "{}", help.stdout);
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(run(&["completions", shell]).stdout.contains("keep-alive-interval"));
+    }
+    let manual = run(&["man"]).stdout;
+    assert!(manual.contains("keep\\-alive\\-interval") && !manual.contains("demo\\-user"));
+    assert_eq!(run(&["--version"]).stdout, concat!("rserpool ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+/// `rserpool pools | head -1` is no failure.
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_rserpool"))
+        .arg("man")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}

@@ -1,0 +1,162 @@
+//! The real program in real processes, each bounded in time and killed at the end of its test.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// How long anything may take on a machine that is busy with something else.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How a process ended, and what it said.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A process of the program, in the background.
+pub(crate) struct Process {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Receiver<String>,
+    errors: Receiver<String>,
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(arguments: &[&str]) -> Outcome {
+    run_with(arguments, "", &[])
+}
+
+/// Runs the program to its end with this input and environment.
+pub(crate) fn run_with(arguments: &[&str], input: &str, environment: &[(&str, &str)]) -> Outcome {
+    let mut process = Process::start_with(arguments, environment);
+    process.write(input);
+    process.input = None;
+    process.finish()
+}
+
+impl Process {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    pub(crate) fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rserpool"))
+            .args(arguments)
+            .envs(environment.iter().copied())
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take();
+        let output = lines(child.stdout.take().unwrap());
+        let errors = lines(child.stderr.take().unwrap());
+        Self { child, input, output, errors }
+    }
+
+    /// A registrar with the fast preset on a free port, and its address.
+    pub(crate) fn registrar(arguments: &[&str]) -> (Self, String) {
+        let mut all = vec!["registrar", "--bind", "127.0.0.1:0", "--id", "0x1", "--preset", "fast"];
+        all.extend(arguments);
+        let registrar = Self::start(&all);
+        let line = registrar.line();
+        let address = line.rsplit(' ').next().unwrap().to_string();
+        assert_eq!(line, format!("registrar 0x1 listens on UDP {address}"));
+        (registrar, address)
+    }
+
+    /// An echo element that is registered.
+    pub(crate) fn element(registrar: &str, id: &str) -> Self {
+        let element = Self::start(&[
+            "serve",
+            "echo",
+            "--registrar",
+            registrar,
+            "--bind",
+            "127.0.0.1:0",
+            "--id",
+            id,
+            "--preset",
+            "fast",
+        ]);
+        let line = element.line();
+        assert!(line.starts_with(&format!("element {id} on UDP 127.0.0.1:")), "{line}");
+        assert!(line.ends_with(&format!("is registered at {registrar}/3863")), "{line}");
+        element
+    }
+
+    pub(crate) fn write(&mut self, text: &str) {
+        // A process that has ended already takes no input, and need not.
+        let _ = self.input.as_mut().unwrap().write_all(text.as_bytes());
+    }
+
+    /// The next line of the standard output.
+    pub(crate) fn line(&self) -> String {
+        self.output.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            panic!("no line on stdout; stderr: {:?}", self.errors.try_iter().collect::<Vec<_>>())
+        })
+    }
+
+    /// Waits for a line of the standard error output that contains this text.
+    pub(crate) fn error_with(&self, text: &str) -> String {
+        loop {
+            let line =
+                self.errors.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no \"{text}\" on stderr"));
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub(crate) fn terminate(self) -> Outcome {
+        self.signal(Signal::SIGTERM);
+        self.finish()
+    }
+
+    /// Closes the input and waits for the end.
+    pub(crate) fn finish(mut self) -> Outcome {
+        self.input = None;
+        let begin = Instant::now();
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(begin.elapsed() < PATIENCE, "the process does not end"),
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        let text = |lines: &Receiver<String>| lines.iter().map(|line| line + "\n").collect();
+        Outcome { code: status.code(), stdout: text(&self.output), stderr: text(&self.errors) }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}

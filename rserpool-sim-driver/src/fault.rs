@@ -38,6 +38,25 @@ pub enum Fault {
     Move(HostId),
     /// All links become so.
     Links(Link),
+    /// The application on the host does something.
+    Order(HostId, Order),
+}
+
+/// What an application does now and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// An element registers anew.
+    UpdatePolicy,
+    /// An element leaves its pool, until it is started again.
+    Deregister,
+    /// A user moves its sessions to other elements.
+    Failover,
+    /// A user closes its sessions, and opens others later.
+    Close,
+    /// A user reports the elements of its sessions as unreachable.
+    Report,
+    /// A user forgets what it knows of its pool.
+    Purge,
 }
 
 impl Fault {
@@ -68,6 +87,7 @@ impl World {
             }
             Fault::Stop(host, within) if self.host(host).answers() => {
                 self.mark(host, "is asked to stop");
+                self.disturb(host).stopping = true;
                 if let Some(process) = &mut self.host_mut(host).process {
                     process.begin_shutdown(now, now + within);
                 }
@@ -111,6 +131,14 @@ impl World {
             Fault::Links(link) => {
                 self.mark_world(&format!("links are now {link:?}"));
                 self.network.set_link(now, link);
+            }
+            Fault::Order(host, order) if self.host(host).answers() => {
+                self.mark(host, &format!("is told: {order:?}"));
+                self.books.reports |= matches!(order, Order::Report | Order::Failover);
+                if let Some(process) = &mut self.host_mut(host).process {
+                    process.order(now, order);
+                }
+                return self.drain(host);
             }
             // What is not running cannot be stopped, and so on.
             _ => return,

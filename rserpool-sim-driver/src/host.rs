@@ -11,6 +11,7 @@ use rserpool_core::user::UserConfig;
 use rserpool_core::{element, user};
 
 use crate::app::{Client, Load, Note, Server, Service, Violation};
+use crate::fault::Order;
 
 /// The name of a host: its number in the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,6 +130,15 @@ impl Process {
         }
     }
 
+    /// Lets the application do something, if it can.
+    pub(crate) fn order(&mut self, now: Instant, order: Order) {
+        match self {
+            Self::Registrar(_) => {}
+            Self::Element(server) => server.order(now, order),
+            Self::User(client) => client.order(now, order),
+        }
+    }
+
     /// Gives an element a command.
     pub(crate) fn element_command(&mut self, now: Instant, command: element::Command) {
         if let Self::Element(server) = self {
@@ -156,6 +166,8 @@ pub struct Host {
     /// The identifier of its element, kept over a restart.
     pub(crate) element: Option<ElementId>,
     pub(crate) paused: bool,
+    /// It was asked to stop.
+    pub(crate) stopping: bool,
     /// How long the process takes for every input.
     pub(crate) slowness: Duration,
     /// When a slow process is ready for the next input.
@@ -195,6 +207,6 @@ impl Host {
 
     /// Whether it works at full speed.
     pub(crate) const fn is_well(&self) -> bool {
-        self.answers() && self.slowness.is_zero()
+        self.answers() && self.slowness.is_zero() && !self.stopping
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rserpool_core::base::{ElementId, Instant, PoolHandle, ProtocolId};
 use rserpool_core::handlespace::PeHandle;
+use rserpool_core::user;
 use rserpool_core::registrar::{Notice, RegistrarConfig, RemovalReason};
 use rserpool_core::wire::{AsapMessage, EnrpMessage};
 
@@ -20,6 +21,8 @@ use crate::world::World;
 #[derive(Debug, Default)]
 pub(crate) struct Books {
     pub(crate) violation: Option<Violation>,
+    /// Some user was told to report or to give up elements that may be well.
+    pub(crate) reports: bool,
 }
 
 impl World {
@@ -98,11 +101,34 @@ impl World {
     pub(crate) fn check_note(&mut self, host: HostId, note: &Note) {
         match note {
             Note::Registrar(Notice::Removed { pe, reason }) => self.check_removal(host, pe, *reason),
+            Note::User(user::Notice::ElementFailed { element, reason, .. }) => {
+                self.check_failure(host, *element, reason);
+            }
             Note::Registrar(Notice::Malformed { error, .. }) => {
                 let detail = format!("{}: {error}", self.host(host).name);
                 self.violated(Violation::new("nobody finds fault with a message of ours", detail));
             }
             _ => {}
+        }
+    }
+
+    /// No element counts as failed that works and can be reached.
+    fn check_failure(&mut self, user: HostId, element: ElementId, reason: &user::FailureReason) {
+        let Some(client) = self.client(user) else { return };
+        let (pool, config) = (&client.load().pool, client.config());
+        let mut serving = self.hosts().filter(|(_, host)| match host.program() {
+            Program::Element(program, _) => host.element == Some(element) && program.handle == *pool,
+            _ => false,
+        });
+        let (Some((server, _)), None) = (serving.next(), serving.next()) else { return };
+        let settled = (self.sctp.heartbeat + self.sctp.max_silence) * 2 + config.response_timeout * 2;
+        let since = self.calm_since(user, server).filter(|_| *reason != user::FailureReason::Asked);
+        if let Some(since) = since
+            && self.now().since(since) > settled
+        {
+            let (a, b) = (&self.host(user).name, &self.host(server).name);
+            let detail = format!("{a} gave {b} up ({reason}) although they could talk since {since:?}");
+            self.violated(Violation::new("no element is given up without a reason", detail));
         }
     }
 
@@ -136,7 +162,10 @@ impl World {
                 life + server.config().reregistration() + settled + asked + attempts
             }
             RemovalReason::Reported => {
-                // Reports are true if any user had trouble with it.
+                // Reports are true if any user had trouble with it, or was told to report it.
+                if self.books.reports {
+                    return;
+                }
                 let users = self.hosts().filter(|(id, _)| self.client(*id).is_some());
                 let trouble = users.filter_map(|(user, _)| match self.calm_since(user, element) {
                     Some(since) if self.now().since(since) > settled * 4 => None,

@@ -19,7 +19,7 @@ mod verdict;
 mod world;
 
 pub use app::{Client, Conversation, Failover, Load, Note, Server, Service, Violation};
-pub use fault::Fault;
+pub use fault::{Fault, Order};
 pub use host::{Host, HostId, Process, Program};
 pub use network::{Link, Sctp};
 pub use trace::{Trace, TraceMode};

@@ -16,6 +16,8 @@ pub(crate) enum Purpose {
     Host,
     /// The plan of an exploration.
     Plan,
+    /// What its applications do; a stream of its own, so that it does not change the rest.
+    Orders,
 }
 
 /// The stream of an entity.
@@ -25,6 +27,7 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::Link(to) => (2, to.0 as u64),
         Purpose::Host => (3, 0),
         Purpose::Plan => (4, 0),
+        Purpose::Orders => (5, 0),
     };
     Random::new([kind, entity.0 as u64, detail].into_iter().fold(mix(seed), |hash, word| mix(hash ^ word)))
 }

@@ -9,7 +9,11 @@ use rserpool_core::handlespace::Checksum;
 use crate::HostId;
 use crate::app::Violation;
 use crate::explore::Plan;
+use crate::fault::Fault;
 use crate::world::World;
+
+/// How long everybody may take for a clean stop.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 impl World {
     /// Judges a world at rest. Users are asked to resolve once more, so some time passes.
@@ -28,7 +32,40 @@ impl World {
             .and_then(|()| self.judge_elements(plan))
             .and_then(|()| self.judge_users(plan, asked));
         if let Err(violation) = verdict {
-            self.violated(violation);
+            return self.violated(violation);
+        }
+        self.wind_down(plan);
+    }
+
+    /// Stops everybody cleanly: users, then elements, then registrars; each must come to its end,
+    /// and elements must be off every list at once.
+    fn wind_down(&mut self, plan: &Plan) {
+        let users: Vec<HostId> = plan.user_hosts().map(|(host, _)| host).collect();
+        let elements: Vec<HostId> = plan.element_hosts().map(|(host, _)| host).collect();
+        for hosts in [users, elements, plan.registrar_hosts().collect()] {
+            for &host in &hosts {
+                self.apply(Fault::Stop(host, STOP_WITHIN));
+            }
+            self.run_for(STOP_WITHIN + self.sctp.rto_max);
+            if let Some(host) = hosts.iter().find(|host| self.host(**host).process().is_some()) {
+                let detail = format!("{} runs on", self.host(*host).name);
+                self.violated(Violation::new("who is stopped comes to an end in time", detail));
+            }
+            let elements_run = plan.element_hosts().any(|(host, _)| self.server(host).is_some());
+            let lists = |host: HostId| {
+                self.registrar(host).is_some_and(|registrar| registrar.handlespace().element_count() > 0)
+            };
+            if !elements_run && plan.registrar_hosts().any(lists) {
+                let detail = "a registrar lists elements after all of them have stopped";
+                self.violated(Violation::new("elements that stop leave no trace", detail));
+            }
+            if self.violation().is_some() {
+                return;
+            }
+        }
+        if !self.associations.is_empty() {
+            let detail = format!("{:?}", self.associations);
+            self.violated(Violation::new("nothing is left when everybody has stopped", detail));
         }
     }
 
@@ -110,6 +147,12 @@ impl World {
                 server.element().is_registered(),
                 server.element().home(),
             );
+            if server.has_left() {
+                if !listing.is_empty() || server.element().is_registered() {
+                    return Err(Violation::new("at rest who has left a pool is not listed", detail));
+                }
+                continue;
+            }
             if listing.len() != 1
                 || !server.element().is_registered()
                 || home != Some(server.element().home())

@@ -189,6 +189,7 @@ impl World {
             life: 0,
             element: None,
             paused: false,
+            stopping: false,
             slowness: Duration::ZERO,
             ready: Instant::ORIGIN,
             inbox: Default::default(),
@@ -518,6 +519,7 @@ impl World {
         gone.inbox.clear();
         gone.wake = None;
         gone.paused = false;
+        gone.stopping = false;
         gone.slowness = Duration::ZERO;
         gone.disturbed = clock;
         gone.died = Some(clock);

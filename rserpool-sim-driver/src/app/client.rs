@@ -10,6 +10,7 @@ use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, User, UserConfig};
 
 use super::{Commands, ECHO, Violation};
+use crate::fault::Order;
 
 /// What the application of a user does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub struct Failover {
 #[derive(Debug, Default)]
 pub struct Conversation {
     session: Option<SessionId>,
+    /// It is being closed.
+    closing: bool,
     /// The element that serves the session.
     pub element: Option<ElementId>,
     /// The requests that are not answered, with the time they were handed over.
@@ -216,6 +219,31 @@ impl Client {
         self.command(now, Purpose::Other, command);
     }
 
+    pub(crate) fn order(&mut self, now: Instant, order: Order) {
+        let handle = self.load.pool.clone();
+        let sessions: Vec<_> = self.conversations.iter().filter_map(|c| Some((c.session?, c.element))).collect();
+        for (session, element) in sessions {
+            match (order, element) {
+                (Order::Failover, _) => self.other_command(now, Command::Failover { session }),
+                (Order::Close, _) => {
+                    if let Some((n, conversation)) = self.find(session) {
+                        conversation.closing = true;
+                        self.timers.clear(&Timer::Ask(n));
+                    }
+                    self.other_command(now, Command::Close { session });
+                }
+                (Order::Report, Some(element)) => {
+                    let handle = handle.clone();
+                    self.other_command(now, Command::ReportUnreachable { handle, element });
+                }
+                _ => {}
+            }
+        }
+        if order == Order::Purge {
+            self.other_command(now, Command::Purge { handle });
+        }
+    }
+
     fn ask(&mut self, now: Instant, n: usize) {
         self.timers.set(Timer::Ask(n), now + self.load.interval);
         let Some(conversation) = self.conversations.get_mut(n) else { return };
@@ -331,6 +359,7 @@ impl Client {
                     return odd("notices name sessions that are open");
                 };
                 conversation.session = None;
+                conversation.closing = false;
                 conversation.element = None;
                 conversation.given_up += conversation.unanswered.len() as u64;
                 conversation.unanswered.clear();

@@ -9,6 +9,7 @@ use rserpool_core::element::{Command, Element, ElementConfig, Notice};
 use rserpool_core::endpoint::Endpoint;
 
 use super::{Commands, Violation};
+use crate::fault::Order;
 
 /// How an element serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Server {
     /// The answers to be sent, in the order of their times.
     answers: VecDeque<(Instant, AssociationId, ProtocolId, Bytes)>,
     retry: Option<Instant>,
+    /// It was told to leave its pool.
+    left: bool,
 }
 
 impl Server {
@@ -47,6 +50,7 @@ impl Server {
             commands: Commands::default(),
             answers: VecDeque::new(),
             retry: None,
+            left: false,
         }
     }
 
@@ -58,6 +62,11 @@ impl Server {
     /// Its configuration.
     pub const fn config(&self) -> &ElementConfig {
         &self.config
+    }
+
+    /// Whether it was told to leave its pool.
+    pub const fn has_left(&self) -> bool {
+        self.left
     }
 
     pub(crate) const fn commands(&self) -> &Commands {
@@ -80,6 +89,17 @@ impl Server {
         }
     }
 
+    pub(crate) fn order(&mut self, now: Instant, order: Order) {
+        match order {
+            Order::UpdatePolicy => self.command(now, Command::UpdatePolicy(self.config.policy.clone())),
+            Order::Deregister => {
+                self.left = true;
+                self.command(now, Command::Deregister);
+            }
+            Order::Failover | Order::Close | Order::Report | Order::Purge => {}
+        }
+    }
+
     pub(crate) fn command(&mut self, now: Instant, command: Command) {
         let id = self.commands.begin(now);
         self.element.handle_command(now, id, command);
@@ -96,7 +116,7 @@ impl Server {
                 self.answers.push_back((now + self.service.time, *session, *protocol, bytes.clone()));
                 self.handle_timeout(now);
             }
-            Notice::RegistrationFailed(_) if id.is_none() => {
+            Notice::RegistrationFailed(_) if id.is_none() && !self.left => {
                 self.retry = self.service.retry.map(|retry| now + retry);
             }
             Notice::Registered { .. } => self.retry = None,

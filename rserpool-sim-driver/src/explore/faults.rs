@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::plan::{Dice, Plan};
 use crate::HostId;
-use crate::fault::Fault;
+use crate::fault::{Fault, Order};
 use crate::network::Link;
 
 /// Draws the faults of a plan, each with its repair.
@@ -13,6 +13,23 @@ pub(super) fn draw(dice: &mut Dice, plan: &Plan, slow: bool) -> Vec<Vec<(Duratio
     let most = dice.pick(&[0, 2, 5, 10, 30]);
     let scale = if slow { 20 } else { 1 };
     (0..dice.below(most + 1)).map(|_| draw_one(dice, plan, hosts, scale)).collect()
+}
+
+/// Draws what applications do beside their usual work.
+pub(super) fn draw_orders(dice: &mut Dice, plan: &Plan) -> Vec<Vec<(Duration, Fault)>> {
+    let hosts = plan.elements.len() + plan.users.len();
+    if hosts == 0 || dice.chance(40) {
+        return Vec::new();
+    }
+    let orders = |dice: &mut Dice| {
+        let host = HostId(plan.registrars.len() + dice.below(hosts));
+        let order = match is_element(plan, host) {
+            true => dice.pick(&[Order::UpdatePolicy, Order::UpdatePolicy, Order::Deregister]),
+            false => dice.pick(&[Order::Failover, Order::Failover, Order::Close, Order::Report, Order::Purge]),
+        };
+        vec![(dice.between(Duration::ZERO, plan.chaos), Fault::Order(host, order))]
+    };
+    (0..dice.below(8)).map(|_| orders(dice)).collect()
 }
 
 fn draw_one(dice: &mut Dice, plan: &Plan, hosts: usize, scale: u32) -> Vec<(Duration, Fault)> {

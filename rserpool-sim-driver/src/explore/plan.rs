@@ -172,6 +172,8 @@ impl Plan {
         };
         plan.rest = plan.time_to_rest();
         plan.faults = faults::draw(&mut dice, &plan, timers == Timers::Rfc);
+        let mut dice = Dice(stream(seed, HostId(usize::MAX), Purpose::Orders));
+        plan.faults.extend(faults::draw_orders(&mut dice, &plan));
         plan
     }
 

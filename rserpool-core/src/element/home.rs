@@ -1,7 +1,7 @@
 //! The home registrar: found, named by its keep-alives, changed, lost (RFC 5352 sections 3.4, 3.6).
 
 use super::Element;
-use super::registration::Step;
+use super::membership::Step;
 use super::{Notice, RegistrationError};
 use crate::base::{AssociationId, Instant, ProtocolId, RegistrarId, TransportAddress};
 use crate::wire::AsapMessage;
@@ -17,27 +17,34 @@ pub(super) struct Home {
 }
 
 impl Element {
-    /// Looks for a registrar other than `avoid`. A known registrar that has opened an association
-    /// to us is taken at once; a second association between the same ports could not exist.
+    /// Looks for a registrar other than `avoid`: one that is connected to us already, or by a hunt.
     pub(super) fn seek(&mut self, now: Instant, avoid: Option<TransportAddress>) {
-        if self.hunt.is_on() {
+        if self.hunt.is_on() || self.take_connected_registrar(now, avoid.as_ref()) {
             return;
-        }
-        for association in &self.registrars {
-            let Some(open) = self.associations.get(association).filter(|open| !open.closing) else {
-                continue;
-            };
-            if let Some(registrar) = self.hunt.registrar_at(now, &open.peer)
-                && avoid.as_ref() != Some(registrar)
-            {
-                let home =
-                    Home { association: *association, registrar: registrar.clone(), id: RegistrarId::NONE };
-                self.home_found(now, home);
-                return;
-            }
         }
         self.counters.hunts += 1;
         self.hunt.start(now, avoid, &mut self.connects, &mut self.out.actions);
+    }
+
+    /// A hunt that is on may end with a registrar that has connected to us, is known by now, or
+    /// has spoken. It has to: no second association can come up between the same two ports.
+    pub(super) fn end_hunt_if_connected(&mut self, now: Instant) {
+        if self.hunt.is_on() {
+            self.take_connected_registrar(now, None);
+        }
+    }
+
+    /// Makes a known registrar our home that has an association with us, if there is one.
+    fn take_connected_registrar(&mut self, now: Instant, avoid: Option<&TransportAddress>) -> bool {
+        let found = self.registrars.iter().find_map(|association| {
+            let open = self.associations.get(association).filter(|open| !open.closing)?;
+            let registrar = self.hunt.registrar_at(now, &open.peer)?;
+            (avoid != Some(registrar)).then(|| (*association, registrar.clone()))
+        });
+        let Some((association, registrar)) = found else { return false };
+        self.hunt.stop(&mut self.out.actions);
+        self.home_found(now, Home { association, registrar, id: RegistrarId::NONE });
+        true
     }
 
     /// There is a home registrar now: do what could not be done without.
@@ -101,7 +108,9 @@ impl Element {
             }
             Some(home) if home.id == registrar => {}
             _ if wants_home => self.adopt(now, association, registrar),
-            Some(_) | None => {}
+            Some(_) => {}
+            // It may list us from an earlier life: now it gets a registration.
+            None => self.end_hunt_if_connected(now),
         }
     }
 

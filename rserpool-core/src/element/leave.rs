@@ -1,8 +1,6 @@
 //! Leaving the pool (RFC 5352 section 3.2), and a shutdown that loses nothing.
 
-use alloc::vec::Vec;
-
-use super::registration::Step;
+use super::membership::{Leaving, Step};
 use super::{Element, Phase};
 use super::{Notice, RegistrationError};
 use crate::base::{AssociationId, CommandId, Instant, ProtocolId, TransportAddress};
@@ -11,25 +9,6 @@ use crate::wire::{AsapMessage, OperationError};
 
 /// How many T3 a deregistration may take in all: two attempts and the hunt between them.
 const LEAVING_IN_T3: u32 = 3;
-
-/// A deregistration that is under way.
-#[derive(Debug)]
-pub(super) struct Leaving {
-    /// When it ends in any case.
-    until: Instant,
-    /// When T3 expires, if the request has been sent.
-    t3: Option<Instant>,
-    /// Whether another registrar has been looked for.
-    retried: bool,
-    /// The commands to be answered.
-    waiting: Vec<CommandId>,
-}
-
-impl Leaving {
-    pub(super) fn deadline(&self) -> Instant {
-        self.t3.map_or(self.until, |t3| t3.min(self.until))
-    }
-}
 
 impl Element {
     /// Leaves the pool, before `limit` if there is one.

@@ -9,6 +9,7 @@ mod counters;
 mod home;
 mod interface;
 mod leave;
+mod membership;
 mod registration;
 mod sessions;
 #[cfg(test)]
@@ -31,7 +32,7 @@ pub(crate) use config::MAX_HANDLE;
 pub use counters::Counters;
 use home::Home;
 pub use interface::{Command, Notice, Refusal, RegistrationError};
-use registration::Membership;
+use membership::Membership;
 use sessions::Association;
 
 /// A pool element.
@@ -62,7 +63,7 @@ pub struct Element {
     home: Option<Home>,
     membership: Membership,
     associations: BTreeMap<AssociationId, Association>,
-    /// The associations over which a registrar has spoken.
+    /// The associations with registrars: those that have spoken, and those known to be some.
     registrars: BTreeSet<AssociationId>,
     /// How many associations are sessions.
     sessions: usize,
@@ -142,7 +143,7 @@ impl Element {
         peer: TransportAddress,
     ) {
         match request {
-            None => self.accept(association, peer),
+            None => self.accept(now, association, peer),
             Some(request) => match self.hunt.handle_connected(request, &mut self.out.actions) {
                 Some(registrar) => {
                     self.associations.insert(association, Association::outbound(peer));
@@ -239,6 +240,7 @@ impl Endpoint for Element {
                     true => self.counters.announces += 1,
                     false => self.counters.bad_announces += 1,
                 }
+                self.end_hunt_if_connected(now);
             }
             Event::Announce { channel: Channel::Enrp, .. } => {}
         }

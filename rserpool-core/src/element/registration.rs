@@ -1,7 +1,7 @@
 //! Registration: T2, T4, the attempts, and what follows an answer (RFC 5352 section 3.1).
 
 use super::Element;
-use super::leave::Leaving;
+use super::membership::Step;
 use super::{Notice, RegistrationError};
 use crate::base::{AssociationId, ElementId, Instant, PoolHandle, ProtocolId, TransportAddress};
 use crate::endpoint::{AbortCause, Action, DownReason};
@@ -9,66 +9,6 @@ use crate::wire::{
     AsapMessage, EncapsulationPorts, OperationError, Policy, PoolElement, SctpTransport, Transport,
     TransportUse,
 };
-
-/// The place of the element in its pool.
-#[derive(Debug)]
-pub(super) struct Membership {
-    pub(super) step: Step,
-    pub(super) policy: Policy,
-    /// Registrations sent since the last one that was granted.
-    pub(super) attempts: u32,
-    /// A registrar has granted a registration, and none has ended it since.
-    pub(super) granted: bool,
-    /// A registrar may list the element, granted or not.
-    pub(super) listed: bool,
-    /// The policy has changed since the registration that is under way.
-    pub(super) changed: bool,
-    /// Removals by a registrar since a registration last stood for a whole T4.
-    pub(super) removals: u32,
-}
-
-/// What the element is about.
-#[derive(Debug)]
-pub(super) enum Step {
-    /// It hunts for a registrar in order to register.
-    Seeking,
-    /// It waits for the answer to a registration.
-    Registering { t2: Instant },
-    /// It is registered.
-    Registered { t4: Instant },
-    /// It was removed again and again, and waits before it registers anew.
-    BackingOff { until: Instant },
-    /// It has stopped trying.
-    GivenUp { refused: bool },
-    /// It leaves the pool.
-    Leaving(Leaving),
-    /// It has left the pool.
-    Left,
-}
-
-impl Membership {
-    pub(super) const fn new(policy: Policy) -> Self {
-        Self {
-            step: Step::Seeking,
-            policy,
-            attempts: 0,
-            granted: false,
-            listed: false,
-            changed: false,
-            removals: 0,
-        }
-    }
-
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        match &self.step {
-            Step::Registering { t2: at } | Step::Registered { t4: at } | Step::BackingOff { until: at } => {
-                Some(*at)
-            }
-            Step::Leaving(leaving) => Some(leaving.deadline()),
-            Step::Seeking | Step::GivenUp { .. } | Step::Left => None,
-        }
-    }
-}
 
 impl Element {
     /// Whether a message is about this element.

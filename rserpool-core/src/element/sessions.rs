@@ -38,13 +38,17 @@ impl Association {
 
 impl Element {
     /// Somebody has opened an association.
-    pub(super) fn accept(&mut self, association: AssociationId, peer: TransportAddress) {
+    pub(super) fn accept(&mut self, now: Instant, association: AssociationId, peer: TransportAddress) {
         let limit = self.config.max_sessions.saturating_add(RESERVE);
         if self.phase != Phase::Running || self.associations.len() >= limit {
             self.refuse(association);
-        } else {
-            self.associations
-                .insert(association, Association { outbound: false, ..Association::outbound(peer) });
+            return;
+        }
+        let known_registrar = self.hunt.registrar_at(now, &peer).is_some();
+        self.associations.insert(association, Association { outbound: false, ..Association::outbound(peer) });
+        if known_registrar {
+            self.registrars.insert(association);
+            self.end_hunt_if_connected(now);
         }
     }
 

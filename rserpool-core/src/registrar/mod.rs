@@ -295,12 +295,19 @@ impl Registrar {
         request: Option<ConnectId>,
         peer: TransportAddress,
     ) {
+        let abort = Action::Abort { association: id, cause: AbortCause::User };
+        let probed = request.map(|request| self.probes.remove(&request));
+        if probed == Some(None) {
+            // An attempt that was cancelled as it succeeded. An association that nobody uses would
+            // keep the element from opening one of its own between the same ports.
+            return self.outbox.act(abort);
+        }
         if self.shutdown.is_some() {
-            self.outbox.act(Action::Abort { association: id, cause: AbortCause::User });
+            self.outbox.act(abort);
         }
         self.links
             .insert(id, Link { peer, elements: BTreeSet::new(), challenges: BTreeSet::new(), table: None });
-        if let Some(pe) = request.and_then(|request| self.probes.remove(&request)) {
+        if let Some(pe) = probed.flatten() {
             self.probe_connected(now, id, &pe);
         }
     }

@@ -15,6 +15,7 @@ mod requests;
 mod resolution;
 mod search;
 mod session;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -40,8 +41,7 @@ pub use interface::{Command, Delivery, FailureReason, Notice, RequestId, Session
 use registrar::Home;
 pub use requests::MAX_UNANSWERED;
 use resolution::Resolutions;
-use search::{Purpose, Search};
-use session::{Session, State};
+use state::{Purpose, Search, Session, State};
 
 /// A pool user.
 ///

@@ -4,63 +4,20 @@
 //! at once and from a registrar beside it. Up to three are tried, staggered, because over UDP a
 //! dead element and a slow one look the same.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::BTreeMap;
 
 use super::resolution::Waiter;
-use super::session::{Serving, Session, State};
+use super::state::{Purpose, Search, Serving, Session, State};
 use super::{FailureReason, Notice, SessionId, UserError};
 use super::{Timer, User};
 use crate::base::{
-    AssociationId, CommandId, ConnectId, DEFAULT_ENCAPSULATION_PORT, ElementId, Instant, PoolHandle,
-    TransportAddress,
+    AssociationId, ConnectId, DEFAULT_ENCAPSULATION_PORT, ElementId, Instant, PoolHandle, TransportAddress,
 };
 use crate::endpoint::{AbortCause, Action, DownReason};
 use crate::wire::{PoolElement, Transport};
 
 /// How many elements are tried at the same time for one session.
 const MAX_ATTEMPTS: usize = 3;
-
-/// A search that is under way.
-#[derive(Debug)]
-pub(super) struct Search {
-    /// What it is for.
-    pub(super) purpose: Purpose,
-    /// Who is being tried.
-    attempts: BTreeMap<ConnectId, (ElementId, TransportAddress)>,
-    /// Who may be tried, the preferred one first.
-    candidates: VecDeque<ElementId>,
-    /// Who was tried in this sweep.
-    tried: BTreeSet<ElementId>,
-    /// The registrar is being asked.
-    resolving: bool,
-    /// The registrar was asked in this sweep.
-    asked: bool,
-    /// Why the last resolution failed.
-    error: Option<UserError>,
-}
-
-/// What a search is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// To open the session, which this command asked for.
-    Open(CommandId),
-    /// To replace this element.
-    Replace(ElementId),
-}
-
-impl Search {
-    pub(super) const fn new(purpose: Purpose) -> Self {
-        Self {
-            purpose,
-            attempts: BTreeMap::new(),
-            candidates: VecDeque::new(),
-            tried: BTreeSet::new(),
-            resolving: false,
-            asked: false,
-            error: None,
-        }
-    }
-}
 
 impl User {
     /// Begins to search for an element for a session whose state is [`State::Searching`].

@@ -6,44 +6,15 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::requests::Requests;
-use super::search::{Purpose, Search};
+use super::state::{Purpose, Search, Serving, Session, State};
 use super::{Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
 use super::{Timer, User};
-use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle, ProtocolId};
+use crate::base::{CommandId, Instant, PoolHandle, ProtocolId};
 use crate::element::Refusal;
 use crate::endpoint::{Action, DownReason};
 
 /// How long closing one session may take; what the element has not acknowledged by then is lost.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A session with a pool.
-#[derive(Debug)]
-pub(super) struct Session {
-    pub(super) handle: PoolHandle,
-    pub(super) state: State,
-    pub(super) requests: Requests,
-    /// A message was refused, and the application waits for [`Notice::Writable`].
-    refused: bool,
-}
-
-/// What a session is about.
-#[derive(Debug)]
-pub(super) enum State {
-    /// It looks for an element.
-    Searching(Search),
-    /// An element serves it.
-    Serving(Serving),
-    /// Its association is being closed.
-    Closing { element: ElementId },
-}
-
-/// The element that serves a session.
-#[derive(Debug)]
-pub(super) struct Serving {
-    pub(super) association: AssociationId,
-    pub(super) element: ElementId,
-    pub(super) congested: bool,
-}
 
 impl User {
     pub(super) fn open(&mut self, now: Instant, command: CommandId, handle: PoolHandle) {

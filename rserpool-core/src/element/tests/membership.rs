@@ -270,3 +270,36 @@ fn the_configuration_is_checked() {
     assert_eq!(key(|c| c.hunt.rounds = Some(0)), "hunt.rounds");
     assert_eq!(key(|c| c.hunt.outdate = ms(0)), "hunt.outdate");
 }
+
+/// ASAP-3.6-08: a known registrar that connects to us ends the hunt, because between the same two
+/// ports there can be no second association.
+#[test]
+fn a_known_registrar_that_connects_is_taken() {
+    let mut element = Element::new(config(&[1, 2]), Instant::ORIGIN);
+    drain(&mut element);
+    let step = event(&mut element, 10, connected(7, None, registrar(2)));
+    assert_eq!(step, (vec![cancel(1), cancel(2), registration(7, 0)], vec![]));
+    let stranger = event(&mut element, 11, connected(8, None, registrar(9)));
+    assert_eq!(stranger, (vec![], vec![]));
+}
+
+/// The same when it becomes known only by an announcement: it lists us from an earlier life, and
+/// has asked already whether we are alive.
+#[test]
+fn a_registrar_that_has_connected_and_then_announces_itself_is_taken() {
+    let mut configuration = config(&[]);
+    configuration.hunt.registrars.clear();
+    let mut element = Element::new(configuration, Instant::ORIGIN);
+    drain(&mut element);
+    event(&mut element, 10, connected(7, None, registrar(1)));
+    assert_eq!(event(&mut element, 11, keep_alive(7, false, 1)), (vec![ack(7)], vec![]));
+    let announcement = AsapMessage::ServerAnnounce {
+        registrar: RegistrarId(1),
+        transports: vec![],
+        encapsulation: Some(EncapsulationPorts { user: registrar(1).udp_port, asap: 0 }),
+    };
+    let source = SocketAddr::new(registrar(1).addresses[0], 3863);
+    let bytes = encode(&announcement);
+    let step = event(&mut element, 20, Event::Announce { channel: Channel::Asap, source, bytes });
+    assert_eq!(step.0.last(), Some(&registration(7, 0)));
+}

@@ -13,8 +13,8 @@ use super::{Command, Element, ElementConfig, Notice, Refusal, RegistrationError}
 use crate::base::{AssociationId, CommandId, ElementId, Instant, RegistrarId, TransportAddress};
 use crate::endpoint::hunt::HuntConfig;
 use crate::endpoint::testing::{
-    DATA, abort, asap, at, cancel, connect, connect_failed, connected, data, disconnected, drain, heard, ip,
-    ms, received, registrar, shutdown,
+    DATA, abort, asap, at, cancel, connect, connect_failed, connected, data, disconnected, drain, encode,
+    heard, ip, ms, received, registrar, shutdown,
 };
 use crate::endpoint::{Action, Channel, DownReason, Endpoint, Event};
 use crate::wire::{

@@ -156,3 +156,21 @@ fn elements_of_one_association_live_and_die_apart() {
     assert_eq!(removed, [deregistered(A, 1, None)]);
     assert_eq!(rig.elements(), [2]);
 }
+
+/// An attempt that succeeds although it was cancelled leaves no association behind.
+#[test]
+fn a_cancelled_probe_that_succeeds_is_aborted() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.disconnect(A);
+    rig.connect(B, 4001);
+    rig.asap(B, &registration(1));
+    let late = Event::Connected {
+        association: C,
+        request: Some(ConnectId(1)),
+        local_port: ASAP_PORT,
+        peer: peer(4001),
+    };
+    assert_eq!(rig.event(late), [Action::Abort { association: C, cause: AbortCause::User }]);
+    assert!(!rig.registrar.links.contains_key(&C));
+}

@@ -14,8 +14,8 @@ use super::attempt::Progress;
 use super::chunk::{Init, cause, kind};
 use super::cookie::Cookie;
 use super::packet::{self, Chunk, Chunks, Header, Path};
-use super::stack::{Owner, Sctp};
 use super::stray;
+use super::{Owner, Sctp};
 use crate::base::ConnectId;
 use crate::endpoint::{ConnectError, DownReason};
 

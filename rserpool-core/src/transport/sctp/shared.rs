@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+use super::allowance::Allowance;
 use super::chunk::Init;
 use super::config::SctpConfig;
 use super::engine::Engine;
-use super::stray::Allowance;
 use crate::base::{AssociationId, ConnectId, Instant, Random};
 use crate::endpoint::{ConnectError, DownReason, Event};
 use crate::transport::Datagram;

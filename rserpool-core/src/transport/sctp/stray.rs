@@ -1,40 +1,11 @@
 //! Answers to packets that belong to no association (RFC 9260 section 8.4). They tell a peer at
 //! once that this process has restarted, instead of leaving it to wait.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
 use super::chunk::{self, REFLECTED, cause, kind};
 use super::packet::{self, Chunk, Header, Path};
 use super::shared::Core;
-use crate::base::Instant;
-
-/// How many answers may still be given within this second, so that nobody can use this stack to
-/// flood somebody else.
-#[derive(Debug)]
-pub(super) struct Allowance {
-    left: u32,
-    per_second: u32,
-    /// When the second began.
-    since: Instant,
-}
-
-impl Allowance {
-    pub(super) const fn new(per_second: u32) -> Self {
-        Self { left: per_second, per_second, since: Instant::ORIGIN }
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        if now.since(self.since) >= Duration::from_secs(1) {
-            self.left = self.per_second;
-            self.since = now;
-        }
-        let allowed = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        allowed
-    }
-}
 
 /// Answers a packet that nobody knows.
 pub(super) fn answer(core: &mut Core, path: &Path, header: &Header, first: &Chunk) {

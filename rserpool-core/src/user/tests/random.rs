@@ -254,7 +254,7 @@ impl World {
     fn is_closing(&self, id: SessionId) -> bool {
         matches!(
             self.user.sessions.get(&id).map(|session| &session.state),
-            Some(super::super::session::State::Closing { .. })
+            Some(super::super::state::State::Closing { .. })
         )
     }
 

@@ -3,23 +3,24 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
-use async_channel::{Receiver, bounded, unbounded};
+use async_channel::{bounded, unbounded};
 
 use super::announce::AnnounceSocket;
-use super::delivery::Delivery;
+use super::delivery::{Delivery, EventReceiver};
 use super::error::{StartError, addresses_text};
 use super::event_loop::{EventLoop, State};
 use super::handle::Handle;
 use super::role::Role;
 use super::{Runtime, Socket};
 use crate::base::{DEFAULT_ENCAPSULATION_PORT, Instant, TransportAddress};
-use crate::endpoint::{Channel, Endpoint};
+use crate::endpoint::Channel;
 use crate::node::Node;
 use crate::transport::sctp::{Sctp, SctpConfig};
 
 /// Commands that wait for the event loop; whoever comes then waits himself.
 pub(super) const REQUEST_QUEUE: usize = 256;
-/// Events that wait for the application; then the event loop receives no more.
+/// Events that wait for the application, fewer if messages are longer than 4 KiB; then the event loop
+/// receives no more.
 pub const EVENT_QUEUE: usize = 1024;
 
 /// Which set of timers and limits to start from.
@@ -234,7 +235,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
 /// An event loop that runs, seen from the handles.
 pub(super) struct Launched<C: Configuration> {
     pub(super) handle: Handle<C::Endpoint>,
-    pub(super) events: Receiver<<C::Endpoint as Endpoint>::Notice>,
+    pub(super) events: EventReceiver<C::Endpoint>,
     pub(super) config: C,
 }
 

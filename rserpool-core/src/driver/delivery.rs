@@ -3,17 +3,28 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::task::{Context, Poll};
 
-use async_channel::{Sender, TrySendError};
+use async_channel::{Receiver, Sender, TrySendError};
 
 use super::BoxFuture;
 use super::role::{Place, Role};
 use crate::base::CommandId;
+use crate::endpoint::Endpoint;
 use crate::user::SessionId;
+
+/// Octets of messages for which an event takes one more place in its queue: a queue of 1,024 places
+/// holds no more than 4 MiB, and one message.
+const OCTETS_PER_PLACE: usize = 4096;
+
+/// The sending end of a queue of events. A long message takes several places; all but the first
+/// hold `None`.
+pub(super) type EventSender<E> = Sender<Option<<E as Endpoint>::Notice>>;
+/// The receiving end of a queue of events.
+pub(super) type EventReceiver<E> = Receiver<Option<<E as Endpoint>::Notice>>;
 
 /// Where the events of a session go.
 pub(super) struct SessionQueue<E: Role> {
     /// Its events.
-    pub(super) events: Sender<E::Notice>,
+    pub(super) events: EventSender<E>,
     /// Holds a token when the session takes data again.
     pub(super) writable: Sender<()>,
 }
@@ -34,15 +45,15 @@ pub(super) struct Waiting<E: Role> {
 pub(super) struct Delivery<E: Role> {
     commands: BTreeMap<CommandId, Waiting<E>>,
     sessions: BTreeMap<SessionId, SessionQueue<E>>,
-    application: Sender<E::Notice>,
-    backlog: VecDeque<(Sender<E::Notice>, E::Notice)>,
+    application: EventSender<E>,
+    backlog: VecDeque<(EventSender<E>, E::Notice)>,
     blocked: Option<BoxFuture>,
     abandoned: Vec<SessionId>,
     patient: bool,
 }
 
 impl<E: Role> Delivery<E> {
-    pub(super) fn new(application: Sender<E::Notice>) -> Self {
+    pub(super) fn new(application: EventSender<E>) -> Self {
         Self {
             commands: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -65,7 +76,7 @@ impl<E: Role> Delivery<E> {
         self.patient = false;
         self.blocked = None;
         for (queue, notice) in std::mem::take(&mut self.backlog) {
-            let _ = queue.try_send(notice);
+            let _ = queue.try_send(Some(notice));
         }
     }
 
@@ -136,16 +147,36 @@ impl<E: Role> Delivery<E> {
         }
     }
 
-    fn enqueue(&mut self, queue: Sender<E::Notice>, notice: E::Notice) {
+    fn enqueue(&mut self, queue: EventSender<E>, notice: E::Notice) {
         if self.blocked.is_some() {
             return self.backlog.push_back((queue, notice));
         }
-        if let Err(TrySendError::Full(notice)) = queue.try_send(notice)
+        let mut more = E::octets(&notice) / OCTETS_PER_PLACE;
+        let mut refused = queue.try_send(Some(notice));
+        while refused.is_ok() && more > 0 {
+            more -= 1;
+            refused = queue.try_send(None);
+        }
+        if let Err(TrySendError::Full(place)) = refused
             && self.patient
         {
             self.blocked = Some(Box::pin(async move {
-                let _ = queue.send(notice).await;
+                let places = std::iter::once(place).chain((0..more).map(|_| None));
+                for place in places {
+                    if queue.send(place).await.is_err() {
+                        break;
+                    }
+                }
             }));
+        }
+    }
+}
+
+/// Takes the next event; `None` when there will be none any more. Cancel safe.
+pub(super) async fn next_event<N>(queue: &Receiver<Option<N>>) -> Option<N> {
+    loop {
+        if let Some(event) = queue.recv().await.ok()? {
+            return Some(event);
         }
     }
 }

@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use async_channel::Receiver;
 use bytes::Bytes;
 
 use super::Runtime;
 use super::builder::{Builder, Configuration, Preset, own_addresses};
+use super::delivery::{EventReceiver, next_event};
 use super::error::StartError;
 use super::handle::Handle;
 use super::log::{Line, Log};
@@ -28,7 +28,7 @@ use crate::wire::Policy;
 /// element deregisters and ends.
 pub struct PoolElement<R> {
     handle: Handle<element::Element>,
-    events: Receiver<Notice>,
+    events: EventReceiver<element::Element>,
     id: ElementId,
     runtime: PhantomData<fn() -> R>,
 }
@@ -95,7 +95,7 @@ impl<R> PoolElement<R> {
     ///
     /// Cancel safe: no event is lost. Of several callers each event goes to one.
     pub async fn next_event(&self) -> Option<Notice> {
-        self.events.recv().await.ok()
+        next_event(&self.events).await
     }
 
     /// Sends a message to a user, on stream 0.
@@ -213,6 +213,10 @@ impl Configuration for ElementConfig {
 impl Role for element::Element {
     fn place(_notice: &Notice) -> Place {
         Place::Application
+    }
+
+    fn octets(notice: &Notice) -> usize {
+        if let Notice::Received { bytes, .. } = notice { bytes.len() } else { 0 }
     }
 
     fn log(notice: &Notice, log: &mut Log) {

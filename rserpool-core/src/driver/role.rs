@@ -24,6 +24,11 @@ pub trait Role: Endpoint<Command: Send, Notice: Send> + Send + 'static {
     /// Who is told.
     fn place(notice: &Self::Notice) -> Place;
 
+    /// The octets of the message in an event.
+    fn octets(_notice: &Self::Notice) -> usize {
+        0
+    }
+
     /// The session that this answer to a command has opened.
     fn opened(_notice: &Self::Notice) -> Option<SessionId> {
         None

@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use async_channel::{Receiver, WeakSender, bounded};
 use bytes::Bytes;
 
-use super::delivery::SessionQueue;
+use super::delivery::{EventReceiver, SessionQueue, next_event};
 use super::handle::Handle;
 use super::user::ended;
 use crate::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
 use crate::element::Refusal;
 use crate::user::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, User, UserError};
 
-/// Events of one session that wait for the application; then the event loop of the user, with all
-/// its sessions, receives no more.
+/// Events of one session that wait for the application, fewer if messages are longer than 4 KiB;
+/// then the event loop of the user, with all its sessions, receives no more.
 pub const SESSION_QUEUE: usize = 1024;
 
 /// A session with an element of a pool; clones are handles of the same one.
@@ -75,7 +75,7 @@ struct Shared {
     id: SessionId,
     element: AtomicU32,
     last_request: AtomicU64,
-    events: Receiver<Notice>,
+    events: EventReceiver<User>,
     writable: Receiver<()>,
     /// Weak, so that waiting ends when the event loop forgets the session.
     writable_sender: WeakSender<()>,
@@ -211,7 +211,7 @@ impl<R> Session<R> {
     /// Cancel safe: no event is lost. Of several callers each event goes to one.
     pub async fn next_event(&self) -> Option<SessionEvent> {
         loop {
-            let event = match self.shared.events.recv().await.ok()? {
+            let event = match next_event(&self.shared.events).await? {
                 Notice::Received { element, protocol, bytes, .. } => {
                     SessionEvent::Received { element, protocol, bytes }
                 }

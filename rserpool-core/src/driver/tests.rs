@@ -264,17 +264,14 @@ fn dropped_handles_leave_cleanly() {
         session.send(ECHO, "hello", Delivery::Once).await.unwrap();
         drop((user, session));
         let opened = loop {
-            match element.next_event().await.unwrap() {
-                ElementEvent::SessionOpened { session, .. } => break session,
-                _ => {}
+            if let ElementEvent::SessionOpened { session, .. } = element.next_event().await.unwrap() {
+                break session;
             }
         };
-        loop {
-            match element.next_event().await.unwrap() {
-                ElementEvent::SessionClosed { session, .. } if session == opened => break,
-                _ => {}
-            }
-        }
+        while !matches!(
+            element.next_event().await.unwrap(),
+            ElementEvent::SessionClosed { session, .. } if session == opened
+        ) {}
         drop(element);
         while !registrar.pools().await.unwrap().is_empty() {
             World::default().sleep_until(World::default().now() + SECOND / 100).await;
@@ -293,23 +290,58 @@ fn a_cancelled_connect_leaves_no_session() {
         let builder = PoolUser::<World>::builder().registrar(registrar.local_addr()).bind(local());
         let builder = builder.preset(Preset::Fast).configure(|config| config.max_sessions = 1);
         let user = builder.start().await.unwrap();
-        for rounds in 0..20 {
-            // Given up after so many polls: before, while, and after the session opens.
-            let mut connect = pin!(user.connect("EchoPool"));
-            let mut polls = 0;
+        let moment = || World::default().sleep_until(World::default().now() + SECOND);
+        // Dropped before the session opens, and after it has opened but before anybody knows.
+        for unseen in [false, true] {
+            let mut connect = Box::pin(user.connect("EchoPool"));
             std::future::poll_fn(|context| {
-                polls += 1;
-                if polls > rounds { Poll::Ready(()) } else { connect.as_mut().poll(context).map(drop) }
+                assert!(connect.as_mut().poll(context).is_pending());
+                Poll::Ready(())
             })
             .await;
+            if unseen {
+                moment().await;
+            }
+            drop(connect);
+            moment().await;
+            // One session is allowed, so none may be left behind.
+            drop(user.connect("EchoPool").await.unwrap());
+            moment().await;
         }
-        // One session is allowed, so none of those may be left.
-        let mut attempts = 0;
-        while let Err(error) = user.connect("EchoPool").await {
-            assert_eq!(error, UserError::TooMany);
-            attempts += 1;
-            assert!(attempts < 1_000, "a session was left behind");
-            World::default().sleep_until(World::default().now() + SECOND / 100).await;
+    });
+}
+
+/// Who sends faster than the element takes waits, and so does the next one: nothing is refused,
+/// nothing is lost.
+#[test]
+fn senders_wait_while_a_session_is_congested() {
+    const MESSAGES: usize = 100;
+    const OCTETS: usize = 60_000;
+    World::default().run(async {
+        let registrar = registrar().await;
+        let element = element(&registrar, 7).await;
+        let user = user(&registrar).await;
+        let session = user.connect("EchoPool").await.unwrap();
+        let message = Bytes::from(vec![0; OCTETS]);
+        let mut accepted = 0;
+        while session.try_send(ECHO, message.clone(), Delivery::Once).await.is_ok() {
+            accepted += 1;
+            assert!(accepted < 1_000, "a queue without bound");
+        }
+        for _ in 0..2 {
+            let (session, message) = (session.clone(), message.clone());
+            World::default().spawn(Box::pin(async move {
+                for _ in 0..MESSAGES {
+                    session.send(ECHO, message.clone(), Delivery::Once).await.unwrap();
+                }
+            }));
+        }
+        let mut arrived = 0;
+        while arrived < accepted + 2 * MESSAGES {
+            if let ElementEvent::Received { bytes, .. } = element.next_event().await.unwrap() {
+                assert_eq!(bytes.len(), OCTETS);
+                arrived += 1;
+            }
         }
     });
 }

@@ -198,6 +198,10 @@ impl Role for user::User {
         Some(Command::Close { session })
     }
 
+    fn octets(notice: &Notice) -> usize {
+        if let Notice::Received { bytes, .. } = notice { bytes.len() } else { 0 }
+    }
+
     fn log(notice: &Notice, log: &mut Log) {
         match notice {
             Notice::Opened { session, element, peer } => {

@@ -1,5 +1,7 @@
 //! The real program in real processes, each bounded in time and killed at the end of its test.
 
+#![allow(clippy::unwrap_used, reason = "only tests use this")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};

@@ -8,13 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use rserpool_core::base::{ElementId, Instant, PoolHandle, ProtocolId};
 use rserpool_core::handlespace::PeHandle;
-use rserpool_core::user;
 use rserpool_core::registrar::{Notice, RegistrarConfig, RemovalReason};
+use rserpool_core::user;
 use rserpool_core::wire::{AsapMessage, EnrpMessage};
 
 use crate::HostId;
 use crate::app::{Note, Violation};
-use crate::host::Program;
+use crate::host::{Host, Program};
 use crate::world::World;
 
 /// What is remembered for the invariants.
@@ -112,15 +112,21 @@ impl World {
         }
     }
 
+    /// The hosts whose element has, or last had, this name.
+    fn hosts_of(&self, pe: &PeHandle) -> Vec<HostId> {
+        let is_it = |host: &Host| match host.program() {
+            Program::Element(config, _) => host.element == Some(pe.element) && config.handle == pe.pool,
+            Program::Registrar(_) | Program::User(..) => false,
+        };
+        self.hosts().filter(|(_, host)| is_it(host)).map(|(id, _)| id).collect()
+    }
+
     /// No element counts as failed that works and can be reached.
     fn check_failure(&mut self, user: HostId, element: ElementId, reason: &user::FailureReason) {
         let Some(client) = self.client(user) else { return };
         let (pool, config) = (&client.load().pool, client.config());
-        let mut serving = self.hosts().filter(|(_, host)| match host.program() {
-            Program::Element(program, _) => host.element == Some(element) && program.handle == *pool,
-            _ => false,
-        });
-        let (Some((server, _)), None) = (serving.next(), serving.next()) else { return };
+        let serving = self.hosts_of(&PeHandle { pool: pool.clone(), element });
+        let &[server] = serving.as_slice() else { return };
         let settled = (self.sctp.heartbeat + self.sctp.max_silence) * 2 + config.response_timeout * 2;
         let since = self.calm_since(user, server).filter(|_| *reason != user::FailureReason::Asked);
         if let Some(since) = since
@@ -136,14 +142,7 @@ impl World {
     fn check_removal(&mut self, registrar: HostId, pe: &PeHandle, reason: RemovalReason) {
         let Program::Registrar(config) = self.host(registrar).program() else { return };
         let id = self.registrar(registrar).map(rserpool_core::registrar::Registrar::id);
-        let owners: Vec<HostId> = self
-            .hosts()
-            .filter(|(_, host)| match host.program() {
-                Program::Element(config, _) => host.element == Some(pe.element) && config.handle == pe.pool,
-                _ => false,
-            })
-            .map(|(id, _)| id)
-            .collect();
+        let owners = self.hosts_of(pe);
         // Two with one identifier may well replace each other.
         let &[element] = owners.as_slice() else { return };
         let Some(server) = self.server(element) else { return };

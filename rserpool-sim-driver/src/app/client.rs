@@ -221,7 +221,8 @@ impl Client {
 
     pub(crate) fn order(&mut self, now: Instant, order: Order) {
         let handle = self.load.pool.clone();
-        let sessions: Vec<_> = self.conversations.iter().filter_map(|c| Some((c.session?, c.element))).collect();
+        let sessions: Vec<_> =
+            self.conversations.iter().filter_map(|c| Some((c.session?, c.element))).collect();
         for (session, element) in sessions {
             match (order, element) {
                 (Order::Failover, _) => self.other_command(now, Command::Failover { session }),

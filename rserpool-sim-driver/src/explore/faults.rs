@@ -25,7 +25,9 @@ pub(super) fn draw_orders(dice: &mut Dice, plan: &Plan) -> Vec<Vec<(Duration, Fa
         let host = HostId(plan.registrars.len() + dice.below(hosts));
         let order = match is_element(plan, host) {
             true => dice.pick(&[Order::UpdatePolicy, Order::UpdatePolicy, Order::Deregister]),
-            false => dice.pick(&[Order::Failover, Order::Failover, Order::Close, Order::Report, Order::Purge]),
+            false => {
+                dice.pick(&[Order::Failover, Order::Failover, Order::Close, Order::Report, Order::Purge])
+            }
         };
         vec![(dice.between(Duration::ZERO, plan.chaos), Fault::Order(host, order))]
     };

@@ -95,21 +95,39 @@ impl Plan {
 
 /// Removes faults one at a time while the same invariant is still violated.
 pub fn shrink(plan: &Plan, violation: &Violation) -> Plan {
-    let fails = |plan: &Plan| {
+    shrink_while(plan, |plan| {
         let outcome = plan.run(RunOptions::default());
         outcome.violation.is_some_and(|found| found.invariant == violation.invariant)
-    };
+    })
+}
+
+/// Removes faults one at a time while the plan still fails.
+fn shrink_while(plan: &Plan, fails: impl Fn(&Plan) -> bool) -> Plan {
     let mut plan = plan.clone();
     loop {
         let numbers = plan.fault_numbers();
         // The last ones first: what comes after the violation falls away at once.
         let smaller = numbers.iter().rev().find_map(|gone| {
             let rest: Vec<usize> = numbers.iter().copied().filter(|n| n != gone).collect();
-            Some(plan.only(&rest)).filter(fails)
+            Some(plan.only(&rest)).filter(&fails)
         });
         match smaller {
             Some(smaller) => plan = smaller,
             None => return plan,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_faults_that_a_failure_needs_are_left() {
+        let plan =
+            (0..).map(Plan::draw).find(|plan| plan.faults.len() > 10).expect("a plan with many faults");
+        let needs = [2, 7];
+        let fails = |plan: &Plan| needs.iter().all(|fault| plan.fault_numbers().contains(fault));
+        assert_eq!(shrink_while(&plan, fails).fault_numbers(), needs);
     }
 }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use rserpool_core::base::{ElementId, Instant, PoolHandle, ProtocolId};
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{Notice, RegistrarConfig, RemovalReason};
-use rserpool_core::user;
 use rserpool_core::wire::{AsapMessage, EnrpMessage};
+use rserpool_core::{element, user};
 
 use crate::HostId;
 use crate::app::{Note, Violation};
@@ -104,6 +104,7 @@ impl World {
             Note::User(user::Notice::ElementFailed { element, reason, .. }) => {
                 self.check_failure(host, *element, reason);
             }
+            Note::Element(element::Notice::Deregistered) => self.check_expulsion(host),
             Note::Registrar(Notice::Malformed { error, .. }) => {
                 let detail = format!("{}: {error}", self.host(host).name);
                 self.violated(Violation::new("nobody finds fault with a message of ours", detail));
@@ -138,6 +139,25 @@ impl World {
         }
     }
 
+    /// No element believes that it was removed while its home lists it.
+    fn check_expulsion(&mut self, host: HostId) {
+        let Some(server) = self.server(host).filter(|server| !server.has_left()) else { return };
+        let element = server.element();
+        let pe = PeHandle { pool: server.config().handle.clone(), element: element.id() };
+        let home =
+            self.hosts().filter_map(|(id, _)| Some((id, self.registrar(id)?))).find(|(_, registrar)| {
+                registrar.id() == element.home() && registrar.handlespace().get(&pe).is_some()
+            });
+        let settled = (self.sctp.heartbeat + self.sctp.max_silence) * 2;
+        if let Some((home, _)) = home
+            && self.calm_since(home, host).is_some_and(|since| self.now().since(since) > settled)
+        {
+            let (a, b) = (&self.host(host).name, &self.host(home).name);
+            let detail = format!("{a} ({pe}) believes that it was removed, but its home {b} lists it");
+            self.violated(Violation::new("elements know whether they are listed", detail));
+        }
+    }
+
     /// No registration is lost while its element and its registrar live and can talk.
     fn check_removal(&mut self, registrar: HostId, pe: &PeHandle, reason: RemovalReason) {
         let Program::Registrar(config) = self.host(registrar).program() else { return };
@@ -145,7 +165,8 @@ impl World {
         let owners = self.hosts_of(pe);
         // Two with one identifier may well replace each other.
         let &[element] = owners.as_slice() else { return };
-        let Some(server) = self.server(element) else { return };
+        // Who has left answers no former home any more.
+        let Some(server) = self.server(element).filter(|server| !server.has_left()) else { return };
         let settled = self.sctp.heartbeat + self.sctp.max_silence + self.sctp.rto_max;
         let asked = config.keep_alive_interval * 2 + config.keep_alive_timeout * 2;
         let patience = match reason {

@@ -33,7 +33,7 @@
 //!     .preset(Preset::Fast)
 //!     .start()
 //!     .await?;
-//! let (registered, ready) = tokio::sync::oneshot::channel();
+//! let (registered, ready) = tokio::sync::oneshot::channel::<()>();
 //! let echo = server.clone();
 //! tokio::spawn(async move {
 //!     let mut registered = Some(registered);

@@ -28,7 +28,8 @@ pub struct UserConfig {
     pub connect_stagger: Duration,
     /// For how long a failed element is not selected, unless no other is left (default 10 s).
     pub exclusion: Duration,
-    /// How long a session looks for an element before it is given up (default 60 s).
+    /// How long a session looks for an element, or a resolution for a registrar, before it is given
+    /// up (default 60 s).
     pub failover_deadline: Duration,
     /// How often the registrar is asked again while no element is to be had (default 250 ms).
     pub retry_interval: Duration,

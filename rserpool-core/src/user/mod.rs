@@ -100,6 +100,8 @@ enum Timer {
     Retry(SessionId),
     /// A search is given up.
     Search(SessionId),
+    /// A resolution that waits for a registrar is given up.
+    Wait(PoolHandle),
 }
 
 impl User {
@@ -334,6 +336,7 @@ impl Endpoint for User {
                 Timer::Stagger(id) => self.stagger_timeout(now, id),
                 Timer::Retry(id) => self.retry_timeout(now, id),
                 Timer::Search(id) => self.search_timeout(id),
+                Timer::Wait(handle) => self.wait_timeout(now, &handle),
             }
         }
         self.hunt_timeout(now);

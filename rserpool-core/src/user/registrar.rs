@@ -62,7 +62,9 @@ impl User {
         }
         for handle in self.resolutions.handles() {
             self.timers.clear(&Timer::Request(handle.clone()));
-            if !self.resolutions.may_send(&handle, self.config.max_request_retransmits) {
+            if self.resolutions.may_send(&handle, self.config.max_request_retransmits) {
+                self.timers.set(Timer::Wait(handle.clone()), now + self.config.failover_deadline);
+            } else {
                 self.unanswered(now, &handle);
             }
         }

@@ -82,24 +82,26 @@ impl Resolutions {
     }
 
     /// A session waits no longer. A question that nobody waits for and that was not sent (so it
-    /// is not `awaited`) is dropped.
-    pub(super) fn forget(&mut self, handle: &PoolHandle, session: SessionId, awaited: bool) {
-        let Some(resolution) = self.0.get_mut(handle) else { return };
+    /// is not `awaited`) is dropped; tells whether there is still a question about the pool.
+    pub(super) fn forget(&mut self, handle: &PoolHandle, session: SessionId, awaited: bool) -> bool {
+        let Some(resolution) = self.0.get_mut(handle) else { return false };
         resolution.question.sessions.remove(&session);
         for question in &mut resolution.later {
             question.sessions.remove(&session);
         }
         resolution.later.retain(|question| !question.is_empty());
         if awaited || !resolution.question.is_empty() {
-            return;
+            return true;
         }
         match resolution.later.pop_front() {
             Some(question) => {
                 let later = core::mem::take(&mut resolution.later);
                 *resolution = Resolution { question, later, ..Resolution::default() };
+                true
             }
             None => {
                 self.0.remove(handle);
+                false
             }
         }
     }
@@ -178,7 +180,10 @@ impl User {
         self.resolutions.0.insert(handle.clone(), resolution);
         match self.home {
             Some(_) => self.ask(now, &handle),
-            None => self.seek_registrar(now),
+            None => {
+                self.timers.set(Timer::Wait(handle.clone()), now + self.config.failover_deadline);
+                self.seek_registrar(now);
+            }
         }
     }
 
@@ -195,7 +200,14 @@ impl User {
         if !resolution.asked.contains(&home.registrar) {
             resolution.asked.push(home.registrar.clone());
         }
+        self.timers.clear(&Timer::Wait(handle.clone()));
         self.timers.set(Timer::Request(handle.clone()), now + self.config.request_timeout);
+    }
+
+    /// No registrar was found in the time that a search may take.
+    pub(super) fn wait_timeout(&mut self, now: Instant, handle: &PoolHandle) {
+        let tried = self.hunt.tried();
+        self.resolved(now, handle, Err(UserError::NoRegistrar { tried }));
     }
 
     /// T1 has expired: the question is repeated and another registrar looked for beside it, until
@@ -255,6 +267,7 @@ impl User {
         result: Result<(Policy, Vec<PoolElement>), UserError>,
     ) {
         self.timers.clear(&Timer::Request(handle.clone()));
+        self.timers.clear(&Timer::Wait(handle.clone()));
         let Some(Resolution { question, mut later, .. }) = self.resolutions.0.remove(handle) else { return };
         if let Some(next) = later.pop_front() {
             self.begin(now, handle.clone(), next, later);

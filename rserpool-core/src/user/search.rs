@@ -154,7 +154,9 @@ impl User {
             self.out.act(Action::CancelConnect { request });
         }
         let awaited = self.timers.get(&Timer::Request(handle.clone())).is_some();
-        self.resolutions.forget(&handle, id, awaited);
+        if !self.resolutions.forget(&handle, id, awaited) {
+            self.timers.clear(&Timer::Wait(handle));
+        }
         self.stop_idle_hunt();
     }
 

@@ -226,3 +226,23 @@ fn the_configuration_is_checked() {
     assert_eq!(key(|c| c.max_unanswered_octets = 0), "max-unanswered-octets");
     assert_eq!(key(|c| c.hunt.rounds = Some(0)), "hunt.rounds");
 }
+
+/// A hunt may go on for ever; a resolution does not wait that long for a registrar.
+#[test]
+fn a_resolution_does_not_wait_for_ever_for_a_registrar() {
+    let mut user = asked(&[1]);
+    let give_up = at(10 + user.config.failover_deadline.as_millis() as u64);
+    let (actions, _) = event(&mut user, 5, disconnected(HOME, DownReason::Silent));
+    assert_eq!(actions, vec![]);
+    resolve(&mut user, 10, 2, None, false);
+    let mut ended = vec![];
+    while user.poll_timeout().is_some_and(|next| next < give_up) {
+        user.handle_timeout(user.poll_timeout().unwrap());
+        ended.extend(drain(&mut user).1.into_iter().filter(|(id, _)| id.is_some()));
+    }
+    assert_eq!(ended, []);
+    user.handle_timeout(give_up);
+    let answers = drain(&mut user).1.into_iter().filter(|(id, _)| id.is_some());
+    assert_eq!(answers.collect::<Vec<_>>(), vec![failure(2, in_vain(&[1]))]);
+    assert_eq!(user.poll_timeout(), None);
+}

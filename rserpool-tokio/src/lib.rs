@@ -33,7 +33,7 @@
 //!     .preset(Preset::Fast)
 //!     .start()
 //!     .await?;
-//! let (registered, ready) = tokio::sync::oneshot::channel();
+//! let (registered, ready) = tokio::sync::oneshot::channel::<()>();
 //! let echo = server.clone();
 //! tokio::spawn(async move {
 //!     let mut registered = Some(registered);
@@ -134,7 +134,8 @@ pub type Registrar = driver::Registrar<Tokio>;
 /// use rserpool_tokio::{ElementEvent, PoolElement, Registrar};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// # let registrar = Registrar::builder().bind("127.0.0.1:0".parse()?).start().await?.local_addr();
+/// # let running = Registrar::builder().bind("127.0.0.1:0".parse()?).start().await?;
+/// # let registrar = running.local_addr();
 /// let element = PoolElement::builder("EchoPool")
 ///     .registrar(registrar)
 ///     .bind("127.0.0.1:0".parse()?)
@@ -165,7 +166,8 @@ pub type PoolElement = driver::PoolElement<Tokio>;
 /// use rserpool_tokio::{PoolUser, Registrar, UserError};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// # let registrar = Registrar::builder().bind("127.0.0.1:0".parse()?).start().await?.local_addr();
+/// # let running = Registrar::builder().bind("127.0.0.1:0".parse()?).start().await?;
+/// # let registrar = running.local_addr();
 /// let user = PoolUser::builder().registrar(registrar).bind("127.0.0.1:0".parse()?).start().await?;
 /// match user.resolve("EchoPool").await {
 ///     Ok(resolution) => println!("{} elements", resolution.elements.len()),

@@ -15,8 +15,8 @@ fn await_elements(registrar: &str, expected: &[&str]) {
     let begin = std::time::Instant::now();
     loop {
         let pools = json_of(&run(&["pools", "--registrar", registrar, "--json"]).stdout);
-        let pools = pools["pools"].as_array().unwrap();
-        let elements = pools.iter().flat_map(|pool| pool["elements"].as_array().unwrap());
+        let pools = pools["pools"].as_array().into_iter().flatten();
+        let elements = pools.flat_map(|pool| pool["elements"].as_array().into_iter().flatten());
         let listed: Vec<&str> = elements.filter_map(|element| element["id"].as_str()).collect();
         if listed == expected {
             return;

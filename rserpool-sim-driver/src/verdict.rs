@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
-use rserpool_core::handlespace::Checksum;
+use rserpool_core::handlespace::{Checksum, PeHandle};
+use rserpool_core::registrar::Registrar;
 
 use crate::HostId;
 use crate::app::Violation;
@@ -136,11 +137,11 @@ impl World {
             let listing: Vec<HostId> = plan
                 .registrar_hosts()
                 .filter(|host| {
-                    let pe = rserpool_core::handlespace::PeHandle { pool: pool.clone(), element: id };
+                    let pe = PeHandle { pool: pool.clone(), element: id };
                     self.registrar(*host).is_some_and(|r| r.handlespace().get(&pe).is_some())
                 })
                 .collect();
-            let home = listing.first().and_then(|host| self.registrar(*host)).map(|r| r.id());
+            let home = listing.first().and_then(|host| self.registrar(*host)).map(Registrar::id);
             let detail = format!(
                 "{name} ({pool}/{id}) is listed by {} registrars, is registered: {}, its home is {}",
                 listing.len(),
@@ -179,7 +180,8 @@ impl World {
             }
             let findable = self.findable(plan, &user.knows);
             let known = |host: &HostId| {
-                self.registrar(*host).is_some_and(|r| r.handlespace().pool(pool).is_some_and(|p| p.len() > 0))
+                self.registrar(*host)
+                    .is_some_and(|r| r.handlespace().pool(pool).is_some_and(|p| !p.is_empty()))
             };
             // Without ENRP registrars know different things: only what all know can be expected.
             if findable.is_empty() || !findable.iter().all(known) {

@@ -79,7 +79,9 @@ impl Server {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        while let Some((_, session, protocol, bytes)) = self.answers.pop_front_if(|(at, ..)| *at <= now) {
+        while self.answers.front().is_some_and(|(at, ..)| *at <= now)
+            && let Some((_, session, protocol, bytes)) = self.answers.pop_front()
+        {
             let command = Command::Send { session, protocol, stream: 0, bytes };
             self.command(now, command);
         }

@@ -20,7 +20,7 @@ fn two_elements(seed: u64) -> (World, HostId, [HostId; 2], HostId) {
 }
 
 fn session(world: &World, user: HostId) -> &Conversation {
-    &world.client(user).unwrap().conversations()[0]
+    &world.client(user).expect("a user that runs").conversations()[0]
 }
 
 /// The element that serves the user and the one that does not.
@@ -30,7 +30,7 @@ fn serving(world: &World, elements: [HostId; 2], user: HostId) -> (HostId, HostI
 }
 
 fn moved_at(world: &World, user: HostId) -> Instant {
-    session(world, user).failovers[0].done.unwrap()
+    session(world, user).failovers[0].done.expect("a failover that is over")
 }
 
 #[test]

@@ -83,6 +83,9 @@ impl Element {
         wants_home: bool,
         registrar: RegistrarId,
     ) {
+        // Also a keep-alive for somebody else, such as an earlier life of ours, tells what the
+        // sender is; whether it is one of our registrars is asked when one is needed.
+        self.registrars.insert(association);
         if !ours {
             self.counters.foreign_keep_alives += 1;
             return;
@@ -96,7 +99,6 @@ impl Element {
             self.out.send(association, ProtocolId::ASAP, bytes);
         }
         self.counters.keep_alives += 1;
-        self.registrars.insert(association);
         match &mut self.home {
             _ if registrar == RegistrarId::NONE => {}
             Some(home) if home.association == association => {

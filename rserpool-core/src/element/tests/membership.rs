@@ -283,16 +283,23 @@ fn a_known_registrar_that_connects_is_taken() {
     assert_eq!(stranger, (vec![], vec![]));
 }
 
-/// The same when it becomes known only by an announcement: it lists us from an earlier life, and
-/// has asked already whether we are alive.
+/// The same when it becomes known only by an announcement: it lists an earlier life of ours, with
+/// our identifier or another, and has asked already whether that is alive.
 #[test]
 fn a_registrar_that_has_connected_and_then_announces_itself_is_taken() {
-    let mut configuration = config(&[]);
-    configuration.hunt.registrars.clear();
-    let mut element = Element::new(configuration, Instant::ORIGIN);
+    for (about, answers) in [(ID, vec![ack(7)]), (ElementId(5), vec![])] {
+        taken_when_announced(about, answers);
+    }
+}
+
+fn taken_when_announced(about: ElementId, answers: Vec<Action>) {
+    let mut element = Element::new(config(&[]), Instant::ORIGIN);
     drain(&mut element);
     event(&mut element, 10, connected(7, None, registrar(1)));
-    assert_eq!(event(&mut element, 11, keep_alive(7, false, 1)), (vec![ack(7)], vec![]));
+    let (home, handle, registrar_id) = (false, "pool".into(), RegistrarId(1));
+    let asked =
+        AsapMessage::EndpointKeepAlive { home, registrar: registrar_id, handle, element: Some(about) };
+    assert_eq!(event(&mut element, 11, heard(7, &asked)), (answers, vec![]));
     let announcement = AsapMessage::ServerAnnounce {
         registrar: RegistrarId(1),
         transports: vec![],

@@ -1,0 +1,414 @@
+//! The application of a user: sessions over which it sends supervised requests, and the books it
+//! keeps about them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rserpool_core::base::{CommandId, Deadlines, ElementId, Instant, PoolHandle};
+use rserpool_core::endpoint::Endpoint;
+use rserpool_core::user::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, User, UserConfig};
+
+use super::{Commands, ECHO, Violation};
+use crate::fault::Order;
+
+/// What the application of a user does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// The pool it uses.
+    pub pool: PoolHandle,
+    /// Sessions at the same time.
+    pub sessions: usize,
+    /// Between two requests of a session.
+    pub interval: Duration,
+    /// Octets of a request, at least 8.
+    pub octets: usize,
+    /// Unanswered requests of a session at most; beyond that it waits.
+    pub window: usize,
+    /// After how long a session that has ended, or could not be opened, is opened anew.
+    pub reopen: Duration,
+    /// Between two questions for the pool, past the cache.
+    pub resolve: Option<Duration>,
+}
+
+impl Load {
+    /// One session with ten requests a second.
+    pub fn light(pool: PoolHandle) -> Self {
+        Self {
+            pool,
+            sessions: 1,
+            interval: Duration::from_millis(100),
+            octets: 64,
+            window: 16,
+            reopen: Duration::from_millis(500),
+            resolve: None,
+        }
+    }
+}
+
+/// A failover of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failover {
+    /// The element before.
+    pub from: ElementId,
+    /// The element afterwards; `None` while it is looked for.
+    pub to: Option<ElementId>,
+    /// When the failure was noticed.
+    pub noticed: Instant,
+    /// When the other element took over.
+    pub done: Option<Instant>,
+    /// Why the element counted as failed.
+    pub reason: FailureReason,
+    /// The requests that were sent again.
+    pub resent: Vec<RequestId>,
+}
+
+/// One session after the other, with what was said over them.
+#[derive(Debug, Default)]
+pub struct Conversation {
+    session: Option<SessionId>,
+    /// It is being closed.
+    closing: bool,
+    /// The element that serves the session.
+    pub element: Option<ElementId>,
+    /// The requests that are not answered, with the time they were handed over.
+    pub unanswered: BTreeMap<RequestId, Instant>,
+    /// Requests handed over.
+    pub asked: u64,
+    /// Requests answered.
+    pub answered: u64,
+    /// Requests that were unanswered when their session ended, of which the application was told.
+    pub given_up: u64,
+    /// The longest time that an answered request took.
+    pub slowest: Duration,
+    /// Sessions opened.
+    pub opened: u64,
+    /// Failovers in their order.
+    pub failovers: Vec<Failover>,
+}
+
+impl Conversation {
+    /// The session, while one is open.
+    pub const fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+}
+
+/// A timer of the application; the number is that of the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Open(usize),
+    Ask(usize),
+    Resolve,
+}
+
+/// What a command was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Open(usize),
+    Ask(usize, RequestId),
+    Resolve,
+    Other,
+}
+
+/// A user with its application.
+#[derive(Debug)]
+pub struct Client {
+    pub(crate) user: User,
+    config: UserConfig,
+    load: Load,
+    commands: Commands,
+    purposes: BTreeMap<CommandId, Purpose>,
+    timers: Deadlines<Timer>,
+    conversations: Vec<Conversation>,
+    last_request: u64,
+    resolved: Option<(Instant, Vec<ElementId>)>,
+    leaving: bool,
+}
+
+impl Client {
+    pub(crate) fn new(config: UserConfig, load: Load, now: Instant) -> Self {
+        let mut timers = Deadlines::default();
+        for n in 0..load.sessions {
+            // Spread, so that sessions do not ask in step.
+            timers.set(Timer::Open(n), now + load.interval * n as u32 / load.sessions as u32);
+        }
+        if let Some(interval) = load.resolve {
+            timers.set(Timer::Resolve, now + interval);
+        }
+        Self {
+            user: User::new(config.clone()),
+            config,
+            commands: Commands::default(),
+            purposes: BTreeMap::new(),
+            timers,
+            conversations: (0..load.sessions).map(|_| Conversation::default()).collect(),
+            last_request: 0,
+            resolved: None,
+            leaving: false,
+            load,
+        }
+    }
+
+    /// The endpoint.
+    pub const fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// Its configuration.
+    pub const fn config(&self) -> &UserConfig {
+        &self.config
+    }
+
+    /// What it does.
+    pub const fn load(&self) -> &Load {
+        &self.load
+    }
+
+    /// Its sessions.
+    pub fn conversations(&self) -> &[Conversation] {
+        &self.conversations
+    }
+
+    /// When a question for the pool was last answered, and with which elements; none if the pool
+    /// was not known.
+    pub fn resolved(&self) -> Option<(Instant, &[ElementId])> {
+        self.resolved.as_ref().map(|(at, elements)| (*at, elements.as_slice()))
+    }
+
+    pub(crate) const fn commands(&self) -> &Commands {
+        &self.commands
+    }
+
+    pub(crate) fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
+        self.leaving = true;
+        self.timers = Deadlines::default();
+        self.user.begin_shutdown(now, deadline);
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Open(n) => {
+                    let handle = self.load.pool.clone();
+                    self.command(now, Purpose::Open(n), Command::Open { handle });
+                }
+                Timer::Ask(n) => self.ask(now, n),
+                Timer::Resolve => {
+                    self.resolve(now);
+                    if let Some(interval) = self.load.resolve {
+                        self.timers.set(Timer::Resolve, now + interval);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks a registrar for the pool, past the cache.
+    pub(crate) fn resolve(&mut self, now: Instant) {
+        let handle = self.load.pool.clone();
+        self.command(now, Purpose::Resolve, Command::Resolve { handle, items: None, cached: false });
+    }
+
+    /// Gives a command whose outcome nobody waits for.
+    pub(crate) fn other_command(&mut self, now: Instant, command: Command) {
+        self.command(now, Purpose::Other, command);
+    }
+
+    pub(crate) fn order(&mut self, now: Instant, order: Order) {
+        let handle = self.load.pool.clone();
+        let sessions: Vec<_> =
+            self.conversations.iter().filter_map(|c| Some((c.session?, c.element))).collect();
+        for (session, element) in sessions {
+            match (order, element) {
+                (Order::Failover, _) => self.other_command(now, Command::Failover { session }),
+                (Order::Close, _) => {
+                    if let Some((n, conversation)) = self.find(session) {
+                        conversation.closing = true;
+                        self.timers.clear(&Timer::Ask(n));
+                    }
+                    self.other_command(now, Command::Close { session });
+                }
+                (Order::Report, Some(element)) => {
+                    let handle = handle.clone();
+                    self.other_command(now, Command::ReportUnreachable { handle, element });
+                }
+                _ => {}
+            }
+        }
+        if order == Order::Purge {
+            self.other_command(now, Command::Purge { handle });
+        }
+    }
+
+    fn ask(&mut self, now: Instant, n: usize) {
+        self.timers.set(Timer::Ask(n), now + self.load.interval);
+        let Some(conversation) = self.conversations.get_mut(n) else { return };
+        let Some(session) = conversation.session else { return };
+        if conversation.unanswered.len() >= self.load.window {
+            return;
+        }
+        self.last_request += 1;
+        let request = RequestId(self.last_request);
+        conversation.unanswered.insert(request, now);
+        conversation.asked += 1;
+        let mut octets = request.0.to_be_bytes().to_vec();
+        octets.resize(self.load.octets.max(8), 0);
+        let (bytes, delivery) = (Bytes::from(octets), Delivery::Retry(request));
+        let command = Command::Send { session, protocol: ECHO, bytes, delivery };
+        self.command(now, Purpose::Ask(n, request), command);
+    }
+
+    fn command(&mut self, now: Instant, purpose: Purpose, command: Command) {
+        let id = self.commands.begin(now);
+        self.purposes.insert(id, purpose);
+        self.user.handle_command(now, id, command);
+    }
+
+    pub(crate) fn notice(
+        &mut self,
+        now: Instant,
+        id: Option<CommandId>,
+        notice: &Notice,
+    ) -> Result<(), Violation> {
+        let Some(id) = id else { return self.unasked(now, notice) };
+        self.commands.end(id)?;
+        match (self.purposes.remove(&id).unwrap_or(Purpose::Other), notice) {
+            (Purpose::Open(n), Notice::Opened { session, element, .. }) => {
+                if let Some(conversation) = self.conversations.get_mut(n) {
+                    conversation.session = Some(*session);
+                    conversation.element = Some(*element);
+                    conversation.opened += 1;
+                }
+                self.timers.set(Timer::Ask(n), now);
+                self.handle_timeout(now);
+            }
+            (Purpose::Open(n), Notice::Failed(_)) => self.reopen(now, n),
+            (Purpose::Ask(n, request), Notice::Refused(_)) => {
+                if let Some(conversation) = self.conversations.get_mut(n) {
+                    conversation.unanswered.remove(&request);
+                    conversation.asked -= 1;
+                }
+            }
+            (Purpose::Resolve, Notice::Resolved { elements, .. }) => {
+                self.resolved = Some((now, elements.iter().map(|element| element.id).collect()));
+            }
+            (Purpose::Resolve, Notice::Failed(error)) => {
+                if *error == rserpool_core::user::UserError::UnknownPool {
+                    self.resolved = Some((now, Vec::new()));
+                }
+            }
+            (Purpose::Ask(..) | Purpose::Other, Notice::Accepted | Notice::Refused(_)) => {}
+            (purpose, notice) => {
+                let detail = format!("{purpose:?} was answered by {notice:?}");
+                return Err(Violation::new(
+                    "commands get the answers that their documentation names",
+                    detail,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A notice that answers no command.
+    fn unasked(&mut self, now: Instant, notice: &Notice) -> Result<(), Violation> {
+        let odd = |what: &'static str| Err(Violation::new(what, format!("{notice:?}")));
+        match notice {
+            Notice::ElementFailed { session, element, reason } => {
+                let Some((_, conversation)) = self.find(*session) else {
+                    return odd("notices name sessions that are open");
+                };
+                if conversation.element.take() != Some(*element) {
+                    return odd("the element that fails is the one that served");
+                }
+                conversation.failovers.push(Failover {
+                    from: *element,
+                    to: None,
+                    noticed: now,
+                    done: None,
+                    reason: reason.clone(),
+                    resent: Vec::new(),
+                });
+            }
+            Notice::FailedOver { session, from, to, resent, .. } => {
+                let Some((_, conversation)) = self.find(*session) else {
+                    return odd("notices name sessions that are open");
+                };
+                let known = resent.iter().all(|request| conversation.unanswered.contains_key(request));
+                match conversation.failovers.last_mut() {
+                    Some(last) if last.from == *from && last.to.is_none() => {
+                        last.to = Some(*to);
+                        last.done = Some(now);
+                        last.resent.clone_from(resent);
+                    }
+                    _ => return odd("a failover follows a failure"),
+                }
+                conversation.element = Some(*to);
+                if !known {
+                    return odd("only unanswered requests are resent");
+                }
+            }
+            Notice::Received { session, element, bytes, .. } => {
+                return self.answer(now, *session, *element, bytes);
+            }
+            Notice::Closed { session, .. } => {
+                let Some((n, conversation)) = self.find(*session) else {
+                    return odd("notices name sessions that are open");
+                };
+                conversation.session = None;
+                conversation.closing = false;
+                conversation.element = None;
+                conversation.given_up += conversation.unanswered.len() as u64;
+                conversation.unanswered.clear();
+                self.timers.clear(&Timer::Ask(n));
+                self.reopen(now, n);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// An element has sent something.
+    fn answer(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        element: ElementId,
+        bytes: &Bytes,
+    ) -> Result<(), Violation> {
+        let Some((_, conversation)) = self.find(session) else {
+            return Err(Violation::new(
+                "notices name sessions that are open",
+                format!("data for {session:?}"),
+            ));
+        };
+        if conversation.element != Some(element) {
+            let detail = format!("data of {element} while {:?} serves {session:?}", conversation.element);
+            return Err(Violation::new("the failover notice comes before data of the new element", detail));
+        }
+        let request = bytes.first_chunk().map(|octets| RequestId(u64::from_be_bytes(*octets)));
+        let asked = request.and_then(|request| conversation.unanswered.remove(&request));
+        let (Some(request), Some(asked)) = (request, asked) else {
+            let detail = format!("{request:?} in {session:?}, answered by {element}");
+            return Err(Violation::new("no request is answered twice", detail));
+        };
+        conversation.answered += 1;
+        conversation.slowest = conversation.slowest.max(now - asked);
+        self.command(now, Purpose::Other, Command::Answered { session, request });
+        Ok(())
+    }
+
+    fn reopen(&mut self, now: Instant, n: usize) {
+        if !self.leaving {
+            self.timers.set(Timer::Open(n), now + self.load.reopen);
+        }
+    }
+
+    fn find(&mut self, session: SessionId) -> Option<(usize, &mut Conversation)> {
+        self.conversations.iter_mut().enumerate().find(|(_, c)| c.session == Some(session))
+    }
+}

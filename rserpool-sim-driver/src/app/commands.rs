@@ -1,0 +1,39 @@
+//! The commands an application has given: each is answered by exactly one final notice.
+
+use std::collections::BTreeMap;
+
+use rserpool_core::base::{CommandId, Instant};
+
+use super::Violation;
+
+/// The commands that wait for their final notice.
+#[derive(Debug, Default)]
+pub(crate) struct Commands {
+    last: u64,
+    open: BTreeMap<CommandId, Instant>,
+}
+
+impl Commands {
+    /// Names a new command.
+    pub(crate) fn begin(&mut self, now: Instant) -> CommandId {
+        self.last += 1;
+        let id = CommandId(self.last);
+        self.open.insert(id, now);
+        id
+    }
+
+    /// A final notice has come.
+    pub(crate) fn end(&mut self, id: CommandId) -> Result<(), Violation> {
+        match self.open.remove(&id) {
+            Some(_) => Ok(()),
+            None => {
+                Err(Violation::new("one final notice for each command", format!("{id:?} was answered twice")))
+            }
+        }
+    }
+
+    /// The command that has waited for the longest time.
+    pub(crate) fn oldest(&self) -> Option<(CommandId, Instant)> {
+        self.open.iter().map(|(id, since)| (*id, *since)).min_by_key(|(_, since)| *since)
+    }
+}

@@ -1,0 +1,41 @@
+//! The applications of the simulated hosts, and what they observe.
+
+mod client;
+mod commands;
+mod server;
+
+pub use client::{Client, Conversation, Failover, Load};
+pub(crate) use commands::Commands;
+pub use server::{Server, Service};
+
+use rserpool_core::{element, registrar, user};
+
+/// A notice that a simulated application was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// By a registrar.
+    Registrar(registrar::Notice),
+    /// By an element.
+    Element(element::Notice),
+    /// By a user.
+    User(user::Notice),
+}
+
+/// Something that must never happen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{invariant}: {detail}")]
+pub struct Violation {
+    /// The invariant, named in a few words.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub detail: String,
+}
+
+impl Violation {
+    pub(crate) fn new(invariant: &'static str, detail: impl Into<String>) -> Self {
+        Self { invariant, detail: detail.into() }
+    }
+}
+
+/// The protocol identifier of the simulated application.
+pub(crate) const ECHO: rserpool_core::base::ProtocolId = rserpool_core::base::ProtocolId(0x1234);

@@ -1,0 +1,127 @@
+//! The application of an element: it sends back what it is sent.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rserpool_core::base::{AssociationId, CommandId, Instant, ProtocolId};
+use rserpool_core::element::{Command, Element, ElementConfig, Notice};
+use rserpool_core::endpoint::Endpoint;
+
+use super::{Commands, Violation};
+use crate::fault::Order;
+
+/// How an element serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// How long one request takes.
+    pub time: Duration,
+    /// After how long an element that has given up registering is told to try again; `None`
+    /// leaves it alone.
+    pub retry: Option<Duration>,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self { time: Duration::ZERO, retry: Some(Duration::from_secs(1)) }
+    }
+}
+
+/// An element with its application.
+#[derive(Debug)]
+pub struct Server {
+    pub(crate) element: Element,
+    config: ElementConfig,
+    service: Service,
+    commands: Commands,
+    /// The answers to be sent, in the order of their times.
+    answers: VecDeque<(Instant, AssociationId, ProtocolId, Bytes)>,
+    retry: Option<Instant>,
+    /// It was told to leave its pool.
+    left: bool,
+}
+
+impl Server {
+    pub(crate) fn new(config: ElementConfig, service: Service, now: Instant) -> Self {
+        Self {
+            element: Element::new(config.clone(), now),
+            config,
+            service,
+            commands: Commands::default(),
+            answers: VecDeque::new(),
+            retry: None,
+            left: false,
+        }
+    }
+
+    /// The endpoint.
+    pub const fn element(&self) -> &Element {
+        &self.element
+    }
+
+    /// Its configuration.
+    pub const fn config(&self) -> &ElementConfig {
+        &self.config
+    }
+
+    /// Whether it was told to leave its pool.
+    pub const fn has_left(&self) -> bool {
+        self.left
+    }
+
+    pub(crate) const fn commands(&self) -> &Commands {
+        &self.commands
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let answer = self.answers.front().map(|(at, ..)| *at);
+        [answer, self.retry].into_iter().flatten().min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some((_, session, protocol, bytes)) = self.answers.pop_front_if(|(at, ..)| *at <= now) {
+            let command = Command::Send { session, protocol, stream: 0, bytes };
+            self.command(now, command);
+        }
+        if self.retry.is_some_and(|at| at <= now) {
+            self.retry = None;
+            self.command(now, Command::UpdatePolicy(self.config.policy.clone()));
+        }
+    }
+
+    pub(crate) fn order(&mut self, now: Instant, order: Order) {
+        match order {
+            Order::UpdatePolicy => self.command(now, Command::UpdatePolicy(self.config.policy.clone())),
+            Order::Deregister => {
+                self.left = true;
+                self.command(now, Command::Deregister);
+            }
+            Order::Failover | Order::Close | Order::Report | Order::Purge => {}
+        }
+    }
+
+    pub(crate) fn command(&mut self, now: Instant, command: Command) {
+        let id = self.commands.begin(now);
+        self.element.handle_command(now, id, command);
+    }
+
+    pub(crate) fn notice(
+        &mut self,
+        now: Instant,
+        id: Option<CommandId>,
+        notice: &Notice,
+    ) -> Result<(), Violation> {
+        match notice {
+            Notice::Received { session, protocol, bytes, .. } => {
+                self.answers.push_back((now + self.service.time, *session, *protocol, bytes.clone()));
+                self.handle_timeout(now);
+            }
+            Notice::RegistrationFailed(_) if id.is_none() && !self.left => {
+                self.retry = self.service.retry.map(|retry| now + retry);
+            }
+            Notice::Registered { .. } => self.retry = None,
+            _ => {}
+        }
+        id.map_or(Ok(()), |id| self.commands.end(id))
+    }
+}

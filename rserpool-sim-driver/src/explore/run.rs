@@ -1,0 +1,133 @@
+//! Carrying a plan out, and reducing one that fails to what it needs to fail.
+
+use std::time::Duration;
+
+use rserpool_core::base::Instant;
+
+use super::plan::Plan;
+use crate::app::Violation;
+use crate::fault::Fault;
+use crate::host::Program;
+use crate::trace::TraceMode;
+use crate::world::{World, WorldConfig};
+
+/// What is kept of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunOptions {
+    /// How much of the trace.
+    pub trace: TraceMode,
+    /// Whether every message.
+    pub capture: bool,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { trace: TraceMode::Hash, capture: false }
+    }
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The first violation.
+    pub violation: Option<Violation>,
+    /// The hash of the trace.
+    pub hash: u64,
+    /// How many things happened.
+    pub steps: u64,
+    /// How much time passed in the world.
+    pub simulated: Duration,
+    /// The world at the end.
+    pub world: World,
+}
+
+impl Plan {
+    /// Carries the plan out.
+    pub fn run(&self, options: RunOptions) -> Outcome {
+        let mut world = self.build(options);
+        for (at, fault) in self.faults.iter().flatten() {
+            world.at(Instant::ORIGIN + *at, fault.clone());
+        }
+        world.run_for(self.chaos);
+        if world.violation().is_none() {
+            world.heal();
+        }
+        // Repairs that come after the end of the chaos still do; faults do not.
+        let last = self.faults.iter().flatten().map(|(at, _)| *at).max().unwrap_or_default();
+        world.run_for(last.saturating_sub(self.chaos));
+        if world.violation().is_none() {
+            world.heal();
+        }
+        world.run_for(self.rest);
+        world.judge(self);
+        let violation = world.violation().cloned();
+        let simulated = world.now().since(Instant::ORIGIN);
+        Outcome { violation, hash: world.trace().hash(), steps: world.steps(), simulated, world }
+    }
+
+    fn build(&self, options: RunOptions) -> World {
+        let mut world = World::new(WorldConfig {
+            seed: self.seed,
+            link: self.link,
+            sctp: self.sctp,
+            trace: options.trace,
+            notes: false,
+            capture: options.capture,
+        });
+        for (n, registrar) in self.registrars.iter().enumerate() {
+            world.add(format!("r{}", n + 1), Program::Registrar(registrar.config.clone()));
+        }
+        for (n, element) in self.elements.iter().enumerate() {
+            let mut config = element.config.clone();
+            config.hunt.registrars = world.asap_addresses(&element.knows);
+            let host = world.add_idle(format!("e{}", n + 1), Program::Element(config, element.service));
+            world.at(Instant::ORIGIN + element.start, Fault::Start(host));
+        }
+        for (n, user) in self.users.iter().enumerate() {
+            let mut config = user.config.clone();
+            config.hunt.registrars = world.asap_addresses(&user.knows);
+            let host = world.add_idle(format!("u{}", n + 1), Program::User(config, user.load.clone()));
+            world.at(Instant::ORIGIN + user.start, Fault::Start(host));
+        }
+        world
+    }
+}
+
+/// Removes faults one at a time while the same invariant is still violated.
+pub fn shrink(plan: &Plan, violation: &Violation) -> Plan {
+    shrink_while(plan, |plan| {
+        let outcome = plan.run(RunOptions::default());
+        outcome.violation.is_some_and(|found| found.invariant == violation.invariant)
+    })
+}
+
+/// Removes faults one at a time while the plan still fails.
+fn shrink_while(plan: &Plan, fails: impl Fn(&Plan) -> bool) -> Plan {
+    let mut plan = plan.clone();
+    loop {
+        let numbers = plan.fault_numbers();
+        // The last ones first: what comes after the violation falls away at once.
+        let smaller = numbers.iter().rev().find_map(|gone| {
+            let rest: Vec<usize> = numbers.iter().copied().filter(|n| n != gone).collect();
+            Some(plan.only(&rest)).filter(&fails)
+        });
+        match smaller {
+            Some(smaller) => plan = smaller,
+            None => return plan,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_faults_that_a_failure_needs_are_left() {
+        let plan =
+            (0..).map(Plan::draw).find(|plan| plan.faults.len() > 10).expect("a plan with many faults");
+        let needs = [2, 7];
+        let fails = |plan: &Plan| needs.iter().all(|fault| plan.fault_numbers().contains(fault));
+        assert_eq!(shrink_while(&plan, fails).fault_numbers(), needs);
+    }
+}

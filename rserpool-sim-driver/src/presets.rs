@@ -1,0 +1,50 @@
+//! Hosts with the fast presets, for tests that want a world in a few lines.
+
+use rserpool_core::base::{ASAP_PORT, TransportAddress};
+use rserpool_core::element::ElementConfig;
+use rserpool_core::endpoint::hunt::HuntConfig;
+use rserpool_core::registrar::RegistrarConfig;
+use rserpool_core::user::UserConfig;
+
+use crate::HostId;
+use crate::app::{Load, Service};
+use crate::host::Program;
+use crate::world::World;
+
+/// The SCTP port of the elements.
+const ELEMENT_PORT: u16 = 7;
+
+impl World {
+    /// Adds a registrar.
+    pub fn fast_registrar(&mut self, name: &str) -> HostId {
+        self.add(name, Program::Registrar(RegistrarConfig::fast(None, 0)))
+    }
+
+    /// Adds an element that knows these registrars.
+    pub fn fast_element(&mut self, name: &str, pool: &str, registrars: &[HostId]) -> HostId {
+        let config = self.element_config(pool, registrars);
+        self.add(name, Program::Element(config, Service::default()))
+    }
+
+    /// Adds a user with one session, ten requests a second, that knows these registrars.
+    pub fn fast_user(&mut self, name: &str, pool: &str, registrars: &[HostId]) -> HostId {
+        let config = self.user_config(registrars);
+        self.add(name, Program::User(config, Load::light(pool.into())))
+    }
+
+    /// The configuration of [`World::fast_element`].
+    pub fn element_config(&self, pool: &str, registrars: &[HostId]) -> ElementConfig {
+        let hunt = HuntConfig::fast(self.asap_addresses(registrars));
+        ElementConfig::fast(pool.into(), Vec::new(), ELEMENT_PORT, 0, hunt, 0)
+    }
+
+    /// The configuration of [`World::fast_user`].
+    pub fn user_config(&self, registrars: &[HostId]) -> UserConfig {
+        UserConfig::fast(HuntConfig::fast(self.asap_addresses(registrars)), 0)
+    }
+
+    /// Where registrars serve ASAP.
+    pub fn asap_addresses(&self, registrars: &[HostId]) -> Vec<TransportAddress> {
+        registrars.iter().map(|registrar| self.address(*registrar, ASAP_PORT)).collect()
+    }
+}

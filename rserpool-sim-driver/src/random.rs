@@ -1,0 +1,41 @@
+//! Random streams: one for each entity and purpose, so that one more draw in one place changes
+//! nothing in another.
+
+use rserpool_core::base::Random;
+
+use crate::HostId;
+
+/// What a stream is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The seed in the configuration of a process; the number counts its lives.
+    Process(u32),
+    /// Packets to this host.
+    Link(HostId),
+    /// When a host is handed what has piled up.
+    Host,
+    /// The plan of an exploration.
+    Plan,
+    /// What its applications do; a stream of its own, so that it does not change the rest.
+    Orders,
+}
+
+/// The stream of an entity.
+pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
+    let (kind, detail) = match purpose {
+        Purpose::Process(life) => (1, u64::from(life)),
+        Purpose::Link(to) => (2, to.0 as u64),
+        Purpose::Host => (3, 0),
+        Purpose::Plan => (4, 0),
+        Purpose::Orders => (5, 0),
+    };
+    Random::new([kind, entity.0 as u64, detail].into_iter().fold(mix(seed), |hash, word| mix(hash ^ word)))
+}
+
+/// Spreads the bits of a word over the whole word (the finalizer of splitmix64).
+pub(crate) const fn mix(word: u64) -> u64 {
+    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}

@@ -1,0 +1,137 @@
+//! What happened, as a hash over every octet and, if wanted, as text with one line per event.
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+
+use bytes::Bytes;
+use rserpool_core::base::{Instant, ProtocolId};
+use rserpool_core::wire::{AsapMessage, EnrpMessage};
+
+use crate::random::mix;
+
+/// How much of the text is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceMode {
+    /// Only the hash.
+    Hash,
+    /// The hash and the last lines.
+    Last(usize),
+    /// The hash and every line.
+    Text,
+}
+
+/// A trace.
+#[derive(Debug)]
+pub struct Trace {
+    mode: TraceMode,
+    hash: u64,
+    lines: VecDeque<String>,
+}
+
+impl Trace {
+    pub(crate) fn new(mode: TraceMode) -> Self {
+        Self { mode, hash: 0, lines: VecDeque::new() }
+    }
+
+    /// The hash over everything that happened, with its time and every octet that was delivered.
+    pub const fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The lines that were kept.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(String::as_str)
+    }
+
+    /// The lines as one text.
+    pub fn text(&self) -> String {
+        self.lines().fold(String::new(), |mut text, line| {
+            let _ = writeln!(text, "{line}");
+            text
+        })
+    }
+
+    /// Notes one event: numbers and octets for the hash, and the text if anybody wants it.
+    pub(crate) fn note(
+        &mut self,
+        now: Instant,
+        words: [u64; 2],
+        octets: &[u8],
+        text: impl FnOnce() -> String,
+    ) {
+        let mut hash = mix(self.hash ^ now.as_nanos());
+        for word in words {
+            hash = mix(hash ^ word);
+        }
+        for chunk in octets.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            hash = mix(hash ^ u64::from_le_bytes(word));
+        }
+        self.hash = hash;
+        let limit = match self.mode {
+            TraceMode::Hash => return,
+            TraceMode::Last(limit) => limit,
+            TraceMode::Text => usize::MAX,
+        };
+        if self.lines.len() >= limit {
+            self.lines.pop_front();
+        }
+        let nanos = now.as_nanos();
+        let line = format!("{:4}.{:06} {}", nanos / 1_000_000_000, nanos / 1_000 % 1_000_000, text());
+        self.lines.push_back(line);
+    }
+}
+
+/// A message in a few words.
+pub(crate) fn summary(protocol: ProtocolId, bytes: &Bytes) -> String {
+    match protocol {
+        ProtocolId::ASAP => match AsapMessage::decode(bytes) {
+            Ok(decoded) => asap_summary(&decoded.message),
+            Err(error) => format!("ASAP malformed: {error}"),
+        },
+        ProtocolId::ENRP => match EnrpMessage::decode(bytes) {
+            Ok(decoded) => {
+                let body = format!("{:?}", decoded.message.body);
+                format!("ENRP {}", body.split([' ', '{']).next().unwrap_or_default())
+            }
+            Err(error) => format!("ENRP malformed: {error}"),
+        },
+        ProtocolId(id) => format!("data {id:#x}, {} octets", bytes.len()),
+    }
+}
+
+fn asap_summary(message: &AsapMessage) -> String {
+    use AsapMessage as M;
+    let refused = |refused: bool| if refused { " refused" } else { "" };
+    match message {
+        M::Registration { handle, element } => format!("Registration {handle}/{}", element.id),
+        M::Deregistration { handle, element } => format!("Deregistration {handle}/{element}"),
+        M::RegistrationResponse { rejected, handle, element, .. } => {
+            format!("RegistrationResponse {handle}/{element}{}", refused(*rejected))
+        }
+        M::DeregistrationResponse { handle, element, error } => {
+            format!("DeregistrationResponse {handle}/{element}{}", refused(error.is_some()))
+        }
+        M::HandleResolution { handle, .. } => format!("HandleResolution {handle}"),
+        M::HandleResolutionResponse { handle, elements, error, .. } => {
+            let mut text = format!("HandleResolutionResponse {handle}{}", refused(error.is_some()));
+            elements.iter().for_each(|element| {
+                let _ = write!(text, " {}", element.id);
+            });
+            text
+        }
+        M::EndpointKeepAlive { home, registrar, handle, element } => {
+            let element = element.map(|id| format!("/{id}")).unwrap_or_default();
+            let home = if *home { " home" } else { "" };
+            format!("KeepAlive {handle}{element} from {registrar}{home}")
+        }
+        M::EndpointKeepAliveAck { handle, element } => format!("KeepAliveAck {handle}/{element}"),
+        M::EndpointUnreachable { handle, element } => format!("Unreachable {handle}/{element}"),
+        M::ServerAnnounce { registrar, .. } => format!("ServerAnnounce {registrar}"),
+        M::Cookie { .. } => "Cookie".into(),
+        M::CookieEcho { .. } => "CookieEcho".into(),
+        M::BusinessCard { handle, .. } => format!("BusinessCard {handle}"),
+        M::Error { error } => format!("Error {:?}", error.causes.iter().map(|c| c.code).collect::<Vec<_>>()),
+    }
+}

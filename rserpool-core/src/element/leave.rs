@@ -73,6 +73,8 @@ impl Element {
             }
             Step::Leaving(_) | Step::Left => self.counters.unexpected += 1,
             _ if error.is_some() => self.counters.unexpected += 1,
+            // A registrar that was home once may forget us when it likes.
+            _ if !from_home => self.counters.unexpected += 1,
             _ => self.removed(now),
         }
     }

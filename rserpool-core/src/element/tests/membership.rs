@@ -310,3 +310,14 @@ fn taken_when_announced(about: ElementId, answers: Vec<Action>) {
     let step = event(&mut element, 20, Event::Announce { channel: Channel::Asap, source, bytes });
     assert_eq!(step.0.last(), Some(&registration(7, 0)));
 }
+
+/// Only its home can tell an element that it was removed (ASAP-1.1-01); one that was its home once
+/// forgets it when it likes.
+#[test]
+fn a_former_home_does_not_expel() {
+    let mut element = registered(&[1, 2]);
+    event(&mut element, 30, connected(2, None, registrar(2)));
+    assert_eq!(event(&mut element, 31, deregistered(2)), (vec![], vec![]));
+    assert!(element.is_registered());
+    assert_eq!(element.counters().unexpected, 1);
+}

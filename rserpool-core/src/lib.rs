@@ -62,6 +62,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Readings
+//!
+//! Comments cite requirements (`ASAP-3.1-22`, listed in `conformance/requirements.tsv`) and readings
+//! of unclear places ("reading A5", listed in `READINGS.md`) by their numbers.
+//!
 //! # Features
 //!
 //! | feature | what it adds |

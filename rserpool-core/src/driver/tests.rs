@@ -253,6 +253,20 @@ fn from_registration_to_the_last_goodbye() {
     });
 }
 
+/// What an endpoint decides when it is made is carried out at once, not at its first deadline: with
+/// the RFC's timers that would be the end of a round of the hunt, 10 s later.
+#[test]
+fn an_element_registers_at_once() {
+    World::default().run(async {
+        let registrar = registrar().await;
+        let builder = PoolElement::<World>::builder("EchoPool").registrar(registrar.local_addr());
+        let element = builder.bind(local()).preset(Preset::Rfc).start().await.unwrap();
+        let event = element.next_event().await.unwrap();
+        assert!(matches!(event, ElementEvent::Registered { .. }), "{event:?}");
+        assert!(World::default().now() < Instant::ORIGIN + SECOND);
+    });
+}
+
 /// A dropped element deregisters without being told to; a dropped user closes its sessions.
 #[test]
 fn dropped_handles_leave_cleanly() {

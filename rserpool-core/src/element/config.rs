@@ -43,10 +43,10 @@ pub struct ElementConfig {
     /// T3-deregistration (RFC default 30 s).
     pub deregistration_timeout: Duration,
     /// T4-reregistration; `None` derives it from the life: the smaller of 10 min and life - 20 s,
-    /// half the life if that is at most 40 s (RFC 5352 section 7.1, `ambiguities` B8).
+    /// half the life if that is at most 40 s (RFC 5352 section 7.1, reading B8).
     pub reregistration_interval: Option<Duration>,
     /// MAX-REG-ATTEMPT (RFC default 2): the element gives up when more attempts than this have
-    /// gone unanswered (RFC 5352 section 3.1, `ambiguities` B10).
+    /// gone unanswered (RFC 5352 section 3.1, reading B10).
     pub max_registration_attempts: u32,
     /// How to find a registrar.
     pub hunt: HuntConfig,
@@ -143,7 +143,7 @@ impl ElementConfig {
         self.hunt.check()
     }
 
-    /// T4, configured or derived from the life (ASAP-7.1-04, `ambiguities` B8).
+    /// T4, configured or derived from the life (ASAP-7.1-04, reading B8).
     pub fn reregistration(&self) -> Duration {
         match (self.reregistration_interval, self.life.duration()) {
             (Some(interval), _) => interval,

@@ -117,7 +117,7 @@ impl Element {
     }
 
     /// Another registrar has taken the element over (KA2.4). It is registered with at once, over
-    /// the association by which it spoke (`ambiguities` B42).
+    /// the association by which it spoke (reading B42).
     fn adopt(&mut self, now: Instant, association: AssociationId, id: RegistrarId) {
         let Some(peer) = self.associations.get(&association).map(|open| open.peer.clone()) else { return };
         self.counters.home_changes += 1;

@@ -72,8 +72,9 @@ impl Element {
                 self.left(result);
             }
             Step::Leaving(_) | Step::Left => self.counters.unexpected += 1,
-            // A former home says that our registration there has run out.
-            _ if !from_home || error.is_some() => self.counters.unexpected += 1,
+            _ if error.is_some() => self.counters.unexpected += 1,
+            // A registrar that was home once may forget us when it likes.
+            _ if !from_home => self.counters.unexpected += 1,
             _ => self.removed(now),
         }
     }

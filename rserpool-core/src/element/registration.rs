@@ -138,7 +138,7 @@ impl Element {
         }
     }
 
-    /// Whether the number of attempts exceeds MAX-REG-ATTEMPT (ASAP-3.1-19, `ambiguities` B10).
+    /// Whether the number of attempts exceeds MAX-REG-ATTEMPT (ASAP-3.1-19, reading B10).
     pub(super) fn attempts_used_up(&self) -> bool {
         self.membership.attempts > self.config.max_registration_attempts
     }

@@ -138,7 +138,7 @@ pub enum Action {
     },
 }
 
-/// Where announcements travel, by UDP multicast (`ambiguities` B22 and B43 in ARCHITECTURE.md).
+/// Where announcements travel, by UDP multicast (readings B22 and B43).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Channel {
     /// ASAP_SERVER_ANNOUNCE, from registrars to elements and users.

@@ -5,7 +5,7 @@ use crate::base::{ElementId, PoolHandle};
 /// The PE checksum over a set of elements, kept up to date as they come and go.
 ///
 /// The sum is kept wide and unfolded, so that taking an element out is exact: a folded sum cannot
-/// tell 0x0000 from 0xffff any more (`ambiguities` A2). 2^48 words fit.
+/// tell 0x0000 from 0xffff any more (reading A2). 2^48 words fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Checksum {
     sum: u64,
@@ -41,7 +41,7 @@ impl Checksum {
 }
 
 /// The 16-bit words of one element, added up: the handle, padded with zeros to a multiple of four
-/// octets, then the PE identifier (`ambiguities` A4).
+/// octets, then the PE identifier (reading A4).
 fn words(handle: &PoolHandle, element: ElementId) -> u64 {
     let handle: u64 = handle
         .as_bytes()
@@ -63,7 +63,7 @@ mod tests {
         checksum
     }
 
-    /// ENRP-3.6.2; values captured from RSPLIB (`ambiguities` A2).
+    /// ENRP-3.6.2; values captured from RSPLIB (reading A2).
     #[test]
     fn agrees_with_a_foreign_implementation() {
         assert_eq!(over(&[]).value(), 0xffff);

@@ -97,9 +97,8 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
     /// endpoints with the same port the later one gets them.
     pub fn add(&mut self, endpoint: E, listen: &[u16]) -> EndpointKey {
         let key = self.members.len();
-        if let Some(at) = endpoint.poll_timeout() {
-            self.deadlines.set(key, at);
-        }
+        // Due at once: it may have decided something already, such as whom to connect to.
+        self.deadlines.set(key, Instant::ORIGIN);
         self.members.push(Member { endpoint, stopped: false });
         self.running += 1;
         for &port in listen {

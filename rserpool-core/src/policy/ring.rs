@@ -53,7 +53,7 @@ mod tests {
         selected.into_iter().map(|id| id.0).collect()
     }
 
-    /// RFC 5356 section 4.1.2; `ambiguities` B37: the head moves on by one per answer.
+    /// RFC 5356 section 4.1.2; reading B37: the head moves on by one per answer.
     #[test]
     fn rotates_by_one_per_selection() {
         let mut ring = Ring::default();

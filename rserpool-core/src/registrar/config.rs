@@ -28,9 +28,9 @@ pub struct RegistrarConfig {
     /// How long an element may take to answer one (default 5 s; the RFC gives none).
     pub keep_alive_timeout: Duration,
     /// MAX-BAD-PE-REPORT: an element is removed when more reports than this say that it is
-    /// unreachable (default 3, `ambiguities` B4).
+    /// unreachable (default 3, reading B4).
     pub max_bad_pe_reports: u32,
-    /// Whether keep-alives name their element, as RSPLIB's do (`ambiguities` A13).
+    /// Whether keep-alives name their element, as RSPLIB's do (reading A13).
     pub name_element_in_keep_alive: bool,
     /// Elements in an answer to a user that does not say how many it wants (default 128).
     pub resolution_items: u32,

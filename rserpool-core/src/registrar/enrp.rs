@@ -13,7 +13,7 @@ use crate::wire::{EnrpBody, EnrpMessage, PoolElement, PoolEntry};
 /// Where the download of a handle table over one association stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TableCursor {
-    /// The W flag of the session; another value begins a new one (`ambiguities` B25).
+    /// The W flag of the session; another value begins a new one (reading B25).
     own_only: bool,
     /// The last element sent.
     after: PeHandle,

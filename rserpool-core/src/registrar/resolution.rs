@@ -46,7 +46,7 @@ impl Registrar {
     }
 }
 
-/// An element without its ASAP transport, which is the business of registrars (`ambiguities` A10).
+/// An element without its ASAP transport, which is the business of registrars (reading A10).
 fn as_seen_by_users(element: &PoolElement) -> PoolElement {
     PoolElement { asap_transport: None, ..element.clone() }
 }

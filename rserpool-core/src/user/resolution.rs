@@ -26,7 +26,7 @@ pub(super) enum Waiter {
 }
 
 /// The resolutions that are under way, one for each pool: answers name nothing but the pool, so a
-/// second question about it waits (`ambiguities` B41).
+/// second question about it waits (reading B41).
 #[derive(Debug, Default)]
 pub(super) struct Resolutions(BTreeMap<PoolHandle, Resolution>);
 
@@ -76,7 +76,7 @@ impl Resolutions {
     }
 
     /// Whether the question may be sent once more: 1 + MAX-REQUEST-RETRANSMIT times in all
-    /// (`ambiguities` B11).
+    /// (reading B11).
     pub(super) fn may_send(&self, handle: &PoolHandle, max_retransmits: u32) -> bool {
         self.0.get(handle).is_some_and(|resolution| resolution.sent <= max_retransmits)
     }

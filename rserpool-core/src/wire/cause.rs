@@ -11,7 +11,7 @@ use super::{Policy, Transport};
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct CauseCode(pub u16);
 
-// The last four are private to RSPLIB (`ambiguities` A19).
+// The last four are private to RSPLIB (reading A19).
 code_points!(CauseCode, "{:#06x}", {
     UNSPECIFIED = 0x0 => "Unspecified Error",
     UNRECOGNIZED_PARAMETER = 0x1 => "Unrecognized Parameter",
@@ -31,7 +31,7 @@ code_points!(CauseCode, "{:#06x}", {
 });
 
 /// How many octets a cause may quote: so many that an ENRP_ERROR with this one cause is not longer
-/// than a length of 16 bits can say (`ambiguities` A18). What is longer is cut.
+/// than a length of 16 bits can say (reading A18). What is longer is cut.
 /// Both ENRP's header and two parameter headers are taken off.
 pub(super) const MAX_INFORMATION: usize = 65_532 - 12 - 2 * 4;
 

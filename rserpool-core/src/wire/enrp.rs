@@ -68,7 +68,7 @@ pub struct EnrpMessage {
 pub enum EnrpBody {
     /// ENRP_PRESENCE (0x01).
     Presence {
-        /// Flag 0x01: the receiver is to answer at once (`ambiguities` A1).
+        /// Flag 0x01: the receiver is to answer at once (reading A1).
         reply_required: bool,
         /// The checksum over the elements that the sender owns.
         checksum: Option<u16>,

@@ -1,7 +1,7 @@
 //! Padding: parameters and messages fill up to a multiple of four octets.
 
-/// Whether the padding of the last parameter counts in the length of the message (`ambiguities`
-/// A5 in ARCHITECTURE.md). Receivers of ours accept both.
+/// Whether the padding of the last parameter counts in the length of the message (reading A5).
+/// Receivers of ours accept both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Padding {
     /// It does not count, as RFC 5354 section 4 says.

@@ -143,7 +143,7 @@ impl EncapsulationPorts {
 }
 
 impl PoolElement {
-    /// Reads the parameter. Position tells the transports apart (`ambiguities` A11): the one before
+    /// Reads the parameter. Position tells the transports apart (reading A11): the one before
     /// the policy serves users, the one after it speaks ASAP and may be absent (A10).
     pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
         let mut inner = reader.enter(tlv);

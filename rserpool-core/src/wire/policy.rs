@@ -13,7 +13,7 @@ use super::{DecodeError, EncodeError, ParameterType};
 pub struct PolicyType(pub u32);
 
 // The names are those that RSPLIB takes on its command line; numbers from 0xb0000000 on are
-// private to it (`ambiguities` A20).
+// private to it (reading A20).
 code_points!(PolicyType, "{:#010x}", {
     ROUND_ROBIN = 0x1 => "RoundRobin",
     WEIGHTED_ROUND_ROBIN = 0x2 => "WeightedRoundRobin",

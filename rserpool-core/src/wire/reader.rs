@@ -36,7 +36,7 @@ impl Header {
     pub(super) const LENGTH: usize = 4;
 
     /// Reads the header. Up to three octets may follow the message: its padding, whatever it
-    /// holds (`ambiguities` A5).
+    /// holds (reading A5).
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let Some(&[kind, flags, high, low]) = bytes.first_chunk() else {
             return Err(Malformed::Truncated { at: bytes.len(), what: "message header" });
@@ -70,7 +70,7 @@ impl Tlv {
     pub(super) const HEADER: usize = 4;
 
     /// Reads the frame at `at`; `None` if nothing is left before `limit`. The padding of the last
-    /// one may count in what holds it or not (`ambiguities` A5 and A6).
+    /// one may count in what holds it or not (reading A5 and A6).
     pub(super) fn read(
         bytes: &[u8],
         at: usize,

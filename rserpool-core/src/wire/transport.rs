@@ -42,7 +42,7 @@ pub enum Transport {
     Tcp {
         /// The port.
         port: u16,
-        /// The second half-word: reserved by the RFC, Transport Use for RSPLIB (`ambiguities`
+        /// The second half-word: reserved by the RFC, Transport Use for RSPLIB (reading
         /// A9). We send 0 and ignore it, but keep what came.
         reserved: u16,
         /// The address.

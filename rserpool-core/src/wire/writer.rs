@@ -10,7 +10,7 @@ use super::{EncodeError, ParameterType};
 /// A message under construction.
 ///
 /// Padding is written before whatever follows it, so the length of a parameter never counts the
-/// padding of its last inner one (RFC 5354 section 2, `ambiguities` A6).
+/// padding of its last inner one (RFC 5354 section 2, reading A6).
 pub(super) struct Writer {
     octets: Vec<u8>,
 }

@@ -20,7 +20,7 @@ fn hunts_registers_and_renews() {
     assert_eq!(element.poll_timeout(), Some(at(2_030)));
 }
 
-/// ASAP-7.1-04; `ambiguities` B8
+/// ASAP-7.1-04; reading B8
 #[test]
 fn t4_follows_from_the_life() {
     let t4 = |seconds| {
@@ -62,7 +62,7 @@ fn a_refused_registration_is_not_repeated_unchanged() {
     assert_eq!(step, (vec![again], vec![(Some(CommandId(1)), Notice::Accepted)]));
 }
 
-/// ASAP-3.1-15: one registration is under way at a time (`ambiguities` B41).
+/// ASAP-3.1-15: one registration is under way at a time (reading B41).
 #[test]
 fn a_new_policy_is_registered_at_once_or_after_the_answer() {
     let mut element = registered(&[1]);
@@ -76,7 +76,7 @@ fn a_new_policy_is_registered_at_once_or_after_the_answer() {
     assert_eq!(event(&mut element, 32, granted(HOME)), (vec![second], vec![(None, at_home(0, 1))]));
 }
 
-/// ASAP-3.1-10, ASAP-3.1-11, ASAP-3.1-19; `ambiguities` B10: a hunt after each T2, and an end when
+/// ASAP-3.1-10, ASAP-3.1-11, ASAP-3.1-19; reading B10: a hunt after each T2, and an end when
 /// the number of attempts exceeds MAX-REG-ATTEMPT.
 #[test]
 fn attempts_are_counted_across_hunts() {
@@ -127,7 +127,7 @@ fn a_lost_home_leads_to_another() {
     assert_eq!(step, (vec![connect(5, 7, registrar(2), at(565))], vec![]));
 }
 
-/// ASAP-3.4-01 to ASAP-3.4-03, ASAP-2.2.7-02; `ambiguities` A13, B16
+/// ASAP-3.4-01 to ASAP-3.4-03, ASAP-2.2.7-02; reading A13, B16
 #[test]
 fn answers_keep_alives_for_itself_only() {
     let mut element = registered(&[1]);
@@ -150,7 +150,7 @@ fn answers_keep_alives_for_itself_only() {
     assert_eq!(step, (vec![ack(2), registration(2, 2)], named));
 }
 
-/// ASAP-3.4-04, ASAP-1.1-01; `ambiguities` B42: the new home is registered with at once.
+/// ASAP-3.4-04, ASAP-1.1-01; reading B42: the new home is registered with at once.
 #[test]
 fn a_keep_alive_changes_the_home() {
     let mut element = registered(&[1, 2]);
@@ -309,4 +309,15 @@ fn taken_when_announced(about: ElementId, answers: Vec<Action>) {
     let bytes = encode(&announcement);
     let step = event(&mut element, 20, Event::Announce { channel: Channel::Asap, source, bytes });
     assert_eq!(step.0.last(), Some(&registration(7, 0)));
+}
+
+/// Only its home can tell an element that it was removed (ASAP-1.1-01); one that was its home once
+/// forgets it when it likes.
+#[test]
+fn a_former_home_does_not_expel() {
+    let mut element = registered(&[1, 2]);
+    event(&mut element, 30, connected(2, None, registrar(2)));
+    assert_eq!(event(&mut element, 31, deregistered(2)), (vec![], vec![]));
+    assert!(element.is_registered());
+    assert_eq!(element.counters().unexpected, 1);
 }

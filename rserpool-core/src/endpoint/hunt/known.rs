@@ -18,7 +18,7 @@ pub const MAX_ANNOUNCED: usize = 64;
 const MAX_ADDRESSES: usize = 8;
 
 /// How many periods an announcement may stay away before its registrar is outdated
-/// (`ambiguities` B13).
+/// (reading B13).
 const PERIODS: u32 = 3;
 
 /// The longest period that is believed: a registrar announces itself every (N+1) seconds.

@@ -150,7 +150,7 @@ fn announced_registrars_are_tried_at_once() {
     assert_eq!(script.announce(13, 5, &error), (false, Vec::new()));
 }
 
-/// ASAP-3.6-04, ASAP-3.6-06; `ambiguities` B13: T7 is a minimum, stretched by the period observed.
+/// ASAP-3.6-04, ASAP-3.6-06; reading B13: T7 is a minimum, stretched by the period observed.
 #[test]
 fn t7_outdates_but_follows_the_period() {
     let known = |script: &Script, now| script.hunt.registrar_at(at(now), &registrar(5)).is_some();

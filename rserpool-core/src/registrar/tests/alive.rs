@@ -63,7 +63,7 @@ fn reports_are_checked_and_counted() {
     assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Reported }]);
 }
 
-/// A re-registration is a fresh start (`ambiguities` B4); many reports cause one keep-alive.
+/// A re-registration is a fresh start (reading B4); many reports cause one keep-alive.
 #[test]
 fn a_reregistration_forgets_reports() {
     let mut rig = Rig::new();

@@ -149,7 +149,7 @@ fn the_handle_table_comes_page_by_page() {
     }
 }
 
-/// `ambiguities` B24, B19: an empty table is an answer; another receiver is not.
+/// reading B24, B19: an empty table is an answer; another receiver is not.
 #[test]
 fn enrp_requests_are_answered_without_making_peers() {
     let mut rig = Rig::new();

@@ -118,7 +118,7 @@ fn an_error_makes_the_answer_negative_and_no_policy_means_round_robin() {
     assert_eq!(notices.iter().map(policy).collect::<Vec<_>>(), [Policy::RoundRobin]);
 }
 
-/// ASAP-3.7.2-01, ASAP-3.7.2-02, ASAP-7.3-02; `ambiguities` B11: three times in all, with a hunt
+/// ASAP-3.7.2-01, ASAP-3.7.2-02, ASAP-7.3-02; reading B11: three times in all, with a hunt
 /// beside it.
 #[test]
 fn t1_repeats_the_question_and_gives_up() {

@@ -105,7 +105,7 @@ fn pool_element() {
     assert_eq!((octets.len(), octets[3]), (60, 0x3c));
 }
 
-/// PARAM-2-02 and `ambiguities` A6: RSPLIB counts the padding of the last inner parameter too.
+/// PARAM-2-02 and reading A6: RSPLIB counts the padding of the last inner parameter too.
 #[test]
 fn inner_padding_may_count() {
     let tail = "00002001 00000000 0000012c

@@ -62,7 +62,7 @@ fn unknown_parameters_inside_others() {
     assert_eq!(stopped.reaction, Reaction::Report(unrecognized("4001 0008 61626364")));
 }
 
-/// The private parameter of RSPLIB's type space: all 16 bits count (`ambiguities` A22).
+/// The private parameter of RSPLIB's type space: all 16 bits count (reading A22).
 #[test]
 fn types_are_compared_with_all_bits() {
     let look_alike = message(5, 0, &[HANDLE, "003f 0008 00000003"].concat());
@@ -107,7 +107,7 @@ fn unknown_messages() {
     );
 }
 
-/// PARAM-3.12.3-01 and `ambiguities` A18: the quotation is cut so that the answer can be sent.
+/// PARAM-3.12.3-01 and reading A18: the quotation is cut so that the answer can be sent.
 #[test]
 fn the_longest_quotation_fits_an_error_message() {
     let mut octets = alloc::vec![0; 0xfffc];

@@ -24,7 +24,8 @@ use crate::signals::Termination;
   rserpool demo --json | tail -1
 
 Ends with 0 only if no request was lost, every request outside a failover was answered within
-500 ms without being resent, and the gap of every failover was below 500 ms.")]
+500 ms without being resent, and the gap of every failover was below 500 ms. That takes the fast
+preset: with rfc a failure is noticed after many seconds, as the RFCs have it.")]
 pub(crate) struct DemoCommand {
     /// Print one JSON object per event
     #[arg(long)]

@@ -146,13 +146,7 @@ impl Stage {
         self.timeline.start();
         let element = opened["element"].as_str().unwrap_or_default();
         let text = format!("{} elements in the pool, the user talks to {element}", ELEMENTS.len());
-        for id in ELEMENTS {
-            let (mark, act) = if id == element { ('▸', "use") } else { ('·', "ready") };
-            if id == element {
-                self.timeline.act(act, id, mark, &text)?;
-            }
-        }
-        Ok(())
+        self.timeline.act("use", element, '▸', &text)
     }
 
     /// Lets the user talk until so many seconds after the start.

@@ -15,7 +15,7 @@ fn assert_sound(seed: u64) {
 
 #[test]
 fn a_few_worlds_are_sound() {
-    (0..25).for_each(assert_sound);
+    (0..15).for_each(assert_sound);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn worlds_that_have_found_bugs_are_sound() {
 #[test]
 fn every_run_twice_gives_the_same_trace() {
     let hash = |seed, trace| Plan::draw(seed).run(RunOptions { trace, capture: false }).hash;
-    for seed in 100..112 {
+    for seed in 100..108 {
         assert_eq!(hash(seed, TraceMode::Hash), hash(seed, TraceMode::Last(10)), "seed {seed}");
     }
 }

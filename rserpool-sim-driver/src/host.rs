@@ -184,7 +184,7 @@ pub struct Host {
     pub(crate) last_port: u16,
     pub(crate) multicast: bool,
     pub(crate) random: Random,
-    pub(crate) attempts: std::collections::BTreeMap<ConnectId, crate::transport::Attempt>,
+    pub(crate) attempts: std::collections::BTreeMap<ConnectId, crate::handshake::Attempt>,
     /// The associations that its process knows.
     pub(crate) known: std::collections::BTreeMap<AssociationId, (u64, crate::association::Side)>,
 }

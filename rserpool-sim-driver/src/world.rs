@@ -16,7 +16,7 @@ use crate::host::{Host, HostId, Process, Program};
 use crate::invariants::Books;
 use crate::network::{Link, Network, Sctp};
 use crate::random::{Purpose, stream};
-use crate::trace::{Trace, TraceMode, summary};
+use crate::trace::{Trace, TraceMode};
 
 /// The UDP port of every host.
 pub const UDP_PORT: u16 = 9899;
@@ -67,7 +67,7 @@ pub(crate) enum Occurrence {
         host: HostId,
         life: u32,
         request: ConnectId,
-        step: crate::transport::Step,
+        step: crate::handshake::Step,
     },
     Arrive {
         key: u64,
@@ -138,13 +138,13 @@ pub struct World {
     pub(crate) sctp: Sctp,
     pub(crate) network: Network,
     pub(crate) associations: BTreeMap<u64, Association>,
-    hosts: Vec<Host>,
+    pub(crate) hosts: Vec<Host>,
     queue: BinaryHeap<Reverse<Entry>>,
     sequence: u64,
     last_association: u64,
     steps: u64,
-    trace: Trace,
-    notes: Option<Vec<(Instant, HostId, Note)>>,
+    pub(crate) trace: Trace,
+    pub(crate) notes: Option<Vec<(Instant, HostId, Note)>>,
     pub(crate) books: Books,
     pub(crate) capture: Option<Capture>,
 }
@@ -554,86 +554,6 @@ impl World {
         {
             self.hosts[host.0].wake = Some(at);
             self.schedule(at, Occurrence::Wake { host, life });
-        }
-    }
-
-    // Books
-
-    pub(crate) fn violated(&mut self, violation: Violation) {
-        self.trace.note(self.clock, [99, 0], &[], || format!("VIOLATION {violation}"));
-        self.books.violation.get_or_insert(violation);
-    }
-
-    /// A line of the trace about a host.
-    pub(crate) fn mark(&mut self, host: HostId, what: &str) {
-        let name = &self.hosts[host.0].name;
-        self.trace.note(self.clock, [1, host.0 as u64], what.as_bytes(), || format!("{name} {what}"));
-    }
-
-    /// A line of the trace about the world.
-    pub(crate) fn mark_world(&mut self, what: &str) {
-        self.trace.note(self.clock, [2, 0], what.as_bytes(), || format!("** {what}"));
-    }
-
-    fn note_event(&mut self, host: HostId, event: &Event) {
-        let name = &self.hosts[host.0].name;
-        let who = |association: &AssociationId| {
-            let end = self.hosts[host.0].known.get(association);
-            let peer = end.and_then(|(key, side)| Some(self.associations.get(key)?.end(side.other()).host));
-            peer.map_or("nobody", |peer| self.hosts[peer.0].name.as_str())
-        };
-        let (kind, number, octets): (u64, u64, &[u8]) = match event {
-            Event::Connected { association, .. } => (10, association.0, &[]),
-            Event::ConnectFailed { request, .. } => (11, request.0, &[]),
-            Event::Message { association, bytes, .. } => (12, association.0, bytes),
-            Event::Congested { association } => (13, association.0, &[]),
-            Event::Drained { association } => (14, association.0, &[]),
-            Event::Disconnected { association, .. } => (15, association.0, &[]),
-            Event::Announce { bytes, .. } => (16, 0, bytes),
-        };
-        let text = || match event {
-            Event::Connected { association, request, .. } => {
-                let how = if request.is_some() { "connected to" } else { "accepted" };
-                format!("{name} {how} {} ({})", who(association), association.0)
-            }
-            Event::ConnectFailed { request, reason } => {
-                format!("{name} attempt {} failed: {reason}", request.0)
-            }
-            Event::Message { association, protocol, bytes, .. } => {
-                format!("{name} < {} {}", who(association), summary(*protocol, bytes))
-            }
-            Event::Congested { association } => format!("{name} congested towards {}", who(association)),
-            Event::Drained { association } => format!("{name} drained towards {}", who(association)),
-            Event::Disconnected { association, reason } => {
-                format!("{name} association {} ended: {reason}", association.0)
-            }
-            Event::Announce { bytes, .. } => {
-                format!("{name} << {}", summary(rserpool_core::base::ProtocolId::ASAP, bytes))
-            }
-        };
-        self.trace.note(self.clock, [kind << 32 | host.0 as u64, number], octets, text);
-    }
-
-    fn note_notice(&mut self, host: HostId, note: Note) {
-        let name = &self.hosts[host.0].name;
-        let quiet = matches!(
-            note,
-            Note::User(user::Notice::Accepted | user::Notice::Received { .. })
-                | Note::Element(element::Notice::Accepted | element::Notice::Received { .. })
-        );
-        if !quiet {
-            self.trace.note(self.clock, [20, host.0 as u64], &[], || {
-                let text = match &note {
-                    Note::Registrar(notice) => format!("{notice:?}"),
-                    Note::Element(notice) => format!("{notice:?}"),
-                    Note::User(notice) => format!("{notice:?}"),
-                };
-                format!("{name} ! {text}")
-            });
-        }
-        self.check_note(host, &note);
-        if let Some(notes) = &mut self.notes {
-            notes.push((self.clock, host, note));
         }
     }
 }

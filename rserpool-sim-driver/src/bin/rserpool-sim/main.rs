@@ -118,14 +118,14 @@ fn explore((first, end): (u64, u64), minutes: Option<f64>, jobs: usize, keep_goi
             });
         }
     });
-    let elapsed = progress.elapsed();
+    let (elapsed, seeds) = (progress.elapsed(), progress.position());
     progress.finish_and_clear();
     let Ok((steps, simulated, mut failed)) = totals.into_inner() else { return ExitCode::FAILURE };
     println!(
         "{} seeds in {:.1} s: {:.0} seeds/s, {:.0} events/s, {:.0} simulated seconds per second",
-        progress.position(),
+        seeds,
         elapsed.as_secs_f64(),
-        progress.position() as f64 / elapsed.as_secs_f64(),
+        seeds as f64 / elapsed.as_secs_f64(),
         steps as f64 / elapsed.as_secs_f64(),
         simulated.as_secs_f64() / elapsed.as_secs_f64(),
     );

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::base::TransportAddress;
+use crate::user::UserError;
 
 /// Why an endpoint could not start.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,13 @@ pub enum StartError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the endpoint has been shut down")]
 pub struct Stopped;
+
+/// An event loop that has ended is a user that is shutting down.
+impl From<Stopped> for UserError {
+    fn from(_: Stopped) -> Self {
+        Self::ShuttingDown
+    }
+}
 
 fn bind_text(address: &SocketAddr, source: &io::Error) -> String {
     match source.kind() {

@@ -10,7 +10,6 @@ use bytes::Bytes;
 
 use super::delivery::{EventReceiver, SessionQueue, next_event};
 use super::handle::Handle;
-use super::user::ended;
 use crate::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
 use crate::element::Refusal;
 use crate::user::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, User, UserError};
@@ -94,7 +93,8 @@ impl<R> Session<R> {
         let (writable_sender, writable) = bounded(1);
         let weak = writable_sender.downgrade();
         let queue = SessionQueue { events: event_sender, writable: writable_sender };
-        let answer = handle.submit(Command::Open { handle: pool }, Some(queue)).await.map_err(ended)?;
+        let answer =
+            handle.submit(Command::Open { handle: pool }, Some(queue)).await.map_err(UserError::from)?;
         let answer = OpenAnswer { answer, handle };
         match answer.answer.recv().await {
             Ok(Notice::Opened { session, element, .. }) => {

@@ -111,7 +111,11 @@ impl<R> PoolUser<R> {
         element: ElementId,
     ) -> Result<(), UserError> {
         let handle = pool.into();
-        self.handle.command(Command::ReportUnreachable { handle, element }).await.map(|_| ()).map_err(ended)
+        self.handle
+            .command(Command::ReportUnreachable { handle, element })
+            .await
+            .map(|_| ())
+            .map_err(UserError::from)
     }
 
     /// Forgets what the cache knows of a pool.
@@ -120,7 +124,7 @@ impl<R> PoolUser<R> {
     ///
     /// If the user is shutting down.
     pub async fn purge(&self, pool: impl Into<PoolHandle>) -> Result<(), UserError> {
-        self.handle.command(Command::Purge { handle: pool.into() }).await.map(|_| ()).map_err(ended)
+        self.handle.command(Command::Purge { handle: pool.into() }).await.map(|_| ()).map_err(UserError::from)
     }
 
     /// Closes all sessions and ends, after `within` at the latest.
@@ -129,17 +133,12 @@ impl<R> PoolUser<R> {
     }
 
     async fn ask(&self, command: Command) -> Result<Resolution, UserError> {
-        match self.handle.command(command).await.map_err(ended)? {
+        match self.handle.command(command).await.map_err(UserError::from)? {
             Notice::Resolved { handle, policy, elements } => Ok(Resolution { handle, policy, elements }),
             Notice::Failed(error) => Err(error),
             _ => Err(UserError::ShuttingDown),
         }
     }
-}
-
-/// An event loop that has ended is a user that is shutting down.
-pub(super) fn ended(_: super::Stopped) -> UserError {
-    UserError::ShuttingDown
 }
 
 impl<R> Clone for PoolUser<R> {

@@ -97,6 +97,7 @@ impl<E: Role> Delivery<E> {
         }
         match E::place(&notice) {
             Place::Nobody => {}
+            Place::Application if self.is_blocked() && E::repeats(&notice) => {}
             Place::Application => {
                 let queue = self.application.clone();
                 self.enqueue(queue, notice);

@@ -215,6 +215,10 @@ impl Role for element::Element {
         Place::Application
     }
 
+    fn repeats(notice: &Notice) -> bool {
+        matches!(notice, Notice::NoRegistrar { .. })
+    }
+
     fn octets(notice: &Notice) -> usize {
         if let Notice::Received { bytes, .. } = notice { bytes.len() } else { 0 }
     }

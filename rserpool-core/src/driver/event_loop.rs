@@ -29,6 +29,8 @@ const ROUNDS_PER_TURN: usize = 16;
 const SEND_BATCH: usize = 32;
 /// How long an endpoint may take to leave when its last handle is dropped.
 const DROP_GRACE: Duration = Duration::from_secs(2);
+/// How long a socket that fails to receive is left alone, so that the loop does not spin.
+const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
 
 /// What a handle asks for.
 pub(super) enum Request<E: Role> {
@@ -41,7 +43,8 @@ pub(super) enum Request<E: Role> {
 /// One endpoint with its transport, its sockets and its queues.
 ///
 /// Each round flushes, passes notices on, takes commands, receives, and serves the timers, in this
-/// order: after a standstill, what the network has brought counts before what seems overdue.
+/// order: after a standstill, what the network has brought counts before what seems overdue, so
+/// timers wait until the sockets are empty or the turn is over.
 pub(super) struct EventLoop<R, E: Role> {
     pub(super) runtime: Arc<R>,
     pub(super) node: Node<E, Sctp>,
@@ -60,6 +63,8 @@ pub(super) struct State {
     outgoing: VecDeque<Datagram>,
     received: Vec<Received>,
     sleep: Option<(Instant, BoxFuture)>,
+    /// Until when nothing is received, because a socket has failed.
+    pause: Option<Instant>,
     last_command: u64,
     /// When to stop at the latest, once a shutdown has begun.
     stop_at: Option<Instant>,
@@ -80,9 +85,8 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
             self.flush(context);
             let mut progress = self.delivery.poll(context);
             progress |= self.take_commands(context);
-            progress |= self.receive(context);
-            progress |= self.receive_announcements(context);
-            progress |= self.serve_timers(context);
+            let received = self.receive(context) | self.receive_announcements(context);
+            progress |= received || self.serve_timers(context);
             if self.is_finished() {
                 self.flush(context);
                 return Poll::Ready(());
@@ -91,6 +95,8 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
                 return Poll::Pending;
             }
         }
+        // Somebody never stops sending: now the timers have their turn all the same.
+        self.serve_timers(context);
         context.waker().wake_by_ref();
         Poll::Pending
     }
@@ -162,7 +168,7 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
     }
 
     fn receive(&mut self, context: &mut Context<'_>) -> bool {
-        if self.delivery.is_blocked() || !self.state.outgoing.is_empty() {
+        if self.delivery.is_blocked() || !self.state.outgoing.is_empty() || self.pauses() {
             return false;
         }
         match self.socket.poll_receive(context, &mut self.state.received) {
@@ -175,25 +181,34 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
                 true
             }
             Poll::Ready(Err(error)) => {
-                if let Some(Line { suppressed }) = self.state.log.at(self.runtime.now()).allow("receive") {
-                    tracing::warn!(%error, suppressed, "receiving failed");
-                }
-                true
+                self.receive_failed(&error);
+                false
             }
             Poll::Pending => false,
         }
     }
 
     fn receive_announcements(&mut self, context: &mut Context<'_>) -> bool {
+        if self.pauses() {
+            return false;
+        }
         let mut progress = false;
+        let mut failed = None;
         for socket in &mut self.announcements {
-            if let Poll::Ready(Ok(())) = socket.poll_receive(context, &mut self.state.received) {
-                let now = self.runtime.now();
-                for Received { source, bytes } in self.state.received.drain(..) {
-                    self.node.handle_announce(now, socket.channel, source, bytes);
+            match socket.poll_receive(context, &mut self.state.received) {
+                Poll::Ready(Ok(())) => {
+                    let now = self.runtime.now();
+                    for Received { source, bytes } in self.state.received.drain(..) {
+                        self.node.handle_announce(now, socket.channel, source, bytes);
+                    }
+                    progress = true;
                 }
-                progress = true;
+                Poll::Ready(Err(error)) => failed = Some(error),
+                Poll::Pending => {}
             }
+        }
+        if let Some(error) = failed {
+            self.receive_failed(&error);
         }
         if progress {
             self.settle();
@@ -201,10 +216,27 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
         progress
     }
 
+    fn receive_failed(&mut self, error: &std::io::Error) {
+        let now = self.runtime.now();
+        self.state.pause = Some(now + RECEIVE_PAUSE);
+        if let Some(Line { suppressed }) = self.state.log.at(now).allow("receive") {
+            tracing::warn!(%error, suppressed, "receiving failed");
+        }
+    }
+
+    /// Whether a socket that has failed is still left alone.
+    fn pauses(&mut self) -> bool {
+        self.state.pause = self.state.pause.filter(|until| self.runtime.now() < *until);
+        self.state.pause.is_some()
+    }
+
     /// Serves what is due and sleeps until what comes next. A sleep that ends too early is left
     /// alone, because most deadlines only ever move away.
     fn serve_timers(&mut self, context: &mut Context<'_>) -> bool {
-        let wanted = [self.node.poll_timeout(), self.state.stop_at];
+        if self.state.pause.is_some() && !self.pauses() {
+            return true;
+        }
+        let wanted = [self.node.poll_timeout(), self.state.stop_at, self.state.pause];
         let Some(due) = wanted.into_iter().flatten().min() else {
             self.state.sleep = None;
             return false;

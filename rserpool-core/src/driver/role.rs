@@ -24,6 +24,12 @@ pub trait Role: Endpoint<Command: Send, Notice: Send> + Send + 'static {
     /// Who is told.
     fn place(notice: &Self::Notice) -> Place;
 
+    /// Whether the same notice comes again by itself, so that one may be left out while events
+    /// wait.
+    fn repeats(_notice: &Self::Notice) -> bool {
+        false
+    }
+
     /// The octets of the message in an event.
     fn octets(_notice: &Self::Notice) -> usize {
         0

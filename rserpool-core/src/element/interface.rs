@@ -129,6 +129,10 @@ pub enum Refusal {
     /// Application data must not carry PPID 11 (RFC 5352 section 5) nor 12.
     #[error("the payload protocol identifier belongs to ASAP or ENRP")]
     ReservedProtocol,
+    /// SCTP has no empty messages, and none over [`MAX_MESSAGE`](crate::endpoint::MAX_MESSAGE)
+    /// octets is taken.
+    #[error("a message has 1 to {} octets", crate::endpoint::MAX_MESSAGE)]
+    Length,
     /// Another unanswered request of the session has the same identifier.
     #[error("an unanswered request has the same identifier")]
     DuplicateRequest,

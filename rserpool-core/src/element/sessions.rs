@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Element, Phase};
 use super::{Notice, Refusal};
 use crate::base::{AssociationId, Instant, ProtocolId, TransportAddress};
-use crate::endpoint::{AbortCause, Action, DownReason};
+use crate::endpoint::{AbortCause, Action, DownReason, MAX_MESSAGE};
 
 /// How many associations may be open beside the permitted number of sessions: registrars open some
 /// to send keep-alives. Every session begins as an association that has not said anything yet.
@@ -89,6 +89,9 @@ impl Element {
     ) -> Result<(), Refusal> {
         if matches!(protocol, ProtocolId::ASAP | ProtocolId::ENRP) {
             return Err(Refusal::ReservedProtocol);
+        }
+        if !(1..=MAX_MESSAGE).contains(&bytes.len()) {
+            return Err(Refusal::Length);
         }
         let closing = matches!(self.phase, Phase::Closing { .. } | Phase::Stopped);
         let open = self.session_mut(session).ok_or(match closing {

@@ -1,7 +1,8 @@
 //! The contract of every endpoint: what goes in, what comes out, in which order.
 //!
 //! An endpoint is one value. It never waits, never fails towards the network, and never looks at
-//! a clock. Whoever drives it does, for ever:
+//! a clock. Its constructor may have decided something already, so whoever drives it begins with
+//! step 2, and goes on for ever:
 //!
 //! 1. hand in one thing: [`Endpoint::handle_event`], [`Endpoint::handle_command`] or
 //!    [`Endpoint::handle_timeout`], with a `now` that never goes backwards;
@@ -10,6 +11,12 @@
 //! 4. sleep until something arrives or [`Endpoint::poll_timeout`] is due.
 //!
 //! The same inputs give the same outputs, byte for byte.
+//!
+//! To leave, call [`Endpoint::begin_shutdown`] and go on with the loop until
+//! [`Endpoint::is_stopped`]; at the deadline give up what is left. The transport must accept
+//! associations on the SCTP ports of the endpoint: a registrar's ASAP and ENRP port, an element's
+//! own port; a user and an inspector listen on none. How many associations there may be is bounded
+//! by the transport, since an endpoint keeps something for each.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -18,6 +25,10 @@ use core::net::SocketAddr;
 use bytes::Bytes;
 
 use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, TransportAddress};
+
+/// The longest message, in octets, that every transport takes. Application messages that are longer
+/// are refused by the endpoints with a typed error.
+pub const MAX_MESSAGE: usize = 1 << 20;
 
 /// What happened outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,9 +63,10 @@ pub enum Event {
         bytes: Bytes,
     },
     /// The data queue has reached its bound: send no more application data until
-    /// [`Event::Drained`]. What was handed over is kept. Control messages (ASAP and ENRP) are
-    /// exempt; when their own bound is reached the association ends with
-    /// [`DownReason::QueueFull`], and the protocols repair what was lost.
+    /// [`Event::Drained`]. What was handed over is kept, and there is room for some more messages
+    /// that were decided on at the same time. Whoever goes on ends the association with
+    /// [`DownReason::QueueFull`]; so does a full queue of control messages (ASAP and ENRP), which
+    /// has a larger bound of its own, and the protocols repair what was lost.
     Congested {
         /// Whose queue.
         association: AssociationId,
@@ -90,7 +102,7 @@ pub enum Action {
     Connect {
         /// The name of the attempt.
         request: ConnectId,
-        /// Our SCTP port; 0 lets the transport choose.
+        /// Our SCTP port; 0 lets the transport choose a free one that nobody listens on.
         local_port: u16,
         /// The peer. Of several addresses the transport tries up to three, staggered, and keeps
         /// the first that answers.
@@ -98,18 +110,19 @@ pub enum Action {
         /// When to give up.
         deadline: Instant,
     },
-    /// Give an attempt up; no event answers, and one that was under way names nobody.
+    /// Give an attempt up. No event answers, except that an [`Event::Connected`] may have been on
+    /// its way: the endpoint answers that with [`Action::Abort`].
     CancelConnect {
         /// The attempt.
         request: ConnectId,
     },
-    /// Send one message, reliably and in order.
+    /// Send one message of 1 to [`MAX_MESSAGE`] octets, reliably and in order.
     Send {
-        /// Over this association; without effect if it is gone.
+        /// Over this association; without effect if it is gone or being shut down.
         association: AssociationId,
         /// With this payload protocol identifier.
         protocol: ProtocolId,
-        /// On this stream.
+        /// On this stream; 0 is taken instead of one that the peer does not have.
         stream: u16,
         /// The message.
         bytes: Bytes,
@@ -162,6 +175,9 @@ pub enum ConnectError {
     /// The transport holds as many associations as its limit allows.
     #[error("too many associations")]
     TooMany,
+    /// There is an association, or an attempt, between the same ports at both ends already.
+    #[error("the ports are in use between the same two ends")]
+    InUse,
 }
 
 /// Why an association ended.

@@ -10,4 +10,6 @@ pub mod hunt;
 pub(crate) mod testing;
 
 pub use config::ConfigError;
-pub use contract::{AbortCause, Action, Channel, ConnectError, DownReason, Endpoint, Event, Outbox};
+pub use contract::{
+    AbortCause, Action, Channel, ConnectError, DownReason, Endpoint, Event, MAX_MESSAGE, Outbox,
+};

@@ -2,15 +2,12 @@
 //!
 //! A [`Selection`] holds identifiers and what its policy must remember of each, nothing more.
 //! Registrars and the cache of pool users run the very same code. Built-in policies are variants
-//! of an enum, because a selection costs tens of nanoseconds and an indirection would show; an
-//! application's own policy implements [`SelectionPolicy`] and is boxed.
+//! of an enum, because a selection costs tens of nanoseconds and an indirection would show.
 
 mod random;
 mod ring;
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
 
 pub use random::RandomOrder;
 pub use ring::Ring;
@@ -18,7 +15,7 @@ pub use ring::Ring;
 use crate::base::{ElementId, Random};
 use crate::wire::Policy;
 
-/// What a policy does. Round robin and random implement it, and so can an application.
+/// What a policy does.
 pub trait SelectionPolicy {
     /// Adds an element, or takes over the new values of one that is there.
     fn insert(&mut self, element: ElementId, values: &Policy);
@@ -32,13 +29,12 @@ pub trait SelectionPolicy {
 }
 
 /// The elements of one pool in the keeping of its policy.
+#[derive(Clone, Debug)]
 pub enum Selection {
     /// Round Robin (RFC 5356 section 4.1).
     RoundRobin(Ring),
     /// Random (RFC 5356 section 4.3).
     Random(RandomOrder),
-    /// A policy of the application's own.
-    Custom(Box<dyn SelectionPolicy + Send>),
 }
 
 impl Selection {
@@ -58,7 +54,6 @@ impl SelectionPolicy for Selection {
         match self {
             Self::RoundRobin(ring) => ring.insert(element, values),
             Self::Random(order) => order.insert(element, values),
-            Self::Custom(custom) => custom.insert(element, values),
         }
     }
 
@@ -66,7 +61,6 @@ impl SelectionPolicy for Selection {
         match self {
             Self::RoundRobin(ring) => ring.remove(element),
             Self::Random(order) => order.remove(element),
-            Self::Custom(custom) => custom.remove(element),
         }
     }
 
@@ -74,17 +68,6 @@ impl SelectionPolicy for Selection {
         match self {
             Self::RoundRobin(ring) => ring.select(random, count, selected),
             Self::Random(order) => order.select(random, count, selected),
-            Self::Custom(custom) => custom.select(random, count, selected),
         }
-    }
-}
-
-impl fmt::Debug for Selection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::RoundRobin(_) => "Selection::RoundRobin",
-            Self::Random(_) => "Selection::Random",
-            Self::Custom(_) => "Selection::Custom",
-        })
     }
 }

@@ -46,7 +46,8 @@ impl Registrar {
 
     /// Announces, and again after (N+1) x T6, N being the number of others that announce.
     pub(super) fn announce(&mut self, now: Instant) {
-        let interval = self.config.announce_interval;
+        // A configuration that was never checked must not make this loop for ever.
+        let interval = self.config.announce_interval.max(Duration::from_millis(1));
         let others = self.others.count(now, interval);
         self.deadlines.set(Timer::Announce, now + interval * (others + 1));
         let transports = alloc::vec![Transport::Sctp(SctpTransport {

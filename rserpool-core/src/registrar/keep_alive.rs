@@ -6,7 +6,7 @@
 use super::own::same_endpoint;
 use super::{Registrar, RemovalReason, Timer};
 use crate::base::{AssociationId, Instant};
-use crate::endpoint::{AbortCause, Action};
+use crate::endpoint::{AbortCause, Action, ConnectError};
 use crate::handlespace::PeHandle;
 use crate::wire::AsapMessage;
 
@@ -56,6 +56,7 @@ impl Registrar {
             return self.outbox.act(Action::Abort { association, cause: AbortCause::User });
         };
         own.probe = None;
+        own.hindered = false;
         if let Some(link) = self.links.get_mut(&association)
             && same_endpoint(&own.peer, &link.peer)
         {
@@ -64,6 +65,20 @@ impl Registrar {
             self.check_alive(now, pe);
         } else {
             self.outbox.act(Action::Abort { association, cause: AbortCause::ProtocolViolation });
+            self.remove_own(now, pe, RemovalReason::Silent);
+        }
+    }
+
+    /// An element whose association is down could not be reached. Only what the network said is
+    /// evidence against it; what hindered us is tried once more. (A peer that has restarted opens
+    /// an association between the same ports before we can, and registers over it.)
+    pub(super) fn probe_failed(&mut self, now: Instant, pe: &PeHandle, reason: &ConnectError) {
+        let Some(own) = self.own.get_mut(pe) else { return };
+        own.probe = None;
+        let ours = matches!(reason, ConnectError::InUse | ConnectError::TooMany | ConnectError::NoRoute);
+        if ours && !core::mem::replace(&mut own.hindered, true) {
+            self.deadlines.set(Timer::KeepAlive(pe.clone()), now + self.config.keep_alive_timeout);
+        } else {
             self.remove_own(now, pe, RemovalReason::Silent);
         }
     }
@@ -85,16 +100,9 @@ impl Registrar {
         self.refuse_challenger(pe);
     }
 
+    /// No answer: the element goes, and whoever waits for its place gets it.
     pub(super) fn keep_alive_unanswered(&mut self, now: Instant, pe: &PeHandle) {
-        let Some(own) = self.own.get_mut(pe) else { return };
-        own.asked = None;
-        if let Some(challenger) = own.challenger.take() {
-            self.accept_challenger(now, pe, challenger);
-        }
-        // A challenger that was admitted has been asked for a sign of life already.
-        if self.own.get(pe).is_some_and(|own| own.asked.is_none()) {
-            self.remove_own(now, pe, RemovalReason::Silent);
-        }
+        self.remove_own(now, pe, RemovalReason::Silent);
     }
 
     /// Somebody says that an element cannot be reached. The element is asked at once; what it

@@ -156,6 +156,8 @@ enum Shutdown {
 
 impl Registrar {
     /// A registrar that serves from now on.
+    ///
+    /// The configuration is taken as it is; [`RegistrarConfig::check`] finds what cannot work.
     pub fn new(config: RegistrarConfig, now: Instant) -> Self {
         let mut random = Random::new(config.seed);
         let mut registrar = Self {
@@ -281,8 +283,8 @@ impl Registrar {
     }
 
     fn send_asap(&mut self, to: AssociationId, message: &AsapMessage) {
-        // What does not fit into a message was built from one that did, except for resolutions,
-        // which check for themselves.
+        // Handles and elements are bounded, so everything fits but a resolution of many elements,
+        // which checks for itself.
         if let Ok(bytes) = message.encode(self.config.padding) {
             self.outbox.send(to, ProtocolId::ASAP, bytes);
         }
@@ -338,9 +340,9 @@ impl Endpoint for Registrar {
             Event::Connected { association, request, local_port: _, peer } => {
                 self.handle_connected(now, association, request, peer);
             }
-            Event::ConnectFailed { request, reason: _ } => {
+            Event::ConnectFailed { request, reason } => {
                 if let Some(pe) = self.probes.remove(&request) {
-                    self.remove_own(now, &pe, RemovalReason::Silent);
+                    self.probe_failed(now, &pe, &reason);
                 }
             }
             Event::Message { association, protocol, stream: _, bytes } => {
@@ -351,7 +353,7 @@ impl Endpoint for Registrar {
             Event::Disconnected { association, reason: _ } => self.handle_disconnected(now, association),
             Event::Announce { channel: Channel::Asap, source: _, bytes } => self.handle_announce(now, &bytes),
             // ENRP's channel belongs to peers. All we send is control messages, whose queue the
-            // transport bounds.
+            // transport bounds, and counters, which are lost with whoever does not read them.
             Event::Announce { channel: Channel::Enrp, .. }
             | Event::Congested { .. }
             | Event::Drained { .. } => {}

@@ -17,6 +17,8 @@ pub(super) struct OwnElement {
     pub(super) asked: Option<AssociationId>,
     /// The attempt to reach it while its association is down.
     pub(super) probe: Option<ConnectId>,
+    /// The last attempt to reach it failed for a reason of our own.
+    pub(super) hindered: bool,
     /// Reports that it is unreachable, since its last registration.
     pub(super) reports: u32,
     /// Somebody else who wants to register under its identifier.
@@ -86,11 +88,12 @@ impl Registrar {
         if self.shutdown.is_some() {
             return;
         }
-        if let Some(challenger) = own.challenger.take() {
-            self.accept_challenger(now, pe, challenger);
+        // Somebody who waits for its place gets it at once.
+        if own.challenger.is_some() {
+            self.remove_own(now, pe, RemovalReason::Silent);
+        } else {
+            self.check_alive(now, pe);
         }
-        // Without effect if a challenger was admitted: that one has been asked already.
-        self.check_alive(now, pe);
     }
 
     pub(super) fn answer_deregistration(

@@ -15,6 +15,11 @@ use crate::wire::{
 /// element. RSPLIB takes 32 octets.
 const MAX_HANDLE_OCTETS: usize = 1024;
 
+/// The longest Pool Element parameter that is kept: room for 64 IPv6 addresses, RSPLIB's limit, and
+/// what a home registrar adds. So memory is bounded by the number of elements, and any element fits
+/// into any message about it.
+const MAX_ELEMENT_OCTETS: usize = 2048;
+
 impl Registrar {
     pub(super) fn handle_registration(
         &mut self,
@@ -109,6 +114,7 @@ impl Registrar {
             peer,
             asked: None,
             probe: None,
+            hindered: false,
             reports: 0,
             challenger: None,
         };
@@ -226,7 +232,8 @@ enum Contender {
 
 /// The values that no registration may have (cause 0x3 with the parameter that holds them).
 fn check_values(pe: &PeHandle, element: &PoolElement) -> Result<(), ErrorCause> {
-    if pe.pool.as_bytes().len() > MAX_HANDLE_OCTETS {
+    let octets = element.to_parameter().len();
+    if pe.pool.as_bytes().len() > MAX_HANDLE_OCTETS || octets == 0 || octets > MAX_ELEMENT_OCTETS {
         return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
     }
     let life_ok = element.life == RegistrationLife::INFINITE || element.life.0 > 0;

@@ -35,7 +35,8 @@ pub struct UserConfig {
     pub retry_interval: Duration,
     /// Sessions at the same time (default 1,000). Bounds memory.
     pub max_sessions: usize,
-    /// Octets of supervised requests that one session keeps (default 4 MiB). Bounds memory.
+    /// Octets of supervised requests that one session keeps (default 1 MiB). Bounds memory, and what
+    /// a failover sends at once: not more than the data queue of the transport holds.
     pub max_unanswered_octets: usize,
     /// How messages are padded.
     pub padding: Padding,
@@ -59,7 +60,7 @@ impl UserConfig {
             failover_deadline: Duration::from_secs(60),
             retry_interval: Duration::from_millis(250),
             max_sessions: 1_000,
-            max_unanswered_octets: 4 << 20,
+            max_unanswered_octets: 1 << 20,
             padding: Padding::default(),
             seed,
         }

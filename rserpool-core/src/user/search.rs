@@ -132,8 +132,10 @@ impl User {
         session.state = State::Searching(Search::new(Purpose::Replace(element)));
         let reports = session.requests.take_reports();
         self.health.failed(now, &handle, element);
-        // A server that closes its associations is being stopped; its registrar knows.
-        if reason != FailureReason::Disconnected(DownReason::PeerShutdown) {
+        // A server that closes its associations is being stopped; its registrar knows. A queue that
+        // was full is ours.
+        let innocent = [DownReason::PeerShutdown, DownReason::QueueFull, DownReason::Local];
+        if !matches!(&reason, FailureReason::Disconnected(down) if innocent.contains(down)) {
             self.report(now, &handle, element);
         }
         self.out.tell(Notice::ElementFailed { session: id, element, reason });

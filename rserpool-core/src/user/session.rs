@@ -11,7 +11,7 @@ use super::{Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
 use super::{Timer, User};
 use crate::base::{CommandId, Instant, PoolHandle, ProtocolId};
 use crate::element::Refusal;
-use crate::endpoint::{Action, DownReason};
+use crate::endpoint::{Action, DownReason, MAX_MESSAGE};
 
 /// How long closing one session may take; what the element has not acknowledged by then is lost.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +40,9 @@ impl User {
     ) -> Result<(), Refusal> {
         if matches!(protocol, ProtocolId::ASAP | ProtocolId::ENRP) {
             return Err(Refusal::ReservedProtocol);
+        }
+        if !(1..=MAX_MESSAGE).contains(&bytes.len()) {
+            return Err(Refusal::Length);
         }
         let limit = self.config.max_unanswered_octets;
         let session = self.sessions.get_mut(&id).ok_or(Refusal::UnknownSession)?;

@@ -174,3 +174,21 @@ fn a_cancelled_probe_that_succeeds_is_aborted() {
     assert_eq!(rig.event(late), [Action::Abort { association: C, cause: AbortCause::User }]);
     assert!(!rig.registrar.links.contains_key(&C));
 }
+
+/// What hinders ourselves is no evidence against an element: a restarted peer has opened its own
+/// association between the same ports, and registers over it. It has one more chance.
+#[test]
+fn a_hindered_probe_is_tried_once_more() {
+    for reason in [ConnectError::InUse, ConnectError::TooMany, ConnectError::NoRoute] {
+        let mut rig = Rig::new();
+        rig.register(A, 1);
+        rig.disconnect(A);
+        let failed = |request| Event::ConnectFailed { request: ConnectId(request), reason: reason.clone() };
+        assert_eq!(rig.event(failed(1)), []);
+        assert_eq!(rig.elements(), [1]);
+        let deadline = rig.now + Duration::from_secs(10);
+        assert_eq!(rig.advance(Duration::from_secs(5)), [probe(2, 4001, deadline)]);
+        assert_eq!(rig.event(failed(2)), []);
+        assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Silent }]);
+    }
+}

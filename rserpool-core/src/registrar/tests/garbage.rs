@@ -87,7 +87,7 @@ enum Step {
     Unreachable(u64, u32),
     Garbage(u64, bool, Vec<u8>),
     Cut(u64, u32, usize),
-    ConnectFailed(u64),
+    ConnectFailed(u64, bool),
     Probe(u64, u64),
     Wait(u64),
 }
@@ -104,7 +104,7 @@ fn step() -> impl Strategy<Value = Step> {
         (link.clone(), any::<bool>(), proptest::collection::vec(any::<u8>(), 0..64))
             .prop_map(|(a, enrp, octets)| Step::Garbage(a, enrp, octets)),
         (link.clone(), id, 0usize..80).prop_map(|(a, id, length)| Step::Cut(a, id, length)),
-        (1u64..9).prop_map(Step::ConnectFailed),
+        ((1u64..9), any::<bool>()).prop_map(|(request, ours)| Step::ConnectFailed(request, ours)),
         (link, 1u64..9).prop_map(|(a, request)| Step::Probe(a, request)),
         (1u64..6_000).prop_map(Step::Wait),
     ]
@@ -125,7 +125,8 @@ fn check(registrar: &Registrar) {
         let waiting = registrar.deadlines.get(&Timer::KeepAliveAnswer(pe.clone())).is_some();
         assert_eq!(own.asked.is_some(), waiting);
         assert_eq!(u8::from(scheduled) + u8::from(waiting) + u8::from(own.probe.is_some()), 1, "{own:?}");
-        assert_eq!(own.probe.is_some(), own.registrant.is_none(), "{own:?}");
+        let reached_for = own.probe.is_some() || (own.hindered && scheduled);
+        assert_eq!(reached_for, own.registrant.is_none(), "{own:?}");
         timers += usize::from(scheduled) + usize::from(waiting);
         timers += usize::from(registrar.deadlines.get(&Timer::Life(pe.clone())).is_some());
         if let Some(registrant) = own.registrant {
@@ -174,8 +175,9 @@ proptest! {
                         rig.event(Event::Connected { association, request, local_port: ASAP_PORT, peer });
                     }
                 }
-                Step::ConnectFailed(request) => {
-                    rig.event(Event::ConnectFailed { request: ConnectId(request), reason: ConnectError::TimedOut });
+                Step::ConnectFailed(request, ours) => {
+                    let reason = if ours { ConnectError::InUse } else { ConnectError::TimedOut };
+                    rig.event(Event::ConnectFailed { request: ConnectId(request), reason });
                 }
                 Step::Wait(ms) => { rig.advance(Duration::from_millis(ms)); }
                 Step::Register(a, id) => if let Some(a) = names.get(&a) { rig.asap(*a, &registration(id)); },

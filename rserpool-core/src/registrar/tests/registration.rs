@@ -115,6 +115,23 @@ fn a_policy_that_is_not_there_yet_is_refused() {
     assert_eq!(rig.registrar.handlespace.pool_count(), 0);
 }
 
+/// ASAP-3.1-26: what does not fit into every message about it is not kept.
+#[test]
+fn an_element_with_too_many_addresses_is_refused() {
+    let with = |count: usize| {
+        let addresses = vec![localhost(); count];
+        let transport = SctpTransport { port: 7, usage: TransportUse::DataPlusControl, addresses };
+        let element = PoolElement { user_transport: Transport::Sctp(transport), ..element(1) };
+        AsapMessage::Registration { handle: POOL.into(), element }
+    };
+    let mut rig = Rig::new();
+    rig.connect(A, 4001);
+    let full = rejected(A, 1, ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
+    assert_eq!(rig.asap(A, &with(8_000)), core::slice::from_ref(&full));
+    assert_eq!(rig.asap(A, &with(300)), [full]);
+    assert_eq!(rig.asap(A, &with(64))[0], granted(A, 1));
+}
+
 #[test]
 fn a_handle_too_long_to_be_kept_is_refused() {
     let mut rig = Rig::new();
@@ -159,8 +176,15 @@ fn a_silent_owner_loses_its_identifier() {
     rig.register(A, 1);
     rig.connect(B, 5000);
     assert_eq!(rig.asap(B, &registration(1)), [keep_alive(A, 1)]);
-    assert_eq!(rig.advance(Duration::from_secs(5)), [granted(B, 1), keep_alive(B, 1)]);
-    assert_eq!(rig.notices(), [Notice::Registered { pe: pe(1), peer: peer(5000) }]);
+    let moved = [deregistered(A, 1, None), granted(B, 1), keep_alive(B, 1)];
+    assert_eq!(rig.advance(Duration::from_secs(5)), moved);
+    assert_eq!(
+        rig.notices(),
+        [
+            Notice::Removed { pe: pe(1), reason: RemovalReason::Silent },
+            Notice::Registered { pe: pe(1), peer: peer(5000) },
+        ]
+    );
     // The old association no longer speaks for it.
     assert_eq!(
         rig.asap(A, &deregistration(1)),
@@ -181,18 +205,33 @@ fn an_owner_that_goes_down_while_asked_makes_way_at_once() {
     assert_eq!(rig.registrar.deadlines.len(), 2, "the life and one keep-alive");
 }
 
-/// A challenger that does not fit gains nothing, and a silent owner still goes.
+/// A silent owner that was alone in its pool takes the pool's policy with it.
 #[test]
-fn a_challenger_that_does_not_fit_does_not_keep_a_silent_owner() {
+fn a_challenger_may_found_the_pool_anew() {
     let mut rig = Rig::new();
     rig.register(A, 1);
     rig.connect(B, 5000);
     let other = PoolElement { policy: Policy::Random, ..element(1) };
     rig.asap(B, &AsapMessage::Registration { handle: POOL.into(), element: other });
+    let moved = [deregistered(A, 1, None), granted(B, 1), keep_alive(B, 1)];
+    assert_eq!(rig.advance(Duration::from_secs(5)), moved);
+    assert_eq!(rig.get(1).policy, Policy::Random);
+}
+
+/// A challenger that does not fit gains nothing, and a silent owner still goes.
+#[test]
+fn a_challenger_that_does_not_fit_does_not_keep_a_silent_owner() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.register(C, 2);
+    rig.connect(B, 5000);
+    let other = PoolElement { policy: Policy::Random, ..element(1) };
+    rig.asap(B, &AsapMessage::Registration { handle: POOL.into(), element: other });
     let refused = rejected(B, 1, ErrorCause::inconsistent_policy(&Policy::RoundRobin));
-    assert_eq!(rig.advance(Duration::from_secs(5)), [refused, deregistered(A, 1, None)]);
-    assert_eq!(rig.elements(), []);
-    assert!(rig.registrar.deadlines.is_empty());
+    let mut actions = rig.advance(Duration::from_secs(5));
+    actions.retain(|action| *action != keep_alive(C, 2));
+    assert_eq!(actions, [deregistered(A, 1, None), refused]);
+    assert_eq!(rig.elements(), [2]);
 }
 
 /// A challenger that goes away leaves nothing behind.

@@ -222,7 +222,7 @@ impl Sctp {
         // Two associations with the same ports at both ends would be one.
         paths.retain(|path| !self.paths.contains_key(path));
         if paths.is_empty() || self.attempts.contains_key(&request) {
-            return self.core.failed(request, ConnectError::Refused);
+            return self.core.failed(request, ConnectError::InUse);
         }
         paths.iter().for_each(|path| {
             self.paths.insert(*path, Owner::Attempt(request));

@@ -1,6 +1,8 @@
 //! `rserpool connect`: lines from the input go to a pool, answers come back.
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 
 use bytes::Bytes;
 use rserpool_core::base::{ElementId, ProtocolId};
@@ -72,16 +74,25 @@ impl ConnectCommand {
         self.say_opened(session.element())?;
         let mut input = Some(BufReader::new(tokio::io::stdin()).split(b'\n'));
         let mut unanswered = Unanswered::default();
-        while input.is_some() || !unanswered.waiting.is_empty() {
-            let reading = unanswered.waiting.len() < MAX_UNANSWERED;
+        // A session that is full takes a line only after answers were taken, so both go on at once.
+        let mut sending = None;
+        while input.is_some() || sending.is_some() || !unanswered.waiting.is_empty() {
+            let reading = unanswered.waiting.len() < MAX_UNANSWERED && sending.is_none();
             tokio::select! {
-                line = next_line(&mut input), if reading && input.is_some() => match line? {
-                    Some(line) => send(&session, &mut unanswered, line).await?,
-                    None => input = None,
-                },
+                biased;
+                sent = finish(&mut sending), if sending.is_some() => {
+                    sending = None;
+                    unanswered.waiting.push_back(sent?);
+                }
                 event = session.next_event() => match event {
                     Some(event) => self.handle(&session, &mut unanswered, event).await?,
                     None => return Err(Failure::failed("the session has ended")),
+                },
+                line = next_line(&mut input), if reading && input.is_some() => match line? {
+                    // SCTP has no empty messages.
+                    Some(line) if line.is_empty() => {}
+                    Some(line) => sending = Some(Box::pin(send(&session, line))),
+                    None => input = None,
                 },
             }
         }
@@ -151,21 +162,22 @@ async fn next_line(
     Ok(line.map(|line| line.strip_suffix(b"\r").map(<[u8]>::to_vec).unwrap_or(line)))
 }
 
-async fn send(session: &Session, unanswered: &mut Unanswered, line: Vec<u8>) -> Result<(), Failure> {
-    if line.is_empty() {
-        // SCTP has no empty messages.
-        return Ok(());
+/// Waits for the line that is being sent.
+async fn finish<T>(sending: &mut Option<Pin<Box<impl Future<Output = T>>>>) -> T {
+    match sending {
+        Some(sending) => sending.await,
+        None => std::future::pending().await,
     }
+}
+
+async fn send(session: &Session, line: Vec<u8>) -> Result<(RequestId, Bytes), Failure> {
     if line.len() > MAX_LINE {
         return Err(Failure::failed(format!("a line is longer than {MAX_LINE} octets")));
     }
     let line = Bytes::from(line);
-    let request = session
-        .request(ECHO, line.clone())
-        .await
-        .map_err(|refusal| Failure::failed(format!("not sent: {refusal}")))?;
-    unanswered.waiting.push_back((request, line));
-    Ok(())
+    let refused = |refusal| Failure::failed(format!("not sent: {refusal}"));
+    let request = session.request(ECHO, line.clone()).await.map_err(refused)?;
+    Ok((request, line))
 }
 
 /// Lines that were sent and not answered, in their order.

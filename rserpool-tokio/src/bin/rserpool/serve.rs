@@ -45,8 +45,31 @@ enum Service {
 
 /// After how long an element that no registrar answered tries again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-/// Answers kept for a user that does not read them; then the session is closed.
-const MAX_BACKLOG: usize = 1_024;
+/// Octets of answers kept for a user that does not read them; then the session is closed.
+const MAX_BACKLOG: usize = 4 << 20;
+/// What an answer counts beside its content, so that many short ones are bounded too.
+const ANSWER_OVERHEAD: usize = 64;
+
+/// Answers for a user who does not take them at the moment.
+#[derive(Default)]
+struct Backlog {
+    answers: VecDeque<(ProtocolId, Bytes)>,
+    octets: usize,
+}
+
+impl Backlog {
+    fn push(&mut self, protocol: ProtocolId, bytes: Bytes) {
+        self.octets += bytes.len() + ANSWER_OVERHEAD;
+        self.answers.push_back((protocol, bytes));
+    }
+
+    /// The first answer leaves, because it was taken.
+    fn pop(&mut self) {
+        if let Some((_, bytes)) = self.answers.pop_front() {
+            self.octets -= bytes.len() + ANSWER_OVERHEAD;
+        }
+    }
+}
 
 impl ServeCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
@@ -117,8 +140,7 @@ struct Echo {
     json: bool,
     /// The registrars of the last round of the hunt that found none.
     tried: Vec<TransportAddress>,
-    /// Answers for users who do not take them at the moment.
-    waiting: BTreeMap<AssociationId, VecDeque<(ProtocolId, Bytes)>>,
+    waiting: BTreeMap<AssociationId, Backlog>,
 }
 
 impl Echo {
@@ -134,7 +156,7 @@ impl Echo {
                 }
                 Notice::Registered { home, registrar, .. } => self.say_registered(home, &registrar)?,
                 Notice::NoRegistrar { tried } => self.tried = tried,
-                Notice::RegistrationFailed(error) => self.registration_failed(error).await?,
+                Notice::RegistrationFailed(error) => self.registration_failed(error)?,
                 _ => {}
             }
         }
@@ -142,28 +164,28 @@ impl Echo {
     }
 
     async fn answer(&mut self, session: AssociationId, protocol: ProtocolId, bytes: Bytes) {
-        if let Some(queue) = self.waiting.get_mut(&session) {
-            if queue.len() < MAX_BACKLOG {
-                queue.push_back((protocol, bytes));
+        if let Some(backlog) = self.waiting.get_mut(&session) {
+            if backlog.octets < MAX_BACKLOG {
+                backlog.push(protocol, bytes);
             } else {
                 tracing::warn!(session = session.0, "user does not read its answers; session closed");
                 self.waiting.remove(&session);
                 let _ = self.element.close(session).await;
             }
         } else if self.element.send(session, protocol, bytes.clone()).await == Err(Refusal::Congested) {
-            self.waiting.entry(session).or_default().push_back((protocol, bytes));
+            self.waiting.entry(session).or_default().push(protocol, bytes);
         }
     }
 
     async fn drain(&mut self, session: AssociationId) {
-        let Some(mut queue) = self.waiting.remove(&session) else { return };
-        while let Some((protocol, bytes)) = queue.pop_front() {
-            if self.element.send(session, protocol, bytes.clone()).await == Err(Refusal::Congested) {
-                queue.push_front((protocol, bytes));
-                self.waiting.insert(session, queue);
+        let Some(backlog) = self.waiting.get_mut(&session) else { return };
+        while let Some((protocol, bytes)) = backlog.answers.front().cloned() {
+            if self.element.send(session, protocol, bytes).await == Err(Refusal::Congested) {
                 return;
             }
+            backlog.pop();
         }
+        self.waiting.remove(&session);
     }
 
     fn say_registered(
@@ -182,7 +204,7 @@ impl Echo {
         }
     }
 
-    async fn registration_failed(&self, error: RegistrationError) -> Result<(), Failure> {
+    fn registration_failed(&self, error: RegistrationError) -> Result<(), Failure> {
         match error {
             RegistrationError::Rejected(causes) => {
                 let mut codes = causes.iter().flat_map(|error| &error.causes).map(|cause| cause.code);
@@ -201,9 +223,13 @@ impl Echo {
                 Err(Failure::failed(format!("{}{meaning}", RegistrationError::Rejected(causes))))
             }
             RegistrationError::Unanswered if self.patient => {
-                tokio::time::sleep(TRY_AGAIN).await;
-                // Refused only while the element is leaving; then there is nothing to repeat.
-                let _ = self.element.update_policy(self.policy.clone()).await;
+                // Beside this loop, because users are served all the same.
+                let (element, policy) = (self.element.clone(), self.policy.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(TRY_AGAIN).await;
+                    // Refused only while the element is leaving; then there is nothing to repeat.
+                    let _ = element.update_policy(policy).await;
+                });
                 Ok(())
             }
             RegistrationError::Unanswered => {

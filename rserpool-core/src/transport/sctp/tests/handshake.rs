@@ -205,7 +205,7 @@ fn the_same_ports_at_both_ends_cannot_be_used_twice() {
     net.run_for(millis(10));
     assert!(matches!(net.take(0)[..], [Event::Connected { .. }]));
     net.act(0, connect(net.now + millis(500)));
-    assert_eq!(net.take(0), [failed(ConnectError::Refused)]);
+    assert_eq!(net.take(0), [failed(ConnectError::InUse)]);
 }
 
 /// The same address, UDP port and SCTP port after a crash: the old association goes first.

@@ -321,3 +321,14 @@ fn a_former_home_does_not_expel() {
     assert!(element.is_registered());
     assert_eq!(element.counters().unexpected, 1);
 }
+
+/// ASAP-7.1-02, ASAP-7.1-03, ASAP-7.1-05, ASAP-7.1-07, ASAP-7.3-01, ASAP-7.3-03
+#[test]
+fn the_defaults_are_those_of_the_rfc() {
+    let config = ElementConfig::rfc("pool".into(), vec![ip(100)], 7, 0, HuntConfig::rfc(vec![]), 1);
+    let seconds = core::time::Duration::from_secs;
+    assert_eq!((config.registration_timeout, config.deregistration_timeout), (seconds(30), seconds(30)));
+    assert_eq!(config.max_registration_attempts, 2);
+    assert_eq!((config.hunt.timeout, config.hunt.timeout_max), (seconds(10), seconds(60)));
+    assert_eq!(config.hunt.outdate, seconds(5));
+}

@@ -111,3 +111,18 @@ fn a_silent_home_that_is_also_a_session_ends_as_one() {
     let step = expire(&mut element, 105);
     assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(155))], vec![closed]));
 }
+
+/// A message that no transport takes is refused here, and fells nobody.
+#[test]
+fn messages_have_a_length() {
+    let mut element = registered(&[1]);
+    event(&mut element, 30, connected(2, None, user(1)));
+    event(&mut element, 31, received(2, DATA, "a"));
+    for (octets, taken) in [(0, false), (1, true), (MAX_MESSAGE, true), (MAX_MESSAGE + 1, false)] {
+        let bytes = bytes::Bytes::from(vec![7; octets]);
+        let send = Command::Send { session: AssociationId(2), protocol: DATA, stream: 0, bytes };
+        let (actions, notices) = command(&mut element, 32, 9, send);
+        let answer = if taken { Notice::Accepted } else { Notice::Refused(Refusal::Length) };
+        assert_eq!((actions.len(), notices), (usize::from(taken), vec![(Some(CommandId(9)), answer)]));
+    }
+}

@@ -51,7 +51,7 @@ fn unknown_messages_are_treated_by_their_high_bits() {
     }
 }
 
-/// RFC 5352 section 4: what is not for a registrar is ignored, and an error is never answered.
+/// ASAP-4-03: what is not for a registrar is ignored, and an error is never answered.
 #[test]
 fn messages_for_others_are_ignored() {
     let mut rig = Rig::new();

@@ -16,7 +16,7 @@ fn answer(rig: &Rig, ids: &[u32]) -> AsapMessage {
     }
 }
 
-/// ASAP-3.3-11, -12, -13, ASAP-2.2.6-01, -02: all elements, the policy always, no ASAP transport;
+/// ASAP-3.3-11, -12, -13, ASAP-2.2.6-01, -02, -06, ASAP-5-01, ASAP-8.3-01: all elements, the policy always, no ASAP transport;
 /// updates are not promised.
 #[test]
 fn a_resolution_lists_the_pool_in_the_order_of_its_policy() {
@@ -212,4 +212,14 @@ fn a_shutdown_closes_associations_and_ends() {
     assert_eq!(rig.notices(), [Notice::Stopped]);
     assert!(rig.registrar.is_stopped());
     assert_eq!(rig.registrar.poll_timeout(), None);
+}
+
+/// ASAP-7.1-06, ASAP-8.2-01; readings B4 and B17.
+#[test]
+fn the_defaults_are_those_of_the_rfc() {
+    let config = RegistrarConfig::rfc(None, 1);
+    assert_eq!((config.asap_port, config.enrp_port), (3863, 9901));
+    assert_eq!(config.announce_interval, Duration::from_secs(1));
+    assert_eq!((config.max_bad_pe_reports, config.resolution_items), (3, 128));
+    assert!(!config.announce);
 }

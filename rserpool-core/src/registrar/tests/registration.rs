@@ -60,7 +60,7 @@ fn a_reregistration_replaces_the_attributes() {
     assert_eq!(rig.registrar.counters.reregistrations, 1);
 }
 
-/// ASAP-3.1-22, -28, PARAM-3.12.6-01, -3.12.8-01, -3.12.9-01, -3.12.4-01, -3.12.7-01: every way
+/// ASAP-3.1-22, -28, -30, PARAM-3.12.6-01, -3.12.8-01, -3.12.9-01, -3.12.4-01, -3.12.7-01: every way
 /// not to fit has its cause, and none touches what is registered.
 #[test]
 fn a_registration_that_does_not_fit_is_refused_with_its_cause() {

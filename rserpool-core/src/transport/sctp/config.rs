@@ -56,7 +56,7 @@ impl SctpConfig {
             seed,
             max_associations: 20_000,
             streams: 256,
-            max_message_size: 1 << 20,
+            max_message_size: crate::endpoint::MAX_MESSAGE,
             receive_buffer: 2 << 20,
             send_queue: 1 << 20,
             control_queue: 4 << 20,
@@ -100,9 +100,9 @@ impl SctpConfig {
             (self.max_associations > 0, "max_associations", "must be at least 1"),
             (self.streams > 0, "streams", "must be at least 1"),
             (
-                (1..=MAX_MESSAGE).contains(&self.max_message_size),
+                (crate::endpoint::MAX_MESSAGE..=MAX_MESSAGE).contains(&self.max_message_size),
                 "max_message_size",
-                "must be from 1 to 16,777,216 octets",
+                "must be from 1,048,576 to 16,777,216 octets",
             ),
             (
                 self.receive_buffer as usize >= self.max_message_size.saturating_add(65_536),

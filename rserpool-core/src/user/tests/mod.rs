@@ -8,7 +8,10 @@ mod sessions;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, User, UserConfig, UserError};
+use super::{
+    Command, Delivery, FailureReason, MAX_UNANSWERED, Notice, RequestId, SessionId, User, UserConfig,
+    UserError,
+};
 use crate::base::{
     AssociationId, CommandId, ElementId, PoolHandle, ProtocolId, RegistrarId, TransportAddress,
 };
@@ -18,7 +21,7 @@ use crate::endpoint::testing::{
     DATA, abort, asap, at, cancel, connect, connect_failed, connected, data, disconnected, drain, heard, ip,
     ms, registrar, shutdown,
 };
-use crate::endpoint::{Action, DownReason, Endpoint, Event};
+use crate::endpoint::{Action, DownReason, Endpoint, Event, MAX_MESSAGE};
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, OperationError, Policy, PoolElement,
     RegistrationLife, SctpTransport, Transport, TransportUse,

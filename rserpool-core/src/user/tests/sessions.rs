@@ -200,3 +200,50 @@ fn shutdown_ends_in_time_whoever_is_silent() {
     idle.begin_shutdown(at(0), at(1_000));
     assert_eq!(drain(&mut idle), (vec![], vec![(None, Notice::Stopped)]));
 }
+
+/// A message that no transport takes is refused here: sent again and again it would fell one element
+/// after the other.
+#[test]
+fn messages_have_a_length() {
+    let mut user = serving(&[1]);
+    for (id, octets, taken) in
+        [(1, 0, false), (2, 1, true), (3, MAX_MESSAGE, true), (4, MAX_MESSAGE + 1, false)]
+    {
+        user.config.max_unanswered_octets = usize::MAX;
+        let (session, bytes) = (SessionId(1), bytes::Bytes::from(vec![7; octets]));
+        let send = Command::Send { session, protocol: DATA, bytes, delivery: retry(id) };
+        let (actions, notices) = command(&mut user, 10, 9, send);
+        let answer = if taken { Notice::Accepted } else { Notice::Refused(Refusal::Length) };
+        assert_eq!((actions.len(), notices), (usize::from(taken), vec![(Some(CommandId(9)), answer)]));
+    }
+}
+
+/// An association that we overfilled ourselves says nothing about the element (ASAP-3.5-01).
+#[test]
+fn a_full_queue_of_ours_is_not_reported() {
+    let mut user = serving(&[1]);
+    send(&mut user, 10, retry(1), "a");
+    let (actions, _) = event(&mut user, 11, disconnected(2, DownReason::QueueFull));
+    let reports = actions.iter().filter(|action| matches!(action, Action::Send { .. }));
+    assert_eq!(reports.count(), 1, "the question for elements, and no report");
+    assert_eq!(user.counters().reports_sent, 0);
+}
+
+/// What a failover sends at once is not more than the transport holds beside what it was told to
+/// hold: unanswered requests, 64 octets of overhead each, and one that may be as long as it likes.
+#[test]
+fn a_failover_fits_into_the_queue_of_the_transport() {
+    let config = UserConfig::rfc(HuntConfig::rfc(vec![]), 1);
+    let at_once = config.max_unanswered_octets + MAX_UNANSWERED * 64;
+    assert!(at_once <= 2 << 20, "the data queue of SCTP ends an association above 2 MiB and a message");
+}
+
+/// ASAP-7.1-01, ASAP-7.1-05, ASAP-7.1-07, ASAP-7.2-01, ASAP-7.3-02, ASAP-7.3-03
+#[test]
+fn the_defaults_are_those_of_the_rfc() {
+    let config = UserConfig::rfc(HuntConfig::rfc(vec![]), 1);
+    let seconds = core::time::Duration::from_secs;
+    assert_eq!((config.request_timeout, config.max_request_retransmits), (seconds(15), 2));
+    assert_eq!((config.hunt.timeout, config.hunt.timeout_max), (seconds(10), seconds(60)));
+    assert_eq!((config.hunt.outdate, config.cache_life), (seconds(5), seconds(30)));
+}

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Captures the demo on the loopback device and lets Wireshark judge every packet: SCTP checksums,
-# ASAP and ENRP messages. Fails unless
-# every frame has a good checksum and none is malformed.
+# Captures the demo on the loopback device and lets Wireshark judge every packet. Fails unless every
+# frame has a good SCTP checksum and none is malformed.
 #
 # usage: conformance/capture-demo.sh [CAPTURE.pcapng]
 # Needs tshark and the right to capture (root, or the wireshark group).

@@ -30,6 +30,13 @@ impl TransportAddress {
     pub fn new(address: IpAddr, port: u16, udp_port: u16) -> Self {
         Self { addresses: alloc::vec![address], port, udp_port }
     }
+
+    /// Whether both are the same endpoint, although one may list more of its addresses: the same
+    /// ports, and an address in common.
+    pub fn is_same_endpoint(&self, other: &Self) -> bool {
+        let same_ports = self.port == other.port && self.udp_port == other.udp_port;
+        same_ports && self.addresses.iter().any(|address| other.addresses.contains(address))
+    }
 }
 
 impl fmt::Display for TransportAddress {

@@ -52,6 +52,10 @@ impl RegistrarId {
 pub struct PoolHandle(Bytes);
 
 impl PoolHandle {
+    /// The longest handle, in octets, that this project registers and resolves: handles stand in
+    /// tables and in every message about an element. The wire allows more.
+    pub const MAX_OCTETS: usize = 1024;
+
     /// A handle of these octets.
     pub fn new(octets: impl Into<Bytes>) -> Self {
         Self(octets.into())

@@ -10,9 +10,6 @@ use crate::endpoint::config::require;
 use crate::endpoint::hunt::HuntConfig;
 use crate::wire::{Padding, Policy, RegistrationLife};
 
-/// The longest pool handle that still fits into every message beside other parameters.
-pub(crate) const MAX_HANDLE: usize = 32_768;
-
 /// T4 when the registration never expires, and the longest T4 at all (RFC 5352 section 7.1).
 const LONGEST_REREGISTRATION: Duration = Duration::from_secs(600);
 
@@ -118,7 +115,11 @@ impl ElementConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         let positive = "must be longer than zero";
         require(!self.handle.as_bytes().is_empty(), "handle", "must not be empty")?;
-        require(self.handle.as_bytes().len() <= MAX_HANDLE, "handle", "must not exceed 32,768 octets")?;
+        require(
+            self.handle.as_bytes().len() <= PoolHandle::MAX_OCTETS,
+            "handle",
+            "must not exceed 1,024 octets",
+        )?;
         require(self.id != Some(ElementId(0)), "id", "must not be 0, which means none")?;
         require(!self.addresses.is_empty(), "addresses", "must name at least one address")?;
         require(

@@ -28,7 +28,6 @@ use crate::endpoint::hunt::{ConnectIds, Hunt, RoundEnd};
 use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox};
 use crate::wire::AsapMessage;
 pub use config::ElementConfig;
-pub(crate) use config::MAX_HANDLE;
 pub use counters::Counters;
 use home::Home;
 pub use interface::{Command, Notice, Refusal, RegistrationError};

@@ -3,7 +3,6 @@
 //! Of every element exactly one thing is true: its next keep-alive is scheduled, or one is waiting
 //! for its answer, or, because its association is down, it is being connected to.
 
-use super::own::same_endpoint;
 use super::{Registrar, RemovalReason, Timer};
 use crate::base::{AssociationId, Instant};
 use crate::endpoint::{AbortCause, Action, ConnectError};
@@ -58,7 +57,7 @@ impl Registrar {
         own.probe = None;
         own.hindered = false;
         if let Some(link) = self.links.get_mut(&association)
-            && same_endpoint(&own.peer, &link.peer)
+            && own.peer.is_same_endpoint(&link.peer)
         {
             own.registrant = Some(association);
             link.elements.insert(pe.clone());

@@ -39,7 +39,7 @@ impl Registrar {
         let (Some(own), Some(link)) = (self.own.get(pe), self.links.get(&from)) else { return false };
         match own.registrant {
             Some(registrant) => registrant == from,
-            None => same_endpoint(&own.peer, &link.peer),
+            None => own.peer.is_same_endpoint(&link.peer),
         }
     }
 
@@ -105,9 +105,4 @@ impl Registrar {
         let (handle, element) = (pe.pool.clone(), pe.element);
         self.send_asap(to, &AsapMessage::DeregistrationResponse { handle, element, error });
     }
-}
-
-/// Whether two addresses are the same endpoint: the same ports, and an address in common.
-pub(super) fn same_endpoint(a: &TransportAddress, b: &TransportAddress) -> bool {
-    a.port == b.port && a.udp_port == b.udp_port && a.addresses.iter().any(|ip| b.addresses.contains(ip))
 }

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeSet;
 
-use super::own::{Challenger, OwnElement, same_endpoint};
+use super::own::{Challenger, OwnElement};
 use super::{Notice, Registrar, RemovalReason, Timer};
 use crate::base::{AssociationId, ElementId, Instant, PoolHandle, TransportAddress};
 use crate::handlespace::{Admission, AdmissionError, Inconsistent, PeHandle};
@@ -10,10 +10,6 @@ use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, PoolElement, RegistrationLife, SctpTransport,
     Transport, TransportUse,
 };
-
-/// The longest pool handle that is kept: handles stand in tables and in every message about an
-/// element. RSPLIB takes 32 octets.
-const MAX_HANDLE_OCTETS: usize = 1024;
 
 /// The longest Pool Element parameter that is kept: room for 64 IPv6 addresses, RSPLIB's limit, and
 /// what a home registrar adds. So memory is bounded by the number of elements, and any element fits
@@ -57,7 +53,7 @@ impl Registrar {
             return Contender::Rightful;
         };
         let Some(registrant) = own.registrant else { return Contender::Rightful };
-        if registrant == from || same_endpoint(&own.peer, &link.peer) {
+        if registrant == from || own.peer.is_same_endpoint(&link.peer) {
             return Contender::Rightful;
         }
         match &own.challenger {
@@ -233,7 +229,7 @@ enum Contender {
 /// The values that no registration may have (cause 0x3 with the parameter that holds them).
 fn check_values(pe: &PeHandle, element: &PoolElement) -> Result<(), ErrorCause> {
     let octets = element.to_parameter().len();
-    if pe.pool.as_bytes().len() > MAX_HANDLE_OCTETS || octets == 0 || octets > MAX_ELEMENT_OCTETS {
+    if pe.pool.as_bytes().len() > PoolHandle::MAX_OCTETS || octets == 0 || octets > MAX_ELEMENT_OCTETS {
         return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
     }
     let life_ok = element.life == RegistrationLife::INFINITE || element.life.0 > 0;

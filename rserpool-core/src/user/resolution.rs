@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use super::{Notice, SessionId, UserError};
 use super::{Timer, User};
 use crate::base::{CommandId, Instant, PoolHandle, ProtocolId, TransportAddress};
-use crate::element::MAX_HANDLE;
 use crate::wire::{AsapMessage, CauseCode, OperationError, Policy, PoolElement};
 
 /// How many pools may be resolved at the same time.
@@ -148,7 +147,7 @@ impl User {
         items: Option<u32>,
         waiter: Waiter,
     ) -> Result<(), UserError> {
-        if handle.as_bytes().is_empty() || handle.as_bytes().len() > MAX_HANDLE {
+        if handle.as_bytes().is_empty() || handle.as_bytes().len() > PoolHandle::MAX_OCTETS {
             return Err(UserError::UnknownPool);
         }
         if let Some(resolution) = self.resolutions.0.get_mut(&handle) {

@@ -101,7 +101,7 @@ impl Hunt {
     /// The known registrar at `peer`, if there is one.
     pub fn registrar_at(&self, now: Instant, peer: &TransportAddress) -> Option<&TransportAddress> {
         let mut known = self.config.registrars.iter().chain(self.announced.current(now));
-        known.find(|registrar| is_same_endpoint(registrar, peer))
+        known.find(|registrar| registrar.is_same_endpoint(peer))
     }
 
     /// The registrars tried in the hunt that is on.
@@ -237,7 +237,7 @@ impl Hunt {
 
 impl Chase {
     fn is_avoided(&self, registrar: &TransportAddress) -> bool {
-        self.avoid.as_ref().is_some_and(|avoided| is_same_endpoint(avoided, registrar))
+        self.avoid.as_ref().is_some_and(|avoided| avoided.is_same_endpoint(registrar))
     }
 
     /// Tries as many registrars of the queue as may be tried at the same time.
@@ -267,10 +267,4 @@ impl Chase {
 
 fn cancel(pending: BTreeMap<ConnectId, TransportAddress>, actions: &mut VecDeque<Action>) {
     actions.extend(pending.into_keys().map(|request| Action::CancelConnect { request }));
-}
-
-/// Whether both name the same endpoint, although one may list more of its addresses.
-fn is_same_endpoint(a: &TransportAddress, b: &TransportAddress) -> bool {
-    let same_ports = a.port == b.port && a.udp_port == b.udp_port;
-    same_ports && a.addresses.iter().any(|address| b.addresses.contains(address))
 }

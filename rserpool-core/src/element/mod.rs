@@ -223,9 +223,9 @@ impl Endpoint for Element {
             Event::Connected { association, request, peer, local_port: _ } => {
                 self.connected(now, association, request, peer);
             }
-            Event::ConnectFailed { request, reason: _ } => {
+            Event::ConnectFailed { request, reason } => {
                 let (ids, actions) = (&mut self.connects, &mut self.out.actions);
-                self.hunt.handle_connect_failed(now, request, ids, actions);
+                self.hunt.handle_connect_failed(now, request, &reason, ids, actions);
             }
             Event::Message { association, protocol, stream, bytes } => {
                 self.message(now, association, protocol, stream, bytes);

@@ -75,8 +75,8 @@ pub enum InspectError {
     /// It did not answer in time, for example because the question is turned off.
     #[error("registrar {0} does not answer this question")]
     Unanswered(TransportAddress),
-    /// It refused.
-    #[error("registrar {0} refused the request")]
+    /// It refused: RSPLIB's registrars show their handle table to nobody but their peers.
+    #[error("registrar {0} refused: it may show its handlespace to its peers only")]
     Refused(TransportAddress),
     /// It answered with something that cannot be understood, or without end.
     #[error("registrar {0} gave an answer that cannot be understood")]

@@ -168,6 +168,8 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
     /// The end is reached when [`Node::is_idle`].
     pub fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
         self.leaving = Leaving::Until(deadline);
+        // A peer that comes now is refused at once, instead of being left alone when we are gone.
+        self.stack.stop_listening();
         for key in 0..self.members.len() {
             self.members[key].endpoint.begin_shutdown(now, deadline);
             self.collect(now, key);

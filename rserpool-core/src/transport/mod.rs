@@ -29,6 +29,9 @@ pub trait Stack {
     /// Accept associations on this SCTP port from now on.
     fn listen(&mut self, local_port: u16);
 
+    /// Refuse whoever wants to associate from now on; what is open goes on.
+    fn stop_listening(&mut self);
+
     /// A datagram has arrived.
     fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes);
 

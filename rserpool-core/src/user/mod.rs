@@ -282,9 +282,9 @@ impl Endpoint for User {
     fn handle_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Connected { association, request, .. } => self.connected(now, association, request),
-            Event::ConnectFailed { request, .. } => {
+            Event::ConnectFailed { request, reason } => {
                 let (ids, actions) = (&mut self.connects, &mut self.out.actions);
-                if !self.hunt.handle_connect_failed(now, request, ids, actions) {
+                if !self.hunt.handle_connect_failed(now, request, &reason, ids, actions) {
                     self.element_unconnected(now, request);
                 }
             }

@@ -166,13 +166,15 @@ impl User {
     fn advance(&mut self, now: Instant, id: SessionId) {
         loop {
             let Some((handle, search)) = searching(&mut self.sessions, id) else { return };
-            let staggered = self.timers.get(&Timer::Stagger(id)).is_some();
-            if search.attempts.len() >= MAX_ATTEMPTS || (staggered && !search.attempts.is_empty()) {
+            let excluded = |element: &ElementId| self.health.excluded_since(now, &handle, *element);
+            // An attempt at an element that has failed holds nobody else back.
+            let hopeful = search.attempts.values().any(|(element, _)| excluded(element).is_none());
+            let staggered = hopeful && self.timers.get(&Timer::Stagger(id)).is_some();
+            if search.attempts.len() >= MAX_ATTEMPTS || staggered {
                 return;
             }
             let Search { candidates, tried, .. } = search;
             candidates.retain(|element| !tried.contains(element));
-            let excluded = |element: &ElementId| self.health.excluded_since(now, &handle, *element);
             let place = match candidates.iter().position(|element| excluded(element).is_none()) {
                 Some(place) => Some(place),
                 // An element that has failed is tried only while there is nobody else, the one

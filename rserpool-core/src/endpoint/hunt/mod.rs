@@ -21,11 +21,15 @@ pub use config::HuntConfig;
 use known::Announced;
 pub use known::MAX_ANNOUNCED;
 
-use super::Action;
+use super::{Action, ConnectError};
 use crate::base::{ConnectId, Instant, TransportAddress};
 
 /// How many registrars are tried at the same time (SH1: no more than three).
 pub const MAX_ATTEMPTS: usize = 3;
+
+/// After how long an attempt is repeated whose ports were held by an association that has ended: the
+/// transport releases them after one round trip.
+const PORTS_HELD: Duration = Duration::from_millis(100);
 
 /// Names of attempts to connect: one source for all parts of an endpoint.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +84,10 @@ struct Chase {
     tried: BTreeMap<TransportAddress, u32>,
     /// The registrar that has failed its owner: tried only while nobody else is.
     avoid: Option<TransportAddress>,
+    /// Who could not be tried because an earlier association still held the ports.
+    held: Vec<TransportAddress>,
+    /// When those are tried again.
+    retry: Option<Instant>,
 }
 
 impl Hunt {
@@ -95,7 +103,7 @@ impl Hunt {
 
     /// When [`Hunt::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.chase.as_ref().map(|chase| chase.deadline)
+        self.chase.as_ref().map(|chase| chase.retry.map_or(chase.deadline, |at| at.min(chase.deadline)))
     }
 
     /// The known registrar at `peer`, if there is one.
@@ -129,6 +137,8 @@ impl Hunt {
             queue: VecDeque::new(),
             tried: BTreeMap::new(),
             avoid,
+            held: Vec::new(),
+            retry: None,
         });
         self.begin_round(now, ids, actions);
     }
@@ -178,17 +188,21 @@ impl Hunt {
     }
 
     /// An attempt has failed. If it was one of the hunt, another address takes its place (SH4);
-    /// false if it was not.
+    /// false if it was not. One that failed because an association that has just ended still held
+    /// the ports is repeated soon.
     pub fn handle_connect_failed(
         &mut self,
         now: Instant,
         request: ConnectId,
+        reason: &ConnectError,
         ids: &mut ConnectIds,
         actions: &mut VecDeque<Action>,
     ) -> bool {
         let Some(chase) = &mut self.chase else { return false };
-        if chase.pending.remove(&request).is_none() {
-            return false;
+        let Some(registrar) = chase.pending.remove(&request) else { return false };
+        if *reason == ConnectError::InUse {
+            chase.held.push(registrar);
+            chase.retry.get_or_insert(now + PORTS_HELD);
         }
         chase.fill(now, self.local_port, ids, actions);
         true
@@ -202,7 +216,15 @@ impl Hunt {
         ids: &mut ConnectIds,
         actions: &mut VecDeque<Action>,
     ) -> Option<RoundEnd> {
-        let chase = self.chase.as_mut().filter(|chase| chase.deadline <= now)?;
+        let chase = self.chase.as_mut()?;
+        if chase.retry.is_some_and(|at| at <= now) {
+            chase.retry = None;
+            chase.queue.extend(chase.held.drain(..));
+            chase.fill(now, self.local_port, ids, actions);
+        }
+        if now < chase.deadline {
+            return None;
+        }
         cancel(core::mem::take(&mut chase.pending), actions);
         let tried = chase.tried.keys().cloned().collect();
         if self.config.rounds.is_some_and(|rounds| chase.rounds >= rounds) {
@@ -229,6 +251,8 @@ impl Hunt {
             (times, chase.is_avoided(registrar))
         });
         chase.queue = candidates.into();
+        chase.held.clear();
+        chase.retry = None;
         chase.rounds = chase.rounds.saturating_add(1);
         chase.deadline = now + chase.timeout;
         chase.fill(now, self.local_port, ids, actions);

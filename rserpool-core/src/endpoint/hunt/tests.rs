@@ -30,9 +30,14 @@ impl Script {
     }
 
     fn fail(&mut self, now: u64, request: u64) -> Vec<Action> {
+        self.fail_because(now, request, &ConnectError::TimedOut)
+    }
+
+    fn fail_because(&mut self, now: u64, request: u64, reason: &ConnectError) -> Vec<Action> {
         assert!(self.hunt.handle_connect_failed(
             at(now),
             ConnectId(request),
+            reason,
             &mut self.ids,
             &mut self.actions
         ));
@@ -66,7 +71,13 @@ fn three_at_a_time_and_another_for_each_that_fails() {
     assert_eq!(script.start(0, None), [], "a hunt that is on is not begun again");
     assert_eq!(script.fail(10, 2), [connect(4, 7, registrar(4), at(100))]);
     assert_eq!(script.fail(20, 1), []);
-    assert!(!script.hunt.handle_connect_failed(at(20), ConnectId(1), &mut script.ids, &mut script.actions));
+    assert!(!script.hunt.handle_connect_failed(
+        at(20),
+        ConnectId(1),
+        &ConnectError::TimedOut,
+        &mut script.ids,
+        &mut script.actions
+    ));
     assert_eq!(script.hunt.handle_connected(ConnectId(4), &mut script.actions), Some(registrar(4)));
     assert_eq!(script.actions, [cancel(3)]);
     assert!(!script.hunt.is_on());
@@ -181,4 +192,20 @@ fn a_flood_of_announcements_takes_no_memory() {
     assert!(script.hunt.registrar_at(at(1_000), &at_port(MAX_ANNOUNCED as u16 + 1)).is_none());
     announce(&mut script, 6_000, 2_000);
     assert!(script.hunt.registrar_at(at(6_000), &at_port(2_000)).is_some(), "outdated ones make room");
+}
+
+/// An association that has ended holds its ports until the last packet of its shutdown: the same
+/// registrar is tried again soon, not only after T5 (ASAP-3.6-08).
+#[test]
+fn ports_that_were_held_are_tried_again_soon() {
+    let mut patient = Script::new(&[1], None);
+    patient.hunt.config.timeout = ms(10_000);
+    assert_eq!(patient.start(0, None), vec![connect(1, 7, registrar(1), at(10_000))]);
+    assert_eq!(patient.fail_because(3, 1, &ConnectError::InUse), vec![]);
+    assert_eq!(patient.hunt.poll_timeout(), Some(at(103)));
+    assert_eq!(patient.expire(103), (None, vec![connect(2, 7, registrar(1), at(10_000))]));
+    assert_eq!(patient.hunt.poll_timeout(), Some(at(10_000)));
+    // Any other failure waits for T5.
+    assert_eq!(patient.fail(200, 2), vec![]);
+    assert_eq!(patient.hunt.poll_timeout(), Some(at(10_000)));
 }

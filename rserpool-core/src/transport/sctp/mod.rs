@@ -250,6 +250,10 @@ impl Stack for Sctp {
         self.listening.insert(local_port);
     }
 
+    fn stop_listening(&mut self) {
+        self.listening.clear();
+    }
+
     fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
         self.core.now = self.core.now.max(now);
         self.core.counters.datagrams_received += 1;

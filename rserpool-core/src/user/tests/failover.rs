@@ -86,9 +86,9 @@ fn the_failed_element_is_excluded_until_nobody_else_is_left() {
     let (actions, _) = event(&mut user, 20, disconnected(2, DownReason::Aborted));
     assert_eq!(actions, [report(HOME, 1), question(HOME), connect(3, 0, place(1), at(170))]);
     // A new element takes precedence as soon as the registrar names it.
-    assert_eq!(event(&mut user, 21, resolved(HOME, &[1, 2])), (vec![], vec![]));
-    assert_eq!(expire(&mut user, 70), (vec![connect(4, 0, place(2), at(220))], vec![]));
-    let step = event(&mut user, 71, connected(4, Some(4), place(2)));
+    let step = event(&mut user, 21, resolved(HOME, &[1, 2]));
+    assert_eq!(step, (vec![connect(4, 0, place(2), at(171))], vec![]));
+    let step = event(&mut user, 22, connected(4, Some(4), place(2)));
     assert_eq!(step, (vec![cancel(3), data(4, DATA, "a")], vec![failed_over(1, 2, &[1])]));
 }
 

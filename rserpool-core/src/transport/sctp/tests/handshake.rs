@@ -55,6 +55,20 @@ fn inits_alone_cost_a_listening_stack_nothing() {
     assert_eq!(net.stacks[1].poll_timeout(), None);
 }
 
+/// Whoever leaves refuses newcomers; what is open goes on.
+#[test]
+fn a_stack_that_stops_listening_refuses() {
+    let mut net = Net::fast();
+    let (ours, theirs) = net.pair();
+    net.stacks[1].stop_listening();
+    net.connect(0, 1);
+    net.run_for(millis(2));
+    assert_eq!(net.take(0), [failed(ConnectError::Refused)]);
+    net.send(0, ours, 12, "still here");
+    net.run_for(millis(2));
+    assert_eq!(net.take(1), [message(theirs, 12, "still here")]);
+}
+
 #[test]
 fn a_closed_port_refuses_at_once() {
     let mut net = Net::fast();

@@ -287,7 +287,7 @@ fn settings_come_from_flag_environment_and_file() {
         validate("id = 0x1\nkeepalive = \"5s\"\n", &[], &[]).1.split(',').next(),
         Some(format!("rserpool: {path}:2: unknown field `keepalive`").as_str())
     );
-    let refused = (Some(64), "rserpool: keep-alive-timeout: must not be zero\n".to_string());
+    let refused = (Some(64), "rserpool: keep-alive-timeout: must be at least 1 ms\n".to_string());
     let (zero, second) = ("keep-alive-timeout = \"0s\"\n", ("RSERPOOL_KEEP_ALIVE_TIMEOUT", "1s"));
     assert_eq!(validate(zero, &[], &[]), refused);
     assert_eq!(validate(zero, &[second], &[]), valid, "the environment comes before the file");
@@ -296,6 +296,18 @@ fn settings_come_from_flag_environment_and_file() {
         refused,
         "a flag comes before both"
     );
+    let sctp = |text: &str| validate(&format!("[sctp]\n{text}\n"), &[], &[]);
+    for (text, key) in [
+        ("rto-min = \"10s\"\nrto-initial = \"10s\"\nrto-max = \"1s\"", "sctp.rto-max"),
+        ("rto-max = \"0s\"", "sctp.rto-max"),
+        ("streams = 0", "sctp.streams"),
+        ("max-associations = 0", "sctp.max-associations"),
+        ("control-queue = 0", "sctp.control-queue"),
+        ("max-message-size = 1", "sctp.max-message-size"),
+    ] {
+        let (code, text) = sctp(text);
+        assert_eq!((code, text.starts_with(&format!("rserpool: {key}:"))), (Some(64), true), "{text}");
+    }
     let missing = run(&["registrar", "--config", "/no/such/file", "--validate"]);
     assert_eq!(missing.code, Some(64));
     assert!(missing.stderr.starts_with("rserpool: config: cannot read /no/such/file"), "{}", missing.stderr);

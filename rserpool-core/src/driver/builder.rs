@@ -193,6 +193,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
             Preset::Fast => SctpConfig::fast(seed),
         };
         self.adjust_sctp.drain(..).for_each(|adjust| adjust(&mut sctp));
+        sctp.check().map_err(|error| StartError::Config(error.into()))?;
         Ok((config, sctp))
     }
 

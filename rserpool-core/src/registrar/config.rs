@@ -96,9 +96,6 @@ impl RegistrarConfig {
             ("id", self.id != Some(RegistrarId::NONE)),
             ("asap-port", self.asap_port != 0),
             ("enrp-port", self.enrp_port != 0),
-            ("keep-alive-interval", !self.keep_alive_interval.is_zero()),
-            ("keep-alive-timeout", !self.keep_alive_timeout.is_zero()),
-            ("announce-interval", !self.announce_interval.is_zero()),
             ("resolution-items", self.resolution_items != 0),
             ("max-resolution-items", self.max_resolution_items != 0),
             ("max-pools", self.limits.pools != 0),
@@ -107,6 +104,14 @@ impl RegistrarConfig {
         ];
         for (key, holds) in not_zero {
             require(holds, key, "must not be zero")?;
+        }
+        let durations = [
+            ("keep-alive-interval", self.keep_alive_interval),
+            ("keep-alive-timeout", self.keep_alive_timeout),
+            ("announce-interval", self.announce_interval),
+        ];
+        for (key, duration) in durations {
+            require(duration >= Duration::from_millis(1), key, "must be at least 1 ms")?;
         }
         // Foreign peers tell the protocols apart by the ports.
         require(self.asap_port != self.enrp_port, "enrp-port", "must differ from asap-port")?;

@@ -105,12 +105,13 @@ impl Registrar {
     }
 
     /// Somebody says that an element cannot be reached. The element is asked at once; what it
-    /// answers does not reset the count, because users may fail to reach what we can.
-    pub(super) fn handle_unreachable(&mut self, now: Instant, pe: &PeHandle) {
+    /// answers does not reset the count, because users may fail to reach what we can. Each reporter
+    /// counts once, or a single user could expel an element that serves everybody else (reading B4).
+    pub(super) fn handle_unreachable(&mut self, now: Instant, from: AssociationId, pe: &PeHandle) {
         self.counters.unreachable_reports += 1;
         let Some(own) = self.own.get_mut(pe) else { return };
-        own.reports = own.reports.saturating_add(1);
-        if own.reports > self.config.max_bad_pe_reports {
+        own.reporters.insert(from);
+        if own.reporters.len() > self.config.max_bad_pe_reports as usize {
             self.remove_own(now, pe, RemovalReason::Reported);
         } else {
             self.check_alive(now, pe);

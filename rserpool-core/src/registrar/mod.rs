@@ -243,7 +243,7 @@ impl Registrar {
                 self.handle_keep_alive_ack(now, from, &PeHandle { pool: handle, element });
             }
             AsapMessage::EndpointUnreachable { handle, element } => {
-                self.handle_unreachable(now, &PeHandle { pool: handle, element });
+                self.handle_unreachable(now, from, &PeHandle { pool: handle, element });
             }
             AsapMessage::Error { .. } => self.counters.errors_received += 1,
             // RFC 5352 section 4 gives a registrar no part in these.

@@ -1,5 +1,7 @@
 //! The elements whose home this registrar is: who may speak for them, and how they leave.
 
+use alloc::collections::BTreeSet;
+
 use super::{Notice, Registrar, RemovalReason, Timer};
 use crate::base::{AssociationId, ConnectId, Instant, TransportAddress};
 use crate::endpoint::Action;
@@ -19,8 +21,9 @@ pub(super) struct OwnElement {
     pub(super) probe: Option<ConnectId>,
     /// The last attempt to reach it failed for a reason of our own.
     pub(super) hindered: bool,
-    /// Reports that it is unreachable, since its last registration.
-    pub(super) reports: u32,
+    /// Who has reported that it is unreachable, since its last registration. Not more than
+    /// MAX-BAD-PE-REPORT, because the next one removes the element.
+    pub(super) reporters: BTreeSet<AssociationId>,
     /// Somebody else who wants to register under its identifier.
     pub(super) challenger: Option<Challenger>,
 }

@@ -111,14 +111,14 @@ impl Registrar {
             asked: None,
             probe: None,
             hindered: false,
-            reports: 0,
+            reporters: BTreeSet::new(),
             challenger: None,
         };
         let Some(own) = self.own.get_mut(pe) else {
             self.own.insert(pe.clone(), fresh);
             return false;
         };
-        own.reports = 0;
+        own.reporters.clear();
         if own.registrant == Some(from) {
             return false;
         }

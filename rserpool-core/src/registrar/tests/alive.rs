@@ -53,31 +53,46 @@ fn an_answer_from_elsewhere_does_not_count() {
 fn reports_are_checked_and_counted() {
     let mut rig = Rig::new();
     rig.register(A, 1);
-    rig.connect(B, 9000);
-    for _ in 0..3 {
-        assert_eq!(rig.asap(B, &unreachable(1)), [keep_alive(A, 1)]);
+    for reporter in [11, 12, 13].map(AssociationId) {
+        rig.connect(reporter, 9000);
+        assert_eq!(rig.asap(reporter, &unreachable(1)), [keep_alive(A, 1)]);
         assert_eq!(rig.asap(A, &ack(1)), []);
         assert_eq!(rig.elements(), [1]);
     }
+    rig.connect(B, 9000);
     assert_eq!(rig.asap(B, &unreachable(1)), [deregistered(A, 1, None)]);
     assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Reported }]);
 }
 
-/// A re-registration is a fresh start (reading B4); many reports cause one keep-alive.
+/// Reading B4: nobody expels an element alone; many reports cause one keep-alive at a time.
 #[test]
-fn a_reregistration_forgets_reports() {
+fn a_single_reporter_does_not_expel() {
     let mut rig = Rig::new();
     rig.register(A, 1);
     rig.connect(B, 9000);
     assert_eq!(rig.asap(B, &unreachable(1)), [keep_alive(A, 1)]);
-    assert_eq!(rig.asap(B, &unreachable(1)), []);
-    rig.asap(A, &ack(1));
-    rig.asap(A, &registration(1));
-    for _ in 0..3 {
-        rig.asap(B, &unreachable(1));
+    for _ in 0..100 {
+        assert_eq!(rig.asap(B, &unreachable(1)), []);
     }
+    rig.asap(A, &ack(1));
+    assert_eq!(rig.asap(B, &unreachable(1)), [keep_alive(A, 1)]);
     assert_eq!(rig.elements(), [1]);
     assert_eq!(rig.asap(B, &unreachable(99)), [], "nobody knows 99");
+}
+
+/// A re-registration is a fresh start (reading B4).
+#[test]
+fn a_reregistration_forgets_reports() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    for round in 0..3 {
+        for reporter in [11, 12, 13].map(|n| AssociationId(n + 10 * round)) {
+            rig.connect(reporter, 9000);
+            rig.asap(reporter, &unreachable(1));
+        }
+        rig.asap(A, &registration(1));
+    }
+    assert_eq!(rig.elements(), [1]);
 }
 
 /// ASAP-3.5-06: a reported element that does not answer goes.

@@ -135,7 +135,7 @@ fn check(registrar: &Registrar) {
         if let Some(challenger) = &own.challenger {
             assert!(registrar.links[&challenger.association].challenges.contains(pe));
         }
-        assert!(own.reports <= registrar.config.max_bad_pe_reports);
+        assert!(own.reporters.len() <= registrar.config.max_bad_pe_reports as usize);
     }
     assert_eq!(registrar.deadlines.len(), timers);
     let probes = registrar.own.values().filter(|own| own.probe.is_some()).count();

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::endpoint::config::require;
+use crate::endpoint::{self, ConfigError};
+
 /// How the stack behaves; see [`SctpConfig::rfc`] and [`SctpConfig::fast`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SctpConfig {
@@ -56,7 +59,7 @@ impl SctpConfig {
             seed,
             max_associations: 20_000,
             streams: 256,
-            max_message_size: crate::endpoint::MAX_MESSAGE,
+            max_message_size: endpoint::MAX_MESSAGE,
             receive_buffer: 2 << 20,
             send_queue: 1 << 20,
             control_queue: 4 << 20,
@@ -93,50 +96,35 @@ impl SctpConfig {
     /// Checks the settings.
     ///
     /// # Errors
-    /// Names the first field whose value cannot work.
-    pub fn validate(&self) -> Result<(), InvalidSctpConfig> {
-        let positive = |duration: Duration| duration >= Duration::from_millis(1);
-        let checks = [
-            (self.max_associations > 0, "max_associations", "must be at least 1"),
-            (self.streams > 0, "streams", "must be at least 1"),
-            (
-                (crate::endpoint::MAX_MESSAGE..=MAX_MESSAGE).contains(&self.max_message_size),
-                "max_message_size",
-                "must be from 1,048,576 to 16,777,216 octets",
-            ),
-            (
-                self.receive_buffer as usize >= self.max_message_size.saturating_add(65_536),
-                "receive_buffer",
-                "must exceed max_message_size by 65,536 octets",
-            ),
-            (self.send_queue > 0, "send_queue", "must be at least 1"),
-            (self.control_queue > 0, "control_queue", "must be at least 1"),
-            (positive(self.heartbeat), "heartbeat", "must be at least 1 ms"),
-            (positive(self.max_silence), "max_silence", "must be at least 1 ms"),
-            (positive(self.rto_min), "rto_min", "must be at least 1 ms"),
-            (self.rto_initial >= self.rto_min, "rto_initial", "must not be less than rto_min"),
-            (self.rto_max >= self.rto_initial, "rto_max", "must not be less than rto_initial"),
-            (positive(self.cookie_life), "cookie_life", "must be at least 1 ms"),
-        ];
-        match checks.into_iter().find(|(good, ..)| !good) {
-            Some((_, field, rule)) => Err(InvalidSctpConfig { field, rule }),
-            None => Ok(()),
-        }
+    /// The first key whose value cannot work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let lasting = |duration: Duration| duration >= Duration::from_millis(1);
+        require(self.max_associations > 0, "sctp.max-associations", "must be at least 1")?;
+        require(self.streams > 0, "sctp.streams", "must be at least 1")?;
+        require(
+            (endpoint::MAX_MESSAGE..=MAX_MESSAGE).contains(&self.max_message_size),
+            "sctp.max-message-size",
+            "must be from 1,048,576 to 16,777,216 octets",
+        )?;
+        require(
+            self.receive_buffer as usize >= self.max_message_size.saturating_add(65_536),
+            "sctp.receive-buffer",
+            "must exceed sctp.max-message-size by 65,536 octets",
+        )?;
+        require(self.send_queue > 0, "sctp.send-queue", "must be at least 1")?;
+        require(self.control_queue >= 65_536, "sctp.control-queue", "must be at least 65,536 octets")?;
+        require(lasting(self.heartbeat), "sctp.heartbeat", "must be at least 1 ms")?;
+        require(lasting(self.max_silence), "sctp.max-silence", "must be at least 1 ms")?;
+        require(lasting(self.rto_min), "sctp.rto-min", "must be at least 1 ms")?;
+        require(self.rto_initial >= self.rto_min, "sctp.rto-initial", "must not be less than sctp.rto-min")?;
+        require(self.rto_max >= self.rto_initial, "sctp.rto-max", "must not be less than sctp.rto-initial")?;
+        // Twice the longest round trip that a handshake may take.
+        require(self.cookie_life >= Duration::from_secs(1), "sctp.cookie-life", "must be at least 1 s")
     }
 }
 
 /// The largest [`SctpConfig::max_message_size`].
 const MAX_MESSAGE: usize = 16 << 20;
-
-/// A setting that cannot work.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("sctp.{field} {rule}")]
-pub struct InvalidSctpConfig {
-    /// The field of [`SctpConfig`].
-    pub field: &'static str,
-    /// What is expected of it.
-    pub rule: &'static str,
-}
 
 #[cfg(test)]
 mod tests {
@@ -144,11 +132,14 @@ mod tests {
 
     #[test]
     fn presets_are_valid_and_a_bad_field_is_named() {
-        assert_eq!(SctpConfig::rfc(1).validate(), Ok(()));
-        assert_eq!(SctpConfig::fast(1).validate(), Ok(()));
+        assert_eq!(SctpConfig::rfc(1).check(), Ok(()));
+        assert_eq!(SctpConfig::fast(1).check(), Ok(()));
         let bad = SctpConfig { rto_max: Duration::from_millis(1), ..SctpConfig::fast(1) };
-        assert_eq!(bad.validate().unwrap_err().to_string(), "sctp.rto_max must not be less than rto_initial");
+        assert_eq!(
+            bad.check().unwrap_err().to_string(),
+            "sctp.rto-max: must not be less than sctp.rto-initial"
+        );
         let bad = SctpConfig { receive_buffer: 1 << 20, ..SctpConfig::fast(1) };
-        assert_eq!(bad.validate().unwrap_err().field, "receive_buffer");
+        assert_eq!(bad.check().unwrap_err().key, "sctp.receive-buffer");
     }
 }

@@ -51,7 +51,7 @@ use crate::base::{AssociationId, ConnectId, Deadlines, Instant, Random, Transpor
 use crate::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
 use crate::transport::{Datagram, Stack};
 
-pub use config::{InvalidSctpConfig, SctpConfig};
+pub use config::SctpConfig;
 pub use shared::Counters;
 
 /// SCTP over UDP (RFC 6951) on one socket.
@@ -80,7 +80,7 @@ enum Owner {
 
 impl Sctp {
     /// A stack for the socket bound to `local`, whose address family decides which peers can be
-    /// reached. The configuration must be [valid](SctpConfig::validate).
+    /// reached. The configuration must be [valid](SctpConfig::check).
     pub fn new(config: SctpConfig, local: SocketAddr) -> Self {
         let mut random = Random::new(config.seed);
         let bakery = Bakery::new(&mut random, config.cookie_life);

@@ -1,7 +1,7 @@
 //! The `rserpool` program: registrar, elements, users, and tools to look at them.
 //!
-//! Each subcommand is a file. It ends with 0 for success, 1 for a negative answer or a failure,
-//! and 64 for bad flags or configuration.
+//! Each subcommand is a file. It ends with 0 for success, 1 for a negative answer or a failure, 64
+//! for bad flags or configuration, and 70 for a bug of ours.
 
 mod client;
 mod connect;
@@ -38,7 +38,8 @@ Every long option of a command can also be given in the environment, as RSERPOOL
 capitals (RSERPOOL_KEEP_ALIVE_INTERVAL=5s), and in a TOML file with --config. An option comes before
 the environment, this before the file, and the file before the preset.
 
-Ends with 0 for success, 1 for a negative answer or a failure, 64 for bad options or configuration.")]
+Ends with 0 for success, 1 for a negative answer or a failure, 64 for bad options or configuration,
+70 for an internal error.")]
 struct Cli {
     #[command(subcommand)]
     command: Commands,
@@ -64,6 +65,7 @@ enum Commands {
 }
 
 fn main() -> ExitCode {
+    die_of_panics();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
@@ -82,6 +84,15 @@ fn main() -> ExitCode {
         Commands::Man => shell::print_manual(),
     };
     result.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+}
+
+/// A panic is a bug of ours. It ends the process with 70 (the EX_SOFTWARE of BSD), whichever task it
+/// happens in, so that a supervisor notices, instead of leaving a process that answers nobody.
+fn die_of_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("rserpool: internal error, please report it: {panic}");
+        std::process::exit(70);
+    }));
 }
 
 /// Runs a command to its end. Whatever still blocks then, such as a read of the terminal, is left.

@@ -49,7 +49,7 @@ impl RegistrarCommand {
         settings: RegistrarSettings,
         reload: Reload,
     ) -> Result<(), Failure> {
-        let mut termination = Termination::new()?;
+        let mut termination = Termination::without_hangup()?;
         let mut hangup = hangup()?;
         let registrar = builder.start().await?;
         self.announce(&registrar)?;

@@ -92,6 +92,7 @@ impl ServeCommand {
                 policy,
                 patient,
                 json: self.json,
+                told: None,
                 tried: Vec::new(),
                 waiting: BTreeMap::new(),
             };
@@ -138,6 +139,8 @@ struct Echo {
     /// Whether to go on when no registrar answers.
     patient: bool,
     json: bool,
+    /// The registrar that was named last; renewals are not worth a line.
+    told: Option<TransportAddress>,
     /// The registrars of the last round of the hunt that found none.
     tried: Vec<TransportAddress>,
     waiting: BTreeMap<AssociationId, Backlog>,
@@ -154,7 +157,11 @@ impl Echo {
                 Notice::SessionClosed { session, .. } => {
                     self.waiting.remove(&session);
                 }
-                Notice::Registered { home, registrar, .. } => self.say_registered(home, &registrar)?,
+                Notice::Registered { home, registrar, .. } if self.told.as_ref() != Some(&registrar) => {
+                    self.say_registered(home, &registrar)?;
+                    self.told = Some(registrar);
+                }
+                Notice::Deregistered => self.told = None,
                 Notice::NoRegistrar { tried } => self.tried = tried,
                 Notice::RegistrationFailed(error) => self.registration_failed(error)?,
                 _ => {}

@@ -9,23 +9,31 @@ use crate::exit::Failure;
 /// How long leaving may take after SIGTERM or Ctrl-C; the process ends within 2 s.
 pub(crate) const LEAVE_WITHIN: Duration = Duration::from_millis(1_800);
 
-/// SIGTERM and SIGINT.
+/// SIGTERM and SIGINT, and for all but a registrar SIGHUP: the terminal was closed.
 pub(crate) struct Termination {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Termination {
     /// From now on these signals do not end the process by themselves.
     pub(crate) fn new() -> Result<Self, Failure> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self { hangup: Some(hangup()?), ..Self::without_hangup()? })
     }
 
-    /// Waits for either.
+    /// The same for a program that has another use for SIGHUP.
+    pub(crate) fn without_hangup() -> Result<Self, Failure> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt, hangup: None })
+    }
+
+    /// Waits for any of them.
     pub(crate) async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            () = hung_up(&mut self.hangup) => {}
         }
     }
 }
@@ -33,4 +41,11 @@ impl Termination {
 /// SIGHUP.
 pub(crate) fn hangup() -> Result<Signal, Failure> {
     Ok(signal(SignalKind::hangup())?)
+}
+
+async fn hung_up(hangup: &mut Option<Signal>) {
+    match hangup {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
 }

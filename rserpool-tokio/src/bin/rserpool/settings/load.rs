@@ -12,7 +12,8 @@ use crate::exit::Failure;
 #[derive(Clone, Debug, Default, clap::Args)]
 #[group(skip)]
 pub(crate) struct Source {
-    /// TOML file with settings; its keys are the long options, see the manual page
+    /// TOML file with settings: a key for each long option; those that begin with sctp-, hunt- and
+    /// log- stand in tables without that beginning ([sctp] rto-min = "1s")
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Check the configuration and exit: 0 if it can work, 64 if not

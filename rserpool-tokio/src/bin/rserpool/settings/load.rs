@@ -13,7 +13,7 @@ use crate::exit::Failure;
 #[group(skip)]
 pub(crate) struct Source {
     /// TOML file with settings: a key for each long option; those that begin with sctp-, hunt- and
-    /// log- stand in tables without that beginning ([sctp] rto-min = "1s")
+    /// log- stand in tables of that name, without that beginning (table sctp, key rto-min)
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Check the configuration and exit: 0 if it can work, 64 if not

@@ -4,9 +4,6 @@ use bytes::Bytes;
 
 use crate::wire::{AsapMessage, OperationError, Padding, Reaction};
 
-/// The type of ASAP_ERROR (RFC 5352 section 2.2.14), which is never answered with another one.
-const ERROR_TYPE: u8 = 0x0e;
-
 /// What bytes with the payload protocol identifier of ASAP turned out to be.
 pub(crate) struct Received {
     /// The message, if there is one.
@@ -15,7 +12,8 @@ pub(crate) struct Received {
     pub(crate) answer: Option<Bytes>,
 }
 
-/// Decodes a message and prepares the report that RFC 5354 section 3 asks for (ASAP-2.2.14-02).
+/// Decodes a message and prepares the report that RFC 5354 section 3 asks for (ASAP-2.2.14-02). The
+/// decoder never asks for one on ASAP_ERROR itself.
 pub(crate) fn receive(bytes: &Bytes, padding: Padding) -> Received {
     let (message, error) = match AsapMessage::decode(bytes) {
         Ok(decoded) if decoded.report.is_empty() => (Some(decoded.message), None),
@@ -25,8 +23,6 @@ pub(crate) fn receive(bytes: &Bytes, padding: Padding) -> Received {
             Reaction::Report(cause) => (None, Some(cause.into())),
         },
     };
-    let answerable = bytes.first() != Some(&ERROR_TYPE);
-    let answer =
-        error.filter(|_| answerable).and_then(|error| AsapMessage::Error { error }.encode(padding).ok());
+    let answer = error.and_then(|error| AsapMessage::Error { error }.encode(padding).ok());
     Received { message, answer }
 }

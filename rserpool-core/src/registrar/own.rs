@@ -57,11 +57,7 @@ impl Registrar {
         {
             self.deadlines.clear(&timer);
         }
-        if let Some(request) = own.probe
-            && self.probes.remove(&request).is_some()
-        {
-            self.outbox.act(Action::CancelConnect { request });
-        }
+        self.cancel_probe(own.probe);
         if let Some(registrant) = own.registrant
             && let Some(link) = self.links.get_mut(&registrant)
         {
@@ -79,6 +75,15 @@ impl Registrar {
         self.outbox.tell(Notice::Removed { pe: pe.clone(), reason });
         if let Some(challenger) = own.challenger {
             self.accept_challenger(now, pe, challenger);
+        }
+    }
+
+    /// Gives an attempt to reach an element up, if it is still under way.
+    pub(super) fn cancel_probe(&mut self, probe: Option<ConnectId>) {
+        if let Some(request) = probe
+            && self.probes.remove(&request).is_some()
+        {
+            self.outbox.act(Action::CancelConnect { request });
         }
     }
 

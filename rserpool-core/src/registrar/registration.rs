@@ -127,11 +127,7 @@ impl Registrar {
         if let Some(link) = old.registrant.and_then(|id| self.links.get_mut(&id)) {
             link.elements.remove(pe);
         }
-        if let Some(request) = old.probe
-            && self.probes.remove(&request).is_some()
-        {
-            self.outbox.act(crate::endpoint::Action::CancelConnect { request });
-        }
+        self.cancel_probe(old.probe);
         self.deadlines.clear(&Timer::KeepAliveAnswer(pe.clone()));
         true
     }

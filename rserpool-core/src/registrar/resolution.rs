@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Registrar;
-use crate::base::{AssociationId, PoolHandle};
+use crate::base::{AssociationId, PoolHandle, ProtocolId};
 use crate::wire::{AsapMessage, CauseCode, EncodeError, ErrorCause, PoolElement};
 
 impl Registrar {
@@ -24,24 +24,22 @@ impl Registrar {
         };
         self.counters.resolutions += 1;
         let policy = Some(policy.clone());
-        let mut elements: Vec<PoolElement> = selected.into_iter().map(as_seen_by_users).collect();
+        let elements: Vec<PoolElement> = selected.into_iter().map(as_seen_by_users).collect();
+        let mut answer =
+            AsapMessage::HandleResolutionResponse { updates: false, handle, policy, elements, error: None };
         loop {
-            let handle = handle.clone();
-            let (updates, policy, error) = (false, policy.clone(), None);
-            let fewer = elements.len() / 2;
-            let answer = AsapMessage::HandleResolutionResponse {
-                updates,
-                handle,
-                policy,
-                elements: elements.clone(),
-                error,
-            };
             match answer.encode(self.config.padding) {
+                Ok(bytes) => return self.outbox.send(from, ProtocolId::ASAP, bytes),
                 // A message holds 65,535 octets: a user that wants as many as possible gets those.
-                Err(EncodeError::TooLong(_)) if fewer > 0 => elements.truncate(fewer),
+                Err(EncodeError::TooLong(_)) => {}
                 Err(_) => return,
-                Ok(_) => return self.send_asap(from, &answer),
             }
+            let AsapMessage::HandleResolutionResponse { elements, .. } = &mut answer else { return };
+            let fewer = elements.len() / 2;
+            if fewer == 0 {
+                return;
+            }
+            elements.truncate(fewer);
         }
     }
 }

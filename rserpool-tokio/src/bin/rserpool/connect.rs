@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
 use crate::exit::Failure;
 use crate::settings::{Source, UserSettings};
 use crate::signals::{LEAVE_WITHIN, Termination};
-use crate::{client, logging, output, run_async};
+use crate::{client, output, run_async};
 
 /// Send lines to a pool and show the answers.
 #[derive(Debug, clap::Args)]
@@ -44,18 +44,11 @@ const MAX_UNANSWERED: usize = 256;
 /// Answers remembered, to know one that comes twice because its request was resent.
 const REMEMBERED: usize = 256;
 /// Octets of the longest line; SCTP here carries no longer message.
-const MAX_LINE: usize = 1 << 20;
+const MAX_LINE: usize = rserpool_core::endpoint::MAX_MESSAGE;
 
 impl ConnectCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let settings = self.source.load(&self.settings)?;
-        let builder = client::builder(&settings)?;
-        logging::filter(&settings.log, logging::TOOL)?;
-        if self.source.validate {
-            builder.check()?;
-            return output::line("configuration is valid");
-        }
-        logging::start(&settings.log, logging::TOOL)?;
+        let Some(builder) = client::prepare(&self.source, &self.settings)? else { return Ok(()) };
         run_async(async {
             let mut termination = Termination::new()?;
             let user = builder.start().await?;

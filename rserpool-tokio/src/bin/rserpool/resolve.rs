@@ -3,7 +3,7 @@
 use crate::exit::Failure;
 use crate::settings::{Source, UserSettings};
 use crate::view::Pool;
-use crate::{client, logging, output, run_async};
+use crate::{client, output, run_async};
 
 /// Ask a registrar for elements of a pool.
 #[derive(Debug, clap::Args)]
@@ -29,14 +29,7 @@ pub(crate) struct ResolveCommand {
 
 impl ResolveCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let settings = self.source.load(&self.settings)?;
-        let builder = client::builder(&settings)?;
-        logging::filter(&settings.log, logging::TOOL)?;
-        if self.source.validate {
-            builder.check()?;
-            return output::line("configuration is valid");
-        }
-        logging::start(&settings.log, logging::TOOL)?;
+        let Some(builder) = client::prepare(&self.source, &self.settings)? else { return Ok(()) };
         run_async(async {
             let user = builder.start().await?;
             let answer = user.resolve_items(self.pool.as_str(), self.items).await;

@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::exit::Failure;
 use crate::settings::{ElementSettings, Source};
 use crate::signals::{LEAVE_WITHIN, Termination};
-use crate::{logging, output, run_async};
+use crate::{client, logging, output, run_async};
 
 /// Run a pool element with a service.
 #[derive(Debug, clap::Args)]
@@ -239,10 +239,7 @@ impl Echo {
                 });
                 Ok(())
             }
-            RegistrationError::Unanswered => {
-                let tried: Vec<String> = self.tried.iter().map(ToString::to_string).collect();
-                Err(Failure::failed(format!("no registrar is reachable; tried {}", tried.join(", "))))
-            }
+            RegistrationError::Unanswered => Err(Failure::failed(client::no_registrar(&self.tried))),
         }
     }
 }

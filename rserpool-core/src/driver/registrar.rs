@@ -161,13 +161,40 @@ impl Role for registrar::Registrar {
                     tracing::info!(?pe, %reason, suppressed, "element removed");
                 }
             }
+            Notice::Moved { pe, home } => {
+                if let Some(Line { suppressed }) = log.allow("moved") {
+                    tracing::info!(?pe, %home, suppressed, "element has another home");
+                }
+            }
             Notice::Malformed { peer, error } => {
                 if let Some(Line { suppressed }) = log.allow("malformed") {
                     tracing::warn!(%peer, %error, suppressed, "malformed message");
                 }
             }
+            Notice::Serving { mentor } => match mentor {
+                Some(mentor) => tracing::info!(%mentor, "serving; handlespace downloaded"),
+                None => tracing::info!("serving; no other registrar known yet"),
+            },
+            Notice::PeerFound { peer, address } => {
+                if let Some(Line { suppressed }) = log.allow("peer found") {
+                    tracing::info!(%peer, %address, suppressed, "registrar found");
+                }
+            }
+            Notice::PeerLost { peer } => {
+                if let Some(Line { suppressed }) = log.allow("peer lost") {
+                    tracing::warn!(%peer, suppressed, "registrar is taken to be dead");
+                }
+            }
+            Notice::TakenOver { target, by, elements } => {
+                if let Some(Line { suppressed }) = log.allow("taken over") {
+                    tracing::warn!(%target, %by, elements, suppressed, "elements of a dead registrar taken over");
+                }
+            }
+            Notice::IdentifierTaken { id, peer } => {
+                tracing::error!(%id, %peer, "another registrar has our identifier; stopping, give each its own id");
+            }
             Notice::Stopped => tracing::info!("registrar stopped"),
-            Notice::Pools(_) | Notice::Counters(_) => {}
+            Notice::Pools(_) | Notice::Counters(_) | Notice::Peers(_) => {}
         }
     }
 }

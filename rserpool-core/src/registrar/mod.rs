@@ -12,6 +12,7 @@ mod enrp;
 mod keep_alive;
 pub(crate) mod management;
 mod own;
+mod peer_status;
 mod registration;
 mod resolution;
 
@@ -20,9 +21,10 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-pub use config::RegistrarConfig;
+pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::Counters;
 use own::OwnElement;
+pub use peer_status::{PeerState, PeerStatus};
 
 use crate::base::{
     AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, Random, RegistrarId,
@@ -43,6 +45,8 @@ pub enum Command {
     Pools,
     /// Counters and sizes. Answered by [`Notice::Counters`].
     Counters,
+    /// The other registrars. Answered by [`Notice::Peers`].
+    Peers,
 }
 
 /// What the application is told.
@@ -52,6 +56,42 @@ pub enum Notice {
     Pools(Vec<PoolEntry>),
     /// Counters and sizes by name.
     Counters(Vec<(&'static str, u64)>),
+    /// The other registrars, in the order of their identifiers.
+    Peers(Vec<PeerStatus>),
+    /// The registrar offers its services now.
+    Serving {
+        /// From whom it has its handlespace; `None` if it is alone.
+        mentor: Option<RegistrarId>,
+    },
+    /// A peer has been heard for the first time, or again.
+    PeerFound {
+        /// Which.
+        peer: RegistrarId,
+        /// Where it is.
+        address: TransportAddress,
+    },
+    /// A peer is taken to be dead.
+    PeerLost {
+        /// Which.
+        peer: RegistrarId,
+    },
+    /// The elements of a dead peer have a new home.
+    TakenOver {
+        /// The dead peer.
+        target: RegistrarId,
+        /// Their new home, which may be this registrar.
+        by: RegistrarId,
+        /// How many elements.
+        elements: usize,
+    },
+    /// Another registrar has the same identifier. This one stops (RFC 5353 section 3.2.1 lets no
+    /// identifier change): give it another.
+    IdentifierTaken {
+        /// The identifier.
+        id: RegistrarId,
+        /// Where the other one is.
+        peer: TransportAddress,
+    },
     /// An element has entered a pool, or an element of ours speaks from elsewhere.
     Registered {
         /// The element.
@@ -74,6 +114,13 @@ pub enum Notice {
         pe: PeHandle,
         /// Why.
         reason: RemovalReason,
+    },
+    /// An element of ours has another home now; it stays in the handlespace.
+    Moved {
+        /// The element.
+        pe: PeHandle,
+        /// Its new home.
+        home: RegistrarId,
     },
     /// A message was no valid ASAP or ENRP message.
     Malformed {
@@ -187,6 +234,16 @@ impl Registrar {
     /// The handlespace.
     pub const fn handlespace(&self) -> &Handlespace {
         &self.handlespace
+    }
+
+    /// Whether it offers its services: it has the handlespace of its peers, or is alone.
+    pub const fn is_serving(&self) -> bool {
+        true
+    }
+
+    /// The other registrars, in the order of their identifiers.
+    pub fn peers(&self) -> Vec<PeerStatus> {
+        Vec::new()
     }
 
     /// What has been done so far.
@@ -364,6 +421,7 @@ impl Endpoint for Registrar {
         let notice = match command {
             Command::Pools => Notice::Pools(self.pool_entries()),
             Command::Counters => Notice::Counters(self.figures()),
+            Command::Peers => Notice::Peers(self.peers()),
         };
         self.outbox.answer(id, notice);
     }

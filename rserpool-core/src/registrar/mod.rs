@@ -404,12 +404,13 @@ impl Registrar {
         // An attempt that was cancelled as it succeeded, an element that came before we serve, or
         // anybody while we leave. An association that nobody uses would keep its peer from opening
         // one of its own between the same ports; and who is turned away tries another registrar.
-        let early = request.is_none() && local_port == self.config.asap_port && !self.is_serving();
-        if attempt == Some(None) || early || self.shutdown.is_some() {
-            self.outbox.act(Action::Abort { association: id, cause: AbortCause::User });
-            if attempt == Some(None) || early {
-                return;
-            }
+        let early = local_port == self.config.asap_port && !self.is_serving();
+        let unwanted = match &attempt {
+            Some(attempt) => attempt.is_none() || self.is_closing(),
+            None => early || self.shutdown.is_some(),
+        };
+        if unwanted {
+            return self.outbox.act(Action::Abort { association: id, cause: AbortCause::User });
         }
         self.links.insert(id, Link::new(peer, request.is_some()));
         match attempt.flatten() {

@@ -79,7 +79,7 @@ impl Registrar {
             self.accept_challenger(now, pe, challenger);
         }
         self.connect_waiting(now);
-        self.handed_over(now);
+        self.handed_over();
     }
 
     /// Watches over an element no longer.

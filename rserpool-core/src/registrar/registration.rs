@@ -78,7 +78,7 @@ impl Registrar {
         }
         self.is_back(pe);
         let moved = self.take_into_own(from, pe, peer.clone());
-        if admission == Admission::New || moved {
+        if moved {
             self.outbox.tell(Notice::Registered { pe: pe.clone(), peer });
         }
         match life {
@@ -100,12 +100,13 @@ impl Registrar {
             self.announce_update(UpdateAction::ADD_PE, pe, element);
         }
         // A new association may know nothing of us yet: its first keep-alive names its home.
-        if moved || admission == Admission::New {
+        if moved {
             self.check_alive(now, pe);
         }
     }
 
-    /// Notes over which association an element of ours speaks; tells whether that has changed.
+    /// Notes over which association an element speaks; tells whether that has changed, or whether
+    /// it was not ours before.
     fn take_into_own(&mut self, from: AssociationId, pe: &PeHandle, peer: TransportAddress) -> bool {
         if let Some(link) = self.links.get_mut(&from) {
             link.elements.insert(pe.clone());
@@ -124,7 +125,7 @@ impl Registrar {
         };
         let Some(own) = self.own.get_mut(pe) else {
             self.own.insert(pe.clone(), fresh);
-            return false;
+            return true;
         };
         own.reporters.clear();
         own.claimed = false;

@@ -48,6 +48,10 @@ impl Contacts {
         self.entries.get(&contact)
     }
 
+    pub(super) fn remove(&mut self, contact: ContactId) {
+        self.entries.remove(&contact);
+    }
+
     fn find(&self, address: &TransportAddress) -> Option<ContactId> {
         let same = self.entries.iter().find(|(_, contact)| contact.address.is_same_endpoint(address));
         same.map(|(id, _)| *id)
@@ -203,11 +207,15 @@ impl Registrar {
 
     /// Whether an address is one of our own, as far as we know them.
     pub(super) fn is_ourselves(&self, address: &TransportAddress) -> bool {
-        let ours = TransportAddress {
+        self.own_address().is_same_endpoint(address)
+    }
+
+    /// Where we speak ENRP, as far as we know it.
+    pub(super) fn own_address(&self) -> TransportAddress {
+        TransportAddress {
             addresses: self.config.addresses.clone(),
             port: self.config.enrp_port,
             udp_port: self.config.udp_port,
-        };
-        ours.is_same_endpoint(address)
+        }
     }
 }

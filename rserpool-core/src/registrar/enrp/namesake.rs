@@ -15,10 +15,17 @@ impl Registrar {
     pub(super) fn meet_namesake(&mut self, now: Instant, from: AssociationId, body: &EnrpBody) {
         self.counters.spoofed += 1;
         let Some(link) = self.links.get(&from) else { return };
-        let (peer, came_to_us, known) = (link.peer.clone(), !link.opened, link.registrar.is_some());
-        let presence = matches!(body, EnrpBody::Presence { .. });
-        if !presence || known || self.is_ourselves(&peer) {
+        let (peer, came_to_us, contact) = (link.peer.clone(), !link.opened, link.contact);
+        let EnrpBody::Presence { server: Some(server), .. } = body else { return };
+        if link.registrar.is_some() {
             return;
+        }
+        if self.description().as_ref() == Some(server) {
+            // It is ourselves, under an address that we did not know to be ours.
+            if let Some(contact) = contact {
+                self.enrp.contacts.remove(contact);
+            }
+            return self.outbox.act(Action::Abort { association: from, cause: AbortCause::User });
         }
         if came_to_us {
             // The other finds out by our answer, before this reaches it.

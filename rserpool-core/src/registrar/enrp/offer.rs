@@ -66,7 +66,7 @@ impl Registrar {
     }
 
     /// An element has gone: if it was the last, we need not wait any longer.
-    pub(in crate::registrar) fn handed_over(&mut self, _now: Instant) {
+    pub(in crate::registrar) fn handed_over(&mut self) {
         if let Some(Shutdown::HandingOver(HandOver { deadline, .. })) = self.shutdown
             && self.own.is_empty()
         {
@@ -75,7 +75,10 @@ impl Registrar {
     }
 
     /// Offers elements to peers that have fewer than their share, while nothing else is going on.
-    pub(super) fn balance(&mut self, _now: Instant) {
+    pub(super) fn balance(&mut self) {
+        if self.shutdown.is_some() {
+            return;
+        }
         let declined = self.own.values_mut().filter_map(|own| own.offered.take()).collect::<Vec<_>>();
         for peer in declined {
             if let Some(peer) = self.enrp.peers.get_mut(&peer) {
@@ -83,7 +86,7 @@ impl Registrar {
             }
         }
         let mut loads = self.loads();
-        let calm = loads.len() == self.enrp.peers.len() && self.is_serving() && self.shutdown.is_none();
+        let calm = loads.len() == self.enrp.peers.len() && self.is_serving();
         if !self.config.enrp.balance || !calm || loads.is_empty() {
             return;
         }

@@ -72,7 +72,7 @@ impl Registrar {
         }
         self.counters.elements_yielded += 1;
         self.outbox.tell(Notice::Moved { pe: pe.clone(), home: by });
-        self.handed_over(now);
+        self.handed_over();
     }
 
     /// Makes ourselves the home of an element that is in the handlespace, and calls it home.

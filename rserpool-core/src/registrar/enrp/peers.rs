@@ -264,7 +264,7 @@ impl Registrar {
     fn peer_died(&mut self, now: Instant, id: RegistrarId) {
         self.outbox.tell(Notice::PeerLost { peer: id });
         self.stop_audit(id);
-        if self.is_serving() {
+        if self.is_serving() && self.shutdown.is_none() {
             self.begin_takeover(now, id);
         } else {
             self.forget_peer(now, id);
@@ -282,7 +282,8 @@ impl Registrar {
                 link.registrar = None;
             }
             self.outbox.act(Action::Abort { association, cause: AbortCause::User });
-        } else if let Some(address) = &peer.address {
+        }
+        if let Some(address) = &peer.address {
             self.contact(now, address, false, Some(id));
         }
         self.mentor_gone(now, id);

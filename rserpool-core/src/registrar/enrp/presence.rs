@@ -19,16 +19,14 @@ impl Registrar {
     /// Our own ENRP_PRESENCE. It always has the checksum (reading B20) and, if we know where we
     /// are, our description.
     pub(super) fn presence(&self, reply_required: bool) -> EnrpBody {
-        let ours = TransportAddress {
-            addresses: self.config.addresses.clone(),
-            port: self.config.enrp_port,
-            udp_port: self.config.udp_port,
-        };
-        EnrpBody::Presence {
-            reply_required,
-            checksum: Some(self.handlespace.checksum(self.id)),
-            server: (!ours.addresses.is_empty()).then(|| describe(self.id, &ours)),
-        }
+        let checksum = Some(self.handlespace.checksum(self.id));
+        EnrpBody::Presence { reply_required, checksum, server: self.description() }
+    }
+
+    /// Our own description; `None` if we do not know our addresses.
+    pub(super) fn description(&self) -> Option<ServerInformation> {
+        let ours = self.own_address();
+        (!ours.addresses.is_empty()).then(|| describe(self.id, &ours))
     }
 
     /// ENRP_PRESENCE comes first on every association with a registrar.
@@ -61,7 +59,7 @@ impl Registrar {
             self.outbox.act(Action::Announce { channel: Channel::Enrp, bytes });
         }
         self.group_cast(presence);
-        self.balance(now);
+        self.balance();
     }
 
     pub(super) fn handle_presence(

@@ -311,6 +311,8 @@ impl Registrar {
 
     fn handle_message(&mut self, now: Instant, from: AssociationId, protocol: ProtocolId, bytes: &Bytes) {
         match protocol {
+            // Elements and users come in by another port, and not before we serve.
+            ProtocolId::ASAP if !self.is_serving() => self.counters.unexpected += 1,
             ProtocolId::ASAP => match AsapMessage::decode(bytes) {
                 Ok(decoded) => {
                     self.report_parameters(from, protocol, decoded.report);
@@ -424,6 +426,10 @@ impl Registrar {
         let Some(link) = self.links.remove(&id) else { return };
         self.drop_challenges(id, &link.challenges);
         self.deadlines.clear(&Timer::Download(id));
+        if self.is_closing() {
+            // Nobody is sought any more, and nothing is waited for.
+            return self.stop_if_closed();
+        }
         for pe in &link.elements {
             self.former_disconnected(pe, id);
             self.registrant_disconnected(now, pe, id);
@@ -434,7 +440,6 @@ impl Registrar {
         if let Some(registrar) = link.registrar {
             self.peer_disconnected(now, registrar, id);
         }
-        self.stop_if_closed();
     }
 
     /// Whether we listen to nobody any more.

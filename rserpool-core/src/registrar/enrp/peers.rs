@@ -184,7 +184,7 @@ impl Registrar {
     }
 
     /// Asks a peer for a sign of life.
-    fn suspect(&mut self, now: Instant, id: RegistrarId) {
+    pub(super) fn suspect(&mut self, now: Instant, id: RegistrarId) {
         let Some(peer) = self.enrp.peers.get_mut(&id) else { return };
         peer.state = PeerState::Suspect;
         self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_no_response);

@@ -67,6 +67,10 @@ impl Registrar {
         let Some(peer) = self.links.get(&from).map(|link| link.peer.clone()) else { return };
         let life = self.config.life_unit.duration(element.life);
         let element = self.as_home(element, &peer);
+        // What we have added counts as well, or peers would refuse what we have granted.
+        if let Err(cause) = check_values(pe, &element) {
+            return self.reject_registration(from, pe, cause);
+        }
         let silent = self.config.enrp.suppress_unchanged && self.handlespace.get(pe) == Some(&element);
         let admission = match self.handlespace.admit(&pe.pool, element.clone()) {
             Ok(admission) => admission,

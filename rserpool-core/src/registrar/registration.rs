@@ -80,7 +80,7 @@ impl Registrar {
             Admission::New => self.counters.registrations += 1,
             Admission::Renewed => self.counters.reregistrations += 1,
         }
-        self.is_back(pe);
+        self.forget_former(pe);
         let moved = self.take_into_own(from, pe, peer.clone());
         if moved {
             self.outbox.tell(Notice::Registered { pe: pe.clone(), peer });
@@ -120,7 +120,7 @@ impl Registrar {
             peer,
             asked: None,
             probe: None,
-            waits: false,
+            waits: None,
             hindered: false,
             claimed: false,
             offered: None,
@@ -137,12 +137,12 @@ impl Registrar {
         if own.registrant == Some(from) {
             return false;
         }
-        let old = core::mem::replace(own, fresh);
-        own.challenger = old.challenger;
+        let mut old = core::mem::replace(own, fresh);
+        own.challenger = old.challenger.take();
         if let Some(link) = old.registrant.and_then(|id| self.links.get_mut(&id)) {
             link.elements.remove(pe);
         }
-        self.cancel_probe(old.probe);
+        self.cancel_probe(&old);
         self.deadlines.clear(&Timer::KeepAliveAnswer(pe.clone()));
         true
     }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::audit::Audit;
+use super::offer::Offers;
 use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarId, TransportAddress};
 use crate::endpoint::{AbortCause, Action};
 use crate::registrar::{Notice, PeerState, PeerStatus, Registrar, Timer};
@@ -29,8 +30,7 @@ pub(super) struct Peer {
     /// The checksum that it sent last.
     pub(super) announced: Option<u16>,
     pub(super) audit: Audit,
-    /// It has let an offer pass; it gets no other while its association lasts.
-    pub(super) declines: bool,
+    pub(super) offers: Offers,
 }
 
 impl Registrar {
@@ -92,7 +92,7 @@ impl Registrar {
         self.enrp.contacts.is_met_at(&address, id);
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.association = Some(from);
-            peer.declines = false;
+            peer.offers = Offers::default();
             peer.address.get_or_insert_with(|| address.clone());
         }
         self.target_lives(now, id);
@@ -119,7 +119,10 @@ impl Registrar {
         let deadline = now + self.config.enrp.max_time_no_response;
         self.outbox.act(Action::Shutdown { association: closed, deadline });
         if !keep_new && same_opener {
-            self.suspect(now, id);
+            // Who is being taken over is asked already.
+            if peer_is_monitored(&self.enrp.peers, id) {
+                self.suspect(now, id);
+            }
         } else if !keep_new && let Some(link) = self.links.get_mut(&new) {
             // What is on its way over it is still the peer's word.
             link.registrar = Some(id);
@@ -143,7 +146,7 @@ impl Registrar {
             state: PeerState::Active,
             announced: None,
             audit: Audit::default(),
-            declines: false,
+            offers: Offers::default(),
         };
         self.enrp.peers.insert(id, peer);
         self.trust(now, id);
@@ -193,7 +196,10 @@ impl Registrar {
                 let presence = self.presence(true);
                 self.send_enrp(association, id, presence);
             }
-            None => self.contact_peer(now, id),
+            None => {
+                let address = peer.address.clone();
+                self.contact_peer(now, id, address);
+            }
         }
     }
 
@@ -229,11 +235,12 @@ impl Registrar {
         }
         peer.association = None;
         peer.announced = None;
+        let address = peer.address.clone();
         self.stop_audit(id);
         if peer_is_monitored(&self.enrp.peers, id) {
             self.suspect(now, id);
         } else {
-            self.contact_peer(now, id);
+            self.contact_peer(now, id, address);
         }
         self.mentor_gone(now, id);
     }
@@ -283,9 +290,7 @@ impl Registrar {
             }
             self.outbox.act(Action::Abort { association, cause: AbortCause::User });
         }
-        if let Some(address) = &peer.address {
-            self.contact(now, address, false, Some(id));
-        }
+        self.contact_peer(now, id, peer.address);
         self.mentor_gone(now, id);
         self.no_ack_from(now, id);
     }
@@ -301,7 +306,7 @@ impl Registrar {
 
 impl Peer {
     /// How it is described to others: as it describes itself, or as it was met.
-    fn information(&self, id: RegistrarId) -> Option<ServerInformation> {
+    pub(super) fn information(&self, id: RegistrarId) -> Option<ServerInformation> {
         self.server
             .clone()
             .or_else(|| self.address.as_ref().map(|address| super::presence::describe(id, address)))

@@ -62,7 +62,7 @@ pub fn differences(copies: &[Snapshot]) -> Vec<Difference> {
     let mut differences = Vec::new();
     for (copy, owned_there) in &owned {
         for home in &homes {
-            let reference = owned.iter().find(|(registrar, _)| registrar == home).or(owned.first());
+            let reference = owned.iter().find(|(registrar, _)| registrar == home).or_else(|| owned.first());
             let Some((_, reference)) = reference else { continue };
             let (found, expected) = (share(owned_there, *home), share(reference, *home));
             if found != expected {

@@ -8,7 +8,7 @@ use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId, TransportAddress};
 use crate::endpoint::ConfigError;
 use crate::endpoint::config::require;
 use crate::handlespace::Limits;
-use crate::wire::Padding;
+use crate::wire::{LifeUnit, Padding};
 
 /// How many peers can be configured: an operational scope has fewer than ten registrars.
 pub const MAX_CONFIGURED_PEERS: usize = 32;
@@ -124,6 +124,8 @@ pub struct RegistrarConfig {
     pub management: bool,
     /// How much the handlespace may hold.
     pub limits: Limits,
+    /// The unit of registration lives, equal in a whole scope.
+    pub life_unit: LifeUnit,
     /// How messages are padded.
     pub padding: Padding,
     /// Seed of all random choices.
@@ -151,6 +153,7 @@ impl RegistrarConfig {
             enrp: EnrpConfig::rfc(),
             management: true,
             limits: Limits { pools: 10_000, elements_per_pool: 100_000, elements: 200_000 },
+            life_unit: LifeUnit::default(),
             padding: Padding::default(),
             seed,
         }

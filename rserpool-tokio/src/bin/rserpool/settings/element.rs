@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use rserpool_core::element::ElementConfig;
 
 use super::{
-    Group, Host, HuntSettings, Id, Life, LogSettings, PaddingForm, PolicyText, PresetName, SctpSettings,
-    Switch, Time, UdpAddress, settings,
+    Group, Host, HuntSettings, Id, Life, LifeUnitName, LogSettings, PaddingForm, PolicyText, PresetName,
+    SctpSettings, Switch, Time, UdpAddress, settings,
 };
 
 settings! {
@@ -35,6 +35,8 @@ settings! {
         control / "control": Switch => control;
         /// Registration life, or infinite
         life / "life": Life => life;
+        /// The unit in which the life is told: milliseconds if there is an RSPLIB registrar in the scope
+        life_unit / "life-unit": LifeUnitName => life_unit;
         /// T2: how long a registrar may take to answer a registration
         registration_timeout / "registration-timeout": Time => registration_timeout;
         /// T3: how long a registrar may take to answer a deregistration

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use rserpool_core::registrar::RegistrarConfig;
 
 use super::{
-    Group, Host, Id, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time, UdpAddress,
-    WinnerName, settings,
+    Group, Host, Id, LifeUnitName, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time,
+    UdpAddress, WinnerName, settings,
 };
 
 /// The heading in the help of what concerns other registrars.
@@ -104,6 +104,8 @@ settings! {
         /// [default: yes]
         #[arg(num_args = 0..=1, default_missing_value = "yes", help_heading = ENRP)]
         balance / "balance": Switch => enrp.balance;
+        /// The unit in which elements and peers tell lives: milliseconds if one of them is RSPLIB's
+        life_unit / "life-unit": LifeUnitName => life_unit;
         /// Whether the padding of the last parameter counts in the length of a message
         padding / "padding": PaddingForm => padding;
     }

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, ElementId, RegistrarId, TransportAddress};
 use rserpool_core::driver::{AnnounceGroup, Preset};
 use rserpool_core::registrar::TakeoverWinner;
-use rserpool_core::wire::{Padding, Policy, RegistrationLife};
+use rserpool_core::wire::{LifeUnit, Padding, Policy, RegistrationLife};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Failure;
@@ -414,6 +414,25 @@ impl From<WinnerName> for TakeoverWinner {
     }
 }
 
+/// The unit of registration lives on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LifeUnitName {
+    /// As RFC 5354 has it.
+    Seconds,
+    /// As RSPLIB has it.
+    Milliseconds,
+}
+
+impl From<LifeUnitName> for LifeUnit {
+    fn from(name: LifeUnitName) -> Self {
+        match name {
+            LifeUnitName::Seconds => Self::Seconds,
+            LifeUnitName::Milliseconds => Self::Milliseconds,
+        }
+    }
+}
+
 /// What stands for a value in the help.
 pub(crate) trait Named {
     const NAME: &'static str;
@@ -440,6 +459,7 @@ named! {
     "IP": IpAddr;
     "standard|rsplib|IP:PORT": Group;
     "ORDER": WinnerName;
+    "UNIT": LifeUnitName;
     "POLICY": PolicyText;
     "yes|no": Switch;
     "PRESET": PresetName;

@@ -7,7 +7,8 @@ use rserpool_core::endpoint::{ConnectError, DownReason, Event};
 
 use crate::HostId;
 use crate::association::{Association, End, Side, State};
-use crate::world::{Occurrence, UDP_PORT, World};
+use crate::queue::Occurrence;
+use crate::world::{UDP_PORT, World};
 
 /// An attempt to connect.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ impl World {
         };
         // Two associations between the same ports would be one.
         if self.is_taken(host, local_port, &peer) {
-            return self.connect_failed(host, request, ConnectError::Refused);
+            return self.connect_failed(host, request, ConnectError::InUse);
         }
         let life = self.host(host).life;
         let attempt = Attempt { local_port, peer, rto, accepted: None };
@@ -178,6 +179,9 @@ impl World {
         let opener = end(host, id, address, local_port, State::Opening);
         let acceptor = end(peer, peer_id, peer_address, port, State::Up);
         self.associations.insert(key, Association { opener, acceptor });
+        for host in [host, peer] {
+            self.host_mut(host).involved.insert(key);
+        }
         self.host_mut(peer).known.insert(peer_id, (key, Side::Acceptor));
         if let Some(attempt) = self.host_mut(host).attempts.get_mut(&request) {
             attempt.accepted = Some(key);

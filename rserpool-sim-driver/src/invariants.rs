@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{ElementId, Instant, PoolHandle, ProtocolId};
+use rserpool_core::endpoint::Channel;
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{Notice, RegistrarConfig, RemovalReason};
-use rserpool_core::wire::{AsapMessage, EnrpMessage};
+use rserpool_core::wire::{AsapMessage, EnrpBody, EnrpMessage};
 use rserpool_core::{element, user};
 
 use crate::HostId;
@@ -45,10 +46,17 @@ impl World {
         self.violated(Violation::new("every message decodes", detail));
     }
 
-    /// The same for announcements.
-    pub(crate) fn check_announce(&mut self, bytes: &Bytes) {
-        if !matches!(AsapMessage::decode(bytes), Ok(decoded) if decoded.report.is_empty()) {
-            self.violated(Violation::new("every message decodes", format!("announcement {bytes:02x?}")));
+    /// The same for announcements, each channel of which has one kind of message.
+    pub(crate) fn check_announce(&mut self, host: HostId, channel: Channel, bytes: &Bytes) {
+        let fits = match channel {
+            Channel::Asap => matches!(AsapMessage::decode(bytes), Ok(decoded)
+                if decoded.report.is_empty() && matches!(decoded.message, AsapMessage::ServerAnnounce { .. })),
+            Channel::Enrp => matches!(EnrpMessage::decode(bytes), Ok(decoded)
+                if decoded.report.is_empty() && matches!(decoded.message.body, EnrpBody::Presence { .. })),
+        };
+        if !fits {
+            let detail = format!("{} announced {bytes:02x?}", self.host(host).name);
+            self.violated(Violation::new("every message decodes", detail));
         }
     }
 

@@ -18,7 +18,8 @@ use rserpool_core::endpoint::{Action, Channel, DownReason, Event};
 
 use crate::HostId;
 use crate::association::{Association, Item, Side, State};
-use crate::world::{Occurrence, UDP_PORT, World};
+use crate::queue::Occurrence;
+use crate::world::{UDP_PORT, World};
 
 impl World {
     /// Does what an endpoint wants done.
@@ -64,11 +65,11 @@ impl World {
     }
 
     fn announce(&mut self, from: HostId, channel: Channel, bytes: &Bytes) {
-        self.check_announce(bytes);
+        self.check_announce(from, channel, bytes);
         let source = (self.network.address(from), UDP_PORT).into();
         let hosts: Vec<(HostId, u32)> = self
             .hosts()
-            .filter(|(id, host)| *id != from && host.multicast && host.process.is_some())
+            .filter(|(id, host)| *id != from && host.hears(channel))
             .map(|(id, host)| (id, host.life))
             .collect();
         for (host, life) in hosts {
@@ -259,6 +260,9 @@ impl World {
         for side in Side::BOTH {
             let Some(open) = self.associations.get(&key) else { return };
             if !open.opener.is_known() && !open.acceptor.is_known() {
+                for host in [open.opener.host, open.acceptor.host] {
+                    self.hosts[host.0].involved.remove(&key);
+                }
                 self.associations.remove(&key);
                 return;
             }
@@ -302,6 +306,12 @@ impl World {
 
     pub(crate) fn reassess_all(&mut self) {
         let keys: Vec<u64> = self.associations.keys().copied().collect();
+        keys.into_iter().for_each(|key| self.reassess(key));
+    }
+
+    /// The same for all associations with an end on a host.
+    pub(crate) fn reassess_host(&mut self, host: HostId) {
+        let keys: Vec<u64> = self.host(host).involved.iter().copied().collect();
         keys.into_iter().for_each(|key| self.reassess(key));
     }
 

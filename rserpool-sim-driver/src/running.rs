@@ -136,6 +136,10 @@ impl World {
             }
         };
         host.process = Some(process);
+        if let Some(Process::Registrar(registrar)) = &host.process {
+            self.books.takeovers.started(registrar.id());
+        }
+        let host = &mut self.hosts[id.0];
         if let Some(Process::Element(server)) = &host.process {
             host.element = Some(server.element.id());
         }
@@ -147,6 +151,10 @@ impl World {
     /// Ends the process on a host, without a word to anybody.
     pub(crate) fn exit(&mut self, host: HostId) {
         let clock = self.clock;
+        if let Some(registrar) = self.registrar(host) {
+            let id = registrar.id();
+            self.books.takeovers.ended(clock, id);
+        }
         let gone = self.host_mut(host);
         gone.process = None;
         gone.inbox.clear();

@@ -75,7 +75,15 @@ impl Plan {
             capture: options.capture,
         });
         for (n, registrar) in self.registrars.iter().enumerate() {
-            world.add(format!("r{}", n + 1), Program::Registrar(registrar.config.clone()));
+            let program = Program::Registrar(registrar.config.clone());
+            world.add_idle(format!("r{}", n + 1), program);
+        }
+        for (host, registrar) in self.registrar_hosts().zip(&self.registrars) {
+            world.introduce(host, &registrar.knows);
+            match registrar.start {
+                Duration::ZERO => world.apply(Fault::Start(host)),
+                start => world.at(Instant::ORIGIN + start, Fault::Start(host)),
+            }
         }
         for (n, element) in self.elements.iter().enumerate() {
             let mut config = element.config.clone();

@@ -1,6 +1,7 @@
 //! A host: a machine with one address on which one process may run.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rserpool_core::base::{AssociationId, ConnectId, ElementId, Instant, Random};
@@ -154,6 +155,9 @@ impl Process {
     }
 }
 
+/// What tells the associations of a host apart: its port, and the peer's address and port.
+pub(crate) type Path = (u16, IpAddr, u16);
+
 /// A host.
 #[derive(Debug)]
 pub struct Host {
@@ -187,6 +191,8 @@ pub struct Host {
     pub(crate) attempts: BTreeMap<ConnectId, crate::handshake::Attempt>,
     /// The associations that its process knows.
     pub(crate) known: BTreeMap<AssociationId, (u64, crate::association::Side)>,
+    /// The same by our port and the peer's address and port: two between the same would be one.
+    pub(crate) paths: BTreeMap<Path, (u64, crate::association::Side)>,
     /// The associations with an end on the host, also those that its process does not know.
     pub(crate) involved: BTreeSet<u64>,
 }

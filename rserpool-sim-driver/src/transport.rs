@@ -169,8 +169,12 @@ impl World {
             return;
         }
         end.state = State::Gone;
-        let (host, id) = (end.host, end.id);
-        self.host_mut(host).known.remove(&id);
+        let (host, id, path) = (end.host, end.id, open.path(side));
+        let host_of_end = self.host_mut(host);
+        host_of_end.known.remove(&id);
+        if host_of_end.paths.get(&path) == Some(&(key, side)) {
+            host_of_end.paths.remove(&path);
+        }
         self.input_soon(host, Event::Disconnected { association: id, reason });
         self.reassess(key);
     }
@@ -231,6 +235,7 @@ impl World {
                 self.reassess(key);
             }
         }
+        self.host_mut(host).paths.clear();
         for (_, (key, side)) in std::mem::take(&mut self.host_mut(host).known) {
             if let Some(open) = self.associations.get_mut(&key) {
                 open.end_mut(side).state = State::Gone;

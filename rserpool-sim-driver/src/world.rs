@@ -114,6 +114,7 @@ impl World {
             random: stream(self.seed, id, Purpose::Host),
             attempts: BTreeMap::new(),
             known: BTreeMap::new(),
+            paths: BTreeMap::new(),
             involved: Default::default(),
         });
         id

@@ -34,9 +34,9 @@ impl Checksum {
         !(sum as u16)
     }
 
-    /// Whether it is over no elements.
-    pub const fn is_of_nothing(self) -> bool {
-        self.elements == 0
+    /// How many elements it is over.
+    pub const fn elements(self) -> u64 {
+        self.elements
     }
 }
 
@@ -80,6 +80,6 @@ mod tests {
         assert_eq!(checksum, over(&[("EchoPool", 7)]));
         checksum.remove(&PoolHandle::from("EchoPool"), ElementId(7));
         assert_eq!(checksum.value(), 0xffff);
-        assert!(checksum.is_of_nothing());
+        assert_eq!(checksum.elements(), 0);
     }
 }

@@ -198,6 +198,17 @@ impl Handlespace {
         self.checksums.get(&home).copied().unwrap_or_default().value()
     }
 
+    /// How many elements have this home.
+    pub fn owned(&self, home: RegistrarId) -> usize {
+        self.checksums.get(&home).map_or(0, |checksum| checksum.elements() as usize)
+    }
+
+    /// Every home of an element, with the number of its elements and the PE checksum over them,
+    /// in the order of the identifiers.
+    pub fn homes(&self) -> impl Iterator<Item = (RegistrarId, usize, u16)> {
+        self.checksums.iter().map(|(home, checksum)| (*home, checksum.elements() as usize, checksum.value()))
+    }
+
     /// How many pools there are.
     pub fn pool_count(&self) -> usize {
         self.pools.len()
@@ -212,7 +223,7 @@ impl Handlespace {
     fn forget_checksum(&mut self, handle: &PoolHandle, element: &PoolElement) {
         if let Some(checksum) = self.checksums.get_mut(&element.home) {
             checksum.remove(handle, element.id);
-            if checksum.is_of_nothing() {
+            if checksum.elements() == 0 {
                 self.checksums.remove(&element.home);
             }
         }

@@ -103,6 +103,10 @@ fn a_new_home_takes_the_element_into_its_checksum() {
     let one = space.checksum(HOME);
     space.admit(&"EchoPool".into(), PoolElement { home: RegistrarId(2), ..element(1) }).unwrap();
     assert_eq!((space.checksum(HOME), space.checksum(RegistrarId(2))), (0xffff, one));
+    assert_eq!((space.owned(HOME), space.owned(RegistrarId(2))), (0, 1));
+    space.admit(&"EchoPool".into(), element(2)).unwrap();
+    let homes: Vec<_> = space.homes().collect();
+    assert_eq!(homes, [(HOME, 1, space.checksum(HOME)), (RegistrarId(2), 1, one)]);
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn an_element_that_cannot_be_reached_again_is_removed() {
     let failed = Event::ConnectFailed { request: ConnectId(1), reason: ConnectError::TimedOut };
     assert_eq!(rig.event(failed), []);
     assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Silent }]);
-    assert!(rig.registrar.deadlines.is_empty() && rig.registrar.probes.is_empty());
+    assert!(rig.registrar.deadlines.is_empty() && rig.registrar.attempts.is_empty());
 }
 
 /// It comes back by itself while we are looking for it.

@@ -104,7 +104,7 @@ impl World {
                 let twice = self.books.takeovers.won.iter().find(|(id, winner, when)| {
                     *id == target
                         && *winner != host
-                        && calm.is_some_and(|(calm, ended)| ended <= *when && calm <= ended)
+                        && calm.is_some_and(|(calm, ended)| ended <= *when && calm + settled <= ended)
                 });
                 twice.map(|(_, winner, when)| {
                     let detail = format!(

@@ -8,6 +8,7 @@ use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId};
 use crate::endpoint::ConfigError;
 use crate::endpoint::config::require;
 use crate::handlespace::Limits;
+use crate::policy::Policies;
 use crate::wire::Padding;
 
 /// The configuration of a registrar.
@@ -44,6 +45,8 @@ pub struct RegistrarConfig {
     pub announce: bool,
     /// Whether to answer questions for counters.
     pub management: bool,
+    /// The policies by which pools can select.
+    pub policies: Policies,
     /// How much the handlespace may hold.
     pub limits: Limits,
     /// How messages are padded.
@@ -71,6 +74,7 @@ impl RegistrarConfig {
             announce_interval: Duration::from_secs(1),
             announce: false,
             management: true,
+            policies: Policies::default(),
             limits: Limits { pools: 10_000, elements_per_pool: 100_000, elements: 200_000 },
             padding: Padding::default(),
             seed,

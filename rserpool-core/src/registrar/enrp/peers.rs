@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::audit::Audit;
+use super::download::Pages;
 use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarId, TransportAddress};
 use crate::endpoint::{AbortCause, Action};
 use crate::registrar::{Notice, PeerState, PeerStatus, Registrar, Timer};
@@ -29,6 +30,7 @@ pub(super) struct Peer {
     /// The checksum that it sent last.
     pub(super) announced: Option<u16>,
     pub(super) audit: Audit,
+    pub(super) pages: Pages,
     /// Whether it was asked whom it knows, since the association with it came up.
     pub(super) asked_for_list: bool,
     /// It has let an offer pass; it gets no other while its association lasts.
@@ -146,6 +148,7 @@ impl Registrar {
             state: PeerState::Active,
             announced: None,
             audit: Audit::default(),
+            pages: Pages::default(),
             asked_for_list: false,
             declines: false,
         };
@@ -248,6 +251,7 @@ impl Registrar {
         peer.association = None;
         peer.announced = None;
         self.stop_audit(id);
+        self.forget_pages(id);
         if peer_is_monitored(&self.enrp.peers, id) {
             self.suspect(now, id);
         } else {

@@ -91,6 +91,7 @@ impl Registrar {
         if let Some(link) = self.links.get_mut(&from) {
             link.registrar = Some(id);
         }
+        self.enrp.meetings += 1;
         self.enrp.contacts.is_met_at(&address, id);
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.association = Some(from);

@@ -93,6 +93,7 @@ impl Registrar {
         if let Some(link) = self.links.get_mut(&from) {
             link.registrar = Some(id);
         }
+        self.enrp.meetings += 1;
         self.enrp.contacts.is_met_at(&address, id);
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.association = Some(from);
@@ -207,8 +208,11 @@ impl Registrar {
     /// Asks a peer for a sign of life.
     fn suspect(&mut self, now: Instant, id: RegistrarId) {
         let Some(peer) = self.enrp.peers.get_mut(&id) else { return };
-        peer.state = PeerState::Suspect;
-        self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_no_response);
+        // Who is suspected already, and loses its association as well, gets no more time for it.
+        if peer.state != PeerState::Suspect {
+            peer.state = PeerState::Suspect;
+            self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_no_response);
+        }
         match peer.association {
             Some(association) => {
                 let presence = self.presence(true);

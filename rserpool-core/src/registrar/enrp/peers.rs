@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::audit::Audit;
+use super::download::Pages;
 use super::offer::Offers;
 use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarId, TransportAddress};
 use crate::endpoint::{AbortCause, Action};
@@ -31,6 +32,17 @@ pub(super) struct Peer {
     pub(super) announced: Option<u16>,
     pub(super) audit: Audit,
     pub(super) offers: Offers,
+    pub(super) pages: Pages,
+    pub(super) list: PeerList,
+}
+
+/// Whether a peer was asked whom it knows, since the association with it came up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PeerList {
+    Unasked,
+    Asked,
+    /// It has said so: nobody tells us of registrars without end.
+    Told,
 }
 
 impl Registrar {
@@ -89,10 +101,12 @@ impl Registrar {
         if let Some(link) = self.links.get_mut(&from) {
             link.registrar = Some(id);
         }
+        self.enrp.meetings += 1;
         self.enrp.contacts.is_met_at(&address, id);
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.association = Some(from);
             peer.offers = Offers::default();
+            peer.list = PeerList::Unasked;
             peer.address.get_or_insert_with(|| address.clone());
         }
         self.target_lives(now, id);
@@ -147,6 +161,8 @@ impl Registrar {
             announced: None,
             audit: Audit::default(),
             offers: Offers::default(),
+            pages: Pages::default(),
+            list: PeerList::Unasked,
         };
         self.enrp.peers.insert(id, peer);
         self.trust(now, id);
@@ -177,6 +193,21 @@ impl Registrar {
         }
     }
 
+    /// Asks a peer whom it knows, once it serves and we do. The RFC has a registrar ask its mentor
+    /// only; but two that are both configured to know a third one, and were there first, would never
+    /// hear of each other.
+    pub(super) fn ask_for_list(&mut self, id: RegistrarId) {
+        if !self.is_serving() || self.shutdown.is_some() {
+            return;
+        }
+        if let Some(peer) = self.enrp.peers.get_mut(&id)
+            && peer.list == PeerList::Unasked
+        {
+            peer.list = PeerList::Asked;
+            self.send_to_peer(id, EnrpBody::ListRequest);
+        }
+    }
+
     /// The peer is taken to be alive from now on.
     pub(super) fn trust(&mut self, now: Instant, id: RegistrarId) {
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
@@ -189,8 +220,11 @@ impl Registrar {
     /// Asks a peer for a sign of life.
     pub(super) fn suspect(&mut self, now: Instant, id: RegistrarId) {
         let Some(peer) = self.enrp.peers.get_mut(&id) else { return };
-        peer.state = PeerState::Suspect;
-        self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_no_response);
+        // Who is suspected already, and loses its association as well, gets no more time for it.
+        if peer.state != PeerState::Suspect {
+            peer.state = PeerState::Suspect;
+            self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_no_response);
+        }
         match peer.association {
             Some(association) => {
                 let presence = self.presence(true);
@@ -236,7 +270,8 @@ impl Registrar {
         peer.association = None;
         peer.announced = None;
         let address = peer.address.clone();
-        self.stop_audit(id);
+        self.stop_audit(now, id);
+        self.forget_pages(id);
         if peer_is_monitored(&self.enrp.peers, id) {
             self.suspect(now, id);
         } else {
@@ -270,7 +305,7 @@ impl Registrar {
     /// A peer is taken to be dead: its elements need another home.
     fn peer_died(&mut self, now: Instant, id: RegistrarId) {
         self.outbox.tell(Notice::PeerLost { peer: id });
-        self.stop_audit(id);
+        self.stop_audit(now, id);
         if self.is_serving() && self.shutdown.is_none() {
             self.begin_takeover(now, id);
         } else {

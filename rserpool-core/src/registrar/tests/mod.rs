@@ -1,6 +1,7 @@
 //! What a registrar does, event by event: exact actions in their order.
 
 mod alive;
+mod enrp;
 mod garbage;
 mod questions;
 mod registration;

@@ -200,7 +200,7 @@ const fn next_in_rounds(now: u64, weight: u32) -> u64 {
         return IDLE;
     }
     let (round, within, weight) = (now & !ROUND_MASK, now & ROUND_MASK, weight as u64);
-    let mut j = within * weight >> 32;
+    let mut j = (within * weight) >> 32;
     while j < weight {
         let place = ((2 * j + 1) << 31) / weight;
         if place > within {

@@ -100,10 +100,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let Some(Action::Send { bytes, .. }) = registrar.poll_action() else {
             return Err("no answer".into());
         };
-        *counts.entry(first_of(&bytes)?).or_insert(0) += 1;
+        *counts.entry(first_of(&bytes)?).or_insert(0_u32) += 1;
     }
     println!("registrar, 10,000 resolutions: {counts:?}");
-    assert!(counts[&ElementId(1)].abs_diff(5_556_u32) < 200 && counts[&ElementId(3)].abs_diff(1_111) < 150);
+    assert!(counts[&ElementId(1)].abs_diff(5_556) < 200 && counts[&ElementId(3)].abs_diff(1_111) < 150);
 
     // A pool user with the same policy. It is told of all three elements once, and opens a thousand
     // sessions from its cache; each begins by connecting to the element that the policy prefers.
@@ -135,12 +135,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         user.handle_command(now, CommandId(session), Command::Open { handle: "pool".into() });
         while let Some(action) = user.poll_action() {
             if let Action::Connect { peer, .. } = action {
-                *counts.entry(peer.port).or_insert(0) += 1;
+                *counts.entry(peer.port).or_insert(0_u32) += 1;
             }
         }
     }
     println!("user, 1,000 sessions, by port: {counts:?}");
-    assert!(counts[&7001].abs_diff(556_u32) < 60 && counts[&7003].abs_diff(111) < 50);
+    assert!(counts[&7001].abs_diff(556) < 60 && counts[&7003].abs_diff(111) < 50);
     Ok(())
 }
 

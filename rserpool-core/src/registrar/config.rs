@@ -4,21 +4,97 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId};
+use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId, TransportAddress};
 use crate::endpoint::ConfigError;
 use crate::endpoint::config::require;
 use crate::handlespace::Limits;
 use crate::policy::Policies;
-use crate::wire::Padding;
+use crate::wire::{LifeUnit, Padding};
+
+/// How many peers can be configured: an operational scope has fewer than ten registrars.
+pub const MAX_CONFIGURED_PEERS: usize = 32;
+
+/// Which of two registrars that want to take over the same peer goes on (reading B1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TakeoverWinner {
+    /// The one with the larger identifier, as RFC 5353 section 3.5.1 has it.
+    #[default]
+    LargerId,
+    /// The one with the smaller identifier, as RSPLIB has it. All registrars of a scope must agree.
+    SmallerId,
+}
+
+/// How a registrar takes part in ENRP (RFC 5353).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnrpConfig {
+    /// Where other registrars speak ENRP. The first that answers is the mentor, the others are its
+    /// backups; all are contacted for as long as the registrar runs. Without any, and without
+    /// `announce`, a registrar serves at once (RFC 5353 section 3.2.2.1). At most
+    /// [`MAX_CONFIGURED_PEERS`].
+    pub peers: Vec<TransportAddress>,
+    /// Whether to announce ENRP_PRESENCE by multicast and to find a mentor so; an extension
+    /// (reading B22; default off).
+    pub announce: bool,
+    /// How long to look for a mentor before serving alone (RSPLIB's default 5 s).
+    pub mentor_timeout: Duration,
+    /// How long to wait before a mentor that refused is asked again ("a few seconds" in RFC 5353
+    /// sections 3.2.2.2 and 3.2.3; default 2 s).
+    pub mentor_retry: Duration,
+    /// PEER-HEARTBEAT-CYCLE: between two heartbeats (RFC default 30 s).
+    pub heartbeat_cycle: Duration,
+    /// MAX-TIME-LAST-HEARD: after this silence a peer is asked for a sign of life (RFC default
+    /// 61 s).
+    pub max_time_last_heard: Duration,
+    /// MAX-TIME-NO-RESPONSE: how long an answer of a peer may take (RFC default 5 s).
+    pub max_time_no_response: Duration,
+    /// Which of two takeovers goes on.
+    pub takeover_winner: TakeoverWinner,
+    /// Whether to say nothing of re-registrations that change nothing. RFC 5353 section 3.3.1
+    /// demands an update of every one (default off).
+    pub suppress_unchanged: bool,
+    /// Whether to offer elements to peers that have clearly fewer (draft enrp-takeover; default
+    /// on).
+    pub balance: bool,
+}
+
+impl EnrpConfig {
+    /// The values of RFC 5353 section 4.2, without peers.
+    pub const fn rfc() -> Self {
+        Self {
+            peers: Vec::new(),
+            announce: false,
+            mentor_timeout: Duration::from_secs(5),
+            mentor_retry: Duration::from_secs(2),
+            heartbeat_cycle: Duration::from_secs(30),
+            max_time_last_heard: Duration::from_secs(61),
+            max_time_no_response: Duration::from_secs(5),
+            takeover_winner: TakeoverWinner::LargerId,
+            suppress_unchanged: false,
+            balance: true,
+        }
+    }
+
+    /// For a LAN: a dead peer is noticed 650 ms after its last sign of life at the latest.
+    pub fn fast() -> Self {
+        Self {
+            mentor_timeout: Duration::from_millis(500),
+            mentor_retry: Duration::from_millis(100),
+            heartbeat_cycle: Duration::from_millis(200),
+            max_time_last_heard: Duration::from_millis(450),
+            max_time_no_response: Duration::from_millis(200),
+            ..Self::rfc()
+        }
+    }
+}
 
 /// The configuration of a registrar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrarConfig {
     /// The ENRP server identifier; drawn from the seed if `None`.
     pub id: Option<RegistrarId>,
-    /// Our addresses, for announcements.
+    /// Our addresses, for announcements and for peers.
     pub addresses: Vec<IpAddr>,
-    /// The UDP port of our socket, told in announcements; 0 sends no parameter.
+    /// The UDP port of our socket, told in announcements and to peers; 0 sends no parameter.
     pub udp_port: u16,
     /// SCTP port of ASAP (default 3863).
     pub asap_port: u16,
@@ -43,12 +119,16 @@ pub struct RegistrarConfig {
     pub announce_interval: Duration,
     /// Whether to announce at all: only where multicast is in use (RFC 5352 section 3.6).
     pub announce: bool,
+    /// The part it takes in ENRP.
+    pub enrp: EnrpConfig,
     /// Whether to answer questions for counters.
     pub management: bool,
     /// The policies by which pools can select.
     pub policies: Policies,
     /// How much the handlespace may hold.
     pub limits: Limits,
+    /// The unit of registration lives, equal in a whole scope.
+    pub life_unit: LifeUnit,
     /// How messages are padded.
     pub padding: Padding,
     /// Seed of all random choices.
@@ -73,9 +153,11 @@ impl RegistrarConfig {
             handle_table_octets: 1400,
             announce_interval: Duration::from_secs(1),
             announce: false,
+            enrp: EnrpConfig::rfc(),
             management: true,
             policies: Policies::default(),
             limits: Limits { pools: 10_000, elements_per_pool: 100_000, elements: 200_000 },
+            life_unit: LifeUnit::default(),
             padding: Padding::default(),
             seed,
         }
@@ -87,6 +169,7 @@ impl RegistrarConfig {
         Self {
             keep_alive_interval: Duration::from_millis(150),
             keep_alive_timeout: Duration::from_millis(200),
+            enrp: EnrpConfig::fast(),
             ..Self::rfc(id, seed)
         }
     }
@@ -113,12 +196,22 @@ impl RegistrarConfig {
             ("keep-alive-interval", self.keep_alive_interval),
             ("keep-alive-timeout", self.keep_alive_timeout),
             ("announce-interval", self.announce_interval),
+            ("mentor-timeout", self.enrp.mentor_timeout),
+            ("mentor-retry", self.enrp.mentor_retry),
+            ("peer-heartbeat-cycle", self.enrp.heartbeat_cycle),
+            ("max-time-last-heard", self.enrp.max_time_last_heard),
+            ("max-time-no-response", self.enrp.max_time_no_response),
         ];
         for (key, duration) in durations {
             require(duration >= Duration::from_millis(1), key, "must be at least 1 ms")?;
         }
         // Foreign peers tell the protocols apart by the ports.
         require(self.asap_port != self.enrp_port, "enrp-port", "must differ from asap-port")?;
+        let few = self.enrp.peers.len() <= MAX_CONFIGURED_PEERS;
+        require(few, "peer", "must be given at most 32 times")?;
+        // Or every peer is suspected between two of its heartbeats.
+        let heard = self.enrp.max_time_last_heard > self.enrp.heartbeat_cycle;
+        require(heard, "max-time-last-heard", "must be longer than peer-heartbeat-cycle")?;
         // A page must hold at least one element with several addresses and a short pool handle.
         let page = (512..=65_000).contains(&self.handle_table_octets);
         require(page, "handle-table-octets", "must be from 512 to 65000")

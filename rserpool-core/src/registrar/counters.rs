@@ -33,6 +33,36 @@ crate::endpoint::counters::counters! {
     announcements,
     /// ENRP requests answered.
     enrp_requests,
+    /// Heartbeats sent to all peers.
+    heartbeats,
+    /// Changes of own elements told to all peers.
+    updates_sent,
+    /// Changes of elements told by peers.
+    updates_received,
+    /// Elements and changes told by peers that do not fit, or are not theirs to tell.
+    updates_refused,
+    /// Resynchronisations begun because a checksum differed.
+    resynchronisations,
+    /// Takeovers of dead peers begun.
+    takeovers_begun,
+    /// Takeovers that were stopped by a sign of life.
+    takeovers_stopped,
+    /// Takeovers that were won.
+    takeovers_won,
+    /// Times that we insisted on being the home of an element that another registrar claimed.
+    claims_contested,
+    /// Elements that we have left to another home.
+    elements_yielded,
+    /// Elements offered to peers.
+    offers_sent,
+    /// Offered elements taken.
+    offers_accepted,
+    /// ENRP messages for another registrar.
+    wrong_receiver,
+    /// ENRP messages in the name of somebody else.
+    spoofed,
+    /// Registrars that found no room in the peer list.
+    peers_refused,
     /// Messages that were no valid ASAP or ENRP messages.
     malformed,
     /// Valid messages that are not for a registrar, or not yet understood.

@@ -1,19 +1,23 @@
 //! Whether the elements of this registrar are alive (RFC 5352 sections 3.4 and 3.5).
 //!
 //! Of every element exactly one thing is true: its next keep-alive is scheduled, or one is waiting
-//! for its answer, or, because its association is down, it is being connected to.
+//! for its answer, or, because its association is down, it is being connected to or waits for that.
 
-use super::{Registrar, RemovalReason, Timer};
+use super::{Attempt, Link, Registrar, RemovalReason, Timer};
 use crate::base::{AssociationId, Instant};
 use crate::endpoint::{AbortCause, Action, ConnectError};
 use crate::handlespace::PeHandle;
 use crate::wire::AsapMessage;
 
+/// How many elements are connected to at the same time. The elements of a dead peer are many, and
+/// handshakes with all of them at once would overrun the buffers on their way.
+const MAX_PROBES: usize = 256;
+
 impl Registrar {
     /// Asks an element of ours for a sign of life, unless that is under way.
     pub(super) fn check_alive(&mut self, now: Instant, pe: &PeHandle) {
         let Some(own) = self.own.get_mut(pe) else { return };
-        if own.asked.is_some() || own.probe.is_some() {
+        if own.asked.is_some() || own.probe.is_some() || own.waits {
             return;
         }
         let deadline = now + self.config.keep_alive_timeout;
@@ -22,7 +26,12 @@ impl Registrar {
             Some(registrant) => {
                 own.asked = Some(registrant);
                 self.deadlines.set(Timer::KeepAliveAnswer(pe.clone()), deadline);
-                self.send_keep_alive(registrant, pe);
+                let home = own.claimed;
+                self.send_keep_alive(registrant, pe, home);
+            }
+            None if self.attempts.len() >= MAX_PROBES => {
+                own.waits = true;
+                self.waiting.push_back(pe.clone());
             }
             None => {
                 let peer = own.peer.clone();
@@ -30,7 +39,7 @@ impl Registrar {
                 if let Some(own) = self.own.get_mut(pe) {
                     own.probe = Some(request);
                 }
-                self.probes.insert(request, pe.clone());
+                self.attempts.insert(request, Attempt::Element(pe.clone()));
                 // Over UDP a dead element and a lost packet look alike, so the deadline decides.
                 let local_port = self.config.asap_port;
                 self.outbox.act(Action::Connect { request, local_port, peer, deadline });
@@ -38,10 +47,33 @@ impl Registrar {
         }
     }
 
-    fn send_keep_alive(&mut self, to: AssociationId, pe: &PeHandle) {
+    /// Connects to elements that wait for that, as far as there is room now.
+    pub(super) fn connect_waiting(&mut self, now: Instant) {
+        while self.attempts.len() < MAX_PROBES {
+            let Some(pe) = self.waiting.pop_front() else { return };
+            if let Some(own) = self.own.get_mut(&pe)
+                && core::mem::take(&mut own.waits)
+                && own.registrant.is_none()
+            {
+                self.check_alive(now, &pe);
+            }
+        }
+    }
+
+    /// Tells an element of ours at once that we are its home.
+    pub(super) fn call_home(&mut self, now: Instant, pe: &PeHandle) {
+        let Some(own) = self.own.get_mut(pe) else { return };
+        own.claimed = true;
+        match own.asked {
+            Some(association) => self.send_keep_alive(association, pe, true),
+            None => self.check_alive(now, pe),
+        }
+    }
+
+    pub(super) fn send_keep_alive(&mut self, to: AssociationId, pe: &PeHandle, home: bool) {
         self.counters.keep_alives += 1;
         let message = AsapMessage::EndpointKeepAlive {
-            home: false,
+            home,
             registrar: self.id,
             handle: pe.pool.clone(),
             element: self.config.name_element_in_keep_alive.then_some(pe.element),
@@ -66,6 +98,7 @@ impl Registrar {
             self.outbox.act(Action::Abort { association, cause: AbortCause::ProtocolViolation });
             self.remove_own(now, pe, RemovalReason::Silent);
         }
+        self.connect_waiting(now);
     }
 
     /// An element whose association is down could not be reached. Only what the network said is
@@ -74,15 +107,38 @@ impl Registrar {
     pub(super) fn probe_failed(&mut self, now: Instant, pe: &PeHandle, reason: &ConnectError) {
         let Some(own) = self.own.get_mut(pe) else { return };
         own.probe = None;
+        if *reason == ConnectError::InUse && self.use_open_association(now, pe) {
+            return self.connect_waiting(now);
+        }
+        let Some(own) = self.own.get_mut(pe) else { return };
         let ours = matches!(reason, ConnectError::InUse | ConnectError::TooMany | ConnectError::NoRoute);
         if ours && !core::mem::replace(&mut own.hindered, true) {
             self.deadlines.set(Timer::KeepAlive(pe.clone()), now + self.config.keep_alive_timeout);
         } else {
             self.remove_own(now, pe, RemovalReason::Silent);
         }
+        self.connect_waiting(now);
+    }
+
+    /// Asks an element over an association that leads to it although it has not registered over it:
+    /// one from its time with us before it had another home, or one of a peer that has restarted.
+    fn use_open_association(&mut self, now: Instant, pe: &PeHandle) -> bool {
+        let Some(own) = self.own.get_mut(pe) else { return false };
+        let leads_to_it = |link: &Link| own.peer.is_same_endpoint(&link.peer);
+        let Some((id, link)) = self.links.iter_mut().find(|(_, link)| leads_to_it(link)) else {
+            return false;
+        };
+        own.registrant = Some(*id);
+        own.hindered = false;
+        link.elements.insert(pe.clone());
+        self.check_alive(now, pe);
+        true
     }
 
     pub(super) fn handle_keep_alive_ack(&mut self, now: Instant, from: AssociationId, pe: &PeHandle) {
+        if self.reclaim(now, from, pe) {
+            return;
+        }
         let asked = self.own.get(pe).is_some_and(|own| own.asked == Some(from));
         if !asked || !self.speaks_for(from, pe) {
             self.counters.keep_alive_acks_ignored += 1;

@@ -1,9 +1,8 @@
-//! The registrar: keeps the handlespace, answers elements and users (RFC 5352), and will keep it
+//! The registrar: keeps the handlespace, answers elements and users (RFC 5352), and keeps it
 //! together with other registrars (RFC 5353).
 //!
-//! One value holds everything a registrar knows. It opens associations only to ask an element
-//! whose own association is down whether it is alive. It answers ENRP requests for its peer list
-//! and its handle table; taking part in ENRP as a peer is not here yet.
+//! One value holds everything a registrar knows. It opens associations to other registrars, and to
+//! ask an element whose own association is down whether it is alive.
 
 mod announce;
 mod config;
@@ -12,17 +11,20 @@ mod enrp;
 mod keep_alive;
 pub(crate) mod management;
 mod own;
+mod peer_status;
 mod registration;
 mod resolution;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-pub use config::RegistrarConfig;
+pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::Counters;
+use enrp::{ContactId, Enrp, HandOver};
 use own::OwnElement;
+pub use peer_status::{PeerState, PeerStatus};
 
 use crate::base::{
     AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, Random, RegistrarId,
@@ -43,6 +45,8 @@ pub enum Command {
     Pools,
     /// Counters and sizes. Answered by [`Notice::Counters`].
     Counters,
+    /// The other registrars. Answered by [`Notice::Peers`].
+    Peers,
 }
 
 /// What the application is told.
@@ -52,6 +56,42 @@ pub enum Notice {
     Pools(Vec<PoolEntry>),
     /// Counters and sizes by name.
     Counters(Vec<(&'static str, u64)>),
+    /// The other registrars, in the order of their identifiers.
+    Peers(Vec<PeerStatus>),
+    /// The registrar offers its services now.
+    Serving {
+        /// From whom it has its handlespace; `None` if it is alone.
+        mentor: Option<RegistrarId>,
+    },
+    /// A peer has been heard for the first time, or again.
+    PeerFound {
+        /// Which.
+        peer: RegistrarId,
+        /// Where it is.
+        address: TransportAddress,
+    },
+    /// A peer is taken to be dead.
+    PeerLost {
+        /// Which.
+        peer: RegistrarId,
+    },
+    /// The elements of a dead peer have a new home.
+    TakenOver {
+        /// The dead peer.
+        target: RegistrarId,
+        /// Their new home, which may be this registrar.
+        by: RegistrarId,
+        /// How many elements.
+        elements: usize,
+    },
+    /// Another registrar has the same identifier. This one stops (RFC 5353 section 3.2.1 lets no
+    /// identifier change): give it another.
+    IdentifierTaken {
+        /// The identifier.
+        id: RegistrarId,
+        /// Where the other one is.
+        peer: TransportAddress,
+    },
     /// An element has entered a pool, or an element of ours speaks from elsewhere.
     Registered {
         /// The element.
@@ -74,6 +114,13 @@ pub enum Notice {
         pe: PeHandle,
         /// Why.
         reason: RemovalReason,
+    },
+    /// An element of ours has another home now; it stays in the handlespace.
+    Moved {
+        /// The element.
+        pe: PeHandle,
+        /// Its new home.
+        home: RegistrarId,
     },
     /// A message was no valid ASAP or ENRP message.
     Malformed {
@@ -114,18 +161,63 @@ enum Timer {
     Life(PeHandle),
     /// The next announcement.
     Announce,
+    /// The next heartbeat to our peers.
+    Heartbeat,
+    /// A peer is silent, or has not answered.
+    Peer(RegistrarId),
+    /// Not everybody has acknowledged the takeover of this peer.
+    Takeover(RegistrarId),
+    /// The next page in a resynchronisation with a peer.
+    Audit(RegistrarId),
+    /// The mentor's answer, or the end of the pause after a refusal.
+    Join,
+    /// The time to find a mentor is over.
+    MentorTimeout,
+    /// A place where a registrar may be is tried again.
+    Contact(ContactId),
+    /// A download of our handle table that is not gone on with.
+    Download(AssociationId),
+    /// A former element has not answered.
+    Reclaim(PeHandle),
+    /// Elements that we hand over have not been taken.
+    HandOver,
+}
+
+/// What an attempt to connect is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Attempt {
+    /// To ask an element of ours whether it is alive.
+    Element(PeHandle),
+    /// To meet another registrar.
+    Registrar(ContactId),
 }
 
 /// An association, with what must be known when it ends.
 #[derive(Debug)]
 struct Link {
     peer: TransportAddress,
+    /// Whether we have opened it.
+    opened: bool,
+    /// Whether we have sent ENRP_PRESENCE over it.
+    greeted: bool,
+    /// The registrar at the other end, once it has named itself.
+    registrar: Option<RegistrarId>,
+    /// The place that was contacted by it.
+    contact: Option<ContactId>,
     /// The elements that registered over it.
     elements: BTreeSet<PeHandle>,
     /// The elements whose identifiers it contests.
     challenges: BTreeSet<PeHandle>,
     /// Where the download of a handle table over it stands.
     table: Option<enrp::TableCursor>,
+}
+
+impl Link {
+    fn new(peer: TransportAddress, opened: bool) -> Self {
+        let (elements, challenges) = (BTreeSet::new(), BTreeSet::new());
+        let (greeted, registrar, contact, table) = (false, None, None, None);
+        Self { peer, opened, greeted, registrar, contact, elements, challenges, table }
+    }
 }
 
 /// A registrar. See [`crate::endpoint`] for how it is driven.
@@ -137,8 +229,11 @@ pub struct Registrar {
     handlespace: Handlespace,
     own: BTreeMap<PeHandle, OwnElement>,
     links: BTreeMap<AssociationId, Link>,
-    /// Attempts to reach elements whose association is down.
-    probes: BTreeMap<ConnectId, PeHandle>,
+    enrp: Enrp,
+    /// Attempts to connect that are under way.
+    attempts: BTreeMap<ConnectId, Attempt>,
+    /// Elements that wait until they may be connected to.
+    waiting: VecDeque<PeHandle>,
     connects: ConnectIds,
     others: announce::OtherRegistrars,
     deadlines: Deadlines<Timer>,
@@ -150,12 +245,15 @@ pub struct Registrar {
 /// How far a shutdown has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shutdown {
+    /// Our elements are offered to our peers; everything else goes on.
+    HandingOver(HandOver),
+    /// Every association is being closed.
     Closing,
     Stopped,
 }
 
 impl Registrar {
-    /// A registrar that serves from now on.
+    /// A registrar that serves from now on, or begins to look for its mentor.
     ///
     /// The configuration is taken as it is; [`RegistrarConfig::check`] finds what cannot work.
     pub fn new(config: RegistrarConfig, now: Instant) -> Self {
@@ -166,7 +264,9 @@ impl Registrar {
             handlespace: Handlespace::with_policies(config.limits, config.policies.clone()),
             own: BTreeMap::new(),
             links: BTreeMap::new(),
-            probes: BTreeMap::new(),
+            enrp: Enrp::default(),
+            attempts: BTreeMap::new(),
+            waiting: VecDeque::new(),
             connects: ConnectIds::default(),
             others: announce::OtherRegistrars::default(),
             deadlines: Deadlines::default(),
@@ -175,7 +275,7 @@ impl Registrar {
             shutdown: None,
             config,
         };
-        registrar.start_announcing(now);
+        registrar.start_joining(now);
         registrar
     }
 
@@ -201,6 +301,8 @@ impl Registrar {
             ("elements", self.handlespace.element_count()),
             ("own_elements", self.own.len()),
             ("associations", self.links.len()),
+            ("peers", self.enrp.peer_count()),
+            ("contacts", self.enrp.contact_count()),
             ("timers", self.deadlines.len()),
         ];
         let sizes = sizes.into_iter().map(|(name, size)| (name, size as u64));
@@ -219,7 +321,7 @@ impl Registrar {
             ProtocolId::ENRP => match EnrpMessage::decode(bytes) {
                 Ok(decoded) => {
                     self.report_parameters(from, protocol, decoded.report);
-                    self.handle_enrp(from, decoded.message);
+                    self.handle_enrp(now, from, decoded.message);
                 }
                 Err(error) => self.handle_malformed(from, protocol, error),
             },
@@ -295,30 +397,59 @@ impl Registrar {
         now: Instant,
         id: AssociationId,
         request: Option<ConnectId>,
+        local_port: u16,
         peer: TransportAddress,
     ) {
-        let abort = Action::Abort { association: id, cause: AbortCause::User };
-        let probed = request.map(|request| self.probes.remove(&request));
-        if probed == Some(None) {
-            // An attempt that was cancelled as it succeeded. An association that nobody uses would
-            // keep the element from opening one of its own between the same ports.
-            return self.outbox.act(abort);
+        let attempt = request.map(|request| self.attempts.remove(&request));
+        // An attempt that was cancelled as it succeeded, an element that came before we serve, or
+        // anybody while we leave. An association that nobody uses would keep its peer from opening
+        // one of its own between the same ports; and who is turned away tries another registrar.
+        let early = local_port == self.config.asap_port && !self.is_serving();
+        let unwanted = match &attempt {
+            Some(attempt) => attempt.is_none() || self.is_closing(),
+            None => early || self.shutdown.is_some(),
+        };
+        if unwanted {
+            return self.outbox.act(Action::Abort { association: id, cause: AbortCause::User });
         }
-        if self.shutdown.is_some() {
-            self.outbox.act(abort);
-        }
-        self.links
-            .insert(id, Link { peer, elements: BTreeSet::new(), challenges: BTreeSet::new(), table: None });
-        if let Some(pe) = probed.flatten() {
-            self.probe_connected(now, id, &pe);
+        self.links.insert(id, Link::new(peer, request.is_some()));
+        match attempt.flatten() {
+            Some(Attempt::Element(pe)) => self.probe_connected(now, id, &pe),
+            Some(Attempt::Registrar(contact)) => self.contact_made(now, contact, id),
+            None => {}
         }
     }
 
     fn handle_disconnected(&mut self, now: Instant, id: AssociationId) {
         let Some(link) = self.links.remove(&id) else { return };
         self.drop_challenges(id, &link.challenges);
-        for pe in link.elements {
-            self.registrant_disconnected(now, &pe);
+        self.deadlines.clear(&Timer::Download(id));
+        for pe in &link.elements {
+            self.former_disconnected(pe, id);
+            self.registrant_disconnected(now, pe, id);
+        }
+        if let Some(contact) = link.contact {
+            self.contact_lost(now, contact);
+        }
+        if let Some(registrar) = link.registrar {
+            self.peer_disconnected(now, registrar, id);
+        }
+        self.stop_if_closed();
+    }
+
+    /// Whether we listen to nobody any more.
+    const fn is_closing(&self) -> bool {
+        matches!(self.shutdown, Some(Shutdown::Closing | Shutdown::Stopped))
+    }
+
+    fn close_all(&mut self, deadline: Instant) {
+        self.shutdown = Some(Shutdown::Closing);
+        self.deadlines = Deadlines::default();
+        for request in core::mem::take(&mut self.attempts).into_keys() {
+            self.outbox.act(Action::CancelConnect { request });
+        }
+        for association in self.links.keys() {
+            self.outbox.act(Action::Shutdown { association: *association, deadline });
         }
         self.stop_if_closed();
     }
@@ -337,26 +468,27 @@ impl Endpoint for Registrar {
 
     fn handle_event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Connected { association, request, local_port: _, peer } => {
-                self.handle_connected(now, association, request, peer);
+            Event::Connected { association, request, local_port, peer } => {
+                self.handle_connected(now, association, request, local_port, peer);
             }
-            Event::ConnectFailed { request, reason } => {
-                if let Some(pe) = self.probes.remove(&request) {
-                    self.probe_failed(now, &pe, &reason);
-                }
-            }
+            Event::ConnectFailed { request, reason } => match self.attempts.remove(&request) {
+                Some(Attempt::Element(pe)) => self.probe_failed(now, &pe, &reason),
+                Some(Attempt::Registrar(contact)) => self.contact_failed(now, contact, &reason),
+                None => {}
+            },
             Event::Message { association, protocol, stream: _, bytes } => {
-                if self.shutdown.is_none() && self.links.contains_key(&association) {
+                if !self.is_closing() && self.links.contains_key(&association) {
                     self.handle_message(now, association, protocol, &bytes);
                 }
             }
             Event::Disconnected { association, reason: _ } => self.handle_disconnected(now, association),
             Event::Announce { channel: Channel::Asap, source: _, bytes } => self.handle_announce(now, &bytes),
-            // ENRP's channel belongs to peers. All we send is control messages, whose queue the
-            // transport bounds, and counters, which are lost with whoever does not read them.
-            Event::Announce { channel: Channel::Enrp, .. }
-            | Event::Congested { .. }
-            | Event::Drained { .. } => {}
+            Event::Announce { channel: Channel::Enrp, source, bytes } => {
+                self.handle_enrp_announce(now, source, &bytes);
+            }
+            // All we send is control messages, whose queue the transport bounds, and counters,
+            // which are lost with whoever does not read them.
+            Event::Congested { .. } | Event::Drained { .. } => {}
         }
     }
 
@@ -364,6 +496,7 @@ impl Endpoint for Registrar {
         let notice = match command {
             Command::Pools => Notice::Pools(self.pool_entries()),
             Command::Counters => Notice::Counters(self.figures()),
+            Command::Peers => Notice::Peers(self.peers()),
         };
         self.outbox.answer(id, notice);
     }
@@ -375,6 +508,16 @@ impl Endpoint for Registrar {
                 Timer::KeepAliveAnswer(pe) => self.keep_alive_unanswered(now, &pe),
                 Timer::Life(pe) => self.remove_own(now, &pe, RemovalReason::Expired),
                 Timer::Announce => self.announce(now),
+                Timer::Heartbeat => self.heartbeat(now),
+                Timer::Peer(id) => self.check_peer(now, id),
+                Timer::Takeover(id) => self.takeover_due(now, id),
+                Timer::Audit(id) => self.stop_audit(id),
+                Timer::Join => self.join_due(now),
+                Timer::MentorTimeout => self.mentor_timeout(now),
+                Timer::Contact(contact) => self.contact_due(now, contact),
+                Timer::Download(association) => self.download_given_up(association),
+                Timer::Reclaim(pe) => self.reclaim_unanswered(&pe),
+                Timer::HandOver => self.hand_over_due(now),
             }
         }
     }
@@ -391,19 +534,10 @@ impl Endpoint for Registrar {
         self.deadlines.next()
     }
 
-    fn begin_shutdown(&mut self, _now: Instant, deadline: Instant) {
-        if self.shutdown.is_some() {
-            return;
+    fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
+        if self.shutdown.is_none() && !self.hand_over(now, deadline) {
+            self.close_all(deadline);
         }
-        self.shutdown = Some(Shutdown::Closing);
-        self.deadlines = Deadlines::default();
-        for request in core::mem::take(&mut self.probes).into_keys() {
-            self.outbox.act(Action::CancelConnect { request });
-        }
-        for association in self.links.keys() {
-            self.outbox.act(Action::Shutdown { association: *association, deadline });
-        }
-        self.stop_if_closed();
     }
 
     fn is_stopped(&self) -> bool {

@@ -3,10 +3,10 @@
 use alloc::collections::BTreeSet;
 
 use super::{Notice, Registrar, RemovalReason, Timer};
-use crate::base::{AssociationId, ConnectId, Instant, TransportAddress};
+use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, TransportAddress};
 use crate::endpoint::Action;
 use crate::handlespace::PeHandle;
-use crate::wire::{AsapMessage, PoolElement};
+use crate::wire::{AsapMessage, PoolElement, UpdateAction};
 
 /// What a registrar knows of an element of its own beside the handlespace.
 #[derive(Debug)]
@@ -19,8 +19,14 @@ pub(super) struct OwnElement {
     pub(super) asked: Option<AssociationId>,
     /// The attempt to reach it while its association is down.
     pub(super) probe: Option<ConnectId>,
+    /// It waits until it may be connected to.
+    pub(super) waits: bool,
     /// The last attempt to reach it failed for a reason of our own.
     pub(super) hindered: bool,
+    /// It has not registered with us yet, so our keep-alives tell it that we are its home.
+    pub(super) claimed: bool,
+    /// Whom we have offered to become its home; [`RegistrarId::NONE`] for all peers.
+    pub(super) offered: Option<RegistrarId>,
     /// Who has reported that it is unreachable, since its last registration. Not more than
     /// MAX-BAD-PE-REPORT, because the next one removes the element.
     pub(super) reporters: BTreeSet<AssociationId>,
@@ -50,14 +56,10 @@ impl Registrar {
     /// has asked for it: it may be alive after all and want to come back. (RFC 5352 section 3.2
     /// asks for that when a life ends; a frozen process that thaws deserves it too.)
     pub(super) fn remove_own(&mut self, now: Instant, pe: &PeHandle, reason: RemovalReason) {
-        let Some(own) = self.own.remove(pe) else { return };
-        self.handlespace.remove(pe);
-        for timer in
-            [Timer::KeepAlive(pe.clone()), Timer::KeepAliveAnswer(pe.clone()), Timer::Life(pe.clone())]
-        {
-            self.deadlines.clear(&timer);
+        let Some(own) = self.release(pe) else { return };
+        if let Some(element) = self.handlespace.remove(pe) {
+            self.announce_update(UpdateAction::DEL_PE, pe, element);
         }
-        self.cancel_probe(own.probe);
         if let Some(registrant) = own.registrant
             && let Some(link) = self.links.get_mut(&registrant)
         {
@@ -76,24 +78,39 @@ impl Registrar {
         if let Some(challenger) = own.challenger {
             self.accept_challenger(now, pe, challenger);
         }
+        self.connect_waiting(now);
+        self.handed_over();
+    }
+
+    /// Watches over an element no longer.
+    pub(super) fn release(&mut self, pe: &PeHandle) -> Option<OwnElement> {
+        let own = self.own.remove(pe)?;
+        for timer in
+            [Timer::KeepAlive(pe.clone()), Timer::KeepAliveAnswer(pe.clone()), Timer::Life(pe.clone())]
+        {
+            self.deadlines.clear(&timer);
+        }
+        self.cancel_probe(own.probe);
+        Some(own)
     }
 
     /// Gives an attempt to reach an element up, if it is still under way.
     pub(super) fn cancel_probe(&mut self, probe: Option<ConnectId>) {
         if let Some(request) = probe
-            && self.probes.remove(&request).is_some()
+            && self.attempts.remove(&request).is_some()
         {
             self.outbox.act(Action::CancelConnect { request });
         }
     }
 
     /// The association over which an element registered has ended: ask it over a new one.
-    pub(super) fn registrant_disconnected(&mut self, now: Instant, pe: &PeHandle) {
-        let Some(own) = self.own.get_mut(pe) else { return };
+    pub(super) fn registrant_disconnected(&mut self, now: Instant, pe: &PeHandle, from: AssociationId) {
+        let closing = self.is_closing();
+        let Some(own) = self.own.get_mut(pe).filter(|own| own.registrant == Some(from)) else { return };
         own.registrant = None;
         own.asked = None;
         self.deadlines.clear(&Timer::KeepAliveAnswer(pe.clone()));
-        if self.shutdown.is_some() {
+        if closing {
             return;
         }
         // Somebody who waits for its place gets it at once.

@@ -8,7 +8,7 @@ use crate::base::{AssociationId, ElementId, Instant, PoolHandle, TransportAddres
 use crate::handlespace::{Admission, AdmissionError, Inconsistent, PeHandle};
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, PoolElement, RegistrationLife, SctpTransport,
-    Transport, TransportUse,
+    Transport, TransportUse, UpdateAction,
 };
 
 /// The longest Pool Element parameter that is kept: room for 64 IPv6 addresses, RSPLIB's limit, and
@@ -65,9 +65,10 @@ impl Registrar {
     /// Enters an element into the handlespace with ourselves as its home, and answers.
     fn grant_registration(&mut self, now: Instant, from: AssociationId, pe: &PeHandle, element: PoolElement) {
         let Some(peer) = self.links.get(&from).map(|link| link.peer.clone()) else { return };
-        let life = element.life.duration();
+        let life = self.config.life_unit.duration(element.life);
         let element = self.as_home(element, &peer);
-        let admission = match self.handlespace.admit(&pe.pool, element) {
+        let silent = self.config.enrp.suppress_unchanged && self.handlespace.get(pe) == Some(&element);
+        let admission = match self.handlespace.admit(&pe.pool, element.clone()) {
             Ok(admission) => admission,
             Err(error) => return self.reject_registration(from, pe, admission_cause(error)),
         };
@@ -75,8 +76,9 @@ impl Registrar {
             Admission::New => self.counters.registrations += 1,
             Admission::Renewed => self.counters.reregistrations += 1,
         }
+        self.is_back(pe);
         let moved = self.take_into_own(from, pe, peer.clone());
-        if admission == Admission::New || moved {
+        if moved {
             self.outbox.tell(Notice::Registered { pe: pe.clone(), peer });
         }
         match life {
@@ -94,13 +96,17 @@ impl Registrar {
                 error: None,
             },
         );
+        if !silent {
+            self.announce_update(UpdateAction::ADD_PE, pe, element);
+        }
         // A new association may know nothing of us yet: its first keep-alive names its home.
-        if moved || admission == Admission::New {
+        if moved {
             self.check_alive(now, pe);
         }
     }
 
-    /// Notes over which association an element of ours speaks; tells whether that has changed.
+    /// Notes over which association an element speaks; tells whether that has changed, or whether
+    /// it was not ours before.
     fn take_into_own(&mut self, from: AssociationId, pe: &PeHandle, peer: TransportAddress) -> bool {
         if let Some(link) = self.links.get_mut(&from) {
             link.elements.insert(pe.clone());
@@ -110,15 +116,20 @@ impl Registrar {
             peer,
             asked: None,
             probe: None,
+            waits: false,
             hindered: false,
+            claimed: false,
+            offered: None,
             reporters: BTreeSet::new(),
             challenger: None,
         };
         let Some(own) = self.own.get_mut(pe) else {
             self.own.insert(pe.clone(), fresh);
-            return false;
+            return true;
         };
         own.reporters.clear();
+        own.claimed = false;
+        own.offered = None;
         if own.registrant == Some(from) {
             return false;
         }
@@ -181,7 +192,7 @@ impl Registrar {
         }
     }
 
-    fn end_challenge(&mut self, association: AssociationId, pe: &PeHandle) {
+    pub(super) fn end_challenge(&mut self, association: AssociationId, pe: &PeHandle) {
         if let Some(link) = self.links.get_mut(&association) {
             link.challenges.remove(pe);
         }
@@ -223,7 +234,7 @@ enum Contender {
 }
 
 /// The values that no registration may have (cause 0x3 with the parameter that holds them).
-fn check_values(pe: &PeHandle, element: &PoolElement) -> Result<(), ErrorCause> {
+pub(super) fn check_values(pe: &PeHandle, element: &PoolElement) -> Result<(), ErrorCause> {
     let octets = element.to_parameter().len();
     if pe.pool.as_bytes().len() > PoolHandle::MAX_OCTETS || octets == 0 || octets > MAX_ELEMENT_OCTETS {
         return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
@@ -236,7 +247,7 @@ fn check_values(pe: &PeHandle, element: &PoolElement) -> Result<(), ErrorCause> 
 }
 
 /// The error cause of a refused admission.
-fn admission_cause(error: AdmissionError) -> ErrorCause {
+pub(super) fn admission_cause(error: AdmissionError) -> ErrorCause {
     match error {
         AdmissionError::UnsupportedPolicy(policy) => ErrorCause::invalid_values(policy.to_parameter()),
         AdmissionError::Inconsistent(Inconsistent::Policy(policy)) => {

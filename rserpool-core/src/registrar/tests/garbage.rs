@@ -121,6 +121,7 @@ fn check(registrar: &Registrar) {
         .collect();
     assert_eq!(listed, registrar.own.keys().cloned().collect::<Vec<_>>());
     for (pe, own) in &registrar.own {
+        assert!(!own.waits, "there are few elements");
         let scheduled = registrar.deadlines.get(&Timer::KeepAlive(pe.clone())).is_some();
         let waiting = registrar.deadlines.get(&Timer::KeepAliveAnswer(pe.clone())).is_some();
         assert_eq!(own.asked.is_some(), waiting);
@@ -139,7 +140,7 @@ fn check(registrar: &Registrar) {
     }
     assert_eq!(registrar.deadlines.len(), timers);
     let probes = registrar.own.values().filter(|own| own.probe.is_some()).count();
-    assert_eq!(registrar.probes.len(), probes);
+    assert_eq!(registrar.attempts.len(), probes);
     for (id, link) in &registrar.links {
         assert!(link.elements.iter().all(|pe| registrar.own[pe].registrant == Some(*id)));
     }
@@ -166,10 +167,10 @@ proptest! {
                     rig.disconnect(names[&a]);
                 },
                 Step::Probe(a, request) => {
-                    if rig.registrar.probes.contains_key(&ConnectId(request)) && up.insert(a) {
+                    let attempt = rig.registrar.attempts.get(&ConnectId(request)).cloned();
+                    if let Some(Attempt::Element(pe)) = attempt && up.insert(a) {
                         generation += 1;
                         names.insert(a, AssociationId(generation));
-                        let pe = rig.registrar.probes[&ConnectId(request)].clone();
                         let peer = rig.registrar.own[&pe].peer.clone();
                         let (association, request) = (AssociationId(generation), Some(ConnectId(request)));
                         rig.event(Event::Connected { association, request, local_port: ASAP_PORT, peer });

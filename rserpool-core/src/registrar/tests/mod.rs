@@ -43,7 +43,11 @@ impl Rig {
         adjust(&mut config);
         config.check().unwrap();
         let now = Instant::from_nanos(1_000_000_000);
-        Self { registrar: Registrar::new(config, now), now }
+        let mut rig = Self { registrar: Registrar::new(config, now), now };
+        if rig.registrar.is_serving() {
+            assert_eq!(rig.notices(), [Notice::Serving { mentor: None }]);
+        }
+        rig
     }
 
     fn event(&mut self, event: Event) -> Vec<Action> {

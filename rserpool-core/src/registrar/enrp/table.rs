@@ -1,18 +1,15 @@
-//! ENRP requests for the peer list and the handle table (RFC 5353 sections 3.2.2, 3.2.3 and 3.3).
-//!
-//! Anyone may ask, also with sender identifier 0, as `rserpool pools` does; asking makes nobody a
-//! peer. The part of a peer (presence, updates, audit, takeover) is not here yet.
+//! Pages of the handle table for whoever asks (RFC 5353 sections 2.3, 3.2.3 and 3.6.3).
 
 use alloc::vec::Vec;
 
-use super::Registrar;
-use crate::base::{AssociationId, PoolHandle, ProtocolId, RegistrarId};
+use crate::base::{AssociationId, Instant, PoolHandle, RegistrarId};
 use crate::handlespace::PeHandle;
-use crate::wire::{EnrpBody, EnrpMessage, PoolElement, PoolEntry};
+use crate::registrar::{Registrar, Timer};
+use crate::wire::{EnrpBody, PoolElement, PoolEntry};
 
 /// Where the download of a handle table over one association stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TableCursor {
+pub(in crate::registrar) struct TableCursor {
     /// The W flag of the session; another value begins a new one (reading B25).
     own_only: bool,
     /// The last element sent.
@@ -23,37 +20,34 @@ pub(super) struct TableCursor {
 const HEADER_OCTETS: usize = 12;
 
 impl Registrar {
-    pub(super) fn handle_enrp(&mut self, from: AssociationId, message: EnrpMessage) {
-        if message.receiver != RegistrarId::NONE && message.receiver != self.id {
-            self.counters.unexpected += 1;
-            return;
-        }
-        match message.body {
-            EnrpBody::ListRequest => {
-                self.counters.enrp_requests += 1;
-                let body = EnrpBody::ListResponse { rejected: false, servers: Vec::new() };
-                self.send_enrp(from, message.sender, body);
+    pub(super) fn answer_table_request(
+        &mut self,
+        now: Instant,
+        from: AssociationId,
+        sender: RegistrarId,
+        own_only: bool,
+    ) {
+        self.counters.enrp_requests += 1;
+        let body = match self.is_serving() {
+            true => self.table_page(from, own_only),
+            false => EnrpBody::HandleTableResponse { rejected: true, more: false, pools: Vec::new() },
+        };
+        // A download that is not gone on with is given up (ENRP-3.2.3-12).
+        match &body {
+            EnrpBody::HandleTableResponse { more: true, .. } => {
+                self.deadlines.set(Timer::Download(from), now + self.config.enrp.max_time_no_response);
             }
-            EnrpBody::HandleTableRequest { own_only } => {
-                self.counters.enrp_requests += 1;
-                let body = self.table_page(from, own_only);
-                self.send_enrp(from, message.sender, body);
+            _ => {
+                self.deadlines.clear(&Timer::Download(from));
             }
-            EnrpBody::Error { .. } => self.counters.errors_received += 1,
-            EnrpBody::Presence { .. }
-            | EnrpBody::HandleTableResponse { .. }
-            | EnrpBody::HandleUpdate { .. }
-            | EnrpBody::ListResponse { .. }
-            | EnrpBody::InitTakeover { .. }
-            | EnrpBody::InitTakeoverAck { .. }
-            | EnrpBody::TakeoverServer { .. } => self.counters.unexpected += 1,
         }
+        self.send_enrp(from, sender, body);
     }
 
-    pub(super) fn send_enrp(&mut self, to: AssociationId, receiver: RegistrarId, body: EnrpBody) {
-        let message = EnrpMessage { sender: self.id, receiver, body };
-        if let Ok(bytes) = message.encode(self.config.padding) {
-            self.outbox.send(to, ProtocolId::ENRP, bytes);
+    /// Nobody has asked for the next page in time.
+    pub(in crate::registrar) fn download_given_up(&mut self, association: AssociationId) {
+        if let Some(link) = self.links.get_mut(&association) {
+            link.table = None;
         }
     }
 
@@ -92,7 +86,7 @@ impl Registrar {
     }
 
     /// The whole handlespace, pool by pool.
-    pub(super) fn pool_entries(&self) -> Vec<PoolEntry> {
+    pub(in crate::registrar) fn pool_entries(&self) -> Vec<PoolEntry> {
         let entry = |(handle, pool): (&PoolHandle, &crate::handlespace::Pool)| PoolEntry {
             handle: handle.clone(),
             elements: pool.elements_after(None).cloned().collect(),

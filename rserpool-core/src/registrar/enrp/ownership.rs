@@ -1,0 +1,185 @@
+//! Whose an element is: homes claimed twice, elements that come and go between registrars.
+//!
+//! Two registrars may each believe that they are an element's home: their updates have crossed, or
+//! one was taken over while it lived. RFC 5353 says nothing of it (reading B26). Here the larger
+//! identifier keeps the element, says so again and tells the element, by a keep-alive with the H
+//! flag; the smaller yields when it hears that. Who has yielded and later hears that the new home
+//! has given the element up asks it, over the association that is still there, and takes it back
+//! if it answers: so crossing updates never leave an element without a home.
+
+use alloc::collections::BTreeSet;
+
+use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarId, TransportAddress};
+use crate::handlespace::PeHandle;
+use crate::registrar::own::OwnElement;
+use crate::registrar::{Notice, Registrar, Timer};
+use crate::wire::{CauseCode, ErrorCause, PoolElement, SctpTransport, Transport, UpdateAction};
+
+impl Registrar {
+    /// A peer says in an update that an element is its own.
+    pub(super) fn claimed(&mut self, now: Instant, by: RegistrarId, pe: &PeHandle, element: PoolElement) {
+        let Some(own) = self.own.get(pe) else {
+            self.enter(now, by, pe, element);
+            return;
+        };
+        if own.offered.is_some() || self.id < by {
+            self.yield_to(now, by, pe, element);
+        } else {
+            self.insist(now, pe);
+        }
+    }
+
+    /// A peer lists an element as its own. If it is ours, we say so: it may not know, and what it
+    /// says then settles it.
+    pub(super) fn claimed_in_table(
+        &mut self,
+        now: Instant,
+        by: RegistrarId,
+        pe: &PeHandle,
+        element: PoolElement,
+    ) {
+        match self.own.contains_key(pe) {
+            true => self.insist(now, pe),
+            false => {
+                self.enter(now, by, pe, element);
+            }
+        }
+    }
+
+    /// Says to all peers and to the element that we are its home.
+    fn insist(&mut self, now: Instant, pe: &PeHandle) {
+        self.counters.claims_contested += 1;
+        if let Some(element) = self.handlespace.get(pe).cloned() {
+            self.announce_update(UpdateAction::ADD_PE, pe, element);
+        }
+        self.call_home(now, pe);
+    }
+
+    /// Leaves an element of ours to another home. If the element as told there does not fit its
+    /// pool, nothing changes.
+    fn yield_to(&mut self, now: Instant, by: RegistrarId, pe: &PeHandle, element: PoolElement) {
+        if !self.enter(now, by, pe, element) {
+            return;
+        }
+        let Some(own) = self.release(pe) else { return };
+        if let Some(registrant) = own.registrant {
+            self.enrp.former.insert(pe.clone(), registrant);
+        }
+        if let Some(challenger) = own.challenger {
+            let cause = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);
+            self.end_challenge(challenger.association, pe);
+            self.reject_registration(challenger.association, pe, cause);
+        }
+        self.counters.elements_yielded += 1;
+        self.outbox.tell(Notice::Moved { pe: pe.clone(), home: by });
+        self.handed_over();
+    }
+
+    /// Makes ourselves the home of an element that is in the handlespace, and calls it home.
+    pub(super) fn adopt(&mut self, now: Instant, pe: &PeHandle) {
+        let Some(mut element) = self.handlespace.get(pe).cloned() else { return };
+        element.home = self.id;
+        let life = self.config.life_unit.duration(element.life);
+        let registrant = self.enrp.former.remove(pe).filter(|former| self.links.contains_key(former));
+        let link = registrant.and_then(|registrant| self.links.get(&registrant));
+        let peer = link.map(|link| link.peer.clone()).or_else(|| asap_address(&element));
+        let previous = self.handlespace.admit(&pe.pool, element);
+        let (Some(peer), Ok(_)) = (peer, previous) else {
+            // Nobody can ever ask it whether it lives.
+            if let Some(element) = self.handlespace.remove(pe) {
+                self.announce_update(UpdateAction::DEL_PE, pe, element);
+            }
+            return;
+        };
+        let own = OwnElement {
+            registrant,
+            peer,
+            asked: None,
+            probe: None,
+            waits: false,
+            hindered: false,
+            claimed: true,
+            offered: None,
+            reporters: BTreeSet::new(),
+            challenger: None,
+        };
+        self.own.insert(pe.clone(), own);
+        if let Some(life) = life {
+            self.deadlines.set(Timer::Life(pe.clone()), now + life);
+        }
+        self.check_alive(now, pe);
+    }
+
+    /// The new home of an element has removed it. If we still have an association with it, it is
+    /// asked: it may have been unreachable only from there.
+    pub(super) fn ask_former(&mut self, now: Instant, pe: &PeHandle, element: PoolElement) {
+        let Some(association) = self.enrp.former.get(pe).copied() else { return };
+        if self.shutdown.is_some() {
+            return;
+        }
+        self.enrp.reclaims.insert(pe.clone(), element);
+        self.deadlines.set(Timer::Reclaim(pe.clone()), now + self.config.keep_alive_timeout);
+        self.send_keep_alive(association, pe, true);
+    }
+
+    /// A former element has answered: it comes back to us.
+    pub(in crate::registrar) fn reclaim(&mut self, now: Instant, from: AssociationId, pe: &PeHandle) -> bool {
+        let asked = self.enrp.former.get(pe) == Some(&from);
+        let Some(element) = self.enrp.reclaims.remove(pe).filter(|_| asked) else { return false };
+        self.deadlines.clear(&Timer::Reclaim(pe.clone()));
+        let element = PoolElement { home: self.id, ..element };
+        if self.handlespace.admit(&pe.pool, element.clone()).is_ok() {
+            self.announce_update(UpdateAction::ADD_PE, pe, element);
+            self.adopt(now, pe);
+        }
+        true
+    }
+
+    /// A former element has not answered: it is gone.
+    pub(in crate::registrar) fn reclaim_unanswered(&mut self, pe: &PeHandle) {
+        self.enrp.reclaims.remove(pe);
+    }
+
+    /// An association has ended over which an element once registered.
+    pub(in crate::registrar) fn former_disconnected(&mut self, pe: &PeHandle, association: AssociationId) {
+        if self.enrp.former.get(pe) == Some(&association) {
+            self.enrp.former.remove(pe);
+            forget_reclaim(self, pe);
+        }
+    }
+
+    /// An element registers with us: what was known of its time elsewhere is moot.
+    pub(in crate::registrar) fn is_back(&mut self, pe: &PeHandle) {
+        if let Some(former) = self.enrp.former.remove(pe)
+            && let Some(link) = self.links.get_mut(&former)
+        {
+            link.elements.remove(pe);
+        }
+        forget_reclaim(self, pe);
+    }
+}
+
+/// Asks a former element no more.
+pub(in crate::registrar) fn forget_reclaim(registrar: &mut Registrar, pe: &PeHandle) {
+    if registrar.enrp.reclaims.remove(pe).is_some() {
+        registrar.deadlines.clear(&Timer::Reclaim(pe.clone()));
+    }
+}
+
+/// Whether an element can be asked whether it lives.
+pub(super) fn is_reachable(element: &PoolElement) -> bool {
+    asap_address(element).is_some()
+}
+
+/// Where an element speaks ASAP: at its ASAP transport, or where it serves its users.
+fn asap_address(element: &PoolElement) -> Option<TransportAddress> {
+    let ports = element.encapsulation.unwrap_or_default();
+    let (sctp, udp_port): (&SctpTransport, u16) = match (&element.asap_transport, &element.user_transport) {
+        (Some(sctp), _) => (sctp, ports.asap),
+        (None, Transport::Sctp(sctp)) => (sctp, ports.user),
+        _ => return None,
+    };
+    let udp_port = if udp_port == 0 { DEFAULT_ENCAPSULATION_PORT } else { udp_port };
+    let address = TransportAddress { addresses: sctp.addresses.to_vec(), port: sctp.port, udp_port };
+    (address.port != 0 && !address.addresses.is_empty()).then_some(address)
+}

@@ -1,0 +1,48 @@
+//! What can be seen of a registrar's peers from outside.
+
+use core::fmt;
+
+use crate::base::{RegistrarId, TransportAddress};
+
+/// Another registrar, as this one sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// Its identifier.
+    pub id: RegistrarId,
+    /// Where it speaks ENRP, if that is known.
+    pub address: Option<TransportAddress>,
+    /// Whether an association with it is up.
+    pub connected: bool,
+    /// How it is taken to be.
+    pub state: PeerState,
+    /// How many elements of the handlespace it is the home of.
+    pub elements: usize,
+    /// The PE checksum over those elements, as computed here.
+    pub checksum: u16,
+    /// The PE checksum that it sent last, if it has sent one.
+    pub announced_checksum: Option<u16>,
+}
+
+/// How a peer is taken to be (RFC 5353 sections 3.4 and 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PeerState {
+    /// Heard of late, or just learned of.
+    Active,
+    /// Asked for a sign of life.
+    Suspect,
+    /// Somebody else is taking it over.
+    Inactive,
+    /// This registrar is taking it over.
+    TakenOver,
+}
+
+impl fmt::Display for PeerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Active => "active",
+            Self::Suspect => "suspect",
+            Self::Inactive => "inactive",
+            Self::TakenOver => "being taken over",
+        })
+    }
+}

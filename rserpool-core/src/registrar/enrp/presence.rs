@@ -136,7 +136,7 @@ pub(super) fn describe(id: RegistrarId, address: &TransportAddress) -> ServerInf
         transport: SctpTransport {
             port: address.port,
             usage: TransportUse::DataOnly,
-            addresses: address.addresses.clone(),
+            addresses: address.addresses.as_slice().into(),
         },
         encapsulation: (address.udp_port != 0)
             .then_some(EncapsulationPorts { user: address.udp_port, asap: 0 }),

@@ -142,7 +142,7 @@ fn element(id: u32) -> PoolElement {
         user_transport: Transport::Sctp(SctpTransport {
             port: 7,
             usage: TransportUse::DataPlusControl,
-            addresses: vec![localhost()],
+            addresses: vec![localhost()].into(),
         }),
         policy: Policy::RoundRobin,
         asap_transport: None,

@@ -1,5 +1,6 @@
 //! Every command of the program as somebody at a terminal uses it, errors included.
 
+#[allow(dead_code)]
 mod support;
 
 use nix::sys::signal::Signal;
@@ -44,7 +45,16 @@ fn the_six_commands_in_separate_processes() {
             }],
         }],
     });
-    assert_eq!(pools, json!({ "registrar": "0x1", "peers": [], "pools": [pool] }));
+    let own_port: u16 = address.rsplit(':').next().unwrap().parse().unwrap();
+    let listed = json!({
+        "id": "0x1", "state": "serving", "addresses": ["127.0.0.1"], "port": 9901, "udp_port": own_port,
+        "own_elements": 1, "checksum": pools["registrars"][0]["checksum"], "elements": 1,
+    });
+    let expected = json!({
+        "registrar": "0x1", "agree": true, "registrars": [listed], "differences": [], "pools": [pool],
+    });
+    assert_eq!(pools, expected);
+    assert_ne!(listed["checksum"], "0xffff");
     let resolved = run(&["resolve", "EchoPool", "--registrar", &address, "--items", "1", "--json"]);
     assert_eq!((resolved.code, json_of(&resolved.stdout)), (Some(0), pool));
 
@@ -247,15 +257,26 @@ fn bad_usage_is_one_line_that_names_the_key_and_64() {
         (&["registrar", "--keep-alive-interval", "0s"], "keep-alive-interval"),
         (&["registrar", "--asap-port", "9901"], "asap-port"),
         (&["registrar", "--log-filter", "a=b=c"], "log-filter"),
+        (&["registrar", "--peer", "300.1.2.3"], "--peer"),
+        (&["registrar", "--peer-heartbeat-cycle", "2m"], "max-time-last-heard"),
+        (&["registrar", "--mentor-timeout", "0s"], "mentor-timeout"),
+        (&["registrar", "--takeover-winner", "oldest"], "--takeover-winner"),
+        (&["registrar", "--announce-ttl", "256"], "--announce-ttl"),
+        (&["registrar", "--bind", "127.0.0.1:0", "--announce-group", "[ff05::133]:3863"], "announce-group"),
+        (
+            &["registrar", "--bind", "[::1]:0", "--enrp-announce", "--enrp-announce-group", "rsplib"],
+            "enrp-announce-group",
+        ),
         (&["serve"], "<SERVICE>"),
-        (&["serve", "echo"], "registrar"),
+        (&["serve", "echo", "--announce", "no"], "registrar"),
+        (&["serve", "echo", "--announce-group", "10.0.0.1:3863"], "--announce-group"),
         (&["serve", "echo", "--registrar", "127.0.0.1", "--policy", "Best"], "--policy"),
         (&["serve", "echo", "--registrar", "127.0.0.1", "--life", "0s"], "life"),
         (&["serve", "echo", "--registrar", "127.0.0.1", "--hunt-timeout", "0s"], "hunt.timeout"),
         (&["connect"], "<POOL>"),
-        (&["connect", "EchoPool"], "registrar"),
+        (&["connect", "EchoPool", "--announce", "no"], "registrar"),
         (&["resolve", "EchoPool", "--registrar", "127.0.0.1", "--items", "many"], "--items"),
-        (&["pools"], "registrar"),
+        (&["pools", "--announce", "no"], "registrar"),
         (&["decode", "--protocol", "asap", "05zz"], "HEX"),
         (&["decode", "--protocol", "tcp", "05"], "--protocol"),
         (&["bogus"], "bogus"),
@@ -283,6 +304,11 @@ fn settings_come_from_flag_environment_and_file() {
     };
     let valid = (Some(0), "configuration is valid\n".to_string());
     assert_eq!(validate("id = \"0x1\"\n[sctp]\nstreams = 10\n", &[], &[]), valid);
+    let peers =
+        "peer = [\"127.0.0.1:20001\", \"localhost\"]\ntakeover-winner = \"smaller-id\"\nbalance = false\n";
+    assert_eq!(validate(peers, &[], &[]), valid);
+    let (code, line) = validate("", &[("RSERPOOL_PEER", "127.0.0.1:20001,::1:")], &[]);
+    assert_eq!((code, line.contains("RSERPOOL_PEER") || line.contains("--peer")), (Some(64), true), "{line}");
     assert_eq!(
         validate("id = 0x1\nkeepalive = \"5s\"\n", &[], &[]).1.split(',').next(),
         Some(format!("rserpool: {path}:2: unknown field `keepalive`").as_str())

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use async_channel::{bounded, unbounded};
 
-use super::announce::AnnounceSocket;
+use super::announce::{AnnounceGroup, AnnounceSocket, Announcing};
 use super::delivery::{Delivery, EventReceiver};
-use super::error::{StartError, addresses_text};
+use super::error::StartError;
 use super::event_loop::{EventLoop, State};
 use super::handle::Handle;
 use super::role::Role;
-use super::{Runtime, Socket};
+use super::{Runtime, Socket, interfaces};
 use crate::base::{DEFAULT_ENCAPSULATION_PORT, Instant, TransportAddress};
-use crate::endpoint::Channel;
 use crate::node::Node;
 use crate::transport::sctp::{Sctp, SctpConfig};
 
@@ -36,14 +35,15 @@ pub enum Preset {
 /// Prepares an endpoint: a configuration of type `C`, to be run on the runtime `R`.
 ///
 /// Without a call to [`Builder::bind`] a registrar binds UDP port 9899 of all IPv4 addresses, and
-/// every other endpoint a free port, of IPv6 if the first registrar has an IPv6 address.
+/// every other endpoint a free port, of IPv6 if the first registrar, or the group of the
+/// announcements, has an IPv6 address.
 #[must_use = "nothing happens before `start`"]
 pub struct Builder<R, C> {
     runtime: R,
     bind: Option<SocketAddr>,
     preset: Preset,
     seed: Option<u64>,
-    announce: Option<SocketAddr>,
+    pub(super) announcing: Announcing,
     adjust: Vec<Adjust<C>>,
     adjust_sctp: Vec<Adjust<SctpConfig>>,
 }
@@ -66,9 +66,9 @@ pub trait Configuration: Clone {
         &[]
     }
 
-    /// Fills in what follows from the address to which the socket is bound, and from whether
-    /// announcements are sent and heard.
-    fn complete(&mut self, _local: SocketAddr, _announces: bool) -> Result<(), StartError> {
+    /// Fills in what follows from the address to which the socket is bound, and from what is
+    /// announced.
+    fn complete(&mut self, _local: SocketAddr, _announcing: &Announcing) -> Result<(), StartError> {
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl<R: Runtime + Default, C: Configuration> Builder<R, C> {
             bind: None,
             preset: Preset::default(),
             seed: None,
-            announce: None,
+            announcing: Announcing::default(),
             adjust: Vec::new(),
             adjust_sctp: Vec::new(),
         }
@@ -112,10 +112,20 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         self
     }
 
-    /// Joins this multicast group, where registrars announce themselves; see
-    /// [`super::ASAP_ANNOUNCE_GROUP`]. By default nothing is sent to or heard from any group.
-    pub fn announce_group(mut self, group: SocketAddr) -> Self {
-        self.announce = Some(group);
+    /// Uses a multicast group where registrars announce themselves to elements and users (RFC 5352
+    /// section 3.6): a registrar announces itself there, everybody else listens. By default nothing is
+    /// sent to or heard from any group.
+    ///
+    /// Bound to one address, the endpoint uses the interface that has it, else every interface that
+    /// can carry multicast, and loopback too: to listen, and to speak if there is nothing else.
+    pub fn announce_group(mut self, group: impl Into<AnnounceGroup>) -> Self {
+        self.announcing.asap = Some(group.into());
+        self
+    }
+
+    /// TTL or hop limit of announcements: 1, the default, keeps them on the own link.
+    pub fn announce_ttl(mut self, ttl: u8) -> Self {
+        self.announcing.ttl = ttl;
         self
     }
 
@@ -157,7 +167,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let (config, sctp) = self.adjust()?;
         let (socket, local) = self.open_socket(self.address(&config))?;
         let config = self.complete(config, local)?;
-        let announcements = self.join_announcements(local.ip())?;
+        let announcements = self.join_announcements(local)?;
         let runtime = Arc::new(self.runtime);
         let mut node = Node::new(Sctp::new(sctp, local));
         let endpoint = node.add(config.clone().endpoint(runtime.now()), &config.ports());
@@ -201,10 +211,12 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     fn address(&self, config: &C) -> SocketAddr {
         self.bind.unwrap_or_else(|| {
             let registrar = config.registrars().first().and_then(|registrar| registrar.addresses.first());
-            let all: IpAddr = match registrar {
-                Some(IpAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
-                _ => Ipv4Addr::UNSPECIFIED.into(),
+            let ipv6 = match (registrar, self.announcing.asap) {
+                (Some(registrar), _) => registrar.is_ipv6(),
+                (None, Some(AnnounceGroup::At(group))) => group.is_ipv6(),
+                (None, _) => false,
             };
+            let all: IpAddr = if ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
             SocketAddr::new(all, C::DEFAULT_UDP_PORT)
         })
     }
@@ -220,16 +232,20 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     }
 
     fn complete(&self, mut config: C, local: SocketAddr) -> Result<C, StartError> {
-        config.complete(local, self.announce.is_some())?;
+        self.announcing.groups(local.ip())?;
+        config.complete(local, &self.announcing)?;
         config.check()?;
         Ok(config)
     }
 
-    fn join_announcements(&self, interface: IpAddr) -> Result<Vec<AnnounceSocket>, StartError> {
-        let Some(group) = self.announce else { return Ok(Vec::new()) };
-        let socket = AnnounceSocket::join(&self.runtime, Channel::Asap, group, interface)
-            .map_err(|source| StartError::Join { group, source })?;
-        Ok(vec![socket])
+    fn join_announcements(&self, local: SocketAddr) -> Result<Vec<AnnounceSocket>, StartError> {
+        let mut sockets = Vec::new();
+        for (channel, group) in self.announcing.groups(local.ip())? {
+            let joined =
+                AnnounceSocket::join(&self.runtime, (channel, group), self.announcing.ttl, local.ip());
+            sockets.extend(joined.map_err(|source| StartError::Join { group, source })?);
+        }
+        Ok(sockets)
     }
 }
 
@@ -240,8 +256,12 @@ pub(super) struct Launched<C: Configuration> {
     pub(super) config: C,
 }
 
+/// How many own addresses are told at most; who connects tries no more than three.
+const MAX_OWN_ADDRESSES: usize = 8;
+
 /// The addresses by which others reach a socket that is bound to `local`: its own, or, if it is
-/// bound to all addresses, those from which the operating system would reach the registrars.
+/// bound to all addresses, those from which the operating system would reach the registrars. If
+/// none can be reached so, or none is known yet, all those of this machine.
 pub(super) fn own_addresses(
     local: SocketAddr,
     registrars: &[TransportAddress],
@@ -249,6 +269,16 @@ pub(super) fn own_addresses(
     if !local.ip().is_unspecified() {
         return Ok(vec![local.ip()]);
     }
+    let mut own = routes(local, registrars);
+    if own.is_empty() {
+        own = interfaces::addresses(local.ip());
+    }
+    own.truncate(MAX_OWN_ADDRESSES);
+    if own.is_empty() { Err(StartError::NoAddress) } else { Ok(own) }
+}
+
+/// The addresses from which the operating system would reach these registrars.
+fn routes(local: SocketAddr, registrars: &[TransportAddress]) -> Vec<IpAddr> {
     let mut own = Vec::new();
     for registrar in registrars {
         for address in &registrar.addresses {
@@ -263,5 +293,5 @@ pub(super) fn own_addresses(
             }
         }
     }
-    if own.is_empty() { Err(StartError::NoAddress { tried: addresses_text(registrars) }) } else { Ok(own) }
+    own
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Runtime;
+use super::announce::Announcing;
 use super::builder::{Builder, Configuration, Preset, own_addresses};
 use super::delivery::{EventReceiver, next_event};
 use super::error::StartError;
@@ -189,8 +190,11 @@ impl Configuration for ElementConfig {
         &self.hunt.registrars
     }
 
-    fn complete(&mut self, local: SocketAddr, _announces: bool) -> Result<(), StartError> {
+    fn complete(&mut self, local: SocketAddr, announcing: &Announcing) -> Result<(), StartError> {
         self.udp_port = local.port();
+        if self.hunt.registrars.is_empty() && announcing.asap.is_none() {
+            return Err(StartError::NoRegistrar);
+        }
         if self.addresses.is_empty() {
             self.addresses = own_addresses(local, &self.hunt.registrars)?;
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::base::TransportAddress;
+use crate::base::{RegistrarId, TransportAddress};
 use crate::user::UserError;
 
 /// Why an endpoint could not start.
@@ -28,13 +28,14 @@ pub enum StartError {
         /// What the operating system says.
         source: io::Error,
     },
-    /// Bound to the unspecified address, and no way leads to a registrar, so the own address is
-    /// unknown.
-    #[error("no own address reaches a registrar ({tried}); bind to an address instead of all of them")]
-    NoAddress {
-        /// The registrars tried, or "none configured".
-        tried: String,
-    },
+    /// Bound to the unspecified address, and this machine seems to have no address that others could
+    /// be told.
+    #[error("no own address is known; bind to an address instead of all of them")]
+    NoAddress,
+    /// An element that could never register: no registrar is configured, and announcements are not
+    /// heard either.
+    #[error("no registrar is configured, and announcements are not listened to")]
+    NoRegistrar,
     /// The operating system gives no random numbers for the seed.
     #[error("the operating system gives no random numbers: {0}")]
     Entropy(getrandom::Error),
@@ -47,6 +48,17 @@ pub enum StartError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the endpoint has been shut down")]
 pub struct Stopped;
+
+/// Another registrar of the operational scope has the same identifier. An identifier never changes
+/// (RFC 5353 section 2.1), so one of the two has to stop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the registrar at {peer} has the identifier {id} too; give each its own")]
+pub struct IdentifierTaken {
+    /// The identifier.
+    pub id: RegistrarId,
+    /// Where the other one is.
+    pub peer: TransportAddress,
+}
 
 /// An event loop that has ended is a user that is shutting down.
 impl From<Stopped> for UserError {
@@ -65,12 +77,4 @@ fn bind_text(address: &SocketAddr, source: &io::Error) -> String {
         io::ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
         _ => format!("cannot bind UDP port {address}: {source}"),
     }
-}
-
-/// Registrars as text, for errors.
-pub(super) fn addresses_text(registrars: &[TransportAddress]) -> String {
-    if registrars.is_empty() {
-        return "none configured".into();
-    }
-    registrars.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -87,6 +87,11 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
             progress |= self.take_commands(context);
             let received = self.receive(context) | self.receive_announcements(context);
             progress |= received || self.serve_timers(context);
+            if self.state.stop_at.is_none() && self.node.is_stopped() {
+                // Of its own accord: a registrar whose identifier is taken.
+                self.begin_shutdown(DROP_GRACE);
+                progress = true;
+            }
             if self.is_finished() {
                 self.flush(context);
                 return Poll::Ready(());
@@ -108,7 +113,7 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
             if let Err(error) = socket.flush(context)
                 && let Some(Line { suppressed }) = log.at(self.runtime.now()).allow("announce")
             {
-                tracing::warn!(%error, suppressed, "announcement not sent");
+                tracing::warn!(%error, group = socket.place, suppressed, "announcement not sent");
             }
         }
         loop {

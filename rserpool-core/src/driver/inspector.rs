@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Runtime;
+use super::announce::AnnounceGroup;
 use super::builder::{Builder, Configuration, Preset};
 use super::error::StartError;
 use super::handle::Handle;
@@ -24,8 +25,17 @@ pub struct Inspector<R> {
 impl<R: Runtime + Default> Inspector<R> {
     /// Prepares an inspector of the registrar at this IP address and UDP port.
     pub fn builder(registrar: SocketAddr) -> Builder<R, InspectorConfig> {
-        let registrar = TransportAddress::new(registrar.ip(), ENRP_PORT, registrar.port());
-        Builder::new().configure(move |config: &mut InspectorConfig| config.registrar = registrar)
+        Self::at(TransportAddress::new(registrar.ip(), ENRP_PORT, registrar.port()))
+    }
+
+    /// Prepares an inspector of the registrar with these addresses and this ENRP port.
+    pub fn at(registrar: TransportAddress) -> Builder<R, InspectorConfig> {
+        Builder::new().configure(move |config: &mut InspectorConfig| config.registrar = Some(registrar))
+    }
+
+    /// Prepares an inspector of the first registrar that announces itself in this group.
+    pub fn announced_in(group: impl Into<AnnounceGroup>) -> Builder<R, InspectorConfig> {
+        Builder::new().announce_group(group)
     }
 }
 
@@ -89,17 +99,15 @@ impl Configuration for InspectorConfig {
     type Endpoint = inspector::Inspector;
 
     fn preset(preset: Preset, _seed: u64) -> Self {
-        // `Inspector::builder` replaces the address.
-        let registrar = TransportAddress { addresses: Vec::new(), port: ENRP_PORT, udp_port: 0 };
         let timeout = match preset {
             Preset::Rfc => Duration::from_secs(15),
             Preset::Fast => Duration::from_secs(2),
         };
-        Self { registrar, timeout, padding: Padding::default() }
+        Self { registrar: None, enrp_port: ENRP_PORT, timeout, padding: Padding::default() }
     }
 
     fn registrars(&self) -> &[TransportAddress] {
-        std::slice::from_ref(&self.registrar)
+        self.registrar.as_slice()
     }
 
     fn check(&self) -> Result<(), StartError> {

@@ -38,6 +38,7 @@ mod error;
 mod event_loop;
 mod handle;
 mod inspector;
+mod interfaces;
 mod log;
 mod registrar;
 mod role;
@@ -47,10 +48,13 @@ mod session;
 mod tests;
 mod user;
 
-pub use announce::ASAP_ANNOUNCE_GROUP;
+pub use announce::{
+    ASAP_ANNOUNCE_GROUP, ASAP_ANNOUNCE_GROUP_V6, AnnounceGroup, Announcing, ENRP_ANNOUNCE_GROUP,
+    ENRP_ANNOUNCE_GROUP_V6, RSPLIB_ASAP_GROUP, RSPLIB_ENRP_GROUP,
+};
 pub use builder::{Builder, EVENT_QUEUE, Preset};
 pub use element::PoolElement;
-pub use error::{StartError, Stopped};
+pub use error::{IdentifierTaken, StartError, Stopped};
 pub use inspector::Inspector;
 pub use registrar::Registrar;
 pub use runtime::{BoxFuture, Received, Runtime, Socket};

@@ -6,13 +6,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Runtime;
+use super::announce::{AnnounceGroup, Announcing};
 use super::builder::{Builder, Configuration, Preset, own_addresses};
-use super::error::{StartError, Stopped};
+use super::delivery::{EventReceiver, next_event};
+use super::error::{IdentifierTaken, StartError, Stopped};
 use super::handle::Handle;
 use super::log::{Line, Log};
 use super::role::{Place, Role};
-use crate::base::{DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarId};
-use crate::registrar::{self, Command, Notice, RegistrarConfig};
+use crate::base::{DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, TransportAddress};
+use crate::registrar::{self, Command, Notice, PeerStatus, RegistrarConfig};
 use crate::wire::PoolEntry;
 
 /// A registrar that runs in the background; clones are handles of the same one.
@@ -21,6 +23,7 @@ use crate::wire::PoolEntry;
 /// registrar closes its associations and ends.
 pub struct Registrar<R> {
     handle: Handle<registrar::Registrar>,
+    events: EventReceiver<registrar::Registrar>,
     id: RegistrarId,
     runtime: PhantomData<fn() -> R>,
 }
@@ -39,6 +42,20 @@ impl<R: Runtime> Builder<R, RegistrarConfig> {
         self.configure(move |config| config.id = Some(id))
     }
 
+    /// Adds another registrar of the operational scope: its IP address and the UDP port of its SCTP
+    /// encapsulation. The first that answers is the mentor (RFC 5353 section 3.2.2).
+    pub fn peer(self, address: SocketAddr) -> Self {
+        let peer = TransportAddress::new(address.ip(), ENRP_PORT, address.port());
+        self.configure(move |config| config.enrp.peers.push(peer))
+    }
+
+    /// Finds other registrars by multicast, and lets them find this one; an extension of RFC 5353
+    /// (reading B22), off by default.
+    pub fn enrp_announce_group(mut self, group: impl Into<AnnounceGroup>) -> Self {
+        self.announcing.enrp = Some(group.into());
+        self
+    }
+
     /// Starts the registrar.
     ///
     /// # Errors
@@ -47,7 +64,7 @@ impl<R: Runtime> Builder<R, RegistrarConfig> {
     pub async fn start(self) -> Result<Registrar<R>, StartError> {
         let launched = self.launch()?;
         let id = launched.config.id.unwrap_or(RegistrarId::NONE);
-        Ok(Registrar { handle: launched.handle, id, runtime: PhantomData })
+        Ok(Registrar { handle: launched.handle, events: launched.events, id, runtime: PhantomData })
     }
 }
 
@@ -86,7 +103,34 @@ impl<R> Registrar<R> {
         }
     }
 
-    /// Closes all associations and ends, after `within` at the latest.
+    /// The other registrars, in the order of their identifiers.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar has been shut down.
+    pub async fn peers(&self) -> Result<Vec<PeerStatus>, Stopped> {
+        match self.handle.command(Command::Peers).await? {
+            Notice::Peers(peers) => Ok(peers),
+            _ => Err(Stopped),
+        }
+    }
+
+    /// Waits until the registrar has ended. Of several callers one learns the reason.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// If it had to stop because another registrar has its identifier.
+    pub async fn ended(&self) -> Result<(), IdentifierTaken> {
+        match next_event(&self.events).await {
+            Some(Notice::IdentifierTaken { id, peer }) => Err(IdentifierTaken { id, peer }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands its elements over to other registrars, closes all associations and ends, after `within` at
+    /// the latest.
     pub async fn shutdown(&self, within: Duration) {
         self.handle.shutdown(within).await;
     }
@@ -94,7 +138,7 @@ impl<R> Registrar<R> {
 
 impl<R> Clone for Registrar<R> {
     fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), id: self.id, runtime: PhantomData }
+        Self { handle: self.handle.clone(), events: self.events.clone(), id: self.id, runtime: PhantomData }
     }
 }
 
@@ -117,11 +161,13 @@ impl Configuration for RegistrarConfig {
         }
     }
 
-    fn complete(&mut self, local: SocketAddr, announces: bool) -> Result<(), StartError> {
+    fn complete(&mut self, local: SocketAddr, announcing: &Announcing) -> Result<(), StartError> {
         self.udp_port = local.port();
-        self.announce = announces;
-        if self.addresses.is_empty() && self.announce {
-            self.addresses = own_addresses(local, &[])?;
+        self.announce = announcing.asap.is_some();
+        self.enrp.announce = announcing.enrp.is_some();
+        // Peers may come whether or not any are configured.
+        if self.addresses.is_empty() {
+            self.addresses = own_addresses(local, &self.enrp.peers)?;
         }
         Ok(())
     }
@@ -140,8 +186,11 @@ impl Configuration for RegistrarConfig {
 }
 
 impl Role for registrar::Registrar {
-    fn place(_notice: &Notice) -> Place {
-        Place::Nobody
+    fn place(notice: &Notice) -> Place {
+        match notice {
+            Notice::IdentifierTaken { .. } => Place::Application,
+            _ => Place::Nobody,
+        }
     }
 
     fn log(notice: &Notice, log: &mut Log) {

@@ -8,7 +8,7 @@ use crate::base::{ElementId, PoolHandle};
 use crate::endpoint::ConfigError;
 use crate::endpoint::config::require;
 use crate::endpoint::hunt::HuntConfig;
-use crate::wire::{Padding, Policy, RegistrationLife};
+use crate::wire::{LifeUnit, Padding, Policy, RegistrationLife};
 
 /// T4 when the registration never expires, and the longest T4 at all (RFC 5352 section 7.1).
 const LONGEST_REREGISTRATION: Duration = Duration::from_secs(600);
@@ -33,8 +33,10 @@ pub struct ElementConfig {
     pub udp_port: u16,
     /// Whether users may send ASAP control messages (Transport Use 1) beside data.
     pub control: bool,
-    /// Registration life (default 300 s).
+    /// Registration life, in seconds (default 300 s).
     pub life: RegistrationLife,
+    /// The unit in which registrars are told the life, equal in a whole scope.
+    pub life_unit: LifeUnit,
     /// T2-registration (RFC default 30 s).
     pub registration_timeout: Duration,
     /// T3-deregistration (RFC default 30 s).
@@ -74,6 +76,7 @@ impl ElementConfig {
             udp_port,
             control: true,
             life: RegistrationLife(300),
+            life_unit: LifeUnit::default(),
             registration_timeout: Duration::from_secs(30),
             deregistration_timeout: Duration::from_secs(30),
             reregistration_interval: None,

@@ -179,7 +179,7 @@ impl Element {
         PoolElement {
             id: self.id,
             home: self.home(),
-            life: config.life,
+            life: config.life_unit.on_wire(config.life),
             user_transport: Transport::Sctp(SctpTransport {
                 port: config.port,
                 usage,

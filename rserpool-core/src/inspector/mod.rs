@@ -1,17 +1,24 @@
 //! Asks a registrar for its handlespace, its peers and its counters, and is no peer itself.
 //!
 //! It speaks ENRP with sender identifier 0 (list request, then the handle table page by page) and
-//! this project's own question for counters. `rserpool pools` and `rserpool stats` are made of it.
+//! this project's own question for counters. `rserpool pools` and `rserpool stats` are made of it;
+//! [`differences`] tells whether what several registrars answered is the same.
+
+mod compare;
 
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use bytes::Bytes;
 
+pub use compare::{Difference, Ownership, differences, ownership};
+
 use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, RegistrarId, TransportAddress};
-use crate::endpoint::{AbortCause, Action, Endpoint, Event, Outbox};
+use crate::endpoint::hunt::read_announcement;
+use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox};
 use crate::registrar::management::COUNTERS_REQUEST;
 use crate::wire::{EnrpBody, EnrpMessage, Padding, PoolEntry, ServerInformation};
 
@@ -25,9 +32,12 @@ const MAX_TABLE_OCTETS: usize = 256 << 20;
 /// The configuration of an inspector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InspectorConfig {
-    /// The registrar, with its ENRP port.
-    pub registrar: TransportAddress,
-    /// How long the registrar may take to accept a connection, and to answer each request.
+    /// The registrar, with its ENRP port; `None` takes the first that announces itself.
+    pub registrar: Option<TransportAddress>,
+    /// The ENRP port of a registrar that announced itself (default 9901).
+    pub enrp_port: u16,
+    /// How long the registrar may take to announce itself, to accept a connection, and to answer each
+    /// request.
     pub timeout: Duration,
     /// How messages are padded.
     pub padding: Padding,
@@ -60,6 +70,8 @@ pub enum Notice {
 pub struct Snapshot {
     /// The registrar.
     pub registrar: RegistrarId,
+    /// Where it was asked.
+    pub address: TransportAddress,
     /// Its peers.
     pub peers: Vec<ServerInformation>,
     /// The pools with their elements.
@@ -69,14 +81,18 @@ pub struct Snapshot {
 /// Why a question could not be answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InspectError {
+    /// No registrar is configured, and none has announced itself in time.
+    #[error("no registrar announces itself; name one")]
+    Unannounced,
     /// No association could be opened, or it has ended.
     #[error("registrar {0} cannot be reached: check its address and UDP port")]
     Unreachable(TransportAddress),
     /// It did not answer in time, for example because the question is turned off.
     #[error("registrar {0} does not answer this question")]
     Unanswered(TransportAddress),
-    /// It refused: RSPLIB's registrars show their handle table to nobody but their peers.
-    #[error("registrar {0} refused: it may show its handlespace to its peers only")]
+    /// It refused: it is starting (RFC 5353 section 3.2.3), or it is one of RSPLIB's, which show their
+    /// handle table to nobody but their peers.
+    #[error("registrar {0} refused: it is starting, or shows its handlespace to its peers only")]
     Refused(TransportAddress),
     /// It answered with something that cannot be understood, or without end.
     #[error("registrar {0} gave an answer that cannot be understood")]
@@ -90,6 +106,8 @@ pub enum InspectError {
 #[derive(Debug)]
 pub struct Inspector {
     config: InspectorConfig,
+    /// The registrar, once it is known.
+    registrar: Option<TransportAddress>,
     link: Link,
     /// The commands, the present one in front.
     commands: VecDeque<(CommandId, Command)>,
@@ -104,6 +122,8 @@ pub struct Inspector {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
     Down,
+    /// Waiting for an announcement.
+    Listening,
     Opening(ConnectId),
     Up(AssociationId),
 }
@@ -120,6 +140,7 @@ impl Inspector {
     /// An inspector that connects at its first command.
     pub fn new(config: InspectorConfig, _now: Instant) -> Self {
         Self {
+            registrar: config.registrar.clone(),
             config,
             link: Link::Down,
             commands: VecDeque::new(),
@@ -149,15 +170,20 @@ impl Inspector {
                     }
                 }
             }
-            Link::Opening(_) => {}
+            Link::Listening | Link::Opening(_) => {}
             Link::Down => {
+                let Some(peer) = self.registrar.clone() else {
+                    self.link = Link::Listening;
+                    self.deadline = Some(now + self.config.timeout);
+                    return;
+                };
                 self.next_connect += 1;
                 let request = ConnectId(self.next_connect);
                 self.link = Link::Opening(request);
                 self.outbox.act(Action::Connect {
                     request,
                     local_port: 0,
-                    peer: self.config.registrar.clone(),
+                    peer,
                     deadline: now + self.config.timeout,
                 });
             }
@@ -188,18 +214,36 @@ impl Inspector {
         }
     }
 
+    /// A registrar has announced itself: the first one that can be used is asked.
+    fn handle_announce(&mut self, now: Instant, source: SocketAddr, bytes: &Bytes) {
+        let found = read_announcement(source, bytes).into_iter().flatten().next();
+        if let Some(found) = found
+            && self.link == Link::Listening
+        {
+            self.registrar = Some(TransportAddress { port: self.config.enrp_port, ..found });
+            self.link = Link::Down;
+            self.deadline = None;
+            self.begin(now);
+        }
+    }
+
+    /// An error with the registrar that was to answer.
+    fn error(&self, what: fn(TransportAddress) -> InspectError) -> InspectError {
+        self.registrar.clone().map_or(InspectError::Unannounced, what)
+    }
+
     fn handle_enrp(&mut self, now: Instant, association: AssociationId, bytes: &Bytes) {
         if !matches!(self.commands.front(), Some((_, Command::Handlespace))) {
             return;
         }
-        let registrar = self.config.registrar.clone();
+        let unintelligible = Notice::Failed(self.error(InspectError::Unintelligible));
         let Ok(message) = EnrpMessage::decode(bytes).map(|decoded| decoded.message) else {
-            return self.finish(now, Notice::Failed(InspectError::Unintelligible(registrar)));
+            return self.finish(now, unintelligible);
         };
         match message.body {
             EnrpBody::ListResponse { rejected: true, .. }
             | EnrpBody::HandleTableResponse { rejected: true, .. } => {
-                self.finish(now, Notice::Failed(InspectError::Refused(registrar)));
+                self.finish(now, Notice::Failed(self.error(InspectError::Refused)));
             }
             EnrpBody::ListResponse { servers, .. } => {
                 self.progress.peers = servers;
@@ -209,14 +253,12 @@ impl Inspector {
                 self.progress.octets += bytes.len();
                 let empty = pools.is_empty();
                 append(&mut self.progress.pools, pools);
-                if !more {
+                if !more && let Some(address) = self.registrar.clone() {
                     let Progress { peers, pools, .. } = core::mem::take(&mut self.progress);
-                    self.finish(
-                        now,
-                        Notice::Handlespace(Snapshot { registrar: message.sender, peers, pools }),
-                    );
+                    let snapshot = Snapshot { registrar: message.sender, address, peers, pools };
+                    self.finish(now, Notice::Handlespace(snapshot));
                 } else if empty || self.progress.octets > MAX_TABLE_OCTETS {
-                    self.finish(now, Notice::Failed(InspectError::Unintelligible(registrar)));
+                    self.finish(now, unintelligible);
                 } else {
                     self.ask(now, association, EnrpBody::HandleTableRequest { own_only: false });
                 }
@@ -232,7 +274,7 @@ impl Inspector {
         }
         let notice = match parse_counters(bytes) {
             Some(counters) => Notice::Counters(counters),
-            None => Notice::Failed(InspectError::Unintelligible(self.config.registrar.clone())),
+            None => Notice::Failed(self.error(InspectError::Unintelligible)),
         };
         self.finish(now, notice);
     }
@@ -260,14 +302,14 @@ impl Endpoint for Inspector {
             }
             Event::ConnectFailed { request, .. } if self.link == Link::Opening(request) => {
                 self.link = Link::Down;
-                self.fail_all(&InspectError::Unreachable(self.config.registrar.clone()));
+                self.fail_all(&self.error(InspectError::Unreachable));
                 if self.leaving {
                     self.stop_if_down();
                 }
             }
             Event::Disconnected { association, .. } if self.link == Link::Up(association) => {
                 self.link = Link::Down;
-                self.fail_all(&InspectError::Unreachable(self.config.registrar.clone()));
+                self.fail_all(&self.error(InspectError::Unreachable));
                 if self.leaving {
                     self.stop_if_down();
                 }
@@ -278,6 +320,9 @@ impl Endpoint for Inspector {
                     ProtocolId::MANAGEMENT => self.handle_counters(now, &bytes),
                     _ => {}
                 }
+            }
+            Event::Announce { channel: Channel::Asap, source, bytes } => {
+                self.handle_announce(now, source, &bytes);
             }
             _ => {}
         }
@@ -298,9 +343,9 @@ impl Endpoint for Inspector {
             // A late answer must not be taken for that of the next question.
             if let Link::Up(association) = self.link {
                 self.outbox.act(Action::Abort { association, cause: AbortCause::User });
-                self.link = Link::Down;
             }
-            self.finish(now, Notice::Failed(InspectError::Unanswered(self.config.registrar.clone())));
+            self.link = Link::Down;
+            self.finish(now, Notice::Failed(self.error(InspectError::Unanswered)));
         }
     }
 
@@ -328,6 +373,7 @@ impl Endpoint for Inspector {
                 self.outbox.act(Action::CancelConnect { request });
                 self.link = Link::Down;
             }
+            Link::Listening => self.link = Link::Down,
             Link::Down => {}
         }
         self.stop_if_down();

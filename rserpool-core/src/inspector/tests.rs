@@ -6,7 +6,9 @@ use core::net::{IpAddr, Ipv4Addr};
 use super::*;
 use crate::base::{ElementId, PoolHandle};
 use crate::endpoint::{ConnectError, DownReason};
-use crate::wire::{CauseCode, ErrorCause, Policy, PoolElement, RegistrationLife, Transport};
+use crate::wire::{
+    AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, Policy, PoolElement, RegistrationLife, Transport,
+};
 
 const LINK: AssociationId = AssociationId(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -15,8 +17,12 @@ fn registrar() -> TransportAddress {
     TransportAddress::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901, 20001)
 }
 
+fn config(registrar: Option<TransportAddress>) -> InspectorConfig {
+    InspectorConfig { registrar, enrp_port: 9901, timeout: SECOND, padding: Padding::Padded }
+}
+
 fn inspector() -> Inspector {
-    let config = InspectorConfig { registrar: registrar(), timeout: SECOND, padding: Padding::Padded };
+    let config = config(Some(registrar()));
     Inspector::new(config, Instant::ORIGIN)
 }
 
@@ -86,11 +92,51 @@ fn a_handlespace_is_put_together_from_its_pages() {
     assert_eq!(answer(&mut inspector, page(false, vec![entry("b", &[2]), entry("c", &[1])])), []);
     let snapshot = Snapshot {
         registrar: RegistrarId(7),
+        address: registrar(),
         peers: vec![],
         pools: vec![entry("a", &[1]), entry("b", &[1, 2]), entry("c", &[1])],
     };
     assert_eq!(inspector.poll_notice(), Some((Some(CommandId(1)), Notice::Handlespace(snapshot))));
     assert_eq!(inspector.poll_timeout(), None);
+}
+
+/// ASAP-3.6-03: who knows no registrar waits for one to announce itself, and asks its ENRP port.
+#[test]
+fn an_announced_registrar_is_asked() {
+    let mut inspector = Inspector::new(config(None), Instant::ORIGIN);
+    inspector.handle_command(Instant::ORIGIN, CommandId(1), Command::Handlespace);
+    assert_eq!(inspector.outbox.take_actions(), []);
+    assert_eq!(inspector.poll_timeout(), Some(Instant::ORIGIN + SECOND));
+
+    let announce = |inspector: &mut Inspector, channel, bytes| {
+        let source = "127.0.0.1:3863".parse().unwrap();
+        inspector.handle_event(Instant::ORIGIN, Event::Announce { channel, source, bytes });
+        inspector.outbox.take_actions()
+    };
+    let announcement = AsapMessage::ServerAnnounce {
+        registrar: RegistrarId(7),
+        transports: vec![],
+        encapsulation: Some(EncapsulationPorts { user: 20001, asap: 0 }),
+    };
+    let announcement = announcement.encode(Padding::Padded).unwrap();
+    assert_eq!(announce(&mut inspector, Channel::Enrp, announcement.clone()), []);
+    assert_eq!(announce(&mut inspector, Channel::Asap, Bytes::from_static(b"nonsense")), []);
+    let connect = Action::Connect {
+        request: ConnectId(1),
+        local_port: 0,
+        peer: registrar(),
+        deadline: Instant::ORIGIN + SECOND,
+    };
+    assert_eq!(announce(&mut inspector, Channel::Asap, announcement.clone()), [connect]);
+    assert_eq!(inspector.poll_timeout(), None);
+    assert_eq!(announce(&mut inspector, Channel::Asap, announcement), [], "the first one counts");
+
+    let mut alone = Inspector::new(config(None), Instant::ORIGIN);
+    alone.handle_command(Instant::ORIGIN, CommandId(1), Command::Handlespace);
+    alone.handle_timeout(Instant::ORIGIN + SECOND);
+    assert_eq!(alone.poll_notice(), failed(InspectError::Unannounced));
+    alone.begin_shutdown(Instant::ORIGIN, Instant::ORIGIN + SECOND);
+    assert!(alone.is_stopped());
 }
 
 #[test]

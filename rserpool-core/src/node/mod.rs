@@ -201,9 +201,14 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
             .min()
     }
 
+    /// Whether every endpoint has stopped; associations may be left.
+    pub const fn is_stopped(&self) -> bool {
+        self.running == 0
+    }
+
     /// Whether every endpoint has stopped and no association is left.
     pub fn is_idle(&self) -> bool {
-        self.running == 0 && self.stack.associations() == 0
+        self.is_stopped() && self.stack.associations() == 0
     }
 
     /// Hands the stack's events out until there are none. An event makes an endpoint act, an

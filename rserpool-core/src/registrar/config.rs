@@ -8,7 +8,8 @@ use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId, TransportAddress};
 use crate::endpoint::ConfigError;
 use crate::endpoint::config::require;
 use crate::handlespace::Limits;
-use crate::wire::Padding;
+use crate::policy::Policies;
+use crate::wire::{LifeUnit, Padding};
 
 /// How many peers can be configured: an operational scope has fewer than ten registrars.
 pub const MAX_CONFIGURED_PEERS: usize = 32;
@@ -122,8 +123,12 @@ pub struct RegistrarConfig {
     pub enrp: EnrpConfig,
     /// Whether to answer questions for counters.
     pub management: bool,
+    /// The policies by which pools can select.
+    pub policies: Policies,
     /// How much the handlespace may hold.
     pub limits: Limits,
+    /// The unit of registration lives, equal in a whole scope.
+    pub life_unit: LifeUnit,
     /// How messages are padded.
     pub padding: Padding,
     /// Seed of all random choices.
@@ -150,7 +155,9 @@ impl RegistrarConfig {
             announce: false,
             enrp: EnrpConfig::rfc(),
             management: true,
+            policies: Policies::default(),
             limits: Limits { pools: 10_000, elements_per_pool: 100_000, elements: 200_000 },
+            life_unit: LifeUnit::default(),
             padding: Padding::default(),
             seed,
         }

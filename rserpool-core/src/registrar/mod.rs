@@ -261,7 +261,7 @@ impl Registrar {
         let mut registrar = Self {
             id: config.id.unwrap_or_else(|| RegistrarId(random.identifier())),
             random,
-            handlespace: Handlespace::new(config.limits),
+            handlespace: Handlespace::with_policies(config.limits, config.policies.clone()),
             own: BTreeMap::new(),
             links: BTreeMap::new(),
             enrp: Enrp::default(),

@@ -65,7 +65,7 @@ impl Registrar {
     /// Enters an element into the handlespace with ourselves as its home, and answers.
     fn grant_registration(&mut self, now: Instant, from: AssociationId, pe: &PeHandle, element: PoolElement) {
         let Some(peer) = self.links.get(&from).map(|link| link.peer.clone()) else { return };
-        let life = element.life.duration();
+        let life = self.config.life_unit.duration(element.life);
         let element = self.as_home(element, &peer);
         let silent = self.config.enrp.suppress_unchanged && self.handlespace.get(pe) == Some(&element);
         let admission = match self.handlespace.admit(&pe.pool, element.clone()) {

@@ -56,7 +56,7 @@ pub use operation_error::OperationError;
 pub(crate) use operation_error::causes_text;
 pub use padding::Padding;
 pub use parameter::{
-    EncapsulationPorts, ParameterType, PoolElement, PoolEntry, RegistrationLife, ServerInformation,
+    EncapsulationPorts, LifeUnit, ParameterType, PoolElement, PoolEntry, RegistrationLife, ServerInformation,
 };
 pub use policy::{Policy, PolicyField, PolicyType};
 pub use policy_text::ParsePolicyError;

@@ -62,6 +62,38 @@ impl RegistrationLife {
     }
 }
 
+/// The unit of a registration life on the wire (reading B7).
+///
+/// RSPLIB counts milliseconds. Its registrars forget elements that a peer lists with a life in
+/// seconds a thousand times too early, so a scope with such a registrar uses them throughout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LifeUnit {
+    /// As RFC 5354 section 3.10 has it.
+    #[default]
+    Seconds,
+    /// As RSPLIB has it.
+    Milliseconds,
+}
+
+impl LifeUnit {
+    /// A life in seconds as it stands in a message. What is too long becomes the longest.
+    pub const fn on_wire(self, life: RegistrationLife) -> RegistrationLife {
+        match self {
+            Self::Milliseconds if life.0 > 0 => RegistrationLife(life.0.saturating_mul(1000)),
+            _ => life,
+        }
+    }
+
+    /// How long a life is that stands in a message; `None` if it is infinite.
+    pub fn duration(self, life: RegistrationLife) -> Option<Duration> {
+        let seconds = life.duration()?;
+        Some(match self {
+            Self::Seconds => seconds,
+            Self::Milliseconds => seconds / 1000,
+        })
+    }
+}
+
 /// A private parameter (0xa6ab): the UDP ports under which SCTP is encapsulated.
 ///
 /// Its type asks others to skip it silently. It stands last in Pool Element, in Server

@@ -49,9 +49,20 @@ impl Process {
     }
 
     pub(crate) fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_rserpool"))
-            .args(arguments)
-            .envs(environment.iter().copied())
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rserpool"));
+        command.args(arguments).envs(environment.iter().copied());
+        Self::spawn(command)
+    }
+
+    /// Starts the program in a network namespace.
+    pub(crate) fn start_in(namespace: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace, env!("CARGO_BIN_EXE_rserpool")]).args(arguments);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command
             .env_remove("RUST_LOG")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -66,12 +77,17 @@ impl Process {
 
     /// A registrar with the fast preset on a free port, and its address.
     pub(crate) fn registrar(arguments: &[&str]) -> (Self, String) {
-        let mut all = vec!["registrar", "--bind", "127.0.0.1:0", "--id", "0x1", "--preset", "fast"];
+        Self::registrar_at("127.0.0.1:0", "0x1", arguments)
+    }
+
+    /// The same with this address and identifier.
+    pub(crate) fn registrar_at(bind: &str, id: &str, arguments: &[&str]) -> (Self, String) {
+        let mut all = vec!["registrar", "--bind", bind, "--id", id, "--preset", "fast", "--announce", "no"];
         all.extend(arguments);
         let registrar = Self::start(&all);
         let line = registrar.line();
         let address = line.rsplit(' ').next().unwrap().to_string();
-        assert_eq!(line, format!("registrar 0x1 listens on UDP {address}"));
+        assert_eq!(line, format!("registrar {id} listens on UDP {address}"));
         (registrar, address)
     }
 

@@ -54,28 +54,7 @@ impl Announced {
         source: SocketAddr,
         bytes: &Bytes,
     ) -> Option<Vec<TransportAddress>> {
-        let AsapMessage::ServerAnnounce { transports, encapsulation, .. } =
-            AsapMessage::decode(bytes).ok()?.message
-        else {
-            return None;
-        };
-        let udp_port = match encapsulation {
-            Some(ports) if ports.user != 0 => ports.user,
-            _ => DEFAULT_ENCAPSULATION_PORT,
-        };
-        let mut registrars = Vec::new();
-        if transports.is_empty() {
-            registrars.push(TransportAddress::new(source.ip(), ASAP_PORT, udp_port));
-        }
-        for transport in transports {
-            if let Transport::Sctp(sctp) = transport {
-                let addresses: Vec<IpAddr> =
-                    sctp.addresses.into_iter().filter(is_usable).take(MAX_ADDRESSES).collect();
-                if sctp.port != 0 && !addresses.is_empty() {
-                    registrars.push(TransportAddress { addresses, port: sctp.port, udp_port });
-                }
-            }
-        }
+        let mut registrars = read_announcement(source, bytes)?;
         registrars.retain(|registrar| self.refresh(now, outdate, registrar));
         Some(registrars)
     }
@@ -105,6 +84,34 @@ impl Announced {
             None => false,
         }
     }
+}
+
+/// The registrars that an announcement names; `None` if it is none. Without a transport it is the one
+/// at the datagram's source (reading A14).
+pub(crate) fn read_announcement(source: SocketAddr, bytes: &Bytes) -> Option<Vec<TransportAddress>> {
+    let AsapMessage::ServerAnnounce { transports, encapsulation, .. } =
+        AsapMessage::decode(bytes).ok()?.message
+    else {
+        return None;
+    };
+    let udp_port = match encapsulation {
+        Some(ports) if ports.user != 0 => ports.user,
+        _ => DEFAULT_ENCAPSULATION_PORT,
+    };
+    let mut registrars = Vec::new();
+    if transports.is_empty() {
+        registrars.push(TransportAddress::new(source.ip(), ASAP_PORT, udp_port));
+    }
+    for transport in transports {
+        if let Transport::Sctp(sctp) = transport {
+            let addresses: Vec<IpAddr> =
+                sctp.addresses.into_iter().filter(is_usable).take(MAX_ADDRESSES).collect();
+            if sctp.port != 0 && !addresses.is_empty() {
+                registrars.push(TransportAddress { addresses, port: sctp.port, udp_port });
+            }
+        }
+    }
+    Some(registrars)
 }
 
 fn is_usable(address: &IpAddr) -> bool {

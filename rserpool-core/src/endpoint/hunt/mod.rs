@@ -20,6 +20,7 @@ use bytes::Bytes;
 pub use config::HuntConfig;
 use known::Announced;
 pub use known::MAX_ANNOUNCED;
+pub(crate) use known::read_announcement;
 
 use super::{Action, ConnectError};
 use crate::base::{ConnectId, Instant, TransportAddress};

@@ -128,8 +128,7 @@ impl Registrar {
         servers: Vec<ServerInformation>,
     ) {
         let Phase::Joining(join) = &mut self.enrp.phase else {
-            self.counters.unexpected += 1;
-            return;
+            return self.learn_list(now, sender, rejected, &servers);
         };
         if join.mentor != Some(sender) || join.step != Step::List {
             self.counters.unexpected += 1;
@@ -143,6 +142,24 @@ impl Registrar {
             self.learn_peer(now, server);
         }
         self.ask_mentor(now, sender, EnrpBody::HandleTableRequest { own_only: false });
+    }
+
+    /// Learns of the peers of a peer; one that is still starting itself is asked again.
+    fn learn_list(
+        &mut self,
+        now: Instant,
+        sender: RegistrarId,
+        rejected: bool,
+        servers: &[ServerInformation],
+    ) {
+        let Some(peer) = self.enrp.peers.get_mut(&sender).filter(|peer| peer.asked_for_list) else {
+            self.counters.unexpected += 1;
+            return;
+        };
+        peer.asked_for_list = !rejected;
+        for server in servers {
+            self.learn_peer(now, server);
+        }
     }
 
     /// A page of a handle table: of the mentor's, or of the audit of a peer.
@@ -183,6 +200,9 @@ impl Registrar {
     /// identifier, are asked whether they live.
     fn serve(&mut self, now: Instant, mentor: Option<RegistrarId>) {
         self.enrp.phase = Phase::Serving;
+        if let Some(peer) = mentor.and_then(|mentor| self.enrp.peers.get_mut(&mentor)) {
+            peer.asked_for_list = true;
+        }
         self.deadlines.clear(&Timer::Join);
         self.deadlines.clear(&Timer::MentorTimeout);
         self.outbox.tell(Notice::Serving { mentor });

@@ -92,9 +92,10 @@ impl Registrar {
         }
         let total = self.own.len() + loads.values().sum::<usize>();
         let fair = total / (loads.len() + 1);
-        // A tenth more than fair is fair enough; moving has its price.
+        // A tenth more than fair is fair enough; moving has its price. Nobody gives more than makes it
+        // even, and only to who has less than that, so nothing swings.
         let surplus = self.own.len().saturating_sub(fair);
-        if surplus <= 1 + fair / 10 {
+        if surplus <= fair / 10 {
             return;
         }
         loads.retain(|id, _| self.enrp.peers.get(id).is_some_and(|peer| !peer.declines));

@@ -79,7 +79,7 @@ impl Registrar {
     pub(super) fn adopt(&mut self, now: Instant, pe: &PeHandle) {
         let Some(mut element) = self.handlespace.get(pe).cloned() else { return };
         element.home = self.id;
-        let life = element.life.duration();
+        let life = self.config.life_unit.duration(element.life);
         let registrant = self.enrp.former.remove(pe).filter(|former| self.links.contains_key(former));
         let link = registrant.and_then(|registrant| self.links.get(&registrant));
         let peer = link.map(|link| link.peer.clone()).or_else(|| asap_address(&element));

@@ -1,10 +1,11 @@
 //! What `connect` and `resolve` share: a pool user from its settings.
 
-use rserpool_core::base::TransportAddress;
-use rserpool_core::driver::{ASAP_ANNOUNCE_GROUP, Builder};
+use rserpool_core::base::{ASAP_PORT, TransportAddress};
+use rserpool_core::driver::Builder;
 use rserpool_core::user::{UserConfig, UserError};
 use rserpool_tokio::{PoolUser, Tokio};
 
+use crate::discovery::Registrars;
 use crate::exit::Failure;
 use crate::settings::{Attempts, Source, UserSettings};
 use crate::{logging, output};
@@ -32,26 +33,25 @@ pub(crate) fn prepare(
 
 /// A builder with these settings.
 pub(crate) fn builder(settings: &UserSettings) -> Result<Builder<Tokio, UserConfig>, Failure> {
-    let announce = settings.announce.is_some_and(|announce| announce.0);
-    if settings.registrar.is_none() && !announce {
-        return Err(Failure::usage(
-            "registrar: name one with --registrar, or listen for one with --announce",
-        ));
-    }
+    let registrars = Registrars::new(
+        settings.registrar.as_ref(),
+        ASAP_PORT,
+        settings.bind,
+        settings.announce,
+        settings.announce_group,
+    )?;
     let mut builder = PoolUser::builder().preset(settings.preset.unwrap_or_default().into());
     if let Some(bind) = settings.bind {
         builder = builder.bind(bind.0);
     }
-    for registrar in settings.registrar.iter().flatten() {
-        builder = builder.registrar(registrar.0);
-    }
-    if announce {
-        builder = builder.announce_group(settings.announce_group.unwrap_or(ASAP_ANNOUNCE_GROUP));
+    if let Some(group) = registrars.group {
+        builder = builder.announce_group(group);
     }
     let (role, mut hunt, sctp) = (settings.clone(), settings.hunt.clone(), settings.sctp.clone());
     hunt.rounds.get_or_insert(DEFAULT_ATTEMPTS);
     Ok(builder
         .configure(move |config| {
+            config.hunt.registrars = registrars.named;
             role.apply(config);
             hunt.apply(&mut config.hunt);
         })
@@ -71,6 +71,9 @@ pub(crate) fn explain(pool: &str, error: &UserError) -> Failure {
 
 /// The clear line when nobody answers.
 pub(crate) fn no_registrar(tried: &[TransportAddress]) -> String {
+    if tried.is_empty() {
+        return "no registrar announces itself; name one with --registrar".into();
+    }
     let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
     format!("no registrar is reachable; tried {}", tried.join(", "))
 }

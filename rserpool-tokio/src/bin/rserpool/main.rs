@@ -7,6 +7,7 @@ mod client;
 mod connect;
 mod decode;
 mod demo;
+mod discovery;
 mod exit;
 mod inspect;
 mod logging;
@@ -19,6 +20,7 @@ mod settings;
 mod shell;
 mod signals;
 mod stats;
+mod survey;
 mod table;
 mod view;
 

@@ -1,18 +1,25 @@
-//! `rserpool pools`: the whole handlespace of a registrar, with its peers.
+//! `rserpool pools`: the whole handlespace of a registrar, the registrars that share it, and whether
+//! their copies agree.
+
+use std::sync::Arc;
 
 use crate::exit::Failure;
 use crate::inspect::Inspectors;
 use crate::settings::{InspectorSettings, Source};
+use crate::survey::Survey;
 use crate::view::Handlespace;
 use crate::{output, run_async, table};
 
-/// Show the whole handlespace of a registrar with its peers.
+/// Show the whole handlespace, the registrars that share it, and whether their copies agree.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  rserpool pools
   rserpool pools --registrar 127.0.0.1:20001
   rserpool pools --registrar 127.0.0.1:20001 --json | jq '.pools[].elements[].id'
 
-Asks over ENRP, as a peer without an identifier would.")]
+Asks a registrar over ENRP, as a peer without an identifier would, and then every registrar it knows.
+Ends with 1 if the copies still differ after a second, or if no registrar shows its handlespace. A
+registrar that is starting, or does not answer, is said to be so, and has no copy to compare.")]
 pub(crate) struct PoolsCommand {
     /// Print JSON
     #[arg(long)]
@@ -30,13 +37,18 @@ impl PoolsCommand {
             return output::line("configuration is valid");
         }
         run_async(async {
-            let snapshot = inspectors.ask(async |inspector| inspector.handlespace().await).await?;
-            let handlespace = Handlespace::new(&snapshot);
+            inspectors.start_log()?;
+            let survey = Survey::take(&Arc::new(inspectors)).await?;
+            let handlespace = Handlespace::new(&survey);
             if self.json {
-                output::pretty_json(&handlespace)
+                output::pretty_json(&handlespace)?;
             } else {
-                output::line(table::handlespace(&handlespace))
+                output::line(table::handlespace(&handlespace))?;
             }
+            if handlespace.agree {
+                return Ok(());
+            }
+            Err(Failure::failed("the registrars have different copies of the handlespace"))
         })
     }
 }

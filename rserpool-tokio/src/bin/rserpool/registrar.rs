@@ -1,6 +1,7 @@
 //! `rserpool registrar`: keeps the handlespace and answers elements and users.
 
-use rserpool_core::driver::{ASAP_ANNOUNCE_GROUP, Builder};
+use rserpool_core::base::ENRP_PORT;
+use rserpool_core::driver::Builder;
 use rserpool_core::registrar::RegistrarConfig;
 use rserpool_tokio::{Registrar, Tokio};
 use serde_json::json;
@@ -9,17 +10,22 @@ use toml::Table;
 use crate::exit::Failure;
 use crate::logging::{self, Reload};
 use crate::settings::{RegistrarSettings, Source};
-use crate::signals::{LEAVE_WITHIN, Termination, hangup};
+use crate::signals::{HAND_OVER_WITHIN, Termination, hangup};
 use crate::{output, run_async};
 
 /// Run a registrar.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rserpool registrar --bind 127.0.0.1:20001 --id 0x1
+  rserpool registrar --bind 127.0.0.1:20002 --id 0x2 --peer 127.0.0.1:20001
   rserpool registrar --config registrar.toml --validate
 
-SIGTERM and Ctrl-C close all associations and end within 2 s. SIGHUP reads the file again: the log
-filter changes at once, for everything else a line says that a restart is needed.")]
+The first peer that answers is the mentor, from whom the registrar downloads the handlespace before
+it serves.
+
+SIGTERM and Ctrl-C hand the elements over to the peers, close all associations and end within 5 s.
+SIGHUP reads the file again: the log filter changes at once, for everything else, peers included, a
+line says that a restart is needed. If another registrar has the same identifier, it ends with 1.")]
 pub(crate) struct RegistrarCommand {
     #[command(flatten)]
     source: Source,
@@ -33,7 +39,7 @@ pub(crate) struct RegistrarCommand {
 impl RegistrarCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let settings = self.source.load(&self.settings)?;
-        let builder = builder(&settings);
+        let builder = builder(&settings)?;
         logging::filter(&settings.log, logging::DAEMON)?;
         if self.source.validate {
             builder.check()?;
@@ -56,13 +62,16 @@ impl RegistrarCommand {
         loop {
             tokio::select! {
                 () = termination.wait() => break,
+                ended = registrar.ended() => {
+                    return ended.map_err(|taken| Failure::failed(format!("id: {taken}")));
+                }
                 _ = hangup.recv() => match self.source.load(&self.settings) {
                     Ok(new) => take_over(&settings, &new, &reload),
                     Err(error) => tracing::error!(%error, "configuration not read again; nothing changed"),
                 },
             }
         }
-        registrar.shutdown(LEAVE_WITHIN).await;
+        registrar.shutdown(HAND_OVER_WITHIN).await;
         Ok(())
     }
 
@@ -76,16 +85,30 @@ impl RegistrarCommand {
     }
 }
 
-fn builder(settings: &RegistrarSettings) -> Builder<Tokio, RegistrarConfig> {
+fn builder(settings: &RegistrarSettings) -> Result<Builder<Tokio, RegistrarConfig>, Failure> {
     let mut builder = Registrar::builder().preset(settings.preset.unwrap_or_default().into());
     if let Some(bind) = settings.bind {
         builder = builder.bind(bind.0);
     }
-    if settings.announce.is_some_and(|announce| announce.0) {
-        builder = builder.announce_group(settings.announce_group.unwrap_or(ASAP_ANNOUNCE_GROUP));
+    if settings.announce.is_none_or(|announce| announce.0) {
+        builder = builder.announce_group(settings.announce_group.map(|group| group.0).unwrap_or_default());
     }
+    if settings.enrp_announce.is_some_and(|announce| announce.0) {
+        let group = settings.enrp_announce_group.map(|group| group.0).unwrap_or_default();
+        builder = builder.enrp_announce_group(group);
+    }
+    if let Some(ttl) = settings.announce_ttl {
+        builder = builder.announce_ttl(ttl);
+    }
+    let peers = settings.peer.iter().flatten().map(|peer| peer.resolve(ENRP_PORT, settings.bind));
+    let peers = peers.collect::<Result<Vec<_>, _>>()?;
     let (role, sctp) = (settings.clone(), settings.sctp.clone());
-    builder.configure(move |config| role.apply(config)).configure_sctp(move |config| sctp.apply(config))
+    Ok(builder
+        .configure(move |config| {
+            config.enrp.peers = peers;
+            role.apply(config);
+        })
+        .configure_sctp(move |config| sctp.apply(config)))
 }
 
 /// Takes over the log filter, and says which other keys wait for a restart.

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use rserpool_core::base::{AssociationId, ProtocolId, TransportAddress};
-use rserpool_core::driver::{ASAP_ANNOUNCE_GROUP, Builder};
+use rserpool_core::base::{ASAP_PORT, AssociationId, ProtocolId, TransportAddress};
+use rserpool_core::driver::Builder;
 use rserpool_core::element::{ElementConfig, Notice, Refusal, RegistrationError};
 use rserpool_core::wire::{CauseCode, Policy};
 use rserpool_tokio::{PoolElement, Tokio};
 use serde_json::json;
 
+use crate::discovery::Registrars;
 use crate::exit::Failure;
 use crate::settings::{ElementSettings, Source};
 use crate::signals::{LEAVE_WITHIN, Termination};
@@ -20,9 +21,11 @@ use crate::{client, logging, output, run_async};
 /// Run a pool element with a service.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  rserpool serve echo
   rserpool serve echo --pool EchoPool --registrar 127.0.0.1:20001
   rserpool serve echo --registrar 127.0.0.1:20001 --bind 127.0.0.1:0 --id 0x2001 --policy RoundRobin
 
+Without --registrar it uses one that announces itself by multicast.
 SIGTERM and Ctrl-C deregister the element and end within 2 s.")]
 pub(crate) struct ServeCommand {
     /// The service
@@ -107,25 +110,24 @@ impl ServeCommand {
 }
 
 fn builder(settings: &ElementSettings) -> Result<Builder<Tokio, ElementConfig>, Failure> {
-    let announce = settings.announce.is_some_and(|announce| announce.0);
-    if settings.registrar.is_none() && !announce {
-        return Err(Failure::usage(
-            "registrar: name one with --registrar, or listen for one with --announce",
-        ));
-    }
+    let registrars = Registrars::new(
+        settings.registrar.as_ref(),
+        ASAP_PORT,
+        settings.bind,
+        settings.announce,
+        settings.announce_group,
+    )?;
     let mut builder = PoolElement::builder("EchoPool").preset(settings.preset.unwrap_or_default().into());
     if let Some(bind) = settings.bind {
         builder = builder.bind(bind.0);
     }
-    for registrar in settings.registrar.iter().flatten() {
-        builder = builder.registrar(registrar.0);
-    }
-    if announce {
-        builder = builder.announce_group(settings.announce_group.unwrap_or(ASAP_ANNOUNCE_GROUP));
+    if let Some(group) = registrars.group {
+        builder = builder.announce_group(group);
     }
     let (role, hunt, sctp) = (settings.clone(), settings.hunt.clone(), settings.sctp.clone());
     Ok(builder
         .configure(move |config| {
+            config.hunt.registrars = registrars.named;
             role.apply(config);
             hunt.apply(&mut config.hunt);
         })

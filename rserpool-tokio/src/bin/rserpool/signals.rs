@@ -8,6 +8,8 @@ use crate::exit::Failure;
 
 /// How long leaving may take after SIGTERM or Ctrl-C; the process ends within 2 s.
 pub(crate) const LEAVE_WITHIN: Duration = Duration::from_millis(1_800);
+/// The same for a registrar, which hands its elements over to its peers first; it ends within 5 s.
+pub(crate) const HAND_OVER_WITHIN: Duration = Duration::from_millis(4_800);
 
 /// SIGTERM and SIGINT, and for all but a registrar SIGHUP: the terminal was closed.
 pub(crate) struct Termination {

@@ -10,6 +10,7 @@ use crate::{output, run_async};
 /// Show the counters of a registrar of this project.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
+  rserpool stats
   rserpool stats --registrar 127.0.0.1:20001
   rserpool stats --registrar 127.0.0.1:20001 --json")]
 pub(crate) struct StatsCommand {
@@ -29,6 +30,7 @@ impl StatsCommand {
             return output::line("configuration is valid");
         }
         run_async(async {
+            inspectors.start_log()?;
             let counters = inspectors.ask(async |inspector| inspector.counters().await).await?;
             if self.json {
                 let object: Map<String, Value> =

@@ -3,23 +3,18 @@
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 
-use crate::view::{Address, Element, Handlespace, Pool};
+use crate::view::{Address, Differs, Element, Handlespace, Pool, State};
 
-/// Everything that a registrar knows.
+/// Everything that registrars know.
 pub(crate) fn handlespace(handlespace: &Handlespace) -> String {
     let mut text = format!("Registrar {}", handlespace.registrar);
-    if handlespace.peers.is_empty() {
-        text += ", no peers";
-    } else {
-        let mut peers = new_table(["Peer", "Address", "ENRP port"]);
-        for peer in &handlespace.peers {
-            peers.add_row([
-                peer.id.clone(),
-                addresses(&peer.addresses, peer.udp_port),
-                peer.port.to_string(),
-            ]);
+    match handlespace.registrars.len() {
+        0 | 1 => text += ", no peers",
+        count => {
+            let others = if count == 2 { "1 other".into() } else { format!("{} others", count - 1) };
+            let verdict = if handlespace.agree { "agree" } else { "DIFFER" };
+            text += &format!(" and {others}; their copies {verdict}\n{}", registrars(handlespace));
         }
-        text += &format!("\n{peers}");
     }
     if handlespace.pools.is_empty() {
         return text + ", no pools";
@@ -34,6 +29,45 @@ pub(crate) fn handlespace(handlespace: &Handlespace) -> String {
         }
     }
     format!("{text}\n{table}")
+}
+
+fn registrars(handlespace: &Handlespace) -> Table {
+    let mut table = new_table(["Registrar", "Address", "State", "Own elements", "Checksum", "Its copy"]);
+    for registrar in &handlespace.registrars {
+        let wrong = handlespace.differences.iter().filter(|differs| differs.copy == registrar.id);
+        let wrong: Vec<String> = wrong.map(difference).collect();
+        let copy = match registrar.elements {
+            None => "-".into(),
+            Some(elements) if wrong.is_empty() => format!("{elements} elements"),
+            Some(elements) => format!("{elements} elements\n{}", wrong.join("\n")),
+        };
+        let (state, address) = match registrar.state {
+            State::Serving => ("serving", addresses(&registrar.addresses, Some(registrar.udp_port))),
+            State::Starting => ("starting", addresses(&registrar.addresses, Some(registrar.udp_port))),
+            State::Unreachable => ("unreachable", addresses(&registrar.addresses, Some(registrar.udp_port))),
+            State::Unknown => ("not known to anybody", "-".into()),
+        };
+        table.add_row([
+            registrar.id.clone(),
+            address,
+            state.into(),
+            registrar.own_elements.to_string(),
+            registrar.checksum.clone(),
+            copy,
+        ]);
+    }
+    table
+}
+
+fn difference(differs: &Differs) -> String {
+    format!(
+        "of {}: {} elements ({}) instead of {} ({})",
+        differs.home,
+        differs.elements,
+        differs.checksum,
+        differs.expected_elements,
+        differs.expected_checksum
+    )
 }
 
 /// The elements of one pool.

@@ -2,28 +2,64 @@
 
 use std::net::IpAddr;
 
-use rserpool_core::base::PoolHandle;
-use rserpool_core::inspector::Snapshot;
-use rserpool_core::wire::{Policy, PoolElement, ServerInformation, Transport, TransportUse};
+use rserpool_core::base::{PoolHandle, RegistrarId, TransportAddress};
+use rserpool_core::inspector::{Difference, InspectError, Ownership, ownership};
+use rserpool_core::wire::{Policy, PoolElement, Transport, TransportUse};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// A registrar's view of the operational scope.
+use crate::survey::{Survey, View};
+
+/// The handlespace of a registrar, and what it shares with others.
 #[derive(Debug, Serialize)]
 pub(crate) struct Handlespace {
     pub(crate) registrar: String,
-    pub(crate) peers: Vec<Peer>,
+    /// Whether all copies that could be seen are the same.
+    pub(crate) agree: bool,
+    pub(crate) registrars: Vec<Registrar>,
+    pub(crate) differences: Vec<Differs>,
     pub(crate) pools: Vec<Pool>,
 }
 
-/// Another registrar.
+/// A registrar: the one asked, one that it or another one names, or the home of an element.
 #[derive(Debug, Serialize)]
-pub(crate) struct Peer {
+pub(crate) struct Registrar {
     pub(crate) id: String,
+    pub(crate) state: State,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) port: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) udp_port: Option<u16>,
+    pub(crate) udp_port: u16,
+    /// The elements whose home it is, in its own copy if that is known.
+    pub(crate) own_elements: usize,
+    /// The PE checksum over them.
+    pub(crate) checksum: String,
+    /// All elements in its copy, if that is known.
+    pub(crate) elements: Option<usize>,
+}
+
+/// How a registrar answers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// It shows its handlespace.
+    Serving,
+    /// It refuses to show it: it is starting, or one of RSPLIB's.
+    Starting,
+    /// It does not answer.
+    Unreachable,
+    /// Elements have it as their home, and nobody names it.
+    Unknown,
+}
+
+/// What a copy has of the elements of a home registrar, and what it should have.
+#[derive(Debug, Serialize)]
+pub(crate) struct Differs {
+    pub(crate) copy: String,
+    pub(crate) home: String,
+    pub(crate) elements: usize,
+    pub(crate) checksum: String,
+    pub(crate) expected_elements: usize,
+    pub(crate) expected_checksum: String,
 }
 
 /// A pool.
@@ -59,24 +95,70 @@ pub(crate) struct Address {
 }
 
 impl Handlespace {
-    pub(crate) fn new(snapshot: &Snapshot) -> Self {
+    pub(crate) fn new(survey: &Survey) -> Self {
+        let differences: Vec<Differs> = survey.differences().iter().map(Differs::new).collect();
+        let first = survey.first_copy();
+        let seen = first.map(ownership).unwrap_or_default();
+        let mut registrars: Vec<Registrar> = survey
+            .registrars
+            .iter()
+            .map(|(id, view)| {
+                let own = view.copy.as_ref().map_or_else(|_| seen.clone(), ownership);
+                Registrar::new(*id, Some(view), own.get(id).copied())
+            })
+            .collect();
+        let strangers = seen.iter().filter(|(home, _)| !survey.registrars.contains_key(home));
+        registrars.extend(strangers.map(|(home, own)| Registrar::new(*home, None, Some(*own))));
+        let pools = first.into_iter().flat_map(|copy| &copy.pools);
         Self {
-            registrar: snapshot.registrar.to_string(),
-            peers: snapshot.peers.iter().map(Peer::new).collect(),
-            pools: snapshot.pools.iter().map(|pool| Pool::new(&pool.handle, None, &pool.elements)).collect(),
+            registrar: survey.first.to_string(),
+            agree: differences.is_empty(),
+            registrars,
+            differences,
+            pools: pools.map(|pool| Pool::new(&pool.handle, None, &pool.elements)).collect(),
         }
     }
 }
 
-impl Peer {
-    fn new(server: &ServerInformation) -> Self {
+impl Registrar {
+    fn new(id: RegistrarId, view: Option<&View>, own: Option<Ownership>) -> Self {
+        let own = own.unwrap_or(Ownership::NONE);
+        let address = view.map(|view| view.address.clone());
+        let address = address.unwrap_or(TransportAddress { addresses: Vec::new(), port: 0, udp_port: 0 });
+        let copy = view.and_then(|view| view.copy.as_ref().ok());
         Self {
-            id: server.id.to_string(),
-            addresses: server.transport.addresses.clone(),
-            port: server.transport.port,
-            udp_port: server.encapsulation.map(|ports| ports.user).filter(|port| *port != 0),
+            id: id.to_string(),
+            state: match view.map(|view| &view.copy) {
+                None => State::Unknown,
+                Some(Ok(_)) => State::Serving,
+                Some(Err(InspectError::Refused(_))) => State::Starting,
+                Some(Err(_)) => State::Unreachable,
+            },
+            addresses: address.addresses,
+            port: address.port,
+            udp_port: address.udp_port,
+            own_elements: own.elements,
+            checksum: checksum(own),
+            elements: copy.map(|copy| copy.pools.iter().map(|pool| pool.elements.len()).sum()),
         }
     }
+}
+
+impl Differs {
+    fn new(difference: &Difference) -> Self {
+        Self {
+            copy: difference.copy.to_string(),
+            home: difference.home.to_string(),
+            elements: difference.found.elements,
+            checksum: checksum(difference.found),
+            expected_elements: difference.expected.elements,
+            expected_checksum: checksum(difference.expected),
+        }
+    }
+}
+
+fn checksum(ownership: Ownership) -> String {
+    format!("{:#06x}", ownership.checksum)
 }
 
 impl Pool {

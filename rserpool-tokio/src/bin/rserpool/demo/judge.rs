@@ -4,10 +4,15 @@
 //! that were under way at any moment of a gap belong to the failover; all others must have been
 //! answered in time without having been sent twice.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 /// Gaps and answers must stay below this, in milliseconds.
 const LIMIT_MS: f64 = 500.0;
+
+/// Within this time every element must have a new home at every registrar that lives, in milliseconds.
+const TAKEOVER_LIMIT_MS: f64 = 1_500.0;
 
 /// A failover that is over.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +32,7 @@ pub(super) struct Judge {
     answers: Vec<Answer>,
     resent: usize,
     sent: u64,
+    takeovers: Vec<f64>,
 }
 
 #[derive(Debug)]
@@ -53,6 +59,25 @@ impl Judge {
     /// How many failovers are over.
     pub(super) fn failovers(&self) -> usize {
         self.gaps.len()
+    }
+
+    /// How many answers there were.
+    pub(super) fn answers(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// The longest time between two answers, from the one before this count on, in milliseconds.
+    pub(super) fn longest_pause(&self, since: usize) -> f64 {
+        let answers = self.answers.get(since.saturating_sub(1)..).unwrap_or_default();
+        let pauses = answers.windows(2).map(|pair| (pair[1].at_ms - pair[0].at_ms).max(0.0));
+        round(pauses.fold(0.0, f64::max))
+    }
+
+    /// Every element has a new home, so long after its own was killed.
+    pub(super) fn taken_over(&mut self, took: Duration) -> f64 {
+        let took_ms = round(took.as_secs_f64() * 1e3);
+        self.takeovers.push(took_ms);
+        took_ms
     }
 
     /// Takes an event of the user; tells of a failover that it completes.
@@ -99,6 +124,8 @@ impl Judge {
         if let Some(pending) = &self.pending {
             wrong.push(format!("the failover from {} was never completed", pending.from));
         }
+        let late = self.takeovers.iter().filter(|took| **took >= TAKEOVER_LIMIT_MS);
+        wrong.extend(late.map(|took| format!("a takeover of {took} ms")));
         wrong.extend(gaps.iter().filter(|gap| **gap >= LIMIT_MS).map(|gap| format!("a gap of {gap} ms")));
         for answer in self.answers.iter().filter(|answer| !self.belongs_to_failover(answer)) {
             let took = round(answer.at_ms - answer.sent_ms);
@@ -116,7 +143,8 @@ impl Judge {
             .fold(0.0, f64::max);
         let summary = json!({
             "event": "summary", "sent": self.sent, "answered": answered, "resent": self.resent,
-            "lost": lost, "gaps_ms": gaps, "slowest_ms": round(slowest), "ok": wrong.is_empty(),
+            "lost": lost, "gaps_ms": gaps, "slowest_ms": round(slowest),
+            "takeovers_ms": self.takeovers, "ok": wrong.is_empty(),
         });
         (summary, wrong)
     }
@@ -171,6 +199,15 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_pause_begins_before_the_event() {
+        let mut judge = Judge::default();
+        for (number, at) in [(1, 0.0), (2, 90.0), (3, 120.0), (4, 160.5)] {
+            answer(&mut judge, number, "0x1", at, at, false);
+        }
+        assert_eq!((judge.answers(), judge.longest_pause(0), judge.longest_pause(2)), (4, 90.0, 40.5));
+    }
+
+    #[test]
     fn whatever_goes_wrong_is_named() {
         let mut judge = Judge::default();
         answer(&mut judge, 1, "0x1", 0.0, 1.0, false);
@@ -180,11 +217,14 @@ mod tests {
         answer(&mut judge, 4, "0x2", 1200.0, 1201.0, true);
         move_on(&mut judge, &[]);
         judge.hear(&json!({ "event": "done", "sent": 5 }));
+        assert_eq!(judge.taken_over(Duration::from_millis(700)), 700.0);
+        judge.taken_over(Duration::from_millis(1_500));
         assert_eq!(
             judge.verdict().1,
             [
                 "1 of 5 requests were lost",
                 "the failover from 0x2 was never completed",
+                "a takeover of 1500 ms",
                 "a gap of 501 ms",
                 "request 3 was answered after 500 ms",
                 "request 4 was resent outside a failover",

@@ -1,22 +1,21 @@
 //! The play: processes, acts, and what must be so before the next act.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use nix::sys::signal::Signal;
-use rserpool_core::driver::Preset;
-use rserpool_tokio::Inspector;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::children::Process;
-use super::judge::Judge;
+use super::judge::{Judge, round};
+use super::registrars::Registrars;
 use super::timeline::Timeline;
 use crate::exit::Failure;
 use crate::settings::PresetName;
 
 const POOL: &str = "EchoPool";
+const REGISTRARS: [&str; 3] = ["0x1", "0x2", "0x3"];
 /// The elements from the start, and the one that joins.
 const ELEMENTS: [&str; 3] = ["0x2001", "0x2002", "0x2003"];
 const NEWCOMER: &str = "0x2004";
@@ -25,14 +24,15 @@ const NEWCOMER: &str = "0x2004";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the pool is looked at, and the timeline drawn.
 const LOOK: Duration = Duration::from_millis(100);
+/// The same while a time is measured.
+const SHORT_LOOK: Duration = Duration::from_millis(10);
 
 /// Everything that is on stage.
 pub(super) struct Stage {
     preset: PresetName,
     timeline: Timeline,
     judge: Judge,
-    registrar: Option<Process>,
-    inspector: Option<Inspector>,
+    registrars: Registrars,
     elements: BTreeMap<String, Process>,
     user: Option<Process>,
 }
@@ -43,8 +43,7 @@ impl Stage {
             preset,
             timeline: Timeline::new(json),
             judge: Judge::default(),
-            registrar: None,
-            inspector: None,
+            registrars: Registrars::default(),
             elements: BTreeMap::new(),
             user: None,
         })
@@ -52,20 +51,28 @@ impl Stage {
 
     /// Plays from beginning to end.
     pub(super) async fn play(&mut self) -> Result<(), Failure> {
-        let registrar = self.start_registrar().await?;
-        for element in ELEMENTS {
-            self.start_element(element, registrar).await?;
+        for (place, registrar) in REGISTRARS.iter().enumerate() {
+            self.start_registrar(registrar, &REGISTRARS[..place]).await?;
         }
-        self.await_pool(&ELEMENTS).await?;
-        self.start_user(registrar).await?;
+        for element in ELEMENTS {
+            self.start_element(element).await?;
+        }
+        self.await_pool(LOOK).await?;
+        self.start_user().await?;
+        self.elements_die().await?;
+        self.registrars_die().await?;
+        self.finish().await
+    }
 
+    /// The acts in which elements die, hang, leave and join.
+    async fn elements_die(&mut self) -> Result<(), Failure> {
         self.play_until(3.0).await?;
         let killed = self.in_use()?;
         self.timeline.act("kill", &killed, '✗', &format!("{killed} is killed (SIGKILL)"))?;
         self.element(&killed)?.signal(Signal::SIGKILL)?;
         self.await_failover().await?;
         self.elements.remove(&killed);
-        self.await_pool(&self.running()).await?;
+        self.await_pool(LOOK).await?;
 
         self.play_until(6.0).await?;
         let frozen = self.in_use()?;
@@ -76,7 +83,7 @@ impl Stage {
         self.play_until(9.0).await?;
         self.timeline.act("thaw", &frozen, '▸', &format!("{frozen} is thawed (SIGCONT)"))?;
         self.element(&frozen)?.signal(Signal::SIGCONT)?;
-        self.await_pool(&self.running()).await?;
+        self.await_pool(LOOK).await?;
 
         self.play_until(11.5).await?;
         let stopped = self.in_use()?;
@@ -92,67 +99,121 @@ impl Stage {
 
         self.play_until(13.5).await?;
         self.timeline.act("join", NEWCOMER, '+', &format!("{NEWCOMER} joins"))?;
-        self.start_element(NEWCOMER, registrar).await?;
-        self.await_pool(&self.running()).await?;
-        self.play_until(15.5).await?;
-        self.finish().await
+        self.start_element(NEWCOMER).await?;
+        self.await_pool(LOOK).await?;
+        self.play_until(15.5).await
+    }
+
+    /// The acts in which the home registrar dies and comes back, and then its mentor dies.
+    async fn registrars_die(&mut self) -> Result<(), Failure> {
+        let in_use = self.in_use()?;
+        let home = self.registrars.homes().await.remove(&in_use);
+        let home = home.ok_or_else(|| Failure::failed(format!("{in_use} has no home")))?;
+        self.kill_registrar(&home, &format!("registrar {home}, the home of {in_use},")).await?;
+
+        self.play_until(18.5).await?;
+        let mentor = self.registrars.ids().first().cloned().unwrap_or_default();
+        self.restart_registrar(&home, &mentor).await?;
+
+        self.play_until(21.0).await?;
+        self.kill_registrar(&mentor, &format!("registrar {mentor}, from which {home} has the handlespace,"))
+            .await?;
+
+        self.play_until(24.0).await?;
+        self.restart_registrar(&mentor, &home).await?;
+        self.play_until(26.0).await
+    }
+
+    /// Kills a registrar and waits until every element has a new home at all others.
+    async fn kill_registrar(&mut self, id: &str, who: &str) -> Result<(), Failure> {
+        let orphans = self.registrars.homes().await.into_values().filter(|home| home == id).count();
+        let text = format!("{who} is killed (SIGKILL); it was the home of {}", count(orphans, "element"));
+        self.timeline.registrar("kill_registrar", id, json!({ "elements": orphans }), &text)?;
+        let (begin, answers) = (Instant::now(), self.judge.answers());
+        self.registrars.kill(id).await;
+        self.await_pool(SHORT_LOOK).await?;
+        let took_ms = self.judge.taken_over(begin.elapsed());
+        // The answers of the time meanwhile are on their way.
+        self.listen(LOOK).await?;
+        let gap_ms = self.judge.longest_pause(answers);
+        let figures = json!({ "elements": orphans, "took_ms": took_ms, "service_gap_ms": gap_ms });
+        let text = format!(
+            "every element has a new home at every registrar: after {took_ms} ms, \
+             longest time between two answers meanwhile {gap_ms} ms"
+        );
+        self.timeline.registrar("taken_over", id, figures, &text)
+    }
+
+    /// Starts a registrar again, under its identifier and at its address, and waits until its copy of
+    /// the handlespace is that of the others.
+    async fn restart_registrar(&mut self, id: &str, mentor: &str) -> Result<(), Failure> {
+        let text = format!("registrar {id} starts again; it is told of {mentor} only");
+        self.timeline.registrar("restart_registrar", id, json!({ "mentor": mentor }), &text)?;
+        let begin = Instant::now();
+        self.start_registrar(id, &[mentor]).await?;
+        self.await_pool(SHORT_LOOK).await?;
+        let took_ms = round(begin.elapsed().as_secs_f64() * 1e3);
+        let text = format!("registrar {id} has the same handlespace as the others: after {took_ms} ms");
+        self.timeline.registrar("caught_up", id, json!({ "took_ms": took_ms }), &text)
     }
 
     /// Ends whatever is still running.
     pub(super) async fn clear(&mut self) {
-        self.inspector = None;
         let elements = std::mem::take(&mut self.elements).into_values();
-        for mut process in self.user.take().into_iter().chain(elements).chain(self.registrar.take()) {
+        for mut process in self.user.take().into_iter().chain(elements) {
             process.kill().await;
         }
+        self.registrars.clear().await;
     }
 
-    async fn start_registrar(&mut self) -> Result<SocketAddr, Failure> {
-        let arguments = ["registrar", "--bind", "127.0.0.1:0", "--id", "0x1", "--json"];
-        let process = self.registrar.insert(start("the registrar", &arguments, self.preset)?);
-        let listening = process.expect("listening", PATIENCE).await?;
-        let address = listening["bind"].as_str().and_then(|text| text.parse().ok());
-        let address: SocketAddr =
-            address.ok_or_else(|| Failure::failed(format!("the registrar says {listening}")))?;
-        self.inspector = Some(Inspector::builder(address).preset(Preset::Fast).start().await?);
-        Ok(address)
+    async fn start_registrar(&mut self, id: &str, peers: &[&str]) -> Result<(), Failure> {
+        self.registrars.start(id, peers, &self.preset()).await
     }
 
-    async fn start_element(&mut self, id: &str, registrar: SocketAddr) -> Result<(), Failure> {
-        let registrar = registrar.to_string();
+    async fn start_element(&mut self, id: &str) -> Result<(), Failure> {
+        let preset = self.preset();
+        let registrars = self.registrars.addresses().join(",");
         let arguments = [
             "serve",
             "echo",
             "--pool",
             POOL,
             "--registrar",
-            &registrar,
+            &registrars,
             "--bind",
             "127.0.0.1:0",
             "--id",
             id,
             "--json",
+            "--preset",
+            &preset,
         ];
-        let process = start(&format!("element {id}"), &arguments, self.preset)?;
+        let process = Process::start(format!("element {id}"), &arguments)?;
         self.elements.insert(id.into(), process);
         Ok(())
     }
 
-    async fn start_user(&mut self, registrar: SocketAddr) -> Result<(), Failure> {
-        let registrar = registrar.to_string();
-        let arguments = ["demo-user", POOL, "--registrar", &registrar, "--bind", "127.0.0.1:0"];
-        let process = self.user.insert(start("the user", &arguments, self.preset)?);
+    async fn start_user(&mut self) -> Result<(), Failure> {
+        let preset = self.preset();
+        let registrars = self.registrars.addresses().join(",");
+        let arguments =
+            ["demo-user", POOL, "--registrar", &registrars, "--bind", "127.0.0.1:0", "--preset", &preset];
+        let process = self.user.insert(Process::start("the user", &arguments)?);
         let opened = process.expect("opened", PATIENCE).await?;
         self.timeline.start();
         let element = opened["element"].as_str().unwrap_or_default();
-        let text = format!("{} elements in the pool, the user talks to {element}", ELEMENTS.len());
+        let text = format!(
+            "{} registrars, {} elements in the pool, the user talks to {element}",
+            REGISTRARS.len(),
+            ELEMENTS.len()
+        );
         self.timeline.act("use", element, '▸', &text)
     }
 
     /// Lets the user talk until so many seconds after the start.
     async fn play_until(&mut self, seconds: f64) -> Result<(), Failure> {
         while self.timeline.elapsed().as_secs_f64() < seconds {
-            self.listen().await?;
+            self.listen(LOOK).await?;
         }
         Ok(())
     }
@@ -164,34 +225,29 @@ impl Stage {
             if self.timeline.elapsed() > begin + PATIENCE {
                 return Err(Failure::failed(format!("no failover within {PATIENCE:?}")));
             }
-            self.listen().await?;
+            self.listen(LOOK).await?;
         }
         Ok(())
     }
 
-    /// Lets the user talk until the registrar lists exactly these elements.
-    async fn await_pool(&mut self, expected: &[impl AsRef<str>]) -> Result<(), Failure> {
-        let inspector = self.inspector.clone().ok_or_else(|| Failure::failed("no inspector"))?;
-        let expected: Vec<&str> = expected.iter().map(AsRef::as_ref).collect();
+    /// Lets the user talk until every registrar lists exactly the elements that run, each with a living
+    /// home, and all agree.
+    async fn await_pool(&mut self, look: Duration) -> Result<(), Failure> {
         let begin = self.timeline.elapsed();
-        let mut listed = Vec::new();
-        while self.timeline.elapsed() <= begin + PATIENCE {
-            self.listen().await?;
-            if let Ok(snapshot) = inspector.handlespace().await {
-                let elements = snapshot.pools.iter().flat_map(|pool| &pool.elements);
-                listed = elements.map(|element| element.id.to_string()).collect();
-                listed.sort();
-                if listed == expected {
-                    return Ok(());
-                }
+        loop {
+            let running: Vec<String> = self.elements.keys().cloned().collect();
+            let running: Vec<&str> = running.iter().map(String::as_str).collect();
+            let Some(wish) = self.registrars.wish(&running).await else { return Ok(()) };
+            if self.timeline.elapsed() > begin + PATIENCE {
+                return Err(Failure::failed(wish));
             }
+            self.listen(look).await?;
         }
-        Err(Failure::failed(format!("the registrar lists {listed:?} instead of {expected:?}")))
     }
 
     /// Takes what the user says, for a moment.
-    async fn listen(&mut self) -> Result<(), Failure> {
-        let moment = tokio::time::sleep(LOOK);
+    async fn listen(&mut self, moment: Duration) -> Result<(), Failure> {
+        let moment = tokio::time::sleep(moment);
         tokio::pin!(moment);
         loop {
             let Some(user) = &mut self.user else {
@@ -235,12 +291,7 @@ impl Stage {
         for process in self.elements.values_mut() {
             process.stop().await?;
         }
-        if let Some(inspector) = self.inspector.take() {
-            inspector.shutdown(LOOK).await;
-        }
-        if let Some(mut registrar) = self.registrar.take() {
-            registrar.stop().await?;
-        }
+        self.registrars.stop().await?;
         self.elements.clear();
         let (summary, wrong) = self.judge.verdict();
         self.timeline.summary(&summary, &wrong)?;
@@ -255,14 +306,11 @@ impl Stage {
         self.elements.get(id).ok_or_else(|| Failure::failed(format!("{id} answers, but was never started")))
     }
 
-    fn running(&self) -> Vec<String> {
-        self.elements.keys().cloned().collect()
+    fn preset(&self) -> String {
+        self.preset.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
     }
 }
 
-fn start(name: &str, arguments: &[&str], preset: PresetName) -> Result<Process, Failure> {
-    let preset = preset.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default();
-    let mut all = arguments.to_vec();
-    all.extend(["--preset", &preset]);
-    Process::start(name, &all)
+fn count(number: usize, thing: &str) -> String {
+    if number == 1 { format!("one {thing}") } else { format!("{number} {thing}s") }
 }

@@ -69,6 +69,21 @@ impl Timeline {
         self.say(&json!({ "event": act, "element": element, "at_ms": at_ms }), text)
     }
 
+    /// Something was done to a registrar, or it has done something; `figures` go into the JSON event.
+    pub(super) fn registrar(
+        &mut self,
+        act: &str,
+        registrar: &str,
+        figures: Value,
+        text: &str,
+    ) -> Result<(), Failure> {
+        let mut event = json!({ "event": act, "registrar": registrar, "at_ms": self.at_ms() });
+        if let (Some(event), Value::Object(figures)) = (event.as_object_mut(), figures) {
+            event.extend(figures);
+        }
+        self.say(&event, text)
+    }
+
     /// A request was answered.
     pub(super) fn answered(&mut self, element: &str) {
         let slice = self.slice();
@@ -97,18 +112,26 @@ impl Timeline {
         if let Style::Json = self.style {
             return output::json(summary);
         }
-        let gaps: Vec<String> =
-            summary["gaps_ms"].as_array().into_iter().flatten().map(Value::to_string).collect();
+        let list = |key: &str| -> String {
+            let values = summary[key].as_array().into_iter().flatten();
+            values.map(Value::to_string).collect::<Vec<_>>().join(", ")
+        };
         output::line(format!(
             "\nrequests sent {}, answered {}, resent {}, lost {}; slowest answer outside failovers {} ms\n\
-             gap of each failover in ms: {}\n{}",
+             gap of each failover in ms: {}\n\
+             every element with a new home after, in ms: {}\n{}",
             summary["sent"],
             summary["answered"],
             summary["resent"],
             summary["lost"],
             summary["slowest_ms"],
-            gaps.join(", "),
-            if wrong.is_empty() { "nothing lost, every gap below 500 ms" } else { "FAILED" },
+            list("gaps_ms"),
+            list("takeovers_ms"),
+            if wrong.is_empty() {
+                "nothing lost, every gap below 500 ms, every new home within 1.5 s"
+            } else {
+                "FAILED"
+            },
         ))
     }
 

@@ -1,12 +1,12 @@
 //! The settings of a pool element.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use rserpool_core::element::ElementConfig;
 
 use super::{
-    HuntSettings, Id, Life, LogSettings, PaddingForm, PolicyText, PresetName, SctpSettings, Switch, Time,
-    UdpAddress, settings,
+    Group, Host, HuntSettings, Id, Life, LifeUnitName, LogSettings, PaddingForm, PolicyText, PresetName,
+    SctpSettings, Switch, Time, UdpAddress, settings,
 };
 
 settings! {
@@ -16,9 +16,10 @@ settings! {
         preset / "preset": PresetName;
         /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
         bind / "bind": UdpAddress;
-        /// A registrar's IP address and UDP port [default port: 9899], repeatable
+        /// A registrar's address or name and its UDP port [default port: 9899], repeatable [default: one
+        /// that announces itself]
         #[arg(value_delimiter = ',')]
-        registrar / "registrar": Vec<UdpAddress>;
+        registrar / "registrar": Vec<Host>;
         /// The pool to serve [default: the service's own]
         pool / "pool": String => handle;
         /// PE identifier [default: drawn at random]
@@ -34,6 +35,8 @@ settings! {
         control / "control": Switch => control;
         /// Registration life, or infinite
         life / "life": Life => life;
+        /// The unit in which the life is told: milliseconds if there is an RSPLIB registrar in the scope
+        life_unit / "life-unit": LifeUnitName => life_unit;
         /// T2: how long a registrar may take to answer a registration
         registration_timeout / "registration-timeout": Time => registration_timeout;
         /// T3: how long a registrar may take to answer a deregistration
@@ -44,11 +47,12 @@ settings! {
         max_registration_attempts / "max-registration-attempts": u32 => max_registration_attempts;
         /// Users at the same time
         max_sessions / "max-sessions": usize => max_sessions;
-        /// Whether to listen to the announcements of registrars
+        /// Whether to listen to the announcements of registrars [default: only if none is named]
         #[arg(num_args = 0..=1, default_missing_value = "yes")]
         announce / "announce": Switch;
-        /// Multicast group and UDP port of announcements [default: 224.0.1.185:3863]
-        announce_group / "announce-group": SocketAddr;
+        /// Multicast group and UDP port of announcements [default: standard, which is IANA's
+        /// 224.0.1.185:3863, or ff05::133 if bound to IPv6; rsplib is 239.0.0.50:3863]
+        announce_group / "announce-group": Group;
         /// Whether the padding of the last parameter counts in the length of a message
         padding / "padding": PaddingForm => padding;
     }

@@ -2,7 +2,9 @@
 
 use rserpool_core::inspector::InspectorConfig;
 
-use super::{LogSettings, PaddingForm, PresetName, SctpSettings, Time, UdpAddress, settings};
+use super::{
+    Group, Host, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time, UdpAddress, settings,
+};
 
 settings! {
     /// An inspector.
@@ -11,11 +13,18 @@ settings! {
         preset / "preset": PresetName;
         /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
         bind / "bind": UdpAddress;
-        /// A registrar's IP address and UDP port [default port: 9899]; of several the first that answers
+        /// A registrar's address or name and its UDP port [default port: 9899]; of several the first that
+        /// answers [default: one that announces itself]
         #[arg(value_delimiter = ',')]
-        registrar / "registrar": Vec<UdpAddress>;
-        /// SCTP port of ENRP
-        enrp_port / "enrp-port": u16 => registrar.port;
+        registrar / "registrar": Vec<Host>;
+        /// SCTP port of ENRP [default: 9901]
+        enrp_port / "enrp-port": u16 => enrp_port;
+        /// Whether to listen to the announcements of registrars if none is named [default: yes]
+        #[arg(num_args = 0..=1, default_missing_value = "yes")]
+        announce / "announce": Switch;
+        /// Multicast group and UDP port of announcements [default: standard, which is IANA's
+        /// 224.0.1.185:3863, or ff05::133 if bound to IPv6; rsplib is 239.0.0.50:3863]
+        announce_group / "announce-group": Group;
         /// How long the registrar may take to accept a connection, and for each answer
         timeout / "timeout": Time => timeout;
         /// Whether the padding of the last parameter counts in the length of a message

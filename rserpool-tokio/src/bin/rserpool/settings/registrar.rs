@@ -1,10 +1,16 @@
 //! The settings of a registrar.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use rserpool_core::registrar::RegistrarConfig;
 
-use super::{Id, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time, UdpAddress, settings};
+use super::{
+    Group, Host, Id, LifeUnitName, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time,
+    UdpAddress, WinnerName, settings,
+};
+
+/// The heading in the help of what concerns other registrars.
+const ENRP: &str = "Other registrars (ENRP)";
 
 settings! {
     /// A registrar.
@@ -15,7 +21,8 @@ settings! {
         bind / "bind": UdpAddress;
         /// ENRP server identifier [default: drawn at random]
         id / "id": Id => id;
-        /// Own address for announcements, repeatable [default: the one bound]
+        /// Own address as others are told, repeatable [default: the one bound; if that is all addresses,
+        /// those that lead to the peers, else those of this machine]
         #[arg(value_delimiter = ',')]
         addresses / "address": Vec<IpAddr> => addresses;
         /// SCTP port of ASAP
@@ -36,12 +43,16 @@ settings! {
         max_resolution_items / "max-resolution-items": u32 => max_resolution_items;
         /// Octets in one page of a handle table
         handle_table_octets / "handle-table-octets": usize => handle_table_octets;
-        /// Whether to announce the registrar by multicast
+        /// Whether to announce the registrar to elements and users by multicast (RFC 5352 section 3.6)
+        /// [default: yes]
         #[arg(num_args = 0..=1, default_missing_value = "yes")]
         announce / "announce": Switch;
-        /// Multicast group and UDP port of announcements [default: 224.0.1.185:3863]
-        announce_group / "announce-group": SocketAddr;
-        /// T6: time between two announcements
+        /// Multicast group and UDP port of announcements [default: standard, which is IANA's
+        /// 224.0.1.185:3863, or ff05::133 if bound to IPv6; rsplib is 239.0.0.50:3863]
+        announce_group / "announce-group": Group;
+        /// TTL or hop limit of announcements, 0 to 255; 1 keeps them on the own link [default: 1]
+        announce_ttl / "announce-ttl": u8;
+        /// T6: time between two announcements if no other registrar announces itself
         announce_interval / "announce-interval": Time => announce_interval;
         /// Whether to answer `rserpool stats`
         management / "management": Switch => management;
@@ -51,6 +62,50 @@ settings! {
         max_elements_per_pool / "max-elements-per-pool": usize => limits.elements_per_pool;
         /// Elements at most
         max_elements / "max-elements": usize => limits.elements;
+        /// Another registrar's address or name and its UDP port [default port: 9899], repeatable. Without
+        /// any, the registrar serves at once (RFC 5353 section 3.2.2.1)
+        #[arg(value_delimiter = ',', help_heading = ENRP)]
+        peer / "peer": Vec<Host>;
+        /// Whether to find other registrars by multicast, too: an extension of RFC 5353 [default: no]
+        #[arg(num_args = 0..=1, default_missing_value = "yes", help_heading = ENRP)]
+        enrp_announce / "enrp-announce": Switch;
+        /// Multicast group and UDP port for that; IANA has assigned none [default: standard, which is
+        /// 239.255.38.173:9901, or ff15::26ad if bound to IPv6; rsplib is 239.0.0.51:9901]
+        #[arg(help_heading = ENRP)]
+        enrp_announce_group / "enrp-announce-group": Group;
+        /// How long to look for a mentor before serving alone [default: 5s as RSPLIB; fast 500ms]
+        #[arg(help_heading = ENRP)]
+        mentor_timeout / "mentor-timeout": Time => enrp.mentor_timeout;
+        /// How long to wait before a mentor that refused is asked again [default: 2s, "a few seconds" in
+        /// RFC 5353 section 3.2.2.2; fast 100ms]
+        #[arg(help_heading = ENRP)]
+        mentor_retry / "mentor-retry": Time => enrp.mentor_retry;
+        /// PEER-HEARTBEAT-CYCLE: time between two heartbeats to each peer [default: 30s by RFC 5353
+        /// section 4.2; fast 200ms]
+        #[arg(help_heading = ENRP)]
+        peer_heartbeat_cycle / "peer-heartbeat-cycle": Time => enrp.heartbeat_cycle;
+        /// MAX-TIME-LAST-HEARD: after this silence a peer is asked for a sign of life [default: 61s by
+        /// RFC 5353 section 4.2; fast 450ms]
+        #[arg(help_heading = ENRP)]
+        max_time_last_heard / "max-time-last-heard": Time => enrp.max_time_last_heard;
+        /// MAX-TIME-NO-RESPONSE: how long an answer of a peer may take, then its elements are taken over
+        /// [default: 5s by RFC 5353 section 4.2; fast 200ms]
+        #[arg(help_heading = ENRP)]
+        max_time_no_response / "max-time-no-response": Time => enrp.max_time_no_response;
+        /// Which of two registrars that take over the same peer goes on; the same for all registrars
+        /// [default: larger-id, RFC 5353 section 3.5.1]
+        #[arg(help_heading = ENRP)]
+        takeover_winner / "takeover-winner": WinnerName => enrp.takeover_winner;
+        /// Whether to tell peers nothing of re-registrations that change nothing; RFC 5353 section 3.3.1
+        /// wants an update of each [default: no]
+        #[arg(num_args = 0..=1, default_missing_value = "yes", help_heading = ENRP)]
+        suppress_unchanged / "suppress-unchanged": Switch => enrp.suppress_unchanged;
+        /// Whether to offer elements to peers that have clearly fewer (draft enrp-takeover)
+        /// [default: yes]
+        #[arg(num_args = 0..=1, default_missing_value = "yes", help_heading = ENRP)]
+        balance / "balance": Switch => enrp.balance;
+        /// The unit in which elements and peers tell lives: milliseconds if one of them is RSPLIB's
+        life_unit / "life-unit": LifeUnitName => life_unit;
         /// Whether the padding of the last parameter counts in the length of a message
         padding / "padding": PaddingForm => padding;
     }

@@ -1,11 +1,10 @@
 //! The settings of a pool user.
 
-use std::net::SocketAddr;
-
 use rserpool_core::user::UserConfig;
 
 use super::{
-    HuntSettings, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time, UdpAddress, settings,
+    Group, Host, HuntSettings, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time, UdpAddress,
+    settings,
 };
 
 settings! {
@@ -15,9 +14,10 @@ settings! {
         preset / "preset": PresetName;
         /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
         bind / "bind": UdpAddress;
-        /// A registrar's IP address and UDP port [default port: 9899], repeatable
+        /// A registrar's address or name and its UDP port [default port: 9899], repeatable [default: one
+        /// that announces itself]
         #[arg(value_delimiter = ',')]
-        registrar / "registrar": Vec<UdpAddress>;
+        registrar / "registrar": Vec<Host>;
         /// T1: how long a registrar may take to answer a request
         request_timeout / "request-timeout": Time => request_timeout;
         /// MAX-REQUEST-RETRANSMIT: how often a request is repeated
@@ -42,11 +42,12 @@ settings! {
         max_sessions / "max-sessions": usize => max_sessions;
         /// Octets of unanswered requests that a session keeps
         max_unanswered_octets / "max-unanswered-octets": usize => max_unanswered_octets;
-        /// Whether to listen to the announcements of registrars
+        /// Whether to listen to the announcements of registrars [default: only if none is named]
         #[arg(num_args = 0..=1, default_missing_value = "yes")]
         announce / "announce": Switch;
-        /// Multicast group and UDP port of announcements [default: 224.0.1.185:3863]
-        announce_group / "announce-group": SocketAddr;
+        /// Multicast group and UDP port of announcements [default: standard, which is IANA's
+        /// 224.0.1.185:3863, or ff05::133 if bound to IPv6; rsplib is 239.0.0.50:3863]
+        announce_group / "announce-group": Group;
         /// Whether the padding of the last parameter counts in the length of a message
         padding / "padding": PaddingForm => padding;
     }

@@ -1,15 +1,18 @@
 //! The types of single values, each read alike from a flag and from a TOML file.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, ElementId, RegistrarId};
-use rserpool_core::driver::Preset;
-use rserpool_core::wire::{Padding, Policy, RegistrationLife};
+use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, ElementId, RegistrarId, TransportAddress};
+use rserpool_core::driver::{AnnounceGroup, Preset};
+use rserpool_core::registrar::TakeoverWinner;
+use rserpool_core::wire::{LifeUnit, Padding, Policy, RegistrationLife};
 use serde::{Deserialize, Serialize};
+
+use crate::exit::Failure;
 
 /// A duration with its unit: `250ms`, `5s`, `1m 30s`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,6 +167,102 @@ impl fmt::Display for UdpAddress {
     }
 }
 
+/// A registrar: an IP address or a name, and the UDP port of its SCTP encapsulation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Host {
+    name: String,
+    udp_port: u16,
+}
+
+impl Host {
+    /// Its addresses, with this SCTP port. A name is looked up now; of its addresses those of the
+    /// family of our socket count, if there are any.
+    pub(crate) fn resolve(&self, port: u16, bind: Option<UdpAddress>) -> Result<TransportAddress, Failure> {
+        let found = (self.name.as_str(), self.udp_port).to_socket_addrs();
+        let found =
+            found.map_err(|error| Failure::failed(format!("cannot look {} up: {error}", self.name)))?;
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        for address in found.map(|address| address.ip()) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        let ipv6 = bind.is_some_and(|bind| bind.0.is_ipv6());
+        if addresses.iter().any(|address| address.is_ipv6() == ipv6) {
+            addresses.retain(|address| address.is_ipv6() == ipv6);
+        }
+        if addresses.is_empty() {
+            return Err(Failure::failed(format!("{} has no address", self.name)));
+        }
+        Ok(TransportAddress { addresses, port, udp_port: self.udp_port })
+    }
+}
+
+impl FromStr for Host {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(UdpAddress(address)) = text.parse() {
+            return Ok(Self { name: address.ip().to_string(), udp_port: address.port() });
+        }
+        let refused = || format!("\"{text}\" is no address; write HOST, HOST:UDP-PORT or [IPv6]:UDP-PORT");
+        let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
+        let udp_port = match port {
+            None => DEFAULT_ENCAPSULATION_PORT,
+            Some(port) => port.parse().map_err(|_| refused())?,
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        // No name ends in a number: 300.1.2.3 is an address with a slip of the pen.
+        let last = name.rsplit('.').find(|label| !label.is_empty()).unwrap_or_default();
+        if last.is_empty() || !name.chars().all(is_name) || last.chars().all(|c| c.is_ascii_digit()) {
+            return Err(refused());
+        }
+        Ok(Self { name: name.into(), udp_port })
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name.contains(':') {
+            true => write!(f, "[{}]:{}", self.name, self.udp_port),
+            false => write!(f, "{}:{}", self.name, self.udp_port),
+        }
+    }
+}
+
+/// A multicast group: `standard`, `rsplib`, or its address and UDP port.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Group(pub(crate) AnnounceGroup);
+
+impl FromStr for Group {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "standard" => Ok(Self(AnnounceGroup::Standard)),
+            "rsplib" => Ok(Self(AnnounceGroup::Rsplib)),
+            _ => match text.parse::<SocketAddr>() {
+                Ok(group) if group.ip().is_multicast() && group.port() != 0 => Ok(Self(group.into())),
+                _ => Err(format!(
+                    "\"{text}\" is no group; write standard, rsplib, or a multicast address as IP:UDP-PORT"
+                )),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            AnnounceGroup::Standard => f.write_str("standard"),
+            AnnounceGroup::Rsplib => f.write_str("rsplib"),
+            AnnounceGroup::At(group) => group.fmt(f),
+        }
+    }
+}
+
 /// A policy by its name, with its values after colons: `WeightedRoundRobin:3`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -207,7 +306,7 @@ macro_rules! as_text {
         }
     )+};
 }
-as_text!(Time, Life, UdpAddress, PolicyText);
+as_text!(Time, Life, UdpAddress, Host, Group, PolicyText);
 
 impl From<Id> for String {
     fn from(id: Id) -> Self {
@@ -296,6 +395,44 @@ impl From<PaddingForm> for Padding {
     }
 }
 
+/// Which of two registrars that want to take over the same peer goes on.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WinnerName {
+    /// The one with the larger identifier, as RFC 5353 has it.
+    LargerId,
+    /// The one with the smaller identifier, as RSPLIB has it.
+    SmallerId,
+}
+
+impl From<WinnerName> for TakeoverWinner {
+    fn from(name: WinnerName) -> Self {
+        match name {
+            WinnerName::LargerId => Self::LargerId,
+            WinnerName::SmallerId => Self::SmallerId,
+        }
+    }
+}
+
+/// The unit of registration lives on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LifeUnitName {
+    /// As RFC 5354 has it.
+    Seconds,
+    /// As RSPLIB has it.
+    Milliseconds,
+}
+
+impl From<LifeUnitName> for LifeUnit {
+    fn from(name: LifeUnitName) -> Self {
+        match name {
+            LifeUnitName::Seconds => Self::Seconds,
+            LifeUnitName::Milliseconds => Self::Milliseconds,
+        }
+    }
+}
+
 /// What stands for a value in the help.
 pub(crate) trait Named {
     const NAME: &'static str;
@@ -315,11 +452,14 @@ macro_rules! named {
 named! {
     "TIME": Time;
     "TIME|infinite": Life;
-    "N": u16, u32, usize, Attempts;
+    "N": u8, u16, u32, usize, Attempts;
     "ID": Id;
     "IP[:PORT]": UdpAddress;
+    "HOST[:PORT]": Host;
     "IP": IpAddr;
-    "IP:PORT": SocketAddr;
+    "standard|rsplib|IP:PORT": Group;
+    "ORDER": WinnerName;
+    "UNIT": LifeUnitName;
     "POLICY": PolicyText;
     "yes|no": Switch;
     "PRESET": PresetName;
@@ -340,6 +480,33 @@ mod tests {
         assert_eq!(read("[::1]"), Ok("[::1]:9899".into()));
         assert_eq!(read("::1"), Ok("[::1]:9899".into()));
         for bad in ["localhost", "127.0.0.1:", "127.0.0.1:99999", "[::1", ""] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn registrars_are_addresses_or_names() {
+        let read = |text: &str| text.parse::<Host>().map(|host| host.to_string());
+        assert_eq!(read("127.0.0.1:20001"), Ok("127.0.0.1:20001".into()));
+        assert_eq!(read("[::1]:7"), Ok("[::1]:7".into()));
+        assert_eq!(read("::1"), Ok("[::1]:9899".into()));
+        assert_eq!(read("registrar-1.example.net"), Ok("registrar-1.example.net:9899".into()));
+        assert_eq!(read("localhost:20001"), Ok("localhost:20001".into()));
+        for bad in ["", ".", "127.0.0.1:", "127.0.0.1:99999", "300.1.2.3", "[::1", "a b", "http://a", "a:1:2"]
+        {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        let found = "localhost:20001".parse::<Host>().unwrap().resolve(9901, None).unwrap();
+        assert_eq!(found, TransportAddress::new("127.0.0.1".parse().unwrap(), 9901, 20001));
+    }
+
+    #[test]
+    fn groups_have_names_or_are_multicast() {
+        let read = |text: &str| text.parse::<Group>().map(|group| group.to_string());
+        for good in ["standard", "rsplib", "239.1.2.3:3863", "[ff05::133]:3863"] {
+            assert_eq!(read(good), Ok(good.into()));
+        }
+        for bad in ["", "iana", "10.0.0.1:3863", "239.1.2.3", "239.1.2.3:0"] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

@@ -6,13 +6,15 @@
 //! join       from the start to the first service          table      pages of the handle table
 //! update     changes of own elements, sent and received   audit      what updates have missed
 //! ownership  an element whose home is claimed twice       takeover   the elements of a dead peer
-//! offer      giving elements away: to leave, to balance
+//! offer      giving elements away: to leave, to balance   download   asking for pages
+//! namesake   two registrars with the same identifier
 //! ```
 //!
 //! Nothing here waits without a bound, and every table has a limit that a hostile peer cannot move.
 
 mod audit;
 mod contacts;
+mod download;
 mod join;
 mod namesake;
 mod offer;
@@ -48,6 +50,8 @@ pub(super) struct Enrp {
     spoken: bool,
     peers: BTreeMap<RegistrarId, Peer>,
     contacts: Contacts,
+    /// Counts the associations with peers: who was away when an element changed was not told.
+    pub(super) meetings: u64,
     /// The peers that we are taking over.
     takeovers: BTreeMap<RegistrarId, Takeover>,
     /// Elements that are not ours any more, over whose association we could still ask them.

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::audit::Audit;
+use super::download::Pages;
 use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarId, TransportAddress};
 use crate::endpoint::{AbortCause, Action};
 use crate::registrar::{Notice, PeerState, PeerStatus, Registrar, Timer};
@@ -29,6 +30,7 @@ pub(super) struct Peer {
     /// The checksum that it sent last.
     pub(super) announced: Option<u16>,
     pub(super) audit: Audit,
+    pub(super) pages: Pages,
     /// Whether it was asked whom it knows, since the association with it came up.
     pub(super) asked_for_list: bool,
     /// It has let an offer pass; it gets no other while its association lasts.
@@ -91,6 +93,7 @@ impl Registrar {
         if let Some(link) = self.links.get_mut(&from) {
             link.registrar = Some(id);
         }
+        self.enrp.meetings += 1;
         self.enrp.contacts.is_met_at(&address, id);
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.association = Some(from);
@@ -120,6 +123,12 @@ impl Registrar {
         let same_opener = a.opened == b.opened;
         let closed = if keep_new { old } else { new };
         let deadline = now + self.config.enrp.max_time_no_response;
+        if !keep_new && same_opener {
+            // A newcomer learns from this list where its name is taken, and stops when it has asked.
+            let known = self.enrp.peers.get(&id).and_then(|peer| peer.information(id));
+            let servers = known.into_iter().collect();
+            self.send_enrp(new, id, EnrpBody::ListResponse { rejected: false, servers });
+        }
         self.outbox.act(Action::Shutdown { association: closed, deadline });
         if !keep_new && same_opener {
             self.suspect(now, id);
@@ -146,6 +155,7 @@ impl Registrar {
             state: PeerState::Active,
             announced: None,
             audit: Audit::default(),
+            pages: Pages::default(),
             asked_for_list: false,
             declines: false,
         };
@@ -204,8 +214,11 @@ impl Registrar {
     /// Asks a peer for a sign of life.
     fn suspect(&mut self, now: Instant, id: RegistrarId) {
         let Some(peer) = self.enrp.peers.get_mut(&id) else { return };
-        peer.state = PeerState::Suspect;
-        self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_no_response);
+        // Who is suspected already, and loses its association as well, gets no more time for it.
+        if peer.state != PeerState::Suspect {
+            peer.state = PeerState::Suspect;
+            self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_no_response);
+        }
         match peer.association {
             Some(association) => {
                 let presence = self.presence(true);
@@ -248,6 +261,7 @@ impl Registrar {
         peer.association = None;
         peer.announced = None;
         self.stop_audit(id);
+        self.forget_pages(id);
         if peer_is_monitored(&self.enrp.peers, id) {
             self.suspect(now, id);
         } else {

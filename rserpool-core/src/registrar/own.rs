@@ -21,7 +21,7 @@ pub(super) struct OwnElement {
     pub(super) probe: Option<ConnectId>,
     /// Its place among those that wait until they may be connected to.
     pub(super) waits: Option<u64>,
-    /// The last attempt to reach it failed for a reason of our own.
+    /// The last attempt to reach it failed, and there is one more.
     pub(super) hindered: bool,
     /// It has not registered with us yet, so our keep-alives tell it that we are its home.
     pub(super) claimed: bool,

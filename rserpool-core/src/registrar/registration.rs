@@ -164,7 +164,7 @@ impl Registrar {
         element.asap_transport = Some(SctpTransport {
             port: peer.port,
             usage: TransportUse::DataOnly,
-            addresses: peer.addresses.clone(),
+            addresses: peer.addresses.as_slice().into(),
         });
         element.encapsulation = Some(EncapsulationPorts { user, asap: peer.udp_port });
         element

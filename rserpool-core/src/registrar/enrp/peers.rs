@@ -131,6 +131,12 @@ impl Registrar {
         let same_opener = a.opened == b.opened;
         let closed = if keep_new { old } else { new };
         let deadline = now + self.config.enrp.max_time_no_response;
+        if !keep_new && same_opener {
+            // A newcomer learns from this list where its name is taken, and stops when it has asked.
+            let known = self.enrp.peers.get(&id).and_then(|peer| peer.information(id));
+            let servers = known.into_iter().collect();
+            self.send_enrp(new, id, EnrpBody::ListResponse { rejected: false, servers });
+        }
         self.outbox.act(Action::Shutdown { association: closed, deadline });
         if !keep_new && same_opener {
             // Who is being taken over is asked already.

@@ -80,7 +80,7 @@ impl Registrar {
             {
                 self.enrp.contacts.is_met_at(&address, sender);
                 // A list of peers must fit into one message, whatever they say of themselves.
-                server.transport.addresses = address.addresses.clone();
+                server.transport.addresses = address.addresses.clone().into();
                 peer.address = Some(address);
                 peer.server = Some(server);
             }
@@ -136,7 +136,7 @@ pub(super) fn describe(id: RegistrarId, address: &TransportAddress) -> ServerInf
         transport: SctpTransport {
             port: address.port,
             usage: TransportUse::DataOnly,
-            addresses: address.addresses.clone(),
+            addresses: address.addresses.as_slice().into(),
         },
         encapsulation: (address.udp_port != 0)
             .then_some(EncapsulationPorts { user: address.udp_port, asap: 0 }),

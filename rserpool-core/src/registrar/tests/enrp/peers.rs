@@ -205,7 +205,9 @@ fn a_peers_name_cannot_be_taken_while_it_lives() {
     rig.meet(A, HIGH);
     rig.event(Event::Connected { association: B, request: None, local_port: ENRP_PORT, peer: place(TOP) });
     let actions = rig.from(B, HIGH, add(1, HIGH));
-    assert_eq!(actions, [shutdown(B, rig.now + NO_RESPONSE), to(A, HIGH, rig.presence(true))]);
+    // Who has the name is told, so that an honest newcomer finds out (RFC 5353 section 3.2.1).
+    let told = to(B, HIGH, list(&[HIGH]));
+    assert_eq!(actions, [told, shutdown(B, rig.now + NO_RESPONSE), to(A, HIGH, rig.presence(true))]);
     assert_eq!((rig.state(HIGH), rig.elements()), (Some(PeerState::Suspect), vec![]));
     rig.from(A, HIGH, ask(false, None));
     assert_eq!(rig.state(HIGH), Some(PeerState::Active));
@@ -228,7 +230,8 @@ fn a_takeover_is_not_restarted_by_a_false_name() {
     rig.advance(NO_RESPONSE);
     assert_eq!(rig.state(HIGH), Some(PeerState::TakenOver));
     rig.event(Event::Connected { association: C, request: None, local_port: ENRP_PORT, peer: place(TOP) });
-    assert_eq!(rig.from(C, HIGH, add(1, HIGH)), [shutdown(C, rig.now + NO_RESPONSE)]);
+    let told = to(C, HIGH, list(&[HIGH]));
+    assert_eq!(rig.from(C, HIGH, add(1, HIGH)), [told, shutdown(C, rig.now + NO_RESPONSE)]);
     assert_eq!(rig.state(HIGH), Some(PeerState::TakenOver));
 }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use rserpool_core::base::{AssociationId, Instant, ProtocolId};
 
 use crate::HostId;
+use crate::host::Path;
 
 /// One of the two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +96,12 @@ impl Association {
             Side::Opener => &self.opener,
             Side::Acceptor => &self.acceptor,
         }
+    }
+
+    /// What tells it apart on the host of one end.
+    pub(crate) const fn path(&self, side: Side) -> Path {
+        let (own, peer) = (self.end(side), self.end(side.other()));
+        (own.port, peer.address, peer.port)
     }
 
     pub(crate) const fn end_mut(&mut self, side: Side) -> &mut End {

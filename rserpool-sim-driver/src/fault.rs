@@ -14,9 +14,10 @@ use crate::world::World;
 pub enum Fault {
     /// The process dies (SIGKILL).
     Kill(HostId),
-    /// A process is started where none runs; an element keeps the identifier it had.
+    /// A process is started where none runs. An element keeps the identifier it had; a registrar
+    /// has the configured one, or draws one.
     Start(HostId),
-    /// The same, but an element draws a new identifier.
+    /// The same, but whoever it is draws a new identifier.
     StartAnew(HostId),
     /// The process is asked to stop within a time (SIGTERM).
     Stop(HostId, Duration),
@@ -34,6 +35,10 @@ pub enum Fault {
     Block(HostId, HostId),
     /// It does again.
     Unblock(HostId, HostId),
+    /// Nothing passes between two groups of hosts, in neither direction.
+    Split(Vec<HostId>, Vec<HostId>),
+    /// The end of [`Fault::Split`].
+    Join(Vec<HostId>, Vec<HostId>),
     /// The host gets another address; its associations break.
     Move(HostId),
     /// All links become so.
@@ -74,16 +79,46 @@ impl Fault {
 impl World {
     /// Does something to the world now.
     pub fn apply(&mut self, fault: Fault) {
+        match fault {
+            Fault::Block(from, to) => self.block(&[from], &[to], true, false),
+            Fault::Unblock(from, to) => self.block(&[from], &[to], false, false),
+            Fault::Split(one, other) => self.block(&one, &other, true, true),
+            Fault::Join(one, other) => self.block(&one, &other, false, true),
+            Fault::Links(link) => {
+                self.mark_world(&format!("links are now {link:?}"));
+                self.network.set_link(self.now(), link);
+                self.reassess_all();
+            }
+            fault => {
+                if let Some(host) = self.apply_to_host(fault) {
+                    self.reassess_host(host);
+                }
+            }
+        }
+    }
+
+    /// Does something to a host, and tells which if its associations may notice it. What is not
+    /// running cannot be stopped, and so on.
+    fn apply_to_host(&mut self, fault: Fault) -> Option<HostId> {
         let now = self.now();
         match fault {
             Fault::Kill(host) if self.host(host).process().is_some() => {
                 self.mark(host, "is killed");
                 self.exit(host);
+                Some(host)
             }
-            Fault::Start(host) if self.host(host).process().is_none() => self.start(host),
-            Fault::StartAnew(host) if self.host(host).process().is_none() => {
-                self.host_mut(host).element = None;
+            Fault::Start(host) if self.host(host).process().is_none() => {
                 self.start(host);
+                None
+            }
+            Fault::StartAnew(host) if self.host(host).process().is_none() => {
+                let anew = self.host_mut(host);
+                anew.element = None;
+                if let Program::Registrar(config) = &mut anew.program {
+                    config.id = None;
+                }
+                self.start(host);
+                None
             }
             Fault::Stop(host, within) if self.host(host).answers() => {
                 self.mark(host, "is asked to stop");
@@ -92,45 +127,41 @@ impl World {
                     process.begin_shutdown(now, now + within);
                 }
                 self.drain(host);
+                Some(host)
             }
             Fault::Pause(host) if self.host(host).answers() => {
                 self.mark(host, "stands still");
                 self.disturb(host).paused = true;
+                Some(host)
             }
             Fault::Thaw(host) if self.host(host).paused => {
                 self.mark(host, "goes on");
                 self.disturb(host).paused = false;
                 self.catch_up(host);
+                Some(host)
             }
             Fault::Slow(host, slowness) if self.host(host).process().is_some() => {
                 self.mark(host, &format!("takes {slowness:?} for every input"));
                 self.disturb(host).slowness = slowness;
+                Some(host)
             }
             Fault::Unplug(host) => {
                 self.mark(host, "is cut off");
                 self.disturb(host);
                 self.network.unplug(host, true);
+                Some(host)
             }
             Fault::Plug(host) if self.network.is_unplugged(host) => {
                 self.mark(host, "is connected again");
                 self.disturb(host);
                 self.network.unplug(host, false);
-            }
-            Fault::Block(from, to) | Fault::Unblock(from, to) => {
-                let block = matches!(fault, Fault::Block(..));
-                let what = if block { "nothing passes" } else { "everything passes" };
-                let (a, b) = (&self.host(from).name, &self.host(to).name);
-                self.mark_world(&format!("{what} from {a} to {b}"));
-                self.network.block(now, from, to, block);
+                Some(host)
             }
             Fault::Move(host) => {
                 self.disturb(host);
                 let address = self.network.assign_address(host);
                 self.mark(host, &format!("is at {address} now"));
-            }
-            Fault::Links(link) => {
-                self.mark_world(&format!("links are now {link:?}"));
-                self.network.set_link(now, link);
+                Some(host)
             }
             Fault::Order(host, order) if self.host(host).answers() => {
                 self.mark(host, &format!("is told: {order:?}"));
@@ -138,12 +169,32 @@ impl World {
                 if let Some(process) = &mut self.host_mut(host).process {
                     process.order(now, order);
                 }
-                return self.drain(host);
+                self.drain(host);
+                None
             }
-            // What is not running cannot be stopped, and so on.
-            _ => return,
+            _ => None,
         }
-        self.reassess_all();
+    }
+
+    /// Lets nothing, or everything, pass from each host of a group to each of another, and back if
+    /// `both`.
+    fn block(&mut self, from: &[HostId], to: &[HostId], block: bool, both: bool) {
+        let now = self.now();
+        let what = if block { "nothing passes" } else { "everything passes" };
+        let names = |group: &[HostId]| {
+            group.iter().map(|id| self.host(*id).name.as_str()).collect::<Vec<_>>().join(" ")
+        };
+        let between = if both { "between" } else { "from" };
+        let and = if both { "and" } else { "to" };
+        let text = format!("{what} {between} {} {and} {}", names(from), names(to));
+        self.mark_world(&text);
+        for (a, b) in from.iter().flat_map(|a| to.iter().map(move |b| (*a, *b))) {
+            self.network.block(now, a, b, block);
+            if both {
+                self.network.block(now, b, a, block);
+            }
+        }
+        from.iter().for_each(|host| self.reassess_host(*host));
     }
 
     fn disturb(&mut self, host: HostId) -> &mut crate::host::Host {
@@ -165,9 +216,8 @@ impl World {
         }
         let quiet = Link { loss: 0, reordering: 0, duplication: 0, ..self.network.link };
         self.apply(Fault::Links(quiet));
-        for (from, to) in self.network.blocked() {
-            self.apply(Fault::Unblock(from, to));
-        }
+        self.network.unblock_all(self.now());
+        self.reassess_all();
     }
 
     /// Since when two hosts could work and talk without hindrance; `None` if they cannot.

@@ -1,5 +1,6 @@
 //! How modelled associations come up: the four packets of SCTP, tried again until a deadline.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rserpool_core::base::{ConnectId, Instant, TransportAddress};
@@ -7,7 +8,8 @@ use rserpool_core::endpoint::{ConnectError, DownReason, Event};
 
 use crate::HostId;
 use crate::association::{Association, End, Side, State};
-use crate::world::{Occurrence, UDP_PORT, World};
+use crate::queue::Occurrence;
+use crate::world::{UDP_PORT, World};
 
 /// An attempt to connect.
 #[derive(Debug)]
@@ -53,7 +55,7 @@ impl World {
         };
         // Two associations between the same ports would be one.
         if self.is_taken(host, local_port, &peer) {
-            return self.connect_failed(host, request, ConnectError::Refused);
+            return self.connect_failed(host, request, ConnectError::InUse);
         }
         let life = self.host(host).life;
         let attempt = Attempt { local_port, peer, rto, accepted: None };
@@ -71,13 +73,8 @@ impl World {
     fn is_taken(&self, host: HostId, port: u16, peer: &TransportAddress) -> bool {
         let host = self.host(host);
         let tried = |attempt: &Attempt| attempt.local_port == port && attempt.peer == *peer;
-        host.attempts.values().any(tried)
-            || host.known.values().any(|(key, side)| {
-                self.associations.get(key).is_some_and(|open| {
-                    let (own, other) = (open.end(*side), open.end(side.other()));
-                    own.port == port && other.port == peer.port && peer.addresses.contains(&other.address)
-                })
-            })
+        let open = |address: &IpAddr| host.paths.contains_key(&(port, *address, peer.port));
+        host.attempts.values().any(tried) || peer.addresses.iter().any(open)
     }
 
     fn connect_failed(&mut self, host: HostId, request: ConnectId, reason: ConnectError) {
@@ -178,7 +175,10 @@ impl World {
         let opener = end(host, id, address, local_port, State::Opening);
         let acceptor = end(peer, peer_id, peer_address, port, State::Up);
         self.associations.insert(key, Association { opener, acceptor });
-        self.host_mut(peer).known.insert(peer_id, (key, Side::Acceptor));
+        for host in [host, peer] {
+            self.host_mut(host).involved.insert(key);
+        }
+        self.learn(key, Side::Acceptor);
         if let Some(attempt) = self.host_mut(host).attempts.get_mut(&request) {
             attempt.accepted = Some(key);
         }
@@ -196,14 +196,19 @@ impl World {
         self.reassess(key);
     }
 
+    /// A process knows its end of an association from now on.
+    fn learn(&mut self, key: u64, side: Side) {
+        let Some(open) = self.associations.get(&key) else { return };
+        let (host, id, path) = (open.end(side).host, open.end(side).id, open.path(side));
+        let host = self.host_mut(host);
+        host.known.insert(id, (key, side));
+        host.paths.insert(path, (key, side));
+    }
+
     /// A peer that has started anew opens an association between the ports of an old one.
     fn replace_old(&mut self, host: HostId, port: u16, peer: &TransportAddress) {
-        let old = self.host(host).known.values().copied().find(|(key, side)| {
-            self.associations.get(key).is_some_and(|open| {
-                let (own, other) = (open.end(*side), open.end(side.other()));
-                own.port == port && other.port == peer.port && peer.addresses.contains(&other.address)
-            })
-        });
+        let path = |address: &IpAddr| self.host(host).paths.get(&(port, *address, peer.port)).copied();
+        let old = peer.addresses.iter().find_map(path);
         if let Some((key, side)) = old {
             self.end(key, side, DownReason::Restarted);
         }
@@ -226,7 +231,7 @@ impl World {
         if let Some(open) = self.associations.get_mut(&key) {
             open.opener.state = State::Up;
         }
-        self.host_mut(host).known.insert(id, (key, Side::Opener));
+        self.learn(key, Side::Opener);
         let peer = TransportAddress { addresses: vec![address], port, udp_port: attempt.peer.udp_port };
         self.input(host, Event::Connected { association: id, request: Some(request), local_port, peer });
         self.reassess(key);

@@ -1,11 +1,12 @@
 //! A host: a machine with one address on which one process may run.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rserpool_core::base::{AssociationId, ConnectId, ElementId, Instant, Random};
 use rserpool_core::element::ElementConfig;
-use rserpool_core::endpoint::{Action, Endpoint, Event};
+use rserpool_core::endpoint::{Action, Channel, Endpoint, Event};
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 use rserpool_core::user::UserConfig;
 use rserpool_core::{element, user};
@@ -154,6 +155,9 @@ impl Process {
     }
 }
 
+/// What tells the associations of a host apart: its port, and the peer's address and port.
+pub(crate) type Path = (u16, IpAddr, u16);
+
 /// A host.
 #[derive(Debug)]
 pub struct Host {
@@ -184,9 +188,13 @@ pub struct Host {
     pub(crate) last_port: u16,
     pub(crate) multicast: bool,
     pub(crate) random: Random,
-    pub(crate) attempts: std::collections::BTreeMap<ConnectId, crate::handshake::Attempt>,
+    pub(crate) attempts: BTreeMap<ConnectId, crate::handshake::Attempt>,
     /// The associations that its process knows.
-    pub(crate) known: std::collections::BTreeMap<AssociationId, (u64, crate::association::Side)>,
+    pub(crate) known: BTreeMap<AssociationId, (u64, crate::association::Side)>,
+    /// The same by our port and the peer's address and port: two between the same would be one.
+    pub(crate) paths: BTreeMap<Path, (u64, crate::association::Side)>,
+    /// The associations with an end on the host, also those that its process does not know.
+    pub(crate) involved: BTreeSet<u64>,
 }
 
 impl Host {
@@ -198,6 +206,16 @@ impl Host {
     /// What it runs.
     pub const fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// Whether announcements of a channel reach it.
+    pub(crate) fn hears(&self, channel: Channel) -> bool {
+        let subscribed = match (channel, &self.program) {
+            (Channel::Asap, _) => true,
+            (Channel::Enrp, Program::Registrar(config)) => config.enrp.announce,
+            (Channel::Enrp, Program::Element(..) | Program::User(..)) => false,
+        };
+        subscribed && self.multicast && self.process.is_some()
     }
 
     /// Whether a process runs and is not stopped by SIGSTOP.

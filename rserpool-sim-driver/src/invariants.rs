@@ -1,20 +1,20 @@
-//! What must hold at every step, whatever is broken.
-//!
-//! Without ENRP each registrar stands for itself; what concerns several of them together (one home
-//! for each element, equal checksums, one winner of a takeover) belongs here when there is ENRP.
+//! What must hold at every step, whatever is broken. What concerns several registrars is in
+//! [`crate::scope`].
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{ElementId, Instant, PoolHandle, ProtocolId};
+use rserpool_core::endpoint::Channel;
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{Notice, RegistrarConfig, RemovalReason};
-use rserpool_core::wire::{AsapMessage, EnrpMessage};
+use rserpool_core::wire::{AsapMessage, EnrpBody, EnrpMessage};
 use rserpool_core::{element, user};
 
 use crate::HostId;
 use crate::app::{Note, Violation};
 use crate::host::{Host, Program};
+use crate::scope::Takeovers;
 use crate::world::World;
 
 /// What is remembered for the invariants.
@@ -23,6 +23,8 @@ pub(crate) struct Books {
     pub(crate) violation: Option<Violation>,
     /// Some user was told to report or to give up elements that may be well.
     pub(crate) reports: bool,
+    /// Which registrars have died and been taken over.
+    pub(crate) takeovers: Takeovers,
 }
 
 impl World {
@@ -35,7 +37,9 @@ impl World {
                 Err(error) => error.to_string(),
             },
             ProtocolId::ENRP => match EnrpMessage::decode(bytes) {
-                Ok(decoded) if decoded.report.is_empty() => return,
+                Ok(decoded) if decoded.report.is_empty() => {
+                    return self.check_enrp(host, &decoded.message, bytes);
+                }
                 Ok(decoded) => format!("{:?}", decoded.report),
                 Err(error) => error.to_string(),
             },
@@ -45,15 +49,25 @@ impl World {
         self.violated(Violation::new("every message decodes", detail));
     }
 
-    /// The same for announcements.
-    pub(crate) fn check_announce(&mut self, bytes: &Bytes) {
-        if !matches!(AsapMessage::decode(bytes), Ok(decoded) if decoded.report.is_empty()) {
-            self.violated(Violation::new("every message decodes", format!("announcement {bytes:02x?}")));
+    /// The same for announcements, each channel of which has one kind of message.
+    pub(crate) fn check_announce(&mut self, host: HostId, channel: Channel, bytes: &Bytes) {
+        let fits = match channel {
+            Channel::Asap => matches!(AsapMessage::decode(bytes), Ok(decoded)
+                if decoded.report.is_empty() && matches!(decoded.message, AsapMessage::ServerAnnounce { .. })),
+            Channel::Enrp => matches!(EnrpMessage::decode(bytes), Ok(decoded)
+                if decoded.report.is_empty() && matches!(decoded.message.body, EnrpBody::Presence { .. })),
+        };
+        if !fits {
+            let detail = format!("{} announced {bytes:02x?}", self.host(host).name);
+            self.violated(Violation::new("every message decodes", detail));
         }
     }
 
     fn check_asap(&mut self, host: HostId, message: &AsapMessage) {
         match message {
+            AsapMessage::HandleResolutionResponse { handle, error: Some(_), .. } => {
+                self.check_unknown_pool(host, handle);
+            }
             AsapMessage::HandleResolutionResponse { handle, elements, .. } => {
                 let dead = elements.iter().find_map(|element| self.known_dead(host, handle, element.id));
                 if let Some(detail) = dead {
@@ -84,7 +98,14 @@ impl World {
             }
         }
         let died = died.filter(|_| self.host(registrar).is_well())?;
-        let patience = self.patience_with_element(config);
+        // Of the elements of others it learns from them, or when it has taken them over.
+        let (died, patience) = match self.registrar(registrar)?.peers().len() {
+            0 => (died, self.patience_with_element(config)),
+            _ => {
+                let patience = self.scope_settles_within(config) + self.patience_with_element(config);
+                (died.max(self.scope_calm_since()?), patience)
+            }
+        };
         let dead = self.now().since(died);
         (dead > patience).then(|| {
             let name = &self.host(registrar).name;
@@ -94,7 +115,7 @@ impl World {
 
     /// How long a registrar may list an element that is dead: until its next keep-alive, which is
     /// asked over the association and, should that break meanwhile, over a new one.
-    fn patience_with_element(&self, config: &RegistrarConfig) -> Duration {
+    pub(crate) fn patience_with_element(&self, config: &RegistrarConfig) -> Duration {
         config.keep_alive_interval * 3 / 2 + config.keep_alive_timeout * 2 + self.network.link.longest() * 4
     }
 
@@ -105,6 +126,11 @@ impl World {
                 self.check_failure(host, *element, reason);
             }
             Note::Element(element::Notice::Deregistered) => self.check_expulsion(host),
+            Note::Registrar(Notice::TakenOver { target, by, .. })
+                if self.registrar(host).is_some_and(|registrar| registrar.id() == *by) =>
+            {
+                self.check_takeover(host, *target);
+            }
             Note::Registrar(Notice::Malformed { error, .. }) => {
                 let detail = format!("{}: {error}", self.host(host).name);
                 self.violated(Violation::new("nobody finds fault with a message of ours", detail));

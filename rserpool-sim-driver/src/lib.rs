@@ -66,6 +66,7 @@
 //! * Policies other than round robin in drawn worlds.
 //! * Endpoints of somebody's own: [`Program`] has the three of `rserpool-core`.
 
+mod agreement;
 mod app;
 mod association;
 mod capture;
@@ -77,7 +78,10 @@ mod invariants;
 mod narration;
 mod network;
 mod presets;
+mod queue;
 mod random;
+mod running;
+mod scope;
 mod trace;
 mod transport;
 mod verdict;

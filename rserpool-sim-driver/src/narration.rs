@@ -1,7 +1,7 @@
 //! What is told of a world: lines of its trace, kept notices, the first violation.
 
 use rserpool_core::base::{AssociationId, ProtocolId};
-use rserpool_core::endpoint::Event;
+use rserpool_core::endpoint::{Channel, Event};
 use rserpool_core::{element, user};
 
 use crate::HostId;
@@ -58,8 +58,8 @@ impl World {
             Event::Disconnected { association, reason } => {
                 format!("{name} association {} ended: {reason}", association.0)
             }
-            Event::Announce { bytes, .. } => {
-                format!("{name} << {}", summary(ProtocolId::ASAP, bytes))
+            Event::Announce { channel, bytes, .. } => {
+                format!("{name} << {}", summary(protocol_of(*channel), bytes))
             }
         };
         self.trace.note(self.clock, [kind << 32 | host.0 as u64, number], octets, text);
@@ -86,5 +86,13 @@ impl World {
         if let Some(notes) = &mut self.notes {
             notes.push((self.clock, host, note));
         }
+    }
+}
+
+/// The protocol that a channel of announcements speaks.
+pub(crate) const fn protocol_of(channel: Channel) -> ProtocolId {
+    match channel {
+        Channel::Asap => ProtocolId::ASAP,
+        Channel::Enrp => ProtocolId::ENRP,
     }
 }

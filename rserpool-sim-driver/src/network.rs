@@ -143,9 +143,11 @@ impl Network {
         self.disturbed.insert(pair(from, to), now);
     }
 
-    /// The directions in which nothing passes.
-    pub(crate) fn blocked(&self) -> Vec<(HostId, HostId)> {
-        self.blocked.iter().copied().collect()
+    /// Everything passes between all hosts.
+    pub(crate) fn unblock_all(&mut self, now: Instant) {
+        for (from, to) in std::mem::take(&mut self.blocked) {
+            self.disturbed.insert(pair(from, to), now);
+        }
     }
 
     pub(crate) fn unplug(&mut self, host: HostId, unplug: bool) {

@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     Plan,
     /// What its applications do; a stream of its own, so that it does not change the rest.
     Orders,
+    /// What its registrars have to do with each other.
+    Scope,
 }
 
 /// The stream of an entity.
@@ -28,6 +30,7 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::Host => (3, 0),
         Purpose::Plan => (4, 0),
         Purpose::Orders => (5, 0),
+        Purpose::Scope => (6, 0),
     };
     Random::new([kind, entity.0 as u64, detail].into_iter().fold(mix(seed), |hash, word| mix(hash ^ word)))
 }

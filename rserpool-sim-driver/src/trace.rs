@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 use rserpool_core::base::{Instant, ProtocolId};
-use rserpool_core::wire::{AsapMessage, EnrpMessage};
+use rserpool_core::wire::{AsapMessage, EnrpBody, EnrpMessage, UpdateAction};
 
 use crate::random::mix;
 
@@ -60,13 +60,9 @@ impl Trace {
         text: impl FnOnce() -> String,
     ) {
         let mut hash = mix(self.hash ^ now.as_nanos());
-        for word in words {
+        let content = u64::from(crc32c::crc32c(octets)) << 32 | octets.len() as u64;
+        for word in words.into_iter().chain([content]) {
             hash = mix(hash ^ word);
-        }
-        for chunk in octets.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            hash = mix(hash ^ u64::from_le_bytes(word));
         }
         self.hash = hash;
         let limit = match self.mode {
@@ -91,10 +87,7 @@ pub(crate) fn summary(protocol: ProtocolId, bytes: &Bytes) -> String {
             Err(error) => format!("ASAP malformed: {error}"),
         },
         ProtocolId::ENRP => match EnrpMessage::decode(bytes) {
-            Ok(decoded) => {
-                let body = format!("{:?}", decoded.message.body);
-                format!("ENRP {}", body.split([' ', '{']).next().unwrap_or_default())
-            }
+            Ok(decoded) => enrp_summary(&decoded.message.body),
             Err(error) => format!("ENRP malformed: {error}"),
         },
         ProtocolId(id) => format!("data {id:#x}, {} octets", bytes.len()),
@@ -133,5 +126,39 @@ fn asap_summary(message: &AsapMessage) -> String {
         M::CookieEcho { .. } => "CookieEcho".into(),
         M::BusinessCard { handle, .. } => format!("BusinessCard {handle}"),
         M::Error { error } => format!("Error {:?}", error.causes.iter().map(|c| c.code).collect::<Vec<_>>()),
+    }
+}
+
+fn enrp_summary(body: &EnrpBody) -> String {
+    use EnrpBody as B;
+    let flag = |set: bool, name: &'static str| if set { name } else { "" };
+    match body {
+        B::Presence { reply_required, checksum, .. } => {
+            let checksum = checksum.map(|sum| format!(" {sum:04x}")).unwrap_or_default();
+            format!("Presence{checksum}{}", flag(*reply_required, " reply required"))
+        }
+        B::HandleTableRequest { own_only } => format!("HandleTableRequest{}", flag(*own_only, " own only")),
+        B::HandleTableResponse { rejected, more, pools } => {
+            let elements: usize = pools.iter().map(|pool| pool.elements.len()).sum();
+            let (rejected, more) = (flag(*rejected, " refused"), flag(*more, " more to come"));
+            format!("HandleTableResponse of {elements}{rejected}{more}")
+        }
+        B::HandleUpdate { takeover_suggested, action, handle, element } => {
+            let action = match *action {
+                UpdateAction::ADD_PE => "add",
+                UpdateAction::DEL_PE => "remove",
+                _ => "?",
+            };
+            let suggested = flag(*takeover_suggested, ", takeover suggested");
+            format!("HandleUpdate {action} {handle}/{} of {}{suggested}", element.id, element.home)
+        }
+        B::ListRequest => "ListRequest".into(),
+        B::ListResponse { rejected, servers } => {
+            format!("ListResponse of {}{}", servers.len(), flag(*rejected, " refused"))
+        }
+        B::InitTakeover { target } => format!("InitTakeover {target}"),
+        B::InitTakeoverAck { target } => format!("InitTakeoverAck {target}"),
+        B::TakeoverServer { target } => format!("TakeoverServer {target}"),
+        B::Error { error } => format!("Error {:?}", error.causes.iter().map(|c| c.code).collect::<Vec<_>>()),
     }
 }

@@ -18,7 +18,8 @@ use rserpool_core::endpoint::{Action, Channel, DownReason, Event};
 
 use crate::HostId;
 use crate::association::{Association, Item, Side, State};
-use crate::world::{Occurrence, UDP_PORT, World};
+use crate::queue::Occurrence;
+use crate::world::{UDP_PORT, World};
 
 impl World {
     /// Does what an endpoint wants done.
@@ -64,11 +65,11 @@ impl World {
     }
 
     fn announce(&mut self, from: HostId, channel: Channel, bytes: &Bytes) {
-        self.check_announce(bytes);
+        self.check_announce(from, channel, bytes);
         let source = (self.network.address(from), UDP_PORT).into();
         let hosts: Vec<(HostId, u32)> = self
             .hosts()
-            .filter(|(id, host)| *id != from && host.multicast && host.process.is_some())
+            .filter(|(id, host)| *id != from && host.hears(channel))
             .map(|(id, host)| (id, host.life))
             .collect();
         for (host, life) in hosts {
@@ -168,8 +169,12 @@ impl World {
             return;
         }
         end.state = State::Gone;
-        let (host, id) = (end.host, end.id);
-        self.host_mut(host).known.remove(&id);
+        let (host, id, path) = (end.host, end.id, open.path(side));
+        let host_of_end = self.host_mut(host);
+        host_of_end.known.remove(&id);
+        if host_of_end.paths.get(&path) == Some(&(key, side)) {
+            host_of_end.paths.remove(&path);
+        }
         self.input_soon(host, Event::Disconnected { association: id, reason });
         self.reassess(key);
     }
@@ -230,6 +235,7 @@ impl World {
                 self.reassess(key);
             }
         }
+        self.host_mut(host).paths.clear();
         for (_, (key, side)) in std::mem::take(&mut self.host_mut(host).known) {
             if let Some(open) = self.associations.get_mut(&key) {
                 open.end_mut(side).state = State::Gone;
@@ -259,6 +265,9 @@ impl World {
         for side in Side::BOTH {
             let Some(open) = self.associations.get(&key) else { return };
             if !open.opener.is_known() && !open.acceptor.is_known() {
+                for host in [open.opener.host, open.acceptor.host] {
+                    self.hosts[host.0].involved.remove(&key);
+                }
                 self.associations.remove(&key);
                 return;
             }
@@ -302,6 +311,12 @@ impl World {
 
     pub(crate) fn reassess_all(&mut self) {
         let keys: Vec<u64> = self.associations.keys().copied().collect();
+        keys.into_iter().for_each(|key| self.reassess(key));
+    }
+
+    /// The same for all associations with an end on a host.
+    pub(crate) fn reassess_host(&mut self, host: HostId) {
+        let keys: Vec<u64> = self.host(host).involved.iter().copied().collect();
         keys.into_iter().for_each(|key| self.reassess(key));
     }
 

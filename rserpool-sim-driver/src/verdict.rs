@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
-use rserpool_core::handlespace::{Checksum, PeHandle};
-use rserpool_core::registrar::Registrar;
+use rserpool_core::base::{ElementId, PoolHandle};
+use rserpool_core::handlespace::PeHandle;
 
 use crate::HostId;
 use crate::app::Violation;
@@ -15,6 +14,13 @@ use crate::world::World;
 
 /// How long everybody may take for a clean stop.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Timers that a registrar may have for each peer that it knows: heartbeat, last heard, no response,
+/// its table, the next attempt to connect.
+const PEER_TIMERS: u64 = 5;
+
+/// Timers that a registrar may have for ENRP as a whole.
+const ENRP_TIMERS: u64 = 4;
 
 impl World {
     /// Judges a world at rest. Users are asked to resolve once more, so some time passes.
@@ -29,7 +35,8 @@ impl World {
             return;
         }
         let verdict = self
-            .judge_registrars(plan)
+            .judge_agreement(plan)
+            .and_then(|()| self.judge_registrars(plan))
             .and_then(|()| self.judge_elements(plan))
             .and_then(|()| self.judge_users(plan, asked));
         if let Err(violation) = verdict {
@@ -78,39 +85,46 @@ impl World {
             .collect()
     }
 
+    /// Two elements with one identifier at different registrars take the place from each other with
+    /// every registration; only at one registrar the second is refused.
+    fn judge_agreement(&self, plan: &Plan) -> Result<(), Violation> {
+        let registrars: Vec<HostId> = plan.registrar_hosts().collect();
+        let twins = plan.elements.iter().any(|element| element.config.id.is_some());
+        if twins && registrars.len() > 1 {
+            return Ok(());
+        }
+        self.agreement(&registrars)
+    }
+
     fn judge_registrars(&self, plan: &Plan) -> Result<(), Violation> {
         for host in plan.registrar_hosts() {
             let Some(registrar) = self.registrar(host) else { continue };
             let name = &self.host(host).name;
             let space = registrar.handlespace();
-            let mut sums: BTreeMap<RegistrarId, Checksum> = BTreeMap::new();
             for (pool, element) in space.elements_after(None) {
-                sums.entry(element.home).or_default().add(pool, element.id);
                 let alive = plan.element_hosts().any(|(id, _)| self.is_element(id, pool, element.id));
                 if !alive {
                     let detail = format!("{name} lists {pool}/{}, which does not run", element.id);
                     return Err(Violation::new("at rest the dead are gone", detail));
                 }
             }
-            for (home, sum) in sums {
-                if space.checksum(home) != sum.value() {
-                    let detail = format!("{name}: {:#x}, not {:#x}", space.checksum(home), sum.value());
-                    return Err(Violation::new("the checksum equals a recomputation", detail));
-                }
-            }
             let figures: BTreeMap<&str, u64> = registrar.figures().into_iter().collect();
             let figure = |name: &str| figures.get(name).copied().unwrap_or_default();
+            let own = space.elements_after(None).filter(|(_, element)| element.home == registrar.id());
+            let own_elements = own.count() as u64;
             let lives =
                 space.elements_after(None).filter(|(_, e)| e.life.duration().is_some()).count() as u64;
-            let probes = space.element_count() as u64;
-            let timers = lives + probes + u64::from(plan.registrars[host.0].config.announce);
+            let config = &plan.registrars[host.0].config;
+            let announcements = u64::from(config.announce) + u64::from(config.enrp.announce);
+            let peers = (registrar.peers().len() + plan.registrars[host.0].knows.len()) as u64;
             let books = [
                 ("associations", self.host(host).known.len() as u64),
-                ("own_elements", space.element_count() as u64),
-                ("timers", timers),
+                ("own_elements", own_elements),
+                ("timers", lives + own_elements + announcements + PEER_TIMERS * peers + ENRP_TIMERS),
             ];
             for (what, expected) in books {
-                // An element that is being connected to has no timer of its own.
+                // An element that is being connected to has no timer of its own; for peers there is
+                // a bound.
                 let fits = figure(what) == expected || (what == "timers" && figure(what) < expected);
                 if !fits {
                     let detail = format!("{name} has {} {what}, not {expected}", figure(what));
@@ -141,9 +155,13 @@ impl World {
                     self.registrar(*host).is_some_and(|r| r.handlespace().get(&pe).is_some())
                 })
                 .collect();
-            let home = listing.first().and_then(|host| self.registrar(*host)).map(Registrar::id);
+            let running = plan.registrar_hosts().filter(|host| self.registrar(*host).is_some()).count();
+            // All list it with the same home: that is a part of the agreement.
+            let pe = PeHandle { pool: pool.clone(), element: id };
+            let listed = listing.first().and_then(|host| self.registrar(*host));
+            let home = listed.and_then(|r| r.handlespace().get(&pe)).map(|element| element.home);
             let detail = format!(
-                "{name} ({pool}/{id}) is listed by {} registrars, is registered: {}, its home is {}",
+                "{name} ({pe}) is listed by {} of {running} registrars, with the home {home:?}, is registered: {}, its home is {}",
                 listing.len(),
                 server.element().is_registered(),
                 server.element().home(),
@@ -154,7 +172,7 @@ impl World {
                 }
                 continue;
             }
-            if listing.len() != 1
+            if listing.len() != running
                 || !server.element().is_registered()
                 || home != Some(server.element().home())
             {
@@ -183,8 +201,7 @@ impl World {
                 self.registrar(*host)
                     .is_some_and(|r| r.handlespace().pool(pool).is_some_and(|p| !p.is_empty()))
             };
-            // Without ENRP registrars know different things: only what all know can be expected.
-            if findable.is_empty() || !findable.iter().all(known) {
+            if !findable.iter().any(known) {
                 continue;
             }
             match client.resolved() {

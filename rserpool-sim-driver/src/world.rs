@@ -1,20 +1,19 @@
 //! The world: hosts, a network, a clock, and the heap of what is going to happen.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rserpool_core::base::{AssociationId, ConnectId, Instant, TransportAddress};
-use rserpool_core::endpoint::Event;
+use rserpool_core::base::{AssociationId, Instant, TransportAddress};
 use rserpool_core::{element, user};
 
 use crate::app::{Client, Note, Server, Violation};
-use crate::association::{Association, Item, Side};
+use crate::association::Association;
 use crate::capture::Capture;
 use crate::fault::Fault;
 use crate::host::{Host, HostId, Process, Program};
 use crate::invariants::Books;
 use crate::network::{Link, Network, Sctp};
+use crate::queue::{Occurrence, Queue};
 use crate::random::{Purpose, stream};
 use crate::trace::{Trace, TraceMode};
 
@@ -45,91 +44,6 @@ impl WorldConfig {
     }
 }
 
-/// Something that is going to happen.
-#[derive(Clone, Debug)]
-pub(crate) enum Occurrence {
-    /// A process wants to be woken.
-    Wake {
-        host: HostId,
-        life: u32,
-    },
-    /// A slow process is ready for the next input.
-    Ready {
-        host: HostId,
-        life: u32,
-    },
-    Input {
-        host: HostId,
-        life: u32,
-        event: Event,
-    },
-    Handshake {
-        host: HostId,
-        life: u32,
-        request: ConnectId,
-        step: crate::handshake::Step,
-    },
-    Arrive {
-        key: u64,
-        side: Side,
-        item: Item,
-    },
-    Abort {
-        key: u64,
-        side: Side,
-    },
-    Flush {
-        key: u64,
-        side: Side,
-    },
-    Silence {
-        key: u64,
-        side: Side,
-    },
-    GiveUp {
-        key: u64,
-        side: Side,
-    },
-    Orphan {
-        key: u64,
-        side: Side,
-        once: bool,
-    },
-    CloseDeadline {
-        key: u64,
-        side: Side,
-    },
-    Fault(Fault),
-}
-
-/// An entry of the heap: earliest first, and of those at the same time the one scheduled first.
-#[derive(Debug)]
-struct Entry {
-    at: Instant,
-    sequence: u64,
-    occurrence: Occurrence,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.sequence == other.sequence
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
-    }
-}
-
 /// A simulated world.
 #[derive(Debug)]
 pub struct World {
@@ -139,8 +53,7 @@ pub struct World {
     pub(crate) network: Network,
     pub(crate) associations: BTreeMap<u64, Association>,
     pub(crate) hosts: Vec<Host>,
-    queue: BinaryHeap<Reverse<Entry>>,
-    sequence: u64,
+    queue: Queue,
     last_association: u64,
     steps: u64,
     pub(crate) trace: Trace,
@@ -159,8 +72,7 @@ impl World {
             network: Network::new(config.seed, config.link),
             associations: BTreeMap::new(),
             hosts: Vec::new(),
-            queue: BinaryHeap::new(),
-            sequence: 0,
+            queue: Queue::default(),
             last_association: 0,
             steps: 0,
             trace: Trace::new(config.trace),
@@ -202,6 +114,8 @@ impl World {
             random: stream(self.seed, id, Purpose::Host),
             attempts: BTreeMap::new(),
             known: BTreeMap::new(),
+            paths: BTreeMap::new(),
+            involved: Default::default(),
         });
         id
     }
@@ -290,18 +204,13 @@ impl World {
     /// Lets time pass until `end`.
     pub fn run_until(&mut self, end: Instant) {
         while self.books.violation.is_none() {
-            match self.queue.peek() {
-                Some(Reverse(entry)) if entry.at <= end => {}
-                _ => {
-                    self.clock = self.clock.max(end);
-                    return;
-                }
-            }
-            if let Some(Reverse(entry)) = self.queue.pop() {
-                self.clock = entry.at;
-                self.steps += 1;
-                self.happen(entry.occurrence);
-            }
+            let Some((at, occurrence)) = self.queue.pop_until(end) else {
+                self.clock = self.clock.max(end);
+                return;
+            };
+            self.clock = at;
+            self.steps += 1;
+            self.happen(occurrence);
         }
     }
 
@@ -344,8 +253,7 @@ impl World {
     }
 
     pub(crate) fn schedule(&mut self, at: Instant, occurrence: Occurrence) {
-        self.sequence += 1;
-        self.queue.push(Reverse(Entry { at, sequence: self.sequence, occurrence }));
+        self.queue.push(at, occurrence);
     }
 
     pub(crate) fn next_association(&mut self) -> u64 {
@@ -377,183 +285,6 @@ impl World {
             Occurrence::Orphan { key, side, once } => self.orphan(key, side, once),
             Occurrence::CloseDeadline { key, side } => self.close_deadline(key, side),
             Occurrence::Fault(fault) => self.apply(fault),
-        }
-    }
-
-    /// Hands a process an event after what happens now.
-    pub(crate) fn input_soon(&mut self, host: HostId, event: Event) {
-        let life = self.host(host).life;
-        self.schedule(self.clock, Occurrence::Input { host, life, event });
-    }
-
-    /// Hands a process an event, or keeps it until the process can take it.
-    pub(crate) fn input(&mut self, host: HostId, event: Event) {
-        let clock = self.clock;
-        let target = self.host_mut(host);
-        if target.process.is_none() {
-            return;
-        }
-        if target.paused {
-            target.inbox.push_back(event);
-        } else if clock < target.ready || !target.inbox.is_empty() {
-            target.inbox.push_back(event);
-            if target.inbox.len() == 1 {
-                let (at, life) = (target.ready, target.life);
-                self.schedule(at, Occurrence::Ready { host, life });
-            }
-        } else {
-            self.handle(host, event);
-        }
-    }
-
-    fn handle(&mut self, host: HostId, event: Event) {
-        self.note_event(host, &event);
-        let clock = self.clock;
-        let target = self.host_mut(host);
-        let Some(process) = &mut target.process else { return };
-        process.handle_event(clock, event);
-        target.ready = clock + target.slowness;
-        self.drain(host);
-    }
-
-    fn ready(&mut self, host: HostId, life: u32) {
-        let target = self.host_mut(host);
-        if target.life != life || target.paused {
-            return;
-        }
-        let Some(event) = target.inbox.pop_front() else { return };
-        self.handle(host, event);
-        let target = self.host(host);
-        if !target.inbox.is_empty() {
-            self.schedule(target.ready.max(self.clock), Occurrence::Ready { host, life });
-        }
-    }
-
-    fn wake(&mut self, host: HostId, life: u32) {
-        let clock = self.clock;
-        let target = self.host_mut(host);
-        if target.life != life || target.wake.is_none_or(|at| clock < at) {
-            return;
-        }
-        target.wake = None;
-        if target.paused {
-            return;
-        }
-        if clock < target.ready {
-            let at = target.ready;
-            target.wake = Some(at);
-            return self.schedule(at, Occurrence::Wake { host, life });
-        }
-        self.time_out(host);
-    }
-
-    fn time_out(&mut self, host: HostId) {
-        let clock = self.clock;
-        let target = self.host_mut(host);
-        let Some(process) = &mut target.process else { return };
-        process.handle_timeout(clock);
-        target.ready = clock + target.slowness;
-        self.drain(host);
-    }
-
-    /// Lets a process that was stopped catch up: what has arrived, and its timers, in any order.
-    pub(crate) fn catch_up(&mut self, host: HostId) {
-        let timers_first = self.host_mut(host).random.below(2) == 0;
-        if timers_first {
-            self.time_out(host);
-        }
-        let life = self.host(host).life;
-        for _ in 0..self.host(host).inbox.len() {
-            if self.host(host).slowness > Duration::ZERO {
-                return self.ready(host, life);
-            }
-            if let Some(event) = self.host_mut(host).inbox.pop_front() {
-                self.handle(host, event);
-            }
-        }
-        self.time_out(host);
-    }
-
-    /// Starts the host's program.
-    pub(crate) fn start(&mut self, id: HostId) {
-        let (clock, address) = (self.clock, self.network.address(id));
-        let host = &mut self.hosts[id.0];
-        host.life += 1;
-        host.disturbed = clock;
-        host.ready = clock;
-        host.died = None;
-        let seed = stream(self.seed, id, Purpose::Process(host.life)).next_u64();
-        let process = match &mut host.program {
-            Program::Registrar(config) => {
-                config.addresses = vec![address];
-                config.udp_port = UDP_PORT;
-                config.seed = seed;
-                Process::Registrar(Box::new(rserpool_core::registrar::Registrar::new(config.clone(), clock)))
-            }
-            Program::Element(config, service) => {
-                config.addresses = vec![address];
-                config.udp_port = UDP_PORT;
-                config.seed = seed;
-                let config = element::ElementConfig { id: config.id.or(host.element), ..config.clone() };
-                Process::Element(Box::new(Server::new(config, *service, clock)))
-            }
-            Program::User(config, load) => {
-                config.seed = seed;
-                Process::User(Box::new(Client::new(config.clone(), load.clone(), clock)))
-            }
-        };
-        host.process = Some(process);
-        if let Some(Process::Element(server)) = &host.process {
-            host.element = Some(server.element.id());
-        }
-        self.mark(id, "starts");
-        self.drain(id);
-        self.reassess_all();
-    }
-
-    /// Ends the process on a host, without a word to anybody.
-    pub(crate) fn exit(&mut self, host: HostId) {
-        let clock = self.clock;
-        let gone = self.host_mut(host);
-        gone.process = None;
-        gone.inbox.clear();
-        gone.wake = None;
-        gone.paused = false;
-        gone.stopping = false;
-        gone.slowness = Duration::ZERO;
-        gone.disturbed = clock;
-        gone.died = Some(clock);
-        self.forget_all(host);
-    }
-
-    /// Carries out what a process has decided, until it wants nothing more.
-    pub(crate) fn drain(&mut self, host: HostId) {
-        let clock = self.clock;
-        loop {
-            let Some(process) = &mut self.hosts[host.0].process else { return };
-            if let Some(action) = process.poll_action() {
-                self.carry_out(host, action);
-            } else if let Some((note, verdict)) = process.poll_note(clock) {
-                if let Err(violation) = verdict {
-                    self.violated(violation);
-                }
-                self.note_notice(host, note);
-            } else {
-                break;
-            }
-        }
-        let target = &self.hosts[host.0];
-        let Some(process) = &target.process else { return };
-        if process.is_stopped() {
-            self.mark(host, "has stopped");
-            return self.exit(host);
-        }
-        let (next, life) = (process.poll_timeout(), target.life);
-        if let Some(at) = next.map(|at| at.max(clock).max(target.ready))
-            && target.wake.is_none_or(|wake| at < wake)
-        {
-            self.hosts[host.0].wake = Some(at);
-            self.schedule(at, Occurrence::Wake { host, life });
         }
     }
 }

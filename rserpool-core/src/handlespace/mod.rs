@@ -1,20 +1,25 @@
 //! Pools and their elements, as a registrar keeps them (RFC 5352 section 3.1, RFC 5353 3.6.2).
 //!
-//! A handlespace checks that an element fits its pool, selects elements by the pool's policy and
-//! keeps the checksum over the elements of every home registrar. It knows no association, no
-//! timer and no message.
+//! A handlespace checks that an element fits its pool, selects elements by the pool's policy, keeps
+//! the checksum over the elements of every home registrar and a deadline for each element. It knows
+//! no association and no message, and not what the deadlines are for.
 
 mod checksum;
+mod index;
 mod pool;
+mod slab;
+mod watch;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
 pub use checksum::Checksum;
-pub use pool::{Inconsistent, Pool};
+use index::Index;
+pub use pool::{Inconsistent, Pool, Selected};
 
 use crate::base::{ElementId, PoolHandle, Random, RegistrarId};
+use crate::policy::{Policies, Slot};
 use crate::wire::{Policy, PoolElement};
 
 /// A PE handle: the pool and, within it, the element (RFC 5352 section 1.1).
@@ -75,94 +80,122 @@ pub enum AdmissionError {
 /// All pools of an operational scope.
 #[derive(Debug)]
 pub struct Handlespace {
-    pools: BTreeMap<PoolHandle, Pool>,
+    /// Pools by number; a number is used again when its pool is gone.
+    pools: Vec<Option<Pool>>,
+    unused: Vec<u32>,
+    by_handle: BTreeMap<PoolHandle, u32>,
+    /// The same for most handles, at once.
+    index: Index,
     checksums: BTreeMap<RegistrarId, Checksum>,
     elements: usize,
     limits: Limits,
+    policies: Policies,
+    /// The slots of the last selection: memory that is used again.
+    selected: Vec<Slot>,
+    watches: watch::Watches,
 }
 
 impl Handlespace {
-    /// An empty handlespace.
-    pub const fn new(limits: Limits) -> Self {
-        Self { pools: BTreeMap::new(), checksums: BTreeMap::new(), elements: 0, limits }
+    /// An empty handlespace with the built-in policies.
+    pub fn new(limits: Limits) -> Self {
+        Self::with_policies(limits, Policies::default())
+    }
+
+    /// An empty handlespace whose pools select by these policies.
+    pub fn with_policies(limits: Limits, policies: Policies) -> Self {
+        Self {
+            pools: Vec::new(),
+            unused: Vec::new(),
+            by_handle: BTreeMap::new(),
+            index: Index::default(),
+            checksums: BTreeMap::new(),
+            elements: 0,
+            limits,
+            policies,
+            selected: Vec::new(),
+            watches: watch::Watches::default(),
+        }
     }
 
     /// Admits an element to a pool, which is created if it does not exist, or renews its
     /// attributes. An element that is refused leaves everything as it was.
     pub fn admit(&mut self, handle: &PoolHandle, element: PoolElement) -> Result<Admission, AdmissionError> {
-        let previous = match self.pools.get_mut(handle) {
-            Some(pool) => {
-                pool.check(&element).map_err(AdmissionError::Inconsistent)?;
-                if pool.get(element.id).is_none() {
-                    if pool.len() >= self.limits.elements_per_pool {
-                        return Err(AdmissionError::Full("elements in a pool"));
-                    }
-                    if self.elements >= self.limits.elements {
-                        return Err(AdmissionError::Full("elements"));
-                    }
-                }
-                self.checksums.entry(element.home).or_default().add(handle, element.id);
-                pool.insert(element)
+        let (id, home) = (element.id, element.home);
+        let Some(number) = self.number(handle) else {
+            if self.by_handle.len() >= self.limits.pools {
+                return Err(AdmissionError::Full("pools"));
             }
-            None => {
-                if self.pools.len() >= self.limits.pools {
-                    return Err(AdmissionError::Full("pools"));
-                }
-                if self.elements >= self.limits.elements {
-                    return Err(AdmissionError::Full("elements"));
-                }
-                let pool = Pool::founded_by(&element)
-                    .ok_or_else(|| AdmissionError::UnsupportedPolicy(element.policy.clone()))?;
-                self.checksums.entry(element.home).or_default().add(handle, element.id);
-                self.pools.entry(handle.clone()).or_insert(pool).insert(element)
+            if self.elements >= self.limits.elements {
+                return Err(AdmissionError::Full("elements"));
             }
+            self.found(handle, element)?;
+            self.entered(handle, id, home);
+            return Ok(Admission::New);
         };
-        match previous {
-            Some(old) => {
-                self.forget_checksum(handle, &old);
-                Ok(Admission::Renewed)
+        let Some(pool) = self.pools[number as usize].as_mut() else {
+            return Err(AdmissionError::Full("pools"));
+        };
+        pool.check(&element).map_err(AdmissionError::Inconsistent)?;
+        let Some(slot) = pool.slot(id) else {
+            if pool.len() >= self.limits.elements_per_pool {
+                return Err(AdmissionError::Full("elements in a pool"));
             }
-            None => {
-                self.elements += 1;
-                Ok(Admission::New)
+            if self.elements >= self.limits.elements {
+                return Err(AdmissionError::Full("elements"));
             }
+            pool.insert(element);
+            self.entered(handle, id, home);
+            return Ok(Admission::New);
+        };
+        let before = pool.renew(slot, element);
+        if before != Some(home) {
+            self.checksums.entry(home).or_default().add(handle, id);
+            self.forget_checksum(handle, id, before.unwrap_or(home));
         }
+        Ok(Admission::Renewed)
     }
 
     /// The handle as it is kept: shared with its pool, or, if that is new, a copy that does not
     /// hold on to the message it came in.
     pub fn intern(&self, handle: &PoolHandle) -> PoolHandle {
-        match self.pools.get_key_value(handle) {
-            Some((kept, _)) => kept.clone(),
+        match self.pool(handle) {
+            Some(pool) => pool.handle().clone(),
             None => PoolHandle::new(bytes::Bytes::copy_from_slice(handle.as_bytes())),
         }
     }
 
     /// Removes an element, and its pool with the last one.
     pub fn remove(&mut self, pe: &PeHandle) -> Option<PoolElement> {
-        let pool = self.pools.get_mut(&pe.pool)?;
-        let element = pool.remove(pe.element)?;
+        let number = self.number(&pe.pool)?;
+        let pool = self.pools[number as usize].as_mut()?;
+        let slot = pool.slot(pe.element)?;
+        self.disarm(number, slot);
+        let pool = self.pools[number as usize].as_mut()?;
+        let element = pool.remove(pe.element, slot)?;
         if pool.is_empty() {
-            self.pools.remove(&pe.pool);
+            self.pools[number as usize] = None;
+            self.unused.push(number);
+            self.by_handle.remove(&pe.pool);
+            self.index.remove(pe.pool.as_bytes(), number);
         }
         self.elements -= 1;
-        self.forget_checksum(&pe.pool, &element);
+        self.forget_checksum(&pe.pool, element.id, element.home);
         Some(element)
     }
 
     /// An element.
     pub fn get(&self, pe: &PeHandle) -> Option<&PoolElement> {
-        self.pools.get(&pe.pool)?.get(pe.element)
+        self.pool(&pe.pool)?.get(pe.element)
     }
 
     /// A pool.
     pub fn pool(&self, handle: &PoolHandle) -> Option<&Pool> {
-        self.pools.get(handle)
+        self.pools[self.number(handle)? as usize].as_ref()
     }
 
     /// All pools, in the order of their handles.
     pub fn pools(&self) -> impl Iterator<Item = (&PoolHandle, &Pool)> {
-        self.pools.iter()
+        self.numbered(self.by_handle.iter())
     }
 
     /// Every element behind `after` in the order of pool handle and PE identifier: the order in
@@ -174,10 +207,10 @@ impl Handlespace {
         let from = after.map(|pe| pe.pool.clone());
         let after = after.cloned();
         let pools = match from {
-            Some(handle) => self.pools.range(handle..),
-            None => self.pools.range::<PoolHandle, _>(..),
+            Some(handle) => self.by_handle.range(handle..),
+            None => self.by_handle.range::<PoolHandle, _>(..),
         };
-        pools.flat_map(move |(handle, pool)| {
+        self.numbered(pools).flat_map(move |(handle, pool)| {
             let begin = after.as_ref().filter(|pe| pe.pool == *handle).map(|pe| pe.element);
             pool.elements_after(begin).map(move |element| (handle, element))
         })
@@ -189,8 +222,10 @@ impl Handlespace {
         handle: &PoolHandle,
         count: usize,
         random: &mut Random,
-    ) -> Option<(&Policy, Vec<&PoolElement>)> {
-        self.pools.get_mut(handle).map(|pool| pool.select(count, random))
+    ) -> Option<(&Policy, Selected<'_>)> {
+        let number = self.number(handle)?;
+        let pool = self.pools[number as usize].as_mut()?;
+        Some(pool.select(count, random, &mut self.selected))
     }
 
     /// The PE checksum over the elements whose home is `home` (RFC 5353 section 3.6.2).
@@ -211,7 +246,7 @@ impl Handlespace {
 
     /// How many pools there are.
     pub fn pool_count(&self) -> usize {
-        self.pools.len()
+        self.by_handle.len()
     }
 
     /// How many elements there are in all pools.
@@ -219,12 +254,52 @@ impl Handlespace {
         self.elements
     }
 
+    fn number(&self, handle: &PoolHandle) -> Option<u32> {
+        let is_it =
+            |number: u32| self.pools[number as usize].as_ref().is_some_and(|pool| pool.handle() == handle);
+        self.index.find(handle.as_bytes(), is_it).or_else(|| self.by_handle.get(handle).copied())
+    }
+
+    fn numbered<'a>(
+        &'a self,
+        pools: impl Iterator<Item = (&'a PoolHandle, &'a u32)>,
+    ) -> impl Iterator<Item = (&'a PoolHandle, &'a Pool)> {
+        pools.filter_map(|(handle, number)| Some((handle, self.pools[*number as usize].as_ref()?)))
+    }
+
+    /// Founds a pool with its first element.
+    fn found(&mut self, handle: &PoolHandle, element: PoolElement) -> Result<(), AdmissionError> {
+        let mut pool = Pool::founded_by(handle.clone(), &element, &self.policies)
+            .ok_or_else(|| AdmissionError::UnsupportedPolicy(element.policy.clone()))?;
+        pool.insert(element);
+        let number = self.unused.pop().unwrap_or_else(|| {
+            self.pools.push(None);
+            (self.pools.len() - 1) as u32
+        });
+        self.pools[number as usize] = Some(pool);
+        self.by_handle.insert(handle.clone(), number);
+        if self.index.grow(self.by_handle.len()) {
+            for (handle, number) in &self.by_handle {
+                self.index.add(handle.as_bytes(), *number);
+            }
+        } else {
+            self.index.add(handle.as_bytes(), number);
+        }
+        Ok(())
+    }
+
+    /// A new element is in its pool: count it.
+    fn entered(&mut self, handle: &PoolHandle, element: ElementId, home: RegistrarId) {
+        self.elements += 1;
+        self.checksums.entry(home).or_default().add(handle, element);
+    }
+
     /// Takes an element out of its home's checksum, and the checksum of nothing out of the map.
-    fn forget_checksum(&mut self, handle: &PoolHandle, element: &PoolElement) {
-        if let Some(checksum) = self.checksums.get_mut(&element.home) {
-            checksum.remove(handle, element.id);
+    fn forget_checksum(&mut self, handle: &PoolHandle, element: ElementId, home: RegistrarId) {
+        if let Some(checksum) = self.checksums.get_mut(&home) {
+            checksum.remove(handle, element);
             if checksum.elements() == 0 {
-                self.checksums.remove(&element.home);
+                self.checksums.remove(&home);
             }
         }
     }

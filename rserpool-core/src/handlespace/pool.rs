@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Bound;
 
-use crate::base::{ElementId, Random};
-use crate::policy::{Selection, SelectionPolicy};
+use super::slab::Slab;
+use crate::base::{ElementId, PoolHandle, Random, RegistrarId};
+use crate::policy::{Policies, Selection, SelectionPolicy, Slot};
 use crate::wire::{Policy, PoolElement, Transport, TransportUse};
 
 /// How an element differs from its pool (RFC 5352 section 3.1, rules 2 and 3). It carries what
@@ -26,28 +27,35 @@ pub enum Inconsistent {
 
 /// A pool with its elements.
 pub struct Pool {
+    handle: PoolHandle,
     /// The policy as the first element brought it; its type is the pool's.
     policy: Policy,
     /// The first element's transport; its type and use are the pool's.
     transport: Transport,
     selection: Selection,
-    elements: BTreeMap<ElementId, PoolElement>,
+    elements: Slab,
+    slots: BTreeMap<ElementId, Slot>,
+    /// The place of each element's deadline, see `watch`.
+    pub(super) watches: Vec<u32>,
 }
 
 impl Pool {
     /// An empty pool that takes policy, transport and transport use from its first element;
     /// `None` if nothing selects by that policy.
-    pub fn founded_by(element: &PoolElement) -> Option<Self> {
+    pub(super) fn founded_by(handle: PoolHandle, element: &PoolElement, policies: &Policies) -> Option<Self> {
         Some(Self {
+            handle,
             policy: element.policy.clone(),
             transport: element.user_transport.clone(),
-            selection: Selection::for_policy(&element.policy)?,
-            elements: BTreeMap::new(),
+            selection: policies.selection(&element.policy)?,
+            elements: Slab::default(),
+            slots: BTreeMap::new(),
+            watches: Vec::new(),
         })
     }
 
     /// Whether an element fits.
-    pub fn check(&self, element: &PoolElement) -> Result<(), Inconsistent> {
+    pub(super) fn check(&self, element: &PoolElement) -> Result<(), Inconsistent> {
         if element.policy.kind() != self.policy.kind() {
             return Err(Inconsistent::Policy(self.policy.clone()));
         }
@@ -60,34 +68,66 @@ impl Pool {
         Ok(())
     }
 
-    /// Adds an element that fits, or replaces its attributes; returns the old ones.
-    pub fn insert(&mut self, element: PoolElement) -> Option<PoolElement> {
-        self.selection.insert(element.id, &element.policy);
-        self.elements.insert(element.id, element)
+    /// Adds an element that fits and is not there.
+    pub(super) fn insert(&mut self, element: PoolElement) {
+        let (id, values) = (element.id, element.policy.clone());
+        let slot = self.elements.insert(element);
+        self.slots.insert(id, slot);
+        self.selection.insert(slot, &values);
     }
 
-    /// Removes an element.
-    pub fn remove(&mut self, element: ElementId) -> Option<PoolElement> {
-        self.selection.remove(element);
-        self.elements.remove(&element)
+    /// Replaces the attributes of an element that is there; returns its home so far.
+    pub(super) fn renew(&mut self, slot: Slot, element: PoolElement) -> Option<RegistrarId> {
+        self.selection.insert(slot, &element.policy);
+        self.elements.replace(slot, element).map(|old| old.home)
+    }
+
+    /// Removes the element that is kept there.
+    pub(super) fn remove(&mut self, element: ElementId, slot: Slot) -> Option<PoolElement> {
+        self.slots.remove(&element);
+        self.selection.remove(slot);
+        self.elements.remove(slot)
+    }
+
+    /// Where an element is kept.
+    pub(super) fn slot(&self, element: ElementId) -> Option<Slot> {
+        self.slots.get(&element).copied()
+    }
+
+    /// The element that is kept there.
+    pub(super) fn at(&self, slot: Slot) -> Option<&PoolElement> {
+        self.elements.get(slot)
+    }
+
+    /// Selects up to `count` elements, with the overall policy.
+    pub(super) fn select<'a>(
+        &'a mut self,
+        count: usize,
+        random: &mut Random,
+        slots: &'a mut Vec<Slot>,
+    ) -> (&'a Policy, Selected<'a>) {
+        slots.clear();
+        self.selection.select(random, count, slots);
+        if matches!(self.selection, Selection::Custom(_)) {
+            keep_promises(slots, count, &self.elements);
+        }
+        (&self.policy, Selected { elements: &self.elements, slots: slots.iter() })
+    }
+
+    /// Its handle.
+    pub const fn handle(&self) -> &PoolHandle {
+        &self.handle
     }
 
     /// An element.
     pub fn get(&self, element: ElementId) -> Option<&PoolElement> {
-        self.elements.get(&element)
+        self.at(self.slot(element)?)
     }
 
     /// The elements behind `after`, in the order of their identifiers.
     pub fn elements_after(&self, after: Option<ElementId>) -> impl Iterator<Item = &PoolElement> {
         let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.elements.range((begin, Bound::Unbounded)).map(|(_, element)| element)
-    }
-
-    /// Selects up to `count` elements, with the overall policy.
-    pub fn select(&mut self, count: usize, random: &mut Random) -> (&Policy, Vec<&PoolElement>) {
-        let mut selected = Vec::with_capacity(count.min(self.elements.len()));
-        self.selection.select(random, count, &mut selected);
-        (&self.policy, selected.iter().filter_map(|id| self.elements.get(id)).collect())
+        self.slots.range((begin, Bound::Unbounded)).filter_map(|(_, slot)| self.at(*slot))
     }
 
     /// The overall policy.
@@ -97,14 +137,50 @@ impl Pool {
 
     /// How many elements it has.
     pub fn len(&self) -> usize {
-        self.elements.len()
+        self.slots.len()
     }
 
     /// Whether it has none; then it is about to go.
     pub fn is_empty(&self) -> bool {
-        self.elements.is_empty()
+        self.slots.is_empty()
     }
 }
+
+/// Holds a policy of the application to what RFC 5356 demands of all: elements of the pool, no more
+/// than were asked for, none twice.
+fn keep_promises(slots: &mut Vec<Slot>, count: usize, elements: &Slab) {
+    slots.truncate(count);
+    let mut kept = 0;
+    for at in 0..slots.len() {
+        let slot = slots[at];
+        if elements.get(slot).is_some() && !slots[..kept].contains(&slot) {
+            slots[kept] = slot;
+            kept += 1;
+        }
+    }
+    slots.truncate(kept);
+}
+
+/// The elements of one selection, the preferred one first.
+#[derive(Clone, Debug)]
+pub struct Selected<'a> {
+    elements: &'a Slab,
+    slots: core::slice::Iter<'a, Slot>,
+}
+
+impl<'a> Iterator for Selected<'a> {
+    type Item = &'a PoolElement;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.elements.get(*self.slots.next()?)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.slots.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Selected<'_> {}
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

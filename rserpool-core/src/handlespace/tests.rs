@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::wire::{RegistrationLife, SctpTransport, Transport, TransportUse};
+use crate::wire::{PolicyType, RegistrationLife, SctpTransport, Transport, TransportUse};
 
 const LIMITS: Limits = Limits { pools: 3, elements_per_pool: 3, elements: 5 };
 const HOME: RegistrarId = RegistrarId(1);
 
-fn element(id: u32) -> PoolElement {
+pub(super) fn element(id: u32) -> PoolElement {
     PoolElement {
         id: ElementId(id),
         home: HOME,
@@ -26,7 +26,7 @@ fn element(id: u32) -> PoolElement {
     }
 }
 
-fn pe(pool: &str, id: u32) -> PeHandle {
+pub(super) fn pe(pool: &str, id: u32) -> PeHandle {
     PeHandle { pool: pool.into(), element: ElementId(id) }
 }
 
@@ -63,7 +63,8 @@ fn an_element_that_does_not_fit_is_refused_and_changes_nothing() {
     if let Transport::Sctp(sctp) = &mut other_use.user_transport {
         sctp.usage = TransportUse::DataOnly;
     }
-    let unknown = PoolElement { policy: Policy::LeastUsed { load: 0 }, ..element(1) };
+    let private = Policy::Other { kind: PolicyType(0x8000_0001), data: bytes::Bytes::new() };
+    let unknown = PoolElement { policy: private.clone(), ..element(1) };
 
     use AdmissionError::{Inconsistent as Differs, UnsupportedPolicy};
     assert_eq!(space.admit(&handle, other_policy), Err(Differs(Inconsistent::Policy(Policy::RoundRobin))));
@@ -75,7 +76,7 @@ fn an_element_that_does_not_fit_is_refused_and_changes_nothing() {
         space.admit(&handle, other_use),
         Err(Differs(Inconsistent::Use(TransportUse::DataPlusControl)))
     );
-    assert_eq!(space.admit(&"New".into(), unknown), Err(UnsupportedPolicy(Policy::LeastUsed { load: 0 })));
+    assert_eq!(space.admit(&"New".into(), unknown), Err(UnsupportedPolicy(private)));
     assert_eq!((space.pool_count(), space.element_count(), space.checksum(HOME)), (1, 1, before));
 }
 
@@ -139,7 +140,89 @@ fn selection_goes_by_the_policy_of_the_pool() {
     }
     let mut next = || {
         let (_, selected) = space.select(&"EchoPool".into(), 2, &mut random).unwrap();
-        selected.into_iter().map(|e| e.id.0).collect::<Vec<_>>()
+        selected.map(|e| e.id.0).collect::<Vec<_>>()
     };
     assert_eq!([next(), next(), next()], [[1, 2], [2, 3], [3, 1]]);
+}
+
+/// Many pools, so that the index grows and misses some; their numbers are used again.
+#[test]
+fn pools_are_found_however_many_there_are() {
+    let limits = Limits { pools: 2_000, elements_per_pool: 3, elements: 2_000 };
+    let mut space = Handlespace::new(limits);
+    let handle = |n: u32| PoolHandle::from(alloc::format!("pool {n}"));
+    for round in 0..2 {
+        for n in 0..1_000 {
+            assert_eq!(space.admit(&handle(n), element(n + 1)), Ok(Admission::New));
+        }
+        for n in 0..1_000 {
+            let pool = space.pool(&handle(n)).unwrap();
+            assert_eq!((pool.handle(), pool.get(ElementId(n + 1)).unwrap().id.0), (&handle(n), n + 1));
+        }
+        assert!(space.pool(&handle(1_000)).is_none());
+        let order: Vec<_> = space.pools().map(|(handle, _)| handle.clone()).collect();
+        assert!(order.is_sorted() && order.len() == 1_000);
+        for n in (0..1_000).filter(|n| round == 1 || n % 3 == 0) {
+            assert!(space.remove(&PeHandle { pool: handle(n), element: ElementId(n + 1) }).is_some());
+            assert!(space.pool(&handle(n)).is_none());
+        }
+        for n in (0..1_000).filter(|n| round == 0 && n % 3 != 0) {
+            assert!(space.remove(&PeHandle { pool: handle(n), element: ElementId(n + 1) }).is_some());
+        }
+        assert_eq!((space.pool_count(), space.element_count(), space.pools.len()), (0, 0, 1_000));
+    }
+}
+
+/// A drawn history of registrations against maps of the standard library: what is listed, where,
+/// and by whom it is owned.
+#[test]
+fn slots_are_used_again_and_nothing_gets_lost() {
+    let limits = Limits { pools: 9, elements_per_pool: 500, elements: 500 };
+    let (mut space, mut expected) = (Handlespace::new(limits), BTreeMap::new());
+    let mut random = Random::new(3);
+    for _ in 0..5_000 {
+        let pe = pe(["a", "b", "c"][random.below(3) as usize], 1 + random.below(100) as u32);
+        if random.below(5) < 3 {
+            let home = RegistrarId(1 + random.below(2) as u32);
+            let life = RegistrationLife(1 + random.below(9) as i32);
+            let element = PoolElement { home, life, ..element(pe.element.0) };
+            let known = expected.insert(pe.clone(), element.clone()).is_some();
+            let admission = if known { Admission::Renewed } else { Admission::New };
+            assert_eq!(space.admit(&pe.pool, element), Ok(admission));
+        } else {
+            assert_eq!(space.remove(&pe), expected.remove(&pe));
+        }
+    }
+    let listed = space.elements_after(None).map(|(pool, e)| (pe(&pool.to_text(), e.id.0), e.clone()));
+    assert_eq!(listed.collect::<BTreeMap<_, _>>(), expected);
+    for home in [1, 2].map(RegistrarId) {
+        let mut checksum = Checksum::default();
+        for (pe, _) in expected.iter().filter(|(_, element)| element.home == home) {
+            checksum.add(&pe.pool, pe.element);
+        }
+        assert_eq!(space.checksum(home), checksum.value());
+    }
+}
+
+/// A policy of the application may list what is not there, twice, and too much; answers do not.
+#[test]
+fn a_careless_policy_is_held_to_the_rules() {
+    #[derive(Debug)]
+    struct Careless;
+    impl crate::policy::SelectionPolicy for Careless {
+        fn insert(&mut self, _: Slot, _: &Policy) {}
+        fn remove(&mut self, _: Slot) {}
+        fn select(&mut self, _: &mut Random, _: usize, selected: &mut Vec<Slot>) {
+            selected.extend([7, 1, 1, 0, 2, 2].map(Slot));
+        }
+    }
+    let mut policies = Policies::default();
+    policies.add(PolicyType(0x8000_0001), || Careless).unwrap();
+    let mut space = Handlespace::with_policies(LIMITS, policies);
+    let policy = Policy::Other { kind: PolicyType(0x8000_0001), data: bytes::Bytes::new() };
+    for id in 1..=3 {
+        space.admit(&"a".into(), PoolElement { policy: policy.clone(), ..element(id) }).unwrap();
+    }
+    let (_, selected) = space.select(&"a".into(), 4, &mut Random::new(1)).unwrap();
+    assert_eq!(selected.map(|e| e.id.0).collect::<Vec<_>>(), [2, 1]);
 }

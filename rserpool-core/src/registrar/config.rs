@@ -8,6 +8,7 @@ use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId, TransportAddress};
 use crate::endpoint::ConfigError;
 use crate::endpoint::config::require;
 use crate::handlespace::Limits;
+use crate::policy::Policies;
 use crate::wire::{LifeUnit, Padding};
 
 /// How many peers can be configured: an operational scope has fewer than ten registrars.
@@ -122,6 +123,8 @@ pub struct RegistrarConfig {
     pub enrp: EnrpConfig,
     /// Whether to answer questions for counters.
     pub management: bool,
+    /// The policies by which pools can select.
+    pub policies: Policies,
     /// How much the handlespace may hold.
     pub limits: Limits,
     /// The unit of registration lives, equal in a whole scope.
@@ -152,6 +155,7 @@ impl RegistrarConfig {
             announce: false,
             enrp: EnrpConfig::rfc(),
             management: true,
+            policies: Policies::default(),
             limits: Limits { pools: 10_000, elements_per_pool: 100_000, elements: 200_000 },
             life_unit: LifeUnit::default(),
             padding: Padding::default(),

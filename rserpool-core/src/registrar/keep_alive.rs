@@ -3,7 +3,7 @@
 //! Of every element exactly one thing is true: its next keep-alive is scheduled, or one is waiting
 //! for its answer, or, because its association is down, it is being connected to or waits for that.
 
-use super::{Attempt, Registrar, RemovalReason, Timer};
+use super::{Attempt, Link, Registrar, RemovalReason, Timer};
 use crate::base::{AssociationId, Instant};
 use crate::endpoint::{AbortCause, Action, ConnectError};
 use crate::handlespace::PeHandle;
@@ -107,6 +107,10 @@ impl Registrar {
     pub(super) fn probe_failed(&mut self, now: Instant, pe: &PeHandle, reason: &ConnectError) {
         let Some(own) = self.own.get_mut(pe) else { return };
         own.probe = None;
+        if *reason == ConnectError::InUse && self.use_open_association(now, pe) {
+            return self.connect_waiting(now);
+        }
+        let Some(own) = self.own.get_mut(pe) else { return };
         let ours = matches!(reason, ConnectError::InUse | ConnectError::TooMany | ConnectError::NoRoute);
         if ours && !core::mem::replace(&mut own.hindered, true) {
             self.deadlines.set(Timer::KeepAlive(pe.clone()), now + self.config.keep_alive_timeout);
@@ -114,6 +118,21 @@ impl Registrar {
             self.remove_own(now, pe, RemovalReason::Silent);
         }
         self.connect_waiting(now);
+    }
+
+    /// Asks an element over an association that leads to it although it has not registered over it:
+    /// one from its time with us before it had another home, or one of a peer that has restarted.
+    fn use_open_association(&mut self, now: Instant, pe: &PeHandle) -> bool {
+        let Some(own) = self.own.get_mut(pe) else { return false };
+        let leads_to_it = |link: &Link| own.peer.is_same_endpoint(&link.peer);
+        let Some((id, link)) = self.links.iter_mut().find(|(_, link)| leads_to_it(link)) else {
+            return false;
+        };
+        own.registrant = Some(*id);
+        own.hindered = false;
+        link.elements.insert(pe.clone());
+        self.check_alive(now, pe);
+        true
     }
 
     pub(super) fn handle_keep_alive_ack(&mut self, now: Instant, from: AssociationId, pe: &PeHandle) {

@@ -261,7 +261,7 @@ impl Registrar {
         let mut registrar = Self {
             id: config.id.unwrap_or_else(|| RegistrarId(random.identifier())),
             random,
-            handlespace: Handlespace::new(config.limits),
+            handlespace: Handlespace::with_policies(config.limits, config.policies.clone()),
             own: BTreeMap::new(),
             links: BTreeMap::new(),
             enrp: Enrp::default(),
@@ -511,7 +511,7 @@ impl Endpoint for Registrar {
                 Timer::Heartbeat => self.heartbeat(now),
                 Timer::Peer(id) => self.check_peer(now, id),
                 Timer::Takeover(id) => self.takeover_due(now, id),
-                Timer::Audit(id) => self.stop_audit(id),
+                Timer::Audit(id) => self.audit_due(id),
                 Timer::Join => self.join_due(now),
                 Timer::MentorTimeout => self.mentor_timeout(now),
                 Timer::Contact(contact) => self.contact_due(now, contact),

@@ -2,11 +2,10 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::mem::discriminant;
 use core::time::Duration;
 
 use crate::base::{Deadlines, ElementId, Instant, PoolHandle, Random};
-use crate::policy::{Selection, SelectionPolicy};
+use crate::policy::{Policies, Selection, SelectionPolicy, Slot};
 use crate::wire::{Policy, PoolElement};
 
 /// The cache of a user. A stale entry is kept until it is replaced or makes room: when no
@@ -17,24 +16,22 @@ pub(super) struct Cache {
     stale: Deadlines<PoolHandle>,
     life: Duration,
     limit: usize,
+    policies: Policies,
 }
 
 #[derive(Debug)]
 struct Pool {
     policy: Policy,
-    /// In the registrar's order.
-    order: Vec<ElementId>,
-    elements: BTreeMap<ElementId, PoolElement>,
-    /// `None` for a policy that is not known here: the registrar's order is kept.
+    /// In the registrar's order, each once; the place of an element is its slot.
+    elements: Vec<PoolElement>,
+    slots: BTreeMap<ElementId, Slot>,
+    /// `None` where the registrar's order is kept.
     selection: Option<Selection>,
-    /// Nothing was selected since the registrar has given its order, which is the better choice:
-    /// the registrar knows what it has told others.
-    untouched: bool,
 }
 
 impl Cache {
-    pub(super) fn new(life: Duration, limit: usize) -> Self {
-        Self { pools: BTreeMap::new(), stale: Deadlines::default(), life, limit }
+    pub(super) fn new(life: Duration, limit: usize, policies: Policies) -> Self {
+        Self { pools: BTreeMap::new(), stale: Deadlines::default(), life, limit, policies }
     }
 
     /// Takes over what a registrar has answered.
@@ -51,33 +48,24 @@ impl Cache {
         {
             self.pools.remove(&oldest);
         }
-        let mut order = Vec::new();
-        let mut by_id = BTreeMap::new();
-        for element in elements {
-            let id = element.id;
-            if by_id.insert(id, element).is_none() {
-                order.push(id);
-            }
-        }
-        // The selection goes on where it was, so that round robin keeps its turn.
-        let mut selection = match self.pools.remove(handle) {
-            Some(Pool { policy: before, selection: Some(mut selection), order: old, .. })
-                if discriminant(&before) == discriminant(&policy) =>
-            {
-                for gone in old.iter().filter(|id| !by_id.contains_key(id)) {
-                    selection.remove(*gone);
-                }
-                Some(selection)
-            }
-            _ => Selection::for_policy(&policy),
+        let mut pool = Pool {
+            selection: self.policies.selection_of_user(&policy),
+            policy,
+            elements: Vec::new(),
+            slots: BTreeMap::new(),
         };
-        if let Some(selection) = &mut selection {
-            for element in by_id.values() {
-                selection.insert(element.id, &element.policy);
+        for element in elements {
+            if pool.slots.contains_key(&element.id) {
+                continue;
             }
+            let slot = Slot(pool.elements.len() as u32);
+            pool.slots.insert(element.id, slot);
+            if let Some(selection) = &mut pool.selection {
+                selection.insert(slot, &element.policy);
+            }
+            pool.elements.push(element);
         }
         self.stale.set(handle.clone(), now + self.life);
-        let pool = Pool { policy, order, elements: by_id, selection, untouched: true };
         self.pools.insert(handle.clone(), pool);
     }
 
@@ -92,43 +80,30 @@ impl Cache {
 
     /// How many elements of a pool are known, stale or not.
     pub(super) fn len(&self, handle: &PoolHandle) -> usize {
-        self.pools.get(handle).map_or(0, |pool| pool.order.len())
+        self.pools.get(handle).map_or(0, |pool| pool.elements.len())
     }
 
     /// The policy and up to `count` elements of a pool in the registrar's order.
     pub(super) fn listing(&self, handle: &PoolHandle, count: usize) -> Option<(Policy, Vec<PoolElement>)> {
         let pool = self.pools.get(handle)?;
-        let ids = pool.order.iter().take(count);
-        Some((pool.policy.clone(), ids.filter_map(|id| pool.elements.get(id)).cloned().collect()))
+        Some((pool.policy.clone(), pool.elements.iter().take(count).cloned().collect()))
     }
 
     /// One element of a pool, stale or not.
     pub(super) fn element(&self, handle: &PoolHandle, id: ElementId) -> Option<&PoolElement> {
-        self.pools.get(handle)?.elements.get(&id)
+        let pool = self.pools.get(handle)?;
+        pool.elements.get(pool.slots.get(&id)?.index())
     }
 
     /// Makes one selection by the pool's policy: all elements, the preferred one first
     /// (ASAP-6.5.2-01, ASAP-6.5.2.1-01).
     pub(super) fn select(&mut self, handle: &PoolHandle, random: &mut Random) -> Vec<ElementId> {
         let Some(pool) = self.pools.get_mut(handle) else { return Vec::new() };
+        let Some(selection) = &mut pool.selection else {
+            return pool.elements.iter().map(|element| element.id).collect();
+        };
         let mut selected = Vec::new();
-        match &mut pool.selection {
-            Some(selection) if !core::mem::take(&mut pool.untouched) => {
-                selection.select(random, pool.order.len(), &mut selected);
-            }
-            Some(selection) => {
-                // The turn moves to the element that the registrar has put first.
-                for _ in &pool.order {
-                    selected.clear();
-                    selection.select(random, 1, &mut selected);
-                    if selected.first() == pool.order.first() {
-                        break;
-                    }
-                }
-                selected.clone_from(&pool.order);
-            }
-            None => selected.clone_from(&pool.order),
-        }
-        selected
+        selection.select(random, pool.elements.len(), &mut selected);
+        selected.iter().filter_map(|slot| pool.elements.get(slot.index())).map(|e| e.id).collect()
     }
 }

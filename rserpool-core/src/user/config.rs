@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::endpoint::ConfigError;
 use crate::endpoint::config::require;
 use crate::endpoint::hunt::HuntConfig;
+use crate::policy::Policies;
 use crate::wire::Padding;
 
 /// The configuration of a pool user.
@@ -38,6 +39,8 @@ pub struct UserConfig {
     /// Octets of supervised requests that one session keeps (default 1 MiB). Bounds memory, and what
     /// a failover sends at once: not more than the data queue of the transport holds.
     pub max_unanswered_octets: usize,
+    /// The policies by which to select among cached elements.
+    pub policies: Policies,
     /// How messages are padded.
     pub padding: Padding,
     /// Seed of all random choices.
@@ -61,6 +64,7 @@ impl UserConfig {
             retry_interval: Duration::from_millis(250),
             max_sessions: 1_000,
             max_unanswered_octets: 1 << 20,
+            policies: Policies::default(),
             padding: Padding::default(),
             seed,
         }

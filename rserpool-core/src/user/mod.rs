@@ -119,7 +119,7 @@ impl User {
             failed_registrar: None,
             reports: VecDeque::new(),
             resolutions: Resolutions::default(),
-            cache: Cache::new(config.cache_life, config.max_cached_pools),
+            cache: Cache::new(config.cache_life, config.max_cached_pools, config.policies.clone()),
             health: Health::new(config.exclusion),
             sessions: BTreeMap::new(),
             last_session: 0,

@@ -99,6 +99,20 @@ pub enum Policy {
         /** What a selection adds. */
         degradation: u32,
     },
+    /// Randomized Priority Least Used (0xb0001001, private to RSPLIB).
+    RandomizedPriorityLeastUsed {
+        /** The load. */
+        load: u32,
+        /** What a selection adds. */
+        degradation: u32,
+    },
+    /// Randomized Priority Least Used with Degradation (0xb0001004, private to RSPLIB).
+    RandomizedPriorityLeastUsedDegradation {
+        /** The load. */
+        load: u32,
+        /** What a selection adds. */
+        degradation: u32,
+    },
     /// Weighted Random with a delay penalty (0xb0002001, private to RSPLIB).
     WeightedRandomDpf {
         /** The weight. */
@@ -119,6 +133,28 @@ pub enum Policy {
     },
     /// Least Used with Degradation and a delay penalty (0xb0002003, private to RSPLIB).
     LeastUsedDegradationDpf {
+        /** The load. */
+        load: u32,
+        /** What a selection adds. */
+        degradation: u32,
+        /** The factor. */
+        dpf: u32,
+        /** The distance. */
+        distance: u32,
+    },
+    /// Priority Least Used with a delay penalty (0xb0002004, private to RSPLIB).
+    PriorityLeastUsedDpf {
+        /** The load. */
+        load: u32,
+        /** What a selection adds. */
+        degradation: u32,
+        /** The factor. */
+        dpf: u32,
+        /** The distance. */
+        distance: u32,
+    },
+    /// Priority Least Used with Degradation and a delay penalty (0xb0002005, private to RSPLIB).
+    PriorityLeastUsedDegradationDpf {
         /** The load. */
         load: u32,
         /** What a selection adds. */
@@ -183,7 +219,8 @@ impl PolicyType {
     }
 
     /// What follows the number on the wire, 32 bits each; `None` if we do not know. The private
-    /// layouts are those seen on the wire, except 0xb0001002, which follows its sibling 0xb0001003.
+    /// layouts are those seen on the wire; 0xb0001001, 0xb0001002 and 0xb0001004 follow their sibling
+    /// 0xb0001003, and 0xb0002004 and 0xb0002005 theirs, 0xb0002003 (reading A20).
     pub(super) const fn layout(self) -> Option<&'static [PolicyField]> {
         use PolicyField::{Degradation, DelayPenaltyFactor, Distance, Load, Priority, Weight};
         Some(match self {
@@ -193,13 +230,29 @@ impl PolicyType {
             Self::LEAST_USED | Self::RANDOMIZED_LEAST_USED => &[Load],
             Self::LEAST_USED_DEGRADATION
             | Self::PRIORITY_LEAST_USED
+            | Self::RANDOMIZED_PRIORITY_LEAST_USED
             | Self::RANDOMIZED_LEAST_USED_DEGRADATION
-            | Self::PRIORITY_LEAST_USED_DEGRADATION => &[Load, Degradation],
+            | Self::PRIORITY_LEAST_USED_DEGRADATION
+            | Self::RANDOMIZED_PRIORITY_LEAST_USED_DEGRADATION => &[Load, Degradation],
             Self::WEIGHTED_RANDOM_DPF => &[Weight, DelayPenaltyFactor, Distance],
             Self::LEAST_USED_DPF => &[Load, DelayPenaltyFactor, Distance],
-            Self::LEAST_USED_DEGRADATION_DPF => &[Load, Degradation, DelayPenaltyFactor, Distance],
+            Self::LEAST_USED_DEGRADATION_DPF
+            | Self::PRIORITY_LEAST_USED_DPF
+            | Self::PRIORITY_LEAST_USED_DEGRADATION_DPF => &[Load, Degradation, DelayPenaltyFactor, Distance],
             _ => return None,
         })
+    }
+
+    /// Whether nobody has seen its layout on the wire yet.
+    const fn layout_is_guessed(self) -> bool {
+        matches!(
+            self,
+            Self::RANDOMIZED_PRIORITY_LEAST_USED
+                | Self::RANDOMIZED_LEAST_USED_DEGRADATION
+                | Self::RANDOMIZED_PRIORITY_LEAST_USED_DEGRADATION
+                | Self::PRIORITY_LEAST_USED_DPF
+                | Self::PRIORITY_LEAST_USED_DEGRADATION_DPF
+        )
     }
 }
 
@@ -218,9 +271,15 @@ impl Policy {
             Self::RandomizedLeastUsed { .. } => PolicyType::RANDOMIZED_LEAST_USED,
             Self::RandomizedLeastUsedDegradation { .. } => PolicyType::RANDOMIZED_LEAST_USED_DEGRADATION,
             Self::PriorityLeastUsedDegradation { .. } => PolicyType::PRIORITY_LEAST_USED_DEGRADATION,
+            Self::RandomizedPriorityLeastUsed { .. } => PolicyType::RANDOMIZED_PRIORITY_LEAST_USED,
+            Self::RandomizedPriorityLeastUsedDegradation { .. } => {
+                PolicyType::RANDOMIZED_PRIORITY_LEAST_USED_DEGRADATION
+            }
             Self::WeightedRandomDpf { .. } => PolicyType::WEIGHTED_RANDOM_DPF,
             Self::LeastUsedDpf { .. } => PolicyType::LEAST_USED_DPF,
             Self::LeastUsedDegradationDpf { .. } => PolicyType::LEAST_USED_DEGRADATION_DPF,
+            Self::PriorityLeastUsedDpf { .. } => PolicyType::PRIORITY_LEAST_USED_DPF,
+            Self::PriorityLeastUsedDegradationDpf { .. } => PolicyType::PRIORITY_LEAST_USED_DEGRADATION_DPF,
             Self::Other { kind, .. } => *kind,
         }
     }
@@ -230,6 +289,22 @@ impl Policy {
         self.kind().name()
     }
 
+    /// The same policy at another distance, in milliseconds; one that knows no distance stays as it
+    /// is. A registrar that has measured the delay to an element lists it so (draft rserpool-delay
+    /// section 2.2), rounded by [`crate::policy::distance`].
+    #[must_use]
+    pub fn at_distance(mut self, to: u32) -> Self {
+        if let Self::WeightedRandomDpf { distance, .. }
+        | Self::LeastUsedDpf { distance, .. }
+        | Self::LeastUsedDegradationDpf { distance, .. }
+        | Self::PriorityLeastUsedDpf { distance, .. }
+        | Self::PriorityLeastUsedDegradationDpf { distance, .. } = &mut self
+        {
+            *distance = to;
+        }
+        self
+    }
+
     /// Its values with their meaning, in the order of the wire; none for a policy whose layout we
     /// do not know.
     pub fn values(&self) -> impl Iterator<Item = (PolicyField, u32)> {
@@ -237,14 +312,17 @@ impl Policy {
         fields.iter().copied().zip(self.numbers())
     }
 
-    /// Reads the parameter. A policy that is known must have the length of its layout.
+    /// Reads the parameter. A policy that is known must have the length of its layout; one whose
+    /// layout is a guess is otherwise taken as not known.
     pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
         let mut inner = reader.enter(tlv);
         let kind = PolicyType(inner.u32("Policy Type")?);
         if kind.is_invalid() {
             return Err(inner.bad_value("Policy Type"));
         }
-        let Some(layout) = kind.layout() else {
+        let fits = |layout: &[PolicyField]| tlv.end - tlv.at == Tlv::HEADER + 4 * (1 + layout.len());
+        let layout = kind.layout().filter(|layout| !kind.layout_is_guessed() || fits(layout));
+        let Some(layout) = layout else {
             return Ok(Self::Other { kind, data: inner.rest() });
         };
         let mut numbers = [0; MAX_FIELDS];
@@ -294,10 +372,22 @@ impl Policy {
             PolicyType::PRIORITY_LEAST_USED_DEGRADATION => {
                 Self::PriorityLeastUsedDegradation { load: a, degradation: b }
             }
+            PolicyType::RANDOMIZED_PRIORITY_LEAST_USED => {
+                Self::RandomizedPriorityLeastUsed { load: a, degradation: b }
+            }
+            PolicyType::RANDOMIZED_PRIORITY_LEAST_USED_DEGRADATION => {
+                Self::RandomizedPriorityLeastUsedDegradation { load: a, degradation: b }
+            }
             PolicyType::WEIGHTED_RANDOM_DPF => Self::WeightedRandomDpf { weight: a, dpf: b, distance: c },
             PolicyType::LEAST_USED_DPF => Self::LeastUsedDpf { load: a, dpf: b, distance: c },
             PolicyType::LEAST_USED_DEGRADATION_DPF => {
                 Self::LeastUsedDegradationDpf { load: a, degradation: b, dpf: c, distance: d }
+            }
+            PolicyType::PRIORITY_LEAST_USED_DPF => {
+                Self::PriorityLeastUsedDpf { load: a, degradation: b, dpf: c, distance: d }
+            }
+            PolicyType::PRIORITY_LEAST_USED_DEGRADATION_DPF => {
+                Self::PriorityLeastUsedDegradationDpf { load: a, degradation: b, dpf: c, distance: d }
             }
             _ => return None,
         })
@@ -315,10 +405,16 @@ impl Policy {
             Self::LeastUsedDegradation { load: a, degradation: b }
             | Self::PriorityLeastUsed { load: a, degradation: b }
             | Self::RandomizedLeastUsedDegradation { load: a, degradation: b }
-            | Self::PriorityLeastUsedDegradation { load: a, degradation: b } => [a, b, 0, 0],
+            | Self::PriorityLeastUsedDegradation { load: a, degradation: b }
+            | Self::RandomizedPriorityLeastUsed { load: a, degradation: b }
+            | Self::RandomizedPriorityLeastUsedDegradation { load: a, degradation: b } => [a, b, 0, 0],
             Self::WeightedRandomDpf { weight: a, dpf: b, distance: c }
             | Self::LeastUsedDpf { load: a, dpf: b, distance: c } => [a, b, c, 0],
-            Self::LeastUsedDegradationDpf { load: a, degradation: b, dpf: c, distance: d } => [a, b, c, d],
+            Self::LeastUsedDegradationDpf { load: a, degradation: b, dpf: c, distance: d }
+            | Self::PriorityLeastUsedDpf { load: a, degradation: b, dpf: c, distance: d }
+            | Self::PriorityLeastUsedDegradationDpf { load: a, degradation: b, dpf: c, distance: d } => {
+                [a, b, c, d]
+            }
         }
     }
 }

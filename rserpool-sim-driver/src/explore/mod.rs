@@ -7,6 +7,7 @@
 mod faults;
 mod plan;
 mod run;
+mod scope;
 
 pub use plan::{ElementPlan, Plan, RegistrarPlan, UserPlan};
 pub use run::{Outcome, RunOptions, shrink};

@@ -9,18 +9,23 @@ use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::user::UserConfig;
 use rserpool_core::wire::{Policy, RegistrationLife};
 
-use super::faults;
+use super::{faults, scope};
 use crate::HostId;
 use crate::app::{Load, Service};
 use crate::fault::Fault;
 use crate::network::{Link, Sctp};
 use crate::random::{Purpose, stream};
+use crate::scope::settles_within;
 
 /// A registrar of a plan.
 #[derive(Clone, Debug)]
 pub struct RegistrarPlan {
-    /// Its configuration.
+    /// Its configuration; the addresses of peers are filled in.
     pub config: RegistrarConfig,
+    /// The peers that it is configured to know.
+    pub knows: Vec<HostId>,
+    /// When it starts.
+    pub start: Duration,
 }
 
 /// An element of a plan.
@@ -73,6 +78,7 @@ pub struct Plan {
 }
 
 /// Draws.
+#[derive(Debug)]
 pub(super) struct Dice(Random);
 
 impl Dice {
@@ -118,13 +124,13 @@ impl Plan {
     pub fn draw(seed: u64) -> Self {
         let mut dice = Dice(stream(seed, HostId(usize::MAX), Purpose::Plan));
         let timers = if dice.chance(85) { Timers::Fast } else { Timers::Rfc };
-        let registrars = dice.pick(&[1, 1, 1, 2, 3]);
+        let mut scope_dice = Dice(stream(seed, HostId(usize::MAX), Purpose::Scope));
+        let registrars = scope::draw_size(&mut scope_dice);
         let announced = dice.chance(25);
         let pools = 1 + dice.below(3);
-        let lives: &[i32] = match (timers, registrars) {
-            (Timers::Fast, 1) => &[2, 6, 12, 300, -1],
-            (Timers::Fast, _) => &[2, 6, 12],
-            (Timers::Rfc, _) => &[60, 300],
+        let lives: &[i32] = match timers {
+            Timers::Fast => &[2, 6, 12, 300, -1],
+            Timers::Rfc => &[60, 300],
         };
         let life = RegistrationLife(dice.pick(lives));
         let mut plan = Self {
@@ -140,13 +146,16 @@ impl Plan {
         };
         for _ in 0..registrars {
             let config = draw_registrar(&mut dice, timers, announced);
-            plan.registrars.push(RegistrarPlan { config });
+            plan.registrars.push(RegistrarPlan { config, knows: Vec::new(), start: Duration::ZERO });
         }
         let twins = dice.chance(5);
         let startup = match timers {
             Timers::Fast => Duration::from_secs(2),
             Timers::Rfc => Duration::from_secs(30),
         };
+        if registrars > 1 {
+            scope::draw(&mut scope_dice, &mut plan.registrars, startup);
+        }
         for n in 0..dice.crowd(200) {
             let mut element = draw_element(&mut dice, timers, pools, life);
             element.start = dice.between(Duration::ZERO, startup);
@@ -174,6 +183,7 @@ impl Plan {
         plan.faults = faults::draw(&mut dice, &plan, timers == Timers::Rfc);
         let mut dice = Dice(stream(seed, HostId(usize::MAX), Purpose::Orders));
         plan.faults.extend(faults::draw_orders(&mut dice, &plan));
+        plan.faults.extend(scope::draw_faults(&mut scope_dice, &plan, timers == Timers::Rfc));
         plan
     }
 
@@ -207,7 +217,7 @@ impl Plan {
     }
 
     /// What the slowest chain of timers needs: associations break, registrars drop the dead,
-    /// elements hunt, register, are refused and try again; lists of former homes run out.
+    /// elements hunt, register, are refused and try again; registrars come to agree.
     fn time_to_rest(&self) -> Duration {
         let silence = self.sctp.heartbeat + self.sctp.max_silence;
         let dropped = self.registrars.iter().map(|registrar| {
@@ -216,11 +226,11 @@ impl Plan {
         let back = self.elements.iter().map(|element| {
             let config = &element.config;
             let attempts = config.registration_timeout * (config.max_registration_attempts + 2);
-            let former = match self.registrars.len() {
-                1 => Duration::ZERO,
-                _ => config.life.duration().unwrap_or_default(),
-            };
-            config.hunt.timeout_max * 2 + attempts + config.reregistration() + former
+            config.hunt.timeout_max * 2 + attempts + config.reregistration()
+        });
+        let agreed = self.registrars.iter().map(|registrar| match self.registrars.len() {
+            1 => Duration::ZERO,
+            _ => settles_within(&self.sctp, &registrar.config),
         });
         let served = self.users.iter().map(|user| {
             let config = &user.config;
@@ -229,6 +239,7 @@ impl Plan {
         let longest = |times: &mut dyn Iterator<Item = Duration>| times.max().unwrap_or_default();
         silence * 2
             + longest(&mut dropped.into_iter())
+            + longest(&mut agreed.into_iter())
             + longest(&mut back.into_iter())
             + longest(&mut served.into_iter())
             + Duration::from_secs(3)

@@ -57,12 +57,23 @@ impl Plan {
         world.run_for(last.saturating_sub(self.chaos));
         if world.violation().is_none() {
             world.heal();
+            self.reconnect(&mut world);
         }
         world.run_for(self.rest);
         world.judge(self);
         let violation = world.violation().cloned();
         let simulated = world.now().since(Instant::ORIGIN);
         Outcome { violation, hash: world.trace().hash(), steps: world.steps(), simulated, world }
+    }
+
+    /// Where not every registrar is configured to know every other one, those that are dead may be
+    /// all that the others know: they come back.
+    fn reconnect(&self, world: &mut World) {
+        let others = self.registrars.len() - 1;
+        let sparse = self.registrars.iter().any(|r| r.knows.len() < others && !r.config.enrp.announce);
+        for host in self.registrar_hosts().filter(|_| sparse) {
+            world.apply(Fault::Start(host));
+        }
     }
 
     fn build(&self, options: RunOptions) -> World {
@@ -75,7 +86,15 @@ impl Plan {
             capture: options.capture,
         });
         for (n, registrar) in self.registrars.iter().enumerate() {
-            world.add(format!("r{}", n + 1), Program::Registrar(registrar.config.clone()));
+            let program = Program::Registrar(registrar.config.clone());
+            world.add_idle(format!("r{}", n + 1), program);
+        }
+        for (host, registrar) in self.registrar_hosts().zip(&self.registrars) {
+            world.introduce(host, &registrar.knows);
+            match registrar.start {
+                Duration::ZERO => world.apply(Fault::Start(host)),
+                start => world.at(Instant::ORIGIN + start, Fault::Start(host)),
+            }
         }
         for (n, element) in self.elements.iter().enumerate() {
             let mut config = element.config.clone();

@@ -1,10 +1,13 @@
 //! What the scenarios have in common.
 #![allow(dead_code, unreachable_pub)]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rserpool_core::base::{ElementId, Instant};
-use rserpool_sim_driver::{HostId, World, WorldConfig};
+use rserpool_core::base::{ElementId, Instant, RegistrarId};
+use rserpool_core::handlespace::PeHandle;
+use rserpool_core::registrar::Notice;
+use rserpool_sim_driver::{HostId, Note, World, WorldConfig};
 
 pub fn world(seed: u64) -> World {
     World::new(WorldConfig::lan(seed))
@@ -57,4 +60,97 @@ pub fn assert_nothing_lost(world: &World, user: HostId) {
         assert_eq!(late, None, "a request is lost\n{}", tail(world));
         assert!(conversation.answered > 0, "nothing was asked\n{}", tail(world));
     }
+}
+
+/// Lets time pass, a millisecond at a time, until something holds; returns how many it took.
+pub fn until(world: &mut World, at_most: u64, what: &str, holds: impl Fn(&World) -> bool) -> u64 {
+    for millis in 0..=at_most {
+        if holds(world) {
+            return millis;
+        }
+        run(world, 1);
+    }
+    panic!("{what}: not within {at_most} ms\n{}", tail(world));
+}
+
+/// These registrars know each other and agree in everything.
+pub fn assert_agreement(world: &World, registrars: &[HostId]) {
+    if let Err(violation) = world.agreement(registrars) {
+        panic!("{violation}\n{}", tail(world));
+    }
+}
+
+/// How many milliseconds it takes until they do.
+pub fn until_agreement(world: &mut World, at_most: u64, registrars: &[HostId]) -> u64 {
+    let agree = |world: &World| world.agreement(registrars).is_ok();
+    for millis in 0..=at_most {
+        if agree(world) {
+            return millis;
+        }
+        run(world, 1);
+    }
+    assert_agreement(world, registrars);
+    at_most
+}
+
+/// The identifier of a registrar that runs.
+pub fn registrar_id(world: &World, host: HostId) -> RegistrarId {
+    world.registrar(host).expect("a registrar that runs").id()
+}
+
+/// The home that a registrar has on its list for an element.
+pub fn home_at(world: &World, registrar: HostId, element: HostId) -> Option<RegistrarId> {
+    let server = world.server(element)?;
+    let pe = PeHandle { pool: server.config().handle.clone(), element: server.element().id() };
+    Some(world.registrar(registrar)?.handlespace().get(&pe)?.home)
+}
+
+/// Every one of these registrars lists every one of these elements, with a home among them that
+/// all of them agree upon.
+pub fn all_have_a_home(world: &World, elements: &[HostId], registrars: &[HostId]) -> bool {
+    let ids: Vec<RegistrarId> = registrars.iter().map(|host| registrar_id(world, *host)).collect();
+    elements.iter().all(|element| {
+        let homes: BTreeSet<_> = registrars.iter().map(|host| home_at(world, *host, *element)).collect();
+        homes.len() == 1 && homes.first().is_some_and(|home| home.is_some_and(|home| ids.contains(&home)))
+    })
+}
+
+/// The same, and every element takes it for its home and is registered there.
+pub fn all_are_at_home(world: &World, elements: &[HostId], registrars: &[HostId]) -> bool {
+    all_have_a_home(world, elements, registrars)
+        && elements.iter().all(|host| {
+            let element = world.server(*host).expect("an element that runs").element();
+            element.is_registered() && Some(element.home()) == home_at(world, registrars[0], *host)
+        })
+}
+
+/// How many elements each of these registrars is the home of.
+pub fn shares(world: &World, registrars: &[HostId]) -> Vec<usize> {
+    let own = |host: &HostId| {
+        let registrar = world.registrar(*host).expect("a registrar that runs");
+        registrar.handlespace().elements_after(None).filter(|(_, e)| e.home == registrar.id()).count()
+    };
+    registrars.iter().map(own).collect()
+}
+
+/// Who has taken `target` over: once for each winner that says so.
+pub fn winners(world: &World, target: RegistrarId) -> Vec<HostId> {
+    let won = |(_, host, note): &(Instant, HostId, Note)| match note {
+        Note::Registrar(Notice::TakenOver { target: t, by, .. }) if *t == target => {
+            // A winner that has died since cannot be asked for its identifier.
+            world.registrar(*host).is_some_and(|r| r.id() == *by).then_some(*host)
+        }
+        _ => None,
+    };
+    world.notes().iter().filter_map(won).collect()
+}
+
+/// Elements "e1" to "en" of one pool that know these registrars, each beginning with another one.
+pub fn elements(world: &mut World, n: usize, pool: &str, registrars: &[HostId]) -> Vec<HostId> {
+    let add = |n: usize| {
+        let mut known = registrars.to_vec();
+        known.rotate_left(n % registrars.len());
+        world.fast_element(&format!("e{}", n + 1), pool, &known)
+    };
+    (0..n).map(add).collect()
 }

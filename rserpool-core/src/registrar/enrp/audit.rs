@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use crate::base::{Instant, RegistrarId};
 use crate::handlespace::PeHandle;
 use crate::registrar::{Registrar, Timer};
-use crate::wire::{EnrpBody, PoolEntry};
+use crate::wire::PoolEntry;
 
 /// How often the time between two resynchronisations doubles at most: up to 16 heartbeat cycles.
 const MAX_DOUBLINGS: u32 = 5;
@@ -61,15 +61,11 @@ impl Registrar {
             peer.audit.session = Some(Session { marked, received: 0 });
         }
         self.counters.resynchronisations += 1;
-        self.ask_for_page(now, id);
-    }
-
-    fn ask_for_page(&mut self, now: Instant, id: RegistrarId) {
         self.deadlines.set(Timer::Audit(id), now + self.config.enrp.max_time_no_response);
-        self.send_to_peer(id, EnrpBody::HandleTableRequest { own_only: true });
+        self.ask_for_first_page(id, true);
     }
 
-    /// A page that a peer was asked for, one that came too late, or one nobody wanted.
+    /// A page that a peer was asked for.
     pub(super) fn audit_page(
         &mut self,
         now: Instant,
@@ -100,7 +96,10 @@ impl Registrar {
             }
         }
         match more {
-            true => self.ask_for_page(now, sender),
+            true => {
+                self.deadlines.set(Timer::Audit(sender), now + self.config.enrp.max_time_no_response);
+                self.ask_for_more_pages(sender, true);
+            }
             false => self.sweep(sender),
         }
     }
@@ -108,6 +107,7 @@ impl Registrar {
     /// The last page is there: what is still marked is gone (ENRP-3.6.3-05).
     fn sweep(&mut self, id: RegistrarId) {
         self.deadlines.clear(&Timer::Audit(id));
+        self.end_download(id);
         let session = self.enrp.peers.get_mut(&id).and_then(|peer| peer.audit.session.take());
         for pe in session.into_iter().flat_map(|session| session.marked) {
             if self.handlespace.get(&pe).is_some_and(|element| element.home == id) {
@@ -119,9 +119,16 @@ impl Registrar {
     /// Ends a resynchronisation that has not come to its end: nothing is removed.
     pub(in crate::registrar) fn stop_audit(&mut self, id: RegistrarId) {
         self.deadlines.clear(&Timer::Audit(id));
+        self.end_download(id);
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.audit.session = None;
         }
+    }
+
+    /// A page has not come in time, so none will.
+    pub(in crate::registrar) fn audit_due(&mut self, id: RegistrarId) {
+        self.stop_audit(id);
+        self.forget_pages(id);
     }
 
     /// A peer has said that it owns an element: a resynchronisation shall not remove it.

@@ -7,6 +7,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::download::Page;
 use crate::base::{Instant, RegistrarId};
 use crate::handlespace::PeHandle;
 use crate::registrar::{Notice, PeerState, Registrar, Timer};
@@ -75,12 +76,12 @@ impl Registrar {
         join.mentor = Some(mentor);
         join.step = Step::List;
         join.received = 0;
-        self.ask_mentor(now, mentor, EnrpBody::ListRequest);
+        self.wait_for_mentor(now);
+        self.send_to_peer(mentor, EnrpBody::ListRequest);
     }
 
-    fn ask_mentor(&mut self, now: Instant, mentor: RegistrarId, request: EnrpBody) {
+    fn wait_for_mentor(&mut self, now: Instant) {
         self.deadlines.set(Timer::Join, now + self.config.enrp.max_time_no_response);
-        self.send_to_peer(mentor, request);
     }
 
     /// The mentor has not answered in time, or the pause after refusals is over.
@@ -115,7 +116,11 @@ impl Registrar {
     /// Turns to a backup mentor, or, if there is none, waits before all are asked again.
     fn mentor_failed(&mut self, now: Instant) {
         let Phase::Joining(join) = &mut self.enrp.phase else { return };
-        join.failed.extend(join.mentor.take());
+        let mentor = join.mentor.take();
+        join.failed.extend(mentor);
+        if let Some(mentor) = mentor {
+            self.end_download(mentor);
+        }
         self.deadlines.set(Timer::Join, now + self.config.enrp.mentor_retry);
         self.seek_mentor(now);
     }
@@ -128,8 +133,7 @@ impl Registrar {
         servers: Vec<ServerInformation>,
     ) {
         let Phase::Joining(join) = &mut self.enrp.phase else {
-            self.counters.unexpected += 1;
-            return;
+            return self.learn_list(now, sender, rejected, &servers);
         };
         if join.mentor != Some(sender) || join.step != Step::List {
             self.counters.unexpected += 1;
@@ -142,7 +146,26 @@ impl Registrar {
         for server in &servers {
             self.learn_peer(now, server);
         }
-        self.ask_mentor(now, sender, EnrpBody::HandleTableRequest { own_only: false });
+        self.wait_for_mentor(now);
+        self.ask_for_first_page(sender, false);
+    }
+
+    /// Learns of the peers of a peer; one that is still starting itself is asked again.
+    fn learn_list(
+        &mut self,
+        now: Instant,
+        sender: RegistrarId,
+        rejected: bool,
+        servers: &[ServerInformation],
+    ) {
+        let Some(peer) = self.enrp.peers.get_mut(&sender).filter(|peer| peer.asked_for_list) else {
+            self.counters.unexpected += 1;
+            return;
+        };
+        peer.asked_for_list = !rejected;
+        for server in servers {
+            self.learn_peer(now, server);
+        }
     }
 
     /// A page of a handle table: of the mentor's, or of the audit of a peer.
@@ -154,13 +177,17 @@ impl Registrar {
         more: bool,
         pools: Vec<PoolEntry>,
     ) {
+        match self.take_page(sender) {
+            Page::Wanted => {}
+            Page::Stale => return,
+            Page::Unasked => {
+                self.counters.unexpected += 1;
+                return;
+            }
+        }
         let Phase::Joining(join) = &mut self.enrp.phase else {
             return self.audit_page(now, sender, rejected, more, pools);
         };
-        if join.mentor != Some(sender) || join.step != Step::Table {
-            self.counters.unexpected += 1;
-            return;
-        }
         let entries: usize = pools.iter().map(|pool| pool.elements.len()).sum();
         join.received += entries;
         let endless = more && (entries == 0 || join.received > self.config.limits.elements);
@@ -174,8 +201,14 @@ impl Registrar {
             }
         }
         match more {
-            true => self.ask_mentor(now, sender, EnrpBody::HandleTableRequest { own_only: false }),
-            false => self.serve(now, Some(sender)),
+            true => {
+                self.wait_for_mentor(now);
+                self.ask_for_more_pages(sender, false);
+            }
+            false => {
+                self.end_download(sender);
+                self.serve(now, Some(sender));
+            }
         }
     }
 
@@ -183,6 +216,9 @@ impl Registrar {
     /// identifier, are asked whether they live.
     fn serve(&mut self, now: Instant, mentor: Option<RegistrarId>) {
         self.enrp.phase = Phase::Serving;
+        if let Some(peer) = mentor.and_then(|mentor| self.enrp.peers.get_mut(&mentor)) {
+            peer.asked_for_list = true;
+        }
         self.deadlines.clear(&Timer::Join);
         self.deadlines.clear(&Timer::MentorTimeout);
         self.outbox.tell(Notice::Serving { mentor });

@@ -6,13 +6,15 @@
 //! join       from the start to the first service          table      pages of the handle table
 //! update     changes of own elements, sent and received   audit      what updates have missed
 //! ownership  an element whose home is claimed twice       takeover   the elements of a dead peer
-//! offer      giving elements away: to leave, to balance
+//! offer      giving elements away: to leave, to balance   download   asking for pages
+//! namesake   two registrars with the same identifier
 //! ```
 //!
 //! Nothing here waits without a bound, and every table has a limit that a hostile peer cannot move.
 
 mod audit;
 mod contacts;
+mod download;
 mod join;
 mod namesake;
 mod offer;

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::audit::Audit;
+use super::download::Pages;
 use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarId, TransportAddress};
 use crate::endpoint::{AbortCause, Action};
 use crate::registrar::{Notice, PeerState, PeerStatus, Registrar, Timer};
@@ -29,6 +30,9 @@ pub(super) struct Peer {
     /// The checksum that it sent last.
     pub(super) announced: Option<u16>,
     pub(super) audit: Audit,
+    pub(super) pages: Pages,
+    /// Whether it was asked whom it knows, since the association with it came up.
+    pub(super) asked_for_list: bool,
     /// It has let an offer pass; it gets no other while its association lasts.
     pub(super) declines: bool,
 }
@@ -93,6 +97,7 @@ impl Registrar {
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.association = Some(from);
             peer.declines = false;
+            peer.asked_for_list = false;
             peer.address.get_or_insert_with(|| address.clone());
         }
         self.target_lives(now, id);
@@ -143,6 +148,8 @@ impl Registrar {
             state: PeerState::Active,
             announced: None,
             audit: Audit::default(),
+            pages: Pages::default(),
+            asked_for_list: false,
             declines: false,
         };
         self.enrp.peers.insert(id, peer);
@@ -171,6 +178,20 @@ impl Registrar {
         }
         if let Some(address) = address {
             self.contact(now, &address, false, Some(server.id));
+        }
+    }
+
+    /// Asks a peer whom it knows, once it serves and we do. The RFC has a registrar ask its mentor
+    /// only; but two that are both configured to know a third one, and were there first, would never
+    /// hear of each other.
+    pub(super) fn ask_for_list(&mut self, id: RegistrarId) {
+        if !self.is_serving() || self.shutdown.is_some() {
+            return;
+        }
+        if let Some(peer) = self.enrp.peers.get_mut(&id)
+            && !core::mem::replace(&mut peer.asked_for_list, true)
+        {
+            self.send_to_peer(id, EnrpBody::ListRequest);
         }
     }
 
@@ -230,6 +251,7 @@ impl Registrar {
         peer.association = None;
         peer.announced = None;
         self.stop_audit(id);
+        self.forget_pages(id);
         if peer_is_monitored(&self.enrp.peers, id) {
             self.suspect(now, id);
         } else {

@@ -90,6 +90,7 @@ impl Registrar {
         if let Some(checksum) = checksum {
             self.audit(now, sender, checksum);
         }
+        self.ask_for_list(sender);
     }
 
     /// A datagram of ENRP's announcement channel. Nothing in it can be trusted (RFC 5353 section

@@ -190,6 +190,21 @@ fn a_cancelled_probe_that_succeeds_is_aborted() {
     assert!(!rig.registrar.links.contains_key(&C));
 }
 
+/// The ports to an element are in use: it is asked over the association that uses them.
+#[test]
+fn an_open_association_takes_the_place_of_one_that_cannot_be_opened() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.disconnect(A);
+    rig.connect(B, 4001);
+    rig.connect(C, 4002);
+    let failed = Event::ConnectFailed { request: ConnectId(1), reason: ConnectError::InUse };
+    assert_eq!(rig.event(failed), [keep_alive(B, 1)]);
+    assert_eq!(rig.asap(B, &ack(1)), []);
+    assert_eq!(rig.notices(), []);
+    assert_eq!(rig.elements(), [1]);
+}
+
 /// What hinders ourselves is no evidence against an element: a restarted peer has opened its own
 /// association between the same ports, and registers over it. It has one more chance.
 #[test]

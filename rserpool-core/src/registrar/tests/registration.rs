@@ -102,12 +102,12 @@ fn a_registration_that_does_not_fit_is_refused_with_its_cause() {
     assert_eq!(rig.registrar.counters.registrations_rejected, 7);
 }
 
-/// A policy that nothing selects by yet is decoded, and its registration refused with cause 0x3.
+/// A policy that nothing selects by is decoded, and its registration refused with cause 0x3.
 #[test]
-fn a_policy_that_is_not_there_yet_is_refused() {
+fn a_policy_that_is_not_there_is_refused() {
     let mut rig = Rig::new();
     rig.connect(A, 4001);
-    let policy = Policy::LeastUsed { load: 5 };
+    let policy = Policy::Other { kind: crate::wire::PolicyType(0x8000_0001), data: Bytes::from_static(&[5]) };
     let cause = ErrorCause::invalid_values(policy.to_parameter());
     let element = PoolElement { policy, ..element(1) };
     let actions = rig.asap(A, &AsapMessage::Registration { handle: POOL.into(), element });

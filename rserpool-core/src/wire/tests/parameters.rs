@@ -167,6 +167,12 @@ fn policies() {
             Policy::LeastUsedDegradationDpf { load, degradation, dpf, distance },
             "0008 0018 b0002003 01000000 02000000 04000000 00000005",
         ),
+        (Policy::RandomizedPriorityLeastUsed { load, degradation }, "0008 0010 b0001001 01000000 02000000"),
+        (
+            Policy::PriorityLeastUsedDegradationDpf { load, degradation, dpf, distance },
+            "0008 0018 b0002005 01000000 02000000 04000000 00000005",
+        ),
+        // A guessed layout that does not fit.
         (
             Policy::Other { kind: PolicyType(0xb000_1001), data: Bytes::from_static(&[1, 2, 3, 4]) },
             "0008 000c b0001001 01020304",

@@ -1,0 +1,131 @@
+//! Which policies there are: the built-in ones, and those of an application.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::{Selection, SelectionPolicy};
+use crate::wire::{Policy, PolicyType};
+
+/// Which elements of an answer count as selected, where the policy adds load degradation for each
+/// selection (reading B33).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Counting {
+    /// Every element that is listed, as RFC 5356 section 5.2.2 says.
+    #[default]
+    Listed,
+    /// Only the first, which the user will most likely use: as RSPLIB does.
+    First,
+}
+
+/// The policies by which pools can select.
+///
+/// An application adds its own under private numbers. `examples/custom_policy.rs` shows one, in a
+/// registrar and in a user.
+///
+/// ```
+/// use rserpool_core::base::Random;
+/// use rserpool_core::policy::{Policies, SelectionPolicy, Slot};
+/// use rserpool_core::wire::{Policy, PolicyType};
+///
+/// /// Selects whoever came last.
+/// #[derive(Debug, Default)]
+/// struct Newest(Vec<Slot>);
+///
+/// impl SelectionPolicy for Newest {
+///     fn insert(&mut self, slot: Slot, _: &Policy) {
+///         self.remove(slot);
+///         self.0.push(slot);
+///     }
+///     fn remove(&mut self, slot: Slot) {
+///         self.0.retain(|other| *other != slot);
+///     }
+///     fn select(&mut self, _: &mut Random, count: usize, selected: &mut Vec<Slot>) {
+///         selected.extend(self.0.iter().rev().take(count));
+///     }
+/// }
+///
+/// let mut policies = Policies::default();
+/// policies.add(PolicyType(0x8000_0001), Newest::default)?;
+/// # Ok::<(), rserpool_core::policy::NotPrivate>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Policies {
+    /// Which elements of an answer count as selected.
+    pub counting: Counting,
+    custom: BTreeMap<PolicyType, Arc<Make>>,
+}
+
+type Make = dyn Fn() -> Box<dyn SelectionPolicy> + Send + Sync;
+
+/// A policy of an application must have a private number (RFC 5356 section 7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not a private policy number: take one from 0x80000000 to 0xffffffff that has no layout here")]
+pub struct NotPrivate(pub PolicyType);
+
+impl Policies {
+    /// Adds a policy of the application: `make` is called for each new pool of it.
+    ///
+    /// # Errors
+    /// The number is not for private use, or is that of a built-in policy.
+    pub fn add<P: SelectionPolicy + 'static>(
+        &mut self,
+        kind: PolicyType,
+        make: impl Fn() -> P + Send + Sync + 'static,
+    ) -> Result<(), NotPrivate> {
+        if kind.0 < 0x8000_0000 || PolicyType::KNOWN.contains(&kind) {
+            return Err(NotPrivate(kind));
+        }
+        self.custom.insert(kind, Arc::new(move || Box::new(make())));
+        Ok(())
+    }
+
+    /// The selection of a registrar for a new pool whose policy `values` belong to; `None` if there
+    /// is none.
+    pub fn selection(&self, values: &Policy) -> Option<Selection> {
+        Selection::built_in(values, self.counting).or_else(|| self.custom(values))
+    }
+
+    /// The selection of a pool user among the elements that a registrar has listed, inserted in the
+    /// order of the list; `None` if that order is to be kept.
+    ///
+    /// A user takes turns for round robin and its weighted form (POL-4.1.3-01, POL-4.2.3-01), draws
+    /// evenly for all random policies, whose registrar has weighted already (POL-4.3.3-01), and keeps
+    /// to the list for all others (POL-4.5.3-01, POL-5.1.3-01).
+    pub fn selection_of_user(&self, values: &Policy) -> Option<Selection> {
+        match Selection::built_in(values, self.counting) {
+            Some(Selection::Ring(_)) => Some(Selection::Ring(super::Ring::default())),
+            Some(Selection::Ranked(_)) if matches!(values, Policy::WeightedRoundRobin { .. }) => {
+                Some(Selection::Ring(super::Ring::default()))
+            }
+            Some(Selection::Ranked(_)) => None,
+            Some(Selection::Lottery(_)) => Some(Selection::Lottery(super::Lottery::even())),
+            _ => self.custom(values),
+        }
+    }
+
+    fn custom(&self, values: &Policy) -> Option<Selection> {
+        self.custom.get(&values.kind()).map(|make| Selection::Custom(make()))
+    }
+}
+
+impl PartialEq for Policies {
+    /// Policies of an application are equal if they are the very same.
+    fn eq(&self, other: &Self) -> bool {
+        let same = |a: &Arc<Make>, b: &Arc<Make>| core::ptr::addr_eq(Arc::as_ptr(a), Arc::as_ptr(b));
+        self.counting == other.counting
+            && self.custom.len() == other.custom.len()
+            && self.custom.iter().zip(&other.custom).all(|(a, b)| a.0 == b.0 && same(a.1, b.1))
+    }
+}
+
+impl Eq for Policies {}
+
+impl fmt::Debug for Policies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let custom: Vec<_> = self.custom.keys().collect();
+        f.debug_struct("Policies").field("counting", &self.counting).field("custom", &custom).finish()
+    }
+}

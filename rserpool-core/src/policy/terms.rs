@@ -1,0 +1,86 @@
+//! What the values of a policy mean for the structure that selects by it.
+
+use crate::wire::Policy;
+
+/// An element fully loaded (RFC 5356 section 3.1).
+const FULL: u32 = u32::MAX;
+
+/// How an element stands to the others of its pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Terms {
+    /// All are equal, in turn.
+    Turn,
+    /// In turn, `weight` times in each round; never if that is 0.
+    Rounds { weight: u32 },
+    /// The smallest `value` first; `degradation` is added for each selection if the policy counts
+    /// them.
+    Rank { value: u64, degradation: Option<u32> },
+    /// By chance, in proportion to `weight`, from which each selection takes `degradation`.
+    Share { weight: u32, degradation: u32 },
+}
+
+impl Terms {
+    /// The terms of a policy with the values of one element; `None` if it is not built in.
+    pub(super) fn of(policy: &Policy) -> Option<Self> {
+        Some(match *policy {
+            Policy::RoundRobin => Self::Turn,
+            Policy::WeightedRoundRobin { weight } => Self::Rounds { weight },
+            Policy::Random => Self::Share { weight: 1, degradation: 0 },
+            Policy::WeightedRandom { weight } => Self::Share { weight, degradation: 0 },
+            Policy::WeightedRandomDpf { weight, dpf, distance } => {
+                Self::Share { weight: nearer(weight, dpf, distance), degradation: 0 }
+            }
+            Policy::RandomizedLeastUsed { load } => Self::Share { weight: FULL - load, degradation: 0 },
+            Policy::RandomizedLeastUsedDegradation { load, degradation } => {
+                Self::Share { weight: FULL - load, degradation }
+            }
+            Policy::RandomizedPriorityLeastUsed { load, degradation } => {
+                Self::Share { weight: (FULL - load).saturating_sub(degradation), degradation: 0 }
+            }
+            Policy::RandomizedPriorityLeastUsedDegradation { load, degradation } => {
+                Self::Share { weight: (FULL - load).saturating_sub(degradation), degradation }
+            }
+            // The highest priority is the smallest rank.
+            Policy::Priority { priority } => rank([FULL - priority, 0], 0, 0, None),
+            Policy::LeastUsed { load } => rank([load, 0], 0, 0, None),
+            Policy::LeastUsedDegradation { load, degradation } => rank([load, 0], 0, 0, Some(degradation)),
+            Policy::PriorityLeastUsed { load, degradation } => rank([load, degradation], 0, 0, None),
+            Policy::PriorityLeastUsedDegradation { load, degradation } => {
+                rank([load, degradation], 0, 0, Some(degradation))
+            }
+            Policy::LeastUsedDpf { load, dpf, distance } => rank([load, 0], dpf, distance, None),
+            Policy::LeastUsedDegradationDpf { load, degradation, dpf, distance } => {
+                rank([load, 0], dpf, distance, Some(degradation))
+            }
+            Policy::PriorityLeastUsedDpf { load, degradation, dpf, distance } => {
+                rank([load, degradation], dpf, distance, None)
+            }
+            Policy::PriorityLeastUsedDegradationDpf { load, degradation, dpf, distance } => {
+                rank([load, degradation], dpf, distance, Some(degradation))
+            }
+            Policy::Other { .. } => return None,
+        })
+    }
+}
+
+/// How many low bits of a rank hold the distance, which decides between equal loads (draft
+/// rserpool-delay section 3.2). The 48 bits above hold 65,536 times a full load.
+pub(super) const DISTANCE_BITS: u32 = 16;
+
+/// The largest rank: sums saturate here (reading B33).
+pub(super) const MAX_RANK: u64 = u64::MAX - 1;
+
+fn rank(loads: [u32; 2], dpf: u32, distance: u32, degradation: Option<u32>) -> Terms {
+    let penalty = u64::from(dpf) * u64::from(distance);
+    let sum = loads.into_iter().fold(penalty, |sum, load| sum.saturating_add(load.into()));
+    let sum = sum.min(u64::MAX >> DISTANCE_BITS) << DISTANCE_BITS;
+    let value = sum | u64::from(distance.min(u16::MAX.into()));
+    Terms::Rank { value: value.min(MAX_RANK), degradation }
+}
+
+/// A weight less a part of it for every millisecond of distance: reading B44.
+fn nearer(weight: u32, dpf: u32, distance: u32) -> u32 {
+    let part = (u64::from(dpf) * u64::from(distance)).min(FULL.into());
+    let loss = (u64::from(weight) * part).div_ceil(FULL.into());
+    u32::try_from(u64::from(weight) - loss).unwrap_or(0)
+}

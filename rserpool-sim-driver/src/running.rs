@@ -1,0 +1,200 @@
+//! Processes: how they are started, handed what arrives, woken, drained and ended.
+
+use std::time::Duration;
+
+use rserpool_core::element;
+use rserpool_core::endpoint::Event;
+
+use crate::HostId;
+use crate::app::{Client, Server};
+use crate::host::{Process, Program};
+use crate::queue::Occurrence;
+use crate::random::{Purpose, stream};
+use crate::world::{UDP_PORT, World};
+
+impl World {
+    /// Hands a process an event after what happens now.
+    pub(crate) fn input_soon(&mut self, host: HostId, event: Event) {
+        let life = self.host(host).life;
+        self.schedule(self.clock, Occurrence::Input { host, life, event });
+    }
+
+    /// Hands a process an event, or keeps it until the process can take it.
+    pub(crate) fn input(&mut self, host: HostId, event: Event) {
+        let clock = self.clock;
+        let target = self.host_mut(host);
+        if target.process.is_none() {
+            return;
+        }
+        if target.paused {
+            target.inbox.push_back(event);
+        } else if clock < target.ready || !target.inbox.is_empty() {
+            target.inbox.push_back(event);
+            if target.inbox.len() == 1 {
+                let (at, life) = (target.ready, target.life);
+                self.schedule(at, Occurrence::Ready { host, life });
+            }
+        } else {
+            self.handle(host, event);
+        }
+    }
+
+    fn handle(&mut self, host: HostId, event: Event) {
+        self.note_event(host, &event);
+        let clock = self.clock;
+        let target = self.host_mut(host);
+        let Some(process) = &mut target.process else { return };
+        process.handle_event(clock, event);
+        target.ready = clock + target.slowness;
+        self.drain(host);
+    }
+
+    pub(crate) fn ready(&mut self, host: HostId, life: u32) {
+        let target = self.host_mut(host);
+        if target.life != life || target.paused {
+            return;
+        }
+        let Some(event) = target.inbox.pop_front() else { return };
+        self.handle(host, event);
+        let target = self.host(host);
+        if !target.inbox.is_empty() {
+            self.schedule(target.ready.max(self.clock), Occurrence::Ready { host, life });
+        }
+    }
+
+    pub(crate) fn wake(&mut self, host: HostId, life: u32) {
+        let clock = self.clock;
+        let target = self.host_mut(host);
+        if target.life != life || target.wake.is_none_or(|at| clock < at) {
+            return;
+        }
+        target.wake = None;
+        if target.paused {
+            return;
+        }
+        if clock < target.ready {
+            let at = target.ready;
+            target.wake = Some(at);
+            return self.schedule(at, Occurrence::Wake { host, life });
+        }
+        self.time_out(host);
+    }
+
+    fn time_out(&mut self, host: HostId) {
+        let clock = self.clock;
+        let target = self.host_mut(host);
+        let Some(process) = &mut target.process else { return };
+        process.handle_timeout(clock);
+        target.ready = clock + target.slowness;
+        self.drain(host);
+    }
+
+    /// Lets a process that was stopped catch up: what has arrived, and its timers, in any order.
+    pub(crate) fn catch_up(&mut self, host: HostId) {
+        let timers_first = self.host_mut(host).random.below(2) == 0;
+        if timers_first {
+            self.time_out(host);
+        }
+        let life = self.host(host).life;
+        for _ in 0..self.host(host).inbox.len() {
+            if self.host(host).slowness > Duration::ZERO {
+                return self.ready(host, life);
+            }
+            if let Some(event) = self.host_mut(host).inbox.pop_front() {
+                self.handle(host, event);
+            }
+        }
+        self.time_out(host);
+    }
+
+    /// Starts the host's program.
+    pub(crate) fn start(&mut self, id: HostId) {
+        let (clock, address) = (self.clock, self.network.address(id));
+        let host = &mut self.hosts[id.0];
+        host.life += 1;
+        host.disturbed = clock;
+        host.ready = clock;
+        host.died = None;
+        let seed = stream(self.seed, id, Purpose::Process(host.life)).next_u64();
+        let process = match &mut host.program {
+            Program::Registrar(config) => {
+                config.addresses = vec![address];
+                config.udp_port = UDP_PORT;
+                config.seed = seed;
+                Process::Registrar(Box::new(rserpool_core::registrar::Registrar::new(config.clone(), clock)))
+            }
+            Program::Element(config, service) => {
+                config.addresses = vec![address];
+                config.udp_port = UDP_PORT;
+                config.seed = seed;
+                let config = element::ElementConfig { id: config.id.or(host.element), ..config.clone() };
+                Process::Element(Box::new(Server::new(config, *service, clock)))
+            }
+            Program::User(config, load) => {
+                config.seed = seed;
+                Process::User(Box::new(Client::new(config.clone(), load.clone(), clock)))
+            }
+        };
+        host.process = Some(process);
+        if let Some(Process::Registrar(registrar)) = &host.process {
+            self.books.takeovers.started(registrar.id());
+        }
+        let host = &mut self.hosts[id.0];
+        if let Some(Process::Element(server)) = &host.process {
+            host.element = Some(server.element.id());
+        }
+        self.mark(id, "starts");
+        self.drain(id);
+        self.reassess_host(id);
+    }
+
+    /// Ends the process on a host, without a word to anybody.
+    pub(crate) fn exit(&mut self, host: HostId) {
+        let clock = self.clock;
+        if let Some(registrar) = self.registrar(host) {
+            let id = registrar.id();
+            self.books.takeovers.ended(clock, id);
+        }
+        let gone = self.host_mut(host);
+        gone.process = None;
+        gone.inbox.clear();
+        gone.wake = None;
+        gone.paused = false;
+        gone.stopping = false;
+        gone.slowness = Duration::ZERO;
+        gone.disturbed = clock;
+        gone.died = Some(clock);
+        self.forget_all(host);
+    }
+
+    /// Carries out what a process has decided, until it wants nothing more.
+    pub(crate) fn drain(&mut self, host: HostId) {
+        let clock = self.clock;
+        loop {
+            let Some(process) = &mut self.hosts[host.0].process else { return };
+            if let Some(action) = process.poll_action() {
+                self.carry_out(host, action);
+            } else if let Some((note, verdict)) = process.poll_note(clock) {
+                if let Err(violation) = verdict {
+                    self.violated(violation);
+                }
+                self.note_notice(host, note);
+            } else {
+                break;
+            }
+        }
+        let target = &self.hosts[host.0];
+        let Some(process) = &target.process else { return };
+        if process.is_stopped() {
+            self.mark(host, "has stopped");
+            return self.exit(host);
+        }
+        let (next, life) = (process.poll_timeout(), target.life);
+        if let Some(at) = next.map(|at| at.max(clock).max(target.ready))
+            && target.wake.is_none_or(|wake| at < wake)
+        {
+            self.hosts[host.0].wake = Some(at);
+            self.schedule(at, Occurrence::Wake { host, life });
+        }
+    }
+}

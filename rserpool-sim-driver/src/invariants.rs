@@ -1,6 +1,7 @@
 //! What must hold at every step, whatever is broken. What concerns several registrars is in
 //! [`crate::scope`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub(crate) struct Books {
     pub(crate) reports: bool,
     /// Which registrars have died and been taken over.
     pub(crate) takeovers: Takeovers,
+    /// When elements last sent a registration.
+    registrations: BTreeMap<HostId, Instant>,
 }
 
 impl World {
@@ -73,6 +76,9 @@ impl World {
                 if let Some(detail) = dead {
                     self.violated(Violation::new("no selection of an element that is long dead", detail));
                 }
+            }
+            AsapMessage::Registration { .. } => {
+                self.books.registrations.insert(host, self.clock);
             }
             AsapMessage::Error { error } => {
                 let detail = format!("{} sent {error:?}", self.host(host).name);
@@ -175,6 +181,11 @@ impl World {
                 registrar.id() == element.home() && registrar.handlespace().get(&pe).is_some()
             });
         let settled = (self.sctp.heartbeat + self.sctp.max_silence) * 2;
+        // A removal and a registration may cross; what follows is the answer to the latter.
+        let crossing = self.network.link.longest() * 2;
+        if self.books.registrations.get(&host).is_some_and(|sent| self.now().since(*sent) <= crossing) {
+            return;
+        }
         if let Some((home, _)) = home
             && self.calm_since(home, host).is_some_and(|since| self.now().since(since) > settled)
         {

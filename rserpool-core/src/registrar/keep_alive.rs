@@ -11,7 +11,7 @@ use crate::wire::AsapMessage;
 
 /// How many elements are connected to at the same time. The elements of a dead peer are many, and
 /// handshakes with all of them at once would overrun the buffers on their way.
-const MAX_PROBES: usize = 256;
+const MAX_PROBES: usize = 128;
 
 impl Registrar {
     /// Asks an element of ours for a sign of life, unless that is under way.
@@ -103,7 +103,9 @@ impl Registrar {
 
     /// An element whose association is down could not be reached. Only what the network said is
     /// evidence against it; what hindered us is tried once more. (A peer that has restarted opens
-    /// an association between the same ports before we can, and registers over it.)
+    /// an association between the same ports before we can, and registers over it.) So is an element
+    /// that we have just become the home of: they are many at once, and it cannot be told that it
+    /// was removed.
     pub(super) fn probe_failed(&mut self, now: Instant, pe: &PeHandle, reason: &ConnectError) {
         let Some(own) = self.own.get_mut(pe) else { return };
         own.probe = None;
@@ -112,7 +114,7 @@ impl Registrar {
         }
         let Some(own) = self.own.get_mut(pe) else { return };
         let ours = matches!(reason, ConnectError::InUse | ConnectError::TooMany | ConnectError::NoRoute);
-        if ours && !core::mem::replace(&mut own.hindered, true) {
+        if (ours || own.claimed) && !core::mem::replace(&mut own.hindered, true) {
             self.deadlines.set(Timer::KeepAlive(pe.clone()), now + self.config.keep_alive_timeout);
         } else {
             self.remove_own(now, pe, RemovalReason::Silent);

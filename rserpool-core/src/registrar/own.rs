@@ -21,10 +21,12 @@ pub(super) struct OwnElement {
     pub(super) probe: Option<ConnectId>,
     /// It waits until it may be connected to.
     pub(super) waits: bool,
-    /// The last attempt to reach it failed for a reason of our own.
+    /// The last attempt to reach it failed, and there is one more.
     pub(super) hindered: bool,
     /// It has not registered with us yet, so our keep-alives tell it that we are its home.
     pub(super) claimed: bool,
+    /// With how many peers an association had come up when all were told of its last registration.
+    pub(super) told: Option<u64>,
     /// Whom we have offered to become its home; [`RegistrarId::NONE`] for all peers.
     pub(super) offered: Option<RegistrarId>,
     /// Who has reported that it is unreachable, since its last registration. Not more than

@@ -67,7 +67,9 @@ impl Registrar {
         let Some(peer) = self.links.get(&from).map(|link| link.peer.clone()) else { return };
         let life = self.config.life_unit.duration(element.life);
         let element = self.as_home(element, &peer);
-        let silent = self.config.enrp.suppress_unchanged && self.handlespace.get(pe) == Some(&element);
+        let told = self.own.get(pe).is_some_and(|own| own.told == Some(self.enrp.meetings));
+        let unchanged = told && self.handlespace.get(pe) == Some(&element);
+        let silent = self.config.enrp.suppress_unchanged && unchanged;
         let admission = match self.handlespace.admit(&pe.pool, element.clone()) {
             Ok(admission) => admission,
             Err(error) => return self.reject_registration(from, pe, admission_cause(error)),
@@ -99,6 +101,9 @@ impl Registrar {
         if !silent {
             self.announce_update(UpdateAction::ADD_PE, pe, element);
         }
+        if let Some(own) = self.own.get_mut(pe) {
+            own.told = Some(self.enrp.meetings);
+        }
         // A new association may know nothing of us yet: its first keep-alive names its home.
         if moved {
             self.check_alive(now, pe);
@@ -120,6 +125,7 @@ impl Registrar {
             hindered: false,
             claimed: false,
             offered: None,
+            told: None,
             reporters: BTreeSet::new(),
             challenger: None,
         };

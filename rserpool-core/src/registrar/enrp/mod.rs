@@ -50,6 +50,8 @@ pub(super) struct Enrp {
     spoken: bool,
     peers: BTreeMap<RegistrarId, Peer>,
     contacts: Contacts,
+    /// Counts the associations with peers: who was away when an element changed was not told.
+    pub(super) meetings: u64,
     /// The peers that we are taking over.
     takeovers: BTreeMap<RegistrarId, Takeover>,
     /// Elements that are not ours any more, over whose association we could still ask them.

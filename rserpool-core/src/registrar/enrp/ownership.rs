@@ -100,6 +100,7 @@ impl Registrar {
             hindered: false,
             claimed: true,
             offered: None,
+            told: None,
             reporters: BTreeSet::new(),
             challenger: None,
         };

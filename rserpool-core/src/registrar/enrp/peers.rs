@@ -93,6 +93,7 @@ impl Registrar {
         if let Some(link) = self.links.get_mut(&from) {
             link.registrar = Some(id);
         }
+        self.enrp.meetings += 1;
         self.enrp.contacts.is_met_at(&address, id);
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.association = Some(from);
@@ -122,6 +123,12 @@ impl Registrar {
         let same_opener = a.opened == b.opened;
         let closed = if keep_new { old } else { new };
         let deadline = now + self.config.enrp.max_time_no_response;
+        if !keep_new && same_opener {
+            // A newcomer learns from this list where its name is taken, and stops when it has asked.
+            let known = self.enrp.peers.get(&id).and_then(|peer| peer.information(id));
+            let servers = known.into_iter().collect();
+            self.send_enrp(new, id, EnrpBody::ListResponse { rejected: false, servers });
+        }
         self.outbox.act(Action::Shutdown { association: closed, deadline });
         if !keep_new && same_opener {
             self.suspect(now, id);
@@ -207,8 +214,11 @@ impl Registrar {
     /// Asks a peer for a sign of life.
     fn suspect(&mut self, now: Instant, id: RegistrarId) {
         let Some(peer) = self.enrp.peers.get_mut(&id) else { return };
-        peer.state = PeerState::Suspect;
-        self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_no_response);
+        // Who is suspected already, and loses its association as well, gets no more time for it.
+        if peer.state != PeerState::Suspect {
+            peer.state = PeerState::Suspect;
+            self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_no_response);
+        }
         match peer.association {
             Some(association) => {
                 let presence = self.presence(true);

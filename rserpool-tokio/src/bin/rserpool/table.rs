@@ -2,6 +2,7 @@
 
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
+use rserpool_core::inspector::PeerReport;
 
 use crate::view::{Address, Differs, Element, Handlespace, Pool, State};
 
@@ -75,6 +76,24 @@ pub(crate) fn elements(pool: &Pool) -> String {
     let mut table = new_table(["Element", "Home", "Life", "Policy", "Address"]);
     for element in &pool.elements {
         table.add_row(cells(element));
+    }
+    table.to_string()
+}
+
+/// The peers of a registrar, as it sees them.
+pub(crate) fn peers(peers: &[PeerReport]) -> String {
+    let mut table =
+        new_table(["Registrar", "Address", "State", "Connected", "Elements", "Checksum", "It says"]);
+    for peer in peers {
+        table.add_row([
+            peer.id.clone(),
+            peer.address.clone(),
+            peer.state.clone(),
+            if peer.connected { "yes".into() } else { "no".into() },
+            peer.elements.to_string(),
+            peer.checksum.clone(),
+            peer.announced_checksum.clone(),
+        ]);
     }
     table.to_string()
 }

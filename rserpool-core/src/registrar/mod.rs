@@ -15,7 +15,7 @@ mod peer_status;
 mod registration;
 mod resolution;
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -23,6 +23,8 @@ use bytes::Bytes;
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::Counters;
 use enrp::{ContactId, Enrp, HandOver};
+#[cfg(test)]
+use keep_alive::MAX_PROBES;
 use own::OwnElement;
 pub use peer_status::{PeerState, PeerStatus};
 
@@ -232,8 +234,8 @@ pub struct Registrar {
     enrp: Enrp,
     /// Attempts to connect that are under way.
     attempts: BTreeMap<ConnectId, Attempt>,
-    /// Elements that wait until they may be connected to.
-    waiting: VecDeque<PeHandle>,
+    /// Elements that wait until they may be connected to, in their order.
+    waiting: BTreeMap<u64, PeHandle>,
     connects: ConnectIds,
     others: announce::OtherRegistrars,
     deadlines: Deadlines<Timer>,
@@ -266,7 +268,7 @@ impl Registrar {
             links: BTreeMap::new(),
             enrp: Enrp::default(),
             attempts: BTreeMap::new(),
-            waiting: VecDeque::new(),
+            waiting: BTreeMap::new(),
             connects: ConnectIds::default(),
             others: announce::OtherRegistrars::default(),
             deadlines: Deadlines::default(),
@@ -311,6 +313,8 @@ impl Registrar {
 
     fn handle_message(&mut self, now: Instant, from: AssociationId, protocol: ProtocolId, bytes: &Bytes) {
         match protocol {
+            // Elements and users come in by another port, and not before we serve.
+            ProtocolId::ASAP if !self.is_serving() => self.counters.unexpected += 1,
             ProtocolId::ASAP => match AsapMessage::decode(bytes) {
                 Ok(decoded) => {
                     self.report_parameters(from, protocol, decoded.report);
@@ -424,6 +428,10 @@ impl Registrar {
         let Some(link) = self.links.remove(&id) else { return };
         self.drop_challenges(id, &link.challenges);
         self.deadlines.clear(&Timer::Download(id));
+        if self.is_closing() {
+            // Nobody is sought any more, and nothing is waited for.
+            return self.stop_if_closed();
+        }
         for pe in &link.elements {
             self.former_disconnected(pe, id);
             self.registrant_disconnected(now, pe, id);
@@ -434,7 +442,13 @@ impl Registrar {
         if let Some(registrar) = link.registrar {
             self.peer_disconnected(now, registrar, id);
         }
-        self.stop_if_closed();
+    }
+
+    /// What may follow from anything: a place for an element that waits to be asked, or the end of a
+    /// hand-over.
+    fn settle(&mut self, now: Instant) {
+        self.connect_waiting(now);
+        self.handed_over();
     }
 
     /// Whether we listen to nobody any more.
@@ -490,6 +504,7 @@ impl Endpoint for Registrar {
             // which are lost with whoever does not read them.
             Event::Congested { .. } | Event::Drained { .. } => {}
         }
+        self.settle(now);
     }
 
     fn handle_command(&mut self, _now: Instant, id: CommandId, command: Command) {
@@ -520,6 +535,7 @@ impl Endpoint for Registrar {
                 Timer::HandOver => self.hand_over_due(now),
             }
         }
+        self.settle(now);
     }
 
     fn poll_action(&mut self) -> Option<Action> {

@@ -80,7 +80,7 @@ impl Registrar {
             {
                 self.enrp.contacts.is_met_at(&address, sender);
                 // A list of peers must fit into one message, whatever they say of themselves.
-                server.transport.addresses = address.addresses.clone();
+                server.transport.addresses = address.addresses.clone().into();
                 peer.address = Some(address);
                 peer.server = Some(server);
             }

@@ -39,8 +39,7 @@ fn registrars(handlespace: &Handlespace) -> Table {
         let wrong: Vec<String> = wrong.map(difference).collect();
         let copy = match registrar.elements {
             None => "-".into(),
-            Some(elements) if wrong.is_empty() => format!("{elements} elements"),
-            Some(elements) => format!("{elements} elements\n{}", wrong.join("\n")),
+            Some(elements) => [vec![count(elements)], wrong].concat().join("\n"),
         };
         let (state, address) = match registrar.state {
             State::Serving => ("serving", addresses(&registrar.addresses, Some(registrar.udp_port))),
@@ -62,13 +61,17 @@ fn registrars(handlespace: &Handlespace) -> Table {
 
 fn difference(differs: &Differs) -> String {
     format!(
-        "of {}: {} elements ({}) instead of {} ({})",
+        "of {}: {} ({}) instead of {} ({})",
         differs.home,
-        differs.elements,
+        count(differs.elements),
         differs.checksum,
         differs.expected_elements,
         differs.expected_checksum
     )
+}
+
+fn count(elements: usize) -> String {
+    if elements == 1 { "1 element".into() } else { format!("{elements} elements") }
 }
 
 /// The elements of one pool.

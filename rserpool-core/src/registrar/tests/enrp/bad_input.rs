@@ -188,7 +188,7 @@ fn a_boastful_peer_does_not_block_lists() {
     let mut boast = server(HIGH);
     boast.transport.addresses = (0..8_000u32).map(|n| IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + n))).collect();
     let mut short = boast.clone();
-    short.transport.addresses.truncate(8);
+    short.transport.addresses = boast.transport.addresses[..8].into();
     rig.from(A, HIGH, EnrpBody::Presence { reply_required: false, checksum: None, server: Some(boast) });
     let answer = EnrpBody::ListResponse { rejected: false, servers: vec![short] };
     assert_eq!(rig.from(B, LOW, EnrpBody::ListRequest), [to(B, LOW, answer)]);

@@ -159,7 +159,7 @@ fn place(id: RegistrarId) -> TransportAddress {
 /// How it describes itself.
 fn server(id: RegistrarId) -> ServerInformation {
     let transport =
-        SctpTransport { port: ENRP_PORT, usage: TransportUse::DataOnly, addresses: vec![localhost()] };
+        SctpTransport { port: ENRP_PORT, usage: TransportUse::DataOnly, addresses: localhost().into() };
     // 0x50 is 80, but the place of the registrar under test is 20050.
     let user = if id == US { 20_050 } else { place(id).udp_port };
     ServerInformation { id, transport, encapsulation: Some(EncapsulationPorts { user, asap: 0 }) }
@@ -187,7 +187,7 @@ fn cast(associations: &[AssociationId], body: &EnrpBody) -> Vec<Action> {
 
 /// An element as its home registrar lists it.
 fn listed(id: u32, home: RegistrarId) -> PoolElement {
-    let asap = SctpTransport { port: 7, usage: TransportUse::DataOnly, addresses: vec![localhost()] };
+    let asap = SctpTransport { port: 7, usage: TransportUse::DataOnly, addresses: localhost().into() };
     let udp_port = 4000 + id as u16;
     let encapsulation = Some(EncapsulationPorts { user: udp_port, asap: udp_port });
     PoolElement { home, asap_transport: Some(asap), encapsulation, ..element(id) }

@@ -146,7 +146,7 @@ fn an_offer_is_taken() {
         user_transport: Transport::Sctp(SctpTransport {
             port: 0,
             usage: TransportUse::DataPlusControl,
-            addresses: vec![localhost()],
+            addresses: localhost().into(),
         }),
         ..mute
     };

@@ -1,5 +1,7 @@
 //! Several registrars as processes on loopback: what they share, and what remains when one dies.
 
+#![allow(clippy::unwrap_used, reason = "only tests use this")]
+
 #[allow(dead_code)]
 mod support;
 

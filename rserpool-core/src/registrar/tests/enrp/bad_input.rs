@@ -97,8 +97,9 @@ fn endless_pages_of_a_mentor_end() {
     let mut rig = join();
     assert_eq!(rig.from(A, HIGH, page(true, &[])), [to(B, TOP, EnrpBody::ListRequest)]);
     let mut rig = join();
-    for _ in 0..10 {
-        assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), [to(A, HIGH, table_request(false))]);
+    for n in 0..10 {
+        let asked = table_requests(A, HIGH, false, if n == 0 { AHEAD } else { 1 });
+        assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), asked);
     }
     assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), [to(B, TOP, EnrpBody::ListRequest)]);
     assert_eq!(rig.elements(), [1]);
@@ -113,8 +114,9 @@ fn endless_pages_of_a_peer_end() {
         rig.from(A, HIGH, add(1, HIGH));
         rig.from(A, HIGH, heartbeat(0, HIGH));
         let (last, others) = pages.split_last().unwrap();
-        for page in others {
-            assert_eq!(rig.from(A, HIGH, page.clone()), [to(A, HIGH, table_request(true))]);
+        for (n, page) in others.iter().enumerate() {
+            let asked = table_requests(A, HIGH, true, if n == 0 { AHEAD } else { 1 });
+            assert_eq!(rig.from(A, HIGH, page.clone()), asked);
         }
         assert_eq!(rig.from(A, HIGH, last.clone()), []);
         assert_eq!(rig.from(A, HIGH, page(false, &[])), []);

@@ -193,7 +193,7 @@ impl World {
     /// Mostly the one says something that is at the other end, in its own name.
     fn says(&mut self, link: usize, sender: u32, receiver: u32, says: &Says, cut: usize) {
         let Some((_, who)) = self.up.get(&link) else { return };
-        let sender = if sender % 3 == 0 || *who == 0 { sender } else { *who };
+        let sender = if sender.is_multiple_of(3) || *who == 0 { sender } else { *who };
         let receiver = if receiver == TOP.0 {
             TOP.0
         } else if receiver == HIGH.0 {

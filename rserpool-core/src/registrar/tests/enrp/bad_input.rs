@@ -326,6 +326,26 @@ fn two_registrars_with_one_identifier_do_not_both_go_on() {
     assert!(rig.registrar.is_stopped());
 }
 
+/// The namesake is nobody that we have been told of: a third registrar, which knows it, tells us
+/// where it is before it turns us away, and there we find out.
+#[test]
+fn a_newcomer_is_told_where_its_name_is_taken() {
+    let mut rig = Rig::joining(&[HIGH]);
+    let other =
+        ServerInformation { encapsulation: Some(EncapsulationPorts { user: 1, asap: 0 }), ..server(US) };
+    let told = EnrpBody::ListResponse { rejected: false, servers: vec![other.clone()] };
+    let actions = rig.from(A, HIGH, told);
+    let elsewhere = TransportAddress::new(localhost(), ENRP_PORT, 1);
+    let deadline = rig.now + NO_RESPONSE;
+    let connect =
+        Action::Connect { request: ConnectId(2), local_port: ENRP_PORT, peer: elsewhere.clone(), deadline };
+    assert!(actions.contains(&connect), "{actions:?}");
+    let (request, peer) = (Some(ConnectId(2)), elsewhere.clone());
+    rig.event(Event::Connected { association: B, request, local_port: ENRP_PORT, peer });
+    rig.from(B, US, EnrpBody::Presence { reply_required: true, checksum: Some(0xffff), server: Some(other) });
+    assert!(rig.notices().contains(&Notice::IdentifierTaken { id: US, peer: elsewhere }));
+}
+
 /// One that was drawn and that nobody has heard yet is replaced; but not one that elements know.
 #[test]
 fn a_name_that_is_taken_is_replaced_before_it_is_used() {

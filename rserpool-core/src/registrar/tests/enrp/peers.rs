@@ -157,6 +157,21 @@ fn rig_presence(checksum: u16, reply_required: bool) -> EnrpBody {
     EnrpBody::Presence { reply_required, checksum: Some(checksum), server: Some(server(US)) }
 }
 
+/// Where somebody answers who does not name itself there is no registrar: the association is given
+/// up, and the place is tried again later.
+#[test]
+fn a_nameless_contact_is_given_up() {
+    let mut rig = Rig::serving_with(|config| config.enrp.peers = vec![place(HIGH)]);
+    rig.registrar.outbox.take_actions();
+    assert_eq!(rig.reached(A, 1, HIGH), [to(A, NONE, rig.presence(true))]);
+    let actions = rig.advance(NO_RESPONSE);
+    assert_eq!(actions, [abort(A)]);
+    assert_eq!(rig.lose(A), []);
+    let actions = rig.jump();
+    assert_eq!(actions, [contact(2, HIGH, rig.now + NO_RESPONSE)]);
+    assert_eq!(rig.known(), [] as [u32; 0]);
+}
+
 /// Two associations with the same peer: the one that the larger identifier opened stays, and both
 /// ends see it so.
 #[test]

@@ -72,7 +72,6 @@ impl Registrar {
         }
         self.counters.elements_yielded += 1;
         self.outbox.tell(Notice::Moved { pe: pe.clone(), home: by });
-        self.handed_over();
     }
 
     /// Makes ourselves the home of an element that is in the handlespace, and calls it home.
@@ -96,7 +95,7 @@ impl Registrar {
             peer,
             asked: None,
             probe: None,
-            waits: false,
+            waits: None,
             hindered: false,
             claimed: true,
             offered: None,
@@ -125,8 +124,10 @@ impl Registrar {
 
     /// A former element has answered: it comes back to us.
     pub(in crate::registrar) fn reclaim(&mut self, now: Instant, from: AssociationId, pe: &PeHandle) -> bool {
-        let asked = self.enrp.former.get(pe) == Some(&from);
-        let Some(element) = self.enrp.reclaims.remove(pe).filter(|_| asked) else { return false };
+        if self.enrp.former.get(pe) != Some(&from) {
+            return false;
+        }
+        let Some(element) = self.enrp.reclaims.remove(pe) else { return false };
         self.deadlines.clear(&Timer::Reclaim(pe.clone()));
         let element = PoolElement { home: self.id, ..element };
         if self.handlespace.admit(&pe.pool, element.clone()).is_ok() {
@@ -138,7 +139,7 @@ impl Registrar {
 
     /// A former element has not answered: it is gone.
     pub(in crate::registrar) fn reclaim_unanswered(&mut self, pe: &PeHandle) {
-        self.enrp.reclaims.remove(pe);
+        self.forget_former(pe);
     }
 
     /// An association has ended over which an element once registered.
@@ -149,8 +150,8 @@ impl Registrar {
         }
     }
 
-    /// An element registers with us: what was known of its time elsewhere is moot.
-    pub(in crate::registrar) fn is_back(&mut self, pe: &PeHandle) {
+    /// An element registers with us, or is gone: what was known of its time elsewhere is moot.
+    pub(in crate::registrar) fn forget_former(&mut self, pe: &PeHandle) {
         if let Some(former) = self.enrp.former.remove(pe)
             && let Some(link) = self.links.get_mut(&former)
         {
@@ -181,6 +182,6 @@ fn asap_address(element: &PoolElement) -> Option<TransportAddress> {
         _ => return None,
     };
     let udp_port = if udp_port == 0 { DEFAULT_ENCAPSULATION_PORT } else { udp_port };
-    let address = TransportAddress { addresses: sctp.addresses.clone(), port: sctp.port, udp_port };
+    let address = TransportAddress { addresses: sctp.addresses.to_vec(), port: sctp.port, udp_port };
     (address.port != 0 && !address.addresses.is_empty()).then_some(address)
 }

@@ -5,6 +5,8 @@
 //! macro [`settings`] writes the structs; a line of it is a field, its flag, its type, and the
 //! place in the role's configuration where its value goes.
 
+#[cfg(test)]
+mod any_text;
 mod element;
 mod inspector;
 mod load;

@@ -18,7 +18,7 @@ use crate::wire::{CauseCode, ErrorCause, PoolElement, SctpTransport, Transport, 
 /// An element that is not ours any more, but has not closed the association over which it registered.
 #[derive(Debug)]
 pub(super) struct Former {
-    association: AssociationId,
+    pub(super) association: AssociationId,
     /// As it registered with us. What its new home lists may be older: a claim can be that of a life
     /// of the element before.
     element: PoolElement,

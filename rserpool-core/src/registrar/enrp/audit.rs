@@ -116,10 +116,9 @@ impl Registrar {
         self.end_download(now, id);
         let session = self.enrp.peers.get_mut(&id).and_then(|peer| peer.audit.session.take());
         for pe in session.into_iter().flat_map(|session| session.marked) {
-            if self.handlespace.get(&pe).is_some_and(|element| element.home == id)
-                && let Some(element) = self.handlespace.remove(&pe)
-            {
-                self.ask_former(now, &pe, element);
+            if self.handlespace.get(&pe).is_some_and(|element| element.home == id) {
+                self.handlespace.remove(&pe);
+                self.ask_former(now, &pe);
             }
         }
     }

@@ -102,12 +102,12 @@ impl Registrar {
                 assert!(home == self.id || self.enrp.peers.contains_key(&home), "nobody watches {home}");
             }
         }
-        for (pe, association) in &self.enrp.former {
-            assert!(self.links[association].elements.contains(pe));
+        for (pe, former) in &self.enrp.former {
+            assert!(self.links[&former.association].elements.contains(pe));
             assert!(!self.own.contains_key(pe));
-            assert!(self.handlespace.get(pe).is_some() || self.enrp.reclaims.contains_key(pe), "{pe}");
+            assert!(self.handlespace.get(pe).is_some() || self.enrp.reclaims.contains(pe), "{pe}");
         }
-        for pe in self.enrp.reclaims.keys() {
+        for pe in &self.enrp.reclaims {
             assert!(self.enrp.former.contains_key(pe) && self.handlespace.get(pe).is_none());
             assert!(self.deadlines.get(&Timer::Reclaim(pe.clone())).is_some());
             timers.insert(Timer::Reclaim(pe.clone()));
@@ -134,7 +134,8 @@ impl Registrar {
         assert_eq!(self.waiting.len(), self.own.values().filter(|own| own.waits.is_some()).count());
         for (id, link) in &self.links {
             let ours = |pe: &PeHandle| self.own.get(pe).is_some_and(|own| own.registrant == Some(*id));
-            assert!(link.elements.iter().all(|pe| ours(pe) || self.enrp.former.get(pe) == Some(id)));
+            let former = |pe: &PeHandle| self.enrp.former.get(pe).is_some_and(|f| f.association == *id);
+            assert!(link.elements.iter().all(|pe| ours(pe) || former(pe)));
             let download = Timer::Download(*id);
             assert_eq!(self.deadlines.get(&download).is_some(), link.table.is_some());
             timers.extend(link.table.is_some().then_some(download));

@@ -44,7 +44,7 @@ fn resolve1(bencher: Bencher<'_, '_>, cell: &Cell) {
 fn register_all(bencher: Bencher<'_, '_>, cell: &Cell) {
     bencher
         .with_inputs(|| Bench::new(cell.workload, cell.pools, cell.elements))
-        .bench_local_refs(|bench| bench.register_all());
+        .bench_local_refs(Bench::register_all);
 }
 
 #[divan::bench(args = cells(), sample_count = 5)]
@@ -56,7 +56,7 @@ fn renew_all(bencher: Bencher<'_, '_>, cell: &Cell) {
             bench.draw_loads();
             bench
         })
-        .bench_local_refs(|bench| bench.register_all());
+        .bench_local_refs(Bench::register_all);
 }
 
 #[divan::bench(args = cells(), sample_count = 5)]
@@ -67,5 +67,5 @@ fn deregister_all(bencher: Bencher<'_, '_>, cell: &Cell) {
             bench.shuffle();
             bench
         })
-        .bench_local_refs(|bench| bench.deregister_all());
+        .bench_local_refs(Bench::deregister_all);
 }

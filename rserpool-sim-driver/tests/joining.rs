@@ -102,7 +102,9 @@ fn a_long_table_comes_in_pages() {
     let (more, last): (Vec<_>, Vec<_>) = pages.partition(|line| line.ends_with("more to come"));
     // 21 elements fit into a page.
     assert!(more.iter().all(|line| line.contains(" of 21 ")), "{more:?}");
-    assert_eq!((more.len(), last.len()), (9, 1));
+    // Up to three requests are under way too many when the last page comes.
+    assert!((9..=12).contains(&more.len()), "{}", more.len());
+    assert_eq!(last.len(), 1);
     until_agreement(&mut world, 500, &[r1, r2]);
 }
 

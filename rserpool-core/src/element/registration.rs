@@ -183,7 +183,7 @@ impl Element {
             user_transport: Transport::Sctp(SctpTransport {
                 port: config.port,
                 usage,
-                addresses: config.addresses.clone(),
+                addresses: config.addresses.as_slice().into(),
             }),
             policy: self.membership.policy.clone(),
             asap_transport: None,

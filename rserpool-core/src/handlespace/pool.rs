@@ -109,9 +109,25 @@ impl Pool {
         slots.clear();
         self.selection.select(random, count, slots);
         if matches!(self.selection, Selection::Custom(_)) {
-            keep_promises(slots, count, &self.elements);
+            self.keep_promises(count, slots);
         }
         (&self.policy, Selected { elements: &self.elements, slots: slots.iter() })
+    }
+
+    /// Holds a policy of the application to what RFC 5356 demands of all: elements of the pool, no
+    /// more than were asked for, none twice.
+    fn keep_promises(&self, count: usize, slots: &mut Vec<Slot>) {
+        let is_here = |slot| self.at(slot).is_some_and(|element| self.slot(element.id) == Some(slot));
+        slots.truncate(count);
+        let mut kept = 0;
+        for at in 0..slots.len() {
+            let slot = slots[at];
+            if is_here(slot) && !slots[..kept].contains(&slot) {
+                slots[kept] = slot;
+                kept += 1;
+            }
+        }
+        slots.truncate(kept);
     }
 
     /// Its handle.
@@ -144,21 +160,6 @@ impl Pool {
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
-}
-
-/// Holds a policy of the application to what RFC 5356 demands of all: elements of the pool, no more
-/// than were asked for, none twice.
-fn keep_promises(slots: &mut Vec<Slot>, count: usize, elements: &Slab) {
-    slots.truncate(count);
-    let mut kept = 0;
-    for at in 0..slots.len() {
-        let slot = slots[at];
-        if elements.get(slot).is_some() && !slots[..kept].contains(&slot) {
-            slots[kept] = slot;
-            kept += 1;
-        }
-    }
-    slots.truncate(kept);
 }
 
 /// The elements of one selection, the preferred one first.

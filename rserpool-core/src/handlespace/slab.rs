@@ -2,13 +2,19 @@
 
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
+use crate::base::{ElementId, RegistrarId};
 use crate::policy::Slot;
-use crate::wire::PoolElement;
+use crate::wire::{Policy, PoolElement, RegistrationLife, Transport};
 
 /// Elements by slot, in blocks: they never move, and not more than one block is unused at the end.
+///
+/// Nothing in it tells whether a slot is free, so that a selection computes where elements are
+/// without touching them.
 #[derive(Debug, Default)]
 pub(super) struct Slab {
-    blocks: Vec<Vec<Option<PoolElement>>>,
+    blocks: Vec<Vec<PoolElement>>,
     free: Vec<Slot>,
 }
 
@@ -18,7 +24,7 @@ const BLOCK: usize = 64;
 impl Slab {
     pub(super) fn insert(&mut self, element: PoolElement) -> Slot {
         if let Some(slot) = self.free.pop() {
-            self.blocks[slot.index() / BLOCK][slot.index() % BLOCK] = Some(element);
+            self.blocks[slot.index() / BLOCK][slot.index() % BLOCK] = element;
             return slot;
         }
         if self.blocks.last().is_none_or(|block| block.len() == BLOCK) {
@@ -27,24 +33,38 @@ impl Slab {
         }
         let at = self.blocks.len() - 1;
         let block = &mut self.blocks[at];
-        block.push(Some(element));
+        block.push(element);
         Slot((at * BLOCK + block.len() - 1) as u32)
     }
 
+    /// What is in a slot; in a free one stands no element of the pool.
     pub(super) fn get(&self, slot: Slot) -> Option<&PoolElement> {
-        self.blocks.get(slot.index() / BLOCK)?.get(slot.index() % BLOCK)?.as_ref()
+        self.blocks.get(slot.index() / BLOCK)?.get(slot.index() % BLOCK)
     }
 
     /// Puts new attributes in place of the old ones, which it returns.
     pub(super) fn replace(&mut self, slot: Slot, element: PoolElement) -> Option<PoolElement> {
-        self.blocks.get_mut(slot.index() / BLOCK)?.get_mut(slot.index() % BLOCK)?.replace(element)
+        let place = self.blocks.get_mut(slot.index() / BLOCK)?.get_mut(slot.index() % BLOCK)?;
+        Some(core::mem::replace(place, element))
     }
 
+    /// Takes an element out, which is there.
     pub(super) fn remove(&mut self, slot: Slot) -> Option<PoolElement> {
-        let element = self.blocks.get_mut(slot.index() / BLOCK)?.get_mut(slot.index() % BLOCK)?.take();
-        if element.is_some() {
-            self.free.push(slot);
-        }
-        element
+        let element = self.replace(slot, nobody())?;
+        self.free.push(slot);
+        Some(element)
+    }
+}
+
+/// What stands in a free slot. It needs no memory of its own.
+const fn nobody() -> PoolElement {
+    PoolElement {
+        id: ElementId(0),
+        home: RegistrarId::NONE,
+        life: RegistrationLife(0),
+        user_transport: Transport::Opaque(Bytes::new()),
+        policy: Policy::RoundRobin,
+        asap_transport: None,
+        encapsulation: None,
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn element(id: u32) -> PoolElement {
         user_transport: Transport::Sctp(SctpTransport {
             port: 7,
             usage: TransportUse::DataPlusControl,
-            addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)].into(),
         }),
         policy: Policy::RoundRobin,
         asap_transport: None,

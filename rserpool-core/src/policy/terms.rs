@@ -78,7 +78,7 @@ fn rank(loads: [u32; 2], dpf: u32, distance: u32, degradation: Option<u32>) -> T
     Terms::Rank { value: value.min(MAX_RANK), degradation }
 }
 
-/// A weight less a part of it for every millisecond of distance: reading B44.
+/// A weight less a part of it for every millisecond of distance: reading B50.
 fn nearer(weight: u32, dpf: u32, distance: u32) -> u32 {
     let part = (u64::from(dpf) * u64::from(distance)).min(FULL.into());
     let loss = (u64::from(weight) * part).div_ceil(FULL.into());

@@ -378,7 +378,7 @@ fn randomized_least_used() {
     assert_eq!(alloc::format!("{lottery:?}").matches("3221225472").count(), 2);
 }
 
-/// Draft rserpool-delay section 3.2: by load, then by distance, then in turn (reading B44 for the
+/// Draft rserpool-delay section 3.2: by load, then by distance, then in turn (reading B50 for the
 /// factor).
 #[test]
 fn least_used_with_distance() {
@@ -405,7 +405,7 @@ fn least_used_with_distance() {
     assert_eq!(Pool::new(&[far(20), far(9)]).firsts(4, 1), [1, 1, 0, 1]);
 }
 
-/// Reading B44: a quarter of the weight is lost for each millisecond.
+/// Reading B50: a quarter of the weight is lost for each millisecond.
 #[test]
 fn weighted_random_with_distance() {
     let dpf = 1 << 30;

@@ -53,7 +53,7 @@ impl Registrar {
         let transports = alloc::vec![Transport::Sctp(SctpTransport {
             port: self.config.asap_port,
             usage: TransportUse::DataOnly,
-            addresses: self.config.addresses.clone(),
+            addresses: self.config.addresses.as_slice().into(),
         })];
         let message = AsapMessage::ServerAnnounce {
             registrar: self.id,

@@ -67,6 +67,10 @@ impl Registrar {
         let Some(peer) = self.links.get(&from).map(|link| link.peer.clone()) else { return };
         let life = self.config.life_unit.duration(element.life);
         let element = self.as_home(element, &peer);
+        // What we have added counts as well, or peers would refuse what we have granted.
+        if let Err(cause) = check_values(pe, &element) {
+            return self.reject_registration(from, pe, cause);
+        }
         let told = self.own.get(pe).is_some_and(|own| own.told == Some(self.enrp.meetings));
         let unchanged = told && self.handlespace.get(pe) == Some(&element);
         let silent = self.config.enrp.suppress_unchanged && unchanged;
@@ -78,7 +82,7 @@ impl Registrar {
             Admission::New => self.counters.registrations += 1,
             Admission::Renewed => self.counters.reregistrations += 1,
         }
-        self.is_back(pe);
+        self.forget_former(pe);
         let moved = self.take_into_own(from, pe, peer.clone());
         if moved {
             self.outbox.tell(Notice::Registered { pe: pe.clone(), peer });
@@ -121,7 +125,7 @@ impl Registrar {
             peer,
             asked: None,
             probe: None,
-            waits: false,
+            waits: None,
             hindered: false,
             claimed: false,
             offered: None,
@@ -139,12 +143,12 @@ impl Registrar {
         if own.registrant == Some(from) {
             return false;
         }
-        let old = core::mem::replace(own, fresh);
-        own.challenger = old.challenger;
+        let mut old = core::mem::replace(own, fresh);
+        own.challenger = old.challenger.take();
         if let Some(link) = old.registrant.and_then(|id| self.links.get_mut(&id)) {
             link.elements.remove(pe);
         }
-        self.cancel_probe(old.probe);
+        self.cancel_probe(&old);
         self.deadlines.clear(&Timer::KeepAliveAnswer(pe.clone()));
         true
     }
@@ -160,7 +164,7 @@ impl Registrar {
         element.asap_transport = Some(SctpTransport {
             port: peer.port,
             usage: TransportUse::DataOnly,
-            addresses: peer.addresses.clone(),
+            addresses: peer.addresses.as_slice().into(),
         });
         element.encapsulation = Some(EncapsulationPorts { user, asap: peer.udp_port });
         element

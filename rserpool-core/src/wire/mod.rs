@@ -26,6 +26,7 @@
 
 use alloc::vec::Vec;
 
+mod addresses;
 mod asap;
 mod cause;
 mod code_point;
@@ -47,6 +48,7 @@ mod transport;
 mod tree;
 mod writer;
 
+pub use addresses::Addresses;
 pub use asap::{AsapMessage, AsapType};
 
 pub use cause::{CauseCode, ErrorCause};

@@ -44,5 +44,5 @@ fn element() -> PoolElement {
 }
 
 fn sctp(port: u16, usage: TransportUse) -> SctpTransport {
-    SctpTransport { port, usage, addresses: alloc::vec![core::net::Ipv4Addr::LOCALHOST.into()] }
+    SctpTransport { port, usage, addresses: alloc::vec![core::net::Ipv4Addr::LOCALHOST.into()].into() }
 }

@@ -1,13 +1,12 @@
 //! Transport parameters (RFC 5354 sections 3.3 to 3.7 and 3.16).
 
-use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use bytes::Bytes;
 
 use super::reader::{Reader, Tlv};
 use super::writer::Writer;
-use super::{DecodeError, EncodeError, ParameterType};
+use super::{Addresses, DecodeError, EncodeError, ParameterType};
 
 /// What a transport is used for (RFC 5354 section 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,8 +27,7 @@ pub struct SctpTransport {
     /// What it is used for.
     pub usage: TransportUse,
     /// The addresses, at least one on the wire.
-    #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::some))]
-    pub addresses: Vec<IpAddr>,
+    pub addresses: Addresses,
 }
 
 /// A transport under which an element serves its users.
@@ -130,14 +128,21 @@ impl SctpTransport {
             1 => TransportUse::DataPlusControl,
             _ => return Err(inner.bad_value("Transport Use")),
         };
-        let mut addresses = Vec::new();
-        while let Some(address) = take_address(&mut inner)? {
-            addresses.push(address);
-        }
-        inner.end_of_parameters()?;
-        if addresses.is_empty() {
+        let Some(first) = take_address(&mut inner)? else {
+            inner.end_of_parameters()?;
             return Err(inner.missing("IP address"));
-        }
+        };
+        let addresses = match take_address(&mut inner)? {
+            None => first.into(),
+            Some(second) => {
+                let mut addresses = alloc::vec![first, second];
+                while let Some(address) = take_address(&mut inner)? {
+                    addresses.push(address);
+                }
+                addresses.into()
+            }
+        };
+        inner.end_of_parameters()?;
         Ok(Self { port, usage, addresses })
     }
 

@@ -88,7 +88,7 @@ fn registration_of(association: u64, home: u32, policy: Policy) -> Action {
         user_transport: Transport::Sctp(SctpTransport {
             port: 7,
             usage: TransportUse::DataPlusControl,
-            addresses: vec![ip(100)],
+            addresses: vec![ip(100)].into(),
         }),
         policy,
         asap_transport: None,

@@ -105,7 +105,7 @@ pub(crate) fn read_announcement(source: SocketAddr, bytes: &Bytes) -> Option<Vec
     for transport in transports {
         if let Transport::Sctp(sctp) = transport {
             let addresses: Vec<IpAddr> =
-                sctp.addresses.into_iter().filter(is_usable).take(MAX_ADDRESSES).collect();
+                sctp.addresses.iter().copied().filter(is_usable).take(MAX_ADDRESSES).collect();
             if sctp.port != 0 && !addresses.is_empty() {
                 registrars.push(TransportAddress { addresses, port: sctp.port, udp_port });
             }

@@ -148,7 +148,7 @@ fn announced_registrars_are_tried_at_once() {
     let sctp = Transport::Sctp(SctpTransport {
         port: 4_000,
         usage: TransportUse::DataOnly,
-        addresses: alloc::vec![ip(8), ip(9)],
+        addresses: alloc::vec![ip(8), ip(9)].into(),
     });
     let tcp = Transport::Tcp { port: 3863, reserved: 0, address: ip(8) };
     let listed = TransportAddress { addresses: alloc::vec![ip(8), ip(9)], port: 4_000, udp_port: 20_001 };
@@ -181,7 +181,8 @@ fn t7_outdates_but_follows_the_period() {
 fn a_flood_of_announcements_takes_no_memory() {
     let mut script = Script::new(&[], None);
     let announce = |script: &mut Script, now, port| {
-        let sctp = SctpTransport { port, usage: TransportUse::DataOnly, addresses: alloc::vec![ip(1)] };
+        let sctp =
+            SctpTransport { port, usage: TransportUse::DataOnly, addresses: alloc::vec![ip(1)].into() };
         script.announce(now, 1, &announcement(alloc::vec![Transport::Sctp(sctp)], 0));
     };
     for port in 1..=1_000 {

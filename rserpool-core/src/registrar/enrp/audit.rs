@@ -25,6 +25,13 @@ pub(super) struct Audit {
     not_before: Option<Instant>,
 }
 
+#[cfg(test)]
+impl Audit {
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.session.is_some()
+    }
+}
+
 /// A resynchronisation under way.
 #[derive(Debug)]
 struct Session {
@@ -74,8 +81,11 @@ impl Registrar {
         more: bool,
         pools: Vec<PoolEntry>,
     ) {
-        let peer = self.enrp.peers.get_mut(&sender);
-        let Some(session) = peer.and_then(|peer| peer.audit.session.as_mut()) else {
+        let Some(peer) = self.enrp.peers.get_mut(&sender) else { return };
+        let Some(session) = peer.audit.session.as_mut() else {
+            // It goes on behind this page if it is asked before it has forgotten that we were there.
+            let forgotten = more.then(|| now + self.config.enrp.max_time_no_response);
+            peer.audit.not_before = peer.audit.not_before.max(forgotten);
             self.counters.unexpected += 1;
             return;
         };
@@ -100,18 +110,19 @@ impl Registrar {
                 self.deadlines.set(Timer::Audit(sender), now + self.config.enrp.max_time_no_response);
                 self.ask_for_more_pages(sender, true);
             }
-            false => self.sweep(sender),
+            false => self.sweep(now, sender),
         }
     }
 
     /// The last page is there: what is still marked is gone (ENRP-3.6.3-05).
-    fn sweep(&mut self, id: RegistrarId) {
+    fn sweep(&mut self, now: Instant, id: RegistrarId) {
         self.deadlines.clear(&Timer::Audit(id));
         self.end_download(id);
         let session = self.enrp.peers.get_mut(&id).and_then(|peer| peer.audit.session.take());
         for pe in session.into_iter().flat_map(|session| session.marked) {
             if self.handlespace.get(&pe).is_some_and(|element| element.home == id) {
                 self.handlespace.remove(&pe);
+                self.ask_former(now, &pe);
             }
         }
     }

@@ -31,6 +31,8 @@ pub(super) struct Join {
     /// Elements downloaded from this mentor. A mentor that sends more than the handlespace may
     /// hold, or pages with nothing in them, would never end.
     received: usize,
+    /// The time to find a mentor is over: we serve as soon as there is nobody left to ask.
+    overdue: bool,
 }
 
 /// What the mentor has been asked for.
@@ -94,13 +96,12 @@ impl Registrar {
         self.seek_mentor(now);
     }
 
-    /// No mentor has been found in time. A download that goes on is not given up.
+    /// No mentor has been found in time. One that has been found may go on, and has its backups.
     pub(in crate::registrar) fn mentor_timeout(&mut self, now: Instant) {
-        let Phase::Joining(join) = &self.enrp.phase else { return };
-        if join.mentor.is_some() && join.step == Step::Table {
-            self.deadlines.set(Timer::MentorTimeout, now + self.config.enrp.mentor_timeout);
-        } else {
-            self.serve(now, None);
+        let Phase::Joining(join) = &mut self.enrp.phase else { return };
+        match join.mentor {
+            Some(_) => join.overdue = true,
+            None => self.serve(now, None),
         }
     }
 
@@ -123,6 +124,9 @@ impl Registrar {
         }
         self.deadlines.set(Timer::Join, now + self.config.enrp.mentor_retry);
         self.seek_mentor(now);
+        if let Phase::Joining(Join { mentor: None, overdue: true, .. }) = &self.enrp.phase {
+            self.serve(now, None);
+        }
     }
 
     pub(super) fn handle_list(
@@ -226,6 +230,7 @@ impl Registrar {
         for pe in self.handlespace_of(self.id) {
             self.adopt(now, &pe);
         }
+        self.watch_homes(now);
         let presence = self.presence(false);
         self.group_cast(presence);
         // Those met while we were joining may have told us what we could not check then.
@@ -233,6 +238,17 @@ impl Registrar {
         let heard: Vec<_> = heard.filter_map(|(id, peer)| Some((*id, peer.announced?))).collect();
         for (peer, checksum) in heard {
             self.audit(now, peer, checksum);
+        }
+    }
+
+    /// Every home of an element is a peer, also one that died while we were joining: if nobody else
+    /// takes its elements over, we do.
+    fn watch_homes(&mut self, now: Instant) {
+        let homes: Vec<RegistrarId> = self.handlespace.homes().map(|(home, ..)| home).collect();
+        for home in homes {
+            if home != self.id && !self.enrp.peers.contains_key(&home) && self.know_peer(now, home) {
+                self.suspect(now, home);
+            }
         }
     }
 }

@@ -15,6 +15,8 @@
 mod audit;
 mod contacts;
 mod download;
+#[cfg(test)]
+mod invariants;
 mod join;
 mod namesake;
 mod offer;
@@ -80,7 +82,7 @@ impl Registrar {
             self.counters.wrong_receiver += 1;
             return;
         }
-        if sender == self.id {
+        if sender == self.id && !self.take_another_name() {
             return self.meet_namesake(now, from, &body);
         }
         // Anyone may ask, also with sender identifier 0; asking so makes nobody a peer.

@@ -7,7 +7,7 @@
 use super::Registrar;
 use crate::base::{AssociationId, Instant, RegistrarId};
 use crate::endpoint::{AbortCause, Action, Endpoint};
-use crate::registrar::Notice;
+use crate::registrar::{Notice, Timer};
 use crate::wire::EnrpBody;
 
 impl Registrar {
@@ -24,6 +24,7 @@ impl Registrar {
             // It is ourselves, under an address that we did not know to be ours.
             if let Some(contact) = contact {
                 self.enrp.contacts.remove(contact);
+                self.deadlines.clear(&Timer::Contact(contact));
             }
             return self.outbox.act(Action::Abort { association: from, cause: AbortCause::User });
         }
@@ -42,7 +43,7 @@ impl Registrar {
 
     /// Draws another identifier if nobody has heard this one and it was not configured.
     pub(super) fn take_another_name(&mut self) -> bool {
-        let free = !self.enrp.spoken && self.config.id.is_none();
+        let free = !self.enrp.spoken && self.config.id.is_none() && !self.is_serving();
         if free {
             self.id = RegistrarId(self.random.identifier());
         }

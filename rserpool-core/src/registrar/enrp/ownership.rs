@@ -18,7 +18,7 @@ use crate::wire::{CauseCode, ErrorCause, PoolElement, SctpTransport, Transport, 
 /// An element that is not ours any more, but has not closed the association over which it registered.
 #[derive(Debug)]
 pub(super) struct Former {
-    association: AssociationId,
+    pub(super) association: AssociationId,
     /// As it registered with us. What its new home lists may be older: a claim can be that of a life
     /// of the element before.
     element: PoolElement,
@@ -82,7 +82,6 @@ impl Registrar {
         }
         self.counters.elements_yielded += 1;
         self.outbox.tell(Notice::Moved { pe: pe.clone(), home: by });
-        self.handed_over();
     }
 
     /// Makes ourselves the home of an element that is in the handlespace, and calls it home.
@@ -107,7 +106,7 @@ impl Registrar {
             peer,
             asked: None,
             probe: None,
-            waits: false,
+            waits: None,
             hindered: false,
             claimed: true,
             offered: None,
@@ -151,7 +150,7 @@ impl Registrar {
 
     /// A former element has not answered: it is gone.
     pub(in crate::registrar) fn reclaim_unanswered(&mut self, pe: &PeHandle) {
-        self.enrp.reclaims.remove(pe);
+        self.forget_former(pe);
     }
 
     /// An association has ended over which an element once registered.
@@ -162,8 +161,8 @@ impl Registrar {
         }
     }
 
-    /// An element registers with us: what was known of its time elsewhere is moot.
-    pub(in crate::registrar) fn is_back(&mut self, pe: &PeHandle) {
+    /// An element registers with us, or is gone: what was known of its time elsewhere is moot.
+    pub(in crate::registrar) fn forget_former(&mut self, pe: &PeHandle) {
         if let Some(former) = self.enrp.former.remove(pe)
             && let Some(link) = self.links.get_mut(&former.association)
         {
@@ -194,6 +193,6 @@ fn asap_address(element: &PoolElement) -> Option<TransportAddress> {
         _ => return None,
     };
     let udp_port = if udp_port == 0 { DEFAULT_ENCAPSULATION_PORT } else { udp_port };
-    let address = TransportAddress { addresses: sctp.addresses.clone(), port: sctp.port, udp_port };
+    let address = TransportAddress { addresses: sctp.addresses.to_vec(), port: sctp.port, udp_port };
     (address.port != 0 && !address.addresses.is_empty()).then_some(address)
 }

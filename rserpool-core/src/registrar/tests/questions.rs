@@ -80,7 +80,7 @@ fn announcements_slow_down_with_the_number_of_registrars() {
         transports: vec![Transport::Sctp(SctpTransport {
             port: ASAP_PORT,
             usage: TransportUse::DataOnly,
-            addresses: vec![localhost()],
+            addresses: vec![localhost()].into(),
         })],
         encapsulation: Some(EncapsulationPorts { user: 20001, asap: 0 }),
     };

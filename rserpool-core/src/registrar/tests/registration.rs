@@ -14,7 +14,7 @@ fn a_registration_is_granted_and_the_registrar_becomes_its_home() {
         asap_transport: Some(SctpTransport {
             port: 7,
             usage: TransportUse::DataOnly,
-            addresses: vec![localhost()],
+            addresses: vec![localhost()].into(),
         }),
         encapsulation: Some(EncapsulationPorts { user: 4001, asap: 4001 }),
         ..element(1)
@@ -120,7 +120,8 @@ fn a_policy_that_is_not_there_is_refused() {
 fn an_element_with_too_many_addresses_is_refused() {
     let with = |count: usize| {
         let addresses = vec![localhost(); count];
-        let transport = SctpTransport { port: 7, usage: TransportUse::DataPlusControl, addresses };
+        let transport =
+            SctpTransport { port: 7, usage: TransportUse::DataPlusControl, addresses: addresses.into() };
         let element = PoolElement { user_transport: Transport::Sctp(transport), ..element(1) };
         AsapMessage::Registration { handle: POOL.into(), element }
     };

@@ -146,7 +146,7 @@ fn element(id: u32) -> PoolElement {
         user_transport: Transport::Sctp(SctpTransport {
             port,
             usage: TransportUse::DataPlusControl,
-            addresses,
+            addresses: addresses.into(),
         }),
         policy: Policy::RoundRobin,
         asap_transport: None,

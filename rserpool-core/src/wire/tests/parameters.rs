@@ -31,7 +31,8 @@ fn transports() {
     let v4 = IpAddr::V4(Ipv4Addr::new(10, 1, 0, 4));
     let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
     let (v4_hex, v6_hex) = ("0001 0008 0a010004", "0002 0014 00000000 00000000 00000000 00000001");
-    let mixed = SctpTransport { port: 7, usage: TransportUse::DataOnly, addresses: alloc::vec![v6, v4] };
+    let mixed =
+        SctpTransport { port: 7, usage: TransportUse::DataOnly, addresses: alloc::vec![v6, v4].into() };
     let cases = [
         (Transport::Sctp(mixed), "0004 0024 0007 0000", [v6_hex, v4_hex].concat()),
         (Transport::Tcp { port: 7, reserved: 1, address: v4 }, "0005 0010 0007 0001", v4_hex.into()),
@@ -277,7 +278,7 @@ fn what_cannot_be_encoded() {
     assert_eq!(card.encode(Padding::Strict), Err(EncodeError::Missing("Pool Element")));
     let error = AsapMessage::Error { error: OperationError { causes: Vec::new() } };
     assert_eq!(error.encode(Padding::Strict), Err(EncodeError::Missing("error cause")));
-    let transport = SctpTransport { port: 1, usage: TransportUse::DataOnly, addresses: Vec::new() };
+    let transport = SctpTransport { port: 1, usage: TransportUse::DataOnly, addresses: Vec::new().into() };
     let element = PoolElement { user_transport: Transport::Sctp(transport), ..element() };
     let registration = AsapMessage::Registration { handle: "P".into(), element };
     assert_eq!(registration.encode(Padding::Strict), Err(EncodeError::Missing("IP address")));

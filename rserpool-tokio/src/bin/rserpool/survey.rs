@@ -92,7 +92,7 @@ impl Survey {
 fn address_of(server: &ServerInformation) -> TransportAddress {
     let udp_port = server.encapsulation.map(|ports| ports.user).filter(|port| *port != 0);
     TransportAddress {
-        addresses: server.transport.addresses.clone(),
+        addresses: server.transport.addresses.to_vec(),
         port: server.transport.port,
         udp_port: udp_port.unwrap_or(DEFAULT_ENCAPSULATION_PORT),
     }

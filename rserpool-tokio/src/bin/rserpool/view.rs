@@ -190,7 +190,7 @@ impl Element {
 impl Address {
     fn new(transport: &Transport, udp_port: Option<u16>) -> Self {
         let (protocol, addresses, port) = match transport {
-            Transport::Sctp(sctp) => ("sctp", sctp.addresses.clone(), sctp.port),
+            Transport::Sctp(sctp) => ("sctp", sctp.addresses.to_vec(), sctp.port),
             Transport::Tcp { port, address, .. } => ("tcp", vec![*address], *port),
             Transport::Udp { port, address, .. } => ("udp", vec![*address], *port),
             Transport::UdpLite { port, address, .. } => ("udp-lite", vec![*address], *port),

@@ -1,0 +1,31 @@
+//! What the fuzz targets in `fuzz/` do. Each takes octets, never fails on any, and panics if the
+//! code under test breaks a promise. Tests replay the corpora through the same functions.
+
+mod codec;
+mod element;
+mod input;
+mod invent;
+mod registrar;
+mod sctp;
+mod user;
+mod world;
+
+pub use codec::{decode_asap, decode_enrp, round_trip};
+pub use element::element;
+pub use registrar::registrar;
+pub use sctp::sctp;
+pub use user::user;
+
+/// A fuzz target by its name.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// The targets that live here; `config_file` belongs to the program.
+pub const TARGETS: [Target; 7] = [
+    ("decode_asap", decode_asap),
+    ("decode_enrp", decode_enrp),
+    ("round_trip", round_trip),
+    ("registrar", registrar),
+    ("element", element),
+    ("user", user),
+    ("sctp", sctp),
+];

@@ -15,17 +15,3 @@ pub use element::element;
 pub use registrar::registrar;
 pub use sctp::sctp;
 pub use user::user;
-
-/// A fuzz target by its name.
-pub type Target = (&'static str, fn(&[u8]));
-
-/// The targets that live here; `config_file` belongs to the program.
-pub const TARGETS: [Target; 7] = [
-    ("decode_asap", decode_asap),
-    ("decode_enrp", decode_enrp),
-    ("round_trip", round_trip),
-    ("registrar", registrar),
-    ("element", element),
-    ("user", user),
-    ("sctp", sctp),
-];

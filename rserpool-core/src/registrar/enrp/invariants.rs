@@ -133,9 +133,9 @@ impl Registrar {
         assert!(self.waiting.is_empty() || self.attempts.len() >= crate::registrar::MAX_PROBES);
         assert_eq!(self.waiting.len(), self.own.values().filter(|own| own.waits.is_some()).count());
         for (id, link) in &self.links {
+            let former_of = |pe: &PeHandle| self.enrp.former.get(pe).map(|former| former.association);
             let ours = |pe: &PeHandle| self.own.get(pe).is_some_and(|own| own.registrant == Some(*id));
-            let former = |pe: &PeHandle| self.enrp.former.get(pe).is_some_and(|f| f.association == *id);
-            assert!(link.elements.iter().all(|pe| ours(pe) || former(pe)));
+            assert!(link.elements.iter().all(|pe| ours(pe) || former_of(pe) == Some(*id)));
             let download = Timer::Download(*id);
             assert_eq!(self.deadlines.get(&download).is_some(), link.table.is_some());
             timers.extend(link.table.is_some().then_some(download));

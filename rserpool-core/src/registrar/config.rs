@@ -35,7 +35,8 @@ pub struct EnrpConfig {
     /// Whether to announce ENRP_PRESENCE by multicast and to find a mentor so; an extension
     /// (reading B22; default off).
     pub announce: bool,
-    /// How long to look for a mentor before serving alone (RSPLIB's default 5 s).
+    /// How long to look for a mentor before serving alone (RSPLIB's default 5 s). Whoever is there by
+    /// then may still help: each is asked once more at most.
     pub mentor_timeout: Duration,
     /// How long to wait before a mentor that refused is asked again ("a few seconds" in RFC 5353
     /// sections 3.2.2.2 and 3.2.3; default 2 s).

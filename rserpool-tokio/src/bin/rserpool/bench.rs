@@ -120,9 +120,9 @@ impl BenchCommand {
                 failed: asked.failed,
             };
             if self.json {
-                output::pretty_json(&report)?
+                output::pretty_json(&report)?;
             } else {
-                report.print()?
+                report.print()?;
             }
             if asked.failed > 0 {
                 return Err(Failure::failed(format!("{} questions failed", asked.failed)));

@@ -75,7 +75,7 @@ fn our_own_announcement_means_nothing() {
     }
 }
 
-/// ENRP-6.2-01 stays open, so an announcement changes neither elements nor peers; what is no
+/// Nobody is authenticated, so an announcement changes neither elements nor peers; what is no
 /// presence is counted.
 #[test]
 fn nothing_else_may_be_announced() {

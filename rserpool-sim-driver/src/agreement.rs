@@ -68,8 +68,22 @@ impl World {
                 let detail = format!("{name}: {peer:?}");
                 return Err(Violation::new("at rest every peer is connected and active", detail));
             }
-            if peer.announced_checksum != Some(peer.checksum) {
-                let detail = format!("{name}: {peer:?}");
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    /// Whether the checksum that each of these registrars has for each of its peers is the one that the
+    /// peer has sent last. While elements come, go or move that takes a heartbeat.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn checksums_agree(&self, registrars: &[HostId]) -> Result<(), Violation> {
+        for host in registrars {
+            let peers = self.registrar(*host).map(Registrar::peers).unwrap_or_default();
+            if let Some(peer) = peers.iter().find(|peer| peer.announced_checksum != Some(peer.checksum)) {
+                let detail = format!("{}: {peer:?}", self.host(*host).name);
                 return Err(Violation::new("at rest checksums agree with what their owner says", detail));
             }
         }

@@ -105,8 +105,9 @@ impl World {
         }
         let died = died.filter(|_| self.host(registrar).is_well())?;
         // Of the elements of others it learns from them, or when it has taken them over.
-        let (died, patience) = match self.registrar(registrar)?.peers().len() {
-            0 => (died, self.patience_with_element(config)),
+        let registrars = self.hosts().filter(|(_, host)| matches!(host.program(), Program::Registrar(_)));
+        let (died, patience) = match registrars.count() {
+            1 => (died, self.patience_with_element(config)),
             _ => {
                 let patience = self.scope_settles_within(config) + self.patience_with_element(config);
                 (died.max(self.scope_calm_since()?), patience)

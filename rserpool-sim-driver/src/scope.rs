@@ -132,6 +132,8 @@ impl World {
         if self.books.reports || !self.scope_calm_since().is_some_and(settled_by) {
             return;
         }
+        let users: Vec<HostId> =
+            self.hosts().map(|(id, _)| id).filter(|id| self.client(*id).is_some()).collect();
         let running = self.running_registrars();
         let elsewhere = running.iter().find_map(|other| self.registrar(*other)?.handlespace().pool(pool));
         let Some(elsewhere) = elsewhere.filter(|elements| !elements.is_empty()) else { return };
@@ -142,6 +144,8 @@ impl World {
                     && server.config().handle == *pool
                     && elsewhere.get(server.element().id()).is_some()
                     && running.iter().all(|r| self.calm_since(*r, *element).is_some_and(settled_by))
+                    // Users that could not reach it have reported it.
+                    && users.iter().all(|u| self.calm_since(*u, *element).is_some_and(settled_by))
             })
         });
         if let Some((_, element)) = element {

@@ -93,7 +93,7 @@ impl World {
         if twins && registrars.len() > 1 {
             return Ok(());
         }
-        self.agreement(&registrars)
+        self.agreement(&registrars).and_then(|()| self.checksums_agree(&registrars))
     }
 
     fn judge_registrars(&self, plan: &Plan) -> Result<(), Violation> {

@@ -223,9 +223,11 @@ fn a_port_in_use_is_named() {
     );
 }
 
+/// Reading B31: all elements of a pool have one policy.
 #[test]
-fn a_policy_that_no_registrar_has_yet_is_refused() {
+fn another_policy_than_the_pools_is_refused() {
     let (_registrar, address) = Process::registrar(&[]);
+    let _element = Process::element(&address, "0x2001");
     let outcome = run(&[
         "serve",
         "echo",
@@ -241,7 +243,7 @@ fn a_policy_that_no_registrar_has_yet_is_refused() {
         "off",
     ]);
     assert_eq!(outcome.code, Some(1));
-    assert!(outcome.stderr.contains("cause 0x3"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("cause 0x5"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("LeastUsed"), "{}", outcome.stderr);
     assert_eq!(outcome.stderr.lines().count(), 1);
 }

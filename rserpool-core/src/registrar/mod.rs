@@ -413,7 +413,7 @@ impl Endpoint for Registrar {
                 Timer::Heartbeat => self.heartbeat(now),
                 Timer::Peer(id) => self.check_peer(now, id),
                 Timer::Takeover(id) => self.takeover_due(now, id),
-                Timer::Audit(id) => self.audit_due(id),
+                Timer::Audit(id) => self.audit_due(now, id),
                 Timer::Join => self.join_due(now),
                 Timer::MentorTimeout => self.mentor_timeout(now),
                 Timer::Contact(contact) => self.contact_due(now, contact),

@@ -8,7 +8,7 @@ use super::code_point::code_points;
 use super::message::{self, decode_message};
 use super::padding::Padding;
 use super::parameter::{read_handle, read_identifier, take_identifier, write_handle, write_identifier};
-use super::reader::{Reader, discard};
+use super::reader::{Fault, Reader, discard};
 use super::writer::Writer;
 use super::{
     DecodeError, Decoded, EncapsulationPorts, EncodeError, Malformed, OperationError, ParameterType, Policy,
@@ -206,12 +206,16 @@ impl AsapMessage {
     ///
     /// Something is too long for its length field, or a list that must not be empty is.
     pub fn encode(&self, padding: Padding) -> Result<Bytes, EncodeError> {
-        let mut writer = Writer::new(self.message_type().0, self.flags());
+        let elements = match self {
+            Self::HandleResolutionResponse { elements, .. } => elements.len(),
+            _ => 0,
+        };
+        let mut writer = Writer::new(self.message_type().0, self.flags(), elements);
         self.write(&mut writer)?;
         writer.finish(padding, self.message_type().name())
     }
 
-    fn read(r: &mut Reader<'_>, kind: AsapType, flags: u8) -> Result<Self, DecodeError> {
+    fn read(r: &mut Reader<'_>, kind: AsapType, flags: u8) -> Result<Self, Fault> {
         let flag = flags & message::FLAG_0 != 0;
         Ok(match kind {
             AsapType::REGISTRATION => {
@@ -346,13 +350,13 @@ impl AsapMessage {
     }
 }
 
-fn read_cookie(r: &mut Reader<'_>) -> Result<Bytes, DecodeError> {
+fn read_cookie(r: &mut Reader<'_>) -> Result<Bytes, Fault> {
     let tlv = r.require(ParameterType::COOKIE)?;
     Ok(r.enter(&tlv).rest())
 }
 
 /// Takes the transports of ASAP_SERVER_ANNOUNCE: only SCTP and TCP may stand there.
-fn take_server_transports(r: &mut Reader<'_>) -> Result<Vec<Transport>, DecodeError> {
+fn take_server_transports(r: &mut Reader<'_>) -> Result<Vec<Transport>, Fault> {
     let serves_asap = |kind| matches!(kind, ParameterType::SCTP_TRANSPORT | ParameterType::TCP_TRANSPORT);
     let mut transports = Vec::new();
     while let Some(tlv) = r.take_if(serves_asap)? {
@@ -362,7 +366,7 @@ fn take_server_transports(r: &mut Reader<'_>) -> Result<Vec<Transport>, DecodeEr
 }
 
 /// Takes the Handle Resolution option if it follows (draft asap-hropt).
-fn take_items(r: &mut Reader<'_>) -> Result<Option<u32>, DecodeError> {
+fn take_items(r: &mut Reader<'_>) -> Result<Option<u32>, Fault> {
     let Some(tlv) = r.take(ParameterType::HANDLE_RESOLUTION)? else {
         return Ok(None);
     };

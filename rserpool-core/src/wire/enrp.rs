@@ -8,7 +8,7 @@ use super::code_point::code_points;
 use super::message::{self, decode_message};
 use super::padding::Padding;
 use super::parameter::{read_handle, write_handle};
-use super::reader::{Reader, discard};
+use super::reader::{Fault, Reader, discard};
 use super::writer::Writer;
 use super::{
     DecodeError, Decoded, EncodeError, Malformed, OperationError, ParameterType, PoolElement, PoolEntry,
@@ -171,7 +171,7 @@ impl EnrpMessage {
     ///
     /// Something is too long for its length field, or a list that must not be empty is.
     pub fn encode(&self, padding: Padding) -> Result<Bytes, EncodeError> {
-        let mut writer = Writer::new(self.message_type().0, self.body.flags());
+        let mut writer = Writer::new(self.message_type().0, self.body.flags(), 0);
         writer.u32(self.sender.0);
         writer.u32(self.receiver.0);
         self.body.write(&mut writer)?;
@@ -180,7 +180,7 @@ impl EnrpMessage {
 }
 
 impl EnrpBody {
-    fn read(r: &mut Reader<'_>, kind: EnrpType, flags: u8) -> Result<Self, DecodeError> {
+    fn read(r: &mut Reader<'_>, kind: EnrpType, flags: u8) -> Result<Self, Fault> {
         let (flag, more) = (flags & message::FLAG_0 != 0, flags & message::FLAG_1 != 0);
         Ok(match kind {
             EnrpType::PRESENCE => {
@@ -266,12 +266,12 @@ impl EnrpBody {
     }
 }
 
-fn read_target(r: &mut Reader<'_>) -> Result<RegistrarId, DecodeError> {
+fn read_target(r: &mut Reader<'_>) -> Result<RegistrarId, Fault> {
     r.u32("Targeting Server's ID").map(RegistrarId)
 }
 
 /// Takes pool entries: each a handle and at least one element.
-fn take_pools(r: &mut Reader<'_>) -> Result<Vec<PoolEntry>, DecodeError> {
+fn take_pools(r: &mut Reader<'_>) -> Result<Vec<PoolEntry>, Fault> {
     let mut pools = Vec::new();
     while r.next_is(ParameterType::POOL_HANDLE)? {
         let handle = read_handle(r)?;
@@ -285,7 +285,7 @@ fn take_pools(r: &mut Reader<'_>) -> Result<Vec<PoolEntry>, DecodeError> {
 }
 
 /// Takes the PE Checksum parameter (0xf) if it follows.
-fn take_checksum(r: &mut Reader<'_>) -> Result<Option<u16>, DecodeError> {
+fn take_checksum(r: &mut Reader<'_>) -> Result<Option<u16>, Fault> {
     let Some(tlv) = r.take(ParameterType::PE_CHECKSUM)? else {
         return Ok(None);
     };

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::reader::{Header, Reader, discard};
+use super::reader::{Fault, Header, Reader, discard};
 use super::{DecodeError, Decoded, ErrorCause, Malformed, Reaction};
 
 /// The lowest flag: R, S, A, H, W or T, as the message type has it.
@@ -16,9 +16,9 @@ pub(super) const FLAG_1: u8 = 0x02;
 pub(super) fn decode_message<M>(
     bytes: &Bytes,
     error_type: u8,
-    read: impl FnOnce(&mut Reader<'_>, u8, u8) -> Result<M, DecodeError>,
+    read: impl FnOnce(&mut Reader<'_>, u8, u8) -> Result<M, Fault>,
 ) -> Result<Decoded<M>, DecodeError> {
-    let header = Header::read(bytes).map_err(discard)?;
+    let header = Header::read(bytes).map_err(|malformed| *discard(malformed))?;
     let mut report = Vec::new();
     let mut reader = Reader::new(bytes, &header, &mut report);
     let result = read(&mut reader, header.kind, header.flags)
@@ -27,10 +27,10 @@ pub(super) fn decode_message<M>(
         // An error message is never answered with another: two receivers would never stop.
         Ok(message) if header.kind == error_type => Ok(Decoded { message, report: Vec::new() }),
         Ok(message) => Ok(Decoded { message, report }),
-        Err(error) if header.kind == error_type => Err(discard(error.malformed)),
+        Err(error) if header.kind == error_type => Err(*discard(error.malformed)),
         Err(error) => Err(match error.malformed {
             Malformed::UnknownMessage(kind) => unknown_message(kind, bytes.slice(..header.end)),
-            _ => error,
+            _ => *error,
         }),
     }
 }
@@ -43,6 +43,6 @@ fn unknown_message(kind: u8, message: Bytes) -> DecodeError {
         0b01 => {
             DecodeError { malformed, reaction: Reaction::Report(ErrorCause::unrecognized_message(message)) }
         }
-        _ => discard(malformed),
+        _ => *discard(malformed),
     }
 }

@@ -3,9 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::reader::{Reader, Tlv};
+use super::reader::{Fault, Reader, Tlv};
 use super::writer::Writer;
-use super::{CauseCode, DecodeError, EncodeError, ErrorCause, ParameterType};
+use super::{CauseCode, EncodeError, ErrorCause, ParameterType};
 
 /// The Operation Error parameter: one cause or more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct OperationError {
 }
 
 impl OperationError {
-    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
+    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, Fault> {
         let mut inner = reader.enter(tlv);
         let mut causes = Vec::new();
         while let Some((code, information)) = inner.cause()? {
@@ -26,7 +26,7 @@ impl OperationError {
         if causes.is_empty() { Err(inner.missing("error cause")) } else { Ok(Self { causes }) }
     }
 
-    pub(super) fn take(reader: &mut Reader<'_>) -> Result<Option<Self>, DecodeError> {
+    pub(super) fn take(reader: &mut Reader<'_>) -> Result<Option<Self>, Fault> {
         match reader.take(ParameterType::OPERATION_ERROR)? {
             Some(tlv) => Self::read(reader, &tlv).map(Some),
             None => Ok(None),

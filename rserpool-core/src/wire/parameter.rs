@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::code_point::code_points;
-use super::reader::{Reader, Tlv};
+use super::reader::{Fault, Reader, Tlv};
 use super::writer::Writer;
-use super::{DecodeError, EncodeError, Policy, SctpTransport, Transport};
+use super::{EncodeError, Policy, SctpTransport, Transport};
 use crate::base::{ElementId, PoolHandle, RegistrarId};
 
 /// The type of a parameter, known or not.
@@ -153,7 +153,7 @@ pub struct PoolEntry {
 impl EncapsulationPorts {
     /// Takes the parameter if it is there. The number is private, so one of another length is
     /// somebody else's and counts as unknown: its type asks to step over it.
-    pub(super) fn take(reader: &mut Reader<'_>) -> Result<Option<Self>, DecodeError> {
+    pub(super) fn take(reader: &mut Reader<'_>) -> Result<Option<Self>, Fault> {
         while let Some(tlv) = reader.take(ParameterType::ENCAPSULATION_PORTS)? {
             if tlv.end - tlv.at == Self::LENGTH {
                 let mut inner = reader.enter(&tlv);
@@ -177,8 +177,16 @@ impl EncapsulationPorts {
 impl PoolElement {
     /// Reads the parameter. Position tells the transports apart (reading A11): the one before
     /// the policy serves users, the one after it speaks ASAP and may be absent (A10).
-    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
-        let mut inner = reader.enter(tlv);
+    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, Fault> {
+        let inner = reader.enter(tlv);
+        match Self::plain(inner.octets_left()) {
+            Some(plain) => Ok(plain),
+            None => Self::read_any(inner),
+        }
+    }
+
+    /// Reads an element of any shape.
+    pub(super) fn read_any(mut inner: Reader<'_>) -> Result<Self, Fault> {
         let id = ElementId(inner.u32("PE Identifier")?);
         let home = RegistrarId(inner.u32("Home ENRP Server Identifier")?);
         let life = RegistrationLife(inner.u32("Registration Life")?.cast_signed());
@@ -203,8 +211,38 @@ impl PoolElement {
         Ok(Self { id, home, life, user_transport, policy, asap_transport, encapsulation })
     }
 
+    /// Reads what nearly all elements are, at once: SCTP transports with a single IPv4 address and a
+    /// policy that is known, with nothing to report. `None` is for anything else, right or wrong.
+    pub(super) fn plain(octets: &[u8]) -> Option<Self> {
+        let (head, octets) = octets.split_first_chunk::<28>()?;
+        let [a, b, c] = *head.first_chunk::<12>()?.as_chunks::<4>().0.first_chunk()?;
+        let user_transport = Transport::Sctp(SctpTransport::plain(head.last_chunk()?)?);
+        let (policy, octets) = Policy::plain(octets)?;
+        let (asap_transport, octets) = match octets.split_first_chunk::<16>() {
+            Some((transport, octets)) => (Some(SctpTransport::plain(transport)?), octets),
+            None => (None, octets),
+        };
+        let encapsulation = match *octets {
+            [] => None,
+            [0xa6, 0xab, 0, 8, a, b, c, d] => Some(EncapsulationPorts {
+                user: u16::from_be_bytes([a, b]),
+                asap: u16::from_be_bytes([c, d]),
+            }),
+            _ => return None,
+        };
+        Some(Self {
+            id: ElementId(u32::from_be_bytes(a)),
+            home: RegistrarId(u32::from_be_bytes(b)),
+            life: RegistrationLife(i32::from_be_bytes(c)),
+            user_transport,
+            policy,
+            asap_transport,
+            encapsulation,
+        })
+    }
+
     /// Takes all pool elements that follow.
-    pub(super) fn take_all(reader: &mut Reader<'_>) -> Result<Vec<Self>, DecodeError> {
+    pub(super) fn take_all(reader: &mut Reader<'_>) -> Result<Vec<Self>, Fault> {
         let mut elements = Vec::new();
         while let Some(tlv) = reader.take(ParameterType::POOL_ELEMENT)? {
             elements.push(Self::read(reader, &tlv)?);
@@ -214,9 +252,8 @@ impl PoolElement {
 
     pub(super) fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
         writer.parameter(ParameterType::POOL_ELEMENT, |w| {
-            w.u32(self.id.0);
-            w.u32(self.home.0);
-            w.u32(self.life.0.cast_unsigned());
+            let numbers = [self.id.0, self.home.0, self.life.0.cast_unsigned()];
+            w.octets(numbers.map(u32::to_be_bytes).as_flattened());
             self.user_transport.write(w)?;
             self.policy.write(w)?;
             if let Some(transport) = &self.asap_transport {
@@ -228,7 +265,7 @@ impl PoolElement {
 }
 
 impl ServerInformation {
-    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
+    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, Fault> {
         let mut inner = reader.enter(tlv);
         let id = RegistrarId(inner.u32("Server ID")?);
         let Some(found) = inner.take_if(ParameterType::is_transport)? else {
@@ -253,7 +290,7 @@ impl ServerInformation {
 }
 
 /// Reads the Pool Handle parameter (0x9), which must follow.
-pub(super) fn read_handle(reader: &mut Reader<'_>) -> Result<PoolHandle, DecodeError> {
+pub(super) fn read_handle(reader: &mut Reader<'_>) -> Result<PoolHandle, Fault> {
     let tlv = reader.require(ParameterType::POOL_HANDLE)?;
     Ok(PoolHandle::new(reader.enter(&tlv).rest()))
 }
@@ -266,7 +303,7 @@ pub(super) fn write_handle(writer: &mut Writer, handle: &PoolHandle) -> Result<(
 }
 
 /// Takes the PE Identifier parameter (0xe) if it follows.
-pub(super) fn take_identifier(reader: &mut Reader<'_>) -> Result<Option<ElementId>, DecodeError> {
+pub(super) fn take_identifier(reader: &mut Reader<'_>) -> Result<Option<ElementId>, Fault> {
     let Some(tlv) = reader.take(ParameterType::PE_IDENTIFIER)? else {
         return Ok(None);
     };
@@ -277,7 +314,7 @@ pub(super) fn take_identifier(reader: &mut Reader<'_>) -> Result<Option<ElementI
 }
 
 /// Reads the PE Identifier parameter, which must follow.
-pub(super) fn read_identifier(reader: &mut Reader<'_>) -> Result<ElementId, DecodeError> {
+pub(super) fn read_identifier(reader: &mut Reader<'_>) -> Result<ElementId, Fault> {
     match take_identifier(reader)? {
         Some(id) => Ok(id),
         None => Err(reader.missing("PE Identifier")),

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use super::code_point::code_points;
-use super::reader::{Reader, Tlv};
+use super::reader::{Fault, Reader, Tlv};
 use super::writer::Writer;
-use super::{DecodeError, EncodeError, ParameterType};
+use super::{EncodeError, ParameterType};
 
 /// The number of a policy, known or not.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -314,7 +314,7 @@ impl Policy {
 
     /// Reads the parameter. A policy that is known must have the length of its layout; one whose
     /// layout is a guess is otherwise taken as not known.
-    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
+    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, Fault> {
         let mut inner = reader.enter(tlv);
         let kind = PolicyType(inner.u32("Policy Type")?);
         if kind.is_invalid() {
@@ -333,8 +333,24 @@ impl Policy {
         Ok(Self::known(kind, numbers).unwrap_or(Self::Other { kind, data: Bytes::new() }))
     }
 
+    /// Reads the parameter if it follows and its layout is known, and what stands behind it.
+    pub(super) fn plain(octets: &[u8]) -> Option<(Self, &[u8])> {
+        let (&[0, 8, high, low, a, b, c, d], octets) = octets.split_first_chunk()? else { return None };
+        let kind = PolicyType(u32::from_be_bytes([a, b, c, d]));
+        let fields = kind.layout()?.len();
+        if usize::from(u16::from_be_bytes([high, low])) != 8 + 4 * fields {
+            return None;
+        }
+        let (values, octets) = octets.split_at_checked(4 * fields)?;
+        let mut numbers = [0; MAX_FIELDS];
+        for (number, value) in numbers.iter_mut().zip(values.as_chunks().0) {
+            *number = u32::from_be_bytes(*value);
+        }
+        Some((Self::known(kind, numbers)?, octets))
+    }
+
     /// Takes the parameter if it follows.
-    pub(super) fn take(reader: &mut Reader<'_>) -> Result<Option<Self>, DecodeError> {
+    pub(super) fn take(reader: &mut Reader<'_>) -> Result<Option<Self>, Fault> {
         match reader.take(ParameterType::POLICY)? {
             Some(tlv) => Self::read(reader, &tlv).map(Some),
             None => Ok(None),
@@ -343,10 +359,15 @@ impl Policy {
 
     pub(super) fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
         writer.parameter(ParameterType::POLICY, |w| {
-            w.u32(self.kind().0);
+            let kind = self.kind();
+            w.u32(kind.0);
             match self {
                 Self::Other { data, .. } => w.octets(data),
-                known => known.values().for_each(|(_, value)| w.u32(value)),
+                known => {
+                    let numbers = known.numbers().map(u32::to_be_bytes);
+                    let fields = kind.layout().unwrap_or_default().len();
+                    w.octets(numbers.get(..fields).unwrap_or_default().as_flattened());
+                }
             }
             Ok(())
         })

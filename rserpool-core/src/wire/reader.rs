@@ -11,6 +11,7 @@
 //!   because there is no parameter to report.
 //! * Impossible lengths are never reported: what would be quoted is not to be trusted.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -22,6 +23,10 @@ use super::{DecodeError, ErrorCause, Malformed, ParameterType, Reaction};
 /// How many skipped parameters of one message are reported. A message of today holds none; the
 /// bound keeps one of 16,000 unknown parameters from becoming an answer of as many causes.
 pub(super) const MAX_REPORTS: usize = 16;
+
+/// What is wrong, on its way up: a pointer, because it is handed on in the place of every value that
+/// is read, and hardly ever there.
+pub(super) type Fault = Box<DecodeError>;
 
 /// The first four octets of a message.
 #[derive(Clone, Copy)]
@@ -71,6 +76,7 @@ impl Tlv {
 
     /// Reads the frame at `at`; `None` if nothing is left before `limit`. The padding of the last
     /// one may count in what holds it or not (reading A5 and A6).
+    #[inline]
     pub(super) fn read(
         bytes: &[u8],
         at: usize,
@@ -127,15 +133,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The next parameter, if it is of this type.
-    pub(super) fn take(&mut self, wanted: ParameterType) -> Result<Option<Tlv>, DecodeError> {
+    #[inline]
+    pub(super) fn take(&mut self, wanted: ParameterType) -> Result<Option<Tlv>, Fault> {
         self.take_if(|kind| kind == wanted)
     }
 
     /// The next parameter, if its type is wanted. Unknown ones before it are stepped over.
-    pub(super) fn take_if(
-        &mut self,
-        wanted: impl Fn(ParameterType) -> bool,
-    ) -> Result<Option<Tlv>, DecodeError> {
+    #[inline]
+    pub(super) fn take_if(&mut self, wanted: impl Fn(ParameterType) -> bool) -> Result<Option<Tlv>, Fault> {
         let found = self.find(wanted)?;
         if let Some(tlv) = &found {
             self.at = tlv.next;
@@ -144,11 +149,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether the next parameter is of this type.
-    pub(super) fn next_is(&mut self, wanted: ParameterType) -> Result<bool, DecodeError> {
+    pub(super) fn next_is(&mut self, wanted: ParameterType) -> Result<bool, Fault> {
         Ok(self.find(|kind| kind == wanted)?.is_some())
     }
 
-    fn find(&mut self, wanted: impl Fn(ParameterType) -> bool) -> Result<Option<Tlv>, DecodeError> {
+    #[inline]
+    fn find(&mut self, wanted: impl Fn(ParameterType) -> bool) -> Result<Option<Tlv>, Fault> {
         let mut at = self.at;
         while let Some(tlv) = self.tlv(at)? {
             if wanted(tlv.kind()) {
@@ -164,7 +170,8 @@ impl<'a> Reader<'a> {
     }
 
     /// The next parameter, which must be of this type.
-    pub(super) fn require(&mut self, wanted: ParameterType) -> Result<Tlv, DecodeError> {
+    #[inline]
+    pub(super) fn require(&mut self, wanted: ParameterType) -> Result<Tlv, Fault> {
         match self.take(wanted)? {
             Some(tlv) => Ok(tlv),
             None => Err(self.missing(wanted.name())),
@@ -172,17 +179,20 @@ impl<'a> Reader<'a> {
     }
 
     /// The next 16 bits.
-    pub(super) fn u16(&mut self, what: &'static str) -> Result<u16, DecodeError> {
+    #[inline]
+    pub(super) fn u16(&mut self, what: &'static str) -> Result<u16, Fault> {
         self.octets(what).map(u16::from_be_bytes)
     }
 
     /// The next 32 bits.
-    pub(super) fn u32(&mut self, what: &'static str) -> Result<u32, DecodeError> {
+    #[inline]
+    pub(super) fn u32(&mut self, what: &'static str) -> Result<u32, Fault> {
         self.octets(what).map(u32::from_be_bytes)
     }
 
     /// The next octets.
-    pub(super) fn octets<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
+    #[inline]
+    pub(super) fn octets<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], Fault> {
         match self.bytes.get(self.at..self.end).and_then(|rest| rest.first_chunk::<N>()) {
             Some(octets) => {
                 self.at += N;
@@ -190,6 +200,12 @@ impl<'a> Reader<'a> {
             }
             None => Err(self.invalid(Malformed::Truncated { at: self.end, what })),
         }
+    }
+
+    /// All that is left, to look at.
+    #[inline]
+    pub(super) fn octets_left(&self) -> &[u8] {
+        self.bytes.get(self.at..self.end).unwrap_or_default()
     }
 
     /// All that is left, shared with the message.
@@ -200,7 +216,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next error cause.
-    pub(super) fn cause(&mut self) -> Result<Option<(u16, Bytes)>, DecodeError> {
+    pub(super) fn cause(&mut self) -> Result<Option<(u16, Bytes)>, Fault> {
         let Some(tlv) = Tlv::read(self.bytes, self.at, self.end, "error cause").map_err(discard)? else {
             return Ok(None);
         };
@@ -209,7 +225,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Ends a parameter that holds fields only: nothing may be left.
-    pub(super) fn end_of_fields(&self, what: &'static str) -> Result<(), DecodeError> {
+    #[inline]
+    pub(super) fn end_of_fields(&self, what: &'static str) -> Result<(), Fault> {
         if self.at == self.end {
             return Ok(());
         }
@@ -218,7 +235,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Ends what holds parameters: all that is left must be of the kind that is stepped over.
-    pub(super) fn end_of_parameters(&mut self) -> Result<(), DecodeError> {
+    #[inline]
+    pub(super) fn end_of_parameters(&mut self) -> Result<(), Fault> {
         while let Some(tlv) = self.tlv(self.at)? {
             if tlv.kind().is_standard() {
                 return Err(discard(Malformed::Unexpected { at: tlv.at, found: tlv.kind() }));
@@ -230,33 +248,35 @@ impl<'a> Reader<'a> {
     }
 
     /// The error for a field of the current parameter that holds a value it must not hold.
-    pub(super) fn bad_value(&self, what: &'static str) -> DecodeError {
+    pub(super) fn bad_value(&self, what: &'static str) -> Fault {
         self.invalid(Malformed::Value { at: self.container.map_or(0, |tlv| tlv.at), what })
     }
 
     /// The error for a compulsory part that is not there.
-    pub(super) fn missing(&self, what: &'static str) -> DecodeError {
+    pub(super) fn missing(&self, what: &'static str) -> Fault {
         self.invalid(Malformed::Missing(what))
     }
 
     /// An Invalid Values error that quotes the current parameter; in the message itself there is
     /// nothing to quote.
-    fn invalid(&self, malformed: Malformed) -> DecodeError {
+    #[cold]
+    fn invalid(&self, malformed: Malformed) -> Fault {
         match self.container {
-            Some(tlv) => DecodeError {
+            Some(tlv) => Box::new(DecodeError {
                 malformed,
                 reaction: Reaction::Report(ErrorCause::invalid_values(self.bytes.slice(tlv.at..tlv.end))),
-            },
+            }),
             None => discard(malformed),
         }
     }
 
-    fn tlv(&self, at: usize) -> Result<Option<Tlv>, DecodeError> {
+    #[inline]
+    fn tlv(&self, at: usize) -> Result<Option<Tlv>, Fault> {
         Tlv::read(self.bytes, at, self.end, "parameter").map_err(discard)
     }
 
     /// Decides about a parameter that is not known here, by the two top bits of its type.
-    fn judge(&mut self, tlv: &Tlv) -> Result<(), DecodeError> {
+    fn judge(&mut self, tlv: &Tlv) -> Result<(), Fault> {
         if tlv.at < self.judged {
             return Ok(());
         }
@@ -265,7 +285,7 @@ impl<'a> Reader<'a> {
         let malformed = Malformed::UnknownParameter(tlv.kind());
         match tlv.code >> 14 {
             0b00 => return Err(discard(malformed)),
-            0b01 => return Err(DecodeError { malformed, reaction: Reaction::Report(cause()) }),
+            0b01 => return Err(Box::new(DecodeError { malformed, reaction: Reaction::Report(cause()) })),
             0b10 => {}
             _ => {
                 // All reports of a message go into one ERROR; what does not fit is left out.
@@ -281,6 +301,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The error for a message that is dropped without a word.
-pub(super) const fn discard(malformed: Malformed) -> DecodeError {
-    DecodeError { malformed, reaction: Reaction::Discard }
+#[cold]
+pub(super) fn discard(malformed: Malformed) -> Fault {
+    Box::new(DecodeError { malformed, reaction: Reaction::Discard })
 }

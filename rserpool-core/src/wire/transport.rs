@@ -1,12 +1,12 @@
 //! Transport parameters (RFC 5354 sections 3.3 to 3.7 and 3.16).
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 
-use super::reader::{Reader, Tlv};
+use super::reader::{Fault, Reader, Tlv};
 use super::writer::Writer;
-use super::{Addresses, DecodeError, EncodeError, ParameterType};
+use super::{Addresses, EncodeError, ParameterType};
 
 /// What a transport is used for (RFC 5354 section 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,7 +120,7 @@ impl Transport {
 
 impl SctpTransport {
     /// Reads the parameter. Nothing but addresses is expected inside a transport.
-    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
+    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, Fault> {
         let mut inner = reader.enter(tlv);
         let port = inner.u16("SCTP port")?;
         let usage = match inner.u16("Transport Use")? {
@@ -146,16 +146,29 @@ impl SctpTransport {
         Ok(Self { port, usage, addresses })
     }
 
+    /// Reads the whole parameter if it holds a single IPv4 address.
+    pub(super) fn plain(octets: &[u8; 16]) -> Option<Self> {
+        let [0, 4, 0, 16, port @ .., 0, usage, 0, 1, 0, 8, a, b, c, d] = *octets else { return None };
+        let usage = match usage {
+            0 => TransportUse::DataOnly,
+            1 => TransportUse::DataPlusControl,
+            _ => return None,
+        };
+        let address = IpAddr::V4(Ipv4Addr::new(a, b, c, d));
+        Some(Self { port: u16::from_be_bytes(port), usage, addresses: address.into() })
+    }
+
     pub(super) fn write(&self, writer: &mut Writer) -> Result<(), EncodeError> {
         if self.addresses.is_empty() {
             return Err(EncodeError::Missing("IP address"));
         }
         writer.parameter(ParameterType::SCTP_TRANSPORT, |w| {
-            w.u16(self.port);
-            w.u16(match self.usage {
+            let usage = match self.usage {
                 TransportUse::DataOnly => 0,
                 TransportUse::DataPlusControl => 1,
-            });
+            };
+            let [a, b] = self.port.to_be_bytes();
+            w.octets(&[a, b, 0, usage]);
             self.addresses.iter().try_for_each(|address| write_address(w, address))
         })
     }
@@ -163,7 +176,7 @@ impl SctpTransport {
 
 impl Transport {
     /// Reads the parameter, which is one of the six kinds of transport.
-    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, DecodeError> {
+    pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, Fault> {
         if tlv.kind() == ParameterType::SCTP_TRANSPORT {
             return SctpTransport::read(reader, tlv).map(Self::Sctp);
         }
@@ -221,7 +234,7 @@ impl Transport {
 }
 
 /// The next parameter, if it is an address (RFC 5354 sections 3.1 and 3.2).
-fn take_address(reader: &mut Reader<'_>) -> Result<Option<IpAddr>, DecodeError> {
+fn take_address(reader: &mut Reader<'_>) -> Result<Option<IpAddr>, Fault> {
     let is_address = |kind| matches!(kind, ParameterType::IPV4_ADDRESS | ParameterType::IPV6_ADDRESS);
     let Some(tlv) = reader.take_if(is_address)? else {
         return Ok(None);
@@ -236,15 +249,16 @@ fn take_address(reader: &mut Reader<'_>) -> Result<Option<IpAddr>, DecodeError> 
 }
 
 fn write_address(writer: &mut Writer, address: &IpAddr) -> Result<(), EncodeError> {
-    let kind = match address {
-        IpAddr::V4(_) => ParameterType::IPV4_ADDRESS,
-        IpAddr::V6(_) => ParameterType::IPV6_ADDRESS,
-    };
-    writer.parameter(kind, |w| {
-        match address {
-            IpAddr::V4(a) => w.octets(&a.octets()),
-            IpAddr::V6(a) => w.octets(&a.octets()),
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, d] = address.octets();
+            // Addresses fill whole words, so nothing before this one needs padding.
+            writer.octets(&[0, 1, 0, 8, a, b, c, d]);
+            Ok(())
         }
-        Ok(())
-    })
+        IpAddr::V6(address) => writer.parameter(ParameterType::IPV6_ADDRESS, |w| {
+            w.octets(&address.octets());
+            Ok(())
+        }),
+    }
 }

@@ -19,9 +19,12 @@ impl Writer {
     /// Room for most messages: a registration takes 64 to 130 octets.
     const CAPACITY: usize = 256;
 
-    /// Begins a message.
-    pub(super) fn new(kind: u8, flags: u8) -> Self {
-        let mut octets = Vec::with_capacity(Self::CAPACITY);
+    /// Room for each element of a message that lists some: one with four addresses takes 80 octets.
+    const CAPACITY_OF_ELEMENT: usize = 96;
+
+    /// Begins a message, which may list so many elements.
+    pub(super) fn new(kind: u8, flags: u8, elements: usize) -> Self {
+        let mut octets = Vec::with_capacity(Self::CAPACITY + elements * Self::CAPACITY_OF_ELEMENT);
         octets.extend_from_slice(&[kind, flags, 0, 0]);
         Self { octets }
     }
@@ -37,11 +40,13 @@ impl Writer {
     }
 
     /// Writes octets as they are.
+    #[inline]
     pub(super) fn octets(&mut self, octets: &[u8]) {
         self.octets.extend_from_slice(octets);
     }
 
     /// Writes a parameter with what `value` writes.
+    #[inline]
     pub(super) fn parameter(
         &mut self,
         kind: ParameterType,
@@ -51,6 +56,7 @@ impl Writer {
     }
 
     /// Writes a type, or the code of a cause, and a length, around what `value` writes.
+    #[inline]
     pub(super) fn tlv(
         &mut self,
         code: u16,
@@ -86,8 +92,12 @@ impl Writer {
         Ok(writer.octets.into())
     }
 
+    #[inline]
     fn pad(&mut self) {
-        self.octets.resize(padded(self.octets.len()), 0);
+        let padding = padded(self.octets.len()) - self.octets.len();
+        if padding > 0 {
+            self.octets.extend_from_slice(&[0; 3][..padding]);
+        }
     }
 
     fn set_length(&mut self, start: usize, end: usize, name: &'static str) -> Result<(), EncodeError> {

@@ -23,6 +23,8 @@ pub(super) struct Audit {
     attempts: u32,
     /// When the next one may begin.
     not_before: Option<Instant>,
+    /// Until when the peer may remember how far a download has come.
+    remembered: Option<Instant>,
 }
 
 #[cfg(test)]
@@ -56,7 +58,7 @@ impl Registrar {
             peer.audit.not_before = None;
             return;
         }
-        let early = peer.audit.not_before.is_some_and(|at| now < at);
+        let early = peer.audit.not_before.max(peer.audit.remembered).is_some_and(|at| now < at);
         if peer.audit.session.is_some() || peer.association.is_none() || early {
             return;
         }
@@ -82,18 +84,12 @@ impl Registrar {
         pools: Vec<PoolEntry>,
     ) {
         let Some(peer) = self.enrp.peers.get_mut(&sender) else { return };
-        let Some(session) = peer.audit.session.as_mut() else {
-            // It goes on behind this page if it is asked before it has forgotten that we were there.
-            let forgotten = more.then(|| now + self.config.enrp.max_time_no_response);
-            peer.audit.not_before = peer.audit.not_before.max(forgotten);
-            self.counters.unexpected += 1;
-            return;
-        };
+        let Some(session) = peer.audit.session.as_mut() else { return };
         let entries: usize = pools.iter().map(|pool| pool.elements.len()).sum();
         session.received += entries;
         let endless = more && (entries == 0 || session.received > self.config.limits.elements);
         if rejected || endless {
-            return self.stop_audit(sender);
+            return self.stop_audit(now, sender);
         }
         for entry in pools {
             for element in entry.elements {
@@ -117,30 +113,38 @@ impl Registrar {
     /// The last page is there: what is still marked is gone (ENRP-3.6.3-05).
     fn sweep(&mut self, now: Instant, id: RegistrarId) {
         self.deadlines.clear(&Timer::Audit(id));
-        self.end_download(id);
+        self.end_download(now, id);
         let session = self.enrp.peers.get_mut(&id).and_then(|peer| peer.audit.session.take());
         for pe in session.into_iter().flat_map(|session| session.marked) {
-            if self.handlespace.get(&pe).is_some_and(|element| element.home == id)
-                && let Some(element) = self.handlespace.remove(&pe)
-            {
-                self.ask_former(now, &pe, element);
+            if self.handlespace.get(&pe).is_some_and(|element| element.home == id) {
+                self.handlespace.remove(&pe);
+                self.ask_former(now, &pe);
             }
         }
     }
 
     /// Ends a resynchronisation that has not come to its end: nothing is removed.
-    pub(in crate::registrar) fn stop_audit(&mut self, id: RegistrarId) {
+    pub(in crate::registrar) fn stop_audit(&mut self, now: Instant, id: RegistrarId) {
         self.deadlines.clear(&Timer::Audit(id));
-        self.end_download(id);
+        self.end_download(now, id);
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.audit.session = None;
         }
     }
 
     /// A page has not come in time, so none will.
-    pub(in crate::registrar) fn audit_due(&mut self, id: RegistrarId) {
-        self.stop_audit(id);
+    pub(in crate::registrar) fn audit_due(&mut self, now: Instant, id: RegistrarId) {
+        self.stop_audit(now, id);
         self.forget_pages(id);
+    }
+
+    /// A peer has sent a page that nobody needs, or will: asked too soon, it would go on behind that,
+    /// and what it skips would be swept.
+    pub(super) fn let_forget(&mut self, now: Instant, id: RegistrarId) {
+        let until = now + self.config.enrp.max_time_no_response;
+        if let Some(peer) = self.enrp.peers.get_mut(&id) {
+            peer.audit.remembered = Some(until);
+        }
     }
 
     /// A peer has said that it owns an element: a resynchronisation shall not remove it.

@@ -6,7 +6,7 @@
 //! answers are counted off and dropped.
 
 use super::Peer;
-use crate::base::RegistrarId;
+use crate::base::{Instant, RegistrarId};
 use crate::registrar::Registrar;
 use crate::wire::EnrpBody;
 
@@ -70,9 +70,12 @@ impl Registrar {
     }
 
     /// The download is over: what is still under way is not wanted.
-    pub(super) fn end_download(&mut self, id: RegistrarId) {
-        if let Some(Peer { pages, .. }) = self.enrp.peers.get_mut(&id) {
-            *pages = Pages { due: 0, stale: pages.stale + pages.due };
+    pub(super) fn end_download(&mut self, now: Instant, id: RegistrarId) {
+        let Some(Peer { pages, .. }) = self.enrp.peers.get_mut(&id) else { return };
+        let due = core::mem::take(&mut pages.due);
+        pages.stale += due;
+        if due > 0 {
+            self.let_forget(now, id);
         }
     }
 

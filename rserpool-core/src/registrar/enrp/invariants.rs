@@ -102,12 +102,12 @@ impl Registrar {
                 assert!(home == self.id || self.enrp.peers.contains_key(&home), "nobody watches {home}");
             }
         }
-        for (pe, association) in &self.enrp.former {
-            assert!(self.links[association].elements.contains(pe));
+        for (pe, former) in &self.enrp.former {
+            assert!(self.links[&former.association].elements.contains(pe));
             assert!(!self.own.contains_key(pe));
-            assert!(self.handlespace.get(pe).is_some() || self.enrp.reclaims.contains_key(pe), "{pe}");
+            assert!(self.handlespace.get(pe).is_some() || self.enrp.reclaims.contains(pe), "{pe}");
         }
-        for pe in self.enrp.reclaims.keys() {
+        for pe in &self.enrp.reclaims {
             assert!(self.enrp.former.contains_key(pe) && self.handlespace.get(pe).is_none());
             assert!(self.deadlines.get(&Timer::Reclaim(pe.clone())).is_some());
             timers.insert(Timer::Reclaim(pe.clone()));
@@ -133,8 +133,9 @@ impl Registrar {
         assert!(self.waiting.is_empty() || self.attempts.len() >= crate::registrar::MAX_PROBES);
         assert_eq!(self.waiting.len(), self.own.values().filter(|own| own.waits.is_some()).count());
         for (id, link) in &self.links {
+            let former_of = |pe: &PeHandle| self.enrp.former.get(pe).map(|former| former.association);
             let ours = |pe: &PeHandle| self.own.get(pe).is_some_and(|own| own.registrant == Some(*id));
-            assert!(link.elements.iter().all(|pe| ours(pe) || self.enrp.former.get(pe) == Some(id)));
+            assert!(link.elements.iter().all(|pe| ours(pe) || former_of(pe) == Some(*id)));
             let download = Timer::Download(*id);
             assert_eq!(self.deadlines.get(&download).is_some(), link.table.is_some());
             timers.extend(link.table.is_some().then_some(download));

@@ -8,6 +8,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::download::Page;
+use super::peers::PeerList;
 use crate::base::{Instant, RegistrarId};
 use crate::handlespace::PeHandle;
 use crate::registrar::{Notice, PeerState, Registrar, Timer};
@@ -120,7 +121,7 @@ impl Registrar {
         let mentor = join.mentor.take();
         join.failed.extend(mentor);
         if let Some(mentor) = mentor {
-            self.end_download(mentor);
+            self.end_download(now, mentor);
         }
         self.deadlines.set(Timer::Join, now + self.config.enrp.mentor_retry);
         self.seek_mentor(now);
@@ -162,11 +163,12 @@ impl Registrar {
         rejected: bool,
         servers: &[ServerInformation],
     ) {
-        let Some(peer) = self.enrp.peers.get_mut(&sender).filter(|peer| peer.asked_for_list) else {
+        let asked = |peer: &&mut super::Peer| peer.list == PeerList::Asked;
+        let Some(peer) = self.enrp.peers.get_mut(&sender).filter(asked) else {
             self.counters.unexpected += 1;
             return;
         };
-        peer.asked_for_list = !rejected;
+        peer.list = if rejected { PeerList::Unasked } else { PeerList::Told };
         for server in servers {
             self.learn_peer(now, server);
         }
@@ -183,9 +185,11 @@ impl Registrar {
     ) {
         match self.take_page(sender) {
             Page::Wanted => {}
-            Page::Stale => return,
-            Page::Unasked => {
-                self.counters.unexpected += 1;
+            unwanted => {
+                self.counters.unexpected += u64::from(unwanted == Page::Unasked);
+                if more {
+                    self.let_forget(now, sender);
+                }
                 return;
             }
         }
@@ -210,7 +214,7 @@ impl Registrar {
                 self.ask_for_more_pages(sender, false);
             }
             false => {
-                self.end_download(sender);
+                self.end_download(now, sender);
                 self.serve(now, Some(sender));
             }
         }
@@ -221,7 +225,7 @@ impl Registrar {
     fn serve(&mut self, now: Instant, mentor: Option<RegistrarId>) {
         self.enrp.phase = Phase::Serving;
         if let Some(peer) = mentor.and_then(|mentor| self.enrp.peers.get_mut(&mentor)) {
-            peer.asked_for_list = true;
+            peer.list = PeerList::Told;
         }
         self.deadlines.clear(&Timer::Join);
         self.deadlines.clear(&Timer::MentorTimeout);

@@ -27,7 +27,7 @@ mod table;
 mod takeover;
 mod update;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -35,6 +35,7 @@ pub(super) use contacts::ContactId;
 use contacts::Contacts;
 use join::Phase;
 pub(super) use offer::HandOver;
+use ownership::Former;
 use peers::Peer;
 pub(super) use table::TableCursor;
 use takeover::Takeover;
@@ -42,7 +43,7 @@ use takeover::Takeover;
 use super::Registrar;
 use crate::base::{AssociationId, Instant, ProtocolId, RegistrarId};
 use crate::handlespace::PeHandle;
-use crate::wire::{EnrpBody, EnrpMessage, PoolElement};
+use crate::wire::{EnrpBody, EnrpMessage};
 
 /// What a registrar knows of the others.
 #[derive(Debug, Default)]
@@ -57,9 +58,9 @@ pub(super) struct Enrp {
     /// The peers that we are taking over.
     takeovers: BTreeMap<RegistrarId, Takeover>,
     /// Elements that are not ours any more, over whose association we could still ask them.
-    former: BTreeMap<PeHandle, AssociationId>,
+    former: BTreeMap<PeHandle, Former>,
     /// Former elements whose new home has given them up, being asked whether they live.
-    reclaims: BTreeMap<PeHandle, PoolElement>,
+    reclaims: BTreeSet<PeHandle>,
 }
 
 impl Enrp {

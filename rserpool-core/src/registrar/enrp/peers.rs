@@ -31,10 +31,18 @@ pub(super) struct Peer {
     /// The checksum that it sent last.
     pub(super) announced: Option<u16>,
     pub(super) audit: Audit,
-    pub(super) pages: Pages,
-    /// Whether it was asked whom it knows, since the association with it came up.
-    pub(super) asked_for_list: bool,
     pub(super) offers: Offers,
+    pub(super) pages: Pages,
+    pub(super) list: PeerList,
+}
+
+/// Whether a peer was asked whom it knows, since the association with it came up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PeerList {
+    Unasked,
+    Asked,
+    /// It has said so: nobody tells us of registrars without end.
+    Told,
 }
 
 impl Registrar {
@@ -97,8 +105,8 @@ impl Registrar {
         self.enrp.contacts.is_met_at(&address, id);
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.association = Some(from);
-            peer.asked_for_list = false;
             peer.offers = Offers::default();
+            peer.list = PeerList::Unasked;
             peer.address.get_or_insert_with(|| address.clone());
         }
         self.target_lives(now, id);
@@ -158,9 +166,9 @@ impl Registrar {
             state: PeerState::Active,
             announced: None,
             audit: Audit::default(),
-            pages: Pages::default(),
-            asked_for_list: false,
             offers: Offers::default(),
+            pages: Pages::default(),
+            list: PeerList::Unasked,
         };
         self.enrp.peers.insert(id, peer);
         self.trust(now, id);
@@ -199,8 +207,9 @@ impl Registrar {
             return;
         }
         if let Some(peer) = self.enrp.peers.get_mut(&id)
-            && !core::mem::replace(&mut peer.asked_for_list, true)
+            && peer.list == PeerList::Unasked
         {
+            peer.list = PeerList::Asked;
             self.send_to_peer(id, EnrpBody::ListRequest);
         }
     }
@@ -267,7 +276,7 @@ impl Registrar {
         peer.association = None;
         peer.announced = None;
         let address = peer.address.clone();
-        self.stop_audit(id);
+        self.stop_audit(now, id);
         self.forget_pages(id);
         if peer_is_monitored(&self.enrp.peers, id) {
             self.suspect(now, id);
@@ -302,7 +311,7 @@ impl Registrar {
     /// A peer is taken to be dead: its elements need another home.
     fn peer_died(&mut self, now: Instant, id: RegistrarId) {
         self.outbox.tell(Notice::PeerLost { peer: id });
-        self.stop_audit(id);
+        self.stop_audit(now, id);
         if self.is_serving() && self.shutdown.is_none() {
             self.begin_takeover(now, id);
         } else {

@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::*;
 use crate::base::RegistrarId;
+use crate::wire::reader::{Header, Reader, Tlv};
 
 /// Encodes and decodes an element, and returns the octets of its Pool Element parameter.
 #[track_caller]
@@ -183,6 +184,48 @@ fn policies() {
         let octets = through_the_wire(&PoolElement { policy: policy.clone(), ..element() });
         assert_eq!(octets.slice(32..), hex(expected), "{policy}");
     }
+}
+
+/// The short way to read an element and the long one agree, also on what somebody has tampered with.
+#[test]
+fn plain_elements_are_read_like_any() {
+    let mut random = crate::base::Random::new(6);
+    let mut plain = 0;
+    for policy in [
+        Policy::RoundRobin,
+        Policy::LeastUsed { load: 5 },
+        Policy::PriorityLeastUsedDpf { load: 1, degradation: 2, dpf: 3, distance: 4 },
+        Policy::Other { kind: PolicyType(0xb000_9999), data: Bytes::from_static(&[1, 2, 3, 4]) },
+    ] {
+        for shape in 0..4 {
+            let asap_transport = (shape & 1 != 0).then(|| sctp(3863, TransportUse::DataOnly));
+            let encapsulation = (shape & 2 != 0).then_some(EncapsulationPorts { user: 1, asap: 2 });
+            let element = PoolElement { policy: policy.clone(), asap_transport, encapsulation, ..element() };
+            let octets = element.to_parameter();
+            for tampered in 0..3_000 {
+                let mut octets = octets.to_vec();
+                if tampered > 0 {
+                    let at = 4 + random.below(octets.len() as u64 - 4) as usize;
+                    octets[at] = random.below(if tampered % 2 == 0 { 256 } else { 20 }) as u8;
+                }
+                if tampered % 5 == 4 {
+                    octets.truncate(octets.len() - 4);
+                }
+                let end = octets.len();
+                let message: Bytes = [&[0; 4][..], &octets].concat().into();
+                let header = Header { kind: 0, flags: 0, end: 4 + end };
+                let mut report = Vec::new();
+                let mut reader = Reader::new(&message, &header, &mut report);
+                let tlv = Tlv { code: 0xa, at: 4, end: 4 + end, next: 4 + end };
+                let any = PoolElement::read_any(reader.enter(&tlv));
+                if let Some(read) = PoolElement::plain(&octets[4..]) {
+                    assert_eq!((Ok(read), report.len()), (any, 0));
+                    plain += 1;
+                }
+            }
+        }
+    }
+    assert!(plain > 10_000, "{plain}");
 }
 
 /// PARAM-3.8-01, PARAM-3.12.4-01, POL-7.1-02

@@ -75,7 +75,7 @@ fn our_own_announcement_means_nothing() {
     }
 }
 
-/// Nobody is authenticated, so an announcement changes neither elements nor peers; what is no
+/// Nobody can tell who sent a datagram, so an announcement changes neither elements nor peers; what is no
 /// presence is counted.
 #[test]
 fn nothing_else_may_be_announced() {

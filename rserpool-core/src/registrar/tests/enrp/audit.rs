@@ -49,7 +49,7 @@ fn a_difference_is_put_right() {
     let renewed = PoolElement { life: RegistrationLife(7), ..listed(2, HIGH) };
     let pools = vec![PoolEntry { handle: POOL.into(), elements: vec![renewed.clone()] }];
     let first = EnrpBody::HandleTableResponse { rejected: false, more: true, pools };
-    assert_eq!(rig.from(A, HIGH, first), ask());
+    assert_eq!(rig.from(A, HIGH, first), table_requests(A, HIGH, true, AHEAD));
     assert_eq!(rig.elements(), [1, 2, 7], "nothing goes before the last page");
     assert_eq!(rig.from(A, HIGH, page(false, &[(3, HIGH)])), []);
     assert_eq!(rig.elements(), [2, 3, 7]);
@@ -106,7 +106,7 @@ fn a_lost_page_ends_an_audit() {
     let mut rig = rig();
     assert_eq!(says(&mut rig, &[2]), ask());
     assert_eq!(says(&mut rig, &[2]), []);
-    assert_eq!(rig.from(A, HIGH, page(true, &[(2, HIGH)])), ask());
+    assert_eq!(rig.from(A, HIGH, page(true, &[(2, HIGH)])), table_requests(A, HIGH, true, AHEAD));
     rig.advance(NO_RESPONSE);
     assert_eq!(rig.elements(), [1, 2, 7]);
     assert_eq!(rig.from(A, HIGH, page(false, &[])), [], "too late");
@@ -128,6 +128,28 @@ fn a_late_page_does_not_cost_its_elements() {
     assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), []);
     assert_eq!(says(&mut rig, &[1, 2, 3]), []);
     rig.now += Duration::from_millis(200);
+    assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
+}
+
+/// Pages are asked for some ahead; those that were not needed are counted off, and the peer is given
+/// time to forget where it stands, or the next audit would begin behind them.
+#[test]
+fn superfluous_pages_cost_nothing() {
+    let mut rig =
+        Rig::serving_with(|config| config.enrp = EnrpConfig { balance: false, ..EnrpConfig::fast() });
+    rig.meet(A, HIGH);
+    says(&mut rig, &[1, 2]);
+    assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), table_requests(A, HIGH, true, AHEAD));
+    assert_eq!(rig.from(A, HIGH, page(false, &[(2, HIGH)])), []);
+    rig.now += Duration::from_millis(150);
+    assert_eq!(says(&mut rig, &[1, 2, 3]), []);
+    for more in [true, false, true] {
+        assert_eq!(rig.from(A, HIGH, page(more, &[(9, HIGH)])), []);
+    }
+    assert_eq!((rig.elements(), rig.registrar.counters.unexpected), (vec![1, 2], 0));
+    rig.now += Duration::from_millis(199);
+    assert_eq!(says(&mut rig, &[1, 2, 3]), []);
+    rig.now += Duration::from_millis(1);
     assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
 }
 

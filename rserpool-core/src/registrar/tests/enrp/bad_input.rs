@@ -97,8 +97,9 @@ fn endless_pages_of_a_mentor_end() {
     let mut rig = join();
     assert_eq!(rig.from(A, HIGH, page(true, &[])), [to(B, TOP, EnrpBody::ListRequest)]);
     let mut rig = join();
-    for _ in 0..10 {
-        assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), [to(A, HIGH, table_request(false))]);
+    for n in 0..10 {
+        let asked = table_requests(A, HIGH, false, if n == 0 { AHEAD } else { 1 });
+        assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), asked);
     }
     assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), [to(B, TOP, EnrpBody::ListRequest)]);
     assert_eq!(rig.elements(), [1]);
@@ -113,8 +114,9 @@ fn endless_pages_of_a_peer_end() {
         rig.from(A, HIGH, add(1, HIGH));
         rig.from(A, HIGH, heartbeat(0, HIGH));
         let (last, others) = pages.split_last().unwrap();
-        for page in others {
-            assert_eq!(rig.from(A, HIGH, page.clone()), [to(A, HIGH, table_request(true))]);
+        for (n, page) in others.iter().enumerate() {
+            let asked = table_requests(A, HIGH, true, if n == 0 { AHEAD } else { 1 });
+            assert_eq!(rig.from(A, HIGH, page.clone()), asked);
         }
         assert_eq!(rig.from(A, HIGH, last.clone()), []);
         assert_eq!(rig.from(A, HIGH, page(false, &[])), []);
@@ -322,6 +324,26 @@ fn two_registrars_with_one_identifier_do_not_both_go_on() {
     assert_eq!(rig.notices(), [Notice::IdentifierTaken { id: US, peer: elsewhere }]);
     rig.lose(A);
     assert!(rig.registrar.is_stopped());
+}
+
+/// The namesake is nobody that we have been told of: a third registrar, which knows it, tells us
+/// where it is before it turns us away, and there we find out.
+#[test]
+fn a_newcomer_is_told_where_its_name_is_taken() {
+    let mut rig = Rig::joining(&[HIGH]);
+    let other =
+        ServerInformation { encapsulation: Some(EncapsulationPorts { user: 1, asap: 0 }), ..server(US) };
+    let told = EnrpBody::ListResponse { rejected: false, servers: vec![other.clone()] };
+    let actions = rig.from(A, HIGH, told);
+    let elsewhere = TransportAddress::new(localhost(), ENRP_PORT, 1);
+    let deadline = rig.now + NO_RESPONSE;
+    let connect =
+        Action::Connect { request: ConnectId(2), local_port: ENRP_PORT, peer: elsewhere.clone(), deadline };
+    assert!(actions.contains(&connect), "{actions:?}");
+    let (request, peer) = (Some(ConnectId(2)), elsewhere.clone());
+    rig.event(Event::Connected { association: B, request, local_port: ENRP_PORT, peer });
+    rig.from(B, US, EnrpBody::Presence { reply_required: true, checksum: Some(0xffff), server: Some(other) });
+    assert!(rig.notices().contains(&Notice::IdentifierTaken { id: US, peer: elsewhere }));
 }
 
 /// One that was drawn and that nobody has heard yet is replaced; but not one that elements know.

@@ -98,7 +98,9 @@ impl Rig {
         self.notices();
         assert_eq!(self.called_by(association, id), []);
         let actions = self.from(association, id, heartbeat(0xffff, id));
-        assert_eq!(actions, [to(association, id, self.presence(true))]);
+        let asked = [self.presence(true), EnrpBody::ListRequest];
+        assert_eq!(actions, asked.map(|body| to(association, id, body)));
+        assert_eq!(self.from(association, id, list(&[])), []);
         assert_eq!(self.notices(), [Notice::PeerFound { peer: id, address: place(id) }]);
     }
 
@@ -212,6 +214,19 @@ fn offer(id: u32, home: RegistrarId) -> EnrpBody {
 fn table_request(own_only: bool) -> EnrpBody {
     EnrpBody::HandleTableRequest { own_only }
 }
+
+/// Requests for as many pages.
+fn table_requests(
+    association: AssociationId,
+    peer: RegistrarId,
+    own_only: bool,
+    count: usize,
+) -> Vec<Action> {
+    vec![to(association, peer, table_request(own_only)); count]
+}
+
+/// How many pages are asked for ahead.
+const AHEAD: usize = 4;
 
 /// A page of a handle table with these elements of one pool.
 fn page(more: bool, elements: &[(u32, RegistrarId)]) -> EnrpBody {

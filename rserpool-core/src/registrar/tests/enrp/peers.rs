@@ -14,7 +14,6 @@ fn ask(reply_required: bool, checksum: Option<u16>) -> EnrpBody {
 #[test]
 fn any_message_makes_a_peer() {
     let bodies = [
-        heartbeat(0xffff, HIGH),
         add(1, HIGH),
         del(1, HIGH),
         takeover_ack(LOW),
@@ -29,6 +28,9 @@ fn any_message_makes_a_peer() {
         assert_eq!(rig.notices(), [Notice::PeerFound { peer: HIGH, address: place(HIGH) }]);
         assert_eq!((rig.known(), rig.state(HIGH)), (vec![HIGH.0], Some(PeerState::Active)));
     }
+    // A presence is answered, and whom it knows is asked.
+    let mut rig = Rig::serving();
+    rig.meet(A, HIGH);
     // A request is answered as well, after the presence.
     let mut rig = Rig::serving();
     rig.called_by(A, HIGH);
@@ -107,7 +109,7 @@ fn a_lost_association_is_replaced_in_time() {
     assert_eq!(rig.lose(A), [contact(1, HIGH, deadline)]);
     assert_eq!(rig.state(HIGH), Some(PeerState::Suspect));
     assert_eq!(rig.reached(B, 1, HIGH), [to(B, NONE, rig.presence(true))]);
-    assert_eq!(rig.from(B, HIGH, ask(false, None)), []);
+    assert_eq!(rig.from(B, HIGH, ask(false, None)), [to(B, HIGH, EnrpBody::ListRequest)]);
     assert_eq!(rig.state(HIGH), Some(PeerState::Active));
     assert_eq!(rig.notices(), [Notice::PeerFound { peer: HIGH, address: place(HIGH) }]);
     // Another time it is not found.
@@ -143,7 +145,9 @@ fn a_peer_that_comes_back_under_another_name_is_known() {
     rig.event(Event::Connected { association: B, request: None, local_port: ENRP_PORT, peer: place(HIGH) });
     let actions = rig.from(B, TOP, ask(false, Some(0xffff)));
     // Its elements are looked after as soon as the one peer agrees: the newcomer itself.
-    assert_eq!(actions, [to(B, TOP, rig_presence(0xffff, true)), to(B, NONE, init_takeover(HIGH))]);
+    let list = EnrpBody::ListRequest;
+    let bodies = [(TOP, rig_presence(0xffff, true)), (NONE, init_takeover(HIGH)), (TOP, list)];
+    assert_eq!(actions, bodies.map(|(receiver, body)| to(B, receiver, body)));
     assert_eq!(rig.state(HIGH), Some(PeerState::TakenOver));
     rig.from(B, TOP, takeover_ack(HIGH));
     assert_eq!((rig.known(), rig.home(1)), (vec![TOP.0], Some(US)));
@@ -151,6 +155,21 @@ fn a_peer_that_comes_back_under_another_name_is_known() {
 
 fn rig_presence(checksum: u16, reply_required: bool) -> EnrpBody {
     EnrpBody::Presence { reply_required, checksum: Some(checksum), server: Some(server(US)) }
+}
+
+/// Where somebody answers who does not name itself there is no registrar: the association is given
+/// up, and the place is tried again later.
+#[test]
+fn a_nameless_contact_is_given_up() {
+    let mut rig = Rig::serving_with(|config| config.enrp.peers = vec![place(HIGH)]);
+    rig.registrar.outbox.take_actions();
+    assert_eq!(rig.reached(A, 1, HIGH), [to(A, NONE, rig.presence(true))]);
+    let actions = rig.advance(NO_RESPONSE);
+    assert_eq!(actions, [abort(A)]);
+    assert_eq!(rig.lose(A), []);
+    let actions = rig.jump();
+    assert_eq!(actions, [contact(2, HIGH, rig.now + NO_RESPONSE)]);
+    assert_eq!(rig.known(), [] as [u32; 0]);
 }
 
 /// Two associations with the same peer: the one that the larger identifier opened stays, and both
@@ -186,7 +205,8 @@ fn a_restarted_peer_is_heard_over_its_new_association() {
     rig.meet(A, HIGH);
     rig.called_by(B, HIGH);
     let actions = rig.from(B, HIGH, heartbeat(0xffff, HIGH));
-    assert_eq!(actions, [shutdown(A, rig.now + NO_RESPONSE), to(B, HIGH, rig.presence(true))]);
+    let bodies = [rig.presence(true), EnrpBody::ListRequest].map(|body| to(B, HIGH, body));
+    assert_eq!(actions, [&[shutdown(A, rig.now + NO_RESPONSE)][..], &bodies].concat());
     assert_eq!(rig.registrar.association_with(HIGH), Some(B));
     assert_eq!(rig.lose(A), []);
     assert_eq!(rig.state(HIGH), Some(PeerState::Active));
@@ -200,7 +220,9 @@ fn a_peers_name_cannot_be_taken_while_it_lives() {
     rig.meet(A, HIGH);
     rig.event(Event::Connected { association: B, request: None, local_port: ENRP_PORT, peer: place(TOP) });
     let actions = rig.from(B, HIGH, add(1, HIGH));
-    assert_eq!(actions, [shutdown(B, rig.now + NO_RESPONSE), to(A, HIGH, rig.presence(true))]);
+    // Who has the name is told, so that an honest newcomer finds out (RFC 5353 section 3.2.1).
+    let told = to(B, HIGH, list(&[HIGH]));
+    assert_eq!(actions, [told, shutdown(B, rig.now + NO_RESPONSE), to(A, HIGH, rig.presence(true))]);
     assert_eq!((rig.state(HIGH), rig.elements()), (Some(PeerState::Suspect), vec![]));
     rig.from(A, HIGH, ask(false, None));
     assert_eq!(rig.state(HIGH), Some(PeerState::Active));
@@ -223,7 +245,8 @@ fn a_takeover_is_not_restarted_by_a_false_name() {
     rig.advance(NO_RESPONSE);
     assert_eq!(rig.state(HIGH), Some(PeerState::TakenOver));
     rig.event(Event::Connected { association: C, request: None, local_port: ENRP_PORT, peer: place(TOP) });
-    assert_eq!(rig.from(C, HIGH, add(1, HIGH)), [shutdown(C, rig.now + NO_RESPONSE)]);
+    let told = to(C, HIGH, list(&[HIGH]));
+    assert_eq!(rig.from(C, HIGH, add(1, HIGH)), [told, shutdown(C, rig.now + NO_RESPONSE)]);
     assert_eq!(rig.state(HIGH), Some(PeerState::TakenOver));
 }
 

@@ -20,6 +20,7 @@ enum Step {
     Asap(usize, u8, u32),
     Announced(u32),
     Wait(u64),
+    Leave(u64),
 }
 
 #[derive(Clone, Debug)]
@@ -119,6 +120,8 @@ struct World {
     up: BTreeMap<usize, (AssociationId, u32)>,
     attempts: BTreeMap<ConnectId, (u16, TransportAddress)>,
     last: u64,
+    /// When it must have stopped, once it leaves.
+    left: Option<Instant>,
 }
 
 impl World {
@@ -185,6 +188,11 @@ impl World {
                 }
                 self.rig.now = end;
             }
+            Step::Leave(ms) => {
+                let deadline = now + Duration::from_millis(ms);
+                self.rig.registrar.begin_shutdown(now, deadline);
+                self.left = self.left.or(Some(deadline));
+            }
             _ => {}
         }
         self.settle();
@@ -193,7 +201,7 @@ impl World {
     /// Mostly the one says something that is at the other end, in its own name.
     fn says(&mut self, link: usize, sender: u32, receiver: u32, says: &Says, cut: usize) {
         let Some((_, who)) = self.up.get(&link) else { return };
-        let sender = if sender % 3 == 0 || *who == 0 { sender } else { *who };
+        let sender = if sender.is_multiple_of(3) || *who == 0 { sender } else { *who };
         let receiver = if receiver == TOP.0 {
             TOP.0
         } else if receiver == HIGH.0 {
@@ -253,6 +261,9 @@ impl World {
     fn check(&mut self) {
         self.rig.notices();
         let registrar = &self.rig.registrar;
+        if registrar.is_closing() {
+            assert!(registrar.deadlines.is_empty() && self.attempts.is_empty());
+        }
         if registrar.shutdown.is_some() {
             return;
         }
@@ -263,19 +274,44 @@ impl World {
     }
 }
 
-fn run(joining: bool, balance: bool, steps: Vec<Step>) {
+/// How the registrar is configured.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    joining: bool,
+    balance: bool,
+    fast: bool,
+    suppress: bool,
+}
+
+fn run(settings: Settings, mut steps: Vec<Step>, leave: Option<(usize, u64)>) {
+    let Settings { joining, balance, fast, suppress } = settings;
     let rig = Rig::serving_with(|config| {
+        if fast {
+            *config = RegistrarConfig { addresses: vec![localhost()], ..RegistrarConfig::fast(Some(US), 1) };
+            config.udp_port = 20_050;
+            config.enrp.takeover_winner = TakeoverWinner::SmallerId;
+        }
         config.enrp.balance = balance;
+        config.enrp.suppress_unchanged = suppress;
         config.enrp.announce = joining;
         if joining {
             config.enrp.peers = vec![place(HIGH), place(LOW)];
         }
     });
     let (up, attempts) = (BTreeMap::new(), BTreeMap::new());
-    let mut world = World { rig, up, attempts, last: 0 };
+    let mut world = World { rig, up, attempts, last: 0, left: None };
+    if let Some((after, ms)) = leave {
+        steps.insert(after.min(steps.len()), Step::Leave(ms));
+    }
     world.settle();
     for step in steps {
         world.take(step);
+    }
+    if let Some(deadline) = world.left {
+        let left = deadline.since(world.rig.now).as_millis() as u64;
+        world.take(Step::Wait(left + 1));
+        assert!(world.rig.registrar.is_stopped());
+        assert_eq!(world.rig.registrar.poll_timeout(), None);
     }
 }
 
@@ -285,10 +321,10 @@ proptest! {
     /// No sequence of events, time included, breaks what `check_enrp` says; and nothing panics.
     #[test]
     fn no_sequence_of_events_breaks_enrp(
-        joining in any::<bool>(),
-        balance in any::<bool>(),
+        (joining, balance, fast, suppress) in any::<(bool, bool, bool, bool)>(),
         steps in proptest::collection::vec(step(), 0..150),
+        leave in proptest::option::of((0usize..150, 1u64..20_000)),
     ) {
-        run(joining, balance, steps);
+        run(Settings { joining, balance, fast, suppress }, steps, leave);
     }
 }

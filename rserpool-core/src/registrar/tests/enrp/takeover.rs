@@ -263,8 +263,8 @@ fn keep_alives_to_many_elements_are_limited() {
     rig.lose(A);
     let connects =
         |actions: &[Action]| actions.iter().filter(|action| matches!(action, Action::Connect { .. })).count();
-    assert_eq!(connects(&rig.refuse(1, ConnectError::Refused)), 256);
-    assert_eq!((rig.registrar.own.len(), rig.registrar.attempts.len()), (1000, 256));
+    assert_eq!(connects(&rig.refuse(1, ConnectError::Refused)), MAX_PROBES);
+    assert_eq!((rig.registrar.own.len(), rig.registrar.attempts.len()), (1000, MAX_PROBES));
     // One that is settled makes room for another.
     assert_eq!(connects(&rig.refuse(10, ConnectError::TimedOut)), 1);
 }

@@ -24,8 +24,8 @@ pub(crate) use registrar::RegistrarSettings;
 pub(crate) use transport::{HuntSettings, SctpSettings};
 pub(crate) use user::UserSettings;
 pub(crate) use values::{
-    Attempts, Group, Host, Id, Life, LifeUnitName, Named, PaddingForm, PolicyText, PresetName, Switch, Time,
-    UdpAddress, WinnerName,
+    Attempts, CountingName, Group, Host, Id, Life, LifeUnitName, Named, PaddingForm, PolicyText, PresetName,
+    Switch, Time, UdpAddress, WinnerName,
 };
 
 /// Writes a struct of settings, and `apply`, which puts those that are set into a configuration.

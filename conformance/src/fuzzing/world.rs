@@ -2,6 +2,7 @@
 //! whether the endpoint keeps its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -37,13 +38,18 @@ pub(super) struct World<E: Endpoint> {
     unanswered: BTreeSet<CommandId>,
     /// The SCTP ports on which peers can come.
     ports: &'static [u16],
+    /// Whether to print what happens (environment variable FUZZ_TRACE).
+    trace: bool,
 }
 
 pub(super) fn ip(last: u8) -> IpAddr {
     Ipv4Addr::new(10, 0, 0, last).into()
 }
 
-impl<E: Endpoint> World<E> {
+impl<E: Endpoint> World<E>
+where
+    E::Notice: Debug,
+{
     pub(super) fn new(endpoint: E, ports: &'static [u16]) -> Self {
         let mut world = Self {
             endpoint,
@@ -56,6 +62,7 @@ impl<E: Endpoint> World<E> {
             commands: 0,
             unanswered: BTreeSet::new(),
             ports,
+            trace: std::env::var_os("FUZZ_TRACE").is_some(),
         };
         world.settle();
         world
@@ -211,6 +218,7 @@ impl<E: Endpoint> World<E> {
     }
 
     fn event(&mut self, event: Event) {
+        self.trace("event", &event);
         self.endpoint.handle_event(self.now, event);
         self.settle();
     }
@@ -236,6 +244,7 @@ impl<E: Endpoint> World<E> {
             } else if let Some((_, association)) = closing.filter(|(at, _)| *at <= self.now) {
                 self.disconnected(association, DownReason::Local);
             } else {
+                self.trace("timeout", &"");
                 self.endpoint.handle_timeout(self.now);
                 self.settle();
                 let deadline = self.endpoint.poll_timeout();
@@ -251,6 +260,7 @@ impl<E: Endpoint> World<E> {
     /// Carries out what the endpoint wants, and checks that it may want it.
     fn settle(&mut self) {
         while let Some(action) = self.endpoint.poll_action() {
+            self.trace("  action", &action);
             match action {
                 Action::Connect { request, local_port, peer, deadline } => {
                     assert!(self.last_attempt < Some(request), "names of attempts are never reused");
@@ -284,10 +294,17 @@ impl<E: Endpoint> World<E> {
                 },
             }
         }
-        while let Some((id, _)) = self.endpoint.poll_notice() {
+        while let Some((id, notice)) = self.endpoint.poll_notice() {
+            self.trace("  notice", &(id, notice));
             if let Some(id) = id {
                 assert!(self.unanswered.remove(&id), "a command is answered once");
             }
+        }
+    }
+
+    fn trace(&self, what: &str, value: &impl Debug) {
+        if self.trace {
+            eprintln!("{:?} {what} {value:?}", self.now);
         }
     }
 
@@ -298,6 +315,7 @@ impl<E: Endpoint> World<E> {
     /// Whoever is asked to leave leaves, and owes nothing then.
     fn leave(&mut self) {
         let deadline = self.now + Duration::from_secs(10);
+        self.trace("shutdown", &deadline);
         self.endpoint.begin_shutdown(self.now, deadline);
         self.settle();
         for _ in 0..10_000 {

@@ -319,15 +319,16 @@ impl Registrar {
             // Nobody is sought any more, and nothing is waited for.
             return self.stop_if_closed();
         }
-        for pe in &link.elements {
-            self.former_disconnected(pe, id);
-            self.registrant_disconnected(now, pe, id);
-        }
+        // First, so that no peer is told over it what follows for the elements.
         if let Some(contact) = link.contact {
             self.contact_lost(now, contact);
         }
         if let Some(registrar) = link.registrar {
             self.peer_disconnected(now, registrar, id);
+        }
+        for pe in &link.elements {
+            self.former_disconnected(pe, id);
+            self.registrant_disconnected(now, pe, id);
         }
     }
 

@@ -220,19 +220,23 @@ impl World {
                 life + server.config().reregistration() + settled + asked + attempts
             }
             RemovalReason::Reported => {
-                // Reports are true if any user had trouble with it, or was told to report it.
+                // Reports are true if any user had trouble with it, or was told to report it. Who finds
+                // no registrar reports later.
                 if self.books.reports {
                     return;
                 }
+                let hunts =
+                    self.hosts().filter_map(|(id, _)| Some(self.client(id)?.config().hunt.timeout_max * 2));
+                let late = settled * 4 + hunts.max().unwrap_or_default();
                 let users = self.hosts().filter(|(id, _)| self.client(*id).is_some());
                 let trouble = users.filter_map(|(user, _)| match self.calm_since(user, element) {
-                    Some(since) if self.now().since(since) > settled * 4 => None,
+                    Some(since) if self.now().since(since) > late => None,
                     _ => Some(()),
                 });
                 if trouble.count() > 0 {
                     return;
                 }
-                settled * 4
+                late
             }
         };
         if let Some(since) = self.calm_since(registrar, element)

@@ -127,6 +127,9 @@ impl World {
     }
 
     pub(crate) fn check_note(&mut self, host: HostId, note: &Note) {
+        if let Note::Registrar(Notice::Moved { .. } | Notice::TakenOver { .. }) = note {
+            self.books.takeovers.moves.push(self.clock);
+        }
         match note {
             Note::Registrar(Notice::Removed { pe, reason }) => self.check_removal(host, pe, *reason),
             Note::User(user::Notice::ElementFailed { element, reason, .. }) => {

@@ -95,7 +95,7 @@ fn a_former_element_comes_back_as_we_knew_it() {
     let mut rig = rig();
     let mut older = add(1, HIGH);
     if let EnrpBody::HandleUpdate { element, .. } = &mut older {
-        element.life = crate::wire::RegistrationLife(7);
+        element.life = RegistrationLife(7);
     }
     rig.from(A, HIGH, older);
     assert_eq!(rig.get(1).life.0, 7);

@@ -35,7 +35,9 @@ fn large(octets: usize) -> (World, HostId) {
 fn join(octets: usize, at_most: u64) -> u64 {
     let (mut world, r1) = large(octets);
     let r2 = world.fast_peer("r2", &[r1]);
-    let joined = until(&mut world, at_most, "r2 serves", |world| world.registrar(r2).unwrap().is_serving());
+    let joined = until(&mut world, at_most, "r2 serves", |world| {
+        world.registrar(r2).is_some_and(rserpool_core::registrar::Registrar::is_serving)
+    });
     assert_eq!(listed(&world, r2), listed(&world, r1));
     world.apply(Fault::Kill(r2));
     joined

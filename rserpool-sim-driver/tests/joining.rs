@@ -2,7 +2,7 @@
 
 mod support;
 
-use rserpool_core::registrar::{Notice, RegistrarConfig};
+use rserpool_core::registrar::{Notice, Registrar, RegistrarConfig};
 use rserpool_sim_driver::{Fault, HostId, Note, Program, World};
 use support::{
     all_are_at_home, assert_agreement, at, elements, ids_of, listed, ms, registrar_id, run, until,
@@ -13,7 +13,7 @@ use support::{
 fn serving(world: &World, host: HostId) -> Option<(u64, Option<HostId>)> {
     world.notes().iter().rev().find_map(|(when, who, note)| match note {
         Note::Registrar(Notice::Serving { mentor }) if *who == host => {
-            let is_mentor = |(id, _): &(HostId, _)| world.registrar(*id).map(|r| r.id()) == *mentor;
+            let is_mentor = |(id, _): &(HostId, _)| world.registrar(*id).map(Registrar::id) == *mentor;
             let mentor = mentor.and_then(|_| world.hosts().find(is_mentor).map(|(id, _)| id));
             Some(((*when - at(0)).as_millis() as u64, mentor))
         }

@@ -99,7 +99,7 @@ fn every_policy_keeps_to_the_rules() {
     let mut seen = 0;
     for values in every_policy() {
         for counting in [Counting::Listed, Counting::First] {
-            let mut pool = Pool::counting(counting, &[values.clone()]);
+            let mut pool = Pool::counting(counting, core::slice::from_ref(&values));
             assert_eq!((pool.select(0).len(), pool.select(1), pool.select(9)), (0, vec![0], vec![0]));
             pool.remove(0);
             pool.remove(0);
@@ -147,7 +147,7 @@ fn round_robin() {
 #[test]
 fn equal_weights_are_round_robin() {
     let weight_one = Policy::WeightedRoundRobin { weight: 1 };
-    let mut weighted = Pool::new(&[weight_one.clone()]);
+    let mut weighted = Pool::new(core::slice::from_ref(&weight_one));
     let mut plain = Pool::new(&[Policy::RoundRobin]);
     let mut random = Random::new(4);
     for _ in 0..2_000 {
@@ -372,7 +372,7 @@ fn randomized_least_used() {
     }
     // RLUD: after one selection of element 0 its weight is three quarters.
     let values = Policy::RandomizedLeastUsedDegradation { load: 0, degradation: load(25) };
-    let mut pool = Pool::new(&[values.clone()]);
+    let mut pool = Pool::new(core::slice::from_ref(&values));
     pool.select(1);
     let Selection::Lottery(lottery) = &pool.selection else { panic!() };
     assert_eq!(alloc::format!("{lottery:?}").matches("3221225472").count(), 2);

@@ -22,7 +22,7 @@ settings! {
         /// ENRP server identifier [default: drawn at random]
         id / "id": Id => id;
         /// Own address as others are told, repeatable [default: the one bound; if that is all addresses,
-        /// those that lead to the peers, else those of this machine]
+        /// those that lead to the peers, else that of the default route, else those of this machine]
         #[arg(value_delimiter = ',')]
         addresses / "address": Vec<IpAddr> => addresses;
         /// SCTP port of ASAP

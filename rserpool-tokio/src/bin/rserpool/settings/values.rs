@@ -182,7 +182,7 @@ impl Host {
     pub(crate) fn resolve(&self, port: u16, bind: Option<UdpAddress>) -> Result<TransportAddress, Failure> {
         let found = (self.name.as_str(), self.udp_port).to_socket_addrs();
         let found =
-            found.map_err(|error| Failure::failed(format!("cannot look {} up: {error}", self.name)))?;
+            found.map_err(|error| Failure::failed(format!("cannot look up {}: {error}", self.name)))?;
         let mut addresses: Vec<IpAddr> = Vec::new();
         for address in found.map(|address| address.ip()) {
             if !addresses.contains(&address) {

@@ -153,7 +153,7 @@ impl World {
     fn hosts_of(&self, pe: &PeHandle) -> Vec<HostId> {
         let is_it = |host: &Host| match host.program() {
             Program::Element(config, _) => host.element == Some(pe.element) && config.handle == pe.pool,
-            Program::Registrar(_) | Program::User(..) => false,
+            Program::Registrar(_) | Program::User(..) | Program::Custom(_) => false,
         };
         self.hosts().filter(|(_, host)| is_it(host)).map(|(id, _)| id).collect()
     }

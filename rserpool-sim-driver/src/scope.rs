@@ -77,7 +77,7 @@ impl World {
     fn registrar_config(&self, host: HostId) -> Option<&RegistrarConfig> {
         match self.host(host).program() {
             Program::Registrar(config) => Some(config),
-            Program::Element(..) | Program::User(..) => None,
+            Program::Element(..) | Program::User(..) | Program::Custom(_) => None,
         }
     }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Captures the demo on the loopback device and lets Wireshark judge every packet. Fails unless every
-# frame has a good SCTP checksum and none is malformed.
+# frame has a good SCTP checksum, none is malformed, and ASAP and ENRP are both among them.
 #
 # usage: conformance/capture-demo.sh [CAPTURE.pcapng]
 # Needs tshark and the right to capture (root, or the wireshark group).
@@ -15,7 +15,7 @@ tshark -q -i lo -f udp -w "$capture" 2>/dev/null &
 sniffer=$!
 trap 'kill "$sniffer" 2>/dev/null || true' EXIT
 sleep 2
-target/release/rserpool demo --json | tail -n 1
+"${CARGO_TARGET_DIR:-target}/release/rserpool" demo --json | tail -n 1
 sleep 1
 kill -INT "$sniffer" && wait "$sniffer" || true
 
@@ -30,4 +30,4 @@ enrp=$(count enrp)
 malformed=$(count '_ws.malformed || _ws.expert.severity == "Error"')
 printf '%s: %d frames, %d with a good SCTP checksum, %d with ASAP, %d with ENRP, %d malformed\n' \
     "$capture" "$frames" "$good" "$asap" "$enrp" "$malformed"
-[ "$frames" -gt 0 ] && [ "$good" -eq "$frames" ] && [ "$asap" -gt 0 ] && [ "$malformed" -eq 0 ]
+[ "$frames" -gt 0 ] && [ "$good" -eq "$frames" ] && [ "$asap" -gt 0 ] && [ "$enrp" -gt 0 ] && [ "$malformed" -eq 0 ]

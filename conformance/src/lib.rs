@@ -1,12 +1,34 @@
-//! Conformance vectors of RSerPool, and the tests that read them.
+//! Conformance of RSerPool: vectors, the coverage of the requirements, and what fuzzers drive.
+//!
+//! * [`vectors`] reads the messages in `vectors/`, whose README tells others how to use them;
+//! * [`coverage`] finds the tests that cite each requirement of the RFCs;
+//! * [`fuzzing`] holds what the fuzz targets do, so that tests can replay their corpora.
+//!
+//! Nothing here is part of the implementation.
+
+pub mod coverage;
+pub mod fuzzing;
+mod vector;
+
+use std::path::{Path, PathBuf};
+
+pub use coverage::requirements;
+pub use vector::{ChecksumElement, ChecksumVector, Expectation, TomlVector, checksum_vectors, vectors};
 
 /// Which protocol a vector belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 pub enum Protocol {
     /// ASAP (RFC 5352).
+    #[serde(rename = "ASAP")]
     Asap,
     /// ENRP (RFC 5353).
+    #[serde(rename = "ENRP")]
     Enrp,
+}
+
+/// A folder or file of this crate.
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 /// One message as it was on the wire.
@@ -57,7 +79,12 @@ fn parse(messages: &'static str, decoded: &'static str) -> Vec<Vector> {
         .collect()
 }
 
-fn octets(hex: &str) -> Vec<u8> {
+/// The octets that hexadecimal digits stand for.
+///
+/// # Panics
+///
+/// Something else is among the digits.
+pub fn octets(hex: &str) -> Vec<u8> {
     let digit = |c: u8| (c as char).to_digit(16).unwrap_or_else(|| panic!("not hexadecimal: {hex}")) as u8;
     hex.as_bytes().chunks(2).map(|pair| pair.iter().fold(0, |octet, c| octet << 4 | digit(*c))).collect()
 }

@@ -1,17 +1,4 @@
-//! Any octets as ENRP: decoding and describing never panics, and what decodes means the same
-//! after it is encoded again.
+//! Any octets as ENRP.
 #![no_main]
 
-use bytes::Bytes;
-use libfuzzer_sys::fuzz_target;
-use rserpool_core::wire::{EncodeError, EnrpMessage, Padding, describe_enrp};
-
-fuzz_target!(|octets: &[u8]| {
-    let _ = describe_enrp(octets).to_string();
-    let Ok(decoded) = EnrpMessage::decode(&Bytes::copy_from_slice(octets)) else { return };
-    match decoded.message.encode(Padding::Padded) {
-        Ok(again) => assert_eq!(EnrpMessage::decode(&again).map(|d| d.message), Ok(decoded.message)),
-        // A message of 65,533 octets and more has no room to count its padding.
-        Err(error) => assert!(matches!(error, EncodeError::TooLong(_)) && octets.len() > 65_532),
-    }
-});
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| conformance::fuzzing::decode_enrp(octets));

@@ -75,6 +75,7 @@
 //! | `sctp` | `transport` and `node`, on sctp-proto |
 //! | `driver` | `driver`, on `sctp` |
 //! | `arbitrary` | messages for fuzzers: `arbitrary::Arbitrary` for the types of [`wire`] |
+//! | `proptest` | the same for property tests: strategies in `wire::strategy` |
 //!
 //! [`Endpoint::handle_event`]: endpoint::Endpoint::handle_event
 //! [`Endpoint::handle_command`]: endpoint::Endpoint::handle_command

@@ -1,8 +1,9 @@
 //! Properties of the codec over all messages.
 
-use arbitrary::{Arbitrary, Unstructured};
+use arbitrary::Arbitrary;
 use bytes::Bytes;
 use proptest::prelude::*;
+use rserpool_core::wire::strategy::made_of;
 use rserpool_core::wire::{
     AsapMessage, DecodeError, Decoded, EncodeError, EnrpMessage, Field, Padding, describe_asap, describe_enrp,
 };
@@ -36,13 +37,6 @@ impl Message for EnrpMessage {
     fn describe(bytes: &[u8]) -> Field {
         describe_enrp(bytes)
     }
-}
-
-/// Valid messages made of up to `size` random octets.
-fn messages<M: Message>(size: usize) -> impl Strategy<Value = M> {
-    proptest::collection::vec(any::<u8>(), 0..size).prop_map(|octets| {
-        M::arbitrary(&mut Unstructured::new(&octets)).expect("octets of any number make a message")
-    })
 }
 
 /// Both forms of padding, with a message and its length field in step.
@@ -115,18 +109,18 @@ proptest! {
 
     /// PARAM-2-01, PARAM-2-02, PARAM-3-03, PARAM-3-04, PARAM-4-03, PARAM-4-04, ASAP-2-01
     #[test]
-    fn asap_round_trip(message in messages::<AsapMessage>(2000)) {
+    fn asap_round_trip(message in made_of::<AsapMessage>(2000)) {
         round_trip(&message);
     }
 
     /// PARAM-2-01, PARAM-2-02, PARAM-3-03, PARAM-3-04, PARAM-4-03, PARAM-4-04, ENRP-2-01
     #[test]
-    fn enrp_round_trip(message in messages::<EnrpMessage>(2000)) {
+    fn enrp_round_trip(message in made_of::<EnrpMessage>(2000)) {
         round_trip(&message);
     }
 
     #[test]
-    fn encapsulation_ports_stand_last(asap in messages::<AsapMessage>(2000), enrp in messages::<EnrpMessage>(2000)) {
+    fn encapsulation_ports_stand_last(asap in made_of::<AsapMessage>(2000), enrp in made_of::<EnrpMessage>(2000)) {
         ports_stand_last(&describe_asap(&asap.encode(Padding::Padded).expect("valid")));
         ports_stand_last(&describe_enrp(&enrp.encode(Padding::Padded).expect("valid")));
     }
@@ -142,12 +136,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn asap_cut_and_flipped(message in messages::<AsapMessage>(200)) {
+    fn asap_cut_and_flipped(message in made_of::<AsapMessage>(200)) {
         cut_and_flipped(&message);
     }
 
     #[test]
-    fn enrp_cut_and_flipped(message in messages::<EnrpMessage>(200)) {
+    fn enrp_cut_and_flipped(message in made_of::<EnrpMessage>(200)) {
         cut_and_flipped(&message);
     }
 }
@@ -160,11 +154,11 @@ fn the_generator_makes_every_message() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let (mut asap_types, mut enrp_types, mut ports) = ([0; 256], [0; 256], 0);
     for _ in 0..1000 {
-        let asap = messages::<AsapMessage>(2000).new_tree(&mut runner).expect("a message").current();
+        let asap = made_of::<AsapMessage>(2000).new_tree(&mut runner).expect("a message").current();
         asap_types[usize::from(asap.message_type().0)] += 1;
         let octets = asap.encode(Padding::Padded).expect("valid");
         ports += usize::from(has_ports(&describe_asap(&octets)));
-        let enrp = messages::<EnrpMessage>(2000).new_tree(&mut runner).expect("a message").current();
+        let enrp = made_of::<EnrpMessage>(2000).new_tree(&mut runner).expect("a message").current();
         enrp_types[usize::from(enrp.message_type().0)] += 1;
     }
     assert!(asap_types[1..=14].iter().all(|n| *n > 10), "{:?}", &asap_types[..16]);

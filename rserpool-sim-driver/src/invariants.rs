@@ -1,6 +1,7 @@
 //! What must hold at every step, whatever is broken. What concerns several registrars is in
 //! [`crate::scope`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +26,8 @@ pub(crate) struct Books {
     pub(crate) reports: bool,
     /// Which registrars have died and been taken over.
     pub(crate) takeovers: Takeovers,
+    /// When elements last sent a registration.
+    registrations: BTreeMap<HostId, Instant>,
 }
 
 impl World {
@@ -74,6 +77,9 @@ impl World {
                     self.violated(Violation::new("no selection of an element that is long dead", detail));
                 }
             }
+            AsapMessage::Registration { .. } => {
+                self.books.registrations.insert(host, self.clock);
+            }
             AsapMessage::Error { error } => {
                 let detail = format!("{} sent {error:?}", self.host(host).name);
                 self.violated(Violation::new("nobody finds fault with a message of ours", detail));
@@ -99,8 +105,9 @@ impl World {
         }
         let died = died.filter(|_| self.host(registrar).is_well())?;
         // Of the elements of others it learns from them, or when it has taken them over.
-        let (died, patience) = match self.registrar(registrar)?.peers().len() {
-            0 => (died, self.patience_with_element(config)),
+        let registrars = self.hosts().filter(|(_, host)| matches!(host.program(), Program::Registrar(_)));
+        let (died, patience) = match registrars.count() {
+            1 => (died, self.patience_with_element(config)),
             _ => {
                 let patience = self.scope_settles_within(config) + self.patience_with_element(config);
                 (died.max(self.scope_calm_since()?), patience)
@@ -120,6 +127,9 @@ impl World {
     }
 
     pub(crate) fn check_note(&mut self, host: HostId, note: &Note) {
+        if let Note::Registrar(Notice::Moved { .. } | Notice::TakenOver { .. }) = note {
+            self.books.takeovers.moves.push(self.clock);
+        }
         match note {
             Note::Registrar(Notice::Removed { pe, reason }) => self.check_removal(host, pe, *reason),
             Note::User(user::Notice::ElementFailed { element, reason, .. }) => {
@@ -143,7 +153,7 @@ impl World {
     fn hosts_of(&self, pe: &PeHandle) -> Vec<HostId> {
         let is_it = |host: &Host| match host.program() {
             Program::Element(config, _) => host.element == Some(pe.element) && config.handle == pe.pool,
-            Program::Registrar(_) | Program::User(..) => false,
+            Program::Registrar(_) | Program::User(..) | Program::Custom(_) => false,
         };
         self.hosts().filter(|(_, host)| is_it(host)).map(|(id, _)| id).collect()
     }
@@ -175,6 +185,11 @@ impl World {
                 registrar.id() == element.home() && registrar.handlespace().get(&pe).is_some()
             });
         let settled = (self.sctp.heartbeat + self.sctp.max_silence) * 2;
+        // A removal and a registration may cross; what follows is the answer to the latter.
+        let crossing = self.network.link.longest() * 2;
+        if self.books.registrations.get(&host).is_some_and(|sent| self.now().since(*sent) <= crossing) {
+            return;
+        }
         if let Some((home, _)) = home
             && self.calm_since(home, host).is_some_and(|since| self.now().since(since) > settled)
         {
@@ -208,19 +223,23 @@ impl World {
                 life + server.config().reregistration() + settled + asked + attempts
             }
             RemovalReason::Reported => {
-                // Reports are true if any user had trouble with it, or was told to report it.
+                // Reports are true if any user had trouble with it, or was told to report it. Who finds
+                // no registrar reports later.
                 if self.books.reports {
                     return;
                 }
+                let hunts =
+                    self.hosts().filter_map(|(id, _)| Some(self.client(id)?.config().hunt.timeout_max * 2));
+                let late = settled * 4 + hunts.max().unwrap_or_default();
                 let users = self.hosts().filter(|(id, _)| self.client(*id).is_some());
                 let trouble = users.filter_map(|(user, _)| match self.calm_since(user, element) {
-                    Some(since) if self.now().since(since) > settled * 4 => None,
+                    Some(since) if self.now().since(since) > late => None,
                     _ => Some(()),
                 });
                 if trouble.count() > 0 {
                     return;
                 }
-                settled * 4
+                late
             }
         };
         if let Some(since) = self.calm_since(registrar, element)

@@ -31,10 +31,13 @@
 //! of SCTP do: a connection needs both directions and ends at its deadline; a silent peer is given
 //! up after a while; a process that has restarted answers with an ABORT, or replaces the old
 //! association with a new one; a shutdown delivers first what is queued. Losses make messages late
-//! instead of lost. Announcements are datagrams: they are lost, doubled and reordered.
+//! instead of lost. Two registrars that connect to each other at once get one association.
+//! Announcements are datagrams: they are lost, doubled and reordered.
 //!
 //! Every element runs an echo service, every user sends supervised requests and keeps books:
 //! [`Client::conversations`] says what was asked, answered, resent and when sessions moved.
+//!
+//! Endpoints of somebody's own run beside them: see [`custom`] for an example.
 //!
 //! # Exploration
 //!
@@ -51,25 +54,24 @@
 //! exactly one final notice, of a kind that it documents; no registration is lost and no element
 //! given up without a reason; no element is selected that has been dead for longer than its
 //! registrar's keep-alives allow; a failover notice comes before any data of the new element; no
-//! request is answered twice. At rest: every element that runs is listed by exactly one registrar,
-//! which it takes for its home; the dead are gone; checksums equal a recomputation; tables and
-//! timers are those of what is alive; users resolve what the registrars know; every session is
-//! served and no supervised request lost. At the end everybody stops in time and leaves nothing.
+//! request is answered twice; no registrar is taken over that lives and can be reached, and none
+//! twice; no user is told that a pool is unknown which another registrar knows. At rest: all
+//! registrars know each other, serve, and list the same elements with the same homes, which the
+//! elements take for their homes; the dead are gone; checksums agree and equal a recomputation;
+//! tables and timers are those of what is alive; users resolve what the registrars know; every
+//! session is served and no supervised request lost. At the end everybody stops in time and leaves
+//! nothing.
 //!
 //! # What is not here yet
 //!
-//! * ENRP between registrars: they do not know each other, so an element is known to the one that
-//!   it has registered with, and to a former home until its registration there expires. What
-//!   concerns several registrars (agreement, takeovers) is not judged.
 //! * Whole nodes with real SCTP packets through a lossy link. Flow control and several addresses
 //!   of one host are not modelled either.
-//! * Policies other than round robin in drawn worlds.
-//! * Endpoints of somebody's own: [`Program`] has the three of `rserpool-core`.
 
 mod agreement;
 mod app;
 mod association;
 mod capture;
+pub mod custom;
 pub mod explore;
 mod fault;
 mod handshake;
@@ -88,8 +90,9 @@ mod verdict;
 mod world;
 
 pub use app::{Client, Conversation, Failover, Load, Note, Server, Service, Violation};
+pub use custom::{Custom, Place};
 pub use fault::{Fault, Order};
-pub use host::{Host, HostId, Process, Program};
+pub use host::{Host, HostId, Machinery, Process, Program};
 pub use network::{Link, Sctp};
 pub use trace::{Trace, TraceMode};
 pub use world::{UDP_PORT, World, WorldConfig};

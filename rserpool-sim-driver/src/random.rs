@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     Orders,
     /// What its registrars have to do with each other.
     Scope,
+    /// The policies of its pools.
+    Policies,
 }
 
 /// The stream of an entity.
@@ -31,6 +33,7 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::Plan => (4, 0),
         Purpose::Orders => (5, 0),
         Purpose::Scope => (6, 0),
+        Purpose::Policies => (7, 0),
     };
     Random::new([kind, entity.0 as u64, detail].into_iter().fold(mix(seed), |hash, word| mix(hash ^ word)))
 }

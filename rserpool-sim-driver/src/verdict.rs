@@ -94,6 +94,8 @@ impl World {
             return Ok(());
         }
         self.agreement(&registrars)
+            .and_then(|()| self.checksums_agree(&registrars))
+            .and_then(|()| self.judge_audits())
     }
 
     fn judge_registrars(&self, plan: &Plan) -> Result<(), Violation> {

@@ -8,8 +8,8 @@
 //!
 //! The arguments are the program, how many registrars, how many elements, how many runs. Registrars
 //! are processes with the fast preset on loopback; elements, each with a socket of its own, live in this
-//! process. All elements register at the registrar that is killed (SIGKILL), which keeps them, because
-//! balancing is off. A survivor counts when the handle table that it shows names a living home for every
+//! process and know all registrars. All of them register at the one that is killed (SIGKILL), because it
+//! starts first, and which keeps them, because balancing is off. A survivor counts when the handle table that it shows names a living home for every
 //! element. Prints one JSON object.
 
 use std::net::{SocketAddr, UdpSocket};
@@ -35,12 +35,11 @@ struct Registrar {
 }
 
 impl Registrar {
-    async fn start(program: &str, id: usize, peers: &[Self]) -> Result<Self, Error> {
-        // Free at this moment, and nobody else takes ports of loopback here.
-        let address = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+    async fn start(program: &str, id: usize, address: SocketAddr, peers: &[Self]) -> Result<Self, Error> {
         let mut command = Command::new(program);
         command.args(["registrar", "--preset", "fast", "--announce", "no", "--balance", "no"]);
         command.args(["--log-filter", "off", "--bind", &address.to_string(), "--id", &format!("{id}")]);
+
         for peer in peers {
             command.args(["--peer", &peer.address.to_string()]);
         }
@@ -49,18 +48,35 @@ impl Registrar {
         Ok(Self { process, address, inspector })
     }
 
-    /// Waits until its copy of the handlespace is as wished.
-    async fn await_copy(&self, wish: impl Fn(&Snapshot) -> bool) -> Result<(), Error> {
+    /// Waits until its copy of the handlespace names one of these homes for so many elements.
+    async fn await_homes(&self, homes: &[u32], elements: usize) -> Result<(), Error> {
+        let mut at_home = 0;
+        let wish = |copy: &Snapshot| {
+            at_home = with_home(copy, homes);
+            at_home == elements
+        };
+        if self.await_copy(wish).await {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: {at_home} elements instead of {elements} have one of the homes {homes:?}",
+            self.address
+        )
+        .into())
+    }
+
+    /// Waits until its copy of the handlespace is as wished; false if that takes too long.
+    async fn await_copy(&self, mut wish: impl FnMut(&Snapshot) -> bool) -> bool {
         let begin = Instant::now();
         while begin.elapsed() < PATIENCE {
             if let Ok(copy) = self.inspector.handlespace().await
                 && wish(&copy)
             {
-                return Ok(());
+                return true;
             }
             tokio::time::sleep(LOOK).await;
         }
-        Err("the registrars do not come to an agreement".into())
+        false
     }
 }
 
@@ -95,22 +111,23 @@ async fn main() -> Result<(), Error> {
 
 /// One run, in milliseconds from the kill until the last survivor is done.
 async fn run(program: &str, registrars: usize, elements: usize) -> Result<f64, Error> {
-    let mut running: Vec<Registrar> = Vec::new();
-    for id in 1..=registrars {
-        let registrar = Registrar::start(program, id, &running).await?;
-        registrar.await_copy(|copy| copy.peers.len() == id - 1).await?;
-        running.push(registrar);
-    }
-    let addresses: Vec<SocketAddr> = running.iter().map(|registrar| registrar.address).collect();
+    let addresses = free_addresses(registrars)?;
+    let mut running = vec![Registrar::start(program, 1, addresses[0], &[]).await?];
     let mut servers = Vec::with_capacity(elements);
     while servers.len() < elements {
         for _ in 0..BATCH.min(elements - servers.len()) {
-            servers.push(start_element(addresses[0]).await?);
+            servers.push(start_element(&addresses).await?);
         }
-        running[0].await_copy(|copy| with_home(copy, &[1]) >= servers.len()).await?;
+        running[0].await_homes(&[1], servers.len()).await?;
+    }
+    for (id, address) in (1..=registrars).zip(addresses).skip(1) {
+        running.push(Registrar::start(program, id, address, &running).await?);
     }
     for registrar in &running {
-        registrar.await_copy(|copy| with_home(copy, &[1]) == elements).await?;
+        registrar.await_homes(&[1], elements).await?;
+        if !registrar.await_copy(|copy| copy.peers.len() == registrars - 1).await {
+            return Err(format!("{} does not meet the others", registrar.address).into());
+        }
     }
 
     let mut killed = running.remove(0);
@@ -119,13 +136,19 @@ async fn run(program: &str, registrars: usize, elements: usize) -> Result<f64, E
     killed.process.wait()?;
     let living: Vec<u32> = (2..=registrars).filter_map(|id| u32::try_from(id).ok()).collect();
     for survivor in &running {
-        survivor.await_copy(|copy| with_home(copy, &living) == elements).await?;
+        survivor.await_homes(&living, elements).await?;
     }
     let took = begin.elapsed().as_secs_f64() * 1e3;
     for server in &servers {
         server.shutdown(Duration::from_millis(100)).await;
     }
     Ok(took)
+}
+
+/// Addresses with ports that are free at this moment.
+fn free_addresses(count: usize) -> Result<Vec<SocketAddr>, Error> {
+    let sockets = (0..count).map(|_| UdpSocket::bind("127.0.0.1:0")).collect::<Result<Vec<_>, _>>()?;
+    Ok(sockets.iter().map(UdpSocket::local_addr).collect::<Result<_, _>>()?)
 }
 
 /// How many elements have one of these registrars as their home.
@@ -135,13 +158,10 @@ fn with_home(copy: &Snapshot, homes: &[u32]) -> usize {
 }
 
 /// An element that takes its events, so that it counts as alive.
-async fn start_element(registrar: SocketAddr) -> Result<PoolElement, Error> {
-    let element = PoolElement::builder("EchoPool")
-        .registrar(registrar)
-        .bind("127.0.0.1:0".parse()?)
-        .preset(Preset::Fast)
-        .start()
-        .await?;
+async fn start_element(registrars: &[SocketAddr]) -> Result<PoolElement, Error> {
+    let builder = PoolElement::builder("EchoPool").bind("127.0.0.1:0".parse()?).preset(Preset::Fast);
+    let builder = registrars.iter().fold(builder, |builder, registrar| builder.registrar(*registrar));
+    let element = builder.start().await?;
     let events = element.clone();
     tokio::spawn(async move { while events.next_event().await.is_some() {} });
     Ok(element)

@@ -99,10 +99,11 @@ use rserpool_core::driver;
 
 pub use rserpool_core::base::{AssociationId, ElementId, PoolHandle, ProtocolId, RegistrarId};
 pub use rserpool_core::driver::{
-    ASAP_ANNOUNCE_GROUP, Builder, Preset, Resolution, SessionEvent, StartError, Stopped,
+    AnnounceGroup, Builder, IdentifierTaken, Preset, Resolution, SessionEvent, StartError, Stopped,
 };
 pub use rserpool_core::element::{Notice as ElementEvent, Refusal, RegistrationError};
-pub use rserpool_core::inspector::{InspectError, Snapshot};
+pub use rserpool_core::inspector::{InspectError, Snapshot, differences};
+pub use rserpool_core::registrar::{PeerState, PeerStatus};
 pub use rserpool_core::user::{Delivery, FailureReason, RequestId, UserError};
 pub use rserpool_core::wire::Policy;
 pub use runtime::Tokio;
@@ -122,6 +123,20 @@ pub use runtime::Tokio;
 ///     .await?;
 /// println!("listening on UDP {}", registrar.local_addr());
 /// assert!(registrar.pools().await?.is_empty());
+///
+/// // Another one shares its handlespace, and takes its elements over if it dies.
+/// let second = Registrar::builder()
+///     .bind("127.0.0.1:0".parse()?)
+///     .id(RegistrarId(0x2))
+///     .peer(registrar.local_addr())
+///     .start()
+///     .await?;
+/// # while second.peers().await?.is_empty() {
+/// #     tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+/// # }
+/// for peer in second.peers().await? {
+///     println!("{} is {} and the home of {} elements", peer.id, peer.state, peer.elements);
+/// }
 /// # Ok(())
 /// # }
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();

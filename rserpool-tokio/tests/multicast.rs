@@ -2,6 +2,8 @@
 //!
 //! Every test has a group of its own, so that tests, and whatever else runs here, do not meet.
 
+#![allow(clippy::unwrap_used, reason = "only tests use this")]
+
 #[allow(dead_code)]
 mod support;
 

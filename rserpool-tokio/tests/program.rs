@@ -223,8 +223,9 @@ fn a_port_in_use_is_named() {
     );
 }
 
+/// Reading B31: all elements of a pool have one policy.
 #[test]
-fn a_policy_that_its_pool_does_not_have_is_refused() {
+fn another_policy_than_the_pools_is_refused() {
     let (_registrar, address) = Process::registrar(&[]);
     let _element = Process::element(&address, "0x2001");
     let outcome = run(&[
@@ -243,6 +244,7 @@ fn a_policy_that_its_pool_does_not_have_is_refused() {
     ]);
     assert_eq!(outcome.code, Some(1));
     assert!(outcome.stderr.contains("cause 0x5"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("LeastUsed"), "{}", outcome.stderr);
     assert_eq!(outcome.stderr.lines().count(), 1);
 }
 
@@ -341,7 +343,7 @@ fn settings_come_from_flag_environment_and_file() {
         validate("id = 0x1\nkeepalive = \"5s\"\n", &[], &[]).1.split(',').next(),
         Some(format!("rserpool: {path}:2: unknown field `keepalive`").as_str())
     );
-    let refused = (Some(64), "rserpool: keep-alive-timeout: must be at least 1 ms\n".to_string());
+    let refused = (Some(64), "rserpool: keep-alive-timeout: must be from 1 ms to 30 days\n".to_string());
     let (zero, second) = ("keep-alive-timeout = \"0s\"\n", ("RSERPOOL_KEEP_ALIVE_TIMEOUT", "1s"));
     assert_eq!(validate(zero, &[], &[]), refused);
     assert_eq!(validate(zero, &[second], &[]), valid, "the environment comes before the file");

@@ -252,7 +252,7 @@ fn join(group: SocketAddr, interface: &Interface, ttl: u8, local: IpAddr) -> io:
 mod tests {
     use super::*;
 
-    /// ASAP-3.6, reading B22: the numbers that others must use too.
+    /// ASAP-8.4-01, reading B22: the numbers that others must use too.
     #[test]
     fn groups_are_multicast_and_end_in_their_numbers() {
         let text = |group: SocketAddr| group.to_string();

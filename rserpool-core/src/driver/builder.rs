@@ -261,7 +261,9 @@ const MAX_OWN_ADDRESSES: usize = 8;
 
 /// The addresses by which others reach a socket that is bound to `local`: its own, or, if it is
 /// bound to all addresses, those from which the operating system would reach the registrars. If
-/// none can be reached so, or none is known yet, all those of this machine.
+/// none can be reached so, or none is known yet, that of the default route, or else all those of this
+/// machine. (All of them at once would name bridges of containers, which have the same addresses on
+/// many hosts.)
 pub(super) fn own_addresses(
     local: SocketAddr,
     registrars: &[TransportAddress],
@@ -271,27 +273,39 @@ pub(super) fn own_addresses(
     }
     let mut own = routes(local, registrars);
     if own.is_empty() {
+        let far = if local.is_ipv6() { FAR_V6 } else { FAR_V4 };
+        own.extend(route(local, SocketAddr::new(far, DEFAULT_ENCAPSULATION_PORT)));
+    }
+    if own.is_empty() {
         own = interfaces::addresses(local.ip());
     }
     own.truncate(MAX_OWN_ADDRESSES);
     if own.is_empty() { Err(StartError::NoAddress) } else { Ok(own) }
 }
 
+/// Addresses that are nobody's (RFC 5737, RFC 3849): only the default route leads there.
+const FAR_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
+const FAR_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+
 /// The addresses from which the operating system would reach these registrars.
 fn routes(local: SocketAddr, registrars: &[TransportAddress]) -> Vec<IpAddr> {
     let mut own = Vec::new();
     for registrar in registrars {
         for address in &registrar.addresses {
-            // Connecting a UDP socket sends nothing; it only looks the route up.
-            let route = UdpSocket::bind(SocketAddr::new(local.ip(), 0)).and_then(|probe| {
-                probe.connect((*address, registrar.udp_port)).and_then(|()| probe.local_addr())
-            });
-            if let Ok(route) = route
-                && !own.contains(&route.ip())
+            if let Some(from) = route(local, SocketAddr::new(*address, registrar.udp_port))
+                && !own.contains(&from)
             {
-                own.push(route.ip());
+                own.push(from);
             }
         }
     }
     own
+}
+
+/// The address from which the operating system would reach another one. Connecting a UDP socket sends
+/// nothing; it only looks the route up.
+fn route(local: SocketAddr, to: SocketAddr) -> Option<IpAddr> {
+    let probe = UdpSocket::bind(SocketAddr::new(local.ip(), 0)).ok()?;
+    probe.connect(to).ok()?;
+    probe.local_addr().ok().map(|from| from.ip())
 }

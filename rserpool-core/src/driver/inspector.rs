@@ -13,7 +13,7 @@ use super::handle::Handle;
 use super::log::Log;
 use super::role::{Place, Role};
 use crate::base::{ENRP_PORT, Instant, TransportAddress};
-use crate::inspector::{self, Command, InspectError, InspectorConfig, Notice, Snapshot};
+use crate::inspector::{self, Command, InspectError, InspectorConfig, Notice, PeerReport, Snapshot};
 use crate::wire::Padding;
 
 /// Asks one registrar for its handlespace, its peers and its counters; clones share it.
@@ -72,6 +72,19 @@ impl<R> Inspector<R> {
     pub async fn counters(&self) -> Result<Vec<(String, u64)>, InspectError> {
         match self.handle.command(Command::Counters).await {
             Ok(Notice::Counters(counters)) => Ok(counters),
+            Ok(Notice::Failed(error)) => Err(error),
+            _ => Err(InspectError::Busy),
+        }
+    }
+
+    /// How the registrar takes its peers to be, if it is one of this project.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar does not answer.
+    pub async fn peers(&self) -> Result<Vec<PeerReport>, InspectError> {
+        match self.handle.command(Command::Peers).await {
+            Ok(Notice::Peers(peers)) => Ok(peers),
             Ok(Notice::Failed(error)) => Err(error),
             _ => Err(InspectError::Busy),
         }

@@ -215,6 +215,7 @@ async fn received(session: &Session<World>) -> (ElementId, Bytes) {
     }
 }
 
+/// ASAP-2.1-01, ASAP-2.1-02: all of it over SCTP, packet by packet.
 #[test]
 fn from_registration_to_the_last_goodbye() {
     World::default().run(async {

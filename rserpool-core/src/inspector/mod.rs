@@ -19,7 +19,7 @@ pub use compare::{Difference, Ownership, differences, ownership};
 use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, RegistrarId, TransportAddress};
 use crate::endpoint::hunt::read_announcement;
 use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox};
-use crate::registrar::management::COUNTERS_REQUEST;
+use crate::registrar::management::{COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST};
 use crate::wire::{EnrpBody, EnrpMessage, Padding, PoolEntry, ServerInformation};
 
 /// Commands that wait at most; further ones fail at once.
@@ -50,6 +50,8 @@ pub enum Command {
     Handlespace,
     /// Counters. Answered by [`Notice::Counters`] or [`Notice::Failed`].
     Counters,
+    /// How it takes its peers to be. Answered by [`Notice::Peers`] or [`Notice::Failed`].
+    Peers,
 }
 
 /// What the application is told.
@@ -59,10 +61,31 @@ pub enum Notice {
     Handlespace(Snapshot),
     /// Counters by name.
     Counters(Vec<(String, u64)>),
+    /// Its peers.
+    Peers(Vec<PeerReport>),
     /// The question could not be answered.
     Failed(InspectError),
     /// The association is closed and the inspector is done.
     Stopped,
+}
+
+/// What a registrar reports of a peer, as text: see [`crate::registrar::PeerStatus`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerReport {
+    /// Its identifier.
+    pub id: String,
+    /// How it is taken to be.
+    pub state: String,
+    /// Whether an association with it is up.
+    pub connected: bool,
+    /// How many elements it is the home of.
+    pub elements: u64,
+    /// The PE checksum over them, as computed by the registrar that reports.
+    pub checksum: String,
+    /// The one that the peer sent last; `-` if none.
+    pub announced_checksum: String,
+    /// Where it speaks ENRP; `-` if that is not known.
+    pub address: String,
 }
 
 /// A registrar's view of the operational scope.
@@ -163,11 +186,8 @@ impl Inspector {
                 self.progress = Progress::default();
                 match command {
                     Command::Handlespace => self.ask(now, association, EnrpBody::ListRequest),
-                    Command::Counters => {
-                        self.deadline = Some(now + self.config.timeout);
-                        let request = Bytes::from_static(COUNTERS_REQUEST);
-                        self.outbox.send(association, ProtocolId::MANAGEMENT, request);
-                    }
+                    Command::Counters => self.ask_management(now, association, COUNTERS_REQUEST),
+                    Command::Peers => self.ask_management(now, association, PEERS_REQUEST),
                 }
             }
             Link::Listening | Link::Opening(_) => {}
@@ -196,6 +216,11 @@ impl Inspector {
         if let Ok(bytes) = message.encode(self.config.padding) {
             self.outbox.send(association, ProtocolId::ENRP, bytes);
         }
+    }
+
+    fn ask_management(&mut self, now: Instant, association: AssociationId, question: &'static [u8]) {
+        self.deadline = Some(now + self.config.timeout);
+        self.outbox.send(association, ProtocolId::MANAGEMENT, Bytes::from_static(question));
     }
 
     /// Ends the command in front and begins the next.
@@ -268,14 +293,13 @@ impl Inspector {
         }
     }
 
-    fn handle_counters(&mut self, now: Instant, bytes: &Bytes) {
-        if !matches!(self.commands.front(), Some((_, Command::Counters))) {
-            return;
-        }
-        let notice = match parse_counters(bytes) {
-            Some(counters) => Notice::Counters(counters),
-            None => Notice::Failed(self.error(InspectError::Unintelligible)),
+    fn handle_management(&mut self, now: Instant, bytes: &Bytes) {
+        let notice = match self.commands.front() {
+            Some((_, Command::Counters)) => parse_counters(bytes).map(Notice::Counters),
+            Some((_, Command::Peers)) => parse_peers(bytes).map(Notice::Peers),
+            _ => return,
         };
+        let notice = notice.unwrap_or_else(|| Notice::Failed(self.error(InspectError::Unintelligible)));
         self.finish(now, notice);
     }
 
@@ -317,7 +341,7 @@ impl Endpoint for Inspector {
             Event::Message { association, protocol, bytes, .. } if self.link == Link::Up(association) => {
                 match protocol {
                     ProtocolId::ENRP => self.handle_enrp(now, association, &bytes),
-                    ProtocolId::MANAGEMENT => self.handle_counters(now, &bytes),
+                    ProtocolId::MANAGEMENT => self.handle_management(now, &bytes),
                     _ => {}
                 }
             }
@@ -404,6 +428,28 @@ fn parse_counters(bytes: &Bytes) -> Option<Vec<(String, u64)>> {
             Some((name.to_string(), value.parse().ok()?))
         })
         .collect()
+}
+
+/// Reads a line of fields parted by tabs for each peer, below the header.
+fn parse_peers(bytes: &Bytes) -> Option<Vec<PeerReport>> {
+    let mut lines = core::str::from_utf8(bytes).ok()?.lines();
+    if lines.next() != Some(PEERS_HEADER) {
+        return None;
+    }
+    let peer = |line: &str| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [id, state, connected, elements, checksum, announced, address] = fields[..] else { return None };
+        Some(PeerReport {
+            id: id.into(),
+            state: state.into(),
+            connected: connected.parse().ok()?,
+            elements: elements.parse().ok()?,
+            checksum: checksum.into(),
+            announced_checksum: announced.into(),
+            address: address.into(),
+        })
+    };
+    lines.map(peer).collect()
 }
 
 #[cfg(test)]

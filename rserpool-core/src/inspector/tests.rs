@@ -151,6 +151,35 @@ fn counters_are_read() {
 }
 
 #[test]
+fn peers_are_read() {
+    let question =
+        |bytes| Action::Send { association: LINK, protocol: ProtocolId::MANAGEMENT, stream: 0, bytes };
+    let ask = |answer: String| {
+        let mut inspector = inspector();
+        let sent = asked(&mut inspector, Command::Peers);
+        assert_eq!(sent, [question(Bytes::from_static(PEERS_REQUEST))]);
+        message_from(&mut inspector, ProtocolId::MANAGEMENT, answer.into());
+        inspector.poll_notice()
+    };
+    let peer = PeerReport {
+        id: "0x2".into(),
+        state: "being taken over".into(),
+        connected: true,
+        elements: 3,
+        checksum: "0x1234".into(),
+        announced_checksum: "-".into(),
+        address: "127.0.0.1:20002/9901".into(),
+    };
+    let line = "0x2\tbeing taken over\ttrue\t3\t0x1234\t-\t127.0.0.1:20002/9901";
+    let told = |peers| Some((Some(CommandId(1)), Notice::Peers(peers)));
+    assert_eq!(ask(alloc::format!("{PEERS_HEADER}\n{line}\n")), told(vec![peer]));
+    assert_eq!(ask(alloc::format!("{PEERS_HEADER}\n")), told(vec![]));
+    let refused = failed(InspectError::Unintelligible(registrar()));
+    assert_eq!(ask(line.into()), refused);
+    assert_eq!(ask(alloc::format!("{PEERS_HEADER}\n0x2\tactive\n")), refused);
+}
+
+#[test]
 fn every_way_to_fail_is_told_apart() {
     let mut silent = inspector();
     asked(&mut silent, Command::Counters);

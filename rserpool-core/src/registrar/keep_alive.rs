@@ -11,13 +11,13 @@ use crate::wire::AsapMessage;
 
 /// How many elements are connected to at the same time. The elements of a dead peer are many, and
 /// handshakes with all of them at once would overrun the buffers on their way.
-const MAX_PROBES: usize = 256;
+pub(super) const MAX_PROBES: usize = 128;
 
 impl Registrar {
     /// Asks an element of ours for a sign of life, unless that is under way.
     pub(super) fn check_alive(&mut self, now: Instant, pe: &PeHandle) {
         let Some(own) = self.own.get_mut(pe) else { return };
-        if own.asked.is_some() || own.probe.is_some() || own.waits {
+        if own.asked.is_some() || own.probe.is_some() || own.waits.is_some() {
             return;
         }
         let deadline = now + self.config.keep_alive_timeout;
@@ -30,8 +30,9 @@ impl Registrar {
                 self.send_keep_alive(registrant, pe, home);
             }
             None if self.attempts.len() >= MAX_PROBES => {
-                own.waits = true;
-                self.waiting.push_back(pe.clone());
+                let ticket = self.waiting.last_key_value().map_or(0, |(last, _)| last + 1);
+                own.waits = Some(ticket);
+                self.waiting.insert(ticket, pe.clone());
             }
             None => {
                 let peer = own.peer.clone();
@@ -49,22 +50,22 @@ impl Registrar {
 
     /// Connects to elements that wait for that, as far as there is room now.
     pub(super) fn connect_waiting(&mut self, now: Instant) {
-        while self.attempts.len() < MAX_PROBES {
-            let Some(pe) = self.waiting.pop_front() else { return };
-            if let Some(own) = self.own.get_mut(&pe)
-                && core::mem::take(&mut own.waits)
-                && own.registrant.is_none()
-            {
-                self.check_alive(now, &pe);
+        while self.attempts.len() < MAX_PROBES && !self.is_closing() {
+            let Some((_, pe)) = self.waiting.pop_first() else { return };
+            if let Some(own) = self.own.get_mut(&pe) {
+                own.waits = None;
             }
+            self.check_alive(now, &pe);
         }
     }
 
     /// Tells an element of ours at once that we are its home.
     pub(super) fn call_home(&mut self, now: Instant, pe: &PeHandle) {
         let Some(own) = self.own.get_mut(pe) else { return };
-        own.claimed = true;
+        let told = core::mem::replace(&mut own.claimed, true);
         match own.asked {
+            // One that says so is on its way: whoever contests our claim sends no flood by our hand.
+            Some(_) if told => {}
             Some(association) => self.send_keep_alive(association, pe, true),
             None => self.check_alive(now, pe),
         }
@@ -98,12 +99,13 @@ impl Registrar {
             self.outbox.act(Action::Abort { association, cause: AbortCause::ProtocolViolation });
             self.remove_own(now, pe, RemovalReason::Silent);
         }
-        self.connect_waiting(now);
     }
 
     /// An element whose association is down could not be reached. Only what the network said is
     /// evidence against it; what hindered us is tried once more. (A peer that has restarted opens
-    /// an association between the same ports before we can, and registers over it.)
+    /// an association between the same ports before we can, and registers over it.) So is an element
+    /// that we have just become the home of: they are many at once, and it cannot be told that it
+    /// was removed.
     pub(super) fn probe_failed(&mut self, now: Instant, pe: &PeHandle, reason: &ConnectError) {
         let Some(own) = self.own.get_mut(pe) else { return };
         own.probe = None;
@@ -112,12 +114,11 @@ impl Registrar {
         }
         let Some(own) = self.own.get_mut(pe) else { return };
         let ours = matches!(reason, ConnectError::InUse | ConnectError::TooMany | ConnectError::NoRoute);
-        if ours && !core::mem::replace(&mut own.hindered, true) {
+        if (ours || own.claimed) && !core::mem::replace(&mut own.hindered, true) {
             self.deadlines.set(Timer::KeepAlive(pe.clone()), now + self.config.keep_alive_timeout);
         } else {
             self.remove_own(now, pe, RemovalReason::Silent);
         }
-        self.connect_waiting(now);
     }
 
     /// Asks an element over an association that leads to it although it has not registered over it:

@@ -8,6 +8,7 @@ mod announce;
 mod config;
 mod counters;
 mod enrp;
+mod interface;
 mod keep_alive;
 pub(crate) mod management;
 mod own;
@@ -15,7 +16,7 @@ mod peer_status;
 mod registration;
 mod resolution;
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -23,6 +24,9 @@ use bytes::Bytes;
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::Counters;
 use enrp::{ContactId, Enrp, HandOver};
+pub use interface::{Command, Notice, RemovalReason};
+#[cfg(test)]
+use keep_alive::MAX_PROBES;
 use own::OwnElement;
 pub use peer_status::{PeerState, PeerStatus};
 
@@ -33,122 +37,7 @@ use crate::base::{
 use crate::endpoint::hunt::ConnectIds;
 use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox};
 use crate::handlespace::{Handlespace, PeHandle};
-use crate::wire::{
-    AsapMessage, CauseCode, DecodeError, EnrpBody, EnrpMessage, ErrorCause, OperationError, PoolEntry,
-    Reaction,
-};
-
-/// What the application can ask a registrar for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// The whole handlespace. Answered by [`Notice::Pools`].
-    Pools,
-    /// Counters and sizes. Answered by [`Notice::Counters`].
-    Counters,
-    /// The other registrars. Answered by [`Notice::Peers`].
-    Peers,
-}
-
-/// What the application is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// The handlespace.
-    Pools(Vec<PoolEntry>),
-    /// Counters and sizes by name.
-    Counters(Vec<(&'static str, u64)>),
-    /// The other registrars, in the order of their identifiers.
-    Peers(Vec<PeerStatus>),
-    /// The registrar offers its services now.
-    Serving {
-        /// From whom it has its handlespace; `None` if it is alone.
-        mentor: Option<RegistrarId>,
-    },
-    /// A peer has been heard for the first time, or again.
-    PeerFound {
-        /// Which.
-        peer: RegistrarId,
-        /// Where it is.
-        address: TransportAddress,
-    },
-    /// A peer is taken to be dead.
-    PeerLost {
-        /// Which.
-        peer: RegistrarId,
-    },
-    /// The elements of a dead peer have a new home.
-    TakenOver {
-        /// The dead peer.
-        target: RegistrarId,
-        /// Their new home, which may be this registrar.
-        by: RegistrarId,
-        /// How many elements.
-        elements: usize,
-    },
-    /// Another registrar has the same identifier. This one stops (RFC 5353 section 3.2.1 lets no
-    /// identifier change): give it another.
-    IdentifierTaken {
-        /// The identifier.
-        id: RegistrarId,
-        /// Where the other one is.
-        peer: TransportAddress,
-    },
-    /// An element has entered a pool, or an element of ours speaks from elsewhere.
-    Registered {
-        /// The element.
-        pe: PeHandle,
-        /// Where it registered from.
-        peer: TransportAddress,
-    },
-    /// A registration was refused.
-    Rejected {
-        /// The element.
-        pe: PeHandle,
-        /// Where it tried to register from.
-        peer: TransportAddress,
-        /// The error cause.
-        cause: CauseCode,
-    },
-    /// An element has left its pool.
-    Removed {
-        /// The element.
-        pe: PeHandle,
-        /// Why.
-        reason: RemovalReason,
-    },
-    /// An element of ours has another home now; it stays in the handlespace.
-    Moved {
-        /// The element.
-        pe: PeHandle,
-        /// Its new home.
-        home: RegistrarId,
-    },
-    /// A message was no valid ASAP or ENRP message.
-    Malformed {
-        /// Who sent it.
-        peer: TransportAddress,
-        /// What is wrong with it.
-        error: DecodeError,
-    },
-    /// All associations are closed and the registrar is done.
-    Stopped,
-}
-
-/// Why an element has left its pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RemovalReason {
-    /// It deregistered.
-    #[error("deregistered")]
-    Deregistered,
-    /// It did not answer a keep-alive.
-    #[error("no answer to a keep-alive")]
-    Silent,
-    /// More users reported it than MAX-BAD-PE-REPORT allows.
-    #[error("reported as unreachable too often")]
-    Reported,
-    /// Its registration life ended.
-    #[error("registration life ended")]
-    Expired,
-}
+use crate::wire::{AsapMessage, DecodeError, EnrpBody, EnrpMessage, ErrorCause, OperationError, Reaction};
 
 /// A deadline of the registrar.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -232,8 +121,8 @@ pub struct Registrar {
     enrp: Enrp,
     /// Attempts to connect that are under way.
     attempts: BTreeMap<ConnectId, Attempt>,
-    /// Elements that wait until they may be connected to.
-    waiting: VecDeque<PeHandle>,
+    /// Elements that wait until they may be connected to, in their order.
+    waiting: BTreeMap<u64, PeHandle>,
     connects: ConnectIds,
     others: announce::OtherRegistrars,
     deadlines: Deadlines<Timer>,
@@ -266,7 +155,7 @@ impl Registrar {
             links: BTreeMap::new(),
             enrp: Enrp::default(),
             attempts: BTreeMap::new(),
-            waiting: VecDeque::new(),
+            waiting: BTreeMap::new(),
             connects: ConnectIds::default(),
             others: announce::OtherRegistrars::default(),
             deadlines: Deadlines::default(),
@@ -311,6 +200,8 @@ impl Registrar {
 
     fn handle_message(&mut self, now: Instant, from: AssociationId, protocol: ProtocolId, bytes: &Bytes) {
         match protocol {
+            // Elements and users come in by another port, and not before we serve.
+            ProtocolId::ASAP if !self.is_serving() => self.counters.unexpected += 1,
             ProtocolId::ASAP => match AsapMessage::decode(bytes) {
                 Ok(decoded) => {
                     self.report_parameters(from, protocol, decoded.report);
@@ -424,17 +315,28 @@ impl Registrar {
         let Some(link) = self.links.remove(&id) else { return };
         self.drop_challenges(id, &link.challenges);
         self.deadlines.clear(&Timer::Download(id));
-        for pe in &link.elements {
-            self.former_disconnected(pe, id);
-            self.registrant_disconnected(now, pe, id);
+        if self.is_closing() {
+            // Nobody is sought any more, and nothing is waited for.
+            return self.stop_if_closed();
         }
+        // First, so that no peer is told over it what follows for the elements.
         if let Some(contact) = link.contact {
             self.contact_lost(now, contact);
         }
         if let Some(registrar) = link.registrar {
             self.peer_disconnected(now, registrar, id);
         }
-        self.stop_if_closed();
+        for pe in &link.elements {
+            self.former_disconnected(pe, id);
+            self.registrant_disconnected(now, pe, id);
+        }
+    }
+
+    /// What may follow from anything: a place for an element that waits to be asked, or the end of a
+    /// hand-over.
+    fn settle(&mut self, now: Instant) {
+        self.connect_waiting(now);
+        self.handed_over();
     }
 
     /// Whether we listen to nobody any more.
@@ -490,6 +392,7 @@ impl Endpoint for Registrar {
             // which are lost with whoever does not read them.
             Event::Congested { .. } | Event::Drained { .. } => {}
         }
+        self.settle(now);
     }
 
     fn handle_command(&mut self, _now: Instant, id: CommandId, command: Command) {
@@ -511,7 +414,7 @@ impl Endpoint for Registrar {
                 Timer::Heartbeat => self.heartbeat(now),
                 Timer::Peer(id) => self.check_peer(now, id),
                 Timer::Takeover(id) => self.takeover_due(now, id),
-                Timer::Audit(id) => self.stop_audit(id),
+                Timer::Audit(id) => self.audit_due(now, id),
                 Timer::Join => self.join_due(now),
                 Timer::MentorTimeout => self.mentor_timeout(now),
                 Timer::Contact(contact) => self.contact_due(now, contact),
@@ -520,6 +423,7 @@ impl Endpoint for Registrar {
                 Timer::HandOver => self.hand_over_due(now),
             }
         }
+        self.settle(now);
     }
 
     fn poll_action(&mut self) -> Option<Action> {

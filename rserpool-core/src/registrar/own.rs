@@ -19,12 +19,14 @@ pub(super) struct OwnElement {
     pub(super) asked: Option<AssociationId>,
     /// The attempt to reach it while its association is down.
     pub(super) probe: Option<ConnectId>,
-    /// It waits until it may be connected to.
-    pub(super) waits: bool,
-    /// The last attempt to reach it failed for a reason of our own.
+    /// Its place among those that wait until they may be connected to.
+    pub(super) waits: Option<u64>,
+    /// The last attempt to reach it failed, and there is one more.
     pub(super) hindered: bool,
     /// It has not registered with us yet, so our keep-alives tell it that we are its home.
     pub(super) claimed: bool,
+    /// With how many peers an association had come up when all were told of its last registration.
+    pub(super) told: Option<u64>,
     /// Whom we have offered to become its home; [`RegistrarId::NONE`] for all peers.
     pub(super) offered: Option<RegistrarId>,
     /// Who has reported that it is unreachable, since its last registration. Not more than
@@ -78,8 +80,6 @@ impl Registrar {
         if let Some(challenger) = own.challenger {
             self.accept_challenger(now, pe, challenger);
         }
-        self.connect_waiting(now);
-        self.handed_over();
     }
 
     /// Watches over an element no longer.
@@ -90,13 +90,16 @@ impl Registrar {
         {
             self.deadlines.clear(&timer);
         }
-        self.cancel_probe(own.probe);
+        self.cancel_probe(&own);
         Some(own)
     }
 
-    /// Gives an attempt to reach an element up, if it is still under way.
-    pub(super) fn cancel_probe(&mut self, probe: Option<ConnectId>) {
-        if let Some(request) = probe
+    /// Gives an attempt to reach an element up, if it is under way or waits for its turn.
+    pub(super) fn cancel_probe(&mut self, own: &OwnElement) {
+        if let Some(ticket) = own.waits {
+            self.waiting.remove(&ticket);
+        }
+        if let Some(request) = own.probe
             && self.attempts.remove(&request).is_some()
         {
             self.outbox.act(Action::CancelConnect { request });

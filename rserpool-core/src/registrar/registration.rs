@@ -67,7 +67,13 @@ impl Registrar {
         let Some(peer) = self.links.get(&from).map(|link| link.peer.clone()) else { return };
         let life = self.config.life_unit.duration(element.life);
         let element = self.as_home(element, &peer);
-        let silent = self.config.enrp.suppress_unchanged && self.handlespace.get(pe) == Some(&element);
+        // What we have added counts as well, or peers would refuse what we have granted.
+        if let Err(cause) = check_values(pe, &element) {
+            return self.reject_registration(from, pe, cause);
+        }
+        let told = self.own.get(pe).is_some_and(|own| own.told == Some(self.enrp.meetings));
+        let unchanged = told && self.handlespace.get(pe) == Some(&element);
+        let silent = self.config.enrp.suppress_unchanged && unchanged;
         let admission = match self.handlespace.admit(&pe.pool, element.clone()) {
             Ok(admission) => admission,
             Err(error) => return self.reject_registration(from, pe, admission_cause(error)),
@@ -76,7 +82,7 @@ impl Registrar {
             Admission::New => self.counters.registrations += 1,
             Admission::Renewed => self.counters.reregistrations += 1,
         }
-        self.is_back(pe);
+        self.forget_former(pe);
         let moved = self.take_into_own(from, pe, peer.clone());
         if moved {
             self.outbox.tell(Notice::Registered { pe: pe.clone(), peer });
@@ -99,6 +105,9 @@ impl Registrar {
         if !silent {
             self.announce_update(UpdateAction::ADD_PE, pe, element);
         }
+        if let Some(own) = self.own.get_mut(pe) {
+            own.told = Some(self.enrp.meetings);
+        }
         // A new association may know nothing of us yet: its first keep-alive names its home.
         if moved {
             self.check_alive(now, pe);
@@ -116,10 +125,11 @@ impl Registrar {
             peer,
             asked: None,
             probe: None,
-            waits: false,
+            waits: None,
             hindered: false,
             claimed: false,
             offered: None,
+            told: None,
             reporters: BTreeSet::new(),
             challenger: None,
         };
@@ -133,12 +143,12 @@ impl Registrar {
         if own.registrant == Some(from) {
             return false;
         }
-        let old = core::mem::replace(own, fresh);
-        own.challenger = old.challenger;
+        let mut old = core::mem::replace(own, fresh);
+        own.challenger = old.challenger.take();
         if let Some(link) = old.registrant.and_then(|id| self.links.get_mut(&id)) {
             link.elements.remove(pe);
         }
-        self.cancel_probe(old.probe);
+        self.cancel_probe(&old);
         self.deadlines.clear(&Timer::KeepAliveAnswer(pe.clone()));
         true
     }

@@ -42,6 +42,8 @@ mod policy;
 mod policy_text;
 mod quote;
 mod reader;
+#[cfg(feature = "proptest")]
+pub mod strategy;
 #[cfg(test)]
 mod tests;
 mod transport;

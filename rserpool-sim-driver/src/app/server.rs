@@ -7,6 +7,7 @@ use bytes::Bytes;
 use rserpool_core::base::{AssociationId, CommandId, Instant, ProtocolId};
 use rserpool_core::element::{Command, Element, ElementConfig, Notice};
 use rserpool_core::endpoint::Endpoint;
+use rserpool_core::wire::Policy;
 
 use super::{Commands, Violation};
 use crate::fault::Order;
@@ -93,7 +94,10 @@ impl Server {
 
     pub(crate) fn order(&mut self, now: Instant, order: Order) {
         match order {
-            Order::UpdatePolicy => self.command(now, Command::UpdatePolicy(self.config.policy.clone())),
+            Order::UpdatePolicy => {
+                self.config.policy = busier(self.config.policy.clone());
+                self.command(now, Command::UpdatePolicy(self.config.policy.clone()));
+            }
             Order::Deregister => {
                 self.left = true;
                 self.command(now, Command::Deregister);
@@ -125,5 +129,24 @@ impl Server {
             _ => {}
         }
         id.map_or(Ok(()), |id| self.commands.end(id))
+    }
+}
+
+/// Other values of the same policy.
+fn busier(policy: Policy) -> Policy {
+    let more = |value: u32| value.wrapping_add(0x1234_5678);
+    match policy {
+        Policy::LeastUsed { load } => Policy::LeastUsed { load: more(load) },
+        Policy::LeastUsedDegradation { load, degradation } => {
+            Policy::LeastUsedDegradation { load: more(load), degradation }
+        }
+        Policy::PriorityLeastUsed { load, degradation } => {
+            Policy::PriorityLeastUsed { load: more(load), degradation }
+        }
+        Policy::RandomizedLeastUsed { load } => Policy::RandomizedLeastUsed { load: more(load) },
+        Policy::WeightedRandom { weight } => Policy::WeightedRandom { weight: weight + 1 },
+        Policy::WeightedRoundRobin { weight } => Policy::WeightedRoundRobin { weight: weight + 1 },
+        Policy::Priority { priority } => Policy::Priority { priority: priority + 1 },
+        other => other,
     }
 }

@@ -6,6 +6,7 @@
 
 mod faults;
 mod plan;
+mod policies;
 mod run;
 mod scope;
 

@@ -9,7 +9,7 @@ use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::user::UserConfig;
 use rserpool_core::wire::{Policy, RegistrationLife};
 
-use super::{faults, scope};
+use super::{faults, policies, scope};
 use crate::HostId;
 use crate::app::{Load, Service};
 use crate::fault::Fault;
@@ -149,6 +149,8 @@ impl Plan {
             plan.registrars.push(RegistrarPlan { config, knows: Vec::new(), start: Duration::ZERO });
         }
         let twins = dice.chance(5);
+        let mut policy_dice = Dice(stream(seed, HostId(usize::MAX), Purpose::Policies));
+        let kinds = policies::draw_kinds(&mut policy_dice, pools);
         let startup = match timers {
             Timers::Fast => Duration::from_secs(2),
             Timers::Rfc => Duration::from_secs(30),
@@ -164,6 +166,8 @@ impl Plan {
                 element.config.handle = pool(0);
                 element.config.id = Some(ElementId(7));
             }
+            let kind = (0..pools).find(|n| pool(*n) == element.config.handle).map_or(0, |n| kinds[n]);
+            element.config.policy = policies::draw(&mut policy_dice, kind);
             plan.elements.push(element);
         }
         let service = plan.elements.iter().map(|element| element.service.time).max().unwrap_or_default();

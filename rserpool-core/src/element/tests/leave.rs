@@ -49,6 +49,7 @@ fn an_element_that_was_never_registered_just_leaves() {
     assert!(element.is_stopped());
 }
 
+/// ASAP-3.2-07: late requests are served.
 #[test]
 fn shutdown_leaves_the_pool_before_it_closes_sessions() {
     let mut element = registered(&[1]);

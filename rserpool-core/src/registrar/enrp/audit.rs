@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use crate::base::{Instant, RegistrarId};
 use crate::handlespace::PeHandle;
 use crate::registrar::{Registrar, Timer};
-use crate::wire::{EnrpBody, PoolEntry};
+use crate::wire::PoolEntry;
 
 /// How often the time between two resynchronisations doubles at most: up to 16 heartbeat cycles.
 const MAX_DOUBLINGS: u32 = 5;
@@ -23,6 +23,15 @@ pub(super) struct Audit {
     attempts: u32,
     /// When the next one may begin.
     not_before: Option<Instant>,
+    /// Until when the peer may remember how far a download has come.
+    remembered: Option<Instant>,
+}
+
+#[cfg(test)]
+impl Audit {
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.session.is_some()
+    }
 }
 
 /// A resynchronisation under way.
@@ -49,7 +58,7 @@ impl Registrar {
             peer.audit.not_before = None;
             return;
         }
-        let early = peer.audit.not_before.is_some_and(|at| now < at);
+        let early = peer.audit.not_before.max(peer.audit.remembered).is_some_and(|at| now < at);
         if peer.audit.session.is_some() || peer.association.is_none() || early {
             return;
         }
@@ -61,15 +70,11 @@ impl Registrar {
             peer.audit.session = Some(Session { marked, received: 0 });
         }
         self.counters.resynchronisations += 1;
-        self.ask_for_page(now, id);
-    }
-
-    fn ask_for_page(&mut self, now: Instant, id: RegistrarId) {
         self.deadlines.set(Timer::Audit(id), now + self.config.enrp.max_time_no_response);
-        self.send_to_peer(id, EnrpBody::HandleTableRequest { own_only: true });
+        self.ask_for_first_page(id, true);
     }
 
-    /// A page that a peer was asked for, one that came too late, or one nobody wanted.
+    /// A page that a peer was asked for.
     pub(super) fn audit_page(
         &mut self,
         now: Instant,
@@ -78,16 +83,13 @@ impl Registrar {
         more: bool,
         pools: Vec<PoolEntry>,
     ) {
-        let peer = self.enrp.peers.get_mut(&sender);
-        let Some(session) = peer.and_then(|peer| peer.audit.session.as_mut()) else {
-            self.counters.unexpected += 1;
-            return;
-        };
+        let Some(peer) = self.enrp.peers.get_mut(&sender) else { return };
+        let Some(session) = peer.audit.session.as_mut() else { return };
         let entries: usize = pools.iter().map(|pool| pool.elements.len()).sum();
         session.received += entries;
         let endless = more && (entries == 0 || session.received > self.config.limits.elements);
         if rejected || endless {
-            return self.stop_audit(sender);
+            return self.stop_audit(now, sender);
         }
         for entry in pools {
             for element in entry.elements {
@@ -100,27 +102,48 @@ impl Registrar {
             }
         }
         match more {
-            true => self.ask_for_page(now, sender),
-            false => self.sweep(sender),
+            true => {
+                self.deadlines.set(Timer::Audit(sender), now + self.config.enrp.max_time_no_response);
+                self.ask_for_more_pages(sender, true);
+            }
+            false => self.sweep(now, sender),
         }
     }
 
     /// The last page is there: what is still marked is gone (ENRP-3.6.3-05).
-    fn sweep(&mut self, id: RegistrarId) {
+    fn sweep(&mut self, now: Instant, id: RegistrarId) {
         self.deadlines.clear(&Timer::Audit(id));
+        self.end_download(now, id);
         let session = self.enrp.peers.get_mut(&id).and_then(|peer| peer.audit.session.take());
         for pe in session.into_iter().flat_map(|session| session.marked) {
             if self.handlespace.get(&pe).is_some_and(|element| element.home == id) {
                 self.handlespace.remove(&pe);
+                self.ask_former(now, &pe);
             }
         }
     }
 
     /// Ends a resynchronisation that has not come to its end: nothing is removed.
-    pub(in crate::registrar) fn stop_audit(&mut self, id: RegistrarId) {
+    pub(in crate::registrar) fn stop_audit(&mut self, now: Instant, id: RegistrarId) {
         self.deadlines.clear(&Timer::Audit(id));
+        self.end_download(now, id);
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.audit.session = None;
+        }
+    }
+
+    /// A page has not come in time, so none will.
+    pub(in crate::registrar) fn audit_due(&mut self, now: Instant, id: RegistrarId) {
+        self.stop_audit(now, id);
+        self.forget_pages(id);
+    }
+
+    /// A peer has sent a page that nobody needs, or will: asked too soon, it would go on behind that,
+    /// and what it skips would be swept.
+    pub(super) fn let_forget(&mut self, now: Instant, id: RegistrarId) {
+        let until = now + self.config.enrp.max_time_no_response;
+        if let Some(peer) = self.enrp.peers.get_mut(&id) {
+            peer.audit.remembered = Some(until);
         }
     }
 

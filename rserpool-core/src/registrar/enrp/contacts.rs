@@ -8,7 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, TransportAddress};
+use crate::base::{AssociationId, ConnectId, Deadlines, Instant, RegistrarId, TransportAddress};
 use crate::endpoint::{AbortCause, Action, ConnectError};
 use crate::registrar::{Attempt, Registrar, Timer};
 
@@ -26,9 +26,9 @@ pub(super) struct Contact {
     configured: bool,
     /// Who was met there last.
     pub(super) peer: Option<RegistrarId>,
-    attempt: Option<ConnectId>,
+    pub(super) attempt: Option<ConnectId>,
     /// The association that an attempt has led to.
-    association: Option<AssociationId>,
+    pub(super) association: Option<AssociationId>,
     /// The pause after the next failure.
     pause: Duration,
 }
@@ -48,6 +48,11 @@ impl Contacts {
         self.entries.get(&contact)
     }
 
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&ContactId, &Contact)> {
+        self.entries.iter()
+    }
+
     pub(super) fn remove(&mut self, contact: ContactId) {
         self.entries.remove(&contact);
     }
@@ -58,7 +63,12 @@ impl Contacts {
     }
 
     /// The contact for an address, a new one if need be; `None` if there is no room.
-    fn enter(&mut self, address: &TransportAddress, configured: bool) -> Option<ContactId> {
+    fn enter(
+        &mut self,
+        deadlines: &mut Deadlines<Timer>,
+        address: &TransportAddress,
+        configured: bool,
+    ) -> Option<ContactId> {
         if let Some(found) = self.find(address) {
             return Some(found);
         }
@@ -67,6 +77,7 @@ impl Contacts {
             let oldest = self.entries.iter().find(|(_, contact)| !contact.configured && idle(contact));
             let oldest = *oldest?.0;
             self.entries.remove(&oldest);
+            deadlines.clear(&Timer::Contact(oldest));
         }
         self.last = self.last.wrapping_add(1);
         let contact = Contact {
@@ -103,7 +114,7 @@ impl Registrar {
         if self.is_ourselves(address) {
             return;
         }
-        let Some(id) = self.enrp.contacts.enter(address, configured) else { return };
+        let Some(id) = self.enrp.contacts.enter(&mut self.deadlines, address, configured) else { return };
         if let Some(contact) = self.enrp.contacts.entries.get_mut(&id) {
             contact.peer = peer.or(contact.peer);
             contact.pause = Duration::ZERO;
@@ -111,9 +122,14 @@ impl Registrar {
         self.try_contact(now, id);
     }
 
-    /// Tries every contact at which a peer was met again at once.
-    pub(super) fn contact_peer(&mut self, now: Instant, peer: RegistrarId) {
-        if let Some(address) = self.enrp.peers.get(&peer).and_then(|peer| peer.address.clone()) {
+    /// Looks for a peer where it is said to be, and wherever it was met, at once.
+    pub(super) fn contact_peer(
+        &mut self,
+        now: Instant,
+        peer: RegistrarId,
+        address: Option<TransportAddress>,
+    ) {
+        if let Some(address) = address {
             self.contact(now, &address, false, Some(peer));
         }
         let others = self.enrp.contacts.entries.iter();

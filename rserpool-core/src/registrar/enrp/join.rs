@@ -7,6 +7,8 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::download::Page;
+use super::peers::PeerList;
 use crate::base::{Instant, RegistrarId};
 use crate::handlespace::PeHandle;
 use crate::registrar::{Notice, PeerState, Registrar, Timer};
@@ -30,6 +32,8 @@ pub(super) struct Join {
     /// Elements downloaded from this mentor. A mentor that sends more than the handlespace may
     /// hold, or pages with nothing in them, would never end.
     received: usize,
+    /// The time to find a mentor is over: we serve as soon as there is nobody left to ask.
+    overdue: bool,
 }
 
 /// What the mentor has been asked for.
@@ -75,12 +79,12 @@ impl Registrar {
         join.mentor = Some(mentor);
         join.step = Step::List;
         join.received = 0;
-        self.ask_mentor(now, mentor, EnrpBody::ListRequest);
+        self.wait_for_mentor(now);
+        self.send_to_peer(mentor, EnrpBody::ListRequest);
     }
 
-    fn ask_mentor(&mut self, now: Instant, mentor: RegistrarId, request: EnrpBody) {
+    fn wait_for_mentor(&mut self, now: Instant) {
         self.deadlines.set(Timer::Join, now + self.config.enrp.max_time_no_response);
-        self.send_to_peer(mentor, request);
     }
 
     /// The mentor has not answered in time, or the pause after refusals is over.
@@ -93,13 +97,12 @@ impl Registrar {
         self.seek_mentor(now);
     }
 
-    /// No mentor has been found in time. A download that goes on is not given up.
+    /// No mentor has been found in time. One that has been found may go on, and has its backups.
     pub(in crate::registrar) fn mentor_timeout(&mut self, now: Instant) {
-        let Phase::Joining(join) = &self.enrp.phase else { return };
-        if join.mentor.is_some() && join.step == Step::Table {
-            self.deadlines.set(Timer::MentorTimeout, now + self.config.enrp.mentor_timeout);
-        } else {
-            self.serve(now, None);
+        let Phase::Joining(join) = &mut self.enrp.phase else { return };
+        match join.mentor {
+            Some(_) => join.overdue = true,
+            None => self.serve(now, None),
         }
     }
 
@@ -115,9 +118,16 @@ impl Registrar {
     /// Turns to a backup mentor, or, if there is none, waits before all are asked again.
     fn mentor_failed(&mut self, now: Instant) {
         let Phase::Joining(join) = &mut self.enrp.phase else { return };
-        join.failed.extend(join.mentor.take());
+        let mentor = join.mentor.take();
+        join.failed.extend(mentor);
+        if let Some(mentor) = mentor {
+            self.end_download(now, mentor);
+        }
         self.deadlines.set(Timer::Join, now + self.config.enrp.mentor_retry);
         self.seek_mentor(now);
+        if let Phase::Joining(Join { mentor: None, overdue: true, .. }) = &self.enrp.phase {
+            self.serve(now, None);
+        }
     }
 
     pub(super) fn handle_list(
@@ -141,7 +151,8 @@ impl Registrar {
         for server in &servers {
             self.learn_peer(now, server);
         }
-        self.ask_mentor(now, sender, EnrpBody::HandleTableRequest { own_only: false });
+        self.wait_for_mentor(now);
+        self.ask_for_first_page(sender, false);
     }
 
     /// Learns of the peers of a peer; one that is still starting itself is asked again.
@@ -152,11 +163,12 @@ impl Registrar {
         rejected: bool,
         servers: &[ServerInformation],
     ) {
-        let Some(peer) = self.enrp.peers.get_mut(&sender).filter(|peer| peer.asked_for_list) else {
+        let asked = |peer: &&mut super::Peer| peer.list == PeerList::Asked;
+        let Some(peer) = self.enrp.peers.get_mut(&sender).filter(asked) else {
             self.counters.unexpected += 1;
             return;
         };
-        peer.asked_for_list = !rejected;
+        peer.list = if rejected { PeerList::Unasked } else { PeerList::Told };
         for server in servers {
             self.learn_peer(now, server);
         }
@@ -171,13 +183,19 @@ impl Registrar {
         more: bool,
         pools: Vec<PoolEntry>,
     ) {
+        match self.take_page(sender) {
+            Page::Wanted => {}
+            unwanted => {
+                self.counters.unexpected += u64::from(unwanted == Page::Unasked);
+                if more {
+                    self.let_forget(now, sender);
+                }
+                return;
+            }
+        }
         let Phase::Joining(join) = &mut self.enrp.phase else {
             return self.audit_page(now, sender, rejected, more, pools);
         };
-        if join.mentor != Some(sender) || join.step != Step::Table {
-            self.counters.unexpected += 1;
-            return;
-        }
         let entries: usize = pools.iter().map(|pool| pool.elements.len()).sum();
         join.received += entries;
         let endless = more && (entries == 0 || join.received > self.config.limits.elements);
@@ -191,8 +209,14 @@ impl Registrar {
             }
         }
         match more {
-            true => self.ask_mentor(now, sender, EnrpBody::HandleTableRequest { own_only: false }),
-            false => self.serve(now, Some(sender)),
+            true => {
+                self.wait_for_mentor(now);
+                self.ask_for_more_pages(sender, false);
+            }
+            false => {
+                self.end_download(now, sender);
+                self.serve(now, Some(sender));
+            }
         }
     }
 
@@ -201,7 +225,7 @@ impl Registrar {
     fn serve(&mut self, now: Instant, mentor: Option<RegistrarId>) {
         self.enrp.phase = Phase::Serving;
         if let Some(peer) = mentor.and_then(|mentor| self.enrp.peers.get_mut(&mentor)) {
-            peer.asked_for_list = true;
+            peer.list = PeerList::Told;
         }
         self.deadlines.clear(&Timer::Join);
         self.deadlines.clear(&Timer::MentorTimeout);
@@ -210,6 +234,7 @@ impl Registrar {
         for pe in self.handlespace_of(self.id) {
             self.adopt(now, &pe);
         }
+        self.watch_homes(now);
         let presence = self.presence(false);
         self.group_cast(presence);
         // Those met while we were joining may have told us what we could not check then.
@@ -217,6 +242,17 @@ impl Registrar {
         let heard: Vec<_> = heard.filter_map(|(id, peer)| Some((*id, peer.announced?))).collect();
         for (peer, checksum) in heard {
             self.audit(now, peer, checksum);
+        }
+    }
+
+    /// Every home of an element is a peer, also one that died while we were joining: if nobody else
+    /// takes its elements over, we do.
+    fn watch_homes(&mut self, now: Instant) {
+        let homes: Vec<RegistrarId> = self.handlespace.homes().map(|(home, ..)| home).collect();
+        for home in homes {
+            if home != self.id && !self.enrp.peers.contains_key(&home) && self.know_peer(now, home) {
+                self.suspect(now, home);
+            }
         }
     }
 }

@@ -6,13 +6,17 @@
 //! join       from the start to the first service          table      pages of the handle table
 //! update     changes of own elements, sent and received   audit      what updates have missed
 //! ownership  an element whose home is claimed twice       takeover   the elements of a dead peer
-//! offer      giving elements away: to leave, to balance
+//! offer      giving elements away: to leave, to balance   download   asking for pages
+//! namesake   two registrars with the same identifier
 //! ```
 //!
 //! Nothing here waits without a bound, and every table has a limit that a hostile peer cannot move.
 
 mod audit;
 mod contacts;
+mod download;
+#[cfg(test)]
+mod invariants;
 mod join;
 mod namesake;
 mod offer;
@@ -23,7 +27,7 @@ mod table;
 mod takeover;
 mod update;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -31,6 +35,7 @@ pub(super) use contacts::ContactId;
 use contacts::Contacts;
 use join::Phase;
 pub(super) use offer::HandOver;
+use ownership::Former;
 use peers::Peer;
 pub(super) use table::TableCursor;
 use takeover::Takeover;
@@ -38,7 +43,7 @@ use takeover::Takeover;
 use super::Registrar;
 use crate::base::{AssociationId, Instant, ProtocolId, RegistrarId};
 use crate::handlespace::PeHandle;
-use crate::wire::{EnrpBody, EnrpMessage, PoolElement};
+use crate::wire::{EnrpBody, EnrpMessage};
 
 /// What a registrar knows of the others.
 #[derive(Debug, Default)]
@@ -48,12 +53,14 @@ pub(super) struct Enrp {
     spoken: bool,
     peers: BTreeMap<RegistrarId, Peer>,
     contacts: Contacts,
+    /// Counts the associations with peers: who was away when an element changed was not told.
+    pub(super) meetings: u64,
     /// The peers that we are taking over.
     takeovers: BTreeMap<RegistrarId, Takeover>,
     /// Elements that are not ours any more, over whose association we could still ask them.
-    former: BTreeMap<PeHandle, AssociationId>,
+    former: BTreeMap<PeHandle, Former>,
     /// Former elements whose new home has given them up, being asked whether they live.
-    reclaims: BTreeMap<PeHandle, PoolElement>,
+    reclaims: BTreeSet<PeHandle>,
 }
 
 impl Enrp {
@@ -75,7 +82,7 @@ impl Registrar {
             self.counters.wrong_receiver += 1;
             return;
         }
-        if sender == self.id {
+        if sender == self.id && !self.take_another_name() {
             return self.meet_namesake(now, from, &body);
         }
         // Anyone may ask, also with sender identifier 0; asking so makes nobody a peer.

@@ -2,12 +2,12 @@
 //!
 //! An identifier never changes in a lifetime. Who finds its own taken before anybody may have heard
 //! it draws another, if it was drawn; later it stops. Of two, the one stops that came to the other:
-//! a newcomer shall not be able to end a registrar that has served for weeks.
+//! a newcomer with a copied configuration shall not end a registrar that has served for weeks.
 
 use super::Registrar;
 use crate::base::{AssociationId, Instant, RegistrarId};
 use crate::endpoint::{AbortCause, Action, Endpoint};
-use crate::registrar::Notice;
+use crate::registrar::{Notice, Timer};
 use crate::wire::EnrpBody;
 
 impl Registrar {
@@ -24,6 +24,7 @@ impl Registrar {
             // It is ourselves, under an address that we did not know to be ours.
             if let Some(contact) = contact {
                 self.enrp.contacts.remove(contact);
+                self.deadlines.clear(&Timer::Contact(contact));
             }
             return self.outbox.act(Action::Abort { association: from, cause: AbortCause::User });
         }
@@ -42,7 +43,7 @@ impl Registrar {
 
     /// Draws another identifier if nobody has heard this one and it was not configured.
     pub(super) fn take_another_name(&mut self) -> bool {
-        let free = !self.enrp.spoken && self.config.id.is_none();
+        let free = !self.enrp.spoken && self.config.id.is_none() && !self.is_serving();
         if free {
             self.id = RegistrarId(self.random.identifier());
         }

@@ -5,7 +5,7 @@
 //! the registrar whose identifier XOR that of the element is the largest among all but the sender.
 //! An offer is taken by the new home's own update; until then nothing has changed.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::base::{Instant, RegistrarId};
@@ -24,6 +24,29 @@ pub(in crate::registrar) struct HandOver {
     pub(in crate::registrar) deadline: Instant,
     /// Those that nobody took were offered to all.
     repeated: bool,
+}
+
+/// For how many heartbeat cycles a peer that takes nothing is spared at most.
+const MAX_SPARED: u32 = 64;
+
+/// How a peer takes what it is offered. One that lets an offer pass may not know offers, or may
+/// only be joining: it is spared, twice as long each time.
+#[derive(Debug, Default)]
+pub(super) struct Offers {
+    /// For how many cycles it was spared last.
+    pause: u32,
+    /// How many of them are left.
+    spared: u32,
+}
+
+impl Offers {
+    fn next_cycle(&mut self, passed: bool) {
+        self.spared = self.spared.saturating_sub(1);
+        if passed {
+            self.pause = (self.pause * 2).clamp(1, MAX_SPARED);
+            self.spared = self.pause;
+        }
+    }
 }
 
 impl Registrar {
@@ -79,11 +102,9 @@ impl Registrar {
         if self.shutdown.is_some() {
             return;
         }
-        let declined = self.own.values_mut().filter_map(|own| own.offered.take()).collect::<Vec<_>>();
-        for peer in declined {
-            if let Some(peer) = self.enrp.peers.get_mut(&peer) {
-                peer.declines = true;
-            }
+        let passed: BTreeSet<_> = self.own.values_mut().filter_map(|own| own.offered.take()).collect();
+        for (id, peer) in &mut self.enrp.peers {
+            peer.offers.next_cycle(passed.contains(id));
         }
         let mut loads = self.loads();
         let calm = loads.len() == self.enrp.peers.len() && self.is_serving();
@@ -98,7 +119,7 @@ impl Registrar {
         if surplus <= fair / 10 {
             return;
         }
-        loads.retain(|id, _| self.enrp.peers.get(id).is_some_and(|peer| !peer.declines));
+        loads.retain(|id, _| self.enrp.peers.get(id).is_some_and(|peer| peer.offers.spared == 0));
         let settled = self.own.iter().filter(|(_, own)| own.registrant.is_some() && !own.claimed);
         let batch = surplus.min((total / OFFERED_PART).max(1));
         let elements: Vec<PeHandle> = settled.map(|(pe, _)| pe.clone()).take(batch).collect();

@@ -15,6 +15,15 @@ use crate::registrar::own::OwnElement;
 use crate::registrar::{Notice, Registrar, Timer};
 use crate::wire::{CauseCode, ErrorCause, PoolElement, SctpTransport, Transport, UpdateAction};
 
+/// An element that is not ours any more, but has not closed the association over which it registered.
+#[derive(Debug)]
+pub(super) struct Former {
+    pub(super) association: AssociationId,
+    /// As it registered with us. What its new home lists may be older: a claim can be that of a life
+    /// of the element before.
+    element: PoolElement,
+}
+
 impl Registrar {
     /// A peer says in an update that an element is its own.
     pub(super) fn claimed(&mut self, now: Instant, by: RegistrarId, pe: &PeHandle, element: PoolElement) {
@@ -58,12 +67,13 @@ impl Registrar {
     /// Leaves an element of ours to another home. If the element as told there does not fit its
     /// pool, nothing changes.
     fn yield_to(&mut self, now: Instant, by: RegistrarId, pe: &PeHandle, element: PoolElement) {
+        let before = self.handlespace.get(pe).cloned();
         if !self.enter(now, by, pe, element) {
             return;
         }
         let Some(own) = self.release(pe) else { return };
-        if let Some(registrant) = own.registrant {
-            self.enrp.former.insert(pe.clone(), registrant);
+        if let (Some(association), Some(element)) = (own.registrant, before) {
+            self.enrp.former.insert(pe.clone(), Former { association, element });
         }
         if let Some(challenger) = own.challenger {
             let cause = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);
@@ -72,7 +82,6 @@ impl Registrar {
         }
         self.counters.elements_yielded += 1;
         self.outbox.tell(Notice::Moved { pe: pe.clone(), home: by });
-        self.handed_over();
     }
 
     /// Makes ourselves the home of an element that is in the handlespace, and calls it home.
@@ -80,7 +89,8 @@ impl Registrar {
         let Some(mut element) = self.handlespace.get(pe).cloned() else { return };
         element.home = self.id;
         let life = self.config.life_unit.duration(element.life);
-        let registrant = self.enrp.former.remove(pe).filter(|former| self.links.contains_key(former));
+        let former = self.enrp.former.remove(pe).map(|former| former.association);
+        let registrant = former.filter(|former| self.links.contains_key(former));
         let link = registrant.and_then(|registrant| self.links.get(&registrant));
         let peer = link.map(|link| link.peer.clone()).or_else(|| asap_address(&element));
         let previous = self.handlespace.admit(&pe.pool, element);
@@ -96,10 +106,11 @@ impl Registrar {
             peer,
             asked: None,
             probe: None,
-            waits: false,
+            waits: None,
             hindered: false,
             claimed: true,
             offered: None,
+            told: None,
             reporters: BTreeSet::new(),
             challenger: None,
         };
@@ -112,22 +123,24 @@ impl Registrar {
 
     /// The new home of an element has removed it. If we still have an association with it, it is
     /// asked: it may have been unreachable only from there.
-    pub(super) fn ask_former(&mut self, now: Instant, pe: &PeHandle, element: PoolElement) {
-        let Some(association) = self.enrp.former.get(pe).copied() else { return };
+    pub(super) fn ask_former(&mut self, now: Instant, pe: &PeHandle) {
+        let Some(association) = self.enrp.former.get(pe).map(|former| former.association) else { return };
         if self.shutdown.is_some() {
             return;
         }
-        self.enrp.reclaims.insert(pe.clone(), element);
+        self.enrp.reclaims.insert(pe.clone());
         self.deadlines.set(Timer::Reclaim(pe.clone()), now + self.config.keep_alive_timeout);
         self.send_keep_alive(association, pe, true);
     }
 
     /// A former element has answered: it comes back to us.
     pub(in crate::registrar) fn reclaim(&mut self, now: Instant, from: AssociationId, pe: &PeHandle) -> bool {
-        let asked = self.enrp.former.get(pe) == Some(&from);
-        let Some(element) = self.enrp.reclaims.remove(pe).filter(|_| asked) else { return false };
+        let former = self.enrp.former.get(pe).filter(|former| former.association == from);
+        let Some(element) = former.map(|former| former.element.clone()) else { return false };
+        if !self.enrp.reclaims.remove(pe) {
+            return false;
+        }
         self.deadlines.clear(&Timer::Reclaim(pe.clone()));
-        let element = PoolElement { home: self.id, ..element };
         if self.handlespace.admit(&pe.pool, element.clone()).is_ok() {
             self.announce_update(UpdateAction::ADD_PE, pe, element);
             self.adopt(now, pe);
@@ -137,21 +150,21 @@ impl Registrar {
 
     /// A former element has not answered: it is gone.
     pub(in crate::registrar) fn reclaim_unanswered(&mut self, pe: &PeHandle) {
-        self.enrp.reclaims.remove(pe);
+        self.forget_former(pe);
     }
 
     /// An association has ended over which an element once registered.
     pub(in crate::registrar) fn former_disconnected(&mut self, pe: &PeHandle, association: AssociationId) {
-        if self.enrp.former.get(pe) == Some(&association) {
+        if self.enrp.former.get(pe).is_some_and(|former| former.association == association) {
             self.enrp.former.remove(pe);
             forget_reclaim(self, pe);
         }
     }
 
-    /// An element registers with us: what was known of its time elsewhere is moot.
-    pub(in crate::registrar) fn is_back(&mut self, pe: &PeHandle) {
+    /// An element registers with us, or is gone: what was known of its time elsewhere is moot.
+    pub(in crate::registrar) fn forget_former(&mut self, pe: &PeHandle) {
         if let Some(former) = self.enrp.former.remove(pe)
-            && let Some(link) = self.links.get_mut(&former)
+            && let Some(link) = self.links.get_mut(&former.association)
         {
             link.elements.remove(pe);
         }
@@ -161,7 +174,7 @@ impl Registrar {
 
 /// Asks a former element no more.
 pub(in crate::registrar) fn forget_reclaim(registrar: &mut Registrar, pe: &PeHandle) {
-    if registrar.enrp.reclaims.remove(pe).is_some() {
+    if registrar.enrp.reclaims.remove(pe) {
         registrar.deadlines.clear(&Timer::Reclaim(pe.clone()));
     }
 }

@@ -3,6 +3,8 @@
 use alloc::vec::Vec;
 
 use super::audit::Audit;
+use super::download::Pages;
+use super::offer::Offers;
 use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarId, TransportAddress};
 use crate::endpoint::{AbortCause, Action};
 use crate::registrar::{Notice, PeerState, PeerStatus, Registrar, Timer};
@@ -29,10 +31,18 @@ pub(super) struct Peer {
     /// The checksum that it sent last.
     pub(super) announced: Option<u16>,
     pub(super) audit: Audit,
-    /// Whether it was asked whom it knows, since the association with it came up.
-    pub(super) asked_for_list: bool,
-    /// It has let an offer pass; it gets no other while its association lasts.
-    pub(super) declines: bool,
+    pub(super) offers: Offers,
+    pub(super) pages: Pages,
+    pub(super) list: PeerList,
+}
+
+/// Whether a peer was asked whom it knows, since the association with it came up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PeerList {
+    Unasked,
+    Asked,
+    /// It has said so: nobody tells us of registrars without end.
+    Told,
 }
 
 impl Registrar {
@@ -91,11 +101,12 @@ impl Registrar {
         if let Some(link) = self.links.get_mut(&from) {
             link.registrar = Some(id);
         }
+        self.enrp.meetings += 1;
         self.enrp.contacts.is_met_at(&address, id);
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.association = Some(from);
-            peer.declines = false;
-            peer.asked_for_list = false;
+            peer.offers = Offers::default();
+            peer.list = PeerList::Unasked;
             peer.address.get_or_insert_with(|| address.clone());
         }
         self.target_lives(now, id);
@@ -120,9 +131,18 @@ impl Registrar {
         let same_opener = a.opened == b.opened;
         let closed = if keep_new { old } else { new };
         let deadline = now + self.config.enrp.max_time_no_response;
+        if !keep_new && same_opener {
+            // A newcomer learns from this list where its name is taken, and stops when it has asked.
+            let known = self.enrp.peers.get(&id).and_then(|peer| peer.information(id));
+            let servers = known.into_iter().collect();
+            self.send_enrp(new, id, EnrpBody::ListResponse { rejected: false, servers });
+        }
         self.outbox.act(Action::Shutdown { association: closed, deadline });
         if !keep_new && same_opener {
-            self.suspect(now, id);
+            // Who is being taken over is asked already.
+            if peer_is_monitored(&self.enrp.peers, id) {
+                self.suspect(now, id);
+            }
         } else if !keep_new && let Some(link) = self.links.get_mut(&new) {
             // What is on its way over it is still the peer's word.
             link.registrar = Some(id);
@@ -146,8 +166,9 @@ impl Registrar {
             state: PeerState::Active,
             announced: None,
             audit: Audit::default(),
-            asked_for_list: false,
-            declines: false,
+            offers: Offers::default(),
+            pages: Pages::default(),
+            list: PeerList::Unasked,
         };
         self.enrp.peers.insert(id, peer);
         self.trust(now, id);
@@ -186,8 +207,9 @@ impl Registrar {
             return;
         }
         if let Some(peer) = self.enrp.peers.get_mut(&id)
-            && !core::mem::replace(&mut peer.asked_for_list, true)
+            && peer.list == PeerList::Unasked
         {
+            peer.list = PeerList::Asked;
             self.send_to_peer(id, EnrpBody::ListRequest);
         }
     }
@@ -202,16 +224,22 @@ impl Registrar {
     }
 
     /// Asks a peer for a sign of life.
-    fn suspect(&mut self, now: Instant, id: RegistrarId) {
+    pub(super) fn suspect(&mut self, now: Instant, id: RegistrarId) {
         let Some(peer) = self.enrp.peers.get_mut(&id) else { return };
-        peer.state = PeerState::Suspect;
-        self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_no_response);
+        // Who is suspected already, and loses its association as well, gets no more time for it.
+        if peer.state != PeerState::Suspect {
+            peer.state = PeerState::Suspect;
+            self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_no_response);
+        }
         match peer.association {
             Some(association) => {
                 let presence = self.presence(true);
                 self.send_enrp(association, id, presence);
             }
-            None => self.contact_peer(now, id),
+            None => {
+                let address = peer.address.clone();
+                self.contact_peer(now, id, address);
+            }
         }
     }
 
@@ -247,11 +275,13 @@ impl Registrar {
         }
         peer.association = None;
         peer.announced = None;
-        self.stop_audit(id);
+        let address = peer.address.clone();
+        self.stop_audit(now, id);
+        self.forget_pages(id);
         if peer_is_monitored(&self.enrp.peers, id) {
             self.suspect(now, id);
         } else {
-            self.contact_peer(now, id);
+            self.contact_peer(now, id, address);
         }
         self.mentor_gone(now, id);
     }
@@ -281,7 +311,7 @@ impl Registrar {
     /// A peer is taken to be dead: its elements need another home.
     fn peer_died(&mut self, now: Instant, id: RegistrarId) {
         self.outbox.tell(Notice::PeerLost { peer: id });
-        self.stop_audit(id);
+        self.stop_audit(now, id);
         if self.is_serving() && self.shutdown.is_none() {
             self.begin_takeover(now, id);
         } else {
@@ -301,9 +331,7 @@ impl Registrar {
             }
             self.outbox.act(Action::Abort { association, cause: AbortCause::User });
         }
-        if let Some(address) = &peer.address {
-            self.contact(now, address, false, Some(id));
-        }
+        self.contact_peer(now, id, peer.address);
         self.mentor_gone(now, id);
         self.no_ack_from(now, id);
     }
@@ -319,7 +347,7 @@ impl Registrar {
 
 impl Peer {
     /// How it is described to others: as it describes itself, or as it was met.
-    fn information(&self, id: RegistrarId) -> Option<ServerInformation> {
+    pub(super) fn information(&self, id: RegistrarId) -> Option<ServerInformation> {
         self.server
             .clone()
             .or_else(|| self.address.as_ref().map(|address| super::presence::describe(id, address)))

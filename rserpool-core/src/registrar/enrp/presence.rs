@@ -75,10 +75,12 @@ impl Registrar {
         let seen = self.links.get(&from).map(|link| link.peer.clone());
         if let Some(peer) = self.enrp.peers.get_mut(&sender) {
             peer.announced = checksum.or(peer.announced);
-            if let Some(server) = server.filter(|server| server.id == sender)
+            if let Some(mut server) = server.filter(|server| server.id == sender)
                 && let Some(address) = address_of(&server, seen.as_ref())
             {
                 self.enrp.contacts.is_met_at(&address, sender);
+                // A list of peers must fit into one message, whatever they say of themselves.
+                server.transport.addresses = address.addresses.clone().into();
                 peer.address = Some(address);
                 peer.server = Some(server);
             }

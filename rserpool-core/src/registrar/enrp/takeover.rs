@@ -21,6 +21,13 @@ pub(super) struct Takeover {
     repeated: bool,
 }
 
+#[cfg(test)]
+impl Takeover {
+    pub(super) fn waits_for(&self, those: impl Fn(&RegistrarId) -> bool) -> bool {
+        self.waiting.iter().all(those)
+    }
+}
+
 impl Registrar {
     /// Begins the arbitration for a dead peer (ENRP-3.5.1-01).
     pub(super) fn begin_takeover(&mut self, now: Instant, target: RegistrarId) {

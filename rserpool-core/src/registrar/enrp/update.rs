@@ -45,9 +45,8 @@ impl Registrar {
     fn handle_removal(&mut self, now: Instant, sender: RegistrarId, pe: &PeHandle) {
         match self.handlespace.get(pe) {
             Some(element) if element.home == sender => {
-                if let Some(element) = self.handlespace.remove(pe) {
-                    self.ask_former(now, pe, element);
-                }
+                self.handlespace.remove(pe);
+                self.ask_former(now, pe);
             }
             Some(_) => self.counters.updates_refused += 1,
             None => {}

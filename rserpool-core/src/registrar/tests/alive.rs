@@ -64,7 +64,8 @@ fn reports_are_checked_and_counted() {
     assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Reported }]);
 }
 
-/// Reading B4: nobody expels an element alone; many reports cause one keep-alive at a time.
+/// ASAP-9.2-07, SEC-2.14.3-01, reading B4: nobody expels an element alone; many reports cause one
+/// keep-alive at a time.
 #[test]
 fn a_single_reporter_does_not_expel() {
     let mut rig = Rig::new();
@@ -124,6 +125,33 @@ fn a_broken_association_is_replaced() {
     assert_eq!(rig.elements(), [1]);
     // From now on B is its association.
     assert_eq!(rig.asap(B, &deregistration(1)), [deregistered(B, 1, None)]);
+}
+
+/// ASAP-2.1-03, PARAM-3.3-02, PARAM-3.5-02, PARAM-3.6-02, ASAP-3.1-25: an element may serve its users
+/// over anything, and is listed so; ASAP never goes there, but to where it came from.
+#[test]
+fn a_transport_that_is_data_only_is_never_asked() {
+    let (port, reserved, address) = (80, 0, localhost());
+    let transports = [
+        Transport::Tcp { port, reserved, address },
+        Transport::Udp { port, reserved, address },
+        Transport::UdpLite { port, reserved, address },
+        Transport::Dccp { port, reserved, service_code: 1, address },
+        Transport::Opaque(Bytes::from_static(b"elsewhere")),
+    ];
+    for user_transport in transports {
+        assert_eq!(user_transport.usage(), TransportUse::DataOnly);
+        let mut rig = Rig::new();
+        rig.connect(A, 4001);
+        let element = PoolElement { user_transport: user_transport.clone(), ..element(1) };
+        rig.asap(A, &AsapMessage::Registration { handle: POOL.into(), element });
+        assert_eq!(rig.get(1).user_transport, user_transport);
+        let asap = rig.get(1).asap_transport.as_ref().unwrap();
+        assert_eq!((asap.port, &*asap.addresses), (7, &[localhost()][..]), "{user_transport:?}");
+        rig.asap(A, &ack(1));
+        let deadline = rig.now + Duration::from_secs(5);
+        assert_eq!(rig.disconnect(A), [probe(1, 4001, deadline)], "{user_transport:?}");
+    }
 }
 
 #[test]

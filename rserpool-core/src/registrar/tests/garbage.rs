@@ -121,7 +121,7 @@ fn check(registrar: &Registrar) {
         .collect();
     assert_eq!(listed, registrar.own.keys().cloned().collect::<Vec<_>>());
     for (pe, own) in &registrar.own {
-        assert!(!own.waits, "there are few elements");
+        assert!(own.waits.is_none(), "there are few elements");
         let scheduled = registrar.deadlines.get(&Timer::KeepAlive(pe.clone())).is_some();
         let waiting = registrar.deadlines.get(&Timer::KeepAliveAnswer(pe.clone())).is_some();
         assert_eq!(own.asked.is_some(), waiting);

@@ -1,6 +1,7 @@
 //! What a registrar does, event by event: exact actions in their order.
 
 mod alive;
+mod enrp;
 mod garbage;
 mod questions;
 mod registration;
@@ -17,8 +18,8 @@ use crate::base::ASAP_PORT;
 use crate::base::{ElementId, PoolHandle};
 use crate::endpoint::{ConnectError, DownReason};
 use crate::wire::{
-    EncapsulationPorts, Padding, Policy, PoolElement, RegistrationLife, SctpTransport, Transport,
-    TransportUse,
+    CauseCode, EncapsulationPorts, Padding, Policy, PoolElement, PoolEntry, RegistrationLife, SctpTransport,
+    Transport, TransportUse,
 };
 
 const ID: RegistrarId = RegistrarId(0x1);

@@ -152,7 +152,7 @@ fn a_handle_too_long_to_be_kept_is_refused() {
     assert_eq!(rig.elements(), [1]);
 }
 
-/// PARAM-3.12.5-01, reading B32: the owner of an identifier is asked before somebody else
+/// PARAM-3.12.5-01, SEC-2.3.3-01, reading B32: the owner of an identifier is asked before somebody else
 /// gets it; its answer refuses the newcomer.
 #[test]
 fn a_living_owner_keeps_its_identifier() {

@@ -10,8 +10,9 @@ fn got(element: u32, bytes: &'static str) -> (Option<CommandId>, Notice) {
     (None, Notice::Received { session, element, protocol: DATA, bytes: bytes.into() })
 }
 
-/// ASAP-3.5-01, ASAP-3.5-03, ASAP-6.5.5-02: a frozen element, from the request that goes unanswered
-/// to the answer of the next element.
+/// ASAP-3.5-01, ASAP-3.5-03, ASAP-6.5.5-02, ASAP-6.5.5-03, ASAP-6.7-01, SEC-2.9.3-01: a frozen
+/// element, from the request that goes unanswered to the answer of the next element. The application
+/// is told before any data of that, and which of its requests nobody answers.
 #[test]
 fn a_hung_element_is_replaced_and_its_requests_are_sent_again() {
     let mut user = serving(&[1, 2]);
@@ -171,7 +172,7 @@ fn the_application_may_ask_for_a_failover() {
     assert_eq!(user.poll_timeout(), None);
 }
 
-/// Two sessions, one dead element: one report.
+/// ASAP-9.2-07, SEC-2.13.3-01: two sessions, one dead element: one report.
 #[test]
 fn one_failure_is_reported_once_for_all_sessions() {
     let mut user = serving(&[1]);

@@ -1,6 +1,9 @@
 //! Handle resolution, the cache and the registrar.
 
+use bytes::Bytes;
+
 use super::*;
+use crate::endpoint::testing::{encode, received};
 
 fn resolve(user: &mut User, now: u64, id: u64, items: Option<u32>, cached: bool) -> Step {
     command(user, now, id, Command::Resolve { handle: "pool".into(), items, cached })
@@ -245,4 +248,30 @@ fn a_resolution_does_not_wait_for_ever_for_a_registrar() {
     let answers = drain(&mut user).1.into_iter().filter(|(id, _)| id.is_some());
     assert_eq!(answers.collect::<Vec<_>>(), vec![failure(2, in_vain(&[1]))]);
     assert_eq!(user.poll_timeout(), None);
+}
+
+/// ASAP-4-01, ASAP-2.2.14-02: reported, or dropped and counted; ASAP_ERROR itself is never answered,
+/// and an answer with something unknown in it counts all the same.
+#[test]
+fn bad_messages_are_answered_as_the_rfc_asks() {
+    let mut user = asked(&[1]);
+    let mut hear = |now, octets: Bytes| event(&mut user, now, received(HOME, ProtocolId::ASAP, octets));
+    let unknown = Bytes::from_static(&[0x7f, 0, 0, 4]);
+    let error = AsapMessage::Error { error: ErrorCause::unrecognized_message(unknown.clone()).into() };
+    assert_eq!(hear(10, unknown), (vec![asap(HOME, &error)], vec![]));
+    assert_eq!(hear(11, Bytes::from_static(&[0xff, 0, 0, 4])), (vec![], vec![]));
+    assert_eq!(hear(12, Bytes::from_static(&[0x0e, 0, 0, 8, 0x40, 0x99, 0, 4])), (vec![], vec![]));
+    assert_eq!(hear(13, encode(&error)), (vec![], vec![]));
+    let counters = *user.counters();
+    assert_eq!((counters.malformed, counters.errors_sent, counters.errors_received), (3, 1, 1));
+
+    assert_eq!(resolve(&mut user, 20, 2, None, false), (vec![question(HOME)], vec![]));
+    let parameter = Bytes::from_static(&[0xc1, 0x23, 0, 4]);
+    let mut octets = encode(&answer("pool", vec![element(2)])).to_vec();
+    octets.extend_from_slice(&parameter);
+    let length = u16::try_from(octets.len()).unwrap();
+    octets[2..4].copy_from_slice(&length.to_be_bytes());
+    let error = AsapMessage::Error { error: ErrorCause::unrecognized_parameter(parameter).into() };
+    let step = event(&mut user, 21, received(HOME, ProtocolId::ASAP, octets));
+    assert_eq!(step, (vec![asap(HOME, &error)], vec![result(2, &[2])]));
 }

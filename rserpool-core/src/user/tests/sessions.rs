@@ -77,6 +77,8 @@ fn an_unanswered_candidate_is_replaced_at_once_when_it_fails() {
     assert_eq!(open(&mut user, 14, 3), (vec![connect(4, 0, place(1), at(164))], vec![]));
 }
 
+/// ASAP-2.1-03, PARAM-3.5-02: an element may serve over what a session cannot use; it is not
+/// spoken to over that.
 #[test]
 fn unusable_transports_are_skipped() {
     let mut user = user_told(&[1]);

@@ -1,13 +1,15 @@
-//! `rserpool stats`: the counters of a registrar.
+//! `rserpool stats`: the counters of a registrar, and how it takes its peers to be.
 
-use serde_json::{Map, Value};
+use rserpool_core::inspector::PeerReport;
+use rserpool_tokio::Inspector;
+use serde_json::{Map, Value, json};
 
 use crate::exit::Failure;
 use crate::inspect::Inspectors;
 use crate::settings::{InspectorSettings, Source};
-use crate::{output, run_async};
+use crate::{output, run_async, table};
 
-/// Show the counters of a registrar of this project.
+/// Show the counters of a registrar of this project, and how it takes its peers to be.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rserpool stats
@@ -31,14 +33,27 @@ impl StatsCommand {
         }
         run_async(async {
             inspectors.start_log()?;
-            let counters = inspectors.ask(async |inspector| inspector.counters().await).await?;
+            let question =
+                async |inspector: &Inspector| Ok((inspector.counters().await?, inspector.peers().await?));
+            let (counters, peers) = inspectors.ask(question).await?;
             if self.json {
-                let object: Map<String, Value> =
+                let mut object: Map<String, Value> =
                     counters.into_iter().map(|(name, value)| (name, value.into())).collect();
+                object.insert("registrars".into(), peers.iter().map(peer).collect());
                 return output::pretty_json(&object);
             }
             let width = counters.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-            counters.iter().try_for_each(|(name, value)| output::line(format!("{name:width$}  {value}")))
+            for (name, value) in &counters {
+                output::line(format!("{name:width$}  {value}"))?;
+            }
+            if peers.is_empty() { Ok(()) } else { output::line(table::peers(&peers)) }
         })
     }
+}
+
+fn peer(peer: &PeerReport) -> Value {
+    json!({
+        "id": peer.id, "state": peer.state, "connected": peer.connected, "elements": peer.elements,
+        "checksum": peer.checksum, "announced_checksum": peer.announced_checksum, "address": peer.address,
+    })
 }

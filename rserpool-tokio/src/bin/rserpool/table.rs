@@ -2,6 +2,7 @@
 
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
+use rserpool_core::inspector::PeerReport;
 
 use crate::view::{Address, Differs, Element, Handlespace, Pool, State};
 
@@ -38,8 +39,7 @@ fn registrars(handlespace: &Handlespace) -> Table {
         let wrong: Vec<String> = wrong.map(difference).collect();
         let copy = match registrar.elements {
             None => "-".into(),
-            Some(elements) if wrong.is_empty() => format!("{elements} elements"),
-            Some(elements) => format!("{elements} elements\n{}", wrong.join("\n")),
+            Some(elements) => [vec![count(elements)], wrong].concat().join("\n"),
         };
         let (state, address) = match registrar.state {
             State::Serving => ("serving", addresses(&registrar.addresses, Some(registrar.udp_port))),
@@ -61,13 +61,17 @@ fn registrars(handlespace: &Handlespace) -> Table {
 
 fn difference(differs: &Differs) -> String {
     format!(
-        "of {}: {} elements ({}) instead of {} ({})",
+        "of {}: {} ({}) instead of {} ({})",
         differs.home,
-        differs.elements,
+        count(differs.elements),
         differs.checksum,
         differs.expected_elements,
         differs.expected_checksum
     )
+}
+
+fn count(elements: usize) -> String {
+    if elements == 1 { "1 element".into() } else { format!("{elements} elements") }
 }
 
 /// The elements of one pool.
@@ -75,6 +79,24 @@ pub(crate) fn elements(pool: &Pool) -> String {
     let mut table = new_table(["Element", "Home", "Life", "Policy", "Address"]);
     for element in &pool.elements {
         table.add_row(cells(element));
+    }
+    table.to_string()
+}
+
+/// The peers of a registrar, as it sees them.
+pub(crate) fn peers(peers: &[PeerReport]) -> String {
+    let mut table =
+        new_table(["Registrar", "Address", "State", "Connected", "Elements", "Checksum", "It says"]);
+    for peer in peers {
+        table.add_row([
+            peer.id.clone(),
+            peer.address.clone(),
+            peer.state.clone(),
+            if peer.connected { "yes".into() } else { "no".into() },
+            peer.elements.to_string(),
+            peer.checksum.clone(),
+            peer.announced_checksum.clone(),
+        ]);
     }
     table.to_string()
 }

@@ -34,7 +34,7 @@ type Homes = BTreeMap<String, String>;
 impl Registrars {
     /// Starts a registrar that is told of these others, at the address that it had before.
     pub(super) async fn start(&mut self, id: &str, peers: &[&str], preset: &str) -> Result<(), Failure> {
-        let bind = self.addresses.get(id).copied().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let bind = self.addresses.get(id).copied().unwrap_or_else(|| ([127, 0, 0, 1], 0).into());
         let bind = bind.to_string();
         let peers: Vec<String> =
             peers.iter().filter_map(|peer| self.addresses.get(*peer)).map(ToString::to_string).collect();

@@ -30,24 +30,29 @@ impl Source {
                 let text = std::fs::read_to_string(path).map_err(|error| {
                     Failure::usage(format!("config: cannot read {}: {error}", path.display()))
                 })?;
-                merge(path, &text, flags)
+                Self::merge(path, &text, flags)
             }
         }
+    }
+
+    /// Puts the settings `over` over those of the text of a file.
+    pub(crate) fn merge<S: Serialize + DeserializeOwned>(
+        path: &Path,
+        text: &str,
+        over: &S,
+    ) -> Result<S, Failure> {
+        // Read as settings first: only this names the line of a bad key.
+        toml::from_str::<S>(text).map_err(|error| Failure::usage(describe(path, text, &error)))?;
+        let invalid = |error: String| Failure::usage(format!("{}: {error}", path.display()));
+        let mut merged: Table = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        overlay(&mut merged, Table::try_from(over).map_err(|error| invalid(error.to_string()))?);
+        merged.try_into().map_err(|error: toml::de::Error| invalid(error.message().to_string()))
     }
 }
 
 /// The environment variable that stands for a long option.
 pub(crate) fn name_in_environment(option: &str) -> String {
     format!("RSERPOOL_{}", option.to_uppercase().replace('-', "_"))
-}
-
-fn merge<S: Serialize + DeserializeOwned>(path: &Path, text: &str, flags: &S) -> Result<S, Failure> {
-    // Read as settings first: only this names the line of a bad key.
-    toml::from_str::<S>(text).map_err(|error| Failure::usage(describe(path, text, &error)))?;
-    let invalid = |error: String| Failure::usage(format!("{}: {error}", path.display()));
-    let mut merged: Table = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
-    overlay(&mut merged, Table::try_from(flags).map_err(|error| invalid(error.to_string()))?);
-    merged.try_into().map_err(|error: toml::de::Error| invalid(error.message().to_string()))
 }
 
 /// Puts the values of `over` in place of those of `under`, table by table.
@@ -97,7 +102,7 @@ mod tests {
     }
 
     fn merged(text: &str, arguments: &[&str]) -> Result<RegistrarSettings, String> {
-        merge(Path::new("f.toml"), text, &flags(arguments)).map_err(|failure| failure.to_string())
+        Source::merge(Path::new("f.toml"), text, &flags(arguments)).map_err(|failure| failure.to_string())
     }
 
     #[test]

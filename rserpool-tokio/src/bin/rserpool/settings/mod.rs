@@ -5,6 +5,8 @@
 //! macro [`settings`] writes the structs; a line of it is a field, its flag, its type, and the
 //! place in the role's configuration where its value goes.
 
+#[cfg(test)]
+mod any_text;
 mod element;
 mod inspector;
 mod load;
@@ -22,8 +24,8 @@ pub(crate) use registrar::RegistrarSettings;
 pub(crate) use transport::{HuntSettings, SctpSettings};
 pub(crate) use user::UserSettings;
 pub(crate) use values::{
-    Attempts, Group, Host, Id, Life, LifeUnitName, Named, PaddingForm, PolicyText, PresetName, Switch, Time,
-    UdpAddress, WinnerName,
+    Attempts, CountingName, Group, Host, Id, Life, LifeUnitName, Named, PaddingForm, PolicyText, PresetName,
+    Switch, Time, UdpAddress, WinnerName,
 };
 
 /// Writes a struct of settings, and `apply`, which puts those that are set into a configuration.

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use rserpool_core::registrar::RegistrarConfig;
 
 use super::{
-    Group, Host, Id, LifeUnitName, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time,
-    UdpAddress, WinnerName, settings,
+    CountingName, Group, Host, Id, LifeUnitName, LogSettings, PaddingForm, PresetName, SctpSettings, Switch,
+    Time, UdpAddress, WinnerName, settings,
 };
 
 /// The heading in the help of what concerns other registrars.
@@ -22,7 +22,7 @@ settings! {
         /// ENRP server identifier [default: drawn at random]
         id / "id": Id => id;
         /// Own address as others are told, repeatable [default: the one bound; if that is all addresses,
-        /// those that lead to the peers, else those of this machine]
+        /// those that lead to the peers, else that of the default route, else those of this machine]
         #[arg(value_delimiter = ',')]
         addresses / "address": Vec<IpAddr> => addresses;
         /// SCTP port of ASAP
@@ -41,6 +41,9 @@ settings! {
         resolution_items / "resolution-items": u32 => resolution_items;
         /// Elements in an answer to a user that wants as many as possible
         max_resolution_items / "max-resolution-items": u32 => max_resolution_items;
+        /// Which elements of an answer count as selected for load degradation [default: listed, RFC 5356
+        /// section 5.2.2; RSPLIB's is first]
+        counting / "counting": CountingName => policies.counting;
         /// Octets in one page of a handle table
         handle_table_octets / "handle-table-octets": usize => handle_table_octets;
         /// Whether to announce the registrar to elements and users by multicast (RFC 5352 section 3.6)

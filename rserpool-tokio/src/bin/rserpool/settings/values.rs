@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, ElementId, RegistrarId, TransportAddress};
 use rserpool_core::driver::{AnnounceGroup, Preset};
+use rserpool_core::policy::Counting;
 use rserpool_core::registrar::TakeoverWinner;
 use rserpool_core::wire::{LifeUnit, Padding, Policy, RegistrationLife};
 use serde::{Deserialize, Serialize};
@@ -181,7 +182,7 @@ impl Host {
     pub(crate) fn resolve(&self, port: u16, bind: Option<UdpAddress>) -> Result<TransportAddress, Failure> {
         let found = (self.name.as_str(), self.udp_port).to_socket_addrs();
         let found =
-            found.map_err(|error| Failure::failed(format!("cannot look {} up: {error}", self.name)))?;
+            found.map_err(|error| Failure::failed(format!("cannot look up {}: {error}", self.name)))?;
         let mut addresses: Vec<IpAddr> = Vec::new();
         for address in found.map(|address| address.ip()) {
             if !addresses.contains(&address) {
@@ -433,6 +434,25 @@ impl From<LifeUnitName> for LifeUnit {
     }
 }
 
+/// Which elements of an answer count as selected for load degradation.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CountingName {
+    /// All that are listed, as RFC 5356 says.
+    Listed,
+    /// Only the first, as RSPLIB does.
+    First,
+}
+
+impl From<CountingName> for Counting {
+    fn from(name: CountingName) -> Self {
+        match name {
+            CountingName::Listed => Self::Listed,
+            CountingName::First => Self::First,
+        }
+    }
+}
+
 /// What stands for a value in the help.
 pub(crate) trait Named {
     const NAME: &'static str;
@@ -459,6 +479,7 @@ named! {
     "IP": IpAddr;
     "standard|rsplib|IP:PORT": Group;
     "ORDER": WinnerName;
+    "WHICH": CountingName;
     "UNIT": LifeUnitName;
     "POLICY": PolicyText;
     "yes|no": Switch;

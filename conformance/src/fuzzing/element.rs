@@ -1,0 +1,46 @@
+//! A pool element under any sequence of events.
+
+use bytes::Bytes;
+use rserpool_core::base::{ASAP_PORT, AssociationId, ElementId, ProtocolId, TransportAddress};
+use rserpool_core::element::{Command, Element, ElementConfig};
+use rserpool_core::endpoint::hunt::HuntConfig;
+use rserpool_core::wire::Policy;
+
+use super::input::Input;
+use super::world::{World, ip};
+
+const PORT: u16 = 7;
+
+/// Events for an element: registrars and users come, speak and go.
+pub fn element(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    let world = World::new(Element::new(config(&mut input), Default::default()), &[PORT]);
+    world.play(input, command, |element| assert!(element.sessions() <= MAX_SESSIONS));
+}
+
+const MAX_SESSIONS: usize = 3;
+
+fn config(input: &mut Input<'_>) -> ElementConfig {
+    let (flags, count) = (input.u8(), input.u8() % 6);
+    let registrars = (0..count).map(|last| TransportAddress::new(ip(last), ASAP_PORT, 9899)).collect();
+    let mut hunt = if flags & 1 == 0 { HuntConfig::rfc(registrars) } else { HuntConfig::fast(registrars) };
+    hunt.rounds = (flags & 2 != 0).then_some(2);
+    let preset = if flags & 4 == 0 { ElementConfig::rfc } else { ElementConfig::fast };
+    let config = preset("pool".into(), vec![ip(100)], PORT, 9899, hunt, 7);
+    ElementConfig { id: Some(ElementId(1)), max_sessions: MAX_SESSIONS, control: flags & 8 == 0, ..config }
+}
+
+fn command(input: &mut Input<'_>) -> Command {
+    let session = AssociationId(u64::from(input.below(12)));
+    match input.below(8) {
+        0 => Command::Deregister,
+        1 | 2 => Command::UpdatePolicy(Policy::RoundRobin),
+        3 => Command::UpdatePolicy(Policy::LeastUsed { load: u32::from(input.u16()) << 16 }),
+        4 => Command::Close { session },
+        _ => {
+            let protocol = ProtocolId(u32::from(input.below(13)));
+            let bytes = Bytes::copy_from_slice(input.octets());
+            Command::Send { session, protocol, stream: 0, bytes }
+        }
+    }
+}

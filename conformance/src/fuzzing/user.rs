@@ -1,0 +1,54 @@
+//! A pool user under any sequence of events.
+
+use bytes::Bytes;
+use rserpool_core::base::{ASAP_PORT, ElementId, PoolHandle, ProtocolId, TransportAddress};
+use rserpool_core::endpoint::hunt::HuntConfig;
+use rserpool_core::user::{Command, Delivery, RequestId, SessionId, User, UserConfig};
+
+use super::input::Input;
+use super::world::{World, ip};
+
+const MAX_SESSIONS: usize = 3;
+
+/// Events for a user: registrars and elements answer, speak and go.
+pub fn user(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    let world = World::new(User::new(config(&mut input)), &[40_001]);
+    world.play(input, command, |user| assert!(user.sessions() <= MAX_SESSIONS));
+}
+
+fn config(input: &mut Input<'_>) -> UserConfig {
+    let (flags, count) = (input.u8(), input.u8() % 6);
+    let registrars = (0..count).map(|last| TransportAddress::new(ip(last), ASAP_PORT, 9899)).collect();
+    let mut hunt = if flags & 1 == 0 { HuntConfig::rfc(registrars) } else { HuntConfig::fast(registrars) };
+    hunt.rounds = (flags & 2 != 0).then_some(2);
+    let config = if flags & 4 == 0 { UserConfig::rfc(hunt, 7) } else { UserConfig::fast(hunt, 7) };
+    UserConfig { max_sessions: MAX_SESSIONS, max_cached_pools: 2, max_unanswered_octets: 100, ..config }
+}
+
+fn command(input: &mut Input<'_>) -> Command {
+    let names = ["pool", "other", "third", ""];
+    let handle = PoolHandle::from(names[usize::from(input.below(4))]);
+    let (session, request) = (SessionId(input.below(6).into()), RequestId(input.below(6).into()));
+    match input.below(12) {
+        0 | 1 => {
+            let items = (input.below(2) == 0).then(|| input.u16().into());
+            Command::Resolve { handle, items, cached: input.below(2) == 0 }
+        }
+        2..=4 => Command::Open { handle },
+        5 => Command::Purge { handle },
+        6 => Command::Failover { session },
+        7 => Command::ReportUnreachable { handle, element: ElementId(input.below(6).into()) },
+        8 => Command::Close { session },
+        9 => Command::Answered { session, request },
+        _ => {
+            let delivery = match input.below(3) {
+                0 => Delivery::Once,
+                1 => Delivery::Retry(request),
+                _ => Delivery::Report(request),
+            };
+            let protocol = ProtocolId(u32::from(input.below(13)));
+            Command::Send { session, protocol, bytes: Bytes::copy_from_slice(input.octets()), delivery }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! A registrar under any sequence of events.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|octets: &[u8]| conformance::fuzzing::registrar(octets));

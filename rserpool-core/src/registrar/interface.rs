@@ -1,0 +1,120 @@
+//! What an application asks of a registrar, and what it is told.
+
+use alloc::vec::Vec;
+
+use super::PeerStatus;
+use crate::base::{RegistrarId, TransportAddress};
+use crate::handlespace::PeHandle;
+use crate::wire::{CauseCode, DecodeError, PoolEntry};
+
+/// What the application can ask a registrar for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// The whole handlespace. Answered by [`Notice::Pools`].
+    Pools,
+    /// Counters and sizes. Answered by [`Notice::Counters`].
+    Counters,
+    /// The other registrars. Answered by [`Notice::Peers`].
+    Peers,
+}
+
+/// What the application is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The handlespace.
+    Pools(Vec<PoolEntry>),
+    /// Counters and sizes by name.
+    Counters(Vec<(&'static str, u64)>),
+    /// The other registrars, in the order of their identifiers.
+    Peers(Vec<PeerStatus>),
+    /// The registrar offers its services now.
+    Serving {
+        /// From whom it has its handlespace; `None` if it is alone.
+        mentor: Option<RegistrarId>,
+    },
+    /// A peer has been heard for the first time, or again.
+    PeerFound {
+        /// Which.
+        peer: RegistrarId,
+        /// Where it is.
+        address: TransportAddress,
+    },
+    /// A peer is taken to be dead.
+    PeerLost {
+        /// Which.
+        peer: RegistrarId,
+    },
+    /// The elements of a dead peer have a new home.
+    TakenOver {
+        /// The dead peer.
+        target: RegistrarId,
+        /// Their new home, which may be this registrar.
+        by: RegistrarId,
+        /// How many elements.
+        elements: usize,
+    },
+    /// Another registrar has the same identifier. This one stops (RFC 5353 section 3.2.1 lets no
+    /// identifier change): give it another.
+    IdentifierTaken {
+        /// The identifier.
+        id: RegistrarId,
+        /// Where the other one is.
+        peer: TransportAddress,
+    },
+    /// An element has entered a pool, or an element of ours speaks from elsewhere.
+    Registered {
+        /// The element.
+        pe: PeHandle,
+        /// Where it registered from.
+        peer: TransportAddress,
+    },
+    /// A registration was refused.
+    Rejected {
+        /// The element.
+        pe: PeHandle,
+        /// Where it tried to register from.
+        peer: TransportAddress,
+        /// The error cause.
+        cause: CauseCode,
+    },
+    /// An element has left its pool.
+    Removed {
+        /// The element.
+        pe: PeHandle,
+        /// Why.
+        reason: RemovalReason,
+    },
+    /// An element of ours has another home now; it stays in the handlespace.
+    Moved {
+        /// The element.
+        pe: PeHandle,
+        /// Its new home.
+        home: RegistrarId,
+    },
+    /// A message was no valid ASAP or ENRP message.
+    Malformed {
+        /// Who sent it.
+        peer: TransportAddress,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
+    /// All associations are closed and the registrar is done.
+    Stopped,
+}
+
+/// Why an element has left its pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemovalReason {
+    /// It deregistered.
+    #[error("deregistered")]
+    Deregistered,
+    /// It did not answer a keep-alive.
+    #[error("no answer to a keep-alive")]
+    Silent,
+    /// More users reported it than MAX-BAD-PE-REPORT allows.
+    #[error("reported as unreachable too often")]
+    Reported,
+    /// Its registration life ended.
+    #[error("registration life ended")]
+    Expired,
+}

@@ -1,0 +1,117 @@
+//! ENRP_PRESENCE by multicast (reading B22): it only says where a registrar may be.
+
+use super::*;
+
+fn announced(bytes: Bytes, source: &str) -> Event {
+    Event::Announce { channel: Channel::Enrp, source: source.parse().unwrap(), bytes }
+}
+
+fn presence_of(id: RegistrarId, described: bool) -> Bytes {
+    let body = EnrpBody::Presence {
+        reply_required: false,
+        checksum: Some(0xffff),
+        server: described.then(|| server(id)),
+    };
+    EnrpMessage { sender: id, receiver: NONE, body }.encode(Padding::Padded).unwrap()
+}
+
+fn multicast(rig: &Rig) -> Action {
+    let bytes = EnrpMessage { sender: US, receiver: NONE, body: rig.presence(false) };
+    Action::Announce { channel: Channel::Enrp, bytes: bytes.encode(Padding::Padded).unwrap() }
+}
+
+fn rig() -> Rig {
+    let mut rig = Rig::serving_with(|config| config.enrp.announce = true);
+    assert_eq!(rig.registrar.outbox.take_actions(), [multicast(&rig)]);
+    rig
+}
+
+/// It announces itself at once and then with every heartbeat, and serves alone when nobody has
+/// answered in time.
+#[test]
+fn a_registrar_may_look_for_a_mentor_by_multicast() {
+    let mut rig = rig();
+    assert!(!rig.registrar.is_serving());
+    assert_eq!(rig.advance(NO_RESPONSE), []);
+    assert_eq!(rig.notices(), [Notice::Serving { mentor: None }]);
+    assert_eq!(rig.advance(Duration::from_secs(25)), [multicast(&rig)]);
+    assert_eq!(rig.advance(Duration::from_secs(30)), [multicast(&rig)]);
+}
+
+/// Who is heard is contacted where it says it is, once, and joined through.
+#[test]
+fn an_announcement_leads_to_a_mentor() {
+    let mut rig = rig();
+    let deadline = rig.now + NO_RESPONSE;
+    let heard = announced(presence_of(HIGH, true), "127.0.0.9:9901");
+    assert_eq!(rig.event(heard.clone()), [contact(1, HIGH, deadline)]);
+    assert_eq!(rig.event(heard.clone()), []);
+    assert_eq!(rig.known(), [] as [u32; 0], "nothing in it is trusted");
+    assert_eq!(rig.reached(A, 1, HIGH), [to(A, NONE, rig.presence(true))]);
+    assert_eq!(rig.from(A, HIGH, heartbeat(0xffff, HIGH)), [to(A, HIGH, EnrpBody::ListRequest)]);
+    assert_eq!(rig.event(heard), []);
+}
+
+/// Without a description it is where the datagram came from, at the ports of the RFCs.
+#[test]
+fn an_announcement_without_address_comes_from_one() {
+    let mut rig = rig();
+    let actions = rig.event(announced(presence_of(HIGH, false), "127.0.0.9:9901"));
+    let [Action::Connect { peer, .. }] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(*peer, TransportAddress::new("127.0.0.9".parse().unwrap(), 9901, 9899));
+}
+
+/// Our own announcement comes back to us, and means nothing.
+#[test]
+fn our_own_announcement_means_nothing() {
+    for described in [true, false] {
+        let mut rig = rig();
+        let event = announced(presence_of(US, described), "127.0.0.1:20050");
+        let actions = rig.event(event);
+        if described {
+            assert_eq!(actions, []);
+        }
+        assert_eq!((rig.registrar.id(), rig.registrar.is_stopped()), (US, false));
+    }
+}
+
+/// Nobody can tell who sent a datagram, so an announcement changes neither elements nor peers; what is no
+/// presence is counted.
+#[test]
+fn nothing_else_may_be_announced() {
+    let mut rig = rig();
+    rig.advance(NO_RESPONSE);
+    rig.notices();
+    for body in [add(1, HIGH), takeover_server(HIGH), EnrpBody::ListRequest] {
+        let bytes = EnrpMessage { sender: HIGH, receiver: NONE, body }.encode(Padding::Padded).unwrap();
+        assert_eq!(rig.event(announced(bytes, "127.0.0.9:9901")), []);
+    }
+    assert_eq!(rig.event(announced(Bytes::from_static(b"nonsense"), "127.0.0.9:9901")), []);
+    assert_eq!(rig.event(announced(presence_of(NONE, false), "127.0.0.9:9901")), []);
+    assert_eq!((rig.registrar.counters.unexpected, rig.registrar.counters.malformed), (3, 1));
+    assert_eq!((rig.known(), rig.elements()), (vec![], vec![]));
+}
+
+/// A flood of announcements is a bounded number of attempts, and contacts that are configured or
+/// in use are not pushed out.
+#[test]
+fn a_flood_of_announcements_is_bounded() {
+    let mut rig = Rig::serving_with(|config| {
+        config.enrp.announce = true;
+        config.enrp.peers = vec![place(HIGH)];
+    });
+    rig.registrar.outbox.take_actions();
+    for n in 0..1_000u32 {
+        let id = RegistrarId(1_000 + n);
+        rig.event(announced(presence_of(id, true), "127.0.0.9:9901"));
+        if n % 3 == 0 {
+            // Most of them are nowhere.
+            rig.refuse(u64::from(n), ConnectError::Refused);
+        }
+        rig.registrar.check_enrp();
+    }
+    assert_eq!(rig.registrar.enrp.contact_count(), 64);
+    let actions = rig.reached(A, 1, HIGH);
+    assert_eq!(actions, [to(A, NONE, rig.presence(true))]);
+    assert_eq!(rig.from(A, HIGH, heartbeat(0xffff, HIGH)), [to(A, HIGH, EnrpBody::ListRequest)]);
+}

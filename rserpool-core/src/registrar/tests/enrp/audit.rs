@@ -1,0 +1,210 @@
+//! Checksums that differ, and what follows (RFC 5353 section 3.6).
+
+use super::*;
+
+/// A heartbeat of HIGH, as if it owned these elements.
+fn says(rig: &mut Rig, ids: &[u32]) -> Vec<Action> {
+    rig.from(
+        A,
+        HIGH,
+        EnrpBody::Presence { reply_required: false, checksum: Some(checksum(ids)), server: None },
+    )
+}
+
+fn ask() -> Vec<Action> {
+    vec![to(A, HIGH, table_request(true))]
+}
+
+/// A registrar that knows two elements of its peer and has one of its own.
+fn rig() -> Rig {
+    let mut rig = Rig::serving();
+    rig.meet(A, HIGH);
+    rig.from(A, HIGH, add(1, HIGH));
+    rig.from(A, HIGH, add(2, HIGH));
+    rig.enlist(C, 7);
+    rig
+}
+
+/// ENRP-3.6.1-01, -03, ENRP-3.6.2-03, reading B20: equal checksums need no action, nor does a
+/// presence without one. Zero and 0xffff are the same (reading A2).
+#[test]
+fn agreement_needs_no_action() {
+    let mut rig = rig();
+    assert_eq!(says(&mut rig, &[1, 2]), []);
+    let without = EnrpBody::Presence { reply_required: false, checksum: None, server: None };
+    assert_eq!(rig.from(A, HIGH, without), []);
+    assert_eq!(rig.registrar.counters.resynchronisations, 0);
+    let mut empty = Rig::serving();
+    empty.meet(A, HIGH);
+    let zero = EnrpBody::Presence { reply_required: false, checksum: Some(0), server: None };
+    assert_eq!(empty.from(A, HIGH, zero), []);
+}
+
+/// ENRP-3.6.1-04, ENRP-3.6.3-01, -02, -04, -05: a difference is put right at once: what the peer
+/// lists is replaced, what it lists no more goes silently, when the last page is there.
+#[test]
+fn a_difference_is_put_right() {
+    let mut rig = rig();
+    assert_eq!(says(&mut rig, &[2, 3]), ask());
+    let renewed = PoolElement { life: RegistrationLife(7), ..listed(2, HIGH) };
+    let pools = vec![PoolEntry { handle: POOL.into(), elements: vec![renewed.clone()] }];
+    let first = EnrpBody::HandleTableResponse { rejected: false, more: true, pools };
+    assert_eq!(rig.from(A, HIGH, first), table_requests(A, HIGH, true, AHEAD));
+    assert_eq!(rig.elements(), [1, 2, 7], "nothing goes before the last page");
+    assert_eq!(rig.from(A, HIGH, page(false, &[(3, HIGH)])), []);
+    assert_eq!(rig.elements(), [2, 3, 7]);
+    assert_eq!(*rig.get(2), renewed);
+    assert_eq!(says(&mut rig, &[2, 3]), []);
+    assert_eq!(rig.notices(), []);
+    rig.registrar.check_enrp();
+}
+
+/// A peer that owns nothing any more lists nothing (reading B24).
+#[test]
+fn an_empty_list_removes_all() {
+    let mut rig = rig();
+    assert_eq!(says(&mut rig, &[]), ask());
+    assert_eq!(rig.from(A, HIGH, page(false, &[])), []);
+    assert_eq!(rig.elements(), [7]);
+}
+
+/// ENRP-3.6.3-06: a rejection ends it, and removes nothing; the next differing checksum begins
+/// another, but not in the same half heartbeat cycle.
+#[test]
+fn a_rejected_audit_is_repeated_later() {
+    let mut rig = rig();
+    assert_eq!(says(&mut rig, &[1]), ask());
+    assert_eq!(rig.from(A, HIGH, no_table()), []);
+    assert_eq!(rig.elements(), [1, 2, 7]);
+    rig.now += Duration::from_millis(14_999);
+    assert_eq!(says(&mut rig, &[1]), []);
+    rig.now += Duration::from_millis(1);
+    assert_eq!(says(&mut rig, &[1]), ask());
+}
+
+/// One that does not help is repeated later and later, up to 16 heartbeat cycles, and agreement
+/// begins anew.
+#[test]
+fn audits_that_do_not_help_become_rare() {
+    let mut rig = rig();
+    let mut begun = Vec::new();
+    for beat in 0..200u32 {
+        if says(&mut rig, &[1]) == ask() {
+            begun.push(beat);
+            rig.from(A, HIGH, no_table());
+        }
+        rig.now += Duration::from_secs(30);
+    }
+    assert_eq!(begun, [0, 1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192]);
+    says(&mut rig, &[1, 2]);
+    assert_eq!(says(&mut rig, &[1]), ask());
+}
+
+/// A page that is lost ends the session in time, and removes nothing; one goes at a time.
+#[test]
+fn a_lost_page_ends_an_audit() {
+    let mut rig = rig();
+    assert_eq!(says(&mut rig, &[2]), ask());
+    assert_eq!(says(&mut rig, &[2]), []);
+    assert_eq!(rig.from(A, HIGH, page(true, &[(2, HIGH)])), table_requests(A, HIGH, true, AHEAD));
+    rig.advance(NO_RESPONSE);
+    assert_eq!(rig.elements(), [1, 2, 7]);
+    assert_eq!(rig.from(A, HIGH, page(false, &[])), [], "too late");
+    assert_eq!((rig.elements(), rig.registrar.counters.unexpected), (vec![1, 2, 7], 1));
+    rig.registrar.check_enrp();
+}
+
+/// A page that comes too late has moved the place from which its sender would go on: it is given
+/// time to forget that, or what was on that page would be swept away.
+#[test]
+fn a_late_page_does_not_cost_its_elements() {
+    let mut rig =
+        Rig::serving_with(|config| config.enrp = EnrpConfig { balance: false, ..EnrpConfig::fast() });
+    rig.meet(A, HIGH);
+    rig.from(A, HIGH, add(1, HIGH));
+    rig.from(A, HIGH, add(2, HIGH));
+    assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
+    rig.advance(Duration::from_millis(210));
+    assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), []);
+    assert_eq!(says(&mut rig, &[1, 2, 3]), []);
+    rig.now += Duration::from_millis(200);
+    assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
+}
+
+/// Pages are asked for some ahead; those that were not needed are counted off, and the peer is given
+/// time to forget where it stands, or the next audit would begin behind them.
+#[test]
+fn superfluous_pages_cost_nothing() {
+    let mut rig =
+        Rig::serving_with(|config| config.enrp = EnrpConfig { balance: false, ..EnrpConfig::fast() });
+    rig.meet(A, HIGH);
+    says(&mut rig, &[1, 2]);
+    assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), table_requests(A, HIGH, true, AHEAD));
+    assert_eq!(rig.from(A, HIGH, page(false, &[(2, HIGH)])), []);
+    rig.now += Duration::from_millis(150);
+    assert_eq!(says(&mut rig, &[1, 2, 3]), []);
+    for more in [true, false, true] {
+        assert_eq!(rig.from(A, HIGH, page(more, &[(9, HIGH)])), []);
+    }
+    assert_eq!((rig.elements(), rig.registrar.counters.unexpected), (vec![1, 2], 0));
+    rig.now += Duration::from_millis(199);
+    assert_eq!(says(&mut rig, &[1, 2, 3]), []);
+    rig.now += Duration::from_millis(1);
+    assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
+}
+
+/// The end of the association ends it as well.
+#[test]
+fn a_lost_association_ends_an_audit() {
+    let mut rig = rig();
+    says(&mut rig, &[]);
+    rig.lose(A);
+    rig.registrar.check_enrp();
+    assert_eq!(rig.elements(), [1, 2, 7]);
+}
+
+/// Updates that come meanwhile count: what was told is not swept, what has another home is not
+/// the peer's to sweep.
+#[test]
+fn updates_during_an_audit_count() {
+    let mut rig = rig();
+    rig.meet(B, LOW);
+    says(&mut rig, &[2, 4]);
+    rig.from(A, HIGH, add(4, HIGH));
+    rig.from(A, HIGH, add(2, HIGH));
+    rig.from(B, LOW, add(1, LOW));
+    rig.from(A, HIGH, page(false, &[]));
+    assert_eq!((rig.elements(), rig.home(1)), (vec![1, 2, 4, 7], Some(LOW)));
+}
+
+/// Reading B26: what the peer lists of others is not its to list.
+#[test]
+fn elements_of_others_in_a_list_are_ignored() {
+    let mut rig = rig();
+    says(&mut rig, &[1, 2, 3]);
+    rig.from(A, HIGH, page(false, &[(1, HIGH), (2, HIGH), (3, LOW), (4, US)]));
+    assert_eq!((rig.elements(), rig.known()), (vec![1, 2, 7], vec![HIGH.0]));
+    assert_eq!(rig.registrar.counters.updates_refused, 2);
+}
+
+/// ENRP-3.6.2-04: checksums of all homes follow every change at once.
+#[test]
+fn checksums_follow_every_change() {
+    let mut rig = rig();
+    rig.meet(B, LOW);
+    let sums = |rig: &Rig| [US, HIGH, LOW].map(|id| rig.registrar.handlespace.checksum(id));
+    assert_eq!(sums(&rig), [checksum(&[7]), checksum(&[1, 2]), 0xffff]);
+    rig.from(B, LOW, add(1, LOW));
+    assert_eq!(sums(&rig), [checksum(&[7]), checksum(&[2]), checksum(&[1])]);
+    rig.connect(D, 4002);
+    rig.asap(D, &registration(2));
+    assert_eq!(sums(&rig), [checksum(&[2, 7]), 0xffff, checksum(&[1])]);
+    rig.from(B, LOW, del(1, LOW));
+    rig.asap(C, &deregistration(7));
+    assert_eq!(sums(&rig), [checksum(&[2]), 0xffff, 0xffff]);
+    let status = rig.registrar.peers();
+    assert_eq!(
+        (status[0].elements, status[0].checksum, status[0].announced_checksum),
+        (0, 0xffff, Some(0xffff))
+    );
+}

@@ -1,0 +1,223 @@
+//! An element whose home is claimed twice (readings B26 and B27, and what the RFC leaves open).
+
+use super::*;
+
+/// A registrar with a larger and a smaller peer, and an element of its own over C.
+fn rig() -> Rig {
+    let mut rig = Rig::serving();
+    rig.meet(A, HIGH);
+    rig.meet(B, LOW);
+    rig.enlist(C, 1);
+    rig
+}
+
+fn moved(to: RegistrarId) -> Vec<Notice> {
+    vec![Notice::Moved { pe: pe(1), home: to }]
+}
+
+/// ENRP-1.1-01: two registrars claim an element in crossing updates: the larger identifier keeps
+/// it, and says so to all and to the element.
+#[test]
+fn the_larger_identifier_keeps_an_element() {
+    let mut rig = rig();
+    let all = cast(&[B, A], &add(1, US));
+    assert_eq!(rig.from(B, LOW, add(1, LOW)), [all, vec![call(C, 1, true)]].concat());
+    assert_eq!(rig.home(1), Some(US));
+    assert_eq!(rig.from(A, HIGH, add(1, HIGH)), []);
+    assert_eq!((rig.home(1), rig.registrar.own.len()), (Some(HIGH), 0));
+    assert_eq!(rig.notices(), moved(HIGH));
+    rig.registrar.check_enrp();
+    // It is watched no more, and its late answer means nothing.
+    assert_eq!(rig.asap(C, &ack(1)), []);
+}
+
+/// ENRP-6.2-02: whoever goes on claiming makes us send no flood to the element.
+#[test]
+fn repeated_claims_cause_one_keep_alive() {
+    let mut rig = rig();
+    let all = cast(&[B, A], &add(1, US));
+    rig.from(B, LOW, add(1, LOW));
+    for _ in 0..100 {
+        assert_eq!(rig.from(B, LOW, add(1, LOW)), all);
+    }
+    rig.asap(C, &ack(1));
+    assert_eq!(rig.from(B, LOW, add(1, LOW)), [all, vec![call(C, 1, true)]].concat());
+    assert_eq!(rig.registrar.counters.claims_contested, 102);
+}
+
+/// Listed in an audit: who lists it may not know better, so we say that it is ours, whoever we are;
+/// the answer settles it.
+#[test]
+fn a_claim_in_a_list_is_contested() {
+    let mut rig = rig();
+    let heartbeat =
+        EnrpBody::Presence { reply_required: false, checksum: Some(checksum(&[1])), server: None };
+    assert_eq!(rig.from(A, HIGH, heartbeat), [to(A, HIGH, table_request(true))]);
+    let all = cast(&[B, A], &add(1, US));
+    assert_eq!(rig.from(A, HIGH, page(false, &[(1, HIGH)])), [all, vec![call(C, 1, true)]].concat());
+    assert_eq!(rig.home(1), Some(US));
+    rig.from(A, HIGH, add(1, HIGH));
+    assert_eq!(rig.home(1), Some(HIGH));
+}
+
+/// A claim that cannot be entered changes nothing.
+#[test]
+fn an_inconsistent_claim_changes_nothing() {
+    let mut rig = rig();
+    let element = PoolElement { policy: Policy::Random, ..listed(1, HIGH) };
+    assert_eq!(rig.from(A, HIGH, update(UpdateAction::ADD_PE, false, element)), []);
+    assert_eq!((rig.home(1), rig.registrar.own.len()), (Some(US), 1));
+    rig.registrar.check_enrp();
+}
+
+/// The new home gives the element up, perhaps because only it could not reach it: over the
+/// association that we still have the element is asked, and comes back.
+#[test]
+fn a_former_element_that_answers_comes_back() {
+    let mut rig = rig();
+    rig.from(A, HIGH, add(1, HIGH));
+    rig.notices();
+    assert_eq!(rig.from(A, HIGH, del(1, HIGH)), [call(C, 1, true)]);
+    assert_eq!(rig.elements(), [] as [u32; 0]);
+    // Only over that association.
+    rig.connect(D, 4001);
+    assert_eq!(rig.asap(D, &ack(1)), []);
+    rig.registrar.check_enrp();
+    let all = cast(&[B, A], &add(1, US));
+    assert_eq!(rig.asap(C, &ack(1)), [all, vec![call(C, 1, true)]].concat());
+    assert_eq!(rig.home(1), Some(US));
+    rig.registrar.check_enrp();
+}
+
+/// It comes back as it registered with us: what the other home listed may be an earlier life of it.
+#[test]
+fn a_former_element_comes_back_as_we_knew_it() {
+    let mut rig = rig();
+    let mut older = add(1, HIGH);
+    if let EnrpBody::HandleUpdate { element, .. } = &mut older {
+        element.life = RegistrationLife(7);
+    }
+    rig.from(A, HIGH, older);
+    assert_eq!(rig.get(1).life.0, 7);
+    rig.from(A, HIGH, del(1, HIGH));
+    let all = cast(&[B, A], &add(1, US));
+    assert_eq!(rig.asap(C, &ack(1)), [all, vec![call(C, 1, true)]].concat());
+    assert_eq!(rig.get(1).life.0, 300);
+}
+
+/// The same if the news of it was missed and an audit finds out.
+#[test]
+fn a_former_element_that_is_not_listed_any_more_is_asked() {
+    let mut rig = rig();
+    rig.from(A, HIGH, add(1, HIGH));
+    let heartbeat = EnrpBody::Presence { reply_required: false, checksum: Some(0xffff), server: None };
+    rig.from(A, HIGH, heartbeat);
+    assert_eq!(rig.from(A, HIGH, page(false, &[])), [call(C, 1, true)]);
+    rig.asap(C, &ack(1));
+    assert_eq!(rig.home(1), Some(US));
+}
+
+/// If it does not answer it is gone, and nothing is left of it.
+#[test]
+fn a_former_element_that_is_silent_is_forgotten() {
+    let mut rig = rig();
+    rig.from(A, HIGH, add(1, HIGH));
+    rig.from(A, HIGH, del(1, HIGH));
+    rig.advance(Duration::from_secs(5));
+    rig.registrar.check_enrp();
+    assert_eq!(rig.asap(C, &ack(1)), []);
+    assert_eq!(rig.elements(), [] as [u32; 0]);
+    assert!(rig.registrar.links[&C].elements.is_empty());
+    // A hostile pair of element and peer fills no memory so.
+    for id in 2..100 {
+        rig.enlist(C, id);
+        rig.from(A, HIGH, add(id, HIGH));
+        rig.from(A, HIGH, del(id, HIGH));
+    }
+    rig.advance(Duration::from_secs(5));
+    assert!(rig.registrar.links[&C].elements.is_empty());
+}
+
+/// Somebody takes it meanwhile, or it registers with us, or its association ends.
+#[test]
+fn a_former_element_has_another_fate() {
+    let mut rig = rig();
+    rig.from(A, HIGH, add(1, HIGH));
+    rig.from(A, HIGH, del(1, HIGH));
+    rig.from(B, LOW, add(1, LOW));
+    rig.registrar.check_enrp();
+    assert_eq!(rig.asap(C, &ack(1)), []);
+    assert_eq!(rig.home(1), Some(LOW));
+
+    rig.from(B, LOW, del(1, LOW));
+    let actions = rig.asap(C, &registration(1));
+    assert_eq!(actions[0], granted(C, 1));
+    rig.registrar.check_enrp();
+    assert_eq!(rig.home(1), Some(US));
+
+    rig.from(A, HIGH, add(1, HIGH));
+    rig.from(A, HIGH, del(1, HIGH));
+    assert_eq!(rig.lose(C), []);
+    rig.registrar.check_enrp();
+}
+
+/// Somebody contests the identifier of an element that we leave to another home: it is refused.
+#[test]
+fn a_challenger_is_refused_when_ownership_moves() {
+    let mut rig = rig();
+    rig.event(Event::Connected { association: D, request: None, local_port: ASAP_PORT, peer: peer(5000) });
+    rig.asap(D, &registration(1));
+    rig.notices();
+    let cause = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);
+    assert_eq!(rig.from(A, HIGH, add(1, HIGH)), [rejected(D, 1, cause)]);
+    rig.registrar.check_enrp();
+}
+
+/// An element that waits for its turn to be asked registers meanwhile, and goes again: it waits
+/// once, at the end.
+#[test]
+fn an_element_waits_once() {
+    let mut rig = Rig::serving();
+    rig.meet(A, HIGH);
+    for id in 1..=300 {
+        rig.from(A, HIGH, add(id, HIGH));
+    }
+    rig.lose(A);
+    rig.refuse(1, ConnectError::Refused);
+    assert_eq!(rig.registrar.waiting.len(), 301 - MAX_PROBES);
+    for round in 0..50 {
+        rig.connect(AssociationId(100 + round), 4300);
+        rig.asap(AssociationId(100 + round), &registration(300));
+        rig.disconnect(AssociationId(100 + round));
+        assert_eq!(rig.registrar.waiting.len(), 301 - MAX_PROBES);
+    }
+    rig.registrar.check_enrp();
+    // (One attempt is for the peer itself.) Nor does it wait when it has another home.
+    rig.meet(B, LOW);
+    rig.enlist(C, 299);
+    assert_eq!(rig.registrar.waiting.len(), 300 - MAX_PROBES);
+    rig.meet(D, TOP);
+    rig.from(D, TOP, add(300, TOP));
+    assert_eq!(rig.registrar.waiting.len(), 299 - MAX_PROBES);
+    rig.registrar.check_enrp();
+}
+
+/// Room that attempts leave which are not needed any more goes to those that wait.
+#[test]
+fn who_waits_gets_the_place_of_who_comes_by_itself() {
+    let mut rig = Rig::serving();
+    rig.meet(A, HIGH);
+    for id in 1..=300 {
+        rig.from(A, HIGH, add(id, HIGH));
+    }
+    rig.lose(A);
+    rig.refuse(1, ConnectError::Refused);
+    rig.connect(C, 4001);
+    for id in 1..=250 {
+        rig.asap(C, &registration(id));
+        rig.registrar.check_enrp();
+    }
+    assert!(rig.registrar.waiting.is_empty());
+    let probed = rig.registrar.own.values().filter(|own| own.probe.is_some()).count();
+    assert_eq!(probed, 50);
+}

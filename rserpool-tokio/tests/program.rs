@@ -249,6 +249,34 @@ fn another_policy_than_the_pools_is_refused() {
 }
 
 #[test]
+fn bench_tells_what_it_has_done() {
+    let (_registrar, address) = Process::registrar(&[]);
+    let outcome = run(&[
+        "bench",
+        "--registrar",
+        &address,
+        "--elements",
+        "5",
+        "--users",
+        "2",
+        "--seconds",
+        "1",
+        "--policy",
+        "LeastUsed:load=0.5",
+        "--json",
+    ]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+    let report = json_of(&outcome.stdout);
+    assert_eq!((&report["elements"], &report["users"], &report["failed"]), (&json!(5), &json!(2), &json!(0)));
+    assert!(report["resolutions"].as_u64().is_some_and(|count| count > 0), "{report}");
+    let latency = |key: &str| report["resolution"][key].as_u64().unwrap();
+    assert!(latency("p50") > 0 && latency("p50") <= latency("p99") && latency("p99") <= latency("max"));
+    // The elements have left.
+    let pools = json_of(&run(&["pools", "--registrar", &address, "--json"]).stdout);
+    assert_eq!(pools["pools"], json!([]));
+}
+
+#[test]
 fn bad_usage_is_one_line_that_names_the_key_and_64() {
     let cases: &[(&[&str], &str)] = &[
         (&["registrar", "--bnid", "127.0.0.1"], "--bnid"),
@@ -382,11 +410,15 @@ fn decode_shows_every_field() {
 
 #[test]
 fn help_has_examples_and_packagers_get_their_files() {
-    for command in ["registrar", "serve", "connect", "resolve", "pools", "stats", "decode", "demo"] {
+    for command in ["registrar", "serve", "connect", "resolve", "pools", "stats", "decode", "demo", "bench"] {
         let help = run(&[command, "--help"]);
         assert_eq!(help.code, Some(0));
         assert!(help.stdout.contains(&format!("Examples:\n  rserpool {command}")), "{}", help.stdout);
-        assert!(help.stdout.contains("--preset") || command == "decode", "{}", help.stdout);
+        assert!(
+            help.stdout.contains("--preset") || ["decode", "bench"].contains(&command),
+            "{}",
+            help.stdout
+        );
     }
     for shell in ["bash", "zsh", "fish"] {
         assert!(run(&["completions", shell]).stdout.contains("keep-alive-interval"));

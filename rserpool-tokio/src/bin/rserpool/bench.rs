@@ -309,10 +309,11 @@ impl Report {
     }
 }
 
-/// Nanoseconds with three digits, of any size.
+/// Nanoseconds with three digits; what lasts longer than an hour counts as one.
 fn histogram() -> Histogram<u64> {
-    #[expect(clippy::expect_used, reason = "three digits are a valid precision")]
-    Histogram::new(3).expect("a valid precision")
+    const HOUR: u64 = 3_600_000_000_000;
+    #[expect(clippy::expect_used, reason = "bounds and precision are constants that work")]
+    Histogram::new_with_bounds(1, HOUR, 3).expect("valid bounds")
 }
 
 fn note(latencies: &mut Histogram<u64>, time: Duration) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rserpool_core::base::{PoolHandle, RegistrarId};
-use rserpool_core::handlespace::{Checksum, PeHandle};
+use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{PeerState, Registrar};
 use rserpool_core::wire::PoolElement;
 
@@ -93,19 +93,32 @@ impl World {
 
 /// Every checksum equals a recomputation.
 fn check_checksums(name: &str, registrar: &Registrar) -> Result<(), Violation> {
-    let mut sums: BTreeMap<RegistrarId, Checksum> = BTreeMap::new();
+    let mut octets: BTreeMap<RegistrarId, Vec<u8>> = BTreeMap::new();
     for (pool, element) in entries(registrar) {
-        sums.entry(element.home).or_default().add(pool, element.id);
+        let octets = octets.entry(element.home).or_default();
+        octets.extend(pool.as_bytes());
+        octets.resize(octets.len().next_multiple_of(4), 0);
+        octets.extend(element.id.0.to_be_bytes());
     }
-    let wrong = sums.into_iter().find(|(home, sum)| registrar.handlespace().checksum(*home) != sum.value());
-    match wrong {
+    let is = |home| registrar.handlespace().checksum(home);
+    let mut sums = octets.into_iter().map(|(home, octets)| (home, internet_checksum(&octets)));
+    match sums.find(|(home, sum)| is(*home) != *sum) {
         None => Ok(()),
         Some((home, sum)) => {
-            let is = registrar.handlespace().checksum(home);
-            let detail = format!("{name}: {is:#06x} for {home}, not {:#06x}", sum.value());
+            let detail = format!("{name}: {:#06x} for {home}, not {sum:#06x}", is(home));
             Err(Violation::new("the checksum equals a recomputation", detail))
         }
     }
+}
+
+/// RFC 1071, as it stands there and not as the core computes it.
+fn internet_checksum(octets: &[u8]) -> u16 {
+    let mut sum = 0u32;
+    for pair in octets.chunks_exact(2) {
+        sum += u32::from(pair[0]) << 8 | u32::from(pair[1]);
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
 }
 
 fn entries(registrar: &Registrar) -> impl Iterator<Item = (&PoolHandle, &PoolElement)> {

@@ -12,6 +12,7 @@ use rserpool_core::user::UserConfig;
 use rserpool_core::{element, user};
 
 use crate::app::{Client, Load, Note, Server, Service, Violation};
+use crate::custom::{Custom, Machine};
 use crate::fault::Order;
 
 /// The name of a host: its number in the world.
@@ -27,6 +28,8 @@ pub enum Program {
     Element(ElementConfig, Service),
     /// A user with its load.
     User(UserConfig, Load),
+    /// An endpoint of somebody's own.
+    Custom(Custom),
 }
 
 impl Program {
@@ -36,6 +39,7 @@ impl Program {
             Self::Registrar(config) => port == config.asap_port || port == config.enrp_port,
             Self::Element(config, _) => port == config.port,
             Self::User(..) => false,
+            Self::Custom(custom) => custom.listens_on(port),
         }
     }
 }
@@ -49,7 +53,13 @@ pub enum Process {
     Element(Box<Server>),
     /// A user with its application.
     User(Box<Client>),
+    /// An endpoint of somebody's own, see [`World::custom`](crate::World::custom).
+    Custom(Machinery),
 }
+
+/// An endpoint of somebody's own.
+#[derive(Debug)]
+pub struct Machinery(pub(crate) Box<dyn Machine>);
 
 /// Calls the same method of every kind of endpoint.
 macro_rules! each {
@@ -64,6 +74,7 @@ macro_rules! each {
                 let $endpoint = &mut client.user;
                 $call
             }
+            Process::Custom(Machinery($endpoint)) => $call,
         }
     };
 }
@@ -77,7 +88,7 @@ impl Process {
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         each!(self, endpoint => endpoint.handle_timeout(now));
         match self {
-            Self::Registrar(_) => {}
+            Self::Registrar(_) | Self::Custom(_) => {}
             Self::Element(server) => server.handle_timeout(now),
             Self::User(client) => client.handle_timeout(now),
         }
@@ -92,6 +103,7 @@ impl Process {
             Self::Registrar(registrar) => (registrar.poll_timeout(), None),
             Self::Element(server) => (server.element.poll_timeout(), server.poll_timeout()),
             Self::User(client) => (client.user.poll_timeout(), client.poll_timeout()),
+            Self::Custom(Machinery(machine)) => (machine.poll_timeout(), None),
         };
         [endpoint, application].into_iter().flatten().min()
     }
@@ -101,6 +113,7 @@ impl Process {
             Self::Registrar(registrar) => registrar.begin_shutdown(now, deadline),
             Self::Element(server) => server.element.begin_shutdown(now, deadline),
             Self::User(client) => client.begin_shutdown(now, deadline),
+            Self::Custom(Machinery(machine)) => machine.begin_shutdown(now, deadline),
         }
     }
 
@@ -109,6 +122,7 @@ impl Process {
             Self::Registrar(registrar) => registrar.is_stopped(),
             Self::Element(server) => server.element.is_stopped(),
             Self::User(client) => client.user.is_stopped(),
+            Self::Custom(Machinery(machine)) => machine.is_stopped(),
         }
     }
 
@@ -128,13 +142,14 @@ impl Process {
                 let verdict = client.notice(now, id, &notice);
                 Some((Note::User(notice), verdict))
             }
+            Self::Custom(Machinery(machine)) => machine.poll_note().map(|note| (Note::Custom(note), Ok(()))),
         }
     }
 
     /// Lets the application do something, if it can.
     pub(crate) fn order(&mut self, now: Instant, order: Order) {
         match self {
-            Self::Registrar(_) => {}
+            Self::Registrar(_) | Self::Custom(_) => {}
             Self::Element(server) => server.order(now, order),
             Self::User(client) => client.order(now, order),
         }
@@ -214,6 +229,7 @@ impl Host {
             (Channel::Asap, _) => true,
             (Channel::Enrp, Program::Registrar(config)) => config.enrp.announce,
             (Channel::Enrp, Program::Element(..) | Program::User(..)) => false,
+            (Channel::Enrp, Program::Custom(_)) => true,
         };
         subscribed && self.multicast && self.process.is_some()
     }

@@ -127,6 +127,9 @@ impl World {
     }
 
     pub(crate) fn check_note(&mut self, host: HostId, note: &Note) {
+        if let Note::Registrar(Notice::Moved { .. } | Notice::TakenOver { .. }) = note {
+            self.books.takeovers.moves.push(self.clock);
+        }
         match note {
             Note::Registrar(Notice::Removed { pe, reason }) => self.check_removal(host, pe, *reason),
             Note::User(user::Notice::ElementFailed { element, reason, .. }) => {
@@ -150,7 +153,7 @@ impl World {
     fn hosts_of(&self, pe: &PeHandle) -> Vec<HostId> {
         let is_it = |host: &Host| match host.program() {
             Program::Element(config, _) => host.element == Some(pe.element) && config.handle == pe.pool,
-            Program::Registrar(_) | Program::User(..) => false,
+            Program::Registrar(_) | Program::User(..) | Program::Custom(_) => false,
         };
         self.hosts().filter(|(_, host)| is_it(host)).map(|(id, _)| id).collect()
     }
@@ -220,19 +223,23 @@ impl World {
                 life + server.config().reregistration() + settled + asked + attempts
             }
             RemovalReason::Reported => {
-                // Reports are true if any user had trouble with it, or was told to report it.
+                // Reports are true if any user had trouble with it, or was told to report it. Who finds
+                // no registrar reports later.
                 if self.books.reports {
                     return;
                 }
+                let hunts =
+                    self.hosts().filter_map(|(id, _)| Some(self.client(id)?.config().hunt.timeout_max * 2));
+                let late = settled * 4 + hunts.max().unwrap_or_default();
                 let users = self.hosts().filter(|(id, _)| self.client(*id).is_some());
                 let trouble = users.filter_map(|(user, _)| match self.calm_since(user, element) {
-                    Some(since) if self.now().since(since) > settled * 4 => None,
+                    Some(since) if self.now().since(since) > late => None,
                     _ => Some(()),
                 });
                 if trouble.count() > 0 {
                     return;
                 }
-                settled * 4
+                late
             }
         };
         if let Some(since) = self.calm_since(registrar, element)

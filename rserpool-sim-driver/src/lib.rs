@@ -37,6 +37,8 @@
 //! Every element runs an echo service, every user sends supervised requests and keeps books:
 //! [`Client::conversations`] says what was asked, answered, resent and when sessions moved.
 //!
+//! Endpoints of somebody's own run beside them: see [`custom`] for an example.
+//!
 //! # Exploration
 //!
 //! [`explore`] draws topology, timers, load and faults from a seed, and judges the world at every
@@ -64,12 +66,12 @@
 //!
 //! * Whole nodes with real SCTP packets through a lossy link. Flow control and several addresses
 //!   of one host are not modelled either.
-//! * Endpoints of somebody's own: [`Program`] has the three of `rserpool-core`.
 
 mod agreement;
 mod app;
 mod association;
 mod capture;
+pub mod custom;
 pub mod explore;
 mod fault;
 mod handshake;
@@ -88,8 +90,9 @@ mod verdict;
 mod world;
 
 pub use app::{Client, Conversation, Failover, Load, Note, Server, Service, Violation};
+pub use custom::{Custom, Place};
 pub use fault::{Fault, Order};
-pub use host::{Host, HostId, Process, Program};
+pub use host::{Host, HostId, Machinery, Process, Program};
 pub use network::{Link, Sctp};
 pub use trace::{Trace, TraceMode};
 pub use world::{UDP_PORT, World, WorldConfig};

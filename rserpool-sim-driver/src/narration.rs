@@ -78,6 +78,7 @@ impl World {
                     Note::Registrar(notice) => format!("{notice:?}"),
                     Note::Element(notice) => format!("{notice:?}"),
                     Note::User(notice) => format!("{notice:?}"),
+                    Note::Custom(notice) => notice.clone(),
                 };
                 format!("{name} ! {text}")
             });

@@ -7,7 +7,8 @@ use rserpool_core::endpoint::Event;
 
 use crate::HostId;
 use crate::app::{Client, Server};
-use crate::host::{Process, Program};
+use crate::custom::Place;
+use crate::host::{Machinery, Process, Program};
 use crate::queue::Occurrence;
 use crate::random::{Purpose, stream};
 use crate::world::{UDP_PORT, World};
@@ -133,6 +134,9 @@ impl World {
             Program::User(config, load) => {
                 config.seed = seed;
                 Process::User(Box::new(Client::new(config.clone(), load.clone(), clock)))
+            }
+            Program::Custom(custom) => {
+                Process::Custom(Machinery(custom.start(Place { now: clock, address, seed })))
             }
         };
         host.process = Some(process);

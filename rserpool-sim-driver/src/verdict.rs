@@ -93,7 +93,9 @@ impl World {
         if twins && registrars.len() > 1 {
             return Ok(());
         }
-        self.agreement(&registrars).and_then(|()| self.checksums_agree(&registrars))
+        self.agreement(&registrars)
+            .and_then(|()| self.checksums_agree(&registrars))
+            .and_then(|()| self.judge_audits())
     }
 
     fn judge_registrars(&self, plan: &Plan) -> Result<(), Violation> {

@@ -169,6 +169,14 @@ impl World {
         }
     }
 
+    /// The endpoint of somebody's own that runs on a host, if it is an `E`.
+    pub fn custom<E: 'static>(&self, host: HostId) -> Option<&E> {
+        match self.host(host).process() {
+            Some(Process::Custom(machinery)) => machinery.0.as_any().downcast_ref(),
+            _ => None,
+        }
+    }
+
     /// Where a host serves `port`, as others must be told.
     pub fn address(&self, host: HostId, port: u16) -> TransportAddress {
         TransportAddress::new(self.network.address(host), port, UDP_PORT)

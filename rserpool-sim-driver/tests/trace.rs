@@ -42,6 +42,19 @@ fn a_failover_reads_like_this() {
     assert_trace(&a_failover(1), "failover.txt");
 }
 
+/// Two registrars, an element at one of them, which dies.
+#[test]
+fn a_takeover_reads_like_this() {
+    let mut world = world(1);
+    let scope = world.fast_registrars(2);
+    run(&mut world, 1_000);
+    world.fast_element("e", "Pool", &scope[..1]);
+    run(&mut world, 300);
+    world.apply(Fault::Kill(scope[0]));
+    run(&mut world, 800);
+    assert_trace(&world, "takeover.txt");
+}
+
 #[test]
 fn a_clean_stop_reads_like_this() {
     let mut world = world(1);

@@ -315,7 +315,7 @@ fn settings_come_from_flag_environment_and_file() {
         validate("id = 0x1\nkeepalive = \"5s\"\n", &[], &[]).1.split(',').next(),
         Some(format!("rserpool: {path}:2: unknown field `keepalive`").as_str())
     );
-    let refused = (Some(64), "rserpool: keep-alive-timeout: must be at least 1 ms\n".to_string());
+    let refused = (Some(64), "rserpool: keep-alive-timeout: must be from 1 ms to 30 days\n".to_string());
     let (zero, second) = ("keep-alive-timeout = \"0s\"\n", ("RSERPOOL_KEEP_ALIVE_TIMEOUT", "1s"));
     assert_eq!(validate(zero, &[], &[]), refused);
     assert_eq!(validate(zero, &[second], &[]), valid, "the environment comes before the file");

@@ -110,6 +110,8 @@ impl Bench {
         let mut policies = Policies::default();
         policies.counting = workload.counting;
         let space = Handlespace::with_policies(limits, policies);
+        // Questions come with handles of their own, as from the wire.
+        let handles = handles.iter().map(|handle| PoolHandle::from(handle.to_text())).collect();
         let mut bench = Self { workload, space, elements: all, handles, random, next: 0 };
         bench.shuffle();
         bench

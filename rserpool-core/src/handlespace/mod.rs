@@ -90,6 +90,8 @@ pub struct Handlespace {
     elements: usize,
     limits: Limits,
     policies: Policies,
+    /// The pool of the last selection.
+    recent: u32,
     /// The slots of the last selection: memory that is used again.
     selected: Vec<Slot>,
     watches: watch::Watches,
@@ -112,6 +114,7 @@ impl Handlespace {
             elements: 0,
             limits,
             policies,
+            recent: 0,
             selected: Vec::new(),
             watches: watch::Watches::default(),
         }
@@ -223,8 +226,12 @@ impl Handlespace {
         count: usize,
         random: &mut Random,
     ) -> Option<(&Policy, Selected<'_>)> {
-        let number = self.number(handle)?;
-        let pool = self.pools[number as usize].as_mut()?;
+        // Questions about one pool often come one after the other.
+        let is_recent = self.pools.get(self.recent as usize)?.as_ref().is_some_and(|pool| pool.is(handle));
+        if !is_recent {
+            self.recent = self.number(handle)?;
+        }
+        let pool = self.pools[self.recent as usize].as_mut()?;
         Some(pool.select(count, random, &mut self.selected))
     }
 
@@ -255,8 +262,7 @@ impl Handlespace {
     }
 
     fn number(&self, handle: &PoolHandle) -> Option<u32> {
-        let is_it =
-            |number: u32| self.pools[number as usize].as_ref().is_some_and(|pool| pool.handle() == handle);
+        let is_it = |number: u32| self.pools[number as usize].as_ref().is_some_and(|pool| pool.is(handle));
         self.index.find(handle.as_bytes(), is_it).or_else(|| self.by_handle.get(handle).copied())
     }
 

@@ -130,6 +130,13 @@ impl Pool {
         slots.truncate(kept);
     }
 
+    /// Whether this is its handle. Handles are short: word by word is faster than a call.
+    pub(super) fn is(&self, handle: &PoolHandle) -> bool {
+        let (own, other) = (self.handle.as_bytes(), handle.as_bytes());
+        let ((own_words, own_rest), (words, rest)) = (own.as_chunks::<8>(), other.as_chunks::<8>());
+        own.len() == other.len() && own_words == words && own_rest.iter().eq(rest)
+    }
+
     /// Its handle.
     pub const fn handle(&self) -> &PoolHandle {
         &self.handle

@@ -23,6 +23,8 @@ pub struct Lottery {
     span: u64,
     places: Vec<Place>,
     counting: Counting,
+    /// Whether any element has ever had a load degradation.
+    degrades: bool,
     /// Whether values are ignored.
     even: bool,
 }
@@ -43,6 +45,9 @@ struct Place {
     chosen: bool,
 }
 
+/// How many elements of an answer are compared with each other for nothing.
+const FEW: usize = 16;
+
 const NOWHERE: u32 = u32::MAX;
 
 const OUTSIDE: Place = Place { at: NOWHERE, weight: 0, degradation: 0, chosen: false };
@@ -57,7 +62,7 @@ impl Lottery {
     /// In proportion to the weights.
     pub(super) const fn new(counting: Counting) -> Self {
         let idle = Group { bits: 0, members: Vec::new() };
-        Self { groups: Vec::new(), idle, span: 0, places: Vec::new(), counting, even: false }
+        Self { groups: Vec::new(), idle, span: 0, places: Vec::new(), counting, degrades: false, even: false }
     }
 
     /// Evenly, whatever the values are.
@@ -135,24 +140,31 @@ impl Lottery {
     /// `count` draws are needed, whatever the weights are.
     fn draw_different(&mut self, random: &mut Random, count: usize, selected: &mut Vec<Slot>) {
         let begin = selected.len();
+        // A few are compared with each other; many are marked.
+        let few = count <= FEW;
         let mut aside = Vec::new();
         while selected.len() - begin < count {
             let Some(slot) = self.draw(random) else { break };
-            let place = &mut self.places[slot.index()];
-            if place.chosen {
+            let chosen =
+                if few { selected[begin..].contains(&slot) } else { self.places[slot.index()].chosen };
+            if chosen {
                 aside.push(slot);
                 self.leave(slot);
             } else {
-                place.chosen = true;
                 selected.push(slot);
+                if !few {
+                    self.places[slot.index()].chosen = true;
+                }
             }
         }
         for slot in aside {
             let weight = self.places[slot.index()].weight;
             self.enter(slot, weight);
         }
-        for slot in &selected[begin..] {
-            self.places[slot.index()].chosen = false;
+        if !few {
+            for slot in &selected[begin..] {
+                self.places[slot.index()].chosen = false;
+            }
         }
     }
 
@@ -191,6 +203,7 @@ impl SelectionPolicy for Lottery {
             }
         }
         self.places[slot.index()].degradation = degradation;
+        self.degrades |= degradation > 0;
     }
 
     fn remove(&mut self, slot: Slot) {
@@ -206,6 +219,9 @@ impl SelectionPolicy for Lottery {
             0 => {}
             1 => selected.extend(self.draw(random)),
             _ => self.draw_different(random, count, selected),
+        }
+        if !self.degrades {
+            return;
         }
         let counted = match self.counting {
             Counting::Listed => selected.len() - begin,

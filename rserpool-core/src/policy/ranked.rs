@@ -201,14 +201,11 @@ const fn next_in_rounds(now: u64, weight: u32) -> u64 {
     }
     let (round, within, weight) = (now & !ROUND_MASK, now & ROUND_MASK, weight as u64);
     let mut j = (within * weight) >> 32;
-    while j < weight {
-        let place = ((2 * j + 1) << 31) / weight;
-        if place > within {
-            return round + place;
-        }
+    // Where the place of j, rounded down, is behind `within`: asked without a division.
+    while j < weight && (2 * j + 1) << 31 < (within + 1) * weight {
         j += 1;
     }
-    round + (1 << 32) + (1 << 31) / weight
+    if j < weight { round + ((2 * j + 1) << 31) / weight } else { round + (1 << 32) + (1 << 31) / weight }
 }
 
 const fn entry(rank: u64, turn: u32, slot: Slot) -> Entry {

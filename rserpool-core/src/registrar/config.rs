@@ -14,6 +14,9 @@ use crate::wire::{LifeUnit, Padding};
 /// How many peers can be configured: an operational scope has fewer than ten registrars.
 pub const MAX_CONFIGURED_PEERS: usize = 32;
 
+/// The longest duration that can be configured: multiples of it still are durations.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Which of two registrars that want to take over the same peer goes on (reading B1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum TakeoverWinner {
@@ -35,7 +38,8 @@ pub struct EnrpConfig {
     /// Whether to announce ENRP_PRESENCE by multicast and to find a mentor so; an extension
     /// (reading B22; default off).
     pub announce: bool,
-    /// How long to look for a mentor before serving alone (RSPLIB's default 5 s).
+    /// How long to look for a mentor before serving alone (RSPLIB's default 5 s). Whoever is there by
+    /// then may still help: each is asked once more at most.
     pub mentor_timeout: Duration,
     /// How long to wait before a mentor that refused is asked again ("a few seconds" in RFC 5353
     /// sections 3.2.2.2 and 3.2.3; default 2 s).
@@ -203,7 +207,8 @@ impl RegistrarConfig {
             ("max-time-no-response", self.enrp.max_time_no_response),
         ];
         for (key, duration) in durations {
-            require(duration >= Duration::from_millis(1), key, "must be at least 1 ms")?;
+            let works = (Duration::from_millis(1)..=LONGEST).contains(&duration);
+            require(works, key, "must be from 1 ms to 30 days")?;
         }
         // Foreign peers tell the protocols apart by the ports.
         require(self.asap_port != self.enrp_port, "enrp-port", "must differ from asap-port")?;

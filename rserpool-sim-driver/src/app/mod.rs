@@ -19,6 +19,8 @@ pub enum Note {
     Element(element::Notice),
     /// By a user.
     User(user::Notice),
+    /// By an endpoint of somebody's own, as text.
+    Custom(String),
 }
 
 /// Something that must never happen.

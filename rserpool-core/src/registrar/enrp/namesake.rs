@@ -2,7 +2,7 @@
 //!
 //! An identifier never changes in a lifetime. Who finds its own taken before anybody may have heard
 //! it draws another, if it was drawn; later it stops. Of two, the one stops that came to the other:
-//! a newcomer shall not be able to end a registrar that has served for weeks.
+//! a newcomer with a copied configuration shall not end a registrar that has served for weeks.
 
 use super::Registrar;
 use crate::base::{AssociationId, Instant, RegistrarId};

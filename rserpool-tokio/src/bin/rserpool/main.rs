@@ -3,6 +3,7 @@
 //! Each subcommand is a file. It ends with 0 for success, 1 for a negative answer or a failure, 64
 //! for bad flags or configuration, and 70 for a bug of ours.
 
+mod bench;
 mod client;
 mod connect;
 mod decode;
@@ -56,6 +57,7 @@ enum Commands {
     Pools(Box<pools::PoolsCommand>),
     Stats(Box<stats::StatsCommand>),
     Decode(decode::DecodeCommand),
+    Bench(Box<bench::BenchCommand>),
     Demo(demo::DemoCommand),
     #[command(hide = true)]
     DemoUser(Box<demo::DemoUserCommand>),
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Commands::Pools(command) => command.run(),
         Commands::Stats(command) => command.run(),
         Commands::Decode(command) => command.run(),
+        Commands::Bench(command) => command.run(),
         Commands::Demo(command) => command.run(),
         Commands::DemoUser(command) => command.run(),
         Commands::Completions(command) => command.run(),

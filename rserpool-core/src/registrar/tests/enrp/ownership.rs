@@ -89,6 +89,22 @@ fn a_former_element_that_answers_comes_back() {
     rig.registrar.check_enrp();
 }
 
+/// It comes back as it registered with us: what the other home listed may be an earlier life of it.
+#[test]
+fn a_former_element_comes_back_as_we_knew_it() {
+    let mut rig = rig();
+    let mut older = add(1, HIGH);
+    if let EnrpBody::HandleUpdate { element, .. } = &mut older {
+        element.life = RegistrationLife(7);
+    }
+    rig.from(A, HIGH, older);
+    assert_eq!(rig.get(1).life.0, 7);
+    rig.from(A, HIGH, del(1, HIGH));
+    let all = cast(&[B, A], &add(1, US));
+    assert_eq!(rig.asap(C, &ack(1)), [all, vec![call(C, 1, true)]].concat());
+    assert_eq!(rig.get(1).life.0, 300);
+}
+
 /// The same if the news of it was missed and an audit finds out.
 #[test]
 fn a_former_element_that_is_not_listed_any_more_is_asked() {

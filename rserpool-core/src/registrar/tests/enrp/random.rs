@@ -19,7 +19,8 @@ enum Step {
     Cut(usize, u32, u32, Says, usize),
     Asap(usize, u8, u32),
     Announced(u32),
-    Wait(u64),
+    /// Time passes; registrars and elements give signs of life meanwhile, or do not.
+    Wait(u64, bool),
     Leave(u64),
 }
 
@@ -77,8 +78,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(l, s, r, says, cut)| Step::Cut(l, s, r, says, cut)),
         5 => (link, 0u8..4, 1u32..5).prop_map(|(link, what, id)| Step::Asap(link, what, id)),
         1 => id().prop_map(Step::Announced),
-        4 => (1u64..9_000).prop_map(Step::Wait),
-        1 => (1u64..70_000).prop_map(Step::Wait),
+        3 => (1u64..9_000, prop::bool::weighted(0.8)).prop_map(|(ms, alive)| Step::Wait(ms, alive)),
+        1 => (1u64..70_000, prop::bool::weighted(0.8)).prop_map(|(ms, alive)| Step::Wait(ms, alive)),
     ]
 }
 
@@ -93,13 +94,14 @@ impl Says {
             Self::TableRequest(own_only) => table_request(own_only),
             Self::Table(true, ..) => no_table(),
             Self::Table(false, more, elements) => {
-                let elements: Vec<_> =
-                    elements.into_iter().map(|(id, home)| (id, RegistrarId(home))).collect();
+                let home = |home| if home == TOP.0 { TOP } else { sender };
+                let elements: Vec<_> = elements.into_iter().map(|(id, other)| (id, home(other))).collect();
                 page(more, &elements)
             }
             Self::Add(offered, id, home, inconsistent) => {
                 let policy = if inconsistent { Policy::Random } else { Policy::RoundRobin };
-                let element = PoolElement { policy, ..listed(id, RegistrarId(home)) };
+                let home = if home == TOP.0 { TOP } else { sender };
+                let element = PoolElement { policy, ..listed(id, home) };
                 update(UpdateAction::ADD_PE, offered, element)
             }
             Self::Del(id, home) => del(id, RegistrarId(home)),
@@ -114,10 +116,26 @@ impl Says {
     }
 }
 
+/// Who is at the other end of an association.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Other {
+    Registrar(u32),
+    Element(u32),
+}
+
+impl Other {
+    fn at(udp_port: u16) -> Self {
+        match udp_port.checked_sub(20_000) {
+            Some(id) => Self::Registrar(id.into()),
+            None => Self::Element(u32::from(udp_port) % 1_000),
+        }
+    }
+}
+
 /// The world around the registrar: which associations are up, and which attempts under way.
 struct World {
     rig: Rig,
-    up: BTreeMap<usize, (AssociationId, u32)>,
+    up: BTreeMap<usize, (AssociationId, Other)>,
     attempts: BTreeMap<ConnectId, (u16, TransportAddress)>,
     last: u64,
     /// When it must have stopped, once it leaves.
@@ -125,10 +143,10 @@ struct World {
 }
 
 impl World {
-    fn open(&mut self, link: usize, port: u16, peer: TransportAddress, request: Option<ConnectId>, who: u32) {
+    fn open(&mut self, link: usize, port: u16, peer: TransportAddress, request: Option<ConnectId>) {
         self.last += 1;
         let association = AssociationId(self.last);
-        self.up.insert(link, (association, who));
+        self.up.insert(link, (association, Other::at(peer.udp_port)));
         self.rig
             .registrar
             .handle_event(self.rig.now, Event::Connected { association, request, local_port: port, peer });
@@ -138,15 +156,14 @@ impl World {
         let now = self.rig.now;
         match step {
             Step::Called(link, id) if !self.up.contains_key(&link) => {
-                self.open(link, ENRP_PORT, place(RegistrarId(id)), None, id);
+                self.open(link, ENRP_PORT, place(RegistrarId(id)), None);
             }
             Step::Element(link, id) if !self.up.contains_key(&link) => {
-                self.open(link, ASAP_PORT, peer(4000 + id as u16), None, 0);
+                self.open(link, ASAP_PORT, peer(4000 + id as u16), None);
             }
             Step::Reached(link) if !self.up.contains_key(&link) => {
                 if let Some((request, (port, peer))) = self.attempts.pop_first() {
-                    let who = u32::from(peer.udp_port.saturating_sub(20_000));
-                    self.open(link, port, peer, Some(request), who);
+                    self.open(link, port, peer, Some(request));
                 }
             }
             Step::Failed(which, why) => {
@@ -179,8 +196,16 @@ impl World {
                 let event = Event::Announce { channel: Channel::Enrp, source, bytes };
                 self.rig.registrar.handle_event(now, event);
             }
-            Step::Wait(ms) => {
+            Step::Wait(ms, alive) => {
                 let end = now + Duration::from_millis(ms);
+                if alive {
+                    // More often than keep-alives and heartbeats time out.
+                    let beat = self.rig.registrar.config.enrp.max_time_no_response / 2;
+                    while self.rig.now + beat < end {
+                        self.take(Step::Wait(beat.as_millis() as u64, false));
+                        self.give_signs_of_life();
+                    }
+                }
                 while let Some(next) = self.rig.registrar.poll_timeout().filter(|next| *next <= end) {
                     self.rig.now = next.max(self.rig.now);
                     self.rig.registrar.handle_timeout(self.rig.now);
@@ -201,18 +226,36 @@ impl World {
     /// Mostly the one says something that is at the other end, in its own name.
     fn says(&mut self, link: usize, sender: u32, receiver: u32, says: &Says, cut: usize) {
         let Some((_, who)) = self.up.get(&link) else { return };
-        let sender = if sender.is_multiple_of(3) || *who == 0 { sender } else { *who };
-        let receiver = if receiver == TOP.0 {
-            TOP.0
-        } else if receiver == HIGH.0 {
-            US.0
-        } else {
-            0
+        let sender = match who {
+            Other::Registrar(id) if sender != US.0 => RegistrarId(*id),
+            _ => RegistrarId(sender),
         };
-        let (sender, receiver) = (RegistrarId(sender), RegistrarId(receiver));
+        let receiver = match RegistrarId(receiver) {
+            HIGH => US,
+            US => TOP,
+            _ => NONE,
+        };
         let bytes =
             EnrpMessage { sender, receiver, body: says.body(sender) }.encode(Padding::Padded).unwrap();
         self.message(link, ProtocolId::ENRP, bytes.slice(..bytes.len().saturating_sub(cut)));
+    }
+
+    /// Registrars send heartbeats, most with the right checksum, and elements answer keep-alives.
+    fn give_signs_of_life(&mut self) {
+        for (link, (_, other)) in self.up.clone() {
+            match other {
+                Other::Registrar(id) => {
+                    let sum = self.rig.registrar.handlespace.checksum(RegistrarId(id));
+                    let body = heartbeat(sum, RegistrarId(id));
+                    let message = EnrpMessage { sender: RegistrarId(id), receiver: NONE, body };
+                    self.message(link, ProtocolId::ENRP, message.encode(Padding::Padded).unwrap());
+                }
+                Other::Element(id) => {
+                    self.message(link, ProtocolId::ASAP, ack(id).encode(Padding::Padded).unwrap());
+                }
+            }
+        }
+        self.settle();
     }
 
     fn message(&mut self, link: usize, protocol: ProtocolId, bytes: Bytes) {
@@ -304,19 +347,34 @@ fn run(settings: Settings, mut steps: Vec<Step>, leave: Option<(usize, u64)>) {
         steps.insert(after.min(steps.len()), Step::Leave(ms));
     }
     world.settle();
+    if !joining {
+        // A scope that stands.
+        for (link, id) in [(0, HIGH), (1, LOW), (2, TOP)] {
+            world.take(Step::Called(link, id.0));
+        }
+        for (link, id) in [(3, 1), (4, 2)] {
+            world.take(Step::Element(link, id));
+            world.take(Step::Asap(link, 0, id));
+        }
+        world.give_signs_of_life();
+    }
     for step in steps {
-        world.take(step);
+        // What is long with the one preset is long with the other.
+        world.take(match step {
+            Step::Wait(ms, alive) if fast => Step::Wait(ms / 20, alive),
+            other => other,
+        });
     }
     if let Some(deadline) = world.left {
         let left = deadline.since(world.rig.now).as_millis() as u64;
-        world.take(Step::Wait(left + 1));
+        world.take(Step::Wait(left + 1, false));
         assert!(world.rig.registrar.is_stopped());
         assert_eq!(world.rig.registrar.poll_timeout(), None);
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     /// No sequence of events, time included, breaks what `check_enrp` says; and nothing panics.
     #[test]

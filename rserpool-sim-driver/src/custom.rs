@@ -1,0 +1,225 @@
+//! Endpoints of somebody's own in a simulated world.
+//!
+//! Whatever implements [`Endpoint`] can run on a host, beside registrars, elements and users, and is
+//! broken like them. This one is a load tool: one process with one association that is many elements.
+//!
+//! ```
+//! use std::collections::VecDeque;
+//! use std::time::Duration;
+//! use rserpool_core::base::{ASAP_PORT, CommandId, ConnectId, ElementId, Instant, ProtocolId};
+//! use rserpool_core::base::{RegistrarId, TransportAddress};
+//! use rserpool_core::endpoint::{Action, Endpoint, Event, Outbox};
+//! use rserpool_core::wire::{AsapMessage, Padding, Policy, PoolElement, RegistrationLife};
+//! use rserpool_core::wire::{SctpTransport, Transport, TransportUse};
+//! use rserpool_sim_driver::{Custom, Fault, Place, Program, World, WorldConfig};
+//!
+//! #[derive(Debug)]
+//! struct Crowd {
+//!     place: Place,
+//!     registered: u32,
+//!     out: Outbox<String>,
+//! }
+//!
+//! impl Crowd {
+//!     /// It connects at once.
+//!     fn new(place: Place, registrar: TransportAddress) -> Self {
+//!         let mut out = Outbox::default();
+//!         let deadline = place.now + Duration::from_secs(1);
+//!         out.act(Action::Connect { request: ConnectId(1), local_port: 7, peer: registrar, deadline });
+//!         Self { place, registered: 0, out }
+//!     }
+//!
+//!     fn element(&self, id: u32) -> PoolElement {
+//!         let user_transport = Transport::Sctp(SctpTransport {
+//!             port: 7,
+//!             usage: TransportUse::DataPlusControl,
+//!             addresses: vec![self.place.address].into(),
+//!         });
+//!         PoolElement {
+//!             id: ElementId(id),
+//!             home: RegistrarId::NONE,
+//!             life: RegistrationLife(300),
+//!             user_transport,
+//!             policy: Policy::RoundRobin,
+//!             asap_transport: None,
+//!             encapsulation: None,
+//!         }
+//!     }
+//! }
+//!
+//! impl Endpoint for Crowd {
+//!     type Command = ();
+//!     type Notice = String;
+//!
+//!     fn handle_event(&mut self, _now: Instant, event: Event) {
+//!         let mut send = |out: &mut Outbox<String>, association, message: AsapMessage| {
+//!             out.send(association, ProtocolId::ASAP, message.encode(Padding::Padded).unwrap());
+//!         };
+//!         match event {
+//!             Event::Connected { association, .. } => {
+//!                 for id in 1..=100 {
+//!                     let element = self.element(id);
+//!                     send(&mut self.out, association, AsapMessage::Registration { handle: "Crowd".into(), element });
+//!                 }
+//!             }
+//!             Event::Message { association, bytes, .. } => match AsapMessage::decode(&bytes).unwrap().message {
+//!                 AsapMessage::RegistrationResponse { rejected: false, .. } => self.registered += 1,
+//!                 AsapMessage::EndpointKeepAlive { handle, element: Some(element), .. } => {
+//!                     send(&mut self.out, association, AsapMessage::EndpointKeepAliveAck { handle, element });
+//!                 }
+//!                 other => self.out.tell(format!("{other:?}")),
+//!             },
+//!             _ => {}
+//!         }
+//!     }
+//!
+//!     fn handle_command(&mut self, _: Instant, _: CommandId, (): ()) {}
+//!     fn handle_timeout(&mut self, _: Instant) {}
+//!     fn poll_action(&mut self) -> Option<Action> { self.out.actions.pop_front() }
+//!     fn poll_notice(&mut self) -> Option<(Option<CommandId>, String)> { self.out.notices.pop_front() }
+//!     fn poll_timeout(&self) -> Option<Instant> { None }
+//!     fn begin_shutdown(&mut self, _: Instant, _: Instant) {}
+//!     fn is_stopped(&self) -> bool { false }
+//! }
+//!
+//! let mut world = World::new(WorldConfig::lan(1));
+//! let scope = world.fast_registrars(2);
+//! world.run_for(Duration::from_secs(1));
+//! let registrar = world.address(scope[0], ASAP_PORT);
+//! let crowd = Custom::new(&[7], move |place| Crowd::new(place, registrar.clone()));
+//! let crowd = world.add("crowd", Program::Custom(crowd));
+//! world.run_for(Duration::from_millis(10));
+//! assert_eq!(world.custom::<Crowd>(crowd).unwrap().registered, 100);
+//! let listed = |world: &World, n: usize| world.registrar(scope[n]).unwrap().handlespace().element_count();
+//! assert_eq!((listed(&world, 0), listed(&world, 1)), (100, 100));
+//!
+//! // It answers every keep-alive until it is killed.
+//! world.run_for(Duration::from_secs(5));
+//! assert_eq!(listed(&world, 1), 100);
+//! world.apply(Fault::Kill(crowd));
+//! world.run_for(Duration::from_secs(1));
+//! assert_eq!((listed(&world, 0), listed(&world, 1)), (0, 0));
+//! assert_eq!(world.violation(), None);
+//! ```
+//!
+//! A selection policy of one's own needs no endpoint: it is a part of the configuration of a
+//! [`Program::Registrar`](crate::Program::Registrar) or [`Program::User`](crate::Program::User).
+
+use std::any::Any;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rserpool_core::base::Instant;
+use rserpool_core::endpoint::{Action, Endpoint, Event};
+
+/// Where, when and with what seed an endpoint is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The present time.
+    pub now: Instant,
+    /// The address of its host; the UDP port is [`UDP_PORT`](crate::UDP_PORT).
+    pub address: IpAddr,
+    /// The seed of all its random choices, another one for each start.
+    pub seed: u64,
+}
+
+type Start = dyn Fn(Place) -> Box<dyn Machine> + Send + Sync;
+
+/// How an endpoint of somebody's own is started.
+#[derive(Clone)]
+pub struct Custom {
+    /// The SCTP ports on which it listens.
+    ports: Arc<[u16]>,
+    start: Arc<Start>,
+}
+
+impl Custom {
+    /// A program that listens on these SCTP ports and makes its endpoint with `start`, each time its
+    /// host is started.
+    pub fn new<E>(ports: &[u16], start: impl Fn(Place) -> E + Send + Sync + 'static) -> Self
+    where
+        E: Endpoint + fmt::Debug + 'static,
+        E::Notice: fmt::Debug,
+    {
+        Self { ports: ports.into(), start: Arc::new(move |place| Box::new(Driven(start(place)))) }
+    }
+
+    pub(crate) fn start(&self, place: Place) -> Box<dyn Machine> {
+        (self.start)(place)
+    }
+
+    pub(crate) fn listens_on(&self, port: u16) -> bool {
+        self.ports.contains(&port)
+    }
+}
+
+impl fmt::Debug for Custom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Custom").field("ports", &self.ports).finish_non_exhaustive()
+    }
+}
+
+/// Two are equal if one is a clone of the other.
+impl PartialEq for Custom {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.start, &other.start)
+    }
+}
+
+impl Eq for Custom {}
+
+/// An endpoint whose commands and notices the world does not know.
+pub(crate) trait Machine: fmt::Debug {
+    fn handle_event(&mut self, now: Instant, event: Event);
+    fn handle_timeout(&mut self, now: Instant);
+    fn poll_action(&mut self) -> Option<Action>;
+    fn poll_timeout(&self) -> Option<Instant>;
+    fn begin_shutdown(&mut self, now: Instant, deadline: Instant);
+    fn is_stopped(&self) -> bool;
+    /// The next notice, for the trace.
+    fn poll_note(&mut self) -> Option<String>;
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// See [`Machine`].
+#[derive(Debug)]
+struct Driven<E>(E);
+
+impl<E> Machine for Driven<E>
+where
+    E: Endpoint + fmt::Debug + 'static,
+    E::Notice: fmt::Debug,
+{
+    fn handle_event(&mut self, now: Instant, event: Event) {
+        self.0.handle_event(now, event);
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.0.handle_timeout(now);
+    }
+
+    fn poll_action(&mut self) -> Option<Action> {
+        self.0.poll_action()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.0.poll_timeout()
+    }
+
+    fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
+        self.0.begin_shutdown(now, deadline);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.0.is_stopped()
+    }
+
+    fn poll_note(&mut self) -> Option<String> {
+        self.0.poll_notice().map(|(_, notice)| format!("{notice:?}"))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+}

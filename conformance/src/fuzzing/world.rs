@@ -14,8 +14,10 @@ use rserpool_core::wire::{AsapMessage, EnrpMessage};
 use super::input::Input;
 use super::invent;
 
-/// How many inputs one run has at most: the fuzzer finds more in many short runs.
+/// How many inputs one run has at most, and how long it lasts: the fuzzer finds more in many short
+/// runs.
 const MAX_STEPS: usize = 400;
+const MAX_TIME: Duration = Duration::from_secs(1_800);
 
 /// An attempt to connect that is under way.
 struct Attempt {
@@ -27,6 +29,8 @@ struct Attempt {
 pub(super) struct World<E: Endpoint> {
     pub(super) endpoint: E,
     pub(super) now: Instant,
+    /// Time passes until then.
+    end: Instant,
     /// Associations that are up, with the deadline of those that are being closed.
     associations: BTreeMap<AssociationId, Option<Instant>>,
     /// Associations that the endpoint has aborted, and has not been told that they are gone.
@@ -54,6 +58,7 @@ where
         let mut world = Self {
             endpoint,
             now: Instant::ORIGIN,
+            end: Instant::ORIGIN + MAX_TIME,
             associations: BTreeMap::new(),
             aborted: Vec::new(),
             attempts: BTreeMap::new(),
@@ -231,6 +236,7 @@ where
 
     /// Lets time pass; the transport's own deadlines come in between.
     fn advance(&mut self, until: Instant) {
+        let until = until.min(self.end).max(self.now);
         loop {
             self.end_aborted();
             let attempt = self.attempts.iter().map(|(id, attempt)| (attempt.deadline, *id)).min();
@@ -315,6 +321,7 @@ where
     /// Whoever is asked to leave leaves, and owes nothing then.
     fn leave(&mut self) {
         let deadline = self.now + Duration::from_secs(10);
+        self.end = deadline + Duration::from_secs(1);
         self.trace("shutdown", &deadline);
         self.endpoint.begin_shutdown(self.now, deadline);
         self.settle();

@@ -131,6 +131,7 @@ impl World {
             self.books.takeovers.moves.push(self.clock);
         }
         match note {
+            Note::Registrar(Notice::PeerLost { peer }) => self.books.takeovers.lost(host, *peer),
             Note::Registrar(Notice::Removed { pe, reason }) => self.check_removal(host, pe, *reason),
             Note::User(user::Notice::ElementFailed { element, reason, .. }) => {
                 self.check_failure(host, *element, reason);

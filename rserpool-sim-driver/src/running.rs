@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rserpool_core::base::ProtocolId;
 use rserpool_core::element;
 use rserpool_core::endpoint::Event;
 
@@ -42,6 +43,9 @@ impl World {
 
     fn handle(&mut self, host: HostId, event: Event) {
         self.note_event(host, &event);
+        if let Event::Message { protocol: ProtocolId::ENRP, bytes, .. } = &event {
+            self.books.takeovers.heard(host, bytes);
+        }
         let clock = self.clock;
         let target = self.host_mut(host);
         let Some(process) = &mut target.process else { return };

@@ -21,6 +21,8 @@ pub(crate) struct Takeovers {
     ended: BTreeMap<RegistrarId, Instant>,
     /// Who has taken over whom, and when.
     won: Vec<(RegistrarId, HostId, Instant)>,
+    /// Who has given whom up, and whether it has heard a sign of life since.
+    lost: BTreeMap<(HostId, RegistrarId), bool>,
     /// When elements got another home.
     pub(crate) moves: Vec<Instant>,
     /// Who has asked whom for its own elements, and when, although they could talk all the time.
@@ -34,6 +36,20 @@ impl Takeovers {
 
     pub(crate) fn ended(&mut self, now: Instant, registrar: RegistrarId) {
         self.ended.insert(registrar, now);
+    }
+
+    /// A registrar gives a peer up.
+    pub(crate) fn lost(&mut self, host: HostId, peer: RegistrarId) {
+        self.lost.insert((host, peer), false);
+    }
+
+    /// A registrar is handed an ENRP message. Only ENRP_PRESENCE is a sign of life.
+    pub(crate) fn heard(&mut self, host: HostId, bytes: &Bytes) {
+        if let (Some(1), Some(sender)) = (bytes.first(), bytes.get(4..8).and_then(<[u8]>::first_chunk))
+            && let Some(heard) = self.lost.get_mut(&(host, RegistrarId(u32::from_be_bytes(*sender))))
+        {
+            *heard = true;
+        }
     }
 }
 
@@ -57,8 +73,14 @@ impl World {
     /// Since when all registrars that run could work and talk without hindrance, and none has died;
     /// `None` if they cannot.
     pub(crate) fn scope_calm_since(&self) -> Option<Instant> {
+        self.scope_calm_but_for(RegistrarId::NONE)
+    }
+
+    /// The same, as if one registrar had not died.
+    fn scope_calm_but_for(&self, dead: RegistrarId) -> Option<Instant> {
         let running = self.running_registrars();
-        let mut since = self.books.takeovers.ended.values().max().copied().unwrap_or_default();
+        let ended = self.books.takeovers.ended.iter().filter(|(id, _)| **id != dead);
+        let mut since = ended.map(|(_, at)| *at).max().unwrap_or_default();
         for (n, a) in running.iter().enumerate() {
             since = since.max(self.calm_since(*a, *a)?);
             for b in &running[n + 1..] {
@@ -83,6 +105,10 @@ impl World {
 
     /// A registrar has taken another one over: only a dead one, and only once.
     pub(crate) fn check_takeover(&mut self, host: HostId, target: RegistrarId) {
+        if self.books.takeovers.lost.remove(&(host, target)) == Some(true) {
+            let detail = format!("{} took over {target}", self.host(host).name);
+            return self.violated(Violation::new("a sign of life stops a takeover", detail));
+        }
         let Some(config) = self.registrar_config(host) else { return };
         let (now, settled) = (self.now(), self.scope_settles_within(config));
         let name = |host: HostId| self.host(host).name.clone();
@@ -104,7 +130,7 @@ impl World {
             }
             None => {
                 let ended = self.books.takeovers.ended.get(&target).copied();
-                let calm = self.scope_calm_since().zip(ended);
+                let calm = self.scope_calm_but_for(target).zip(ended);
                 let twice = self.books.takeovers.won.iter().find(|(id, winner, when)| {
                     *id == target
                         && *winner != host

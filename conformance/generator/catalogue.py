@@ -345,8 +345,12 @@ def policies():
             good(f, f"policy-{kind:#010x}-{number}", requirement + " PARAM-3.8-01 POL-3.1-01",
                  registration(p={"type": kind} | values))
         values = b"".join(u32(1) for _ in layout)
-        for size in {0, 3, len(values) - 4, len(values) - 1, len(values) + 1, len(values) + 4} - {len(values)}:
-            if size >= 0:
+        for size in sorted({0, 3, len(values) - 4, len(values) - 1, len(values) + 1, len(values) + 4} - {len(values)}):
+            if size >= 0 and kind in GUESSED:
+                good(f, f"policy-{kind:#010x}-with-{size}-octets", requirement,
+                     registration(p={"type": kind, "data": "01" * size}))
+                OWN[-1]["basis"] = "reading A20"
+            elif size >= 0:
                 bad = tlv(8, u32(kind) + b"\1" * size)
                 report(f, f"policy-{kind:#010x}-with-{size}-octets", requirement, "ASAP",
                        message(1, 0, handle(POOL), tlv(0x0A, u32(1) + u32(0) + u32(9), transport(SCTP4), bad)),
@@ -355,7 +359,7 @@ def policies():
         bad = tlv(8, u32(kind))
         report(f, f"policy-invalid-{kind:#010x}", "POL-7.1-02 PARAM-3.12.4-01", "ASAP",
                message(1, 0, handle(POOL), tlv(0x0A, u32(1) + u32(0) + u32(9), transport(SCTP4), bad)), 3, bad)
-    for kind in (0x6, 0x3FFFFFFF, 0x40000005, 0x7FFFFFFF, 0x80000000, 0xB0001001, 0xB0001004, 0xB0002004,
+    for kind in (0x6, 0x3FFFFFFF, 0x40000005, 0x7FFFFFFF, 0x80000000, 0xB0001000, 0xB0001005, 0xB0002006,
                  0xC0000001, 0xFFFFFFFF):
         for size in (0, 1, 4, 9):
             good(f, f"policy-{kind:#010x}-opaque-{size}", "POL-7.1-02 PARAM-3.8-01 PARAM-3.8-02",

@@ -59,12 +59,18 @@ POLICIES = {
     0x40000002: ["load", "degradation"],
     0x40000003: ["load", "degradation"],
     0x40000004: ["load"],
+    0xB0001001: ["load", "degradation"],
     0xB0001002: ["load", "degradation"],
+    0xB0001004: ["load", "degradation"],
     0xB0001003: ["load", "degradation"],
     0xB0002001: ["weight", "dpf", "distance"],
     0xB0002002: ["load", "dpf", "distance"],
     0xB0002003: ["load", "degradation", "dpf", "distance"],
+    0xB0002004: ["load", "degradation", "dpf", "distance"],
+    0xB0002005: ["load", "degradation", "dpf", "distance"],
 }
+# Layouts that nobody has seen yet: what has another length is a policy of somebody else's.
+GUESSED = {0xB0001001, 0xB0001002, 0xB0001004, 0xB0002004, 0xB0002005}
 TRANSPORTS = {3: "DCCP", 4: "SCTP", 5: "TCP", 6: "UDP", 7: "UDP-Lite", 0x10: "Opaque"}
 TRANSPORT_TYPES = {name: number for number, name in TRANSPORTS.items()}
 
@@ -118,7 +124,7 @@ def transport(t):
 
 def policy(p):
     layout = POLICIES.get(p["type"])
-    if layout is None:
+    if "data" in p:
         return tlv(8, u32(p["type"]) + bytes.fromhex(p["data"]))
     return tlv(8, u32(p["type"]) + b"".join(u32(p[key]) for key in layout))
 
@@ -261,7 +267,7 @@ def read_transport(code, value):
 def read_policy(value):
     (kind,) = struct.unpack(">I", value[:4])
     layout = POLICIES.get(kind)
-    if layout is None:
+    if layout is None or (kind in GUESSED and len(value) != 4 + 4 * len(layout)):
         return {"type": kind, "data": value[4:].hex()}
     numbers = struct.unpack(f">{len(layout)}I", value[4:])
     return {"type": kind} | dict(zip(layout, numbers))

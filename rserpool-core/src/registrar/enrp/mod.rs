@@ -7,7 +7,7 @@
 //! update     changes of own elements, sent and received   audit      what updates have missed
 //! ownership  an element whose home is claimed twice       takeover   the elements of a dead peer
 //! offer      giving elements away: to leave, to balance   download   asking for pages
-//! namesake   two registrars with the same identifier
+//! namesake   two registrars with the same identifier      place      where a registrar is
 //! ```
 //!
 //! Nothing here waits without a bound, and every table has a limit that a hostile peer cannot move.
@@ -22,6 +22,7 @@ mod namesake;
 mod offer;
 mod ownership;
 mod peers;
+mod place;
 mod presence;
 mod table;
 mod takeover;

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use super::audit::Audit;
 use super::download::Pages;
 use super::offer::Offers;
-use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarId, TransportAddress};
+use super::place::{address_of, describe};
+use crate::base::{AssociationId, Instant, RegistrarId, TransportAddress};
 use crate::endpoint::{AbortCause, Action};
 use crate::registrar::{Notice, PeerState, PeerStatus, Registrar, Timer};
 use crate::wire::{EnrpBody, ServerInformation};
@@ -13,9 +14,6 @@ use crate::wire::{EnrpBody, ServerInformation};
 /// How many peers are kept: an operational scope has fewer than ten registrars, and every group-cast
 /// is one message for each.
 pub(super) const MAX_PEERS: usize = 64;
-
-/// How many addresses of a peer are kept; the transport tries no more than three.
-const MAX_ADDRESSES: usize = 8;
 
 /// Another registrar.
 #[derive(Debug)]
@@ -348,35 +346,11 @@ impl Registrar {
 impl Peer {
     /// How it is described to others: as it describes itself, or as it was met.
     pub(super) fn information(&self, id: RegistrarId) -> Option<ServerInformation> {
-        self.server
-            .clone()
-            .or_else(|| self.address.as_ref().map(|address| super::presence::describe(id, address)))
+        self.server.clone().or_else(|| self.address.as_ref().map(|address| describe(id, address)))
     }
 }
 
 fn peer_is_monitored(peers: &alloc::collections::BTreeMap<RegistrarId, Peer>, id: RegistrarId) -> bool {
     let monitored = |peer: &Peer| matches!(peer.state, PeerState::Active | PeerState::Suspect);
     peers.get(&id).is_some_and(monitored)
-}
-
-/// Where a registrar speaks ENRP, by its own description. The UDP port is the one stated, the one
-/// seen at the same place, or the default.
-pub(super) fn address_of(
-    server: &ServerInformation,
-    seen: Option<&TransportAddress>,
-) -> Option<TransportAddress> {
-    let usable = |address: &&core::net::IpAddr| !address.is_unspecified() && !address.is_multicast();
-    let addresses: Vec<_> =
-        server.transport.addresses.iter().filter(usable).take(MAX_ADDRESSES).copied().collect();
-    if addresses.is_empty() || server.transport.port == 0 {
-        return None;
-    }
-    let here = |seen: &&TransportAddress| {
-        seen.port == server.transport.port && seen.addresses.iter().any(|a| addresses.contains(a))
-    };
-    let udp_port = match server.encapsulation {
-        Some(ports) if ports.user != 0 => ports.user,
-        _ => seen.filter(here).map_or(DEFAULT_ENCAPSULATION_PORT, |seen| seen.udp_port),
-    };
-    Some(TransportAddress { addresses, port: server.transport.port, udp_port })
 }

@@ -5,15 +5,13 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::peers::address_of;
+use super::place::{address_of, describe};
 use crate::base::{
     AssociationId, DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, TransportAddress,
 };
 use crate::endpoint::{Action, Channel};
 use crate::registrar::{Registrar, Timer};
-use crate::wire::{
-    EncapsulationPorts, EnrpBody, EnrpMessage, SctpTransport, ServerInformation, TransportUse,
-};
+use crate::wire::{EnrpBody, EnrpMessage, ServerInformation};
 
 impl Registrar {
     /// Our own ENRP_PRESENCE. It always has the checksum (reading B20) and, if we know where we
@@ -126,19 +124,5 @@ impl Registrar {
             let known = self.enrp.peers.contains_key(&sender).then_some(sender);
             self.contact(now, &address, false, known);
         }
-    }
-}
-
-/// The description of a registrar at an address.
-pub(super) fn describe(id: RegistrarId, address: &TransportAddress) -> ServerInformation {
-    ServerInformation {
-        id,
-        transport: SctpTransport {
-            port: address.port,
-            usage: TransportUse::DataOnly,
-            addresses: address.addresses.as_slice().into(),
-        },
-        encapsulation: (address.udp_port != 0)
-            .then_some(EncapsulationPorts { user: address.udp_port, asap: 0 }),
     }
 }

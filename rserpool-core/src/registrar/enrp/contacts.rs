@@ -16,6 +16,10 @@ use crate::registrar::{Attempt, Registrar, Timer};
 /// has fewer than ten registrars.
 pub(super) const MAX_CONTACTS: usize = 64;
 
+/// After how many attempts in vain a place is forgotten where nobody was ever met: whoever can send a
+/// list or an announcement could have us knock at 64 doors of his choice for ever.
+const MAX_FAILURES: u32 = 8;
+
 /// The name of a contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::registrar) struct ContactId(u32);
@@ -31,6 +35,15 @@ pub(super) struct Contact {
     pub(super) association: Option<AssociationId>,
     /// The pause after the next failure.
     pause: Duration,
+    /// Whether a registrar was ever met there.
+    met: bool,
+    /// Attempts in vain since the last association.
+    failures: u32,
+    /// Since when the association is up.
+    since: Instant,
+    /// Associations in a row that ended soon after they had come up. The first is made again at
+    /// once; who goes on closing them is given time.
+    flaps: u32,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +100,10 @@ impl Contacts {
             attempt: None,
             association: None,
             pause: Duration::ZERO,
+            met: false,
+            failures: 0,
+            since: Instant::ORIGIN,
+            flaps: 0,
         };
         self.entries.insert(ContactId(self.last), contact);
         Some(ContactId(self.last))
@@ -97,6 +114,7 @@ impl Contacts {
         for contact in self.entries.values_mut() {
             if contact.address.is_same_endpoint(address) {
                 contact.peer = Some(peer);
+                contact.met = true;
             }
         }
     }
@@ -117,7 +135,9 @@ impl Registrar {
         let Some(id) = self.enrp.contacts.enter(&mut self.deadlines, address, configured) else { return };
         if let Some(contact) = self.enrp.contacts.entries.get_mut(&id) {
             contact.peer = peer.or(contact.peer);
-            contact.pause = Duration::ZERO;
+            if contact.flaps <= 1 {
+                contact.pause = Duration::ZERO;
+            }
         }
         self.try_contact(now, id);
     }
@@ -131,6 +151,9 @@ impl Registrar {
     ) {
         if let Some(address) = address {
             self.contact(now, &address, false, Some(peer));
+            if self.enrp.peers.get(&peer).is_some_and(|peer| peer.met) {
+                self.enrp.contacts.is_met_at(&address, peer);
+            }
         }
         let others = self.enrp.contacts.entries.iter();
         let met: Vec<ContactId> =
@@ -156,7 +179,9 @@ impl Registrar {
         let Some(contact) = self.enrp.contacts.entries.get_mut(&id) else { return };
         let met = contact.peer.and_then(|peer| self.enrp.peers.get(&peer));
         let up = met.is_some_and(|peer| peer.association.is_some());
-        if up || contact.attempt.is_some() || contact.association.is_some() || self.shutdown.is_some() {
+        let pausing = contact.flaps > 1 && self.deadlines.get(&Timer::Contact(id)).is_some();
+        let busy = contact.attempt.is_some() || contact.association.is_some();
+        if up || busy || pausing || self.shutdown.is_some() {
             return;
         }
         let request = self.connects.next_id();
@@ -178,8 +203,13 @@ impl Registrar {
     ) {
         let Some(contact) = self.enrp.contacts.entries.get_mut(&id) else { return };
         contact.attempt = None;
+        contact.failures = contact.failures.saturating_add(1);
         let peer = contact.peer;
-        self.contact_later(now, id);
+        if !contact.configured && !contact.met && contact.failures >= MAX_FAILURES {
+            self.enrp.contacts.remove(id);
+        } else {
+            self.contact_later(now, id);
+        }
         if let Some(peer) = peer.filter(|_| *reason == ConnectError::Refused) {
             self.peer_refused(now, peer);
         }
@@ -205,6 +235,8 @@ impl Registrar {
         if let Some(contact) = self.enrp.contacts.entries.get_mut(&id) {
             contact.attempt = None;
             contact.association = Some(association);
+            contact.failures = 0;
+            contact.since = now;
         }
         if let Some(link) = self.links.get_mut(&association) {
             link.contact = Some(id);
@@ -217,6 +249,8 @@ impl Registrar {
     pub(in crate::registrar) fn contact_lost(&mut self, now: Instant, id: ContactId) {
         if let Some(contact) = self.enrp.contacts.entries.get_mut(&id) {
             contact.association = None;
+            let lasted = now.since(contact.since) >= self.config.enrp.heartbeat_cycle;
+            contact.flaps = if lasted { 0 } else { contact.flaps.saturating_add(1) };
             self.contact_later(now, id);
         }
     }

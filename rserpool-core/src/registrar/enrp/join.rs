@@ -163,6 +163,10 @@ impl Registrar {
         rejected: bool,
         servers: &[ServerInformation],
     ) {
+        // One that nobody asked for may say where our own name is taken: see `keep_newer`.
+        if let Some(namesake) = servers.iter().find(|server| server.id == self.id) {
+            self.learn_peer(now, namesake);
+        }
         let asked = |peer: &&mut super::Peer| peer.list == PeerList::Asked;
         let Some(peer) = self.enrp.peers.get_mut(&sender).filter(asked) else {
             self.counters.unexpected += 1;

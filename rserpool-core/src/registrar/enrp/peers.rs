@@ -31,6 +31,8 @@ pub(super) struct Peer {
     pub(super) audit: Audit,
     pub(super) offers: Offers,
     pub(super) pages: Pages,
+    /// Whether there was ever an association with it.
+    pub(super) met: bool,
     pub(super) list: PeerList,
 }
 
@@ -103,6 +105,7 @@ impl Registrar {
         self.enrp.contacts.is_met_at(&address, id);
         if let Some(peer) = self.enrp.peers.get_mut(&id) {
             peer.association = Some(from);
+            peer.met = true;
             peer.offers = Offers::default();
             peer.list = PeerList::Unasked;
             peer.address.get_or_insert_with(|| address.clone());
@@ -119,32 +122,31 @@ impl Registrar {
     }
 
     /// Of two associations with the same peer the one opened by the larger identifier stays, so
-    /// that both ends choose the same. If one end has opened both, the newer one stays if it leads
-    /// to the same place; else somebody may have taken the peer's name, and the older one is asked
-    /// for a sign of life first.
+    /// that both ends choose the same; if one end has opened both, the newer one. That holds if both
+    /// lead to the same place. Else somebody may have taken the peer's name: the older one stays and
+    /// is asked for a sign of life, and the newcomer is told where its name is taken.
     fn keep_newer(&mut self, now: Instant, old: AssociationId, new: AssociationId, id: RegistrarId) -> bool {
         let (Some(a), Some(b)) = (self.links.get(&old), self.links.get(&new)) else { return true };
-        let keep_new =
-            if a.opened == b.opened { a.peer.is_same_endpoint(&b.peer) } else { b.opened == (self.id > id) };
-        let same_opener = a.opened == b.opened;
-        let closed = if keep_new { old } else { new };
+        let Some(peer) = self.enrp.peers.get(&id) else { return true };
+        let described = peer.address.as_ref().is_some_and(|place| place.is_same_endpoint(&b.peer));
         let deadline = now + self.config.enrp.max_time_no_response;
-        if !keep_new && same_opener {
-            // A newcomer learns from this list where its name is taken, and stops when it has asked.
-            let known = self.enrp.peers.get(&id).and_then(|peer| peer.information(id));
-            let servers = known.into_iter().collect();
+        if !described && !a.peer.is_same_endpoint(&b.peer) {
+            self.counters.spoofed += 1;
+            let servers = peer.information(id).into_iter().collect();
             self.send_enrp(new, id, EnrpBody::ListResponse { rejected: false, servers });
-        }
-        self.outbox.act(Action::Shutdown { association: closed, deadline });
-        if !keep_new && same_opener {
+            self.outbox.act(Action::Shutdown { association: new, deadline });
             // Who is being taken over is asked already.
             if peer_is_monitored(&self.enrp.peers, id) {
                 self.suspect(now, id);
             }
-        } else if !keep_new && let Some(link) = self.links.get_mut(&new) {
+            return false;
+        }
+        let keep_new = a.opened == b.opened || b.opened == (self.id > id);
+        if !keep_new && let Some(link) = self.links.get_mut(&new) {
             // What is on its way over it is still the peer's word.
             link.registrar = Some(id);
         }
+        self.outbox.act(Action::Shutdown { association: if keep_new { old } else { new }, deadline });
         keep_new
     }
 
@@ -166,6 +168,7 @@ impl Registrar {
             audit: Audit::default(),
             offers: Offers::default(),
             pages: Pages::default(),
+            met: false,
             list: PeerList::Unasked,
         };
         self.enrp.peers.insert(id, peer);
@@ -329,7 +332,11 @@ impl Registrar {
             }
             self.outbox.act(Action::Abort { association, cause: AbortCause::User });
         }
+        let place = peer.address.clone();
         self.contact_peer(now, id, peer.address);
+        if let Some(place) = place.filter(|_| peer.met) {
+            self.enrp.contacts.is_met_at(&place, id);
+        }
         self.mentor_gone(now, id);
         self.no_ack_from(now, id);
     }

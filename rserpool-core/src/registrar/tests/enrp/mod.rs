@@ -4,6 +4,7 @@ mod announcements;
 mod audit;
 mod bad_input;
 mod joining;
+mod namesakes;
 mod offers;
 mod ownership;
 mod peers;

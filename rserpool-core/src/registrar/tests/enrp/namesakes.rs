@@ -1,0 +1,84 @@
+//! Whoever takes the name of a peer: who stays, who is told, and that nobody knocks for ever.
+
+use super::*;
+
+fn elsewhere() -> TransportAddress {
+    TransportAddress::new(localhost(), ENRP_PORT, 1)
+}
+
+/// A registrar at another place calls under a peer's name, whoever opened the association with the
+/// peer: the peer stays, is asked for a sign of life, and the caller is told where its name is taken.
+#[test]
+fn a_newcomer_does_not_take_the_place_of_a_peer() {
+    for opened_by_us in [false, true] {
+        let mut rig = if opened_by_us { Rig::joining(&[HIGH]) } else { Rig::serving() };
+        match opened_by_us {
+            true => drop(rig.from(A, HIGH, heartbeat(0xffff, HIGH))),
+            false => rig.meet(A, HIGH),
+        }
+        let (association, request, local_port) = (C, None, ENRP_PORT);
+        rig.event(Event::Connected { association, request, local_port, peer: elsewhere() });
+        let actions = rig.from(C, HIGH, heartbeat(0xffff, HIGH));
+        let told = EnrpBody::ListResponse { rejected: false, servers: vec![server(HIGH)] };
+        let asked = rig.presence(true);
+        let expected = [to(C, HIGH, told), shutdown(C, rig.now + NO_RESPONSE), to(A, HIGH, asked)];
+        assert_eq!(actions, expected, "opened by us: {opened_by_us}");
+        rig.from(A, HIGH, heartbeat(0xffff, HIGH));
+        assert_eq!(rig.state(HIGH), Some(PeerState::Active));
+        rig.registrar.check_enrp();
+    }
+}
+
+/// Who is told where its name is taken asks there, also after it has served.
+#[test]
+fn a_list_that_nobody_asked_for_may_name_a_namesake() {
+    let mut rig = Rig::serving();
+    rig.meet(A, HIGH);
+    rig.from(A, HIGH, EnrpBody::ListResponse { rejected: false, servers: vec![] });
+    let mut namesake = server(US);
+    namesake.encapsulation = Some(EncapsulationPorts { user: 1, asap: 0 });
+    let servers = vec![server(TOP), namesake];
+    let actions = rig.from(A, HIGH, EnrpBody::ListResponse { rejected: false, servers });
+    let [Action::Connect { peer, .. }] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!((peer, rig.known()), (&elsewhere(), vec![HIGH.0]));
+}
+
+/// An association that is closed as soon as it is up is made again at once only the first time.
+#[test]
+fn who_always_hangs_up_is_called_ever_less() {
+    let mut rig = Rig::joining(&[HIGH]);
+    let mut waited = Vec::new();
+    let mut association = A;
+    for n in 2..12 {
+        rig.from(association, HIGH, heartbeat(0xffff, HIGH));
+        let before = rig.now;
+        let mut actions = rig.lose(association);
+        let call = |action: &Action| matches!(action, Action::Connect { .. });
+        while !actions.iter().any(call) {
+            actions = rig.jump();
+        }
+        waited.push(rig.now.since(before));
+        association = AssociationId(10 + n);
+        rig.reached(association, rig.registrar.attempts.keys().last().copied().unwrap().0, HIGH);
+    }
+    assert_eq!(waited[0], Duration::ZERO);
+    // Half a heartbeat cycle, varied by half.
+    assert!(waited[7..].iter().all(|wait| *wait >= Duration::from_millis(7_500)), "{waited:?}");
+}
+
+/// A place that was only announced, and where nobody answers, is forgotten.
+#[test]
+fn nobody_makes_us_knock_at_a_door_for_ever() {
+    let mut rig = Rig::serving();
+    rig.meet(A, HIGH);
+    let servers = vec![server(TOP)];
+    rig.from(A, HIGH, EnrpBody::ListResponse { rejected: false, servers });
+    for _ in 0..8 {
+        let pending: Vec<ConnectId> = rig.registrar.attempts.keys().copied().collect();
+        pending.into_iter().for_each(|request| {
+            rig.refuse(request.0, ConnectError::TimedOut);
+        });
+        rig.live(Duration::from_secs(30), &[(A, HIGH)]);
+    }
+    assert_eq!((rig.registrar.enrp.contact_count(), rig.registrar.attempts.len()), (0, 0));
+}

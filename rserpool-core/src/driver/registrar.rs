@@ -222,7 +222,7 @@ impl Role for registrar::Registrar {
             }
             Notice::Serving { mentor } => match mentor {
                 Some(mentor) => tracing::info!(%mentor, "serving; handlespace downloaded"),
-                None => tracing::info!("serving; no other registrar known yet"),
+                None => tracing::info!("serving; no other registrar has answered yet"),
             },
             Notice::PeerFound { peer, address } => {
                 if let Some(Line { suppressed }) = log.allow("peer found") {

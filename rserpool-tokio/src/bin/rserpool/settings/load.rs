@@ -42,9 +42,12 @@ impl Source {
         over: &S,
     ) -> Result<S, Failure> {
         // Read as settings first: only this names the line of a bad key.
-        toml::from_str::<S>(text).map_err(|error| Failure::usage(describe(path, text, &error)))?;
-        let invalid = |error: String| Failure::usage(format!("{}: {error}", path.display()));
-        let mut merged: Table = toml::from_str(text).map_err(|error| invalid(error.to_string()))?;
+        let misread = |error: toml::de::Error| Failure::usage(describe(path, text, &error));
+        toml::from_str::<S>(text).map_err(misread)?;
+        // A number may be too large for a table although it is none for the setting.
+        let mut merged: Table = toml::from_str(text).map_err(misread)?;
+        let invalid =
+            |error: String| Failure::usage(format!("{}: {}", path.display(), error.replace('\n', " ")));
         overlay(&mut merged, Table::try_from(over).map_err(|error| invalid(error.to_string()))?);
         merged.try_into().map_err(|error: toml::de::Error| invalid(error.message().to_string()))
     }
@@ -133,6 +136,10 @@ mod tests {
             "f.toml:2: rto-min: \"soon\" is no duration; write 250ms, 5s or 2m"
         );
         assert_eq!(merged("id = 0\n", &[]).unwrap_err(), "f.toml:1: id: 0 is no identifier: it means none");
+        assert_eq!(
+            merged("max-elements = 9999990136212731313\n", &[]).unwrap_err(),
+            "f.toml:1: max-elements: u64 value was too large"
+        );
     }
 
     /// Every flag of a role can stand in its file: the two are written by one struct.

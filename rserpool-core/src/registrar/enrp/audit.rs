@@ -7,6 +7,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::download::is_endless;
 use crate::base::{Instant, RegistrarId};
 use crate::handlespace::PeHandle;
 use crate::registrar::{Registrar, Timer};
@@ -85,10 +86,7 @@ impl Registrar {
     ) {
         let Some(peer) = self.enrp.peers.get_mut(&sender) else { return };
         let Some(session) = peer.audit.session.as_mut() else { return };
-        let entries: usize = pools.iter().map(|pool| pool.elements.len()).sum();
-        session.received += entries;
-        let endless = more && (entries == 0 || session.received > self.config.limits.elements);
-        if rejected || endless {
+        if is_endless(&mut session.received, &pools, more, self.config.limits.elements) || rejected {
             return self.stop_audit(now, sender);
         }
         for entry in pools {

@@ -8,7 +8,7 @@
 use super::Peer;
 use crate::base::{Instant, RegistrarId};
 use crate::registrar::Registrar;
-use crate::wire::EnrpBody;
+use crate::wire::{EnrpBody, PoolEntry};
 
 /// Requests under way at the same time: the most pages that are sent for nothing at the end.
 const AHEAD: u32 = 4;
@@ -31,6 +31,14 @@ pub(super) enum Page {
     Stale,
     /// It was not.
     Unasked,
+}
+
+/// Counts the elements of a page, and tells whether the download would never end: there is more, but
+/// the page brings nothing, or more has come than the handlespace may hold.
+pub(super) fn is_endless(received: &mut usize, pools: &[PoolEntry], more: bool, limit: usize) -> bool {
+    let entries: usize = pools.iter().map(|pool| pool.elements.len()).sum();
+    *received += entries;
+    more && (entries == 0 || *received > limit)
 }
 
 impl Registrar {

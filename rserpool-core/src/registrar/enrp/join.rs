@@ -7,7 +7,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::download::Page;
+use super::download::{Page, is_endless};
 use super::peers::PeerList;
 use crate::base::{Instant, RegistrarId};
 use crate::handlespace::PeHandle;
@@ -200,10 +200,7 @@ impl Registrar {
         let Phase::Joining(join) = &mut self.enrp.phase else {
             return self.audit_page(now, sender, rejected, more, pools);
         };
-        let entries: usize = pools.iter().map(|pool| pool.elements.len()).sum();
-        join.received += entries;
-        let endless = more && (entries == 0 || join.received > self.config.limits.elements);
-        if rejected || endless {
+        if is_endless(&mut join.received, &pools, more, self.config.limits.elements) || rejected {
             return self.mentor_failed(now);
         }
         for entry in pools {

@@ -89,8 +89,7 @@ impl Registrar {
             if !self.goes_before_us(sender) {
                 return;
             }
-            self.enrp.takeovers.remove(&target);
-            self.deadlines.clear(&Timer::Takeover(target));
+            self.end_takeover(target);
         }
         if let Some(peer) = self.enrp.peers.get_mut(&target) {
             peer.state = PeerState::Inactive;
@@ -117,10 +116,9 @@ impl Registrar {
 
     /// We have won: the target goes, its elements are ours (ENRP-3.5.2-01 to -04).
     fn enforce_takeover(&mut self, now: Instant, target: RegistrarId) {
-        if self.enrp.takeovers.remove(&target).is_none() {
+        if !self.end_takeover(target) {
             return;
         }
-        self.deadlines.clear(&Timer::Takeover(target));
         self.counters.takeovers_won += 1;
         self.group_cast(EnrpBody::TakeoverServer { target });
         self.forget_peer(now, target);
@@ -142,9 +140,7 @@ impl Registrar {
             self.counters.unexpected += 1;
             return;
         }
-        if self.enrp.takeovers.remove(&target).is_some() {
-            self.deadlines.clear(&Timer::Takeover(target));
-        }
+        self.end_takeover(target);
         self.forget_peer(now, target);
         let elements = self.handlespace_of(target);
         self.outbox.tell(Notice::TakenOver { target, by: sender, elements: elements.len() });
@@ -156,10 +152,15 @@ impl Registrar {
         }
     }
 
+    /// An arbitration that we have begun is over; tells whether there was one.
+    fn end_takeover(&mut self, target: RegistrarId) -> bool {
+        self.deadlines.clear(&Timer::Takeover(target));
+        self.enrp.takeovers.remove(&target).is_some()
+    }
+
     /// A sign of life: nobody takes this peer over, as far as it is up to us (ENRP-3.5.1-10).
     pub(super) fn target_lives(&mut self, now: Instant, id: RegistrarId) {
-        if self.enrp.takeovers.remove(&id).is_some() {
-            self.deadlines.clear(&Timer::Takeover(id));
+        if self.end_takeover(id) {
             self.counters.takeovers_stopped += 1;
         }
         self.trust(now, id);

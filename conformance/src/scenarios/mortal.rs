@@ -43,7 +43,7 @@ impl<R: Runtime> Runtime for Mortal<R> {
             let death = async {
                 if killed.recv().await.is_err() {
                     // The life was dropped: from now on nobody can kill.
-                    future::pending().await
+                    future::pending::<()>().await;
                 }
             };
             // Death comes first: it leaves the task no turn.

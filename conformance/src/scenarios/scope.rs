@@ -112,6 +112,17 @@ fn patient(sctp: &mut SctpConfig) {
     sctp.max_silence = 2 * STALL;
 }
 
+/// A registrar, a server, a user, and a session that has been opened between the latter.
+pub(super) async fn one_of_each<G: Make, E: Make>()
+-> (TheRegistrar<G>, TheElement<E>, TheUser<E>, Session<Mortal<E>>) {
+    let registrar = registrar::<G>(1, &[]).await;
+    let server = server::<E>(7, &[registrar.local_addr()]).await;
+    let user = user::<E>(&[registrar.local_addr()]).await;
+    let session = user.connect(POOL).await.unwrap();
+    assert_eq!(session.element(), ElementId(7));
+    (registrar, server, user, session)
+}
+
 /// Waits until an element has registered.
 pub(super) async fn registered<R: Make>(element: &TheElement<R>) {
     loop {

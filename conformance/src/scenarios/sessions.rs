@@ -8,18 +8,12 @@ use rserpool_core::base::{ElementId, ProtocolId};
 use rserpool_core::driver::vocabulary::{Delivery, ElementEvent, Refusal, SessionEvent};
 
 use super::scope::{
-    self, ECHO, Make, POOL, pause, received, registered, registrar, server, user, user_builder,
+    self, ECHO, Make, POOL, one_of_each, pause, received, registered, registrar, server, user, user_builder,
 };
 
 /// ASAP-2.1-03, ASAP-5-03: requests and answers, the longest too, in their order; then both ends learn of the end.
 pub async fn requests_are_answered_in_order<G: Make, E: Make>() {
-    let registrar = registrar::<G>(1, &[]).await;
-    let at = [registrar.local_addr()];
-    let server = server::<E>(7, &at).await;
-    let user = user::<E>(&at).await;
-    let session = user.connect(POOL).await.unwrap();
-    assert_eq!(session.element(), ElementId(7));
-
+    let (_registrar, _server, _user, session) = one_of_each::<G, E>().await;
     let mut requests = Vec::new();
     for number in 0..20 {
         requests.push(session.request(ECHO, format!("{number}")).await.unwrap());
@@ -37,7 +31,6 @@ pub async fn requests_are_answered_in_order<G: Make, E: Make>() {
     session.close().await.unwrap();
     assert_eq!(session.next_event().await, Some(SessionEvent::Closed { error: None }));
     assert_eq!(session.next_event().await, None);
-    drop(server);
 }
 
 /// Who sends faster than the element takes waits, and so does the next one: nothing is refused,

@@ -24,6 +24,7 @@ pub const EVENT_QUEUE: usize = 1024;
 
 /// Which set of timers and limits to start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Preset {
     /// The RFCs' own values, for any network.
     #[default]

@@ -1,4 +1,4 @@
-//! What a scope must do on every runtime: one suite, over real sockets on loopback.
+//! What a scope must do on every runtime: one suite.
 //!
 //! A scenario is a function, generic over the runtime `G` of the registrars and the runtime `E` of
 //! the elements and users; [`scenarios!`](crate::scenarios!) makes each of them a test of its own:
@@ -8,8 +8,8 @@
 //! ```
 //!
 //! It asks of a runtime what [`rserpool_core::driver`] asks, and nothing more. Nothing is timed:
-//! scenarios wait for events, and [`bounded`] ends those that wait in vain. What needs exact times
-//! is tested where time is virtual.
+//! scenarios wait for events, and [`bounded`] ends those that wait in vain. Two runtimes are here:
+//! [`Threads`], the least that an adapter needs, and [`World`], whose time is virtual.
 
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
 
@@ -21,6 +21,7 @@ mod resolution;
 mod scope;
 mod sessions;
 mod threads;
+mod virtual_time;
 
 use std::sync::mpsc;
 use std::thread;
@@ -36,8 +37,10 @@ pub use resolution::{pools_are_resolved, without_a_registrar_there_is_an_answer}
 pub use scope::Make;
 pub use sessions::{
     dropped_futures_lose_nothing, requests_are_answered_in_order, senders_wait_while_congested,
+    who_does_not_listen_is_not_alive,
 };
 pub use threads::{Threads, block_on};
+pub use virtual_time::World;
 
 /// How long a scenario may take on a busy machine; most need less than a second.
 pub const LIMIT: Duration = Duration::from_secs(120);
@@ -54,6 +57,7 @@ macro_rules! scenarios {
             without_a_registrar_there_is_an_answer
             requests_are_answered_in_order
             senders_wait_while_congested
+            who_does_not_listen_is_not_alive
             dropped_futures_lose_nothing
             a_dead_element_is_replaced
             a_dead_registrar_is_replaced

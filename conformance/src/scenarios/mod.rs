@@ -32,7 +32,9 @@ pub use failures::{
 };
 pub use leaving::{dropped_handles_leave, everybody_leaves_without_a_trace, who_leaves_hands_elements_over};
 pub use mortal::Mortal;
-pub use registration::{an_element_joins_changes_and_leaves, what_cannot_start_says_why};
+pub use registration::{
+    an_element_joins_changes_and_leaves, announced_registrars_are_found, what_cannot_start_says_why,
+};
 pub use resolution::{pools_are_resolved, without_a_registrar_there_is_an_answer};
 pub use scope::Make;
 pub use sessions::{
@@ -52,6 +54,7 @@ macro_rules! scenarios {
     ($registrars:ty, $others:ty, $block_on:expr) => {
         $crate::scenarios! { @tests $registrars, $others, $block_on,
             an_element_joins_changes_and_leaves
+            announced_registrars_are_found
             what_cannot_start_says_why
             pools_are_resolved
             without_a_registrar_there_is_an_answer

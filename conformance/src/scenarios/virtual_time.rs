@@ -28,7 +28,9 @@ struct Shared {
     now: AtomicU64,
     tasks: Mutex<Vec<BoxFuture>>,
     sleeps: Mutex<BTreeMap<Instant, u32>>,
-    inboxes: Mutex<BTreeMap<SocketAddr, Vec<Received>>>,
+    /// Of each socket, by its address and a number: a multicast group has several.
+    inboxes: Mutex<BTreeMap<(SocketAddr, u64), Vec<Received>>>,
+    last_socket: AtomicU64,
 }
 
 thread_local! {
@@ -60,8 +62,9 @@ impl Runtime for World {
 
     fn wrap_socket(&self, socket: UdpSocket) -> io::Result<Box<dyn Socket>> {
         let local = socket.local_addr()?;
-        lock(&self.0.inboxes).insert(local, Vec::new());
-        Ok(Box::new(MemorySocket { world: self.clone(), local, _port: socket }))
+        let number = self.0.last_socket.fetch_add(1, Ordering::Relaxed);
+        lock(&self.0.inboxes).insert((local, number), Vec::new());
+        Ok(Box::new(MemorySocket { world: self.clone(), local, number, _port: socket }))
     }
 }
 
@@ -93,6 +96,7 @@ impl Drop for Sleep {
 struct MemorySocket {
     world: World,
     local: SocketAddr,
+    number: u64,
     /// Keeps the port for this test.
     _port: UdpSocket,
 }
@@ -100,7 +104,7 @@ struct MemorySocket {
 impl Socket for MemorySocket {
     fn poll_receive(&mut self, _: &mut Context<'_>, received: &mut Vec<Received>) -> Poll<io::Result<()>> {
         let mut inboxes = lock(&self.world.0.inboxes);
-        match inboxes.get_mut(&self.local) {
+        match inboxes.get_mut(&(self.local, self.number)) {
             Some(inbox) if !inbox.is_empty() => {
                 BUSY.set(true);
                 received.append(inbox);
@@ -113,9 +117,9 @@ impl Socket for MemorySocket {
     fn poll_send(&mut self, _: &mut Context<'_>, datagrams: &[Datagram]) -> Poll<io::Result<usize>> {
         let Some(Datagram { destination, bytes }) = datagrams.first() else { return Poll::Ready(Ok(0)) };
         BUSY.set(true);
-        match lock(&self.world.0.inboxes).get_mut(destination) {
-            Some(inbox) => inbox.push(Received { source: self.local, bytes: bytes.clone() }),
-            None => return Poll::Ready(Err(io::ErrorKind::HostUnreachable.into())),
+        let mut inboxes = lock(&self.world.0.inboxes);
+        for (_, inbox) in inboxes.range_mut((*destination, 0)..=(*destination, u64::MAX)) {
+            inbox.push(Received { source: self.local, bytes: bytes.clone() });
         }
         Poll::Ready(Ok(1))
     }
@@ -127,7 +131,7 @@ impl Socket for MemorySocket {
 
 impl Drop for MemorySocket {
     fn drop(&mut self) {
-        lock(&self.world.0.inboxes).remove(&self.local);
+        lock(&self.world.0.inboxes).remove(&(self.local, self.number));
     }
 }
 

@@ -82,6 +82,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Examples
+//!
+//! ```text
+//! cargo run -p rserpool-core --features sctp --example blocking -- 127.0.0.1:9899
+//! cargo run -p rserpool-core --example custom_transport
+//! cargo run -p rserpool-core --example custom_policy
+//! ```
+//!
+//! A registrar on one blocking socket, a pool that talks through memory instead of SCTP, and a selection
+//! policy of an application's own.
+//!
 //! # Readings
 //!
 //! Comments cite requirements (`ASAP-3.1-22`, listed in `conformance/requirements.tsv`) and readings

@@ -3,7 +3,7 @@
 //! A pool handle names a pool. Pool elements register in it at a registrar; pool users resolve the
 //! handle, talk to one element and move to another when it dies. This crate holds the whole
 //! protocol and nothing else: no socket, no clock, no thread, no runtime. `rserpool-tokio` binds
-//! it to tokio; to bind it to something else, read the [`guide`].
+//! it to tokio, `rserpool-smol` to smol and async-std; to bind it to something else, read the [`guide`].
 //!
 //! # The layers
 //!
@@ -105,6 +105,7 @@
 //! | `std` (default) | `std` in the dependencies; without it the crate is `no_std` + `alloc`: an element takes some 60 KiB of code on a Cortex-M4 and 3 KiB of heap |
 //! | `sctp` | `transport` and `node`, on sctp-proto |
 //! | `driver` | `driver`, on `sctp`: what an adapter for an async runtime needs |
+//! | `udp` | `driver::BatchedSocket`, for adapters whose runtime watches sockets |
 //! | `arbitrary` | messages for fuzzers: `arbitrary::Arbitrary` for the types of [`wire`] |
 //! | `proptest` | the same for property tests: strategies in `wire::strategy` |
 //!

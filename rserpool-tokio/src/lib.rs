@@ -115,15 +115,7 @@ mod runtime;
 
 use rserpool_core::driver;
 
-pub use rserpool_core::base::{AssociationId, ElementId, PoolHandle, ProtocolId, RegistrarId};
-pub use rserpool_core::driver::{
-    AnnounceGroup, Builder, IdentifierTaken, Preset, Resolution, SessionEvent, StartError, Stopped,
-};
-pub use rserpool_core::element::{Notice as ElementEvent, Refusal, RegistrationError};
-pub use rserpool_core::inspector::{InspectError, Snapshot, differences};
-pub use rserpool_core::registrar::{PeerState, PeerStatus};
-pub use rserpool_core::user::{Delivery, FailureReason, RequestId, UserError};
-pub use rserpool_core::wire::Policy;
+pub use rserpool_core::driver::vocabulary::*;
 pub use runtime::Tokio;
 
 /// A registrar that runs in the background: it keeps the handlespace, and answers elements and

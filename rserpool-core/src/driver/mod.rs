@@ -2,8 +2,8 @@
 //!
 //! This module drives the state machines of the crate for real: it reads the clock, sockets and
 //! queues, and is the only part that does. It knows no runtime. An adapter implements two traits,
-//! [`Runtime`] and [`Socket`], and names the handles with its own runtime, as `rserpool-tokio`
-//! does:
+//! [`Runtime`] and [`Socket`] (or, with the feature `udp`, `Watched` instead of the latter), and
+//! names the handles with its own runtime, as `rserpool-tokio` and `rserpool-smol` do:
 //!
 //! ```ignore
 //! pub type PoolUser = rserpool_core::driver::PoolUser<Tokio>;
@@ -46,7 +46,10 @@ mod runtime;
 mod session;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "udp")]
+mod udp;
 mod user;
+pub mod vocabulary;
 
 pub use announce::{
     ASAP_ANNOUNCE_GROUP, ASAP_ANNOUNCE_GROUP_V6, AnnounceGroup, Announcing, ENRP_ANNOUNCE_GROUP,
@@ -59,4 +62,6 @@ pub use inspector::Inspector;
 pub use registrar::Registrar;
 pub use runtime::{BoxFuture, Received, Runtime, Socket};
 pub use session::{SESSION_QUEUE, Session, SessionEvent};
+#[cfg(feature = "udp")]
+pub use udp::{BatchedSocket, Direction, UdpSockRef, Watched};
 pub use user::{PoolUser, Resolution};

@@ -92,6 +92,8 @@ impl EnrpConfig {
 }
 
 /// The configuration of a registrar.
+///
+/// Start from a preset and name the fields that differ; later versions add fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrarConfig {
     /// The ENRP server identifier; drawn from the seed if `None`.

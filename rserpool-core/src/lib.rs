@@ -104,6 +104,7 @@
 //! |---|---|
 //! | `std` (default) | `std` in the dependencies; without it the crate is `no_std` + `alloc`: an element takes some 60 KiB of code on a Cortex-M4 and 3 KiB of heap |
 //! | `sctp` | `transport` and `node`, on sctp-proto |
+//! | `dcsctp` | the same on dcsctp, to be chosen by type; not `Send`, so not for `driver` |
 //! | `driver` | `driver`, on `sctp`: what an adapter for an async runtime needs |
 //! | `udp` | `driver::BatchedSocket`, for adapters whose runtime watches sockets |
 //! | `arbitrary` | messages for fuzzers: `arbitrary::Arbitrary` for the types of [`wire`] |

@@ -1,0 +1,43 @@
+//! The stacks under test, each behind [`Stack`].
+
+use std::net::SocketAddr;
+
+use rserpool_core::transport::Stack;
+use rserpool_core::transport::sctp::{Sctp, SctpConfig};
+
+/// What does the data phase of the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Backend {
+    /// The crate sctp-proto.
+    SctpProto,
+    /// The crate dcsctp.
+    Dcsctp,
+}
+
+impl Backend {
+    /// All there are.
+    pub(super) const ALL: [Self; 2] = [Self::SctpProto, Self::Dcsctp];
+
+    /// Its name in arguments and tables.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::SctpProto => "sctp-proto",
+            Self::Dcsctp => "dcsctp",
+        }
+    }
+
+    /// Why it cannot be tested, if so.
+    pub(super) const fn missing(self) -> Option<&'static str> {
+        match self {
+            Self::SctpProto => None,
+            Self::Dcsctp => Some("rserpool-core has no dcsctp engine yet"),
+        }
+    }
+
+    /// A stack for the socket bound to `local`.
+    pub(super) fn stack(self, config: SctpConfig, local: SocketAddr) -> Box<dyn Stack> {
+        match self {
+            Self::SctpProto | Self::Dcsctp => Box::new(Sctp::new(config, local)),
+        }
+    }
+}

@@ -73,6 +73,7 @@
 //! |---|---|
 //! | `std` (default) | `std` in the dependencies; without it the crate is `no_std` + `alloc` |
 //! | `sctp` | `transport` and `node`, on sctp-proto |
+//! | `dcsctp` | the same on dcsctp, to be chosen by type; not `Send`, so not for `driver` |
 //! | `driver` | `driver`, on `sctp` |
 //! | `arbitrary` | messages for fuzzers: `arbitrary::Arbitrary` for the types of [`wire`] |
 //! | `proptest` | the same for property tests: strategies in `wire::strategy` |

@@ -7,21 +7,21 @@ use bytes::Bytes;
 
 use super::chunk::{self, Data, Init, REFLECTED, cause, kind};
 use super::config::SctpConfig;
-use super::engine::{self, Flow};
-use super::ledger::{Ledger, Offer, Outgoing};
+use super::engine::{Arrival, Engine, Outgoing, Portion};
+use super::ledger::{Ledger, Offer};
 use super::liveness::{Liveness, Pulse};
 use super::packet::{self, Chunk, Chunks, Header, Path};
 use super::shared::Core;
-use crate::base::{AssociationId, Instant, ProtocolId};
+use crate::base::{AssociationId, Instant};
 use crate::endpoint::{DownReason, Event};
 
 #[derive(Debug)]
-pub(super) struct Association {
+pub(super) struct Association<E: Engine> {
     pub(super) id: AssociationId,
     pub(super) path: Path,
     pub(super) local_tag: u32,
     pub(super) peer_tag: u32,
-    pub(super) flow: Flow,
+    pub(super) flow: E::Flow,
     /// Whether the endpoint still knows it: false once it was told the end, while the last
     /// packets of a shutdown are exchanged.
     pub(super) named: bool,
@@ -83,12 +83,12 @@ const MAX_AHEAD: i32 = 4096;
 /// For how many times RTO.Initial a SHUTDOWN ACK is sent again. Everything has been delivered by then.
 const SHUTDOWN_ACK_WAITS: u32 = 4;
 
-impl Association {
+impl<E: Engine> Association<E> {
     pub(super) fn new(
         id: AssociationId,
         path: Path,
         (local, peer): (&Init, &Init),
-        flow: Flow,
+        flow: E::Flow,
         now: Instant,
         config: &SctpConfig,
     ) -> Self {
@@ -100,7 +100,7 @@ impl Association {
             flow,
             named: true,
             leaving: false,
-            ledger: Ledger::new(local.tsn, config),
+            ledger: Ledger::new(config),
             phase: Phase::Open,
             liveness: Liveness::new(now, config),
             outbound: local.outbound.min(peer.inbound),
@@ -159,28 +159,25 @@ impl Association {
     }
 
     /// A packet of the peer has arrived.
-    pub(super) fn receive(&mut self, core: &mut Core, chunks: Chunks) -> Result<(), End> {
+    pub(super) fn receive(&mut self, core: &mut Core, engine: &mut E, chunks: Chunks) -> Result<(), End> {
         self.liveness.heard(core.now);
         let mut inner = Vec::new();
-        let mut acknowledged = None;
         let mut peer_shutdown = false;
         for chunk in chunks {
             match chunk.kind {
-                kind::DATA => inner.extend(self.data(&chunk)?),
+                kind::DATA => inner.extend(self.data(&chunk)?.map(Portion::Data)),
                 kind::SACK => {
                     let Some((cumulative, window)) = chunk::parse_sack(&chunk) else { continue };
-                    acknowledged = Some(cumulative);
                     self.window = window;
-                    inner.push(Chunk { flags: 0, ..chunk });
+                    inner.push(Portion::Sack(chunk, cumulative));
                 }
                 kind::HEARTBEAT => self.answer(Chunk::new(kind::HEARTBEAT_ACK, chunk.body)),
                 kind::ABORT => return Err(self.end(DownReason::Aborted, None)),
                 kind::SHUTDOWN => {
                     let Some(cumulative) = chunk::parse_shutdown(&chunk) else { continue };
                     peer_shutdown = true;
-                    // The engine ignores what a SHUTDOWN acknowledges, so it gets a SACK.
-                    acknowledged = Some(cumulative);
-                    inner.push(chunk::sack(cumulative, self.window));
+                    // Engines ignore what a SHUTDOWN acknowledges, so they get a SACK.
+                    inner.push(Portion::Sack(chunk::sack(cumulative, self.window), cumulative));
                 }
                 kind::SHUTDOWN_ACK if matches!(self.phase, Phase::Sent(..) | Phase::Acknowledged(..)) => {
                     let complete = Chunk::new(kind::SHUTDOWN_COMPLETE, Bytes::new());
@@ -204,10 +201,11 @@ impl Association {
                 }
             }
         }
-        self.deliver(core, &inner, acknowledged)?;
+        self.deliver(core, engine, &inner)?;
         if peer_shutdown {
             self.peer_shutdown(core);
-        } else if matches!(self.phase, Phase::Sent(..)) && inner.iter().any(|c| c.kind == kind::DATA) {
+        } else if matches!(self.phase, Phase::Sent(..)) && inner.iter().any(|p| matches!(p, Portion::Data(_)))
+        {
             // The peer has not seen our SHUTDOWN yet (section 9.2).
             self.shutdown_due = true;
         }
@@ -216,10 +214,10 @@ impl Association {
     }
 
     /// Time has passed.
-    pub(super) fn handle_timeout(&mut self, core: &mut Core) -> Result<(), End> {
+    pub(super) fn handle_timeout(&mut self, core: &mut Core, engine: &mut E) -> Result<(), End> {
         let now = core.now;
-        if core.engine.timeout(&self.flow).is_some_and(|at| at <= now) {
-            core.engine.handle_timeout(now, &mut self.flow);
+        if engine.timeout(&self.flow).is_some_and(|at| at <= now) {
+            engine.handle_timeout(now, &mut self.flow);
         }
         let user_abort = Some(chunk::abort(cause::USER_ABORT));
         match &mut self.phase {
@@ -252,7 +250,7 @@ impl Association {
     }
 
     /// When [`Association::handle_timeout`] wants to be called.
-    pub(super) fn deadline(&self, core: &Core) -> Instant {
+    pub(super) fn deadline(&self, engine: &E) -> Instant {
         let alive = self.liveness.deadline();
         let phase = match &self.phase {
             Phase::Open => alive,
@@ -260,30 +258,29 @@ impl Association {
             Phase::Sent(until, retry) => alive.min(*until).min(retry.at),
             Phase::Acknowledged(until, retry) => retry.at.min(*until),
         };
-        core.engine.timeout(&self.flow).map_or(phase, |at| at.min(phase))
+        engine.timeout(&self.flow).map_or(phase, |at| at.min(phase))
     }
 
     /// Puts everything that may be sent into packets. Causes no event: events are for those who
     /// hand something in, and this runs when packets are fetched.
-    pub(super) fn flush(&mut self, core: &mut Core) {
-        while let Some(message) = self.ledger.release() {
+    pub(super) fn flush(&mut self, core: &mut Core, engine: &mut E) {
+        while let Some((message, receipt)) = self.ledger.release() {
             // The ledger lets nothing through that the engine refuses while it lives.
-            if !self.flow.write(message.stream, &message.bytes) {
+            if !engine.write(core.now, &mut self.flow, &message, receipt) {
                 break;
             }
         }
-        let ledger = &self.ledger;
-        let protocol = |tsn| ledger.protocol(tsn).unwrap_or(ProtocolId(0));
         let mut chunks = Vec::new();
         let mut data = Vec::new();
-        for chunk in core.engine.transmit(core.now, &mut self.flow, protocol) {
+        let received = &mut self.received;
+        engine.transmit(core.now, &mut self.flow, |chunk| {
             if chunk.kind == kind::DATA {
                 data.push(chunk);
             } else {
-                self.received = chunk::parse_sack(&chunk).map_or(self.received, |(tsn, _)| tsn);
+                *received = chunk::parse_sack(&chunk).map_or(*received, |(tsn, _)| tsn);
                 chunks.push(chunk::fit_sack(chunk));
             }
-        }
+        });
         chunks.append(&mut self.control);
         if std::mem::take(&mut self.shutdown_due) {
             chunks.push(chunk::shutdown(self.received));
@@ -297,34 +294,33 @@ impl Association {
         packet::bundle(self.path.header(self.peer_tag), &chunks, |bytes| core.emit(destination, bytes));
     }
 
-    /// Checks a DATA chunk and prepares it for the engine.
-    fn data(&self, chunk: &Chunk) -> Result<Option<Chunk>, End> {
+    /// Checks a DATA chunk.
+    fn data(&self, chunk: &Chunk) -> Result<Option<Data>, End> {
         let Some(data) = Data::parse(chunk).filter(|data| data.stream < self.inbound) else {
             return Err(self.end(DownReason::Aborted, Some(chunk::abort(cause::PROTOCOL_VIOLATION))));
         };
         // What is too far ahead of the gap cannot be remembered; the peer will send it again.
         let ahead = data.tsn.wrapping_sub(self.received).cast_signed();
-        Ok((ahead <= MAX_AHEAD).then(|| engine::inward(&data)).flatten())
+        Ok((ahead <= MAX_AHEAD).then_some(data))
     }
 
-    fn deliver(&mut self, core: &mut Core, inner: &[Chunk], acknowledged: Option<u32>) -> Result<(), End> {
+    fn deliver(&mut self, core: &mut Core, engine: &mut E, inner: &[Portion]) -> Result<(), End> {
         if inner.is_empty() {
             return Ok(());
         }
-        let Core { engine, events, now, .. } = core;
-        let id = self.id;
-        let named = self.named;
-        let result = engine.receive(*now, &mut self.flow, inner, |message| {
-            if named {
-                let (protocol, stream, bytes) = (message.protocol, message.stream, message.bytes);
-                events.push_back(Event::Message { association: id, protocol, stream, bytes });
+        let (association, named, ledger) = (self.id, self.named, &mut self.ledger);
+        let result = engine.receive(core.now, &mut self.flow, inner, |arrival| match arrival {
+            Arrival::Message { protocol, stream, bytes } if named => {
+                core.events.push_back(Event::Message { association, protocol, stream, bytes });
             }
+            Arrival::Message { .. } => {}
+            Arrival::Delivered(receipt) => ledger.settle(receipt),
         });
         if result.is_err() {
             return Err(self.end(DownReason::Aborted, Some(chunk::abort(cause::PROTOCOL_VIOLATION))));
         }
-        if acknowledged.is_some_and(|tsn| self.ledger.acknowledge(tsn)) && self.named {
-            core.events.push_back(Event::Drained { association: self.id });
+        if self.ledger.drained() && self.named {
+            core.events.push_back(Event::Drained { association });
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ const PARAMETER_HEADER: usize = 4;
 
 /// The fixed part of INIT and INIT ACK: what one side brings into an association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Init {
+pub struct Init {
     /// The verification tag of packets to this side; never 0.
     pub(super) tag: u32,
     /// Octets of receive window.
@@ -110,7 +110,7 @@ impl Init {
 
 /// A DATA chunk (RFC 9260 section 3.3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Data {
+pub struct Data {
     /// I, U, B and E.
     pub(super) flags: u8,
     pub(super) tsn: u32,
@@ -196,6 +196,16 @@ pub(super) fn fit_sack(chunk: Chunk) -> Chunk {
     body.put_u16(gaps as u16);
     body.put_u16(0);
     body.put_slice(&chunk.body[SACK_FIELDS..SACK_FIELDS + gaps * 4]);
+    Chunk::new(kind::SACK, body.freeze())
+}
+
+/// A SACK that promises fewer octets than it did.
+#[cfg(feature = "dcsctp")]
+pub(super) fn narrow_sack(chunk: &Chunk, less: u32) -> Chunk {
+    let mut body = BytesMut::from(&chunk.body[..]);
+    if let Some((_, window)) = parse_sack(chunk) {
+        body[4..8].copy_from_slice(&window.saturating_sub(less).to_be_bytes());
+    }
     Chunk::new(kind::SACK, body.freeze())
 }
 

@@ -13,6 +13,7 @@ use super::association::End;
 use super::attempt::Progress;
 use super::chunk::{Init, cause, kind};
 use super::cookie::Cookie;
+use super::engine::Engine;
 use super::packet::{self, Chunk, Chunks, Header, Path};
 use super::stray;
 use super::{Owner, Sctp};
@@ -20,7 +21,7 @@ use crate::base::ConnectId;
 use crate::endpoint::{ConnectError, DownReason};
 
 /// A datagram has arrived.
-pub(super) fn datagram(stack: &mut Sctp, source: SocketAddr, bytes: &Bytes) {
+pub(super) fn datagram<E: Engine>(stack: &mut Sctp<E>, source: SocketAddr, bytes: &Bytes) {
     let Some((header, chunks)) = packet::parse(bytes) else {
         stack.core.counters.malformed += 1;
         return;
@@ -40,7 +41,7 @@ pub(super) fn datagram(stack: &mut Sctp, source: SocketAddr, bytes: &Bytes) {
             Some(Owner::Association(id))
                 if stack.associations.get(&id).is_some_and(|a| a.accepts(&header, &first)) =>
             {
-                stack.with(id, |association, core| association.receive(core, chunks));
+                stack.with(id, |association, core, engine| association.receive(core, engine, chunks));
             }
             // A packet of an earlier or later association on the same path (section 8.5).
             Some(Owner::Association(_)) => stack.core.counters.strays += 1,
@@ -57,7 +58,7 @@ pub(super) fn datagram(stack: &mut Sctp, source: SocketAddr, bytes: &Bytes) {
 }
 
 /// Draws the consequences of what has become of an attempt.
-pub(super) fn progress(stack: &mut Sctp, request: ConnectId, progress: Progress) {
+pub(super) fn progress<E: Engine>(stack: &mut Sctp<E>, request: ConnectId, progress: Progress) {
     match progress {
         Progress::Pending | Progress::Stray => stack.rearm(request),
         Progress::Failed(reason) => stack.fail(request, reason),
@@ -71,13 +72,13 @@ pub(super) fn progress(stack: &mut Sctp, request: ConnectId, progress: Progress)
     }
 }
 
-fn strayed(stack: &mut Sctp, path: &Path, header: &Header, first: &Chunk) {
+fn strayed<E: Engine>(stack: &mut Sctp<E>, path: &Path, header: &Header, first: &Chunk) {
     stack.core.counters.strays += 1;
     stray::answer(&mut stack.core, path, header, first);
 }
 
 /// A peer wants to open an association.
-fn init(stack: &mut Sctp, path: &Path, header: &Header, chunk: &Chunk) {
+fn init<E: Engine>(stack: &mut Sctp<E>, path: &Path, header: &Header, chunk: &Chunk) {
     let Some((peer, _)) = Init::parse(chunk) else { return };
     if header.tag != 0 || peer.tag == 0 {
         return;
@@ -114,7 +115,7 @@ fn init(stack: &mut Sctp, path: &Path, header: &Header, chunk: &Chunk) {
 }
 
 /// A peer returns our cookie; more chunks may follow it.
-fn cookie_echo(stack: &mut Sctp, path: Path, header: &Header, cookie: &Bytes, rest: Chunks) {
+fn cookie_echo<E: Engine>(stack: &mut Sctp<E>, path: Path, header: &Header, cookie: &Bytes, rest: Chunks) {
     let cookie = stack.bakery.open(stack.core.now, &path, cookie);
     let Some(Cookie { local, peer, tie }) = cookie.filter(|cookie| cookie.local.tag == header.tag) else {
         stack.core.counters.strays += 1;
@@ -160,8 +161,8 @@ fn cookie_echo(stack: &mut Sctp, path: Path, header: &Header, cookie: &Bytes, re
         stack.core.counters.strays += 1;
         return;
     };
-    stack.with(id, |association, core| {
+    stack.with(id, |association, core, engine| {
         association.answer(Chunk::new(kind::COOKIE_ACK, Bytes::new()));
-        association.receive(core, rest)
+        association.receive(core, engine, rest)
     });
 }

@@ -6,13 +6,13 @@
 //!        │      ┌───────────────┼─────────────────┐
 //!        │   dispatch        attempt          association   shutdown, heartbeats, silence
 //!        │   cookie, stray   active side      ledger        what is queued, whose TSN is whose
-//!        │      │               │             engine        sctp-proto: DATA and SACK
+//!        │      │               │             engine        DATA and SACK, by a library
 //!        │      └───────────────┼─────────────────┘
 //!   datagrams               packet, chunk          octets, checksum
 //! ```
 //!
 //! Handshake, shutdown, aborts and failure detection follow RFC 9260 and are done here; the
-//! transfer of data is done by sctp-proto (see `engine`). An association has one path: multiple
+//! transfer of data is done by a library ([`Engine`]). An association has one path: multiple
 //! homing, dynamic addresses, chunk authentication and path MTU discovery are not supported, and
 //! a peer that changes its UDP port is lost.
 
@@ -20,7 +20,6 @@ mod allowance;
 mod association;
 mod attempt;
 mod chunk;
-mod clock;
 mod config;
 mod cookie;
 mod dispatch;
@@ -43,7 +42,7 @@ use self::association::{Association, End};
 use self::attempt::{Attempt, MAX_ADDRESSES};
 use self::chunk::{Init, cause};
 use self::cookie::Bakery;
-use self::ledger::Outgoing;
+use self::engine::Outgoing;
 use self::packet::Path;
 use self::shared::Core;
 use self::spent::Spent;
@@ -52,17 +51,21 @@ use crate::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
 use crate::transport::{Datagram, Stack};
 
 pub use config::SctpConfig;
+#[cfg(feature = "dcsctp")]
+pub use engine::Dcsctp;
+pub use engine::{Engine, SctpProto};
 pub use shared::Counters;
 
 /// SCTP over UDP (RFC 6951) on one socket.
 #[derive(Debug)]
-pub struct Sctp {
+pub struct Sctp<E: Engine = SctpProto> {
     core: Core,
+    engine: E,
     local: SocketAddr,
     bakery: Bakery,
     listening: BTreeSet<u16>,
     paths: BTreeMap<Path, Owner>,
-    associations: BTreeMap<AssociationId, Association>,
+    associations: BTreeMap<AssociationId, Association<E>>,
     attempts: BTreeMap<ConnectId, Attempt>,
     deadlines: Deadlines<Owner>,
     /// Associations that may have something to send.
@@ -82,11 +85,20 @@ impl Sctp {
     /// A stack for the socket bound to `local`, whose address family decides which peers can be
     /// reached. The configuration must be [valid](SctpConfig::check).
     pub fn new(config: SctpConfig, local: SocketAddr) -> Self {
+        Self::with_engine(config, local)
+    }
+}
+
+impl<E: Engine> Sctp<E> {
+    /// The same as [`Sctp::new`] with any engine: `Sctp::<Dcsctp>::with_engine(config, local)`.
+    pub fn with_engine(config: SctpConfig, local: SocketAddr) -> Self {
         let mut random = Random::new(config.seed);
         let bakery = Bakery::new(&mut random, config.cookie_life);
+        let engine = E::new(&config);
         let core = Core::new(config, random);
         Self {
             core,
+            engine,
             local,
             bakery,
             listening: BTreeSet::new(),
@@ -118,7 +130,7 @@ impl Sctp {
         request: Option<ConnectId>,
     ) -> Option<AssociationId> {
         let core = &mut self.core;
-        let flow = core.engine.open(local, peer)?;
+        let flow = self.engine.open(core.now, local, peer)?;
         self.last_association += 1;
         let id = AssociationId(self.last_association);
         let association = Association::new(id, path, (local, peer), flow, core.now, &core.config);
@@ -137,9 +149,13 @@ impl Sctp {
     }
 
     /// Lets an association act, and takes the consequences.
-    fn with(&mut self, id: AssociationId, act: impl FnOnce(&mut Association, &mut Core) -> Result<(), End>) {
+    fn with(
+        &mut self,
+        id: AssociationId,
+        act: impl FnOnce(&mut Association<E>, &mut Core, &mut E) -> Result<(), End>,
+    ) {
         let Some(association) = self.associations.get_mut(&id) else { return };
-        match act(association, &mut self.core) {
+        match act(association, &mut self.core, &mut self.engine) {
             Ok(()) => self.touch(id),
             Err(end) => self.end(id, end),
         }
@@ -156,7 +172,7 @@ impl Sctp {
         if std::mem::take(&mut association.named) {
             self.core.disconnected(id, end.reason);
         }
-        self.core.engine.close(&association.flow);
+        self.engine.close(&association.flow);
         self.spent.add(association.local_tag);
         self.paths.remove(&path);
         self.deadlines.clear(&Owner::Association(id));
@@ -191,7 +207,7 @@ impl Sctp {
     fn touch(&mut self, id: AssociationId) {
         self.dirty.insert(id);
         if let Some(association) = self.associations.get(&id) {
-            self.deadlines.set(Owner::Association(id), association.deadline(&self.core));
+            self.deadlines.set(Owner::Association(id), association.deadline(&self.engine));
         }
     }
 
@@ -245,7 +261,7 @@ impl Sctp {
     }
 }
 
-impl Stack for Sctp {
+impl<E: Engine> Stack for Sctp<E> {
     fn listen(&mut self, local_port: u16) {
         self.listening.insert(local_port);
     }
@@ -270,9 +286,9 @@ impl Stack for Sctp {
                 self.forget(request, None);
             }
             Action::Send { association, protocol, stream, bytes } => {
-                self.with(association, |a, core| a.send(core, Outgoing { protocol, stream, bytes }));
+                self.with(association, |a, core, _| a.send(core, Outgoing { protocol, stream, bytes }));
             }
-            Action::Shutdown { association, deadline } => self.with(association, |a, core| {
+            Action::Shutdown { association, deadline } => self.with(association, |a, core, _| {
                 a.shutdown(core, deadline);
                 Ok(())
             }),
@@ -317,8 +333,8 @@ impl Stack for Sctp {
             }
             let id = self.dirty.pop_first()?;
             if let Some(association) = self.associations.get_mut(&id) {
-                association.flush(&mut self.core);
-                let deadline = association.deadline(&self.core);
+                association.flush(&mut self.core, &mut self.engine);
+                let deadline = association.deadline(&self.engine);
                 self.deadlines.set(Owner::Association(id), deadline);
             }
         }

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::chunk::{Init, kind};
-use super::super::packet::single;
 use super::*;
+use crate::transport::sctp::chunk::{Init, kind};
+use crate::transport::sctp::packet::single;
 
 /// RFC 9260 section 8.4.
 #[test]

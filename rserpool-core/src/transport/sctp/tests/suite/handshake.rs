@@ -233,7 +233,7 @@ fn a_restarted_peer_replaces_its_association() {
     let [Event::Connected { association: old, .. }] = net.take(1)[..] else { panic!() };
     net.take(0);
 
-    net.stacks[0] = Sctp::new(SctpConfig::fast(3), address(0));
+    net.stacks[0] = Sctp::with_engine(SctpConfig::fast(3), address(0));
     net.act(0, connect(net.now + millis(500)));
     net.run_for(millis(10));
     assert!(matches!(net.take(0)[..], [Event::Connected { .. }]));

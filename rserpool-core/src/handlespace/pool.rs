@@ -82,11 +82,11 @@ impl Pool {
         self.elements.replace(slot, element).map(|old| old.home)
     }
 
-    /// Removes the element that is kept there.
-    pub(super) fn remove(&mut self, element: ElementId, slot: Slot) -> Option<PoolElement> {
-        self.slots.remove(&element);
+    /// Removes an element, which has been in this slot.
+    pub(super) fn remove(&mut self, element: ElementId) -> Option<(Slot, PoolElement)> {
+        let slot = self.slots.remove(&element)?;
         self.selection.remove(slot);
-        self.elements.remove(slot)
+        Some((slot, self.elements.remove(slot)?))
     }
 
     /// Where an element is kept.

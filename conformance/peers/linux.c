@@ -17,6 +17,7 @@ static void option(int name, const void *value, socklen_t length, const char *wh
 static void stack_open(const char *address, int port, int udp_port) {
     struct sockaddr_storage local;
     int on = 1, off = 0, room = 1 << 20;
+    struct linger at_once = {.l_onoff = 1};
     (void)udp_port;
     family = strchr(address, '.') ? AF_INET : AF_INET6;
     endpoint = socket(family, SOCK_SEQPACKET | SOCK_NONBLOCK, IPPROTO_SCTP);
@@ -29,6 +30,8 @@ static void stack_open(const char *address, int port, int udp_port) {
     option(SCTP_RECVRCVINFO, &on, sizeof on, "rcvinfo");
     option(SCTP_NODELAY, &on, sizeof on, "nodelay");
     setsockopt(endpoint, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    /* The next peer wants the port when this one is killed. */
+    setsockopt(endpoint, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     socklen_t length = address_of(&local, family, address, port);
     need(!bind(endpoint, (struct sockaddr *)&local, length), "bind");
     need(!listen(endpoint, 10), "listen");

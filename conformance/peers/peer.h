@@ -134,7 +134,7 @@ int main(int count, char **arguments) {
     while (fgets(line, sizeof line, stdin)) {
         if (sscanf(line, "connect %63s %u %u", address, &a, &b) == 3) stack_connect(address, a, b);
         else if (sscanf(line, "send %u %u %u %u %u", &a, &b, &c, &d, &e) == 5) send_messages(a, b, c, d, e);
-        else if (!strncmp(line, "shutdown", 8)) stack_send(0, 0, SCTP_EOF, NULL, 0);
+        else if (!strncmp(line, "shutdown", 8)) stack_send(0, 0, SCTP_EOF, "", 0);
         else if (!strncmp(line, "abort", 5)) stack_send(0, 0, SCTP_ABORT, "bye", 3);
         else if (!strncmp(line, "pause", 5)) paused = 1;
         else if (!strncmp(line, "resume", 6)) paused = 0;

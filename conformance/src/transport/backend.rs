@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use rserpool_core::transport::Stack;
-use rserpool_core::transport::sctp::{Sctp, SctpConfig};
+use rserpool_core::transport::sctp::{Dcsctp, Sctp, SctpConfig, SctpProto};
 
 /// What does the data phase of the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,18 +26,11 @@ impl Backend {
         }
     }
 
-    /// Why it cannot be tested, if so.
-    pub(super) const fn missing(self) -> Option<&'static str> {
-        match self {
-            Self::SctpProto => None,
-            Self::Dcsctp => Some("rserpool-core has no dcsctp engine yet"),
-        }
-    }
-
     /// A stack for the socket bound to `local`.
     pub(super) fn stack(self, config: SctpConfig, local: SocketAddr) -> Box<dyn Stack> {
         match self {
-            Self::SctpProto | Self::Dcsctp => Box::new(Sctp::new(config, local)),
+            Self::SctpProto => Box::new(Sctp::<SctpProto>::with_engine(config, local)),
+            Self::Dcsctp => Box::new(Sctp::<Dcsctp>::with_engine(config, local)),
         }
     }
 }

@@ -236,7 +236,7 @@ impl Bench {
         within: Duration,
     ) -> Result<(), Failure> {
         let mut count = 0;
-        let result = self.wait("", within, |bench| {
+        let result = self.wait("the rest", within, |bench| {
             while count < expected.len() {
                 match bench.log(who, from).messages.pop_front() {
                     Some(message) if message == expected[count] => count += 1,
@@ -250,11 +250,16 @@ impl Bench {
         let all = expected.len();
         match result {
             Ok(Some(message)) => Err(format!("instead of {:?} arrived {message:?}", expected[count]).into()),
-            _ if count < all => {
-                let log = self.log(who, from);
-                Err(format!("{count} of {all} messages have arrived; {:?}", log.down).into())
+            Ok(None) if count == all => Ok(()),
+            Ok(None) => {
+                let end = self.log(who, from).down.pop_front();
+                Err(format!("{count} of {all} messages have arrived, then the association ended as {end:?}")
+                    .into())
             }
-            other => other.map(|_| ()),
+            Err(Failure::Failed(reason)) => {
+                Err(format!("{count} of {all} messages have arrived; {reason}").into())
+            }
+            Err(skipped) => Err(skipped),
         }
     }
 

@@ -43,14 +43,18 @@ pub(super) fn run(cells: &[Cell], entries: &Sender<Entry>) {
     });
     for cell in left {
         let verdict = match &end {
-            Err(reason) => skipped(reason),
+            Err(reason) if reason.starts_with(NEEDS) => skipped(reason),
+            Err(reason) => Verdict::Fail { reason: reason.clone() },
             Ok(()) => Verdict::Fail { reason: "the virtual machine has ended without a verdict".into() },
         };
         let _ = entries.send(cell.entry(verdict, Duration::ZERO));
     }
 }
 
-/// Fails with the reason if there is no machine to boot.
+/// How the reason begins if tools are missing.
+const NEEDS: &str = "needs ";
+
+/// Boots the machine. The reason, if it does not run.
 fn boot(cells: &[Cell], mut verdict: impl FnMut(Entry)) -> Result<(), String> {
     let peer = compile::linux()?;
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
@@ -74,7 +78,7 @@ fn boot(cells: &[Cell], mut verdict: impl FnMut(Entry)) -> Result<(), String> {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
             match serde_json::from_str(line.trim()) {
                 Ok(entry) => verdict(entry),
-                Err(_) if line.starts_with("needs ") => reason = Some(line),
+                Err(_) if line.starts_with(NEEDS) => reason = Some(line),
                 Err(_) => eprintln!("virtual machine: {line}"),
             }
         }
@@ -83,6 +87,7 @@ fn boot(cells: &[Cell], mut verdict: impl FnMut(Entry)) -> Result<(), String> {
     match (child.wait(), reason) {
         (_, Some(reason)) => Err(reason),
         (Ok(status), None) if status.success() => Ok(()),
-        (other, None) => Err(format!("the virtual machine does not run: {other:?}")),
+        (Ok(status), None) => Err(format!("the virtual machine does not run ({status})")),
+        (Err(error), None) => Err(error.to_string()),
     }
 }

@@ -75,6 +75,11 @@ pub trait Configuration: Clone {
     /// Refuses what cannot work.
     fn check(&self) -> Result<(), StartError>;
 
+    /// Our own addresses, if the configuration names them.
+    fn addresses(&self) -> Vec<IpAddr> {
+        Vec::new()
+    }
+
     /// The SCTP ports to listen on.
     fn ports(&self) -> Vec<u16> {
         Vec::new()
@@ -164,9 +169,15 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
 
     /// Binds, checks, and spawns the event loop.
     pub(super) fn launch(mut self) -> Result<Launched<C>, StartError> {
-        let (config, sctp) = self.adjust()?;
+        let (config, mut sctp) = self.adjust()?;
         let (socket, local) = self.open_socket(self.address(&config))?;
         let config = self.complete(config, local)?;
+        if sctp.tell_addresses && sctp.addresses.is_empty() {
+            sctp.addresses = match config.addresses() {
+                none if none.is_empty() => own_addresses(local, config.registrars())?,
+                addresses => addresses,
+            };
+        }
         let announcements = self.join_announcements(local)?;
         let runtime = Arc::new(self.runtime);
         let mut node = Node::new(Sctp::new(sctp, local));

@@ -22,11 +22,13 @@ mod attempt;
 mod chunk;
 mod config;
 mod cookie;
+mod destinations;
 mod dispatch;
 mod engine;
 mod ledger;
 mod liveness;
 mod packet;
+mod parameters;
 mod shared;
 mod spent;
 mod stray;
@@ -34,16 +36,16 @@ mod stray;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
 use self::association::{Association, End};
-use self::attempt::{Attempt, MAX_ADDRESSES};
-use self::chunk::{Init, cause};
+use self::attempt::{Attempt, Handshake, MAX_ADDRESSES};
+use self::chunk::cause;
 use self::cookie::Bakery;
 use self::engine::Outgoing;
-use self::packet::Path;
+use self::packet::{Chunks, Path};
 use self::shared::Core;
 use self::spent::Spent;
 use crate::base::{AssociationId, ConnectId, Deadlines, Instant, Random, TransportAddress};
@@ -64,7 +66,10 @@ pub struct Sctp<E: Engine = SctpProto> {
     local: SocketAddr,
     bakery: Bakery,
     listening: BTreeSet<u16>,
+    /// Where the packets of associations and attempts come from; verified addresses only.
     paths: BTreeMap<Path, Owner>,
+    /// The tags that their peers put into packets to us.
+    tags: BTreeMap<u32, Owner>,
     associations: BTreeMap<AssociationId, Association<E>>,
     attempts: BTreeMap<ConnectId, Attempt>,
     deadlines: Deadlines<Owner>,
@@ -103,6 +108,7 @@ impl<E: Engine> Sctp<E> {
             bakery,
             listening: BTreeSet::new(),
             paths: BTreeMap::new(),
+            tags: BTreeMap::new(),
             associations: BTreeMap::new(),
             attempts: BTreeMap::new(),
             deadlines: Deadlines::default(),
@@ -123,19 +129,25 @@ impl<E: Engine> Sctp<E> {
     }
 
     /// A handshake is complete. `None` if the engine refuses what the peer has stated.
-    fn establish(
-        &mut self,
-        path: Path,
-        (local, peer): (&Init, &Init),
-        request: Option<ConnectId>,
-    ) -> Option<AssociationId> {
-        let core = &mut self.core;
-        let flow = self.engine.open(core.now, local, peer)?;
+    fn establish(&mut self, handshake: Handshake, request: Option<ConnectId>) -> Option<AssociationId> {
+        let Handshake { path, local, peer, others } = handshake;
+        if self.tags.contains_key(&local.tag) {
+            return None;
+        }
+        let flow = self.engine.open(self.core.now, &local, &peer)?;
         self.last_association += 1;
         let id = AssociationId(self.last_association);
-        let association = Association::new(id, path, (local, peer), flow, core.now, &core.config);
+        let mut association =
+            Association::new(id, path, (&local, &peer), flow, self.core.now, &self.core.config);
+        for remote in others {
+            if self.is_candidate(&path, remote.ip()) {
+                association.propose(remote, &self.core);
+            }
+        }
         self.associations.insert(id, association);
         self.paths.insert(path, Owner::Association(id));
+        self.tags.insert(local.tag, Owner::Association(id));
+        let core = &mut self.core;
         core.named += 1;
         core.counters.connected += 1;
         core.events.push_back(Event::Connected {
@@ -146,6 +158,53 @@ impl<E: Engine> Sctp<E> {
         });
         self.touch(id);
         Some(id)
+    }
+
+    /// Whether an address that a peer has told may be asked if it is the peer's. Loopback is told by
+    /// somebody else's host only by mistake, and an address of a link says too little.
+    fn is_candidate(&self, path: &Path, address: IpAddr) -> bool {
+        let local_link = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+        address.is_ipv4() == self.local.is_ipv4()
+            && !(address.is_unspecified() || address.is_multicast() || broadcast || local_link)
+            && (!address.is_loopback() || path.remote.ip().is_loopback())
+    }
+
+    /// A packet of the peer has arrived, from this of its addresses and this UDP port.
+    fn deliver(&mut self, id: AssociationId, index: usize, udp_port: u16, chunks: Chunks) {
+        let mut news = self.follow_port(id, index, udp_port);
+        self.with(id, |association, core, engine| association.receive(core, engine, index, chunks));
+        let proved = self.associations.get_mut(&id).map(Association::take_proved).unwrap_or_default();
+        for path in proved {
+            let owner = *self.paths.entry(path).or_insert(Owner::Association(id));
+            if owner == Owner::Association(id) {
+                news = true;
+            } else if let Some(association) = self.associations.get_mut(&id) {
+                association.withdraw(path.remote.ip());
+            }
+        }
+        if let Some(association) = self.associations.get(&id).filter(|a| news && a.named) {
+            let peer = association.peer();
+            self.core.events.push_back(Event::Addresses { association: id, peer });
+        }
+    }
+
+    /// The UDP port of an address follows its packets (RFC 6951 section 5.4), if no other association
+    /// is there. Tells whether anything has changed for those who know the address.
+    fn follow_port(&mut self, id: AssociationId, index: usize, udp_port: u16) -> bool {
+        let Some(association) = self.associations.get_mut(&id) else { return false };
+        let old = association.path(index);
+        let new = Path { remote: SocketAddr::new(old.remote.ip(), udp_port), ..old };
+        if new == old || udp_port == 0 || self.paths.contains_key(&new) {
+            return false;
+        }
+        association.set_port(index, udp_port);
+        let known = association.is_verified(index);
+        if known {
+            self.paths.remove(&old);
+            self.paths.insert(new, Owner::Association(id));
+        }
+        known
     }
 
     /// Lets an association act, and takes the consequences.
@@ -164,17 +223,18 @@ impl<E: Engine> Sctp<E> {
     /// Ends an association.
     fn end(&mut self, id: AssociationId, end: End) {
         let Some(mut association) = self.associations.remove(&id) else { return };
-        let path = association.path;
         if let Some(parting) = end.parting {
-            let bytes = packet::single(path.header(association.peer_tag), &[parting]);
-            self.core.emit(path.remote, bytes);
+            association.part(&mut self.core, parting);
         }
         if std::mem::take(&mut association.named) {
             self.core.disconnected(id, end.reason);
         }
         self.engine.close(&association.flow);
         self.spent.add(association.local_tag);
-        self.paths.remove(&path);
+        self.tags.remove(&association.local_tag);
+        for path in association.verified() {
+            self.paths.remove(&path);
+        }
         self.deadlines.clear(&Owner::Association(id));
         self.dirty.remove(&id);
     }
@@ -192,6 +252,9 @@ impl<E: Engine> Sctp<E> {
         attempt.abandon(&mut self.core, winner);
         for path in attempt.paths() {
             self.paths.remove(&path);
+        }
+        for tag in attempt.tags() {
+            self.tags.remove(&tag);
         }
         self.deadlines.clear(&Owner::Attempt(request));
         true
@@ -244,6 +307,9 @@ impl<E: Engine> Sctp<E> {
             self.paths.insert(*path, Owner::Attempt(request));
         });
         let attempt = Attempt::new(&mut self.core, paths, deadline);
+        for tag in attempt.tags() {
+            self.tags.insert(tag, Owner::Attempt(request));
+        }
         self.attempts.insert(request, attempt);
         self.rearm(request);
     }

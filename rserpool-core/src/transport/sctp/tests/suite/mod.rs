@@ -3,12 +3,14 @@
 mod data;
 mod handshake;
 mod hostile;
+mod multihoming;
+mod ports;
 mod scale;
 mod shutdown;
 mod silence;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +37,10 @@ struct Net {
     tap: Vec<(SocketAddr, SocketAddr, Bytes)>,
     /// Stacks that neither receive nor run their timers.
     frozen: BTreeSet<usize>,
+    /// Stacks that send everything from one address.
+    sources: BTreeMap<usize, SocketAddr>,
+    /// Networks that carry nothing: see [`network`].
+    cut: BTreeSet<u8>,
     sent: u64,
     random: Random,
     delay: Duration,
@@ -51,6 +57,19 @@ fn address(stack: usize) -> SocketAddr {
 
 fn peer(stack: usize) -> TransportAddress {
     TransportAddress::new(address(stack).ip(), PORT, address(stack).port())
+}
+
+/// Where a stack is in another network than the first: 10.0.N.x.
+fn address_in(network: u8, stack: usize) -> SocketAddr {
+    SocketAddr::from(([10, 0, network, 1 + stack as u8], 20_001 + stack as u16))
+}
+
+/// The network to which an address belongs; 0 is the first.
+fn network(address: SocketAddr) -> u8 {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.octets()[..2] == [10, 0] => ip.octets()[2],
+        _ => 0,
+    }
 }
 
 fn millis(millis: u64) -> Duration {
@@ -73,6 +92,8 @@ impl Net {
             wire: BTreeMap::new(),
             tap: Vec::new(),
             frozen: BTreeSet::new(),
+            sources: BTreeMap::new(),
+            cut: BTreeSet::new(),
             sent: 0,
             random: Random::new(1),
             delay: millis(1),
@@ -144,7 +165,16 @@ impl Net {
             self.events[stack].push(event);
         }
         while let Some(datagram) = self.stacks[stack].poll_datagram() {
-            self.put(address(stack), datagram.destination, datagram.bytes);
+            // The operating system leaves by the network of the destination, if it is there.
+            let there = network(datagram.destination);
+            let source = if let Some(source) = self.sources.get(&stack) {
+                *source
+            } else if self.hosts.get(&address_in(there, stack)) == Some(&stack) {
+                address_in(there, stack)
+            } else {
+                address(stack)
+            };
+            self.put(source, datagram.destination, datagram.bytes);
         }
         assert_eq!(self.stacks[stack].poll_event(), None, "an event that nobody would have seen");
     }
@@ -153,6 +183,9 @@ impl Net {
     fn put(&mut self, source: SocketAddr, destination: SocketAddr, bytes: Bytes) {
         self.tap.push((source, destination, bytes.clone()));
         let Some(&host) = self.hosts.get(&destination) else { return };
+        if self.cut.contains(&network(destination)) {
+            return;
+        }
         let copies = 1 + u64::from(self.random.below(100) < self.duplication);
         for _ in 0..copies {
             if self.random.below(100) < self.loss {

@@ -6,6 +6,9 @@
 #include <netinet/in.h>
 #include <linux/sctp.h>
 #include <stddef.h>
+/* Only what is behind the header of the chunk is there. */
+enum { CAUSE_AT = 0 };
+
 #include "peer.h"
 
 static int endpoint, family;

@@ -1,7 +1,8 @@
 /* What the two peers of the transport table have in common: orders on standard input, reports on
  * standard output, and the content of messages, the same as in src/transport/content.rs.
  *
- * The stack's own header is included first. It provides the functions declared here. */
+ * The stack's own header is included first, and CAUSE_AT says where the cause of an ABORT stands in
+ * sac_info. It provides the functions declared here. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -76,7 +77,7 @@ static void notified(const union sctp_notification *what) {
         report("up");
         break;
     case SCTP_COMM_LOST:
-        if (info >= 8) report("down aborted %u", abort_chunk[4] << 8 | abort_chunk[5]);
+        if (info >= CAUSE_AT + 2) report("down aborted %u", abort_chunk[CAUSE_AT] << 8 | abort_chunk[CAUSE_AT + 1]);
         else if (info) report("down aborted 0");
         else report("down silent");
         break;

@@ -1,6 +1,9 @@
 /* usrsctp as a peer of the transport table: cc usrsctp.c -lusrsctp -lpthread */
 
 #include <usrsctp.h>
+/* The whole chunk is there. */
+enum { CAUSE_AT = 4 };
+
 #include "peer.h"
 
 static struct socket *endpoint;

@@ -3,7 +3,8 @@
 //! The same rows run in an emulated world with virtual time and over real sockets against foreign
 //! stacks; [`World`] is what differs.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rserpool_core::base::{Instant, TransportAddress};
@@ -58,6 +59,9 @@ pub(super) trait World {
     /// Cuts the network between us and a peer, or mends it.
     fn cut(&mut self, peer: Who, cut: bool);
 
+    /// Cuts one address of a peer, or mends it; its others go on.
+    fn cut_address(&mut self, address: IpAddr, cut: bool);
+
     /// Kills a peer without a word to anybody, and starts it again, with this SCTP port.
     fn restart(&mut self, peer: Who, port: u16) -> Result<(), Failure>;
 
@@ -79,7 +83,7 @@ struct Log {
 pub(super) struct Bench {
     /// Where it happens.
     pub(super) world: Box<dyn World>,
-    logs: std::collections::BTreeMap<(Who, Who), Log>,
+    logs: BTreeMap<(Who, Who), Log>,
     sent: u32,
 }
 
@@ -89,7 +93,7 @@ pub(super) const SOON: Duration = Duration::from_secs(20);
 impl Bench {
     /// A bench in this world.
     pub(super) fn new(world: Box<dyn World>) -> Self {
-        Self { world, logs: std::collections::BTreeMap::new(), sent: 0 }
+        Self { world, logs: BTreeMap::new(), sent: 0 }
     }
 
     fn log(&mut self, who: Who, with: Who) -> &mut Log {

@@ -13,8 +13,8 @@ use super::end::{End, Order, US, What, Who};
 use super::setup::{Family, Setup};
 use super::wire::Wire;
 
-/// A datagram: who gets it, from where, the octets.
-type Parcel = (Who, SocketAddr, Bytes);
+/// A datagram: who gets it and at which address, from where, the octets.
+type Parcel = (Who, IpAddr, SocketAddr, Bytes);
 
 /// Stacks on one emulated network.
 pub(super) struct Emulated {
@@ -25,6 +25,7 @@ pub(super) struct Emulated {
     ports: Vec<u16>,
     wire: Wire<Parcel>,
     cut: BTreeSet<Who>,
+    cut_addresses: BTreeSet<IpAddr>,
     /// Peers that take nothing at the moment, and what waits for them.
     paused: BTreeSet<Who>,
     withheld: Vec<Parcel>,
@@ -47,6 +48,7 @@ impl Emulated {
             wire: Wire::new(setup.link, setup.seed),
             setup,
             cut: BTreeSet::new(),
+            cut_addresses: BTreeSet::new(),
             paused: BTreeSet::new(),
             withheld: Vec::new(),
             seen: Vec::new(),
@@ -62,37 +64,63 @@ impl Emulated {
 
     fn end(&self, who: Who) -> End {
         let seed = self.setup.seed * 1000 + who as u64 + self.restarts * 10;
-        let config = SctpConfig { seed, ..self.setup.config.clone() };
-        let mut stack = self.backend.stack(config, self.address(who));
+        let addresses = self.addresses(who);
+        let config =
+            SctpConfig { seed, addresses, tell_addresses: self.setup.wild, ..self.setup.config.clone() };
+        let any: IpAddr = match self.setup.family {
+            Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+            Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let local = if self.setup.wild { any } else { address(self.setup.family, 0, who) };
+        let mut stack = self.backend.stack(config, SocketAddr::new(local, UDP_PORT));
         stack.listen(self.ports[who]);
         End::new(stack)
     }
 
-    fn address(&self, who: Who) -> SocketAddr {
-        let ip: IpAddr = match self.setup.family {
-            Family::V4 => Ipv4Addr::new(10, 0, 0, who as u8 + 1).into(),
-            Family::V6 => Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, who as u16 + 1).into(),
-        };
-        SocketAddr::new(ip, UDP_PORT)
+    /// The addresses of an end, one in each network that it is in.
+    fn addresses(&self, who: Who) -> Vec<IpAddr> {
+        let networks = if self.setup.wild { 2 } else { 1 };
+        (0..networks).map(|network| address(self.setup.family, network, who)).collect()
+    }
+
+    /// Who has an address, and in which network.
+    fn owner(&self, address: &IpAddr) -> Option<(Who, usize)> {
+        (0..self.ports.len())
+            .find_map(|who| Some((who, self.addresses(who).iter().position(|own| own == address)?)))
     }
 
     fn drain(&mut self, who: Who) {
-        let addresses: Vec<_> = (0..self.ends.len()).map(|who| self.address(who)).collect();
+        let owners: Vec<_> = (0..self.ports.len()).map(|who| self.addresses(who)).collect();
         let locate = |peer: &TransportAddress| {
-            addresses.iter().position(|a| peer.addresses.contains(&a.ip())).unwrap_or(US)
+            owners.iter().position(|own| peer.addresses.iter().any(|a| own.contains(a))).unwrap_or(US)
         };
         let seen = self.ends[who].seen(self.now, locate);
         self.seen.extend(seen.into_iter().map(|(with, what)| (who, with, what)));
         while let Some(datagram) = self.ends[who].stack.poll_datagram() {
-            let to = addresses.iter().position(|address| *address == datagram.destination);
             self.packets.push((who == US, datagram.bytes.to_vec()));
-            let Some(to) = to.filter(|to| !self.is_cut(who, *to)) else { continue };
-            self.wire.put(self.now, &(to, addresses[who], datagram.bytes));
+            let Some((to, network)) = self.owner(&datagram.destination.ip()) else { continue };
+            // Sockets that are bound to no address send from the one nearest to the destination.
+            let from = address(self.setup.family, network, who);
+            let parcel = (to, datagram.destination.ip(), SocketAddr::new(from, UDP_PORT), datagram.bytes);
+            if !self.is_cut(&parcel, who) {
+                self.wire.put(self.now, &parcel);
+            }
         }
     }
 
-    fn is_cut(&self, a: Who, b: Who) -> bool {
-        self.cut.contains(&a) || self.cut.contains(&b)
+    fn is_cut(&self, (to, at, from, _): &Parcel, sender: Who) -> bool {
+        let addresses = [*at, from.ip()];
+        self.cut.contains(to)
+            || self.cut.contains(&sender)
+            || addresses.iter().any(|a| self.cut_addresses.contains(a))
+    }
+}
+
+/// The address of an end in a network.
+fn address(family: Family, network: usize, who: Who) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::new(10, 0, network as u8, who as u8 + 1).into(),
+        Family::V6 => Ipv6Addr::new(0xfd00, 0, 0, network as u16, 0, 0, 0, who as u16 + 1).into(),
     }
 }
 
@@ -132,10 +160,11 @@ impl World for Emulated {
             return Ok(());
         };
         self.now = self.now.max(at);
-        if let Some((to, from, bytes)) = self.wire.take(self.now) {
-            if self.paused.contains(&to) {
-                self.withheld.push((to, from, bytes));
-            } else if !self.is_cut(to, US) || to == US {
+        if let Some(parcel) = self.wire.take(self.now) {
+            if self.paused.contains(&parcel.0) {
+                self.withheld.push(parcel);
+            } else if !self.is_cut(&parcel, US) {
+                let (to, _, from, bytes) = parcel;
                 self.ends[to].stack.handle_datagram(self.now, from, bytes);
                 self.drain(to);
             }
@@ -155,13 +184,8 @@ impl World for Emulated {
     }
 
     fn route(&self, _: Who, to: Who) -> TransportAddress {
-        let mut route = TransportAddress::new(self.address(to).ip(), self.ports[to], UDP_PORT);
-        if self.setup.wild {
-            // Addresses at which nobody answers, of either family.
-            route.addresses.insert(0, Ipv4Addr::new(10, 9, 9, 9).into());
-            route.addresses.push(Ipv6Addr::new(0xfd09, 0, 0, 0, 0, 0, 0, 9).into());
-        }
-        route
+        let addresses = self.addresses(to);
+        TransportAddress { addresses, port: self.ports[to], udp_port: UDP_PORT }
     }
 
     fn cut(&mut self, peer: Who, cut: bool) {
@@ -169,6 +193,14 @@ impl World for Emulated {
             self.cut.insert(peer);
         } else {
             self.cut.remove(&peer);
+        }
+    }
+
+    fn cut_address(&mut self, address: IpAddr, cut: bool) {
+        if cut {
+            self.cut_addresses.insert(address);
+        } else {
+            self.cut_addresses.remove(&address);
         }
     }
 

@@ -64,7 +64,10 @@ impl Hand {
 
     fn drain(&mut self) {
         while let Some(event) = self.stack.poll_event() {
-            self.events.push(event);
+            // Which addresses are in use shows in where the packets go.
+            if !matches!(event, Event::Addresses { .. }) {
+                self.events.push(event);
+            }
         }
         while let Some(datagram) = self.stack.poll_datagram() {
             if let Some(packet) = Packet::decode(&datagram.bytes) {

@@ -38,6 +38,7 @@ pub(super) struct Real {
     peers: [(Option<Process>, u16, u16); 2],
     wire: Wire<Parcel>,
     cut: BTreeSet<Who>,
+    cut_addresses: BTreeSet<IpAddr>,
     seen: Vec<(Who, Who, What)>,
     packets: Vec<(bool, Vec<u8>)>,
 }
@@ -67,6 +68,7 @@ impl Real {
             setup,
             socket,
             cut: BTreeSet::new(),
+            cut_addresses: BTreeSet::new(),
             seen: Vec::new(),
             packets: Vec::new(),
         };
@@ -95,14 +97,17 @@ impl Real {
         self.seen.extend(seen.into_iter().map(|(with, what)| (US, with, what)));
         while let Some(datagram) = self.us.stack.poll_datagram() {
             self.packets.push((true, datagram.bytes.to_vec()));
-            if !self.is_cut(&datagram.bytes, 2) {
+            if !self.is_cut(datagram.destination, &datagram.bytes, 2) {
                 self.wire.put(now, &Parcel::Out(datagram.destination, datagram.bytes));
             }
         }
     }
 
-    /// Whether the peer whose SCTP port stands at this place of a packet is cut off.
-    fn is_cut(&self, packet: &[u8], place: usize) -> bool {
+    /// Whether the peer whose SCTP port stands at this place of a packet, or its address, is cut off.
+    fn is_cut(&self, address: SocketAddr, packet: &[u8], place: usize) -> bool {
+        if self.cut_addresses.contains(&address.ip()) {
+            return true;
+        }
         let Some(port) = packet.get(place..place + 2) else { return false };
         let port = u16::from_be_bytes([port[0], port[1]]);
         self.cut.iter().any(|who| self.peers[who - PEER].1 == port)
@@ -124,7 +129,7 @@ impl Real {
         while let Ok((length, source)) = self.socket.recv_from(&mut buffer) {
             any = true;
             self.packets.push((false, buffer[..length].to_vec()));
-            if !self.is_cut(&buffer[..length], 0) {
+            if !self.is_cut(source, &buffer[..length], 0) {
                 self.wire.put(now, &Parcel::In(source, Bytes::copy_from_slice(&buffer[..length])));
             }
         }
@@ -203,6 +208,14 @@ impl World for Real {
             self.cut.insert(peer);
         } else {
             self.cut.remove(&peer);
+        }
+    }
+
+    fn cut_address(&mut self, address: IpAddr, cut: bool) {
+        if cut {
+            self.cut_addresses.insert(address);
+        } else {
+            self.cut_addresses.remove(&address);
         }
     }
 

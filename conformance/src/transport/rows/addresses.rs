@@ -1,14 +1,25 @@
 //! UDP ports that change (RFC 6951 section 5.4), and packets from elsewhere.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::{CRAFTED, Row, row};
-use crate::transport::bench::{Outcome, ensure};
+use crate::transport::bench::{Outcome, SOON, ensure};
+use crate::transport::end::{PEER, US};
 use crate::transport::hand::{Hand, PORT, address};
 use crate::transport::packet::{Chunk, Packet, kind, parameter as types, parameter};
-use crate::transport::setup::Stage;
+use crate::transport::setup::{Peer, Setup, Stage};
+
+/// Peers with two paths; usrsctp on loopback has one.
+const MULTIHOMED: &[Peer] = &[Peer::Own, Peer::Linux];
 
 pub(super) const ROWS: &[Row] = &[
+    row(
+        "path-dies",
+        "one of two paths dies, then the other one: 500 ms, nothing lost",
+        MULTIHOMED,
+        path_dies,
+    ),
     row(
         "udp-port-changes",
         "the peer's UDP port changes in mid-association: we follow",
@@ -68,6 +79,32 @@ fn spoofed(stage: &Stage) -> Outcome {
         hand.works(&mut grip)?;
     }
     Ok(String::new())
+}
+
+/// Both addresses of the peer are cut in turn; the goal is that of the fast preset.
+fn path_dies(stage: &Stage) -> Outcome {
+    const GOAL: Duration = Duration::from_millis(500);
+    let mut bench = stage.bench(Setup { wild: true, ..Setup::plain() })?;
+    bench.connect(US, PEER)?;
+    bench.exchange()?;
+    let addresses = bench.world.route(US, PEER).addresses;
+    let mut longest = Duration::ZERO;
+    for dead in [0, 1, 0] {
+        // Both paths are to be known as good.
+        bench.pass(Duration::from_secs(2))?;
+        bench.world.cut_address(addresses[dead], true);
+        let start = bench.world.now();
+        let ours = bench.send(US, PEER, 11, 500, 20)?;
+        bench.expect(PEER, US, &ours, SOON)?;
+        let out = bench.world.now().since(start);
+        let theirs = bench.send(PEER, US, 11, 500, 20)?;
+        bench.expect(US, PEER, &theirs, SOON)?;
+        bench.expect_quiet()?;
+        bench.world.cut_address(addresses[dead], false);
+        longest = longest.max(out);
+        ensure(out <= GOAL, || format!("without path {dead} our messages took {out:?}"))?;
+    }
+    Ok(format!("our messages took {} ms at most", longest.as_millis()))
 }
 
 /// A peer lists two addresses in its INIT and answers from the second one.

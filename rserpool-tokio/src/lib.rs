@@ -100,6 +100,7 @@ use rserpool_core::driver;
 pub use rserpool_core::base::{AssociationId, ElementId, PoolHandle, ProtocolId, RegistrarId};
 pub use rserpool_core::driver::{
     AnnounceGroup, Builder, IdentifierTaken, Preset, Resolution, SessionEvent, StartError, Stopped,
+    TcpListening,
 };
 pub use rserpool_core::element::{Notice as ElementEvent, Refusal, RegistrationError};
 pub use rserpool_core::inspector::{InspectError, Snapshot, differences};

@@ -2,7 +2,7 @@
 //!
 //! This module drives the state machines of the crate for real: it reads the clock, sockets and
 //! queues, and is the only part that does. It knows no runtime. An adapter implements two traits,
-//! [`Runtime`] and [`Socket`], and names the handles with its own runtime, as `rserpool-tokio`
+//! [`Runtime`] and [`Socket`], a third one, [`Listener`], if it is to have ASAP over TCP, and names the handles with its own runtime, as `rserpool-tokio`
 //! does:
 //!
 //! ```ignore
@@ -44,6 +44,7 @@ mod registrar;
 mod role;
 mod runtime;
 mod session;
+mod tcp;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -57,6 +58,9 @@ pub use element::PoolElement;
 pub use error::{IdentifierTaken, StartError, Stopped};
 pub use inspector::Inspector;
 pub use registrar::Registrar;
-pub use runtime::{BoxFuture, Received, Runtime, Socket};
+pub use runtime::{
+    AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,
+};
 pub use session::{SESSION_QUEUE, Session, SessionEvent};
+pub use tcp::TcpListening;
 pub use user::{PoolUser, Resolution};

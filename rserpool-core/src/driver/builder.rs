@@ -27,6 +27,7 @@ pub const EVENT_QUEUE: usize = 1024;
 
 /// Which set of timers and limits to start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Preset {
     /// The RFCs' own values, for any network.
     #[default]
@@ -115,6 +116,12 @@ impl<R: Runtime + Default, C: Configuration> Builder<R, C> {
 }
 
 impl<R: Runtime, C: Configuration> Builder<R, C> {
+    /// Runs on this runtime, and not on one made with [`Default`].
+    pub fn runtime(mut self, runtime: R) -> Self {
+        self.runtime = runtime;
+        self
+    }
+
     /// The IP address and UDP port of the encapsulation socket; port 0 takes a free one. Its
     /// address family decides which peers can be reached.
     pub fn bind(mut self, address: SocketAddr) -> Self {

@@ -8,6 +8,7 @@ use crate::user::UserError;
 
 /// Why an endpoint could not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// A configured value cannot work; the text names its key.
     #[error("{0}")]

@@ -2,8 +2,9 @@
 //!
 //! This module drives the state machines of the crate for real: it reads the clock, sockets and
 //! queues, and is the only part that does. It knows no runtime. An adapter implements two traits,
-//! [`Runtime`] and [`Socket`], a third one, [`Listener`], if it is to have ASAP over TCP, and names the handles with its own runtime, as `rserpool-tokio`
-//! does:
+//! [`Runtime`] and [`Socket`] (or, with the feature `udp`, `Watched` instead of the latter), and
+//! [`Listener`] if it is to have ASAP over TCP, and names the handles with its own runtime, as
+//! `rserpool-tokio` and `rserpool-smol` do:
 //!
 //! ```ignore
 //! pub type PoolUser = rserpool_core::driver::PoolUser<Tokio>;
@@ -47,7 +48,10 @@ mod session;
 mod tcp;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "udp")]
+mod udp;
 mod user;
+pub mod vocabulary;
 
 pub use announce::{
     ASAP_ANNOUNCE_GROUP, ASAP_ANNOUNCE_GROUP_V6, AnnounceGroup, Announcing, ENRP_ANNOUNCE_GROUP,
@@ -63,4 +67,6 @@ pub use runtime::{
 };
 pub use session::{SESSION_QUEUE, Session, SessionEvent};
 pub use tcp::TcpListening;
+#[cfg(feature = "udp")]
+pub use udp::{BatchedSocket, Direction, UdpSockRef, Watched};
 pub use user::{PoolUser, Resolution};

@@ -1,4 +1,7 @@
-//! What an adapter implements: two traits, and a third one for ASAP over TCP.
+//! The traits that an adapter implements: how tasks, time, UDP sockets and, for ASAP over TCP, connections
+//! come to the event loop.
+//!
+//! Whatever else a runtime has, channels or files or signals, is not asked for here.
 
 use std::future::Future;
 use std::io;
@@ -19,7 +22,9 @@ pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// An asynchronous runtime: it runs tasks, measures time, and watches sockets.
 ///
-/// The builders make one with `Default` and use it from within the runtime's context.
+/// Every endpoint has one of its own: the builders make it with [`Default`], or take it with
+/// [`Builder::runtime`](super::Builder::runtime), and use it from within the runtime's context. An
+/// event loop calls it from its own task only, so nothing here must be fast to be called by many.
 pub trait Runtime: Send + Sync + 'static {
     /// Runs a future to its end in the background.
     fn spawn(&self, future: BoxFuture);

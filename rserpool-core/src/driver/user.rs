@@ -27,6 +27,7 @@ pub struct PoolUser<R> {
 
 /// What a registrar says of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Resolution {
     /// The pool.
     pub handle: PoolHandle,

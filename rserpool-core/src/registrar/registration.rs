@@ -162,7 +162,7 @@ impl Registrar {
             link.elements.remove(pe);
         }
         self.cancel_probe(&old);
-        self.deadlines.clear(&Timer::KeepAliveAnswer(pe.clone()));
+        self.handlespace.unwatch(pe);
         true
     }
 

@@ -23,6 +23,7 @@ pub enum Reaction {
 
 /// What is wrong with a message. `at` is an offset from its first octet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Malformed {
     /// It ends too early.
     #[error("message ends at octet {at} where {what} was expected")]
@@ -93,6 +94,7 @@ impl Malformed {
 
 /// Why a message could not be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EncodeError {
     /// A parameter or the message is longer than a 16-bit length can say; send fewer elements
     /// or a shorter handle.

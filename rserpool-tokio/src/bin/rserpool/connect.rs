@@ -128,7 +128,8 @@ impl ConnectCommand {
                 &format!("moved from {from} to {to}, {} requests sent again", resent.len()),
             ),
             SessionEvent::Closed { error: Some(error) } => Err(client::explain(&self.pool, &error)),
-            SessionEvent::Closed { error: None } | SessionEvent::Unanswered { .. } => Ok(()),
+            // Closed at our own wish; and no request is sent that is only reported when unanswered.
+            _ => Ok(()),
         }
     }
 

@@ -243,6 +243,7 @@ impl Echo {
                 Ok(())
             }
             RegistrationError::Unanswered => Err(Failure::failed(client::no_registrar(&self.tried))),
+            other => Err(Failure::failed(other.to_string())),
         }
     }
 }

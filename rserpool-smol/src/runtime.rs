@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::task::{Context, Poll, ready};
 use std::time;
 
 use rserpool_core::base::Instant;
-use rserpool_core::driver::{BatchedSocket, BoxFuture, Direction, Runtime, Socket, UdpSockRef, Watched};
+use rserpool_core::driver::{
+    BatchedSocket, BoxFuture, ByteStream, Connecting, Direction, Listener, Runtime, Socket, UdpSockRef,
+    Watched,
+};
 use smol::{Async, Timer};
 
 /// smol's global executor, and the reactor of async-io, which async-std uses too. Both have threads
@@ -48,6 +51,40 @@ impl Runtime for Smol {
     fn wrap_socket(&self, socket: UdpSocket) -> io::Result<Box<dyn Socket>> {
         let watch = |socket| Ok(SmolSocket { io: Async::new(socket)?, blocked: [false; 2] });
         Ok(Box::new(BatchedSocket::new(socket, watch)?))
+    }
+
+    fn wrap_listener(&self, listener: TcpListener) -> io::Result<Box<dyn Listener>> {
+        Ok(Box::new(SmolListener(Async::new(listener)?)))
+    }
+
+    fn connect(&self, address: SocketAddr) -> Connecting {
+        Box::pin(async move { Async::<TcpStream>::connect(address).await.map(boxed) })
+    }
+}
+
+fn boxed(stream: Async<TcpStream>) -> Box<dyn ByteStream> {
+    // Messages are whole when they are written: to wait for more is to wait for nothing. If that fails
+    // the connection has broken, which reading it will tell.
+    let _ = stream.get_ref().set_nodelay(true);
+    Box::new(stream)
+}
+
+struct SmolListener(Async<TcpListener>);
+
+impl Listener for SmolListener {
+    fn poll_accept(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<(Box<dyn ByteStream>, SocketAddr)>> {
+        loop {
+            match self.0.get_ref().accept() {
+                Ok((stream, peer)) => return Poll::Ready(Ok((boxed(Async::new(stream)?), peer))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.0.poll_readable(context))?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 }
 

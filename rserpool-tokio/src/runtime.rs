@@ -2,13 +2,18 @@
 
 use std::fmt;
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rserpool_core::base::Instant;
-use rserpool_core::driver::{BatchedSocket, BoxFuture, Direction, Runtime, Socket, UdpSockRef, Watched};
-use tokio::io::Interest;
+use rserpool_core::driver::{
+    AsyncRead, AsyncWrite, BatchedSocket, BoxFuture, ByteStream, Connecting, Direction, Listener, Runtime,
+    Socket, UdpSockRef, Watched,
+};
+use tokio::io::{Interest, ReadBuf};
+use tokio::net::TcpStream;
 
 /// The tokio runtime in whose context it is used; it needs the drivers for I/O and time.
 #[derive(Clone, Copy)]
@@ -46,6 +51,68 @@ impl Runtime for Tokio {
     fn wrap_socket(&self, socket: UdpSocket) -> io::Result<Box<dyn Socket>> {
         let watch = |socket| tokio::net::UdpSocket::from_std(socket).map(TokioSocket);
         Ok(Box::new(BatchedSocket::new(socket, watch)?))
+    }
+
+    fn wrap_listener(&self, listener: std::net::TcpListener) -> io::Result<Box<dyn Listener>> {
+        Ok(Box::new(TcpListener(tokio::net::TcpListener::from_std(listener)?)))
+    }
+
+    fn connect(&self, address: SocketAddr) -> Connecting {
+        Box::pin(async move { TcpStream::connect(address).await.map(Stream::boxed) })
+    }
+}
+
+/// A TCP connection, by the traits that know no runtime.
+struct Stream(TcpStream);
+
+impl Stream {
+    fn boxed(stream: TcpStream) -> Box<dyn ByteStream> {
+        // Messages are whole when they are written: to wait for more is to wait for nothing. If that
+        // fails the connection has broken, which reading it will tell.
+        let _ = stream.set_nodelay(true);
+        Box::new(Self(stream))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(octets);
+        ready!(tokio::io::AsyncRead::poll_read(Pin::new(&mut self.0), context, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        tokio::io::AsyncWrite::poll_write(Pin::new(&mut self.0), context, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        tokio::io::AsyncWrite::poll_flush(Pin::new(&mut self.0), context)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        tokio::io::AsyncWrite::poll_shutdown(Pin::new(&mut self.0), context)
+    }
+}
+
+struct TcpListener(tokio::net::TcpListener);
+
+impl Listener for TcpListener {
+    fn poll_accept(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<(Box<dyn ByteStream>, SocketAddr)>> {
+        let (stream, peer) = ready!(self.0.poll_accept(context))?;
+        Poll::Ready(Ok((Stream::boxed(stream), peer)))
     }
 }
 

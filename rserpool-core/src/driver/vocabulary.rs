@@ -3,6 +3,7 @@
 
 pub use super::{
     AnnounceGroup, Builder, IdentifierTaken, Preset, Resolution, SessionEvent, StartError, Stopped,
+    TcpListening,
 };
 pub use crate::base::{AssociationId, ElementId, PoolHandle, ProtocolId, RegistrarId};
 pub use crate::element::{Notice as ElementEvent, Refusal, RegistrationError};

@@ -248,7 +248,7 @@ impl Inspector {
 
     /// A registrar has announced itself: the first one that can be used is asked.
     fn handle_announce(&mut self, now: Instant, source: SocketAddr, bytes: &Bytes) {
-        let found = read_announcement(source, bytes).into_iter().flatten().next();
+        let found = read_announcement(source, bytes).into_iter().flatten().find(|found| !found.is_tcp());
         if let Some(found) = found
             && self.link == Link::Listening
         {

@@ -4,7 +4,7 @@
 //! the elements and users; [`scenarios!`](crate::scenarios!) makes each of them a test of its own:
 //!
 //! ```ignore
-//! conformance::scenarios!(Smol, Smol, smol::block_on);
+//! conformance::scenarios!(Smol, Smol, smol::block_on, tcp);
 //! ```
 //!
 //! It asks of a runtime what [`rserpool_core::driver`] asks, and nothing more. Nothing is timed:
@@ -35,7 +35,9 @@ pub use mortal::Mortal;
 pub use registration::{
     an_element_joins_changes_and_leaves, announced_registrars_are_found, what_cannot_start_says_why,
 };
-pub use resolution::{pools_are_resolved, without_a_registrar_there_is_an_answer};
+pub use resolution::{
+    pools_are_resolved, pools_are_resolved_over_tcp, without_a_registrar_there_is_an_answer,
+};
 pub use scope::Make;
 pub use sessions::{
     dropped_futures_lose_nothing, requests_are_answered_in_order, senders_wait_while_congested,
@@ -48,9 +50,14 @@ pub use virtual_time::World;
 pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Makes every scenario a test: of registrars on the first runtime, and of elements and users on the
-/// second. The third is the function that runs a future to its end.
+/// second. The third is the function that runs a future to its end; the word `tcp` behind it says that
+/// both runtimes have TCP.
 #[macro_export]
 macro_rules! scenarios {
+    ($registrars:ty, $others:ty, $block_on:expr, tcp) => {
+        $crate::scenarios! { $registrars, $others, $block_on }
+        $crate::scenarios! { @tests $registrars, $others, $block_on, pools_are_resolved_over_tcp }
+    };
     ($registrars:ty, $others:ty, $block_on:expr) => {
         $crate::scenarios! { @tests $registrars, $others, $block_on,
             an_element_joins_changes_and_leaves

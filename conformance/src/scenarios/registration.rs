@@ -1,6 +1,7 @@
 //! Elements and registrars alone: joining a pool, changing, leaving; and what cannot even start.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
 use rserpool_core::driver::vocabulary::{ElementEvent, RegistrationError, StartError};
@@ -61,7 +62,8 @@ pub async fn announced_registrars_are_found<G: Make, E: Make>() {
     registered(&element).await;
     let user = scope::user_builder::<E>(&[]).announce_group(group).start().await.unwrap();
     let resolution = user.resolve(POOL).await.unwrap();
-    assert_eq!(resolution.elements, registrar.pools().await.unwrap()[0].elements);
+    assert_eq!(resolution.elements.iter().map(|element| element.id).collect::<Vec<_>>(), [ElementId(7)]);
+    registrar.shutdown(Duration::from_secs(60)).await;
 }
 
 /// A port in use, a value that cannot work, nobody to register at: each is told at the start.

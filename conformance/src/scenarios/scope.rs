@@ -149,6 +149,11 @@ pub(super) async fn registered<R: Make>(element: &PoolElement<Mortal<R>>) {
     }
 }
 
+/// Waits until the events of an element come to their end; the task that serves may take some of them.
+pub(super) async fn ended<R: Make>(element: &PoolElement<Mortal<R>>) {
+    while element.next_event().await.is_some() {}
+}
+
 /// Waits for the next message in a session.
 pub(super) async fn received<R: Make>(session: &Session<Mortal<R>>) -> (ElementId, bytes::Bytes) {
     match session.next_event().await.unwrap() {

@@ -121,9 +121,10 @@ pub async fn dropped_futures_lose_nothing<G: Make, E: Make>() {
     // Dropped before the session opens, and most likely after it has opened but before anybody knows.
     for moment in [0, 300].map(Duration::from_millis) {
         let mut connect = Box::pin(user.connect(POOL));
-        assert!(future::poll_once(&mut connect).await.is_none());
+        // On a busy machine the session may be open before the first poll is over.
+        let early = future::poll_once(&mut connect).await;
         pause::<E>(moment).await;
-        drop(connect);
+        drop((connect, early));
         // One session is allowed, so none may have been left behind.
         let session = scope::eventually::<E, _, _>(|| async { user.connect(POOL).await.ok() }).await;
 

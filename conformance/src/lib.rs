@@ -3,12 +3,13 @@
 //! * [`vectors`] reads the messages in `vectors/`, whose README tells others how to use them;
 //! * [`coverage`] finds the tests that cite each requirement of the RFCs;
 //! * [`fuzzing`] holds what the fuzz targets do, so that tests can replay their corpora.
-//! * [`transport`] is the table of what the transport has to do with other SCTP stacks;
+//! * [`transport`] is the table of what the transport has to do with other SCTP stacks, and [`throughput`] measures it;
 //!
 //! Nothing here is part of the implementation.
 
 pub mod coverage;
 pub mod fuzzing;
+pub mod throughput;
 pub mod transport;
 mod vector;
 

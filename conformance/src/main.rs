@@ -1,14 +1,15 @@
 //! The checks that are programs; see README.md.
 //!
 //! * `coverage [--json]`: which tests check which requirement;
-//! * `transport [--backend NAME] [--peer NAME] [--row NAME] [--json]`: the transport table.
+//! * `transport [--backend NAME] [--peer NAME] [--row NAME] [--json]`: the transport table;
+//! * `throughput [--json]`: how fast messages travel.
 //!
 //! Each ends with 1 if something is not as it should be.
 
 use std::process::ExitCode;
 
 use conformance::coverage::{coverage, json, requirements, scan, table};
-use conformance::transport;
+use conformance::{throughput, transport};
 
 const USAGE: &str = "usage: conformance coverage [--json]
        conformance transport [--backend sctp-proto|dcsctp] [--peer own|crafted|usrsctp|linux] [--row NAME] [--json]
@@ -24,6 +25,8 @@ fn main() -> ExitCode {
             Some(options) => transport::run(&options),
             None => usage(),
         },
+        ["throughput"] => throughput::run(false),
+        ["throughput", "--json"] => throughput::run(true),
         // What `transport` starts for each cell.
         ["transport-cell", backend, peer, row] => transport::cell(backend, peer, row),
         _ => usage(),

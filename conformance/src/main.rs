@@ -9,7 +9,9 @@
 use std::process::ExitCode;
 
 use conformance::coverage::{coverage, json, requirements, scan, table};
-use conformance::{throughput, transport};
+#[cfg(feature = "throughput")]
+use conformance::throughput;
+use conformance::transport;
 
 const USAGE: &str = "usage: conformance coverage [--json]
        conformance transport [--backend sctp-proto|dcsctp] [--peer own|crafted|usrsctp|linux] [--row NAME] [--json]
@@ -25,7 +27,9 @@ fn main() -> ExitCode {
             Some(options) => transport::run(&options),
             None => usage(),
         },
+        #[cfg(feature = "throughput")]
         ["throughput"] => throughput::run(false),
+        #[cfg(feature = "throughput")]
         ["throughput", "--json"] => throughput::run(true),
         // What `transport` starts for each cell.
         ["transport-cell", backend, peer, row] => transport::cell(backend, peer, row),

@@ -232,7 +232,7 @@ impl World {
             open.opener.state = State::Up;
         }
         self.learn(key, Side::Opener);
-        let peer = TransportAddress { addresses: vec![address], port, udp_port: attempt.peer.udp_port };
+        let peer = TransportAddress::new(address, port, attempt.peer.udp_port);
         self.input(host, Event::Connected { association: id, request: Some(request), local_port, peer });
         self.reassess(key);
         self.flush(key, Side::Acceptor);

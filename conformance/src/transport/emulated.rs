@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bytes::Bytes;
-use rserpool_core::base::{Instant, TransportAddress};
+use rserpool_core::base::{Carrier, Instant, TransportAddress};
 use rserpool_core::transport::sctp::SctpConfig;
 
 use super::backend::Backend;
@@ -185,7 +185,7 @@ impl World for Emulated {
 
     fn route(&self, _: Who, to: Who) -> TransportAddress {
         let addresses = self.addresses(to);
-        TransportAddress { addresses, port: self.ports[to], udp_port: UDP_PORT }
+        TransportAddress { addresses, port: self.ports[to], udp_port: UDP_PORT, carrier: Carrier::Sctp }
     }
 
     fn cut(&mut self, peer: Who, cut: bool) {

@@ -13,15 +13,16 @@ use crate::wire::{Policy, PoolElement, Transport, TransportUse};
 /// How an element differs from its pool (RFC 5352 section 3.1, rules 2 and 3). It carries what
 /// the pool has, as the error causes of RFC 5354 section 3.12 want it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Inconsistent {
     /// Another policy.
-    #[error("the pool's policy is {}", .0.name())]
+    #[error("the pool's policy is {}; register with that, or in another pool", .0.name())]
     Policy(Policy),
     /// Another transport protocol.
-    #[error("the pool's transport is {:?}", .0.kind())]
+    #[error("the pool's transport is {:?}; register with that, or in another pool", .0.kind())]
     Transport(Transport),
     /// Another Transport Use.
-    #[error("the pool's transport use is {0:?}")]
+    #[error("the pool's transport use is {0:?}; register with that, or in another pool")]
     Use(TransportUse),
 }
 

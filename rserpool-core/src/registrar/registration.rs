@@ -25,6 +25,9 @@ impl Registrar {
         mut element: PoolElement,
     ) {
         let pe = PeHandle { pool: self.handlespace.intern(&handle), element: element.id };
+        if self.is_over_tcp(from) {
+            return self.reject_registration(from, &pe, self.only_sctp());
+        }
         let whole = element.clone();
         if self.config.check_addresses
             && let Some(link) = self.links.get(&from)
@@ -52,6 +55,16 @@ impl Registrar {
                 self.check_alive(now, &pe);
             }
         }
+    }
+
+    /// Whether an association is a TCP connection: then only a user may be at its other end (ASAP-2.1-01).
+    fn is_over_tcp(&self, from: AssociationId) -> bool {
+        self.links.get(&from).is_some_and(|link| link.peer.is_tcp())
+    }
+
+    /// The cause for an element that comes over TCP: it is to use our SCTP transport (reading B14).
+    fn only_sctp(&self) -> ErrorCause {
+        ErrorCause::inconsistent_transport(&Transport::Sctp(self.asap_transport()))
     }
 
     /// How a registration over `from` stands to what is registered under its identifier.
@@ -227,6 +240,10 @@ impl Registrar {
     }
 
     pub(super) fn handle_deregistration(&mut self, now: Instant, from: AssociationId, pe: PeHandle) {
+        if self.is_over_tcp(from) {
+            self.counters.deregistrations_rejected += 1;
+            return self.answer_deregistration(from, &pe, Some(self.only_sctp().into()));
+        }
         // Unknown: what is asked for is so already (ASAP-3.2-09).
         if self.handlespace.get(&pe).is_none() {
             return self.answer_deregistration(from, &pe, None);

@@ -114,7 +114,7 @@ impl User {
             out: Outbox::default(),
             counters: Counters::default(),
             connects: ConnectIds::default(),
-            hunt: Hunt::new(config.hunt.clone(), 0),
+            hunt: Hunt::of_user(config.hunt.clone()),
             home: None,
             failed_registrar: None,
             reports: VecDeque::new(),

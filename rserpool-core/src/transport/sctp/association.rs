@@ -14,7 +14,7 @@ use super::ledger::{Ledger, Offer};
 use super::liveness::{Liveness, Pulse};
 use super::packet::{self, Chunk, Chunks, Header, Path};
 use super::shared::Core;
-use crate::base::{AssociationId, Instant, TransportAddress};
+use crate::base::{AssociationId, Carrier, Instant, TransportAddress};
 use crate::endpoint::{DownReason, Event};
 
 #[derive(Debug)]
@@ -180,7 +180,8 @@ impl<E: Engine> Association<E> {
     /// The peer with its verified addresses.
     pub(super) fn peer(&self) -> TransportAddress {
         let addresses = self.destinations.verified().map(|remote| remote.ip()).collect();
-        TransportAddress { addresses, port: self.remote_port, udp_port: self.destinations.remote(0).port() }
+        let udp_port = self.destinations.remote(0).port();
+        TransportAddress { addresses, port: self.remote_port, udp_port, carrier: Carrier::Sctp }
     }
 
     const fn path_to(&self, remote: SocketAddr) -> Path {

@@ -30,6 +30,7 @@ pub(super) struct Core {
 
 /// What has happened since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counters {
     /// Datagrams that arrived.
     pub datagrams_received: u64,

@@ -6,7 +6,7 @@ use rserpool_core::registrar::RegistrarConfig;
 
 use super::{
     CountingName, Group, Host, Id, LifeUnitName, LogSettings, PaddingForm, PresetName, SctpSettings, Switch,
-    Time, UdpAddress, WinnerName, settings,
+    TcpSettings, Time, UdpAddress, WinnerName, settings,
 };
 
 /// The heading in the help of what concerns other registrars.
@@ -119,6 +119,8 @@ settings! {
     groups {
         #[command(next_help_heading = "SCTP")]
         sctp: SctpSettings;
+        #[command(next_help_heading = "Users over TCP")]
+        tcp: TcpSettings;
         #[command(next_help_heading = "Logging")]
         log: LogSettings;
     }

@@ -19,6 +19,10 @@ use super::{Figures, PORT, Subject};
 const SEND_BATCH: usize = 32;
 const ROUNDS_PER_TURN: usize = 16;
 
+/// Octets of the kernel's receive buffer. With the usual 208 KiB a receiver that does not get the
+/// processor for some milliseconds loses packets, and what is measured is the retransmission.
+const RECEIVE_BUFFER: usize = 4 << 20;
+
 /// Both measurements of a subject.
 pub(super) fn measure(subject: Subject) -> io::Result<Figures> {
     let (_, rate) = play(subject, || Role::Source, Role::sink, |side| side.rate())?;
@@ -35,6 +39,9 @@ fn play(
 ) -> io::Result<(f64, f64)> {
     let sockets = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?];
     let listening = sockets[1].local_addr()?;
+    for socket in &sockets {
+        socket2::SockRef::from(socket).set_recv_buffer_size(RECEIVE_BUFFER)?;
+    }
     let [here, there] = sockets;
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {

@@ -74,7 +74,8 @@ fn tags(stage: &Stage) -> Outcome {
         let which = format!("{} tag, flags {flags}", if reflected { "the hand's" } else { "the stack's" });
         match hand.events()[..] {
             [] if !counts => hand.works(&mut grip)?,
-            [Event::Disconnected { reason: DownReason::Aborted, .. }] if counts => {}
+            [Event::Disconnected { reason: DownReason::Aborted(ref reason), .. }]
+                if counts && reason.cause == Some(USER) && reason.text == "why" => {}
             ref other => return Err(format!("{which}: the application sees {other:?}").into()),
         }
     }

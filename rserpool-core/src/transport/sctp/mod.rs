@@ -29,6 +29,7 @@ mod ledger;
 mod liveness;
 mod packet;
 mod parameters;
+mod sacks;
 mod shared;
 mod spent;
 mod stray;
@@ -359,11 +360,12 @@ impl<E: Engine> Stack for Sctp<E> {
                 Ok(())
             }),
             Action::Abort { association, cause } => {
-                let cause = match cause {
-                    AbortCause::User => cause::USER_ABORT,
-                    AbortCause::ProtocolViolation => cause::PROTOCOL_VIOLATION,
-                };
-                let parting = Some(chunk::abort(cause));
+                let parting = Some(match cause {
+                    AbortCause::User => chunk::abort(cause::USER_ABORT, "aborted by the user"),
+                    AbortCause::ProtocolViolation => {
+                        chunk::abort(cause::PROTOCOL_VIOLATION, "RSerPool message not understood")
+                    }
+                });
                 self.end(association, End { reason: DownReason::Local, parting });
             }
             Action::Announce { .. } => {}

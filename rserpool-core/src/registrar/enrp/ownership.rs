@@ -13,7 +13,9 @@ use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarI
 use crate::handlespace::PeHandle;
 use crate::registrar::own::OwnElement;
 use crate::registrar::{Notice, Registrar, Timer};
-use crate::wire::{CauseCode, ErrorCause, PoolElement, SctpTransport, Transport, UpdateAction};
+use crate::wire::{
+    CauseCode, ErrorCause, PoolElement, RegistrationLife, SctpTransport, Transport, UpdateAction,
+};
 
 /// An element that is not ours any more, but has not closed the association over which it registered.
 #[derive(Debug)]
@@ -55,10 +57,12 @@ impl Registrar {
         }
     }
 
-    /// Says to all peers and to the element that we are its home.
+    /// Says to all peers and to the element that we are its home. It may have renewed its registration
+    /// where it is claimed, and not with us; so it gets a whole life from now on, as if it were taken over.
     fn insist(&mut self, now: Instant, pe: &PeHandle) {
         self.counters.claims_contested += 1;
         if let Some(element) = self.handlespace.get(pe).cloned() {
+            self.renew_life(now, pe, element.life);
             self.announce_update(UpdateAction::ADD_PE, pe, element);
         }
         self.call_home(now, pe);
@@ -88,7 +92,7 @@ impl Registrar {
     pub(super) fn adopt(&mut self, now: Instant, pe: &PeHandle) {
         let Some(mut element) = self.handlespace.get(pe).cloned() else { return };
         element.home = self.id;
-        let life = self.config.life_unit.duration(element.life);
+        let life = element.life;
         let former = self.enrp.former.remove(pe).map(|former| former.association);
         let registrant = former.filter(|former| self.links.contains_key(former));
         let link = registrant.and_then(|registrant| self.links.get(&registrant));
@@ -115,9 +119,7 @@ impl Registrar {
             challenger: None,
         };
         self.own.insert(pe.clone(), own);
-        if let Some(life) = life {
-            self.deadlines.set(Timer::Life(pe.clone()), now + life);
-        }
+        self.renew_life(now, pe, life);
         self.check_alive(now, pe);
     }
 

@@ -51,7 +51,7 @@ mutant "updates of registrations are lost" $registrar/registration.rs \
 mutant "a takeover without arbitration" $registrar/enrp/takeover.rs \
     'filter(|(_, peer)| alive(peer)).map(' 'filter(|(_, peer)| alive(peer) && false).map('
 mutant "a takeover goes on when its target lives" $registrar/enrp/takeover.rs \
-    'if self.enrp.takeovers.remove(&id).is_some() {' 'if false {'
+    'if self.end_takeover(id) {' 'if false {'
 mutant "who takes over does not watch its elements" $registrar/enrp/takeover.rs \
     'self.adopt(now, &pe);' 'let _ = (now, pe);'
 mutant "the checksum forgets an element" rserpool-core/src/handlespace/mod.rs \

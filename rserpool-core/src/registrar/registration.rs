@@ -225,8 +225,9 @@ impl Registrar {
     }
 
     pub(super) fn handle_deregistration(&mut self, now: Instant, from: AssociationId, pe: PeHandle) {
-        // Unknown: what is asked for is so already (ASAP-3.2-09).
+        // Unknown: what is asked for is so already (ASAP-3.2-09), and shall stay so.
         if self.handlespace.get(&pe).is_none() {
+            self.former_left(&pe, from);
             return self.answer_deregistration(from, &pe, None);
         }
         if !self.speaks_for(from, &pe) {

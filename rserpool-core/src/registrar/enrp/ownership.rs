@@ -13,9 +13,7 @@ use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, Instant, RegistrarI
 use crate::handlespace::PeHandle;
 use crate::registrar::own::OwnElement;
 use crate::registrar::{Notice, Registrar, Timer};
-use crate::wire::{
-    CauseCode, ErrorCause, PoolElement, RegistrationLife, SctpTransport, Transport, UpdateAction,
-};
+use crate::wire::{CauseCode, ErrorCause, PoolElement, SctpTransport, Transport, UpdateAction};
 
 /// An element that is not ours any more, but has not closed the association over which it registered.
 #[derive(Debug)]
@@ -155,8 +153,9 @@ impl Registrar {
         self.forget_former(pe);
     }
 
-    /// An association has ended over which an element once registered.
-    pub(in crate::registrar) fn former_disconnected(&mut self, pe: &PeHandle, association: AssociationId) {
+    /// Over an association over which an element once registered, it does not come back any more: it has
+    /// left, or the association has ended.
+    pub(in crate::registrar) fn former_left(&mut self, pe: &PeHandle, association: AssociationId) {
         if self.enrp.former.get(pe).is_some_and(|former| former.association == association) {
             self.enrp.former.remove(pe);
             forget_reclaim(self, pe);

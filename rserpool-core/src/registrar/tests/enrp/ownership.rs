@@ -102,6 +102,18 @@ fn a_former_element_that_answers_comes_back() {
     rig.registrar.check_enrp();
 }
 
+/// Asked whether it wants to come back, it leaves for good; its answer crossed that.
+#[test]
+fn a_former_element_that_leaves_does_not_come_back() {
+    let mut rig = rig();
+    rig.from(A, HIGH, add(1, HIGH));
+    assert_eq!(rig.from(A, HIGH, del(1, HIGH)), [call(C, 1, true)]);
+    assert_eq!(rig.asap(C, &deregistration(1)), [deregistered(C, 1, None)]);
+    assert_eq!(rig.asap(C, &ack(1)), []);
+    assert_eq!(rig.elements(), [] as [u32; 0]);
+    rig.registrar.check_enrp();
+}
+
 /// It comes back as it registered with us: what the other home listed may be an earlier life of it.
 #[test]
 fn a_former_element_comes_back_as_we_knew_it() {

@@ -34,6 +34,8 @@ pub(crate) struct Takeovers {
     pub(crate) won: Vec<(RegistrarId, HostId, Instant)>,
     /// Who has given whom up, and what it has heard since.
     pub(crate) lost: BTreeMap<(HostId, RegistrarId), Arbitration>,
+    /// When who has met whom, or met again.
+    pub(crate) met: BTreeMap<(HostId, RegistrarId), Instant>,
     /// When elements got another home.
     pub(crate) moves: Vec<Instant>,
     /// Who has asked whom for its own elements, and when, although they could talk all the time.

@@ -124,6 +124,9 @@ impl World {
             self.books.takeovers.moves.push(self.clock);
         }
         match note {
+            Note::Registrar(Notice::PeerFound { peer, .. }) => {
+                self.books.takeovers.met.insert((host, *peer), self.clock);
+            }
             Note::Registrar(Notice::PeerLost { peer }) => self.books.takeovers.lost(self.clock, host, *peer),
             Note::Registrar(Notice::Removed { pe, reason }) => self.check_removal(host, pe, *reason),
             Note::User(user::Notice::ElementFailed { element, reason, .. }) => {

@@ -53,3 +53,9 @@ fn user() {
 fn sctp() {
     replay("sctp", fuzzing::sctp);
 }
+
+/// Reading B14: octets in any pieces are the same messages.
+#[test]
+fn tcp() {
+    replay("tcp", fuzzing::tcp);
+}

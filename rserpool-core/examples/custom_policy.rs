@@ -182,3 +182,8 @@ fn registration(id: u32, policy: Policy) -> AsapMessage {
     };
     AsapMessage::Registration { handle: "pool".into(), element }
 }
+
+#[test]
+fn the_loads_decide() -> Result<(), Box<dyn std::error::Error>> {
+    main()
+}

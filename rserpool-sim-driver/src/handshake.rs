@@ -208,7 +208,7 @@ impl World {
             open.opener.state = State::Up;
         }
         self.learn(key, Side::Opener);
-        let peer = TransportAddress { addresses: vec![address], port, udp_port: attempt.peer.udp_port };
+        let peer = TransportAddress::new(address, port, attempt.peer.udp_port);
         let event = Event::Connected { association: id, request: Some(request), local_port, peer };
         self.input(host, Input::Event(event));
         self.reassess(key);

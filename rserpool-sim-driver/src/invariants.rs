@@ -243,6 +243,8 @@ impl World {
                 }
                 late
             }
+            // A reason that nobody has judged yet is none.
+            _ => Duration::ZERO,
         };
         if let Some(since) = self.calm_since(registrar, element)
             && self.now().since(since) > patience

@@ -4,6 +4,21 @@
 //! clock: minutes pass in milliseconds, and the same seed gives the same run, octet for octet.
 //! Hosts crash, restart, stand still, are slow, cut off or moved; links delay, lose and reorder.
 //!
+//! ```text
+//!   your test                      the program rserpool-sim (feature cli)
+//!       │ hosts, faults, time           │ seeds
+//!       │                          ┌────▼─────────────────────────────┐
+//!       │                          │ explore   draws worlds, judges   │
+//!   ┌───▼──────────────────────────┴──────────────────────────────────┐
+//!   │ World     hosts, links, faults, one queue of what happens next  │
+//!   │ Trace     every step as text, or as a capture for Wireshark     │
+//!   └─────▲ actions ────────────────────────────────────────│ events ─┘
+//!         │             (the contract of endpoints)         ▼
+//!   ┌─────┴───────────────────────────────────────────────────────────┐
+//!   │ rserpool-core: registrars, elements, users; or your own         │
+//!   └─────────────────────────────────────────────────────────────────┘
+//! ```
+//!
 //! ```
 //! use std::time::Duration;
 //! use rserpool_sim_driver::{Fault, World, WorldConfig};
@@ -70,6 +85,12 @@
 //! tables and timers are those of what is alive; users resolve what the registrars know; every
 //! session is served and no supervised request lost. At the end everybody stops in time and leaves
 //! nothing.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `cli` (default) | the program `rserpool-sim`. A crate that only tests with a [`World`] turns it off |
 //!
 //! # Whether it would notice
 //!

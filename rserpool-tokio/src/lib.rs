@@ -13,7 +13,19 @@
 //! | look into a registrar | [`Inspector`] |
 //!
 //! The protocol itself is in [`rserpool_core`], without any I/O; this crate is its adapter to
-//! tokio. The program `rserpool` (feature `cli`) has all of this on the command line.
+//! tokio:
+//!
+//! ```text
+//!   your program                the program rserpool (feature cli)
+//!        │ async functions            │
+//!   ┌────▼────────────────────────────▼────────────────────────────────┐
+//!   │ Registrar     PoolElement     PoolUser, Session     Inspector    │  this crate: names,
+//!   │ Tokio         a task, a UDP socket and a timer for each          │  sockets, timers
+//!   ├──────────────────────────────────────────────────────────────────┤
+//!   │ driver        event loop, bounded queues, handles                │  rserpool-core:
+//!   │ node, transport, state machines, messages                        │  all the rest
+//!   └──────────────────────────────────────────────────────────────────┘
+//! ```
 //!
 //! # Example
 //!
@@ -92,20 +104,18 @@
 //!     .configure_sctp(|sctp| sctp.heartbeat = Duration::from_secs(5));
 //! assert!(builder.check().is_ok());
 //! ```
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `cli` (default) | the program `rserpool`: registrar, echo server, user and tools on the command line. A library turns it off: `default-features = false` |
 
 mod runtime;
 
 use rserpool_core::driver;
 
-pub use rserpool_core::base::{AssociationId, ElementId, PoolHandle, ProtocolId, RegistrarId};
-pub use rserpool_core::driver::{
-    AnnounceGroup, Builder, IdentifierTaken, Preset, Resolution, SessionEvent, StartError, Stopped,
-};
-pub use rserpool_core::element::{Notice as ElementEvent, Refusal, RegistrationError};
-pub use rserpool_core::inspector::{InspectError, Snapshot, differences};
-pub use rserpool_core::registrar::{PeerState, PeerStatus};
-pub use rserpool_core::user::{Delivery, FailureReason, RequestId, UserError};
-pub use rserpool_core::wire::Policy;
+pub use rserpool_core::driver::vocabulary::*;
 pub use runtime::Tokio;
 
 /// A registrar that runs in the background: it keeps the handlespace, and answers elements and

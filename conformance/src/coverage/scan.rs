@@ -1,7 +1,8 @@
 //! Tests in Rust sources, and the requirements that they cite.
 //!
 //! The sources are read as lines, not as Rust: a test begins with `fn` under an attribute `#[test]`
-//! or `#[tokio::test]` and ends with the brace in the column of its `fn`, which rustfmt puts there.
+//! or `#[tokio::test]` and ends with the brace in the column of its `fn`, which rustfmt puts there. A
+//! scenario is a test too: a public `async fn`, which a macro makes a test for each runtime.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -74,7 +75,8 @@ fn tests(file: &str, text: &str) -> Vec<Test> {
             is_test |= code.starts_with("#[test]") || code.starts_with("#[tokio::test");
             ignored |= code.starts_with("#[ignore");
         } else {
-            let name = function(code).filter(|_| is_test);
+            let is_scenario = file.contains("/scenarios/") && code.starts_with("pub async fn");
+            let name = function(code).filter(|_| is_test || is_scenario);
             if let Some(name) = name {
                 let end = format!("{}}}", &line[..line.len() - code.len()]);
                 let mut cites = citations(&documentation);
@@ -93,6 +95,7 @@ fn tests(file: &str, text: &str) -> Vec<Test> {
 
 /// The name of the function that a line declares.
 fn function(code: &str) -> Option<&str> {
+    let code = code.strip_prefix("pub ").unwrap_or(code);
     let code = code.strip_prefix("async ").unwrap_or(code);
     code.strip_prefix("fn ")?.split(['(', '<']).next()
 }
@@ -191,5 +194,9 @@ mod tests {
         let cites: Vec<Vec<&str>> =
             found.iter().map(|test| test.cites.iter().map(|id| &**id).collect()).collect();
         assert_eq!(cites, [vec!["ASAP-1-02", "ASAP-1-03", "ASAP-1-04"], vec!["ENRP-1-01"]]);
+
+        let text = "/// ASAP-1-01\npub async fn one<G>() {\n}\n\nasync fn helper() {\n}\n";
+        assert_eq!(tests("a/src/scenarios/b.rs", text).len(), 1);
+        assert_eq!(tests("a/src/b.rs", text), []);
     }
 }

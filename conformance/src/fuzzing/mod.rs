@@ -7,6 +7,7 @@ mod input;
 mod invent;
 mod registrar;
 mod sctp;
+mod tcp;
 mod user;
 mod world;
 
@@ -14,4 +15,5 @@ pub use codec::{decode_asap, decode_enrp, round_trip};
 pub use element::element;
 pub use registrar::registrar;
 pub use sctp::sctp;
+pub use tcp::tcp;
 pub use user::user;

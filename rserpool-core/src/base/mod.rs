@@ -9,7 +9,7 @@ mod id;
 mod random;
 mod time;
 
-pub use address::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, TransportAddress};
+pub use address::{ASAP_PORT, Carrier, DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, TransportAddress};
 pub use deadlines::Deadlines;
 pub use id::{AssociationId, CommandId, ConnectId, ElementId, PoolHandle, ProtocolId, RegistrarId};
 pub use random::Random;

@@ -11,10 +11,13 @@ use super::error::StartError;
 use super::event_loop::{EventLoop, State};
 use super::handle::Handle;
 use super::role::Role;
+use super::tcp::{Connections, TcpListening};
 use super::{Runtime, Socket, interfaces};
-use crate::base::{DEFAULT_ENCAPSULATION_PORT, Instant, TransportAddress};
+use crate::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, TransportAddress};
 use crate::node::Node;
+use crate::transport::Carriers;
 use crate::transport::sctp::{Sctp, SctpConfig};
+use crate::transport::tcp::{Tcp, TcpConfig};
 
 /// Commands that wait for the event loop; whoever comes then waits himself.
 pub(super) const REQUEST_QUEUE: usize = 256;
@@ -24,6 +27,7 @@ pub const EVENT_QUEUE: usize = 1024;
 
 /// Which set of timers and limits to start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Preset {
     /// The RFCs' own values, for any network.
     #[default]
@@ -44,8 +48,19 @@ pub struct Builder<R, C> {
     preset: Preset,
     seed: Option<u64>,
     pub(super) announcing: Announcing,
+    pub(super) listening: TcpListening,
     adjust: Vec<Adjust<C>>,
     adjust_sctp: Vec<Adjust<SctpConfig>>,
+    adjust_tcp: Vec<Adjust<TcpConfig>>,
+}
+
+/// Where an endpoint is bound.
+#[derive(Clone, Copy, Debug)]
+pub struct Local {
+    /// The UDP port of SCTP encapsulation.
+    pub(super) udp: SocketAddr,
+    /// The TCP port of ASAP, if there is one.
+    pub(super) tcp: Option<SocketAddr>,
 }
 
 type Adjust<C> = Box<dyn FnOnce(&mut C) + Send>;
@@ -66,14 +81,19 @@ pub trait Configuration: Clone {
         &[]
     }
 
-    /// Fills in what follows from the address to which the socket is bound, and from what is
+    /// Fills in what follows from the addresses to which the sockets are bound, and from what is
     /// announced.
-    fn complete(&mut self, _local: SocketAddr, _announcing: &Announcing) -> Result<(), StartError> {
+    fn complete(&mut self, _local: Local, _announcing: &Announcing) -> Result<(), StartError> {
         Ok(())
     }
 
     /// Refuses what cannot work.
     fn check(&self) -> Result<(), StartError>;
+
+    /// Our own addresses, if the configuration names them.
+    fn addresses(&self) -> Vec<IpAddr> {
+        Vec::new()
+    }
 
     /// The SCTP ports to listen on.
     fn ports(&self) -> Vec<u16> {
@@ -92,13 +112,21 @@ impl<R: Runtime + Default, C: Configuration> Builder<R, C> {
             preset: Preset::default(),
             seed: None,
             announcing: Announcing::default(),
+            listening: TcpListening::No,
             adjust: Vec::new(),
             adjust_sctp: Vec::new(),
+            adjust_tcp: Vec::new(),
         }
     }
 }
 
 impl<R: Runtime, C: Configuration> Builder<R, C> {
+    /// Runs on this runtime, and not on one made with [`Default`].
+    pub fn runtime(mut self, runtime: R) -> Self {
+        self.runtime = runtime;
+        self
+    }
+
     /// The IP address and UDP port of the encapsulation socket; port 0 takes a free one. Its
     /// address family decides which peers can be reached.
     pub fn bind(mut self, address: SocketAddr) -> Self {
@@ -148,28 +176,45 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         self
     }
 
+    /// Changes any limit of TCP connections.
+    pub fn configure_tcp(mut self, adjust: impl FnOnce(&mut TcpConfig) + Send + 'static) -> Self {
+        self.adjust_tcp.push(Box::new(adjust));
+        self
+    }
+
     /// Checks the configuration without starting anything.
     ///
     /// # Errors
     ///
     /// [`StartError::Config`], which names the key.
     pub fn check(mut self) -> Result<(), StartError> {
-        let (config, _) = self.adjust()?;
-        let mut local = self.address(&config);
-        if local.port() == 0 {
-            local.set_port(DEFAULT_ENCAPSULATION_PORT);
+        let (config, _, _) = self.adjust()?;
+        let mut udp = self.address(&config);
+        let tcp = self.listening.address(udp);
+        if udp.port() == 0 {
+            udp.set_port(DEFAULT_ENCAPSULATION_PORT);
         }
-        self.complete(config, local).map(|_| ())
+        self.complete(config, Local { udp, tcp }).map(|_| ())
     }
 
     /// Binds, checks, and spawns the event loop.
     pub(super) fn launch(mut self) -> Result<Launched<C>, StartError> {
-        let (config, sctp) = self.adjust()?;
-        let (socket, local) = self.open_socket(self.address(&config))?;
+        let (config, mut sctp, tcp) = self.adjust()?;
+        let (socket, udp) = self.open_socket(self.address(&config))?;
+        let (listener, listening) = self.listening.listen(&self.runtime, udp)?.unzip();
+        let local = Local { udp, tcp: listening };
         let config = self.complete(config, local)?;
-        let announcements = self.join_announcements(local)?;
+        if sctp.tell_addresses && sctp.addresses.is_empty() {
+            sctp.addresses = match config.addresses() {
+                none if none.is_empty() => own_addresses(udp, config.registrars())?,
+                addresses => addresses,
+            };
+        }
+        let announcements = self.join_announcements(udp)?;
         let runtime = Arc::new(self.runtime);
-        let mut node = Node::new(Sctp::new(sctp, local));
+        // Whom connections are for that are accepted: only registrars accept any.
+        let service = config.ports().first().copied().unwrap_or(ASAP_PORT);
+        let mut node = Node::new(Carriers::new(Sctp::new(sctp, udp), Tcp::new(tcp, service)));
         let endpoint = node.add(config.clone().endpoint(runtime.now()), &config.ports());
 
         let (requests, request_receiver) = bounded(REQUEST_QUEUE);
@@ -181,6 +226,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
             endpoint,
             socket,
             announcements,
+            connections: Connections::new(listener),
             requests: Box::pin(request_receiver),
             dropped_sessions: Box::pin(dropped_receiver),
             delivery: Delivery::new(application),
@@ -191,7 +237,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     }
 
     /// The preset, with the adjustments of the caller.
-    fn adjust(&mut self) -> Result<(C, SctpConfig), StartError> {
+    fn adjust(&mut self) -> Result<(C, SctpConfig, TcpConfig), StartError> {
         let seed = match self.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(StartError::Entropy)?,
@@ -204,7 +250,10 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         };
         self.adjust_sctp.drain(..).for_each(|adjust| adjust(&mut sctp));
         sctp.check().map_err(|error| StartError::Config(error.into()))?;
-        Ok((config, sctp))
+        let mut tcp = TcpConfig::default();
+        self.adjust_tcp.drain(..).for_each(|adjust| adjust(&mut tcp));
+        tcp.check().map_err(|error| StartError::Config(error.into()))?;
+        Ok((config, sctp, tcp))
     }
 
     /// Where to bind.
@@ -231,8 +280,8 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         Ok((socket, local))
     }
 
-    fn complete(&self, mut config: C, local: SocketAddr) -> Result<C, StartError> {
-        self.announcing.groups(local.ip())?;
+    fn complete(&self, mut config: C, local: Local) -> Result<C, StartError> {
+        self.announcing.groups(local.udp.ip())?;
         config.complete(local, &self.announcing)?;
         config.check()?;
         Ok(config)
@@ -292,7 +341,8 @@ fn routes(local: SocketAddr, registrars: &[TransportAddress]) -> Vec<IpAddr> {
     let mut own = Vec::new();
     for registrar in registrars {
         for address in &registrar.addresses {
-            if let Some(from) = route(local, SocketAddr::new(*address, registrar.udp_port))
+            let port = if registrar.is_tcp() { registrar.port } else { registrar.udp_port };
+            if let Some(from) = route(local, SocketAddr::new(*address, port))
                 && !own.contains(&from)
             {
                 own.push(from);

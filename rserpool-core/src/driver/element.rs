@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::Runtime;
 use super::announce::Announcing;
-use super::builder::{Builder, Configuration, Preset, own_addresses};
+use super::builder::{Builder, Configuration, Local, Preset, own_addresses};
 use super::delivery::{EventReceiver, next_event};
 use super::error::StartError;
 use super::handle::Handle;
@@ -88,7 +88,7 @@ impl<R> PoolElement<R> {
 
     /// The address and UDP port to which it is bound.
     pub const fn local_addr(&self) -> SocketAddr {
-        self.handle.local
+        self.handle.local.udp
     }
 
     /// Waits for the next event; `None` once the element has ended. [`Notice::Accepted`] and
@@ -163,7 +163,7 @@ impl<R> Clone for PoolElement<R> {
 
 impl<R> fmt::Debug for PoolElement<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolElement").field("id", &self.id).field("local", &self.handle.local).finish()
+        f.debug_struct("PoolElement").field("id", &self.id).field("local", &self.handle.local.udp).finish()
     }
 }
 
@@ -190,19 +190,23 @@ impl Configuration for ElementConfig {
         &self.hunt.registrars
     }
 
-    fn complete(&mut self, local: SocketAddr, announcing: &Announcing) -> Result<(), StartError> {
-        self.udp_port = local.port();
+    fn complete(&mut self, local: Local, announcing: &Announcing) -> Result<(), StartError> {
+        self.udp_port = local.udp.port();
         if self.hunt.registrars.is_empty() && announcing.asap.is_none() {
             return Err(StartError::NoRegistrar);
         }
         if self.addresses.is_empty() {
-            self.addresses = own_addresses(local, &self.hunt.registrars)?;
+            self.addresses = own_addresses(local.udp, &self.hunt.registrars)?;
         }
         Ok(())
     }
 
     fn check(&self) -> Result<(), StartError> {
         Self::check(self).map_err(|error| StartError::Config(error.into()))
+    }
+
+    fn addresses(&self) -> Vec<IpAddr> {
+        self.addresses.clone()
     }
 
     fn ports(&self) -> Vec<u16> {

@@ -8,6 +8,7 @@ use crate::user::UserError;
 
 /// Why an endpoint could not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// A configured value cannot work; the text names its key.
     #[error("{0}")]
@@ -16,6 +17,14 @@ pub enum StartError {
     #[error("{}", bind_text(address, source))]
     Bind {
         /// The address and port asked for.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The TCP port of ASAP could not be bound.
+    #[error("{}", listen_text(address, source))]
+    Listen {
+        /// The address and port.
         address: SocketAddr,
         /// What the operating system says.
         source: io::Error,
@@ -76,5 +85,17 @@ fn bind_text(address: &SocketAddr, source: &io::Error) -> String {
         }
         io::ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
         _ => format!("cannot bind UDP port {address}: {source}"),
+    }
+}
+
+fn listen_text(address: &SocketAddr, source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "TCP port {address} is in use by another process; choose another, or none, for ASAP over TCP"
+            )
+        }
+        io::ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
+        _ => format!("cannot listen on TCP port {address}: {source}"),
     }
 }

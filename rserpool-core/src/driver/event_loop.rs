@@ -14,11 +14,11 @@ use super::announce::AnnounceSocket;
 use super::delivery::{Delivery, Waiting};
 use super::log::{Line, Log};
 use super::role::Role;
+use super::tcp::Connections;
 use super::{BoxFuture, Received, Runtime, Socket};
 use crate::base::{CommandId, Instant};
 use crate::node::{EndpointKey, Node};
-use crate::transport::Datagram;
-use crate::transport::sctp::Sctp;
+use crate::transport::{Carriers, Datagram};
 use crate::user::SessionId;
 
 /// Commands taken in one round, before the sockets have their turn.
@@ -47,10 +47,11 @@ pub(super) enum Request<E: Role> {
 /// timers wait until the sockets are empty or the turn is over.
 pub(super) struct EventLoop<R, E: Role> {
     pub(super) runtime: Arc<R>,
-    pub(super) node: Node<E, Sctp>,
+    pub(super) node: Node<E, Carriers>,
     pub(super) endpoint: EndpointKey,
     pub(super) socket: Box<dyn Socket>,
     pub(super) announcements: Vec<AnnounceSocket>,
+    pub(super) connections: Connections,
     pub(super) requests: Pin<Box<Receiver<Request<E>>>>,
     pub(super) dropped_sessions: Pin<Box<Receiver<SessionId>>>,
     pub(super) delivery: Delivery<E>,
@@ -85,7 +86,8 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
             self.flush(context);
             let mut progress = self.delivery.poll(context);
             progress |= self.take_commands(context);
-            let received = self.receive(context) | self.receive_announcements(context);
+            let received =
+                self.serve_connections(context) | self.receive(context) | self.receive_announcements(context);
             progress |= received || self.serve_timers(context);
             if self.state.stop_at.is_none() && self.node.is_stopped() {
                 // Of its own accord: a registrar whose identifier is taken.
@@ -94,6 +96,7 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
             }
             if self.is_finished() {
                 self.flush(context);
+                self.serve_connections(context);
                 return Poll::Ready(());
             }
             if !progress {
@@ -193,6 +196,21 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
         }
     }
 
+    /// Writes to TCP connections, reads from them, accepts and opens them.
+    fn serve_connections(&mut self, context: &mut Context<'_>) -> bool {
+        let reads = !self.delivery.is_blocked();
+        let (progress, failure) = self.connections.poll(&*self.runtime, &mut self.node, reads, context);
+        if let Some(error) = failure
+            && let Some(Line { suppressed }) = self.state.log.at(self.runtime.now()).allow("accept")
+        {
+            tracing::warn!(%error, suppressed, "no TCP connection accepted");
+        }
+        if progress {
+            self.settle();
+        }
+        progress
+    }
+
     fn receive_announcements(&mut self, context: &mut Context<'_>) -> bool {
         if self.pauses() {
             return false;
@@ -241,7 +259,7 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
         if self.state.pause.is_some() && !self.pauses() {
             return true;
         }
-        let wanted = [self.node.poll_timeout(), self.state.stop_at, self.state.pause];
+        let wanted = [self.node.poll_timeout(), self.state.stop_at, self.state.pause, self.connections.pause];
         let Some(due) = wanted.into_iter().flatten().min() else {
             self.state.sleep = None;
             return false;

@@ -1,10 +1,10 @@
 //! What all handles have in common: the way into an event loop.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded};
 
+use super::builder::Local;
 use super::delivery::{SessionQueue, Waiting};
 use super::error::Stopped;
 use super::event_loop::Request;
@@ -16,7 +16,7 @@ pub(super) struct Handle<E: Role> {
     pub(super) requests: Sender<Request<E>>,
     /// Sessions that nobody holds any more. At most one entry per session, so it needs no bound.
     pub(super) dropped_sessions: Sender<SessionId>,
-    pub(super) local: SocketAddr,
+    pub(super) local: Local,
 }
 
 impl<E: Role> Clone for Handle<E> {

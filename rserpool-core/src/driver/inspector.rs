@@ -104,7 +104,7 @@ impl<R> Clone for Inspector<R> {
 
 impl<R> fmt::Debug for Inspector<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inspector").field("local", &self.handle.local).finish()
+        f.debug_struct("Inspector").field("local", &self.handle.local.udp).finish()
     }
 }
 
@@ -126,6 +126,9 @@ impl Configuration for InspectorConfig {
     fn check(&self) -> Result<(), StartError> {
         if self.timeout.is_zero() {
             return Err(StartError::Config("timeout: must be longer than zero".into()));
+        }
+        if self.registrar.as_ref().is_some_and(TransportAddress::is_tcp) {
+            return Err(StartError::Config("registrar: an inspector asks by ENRP, which needs SCTP".into()));
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 //!
 //! This module drives the state machines of the crate for real: it reads the clock, sockets and
 //! queues, and is the only part that does. It knows no runtime. An adapter implements two traits,
-//! [`Runtime`] and [`Socket`], and names the handles with its own runtime, as `rserpool-tokio`
-//! does:
+//! [`Runtime`] and [`Socket`] (or, with the feature `udp`, `Watched` instead of the latter), and
+//! [`Listener`] if it is to have ASAP over TCP, and names the handles with its own runtime, as
+//! `rserpool-tokio` and `rserpool-smol` do:
 //!
 //! ```ignore
 //! pub type PoolUser = rserpool_core::driver::PoolUser<Tokio>;
@@ -44,9 +45,13 @@ mod registrar;
 mod role;
 mod runtime;
 mod session;
+mod tcp;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "udp")]
+mod udp;
 mod user;
+pub mod vocabulary;
 
 pub use announce::{
     ASAP_ANNOUNCE_GROUP, ASAP_ANNOUNCE_GROUP_V6, AnnounceGroup, Announcing, ENRP_ANNOUNCE_GROUP,
@@ -57,6 +62,11 @@ pub use element::PoolElement;
 pub use error::{IdentifierTaken, StartError, Stopped};
 pub use inspector::Inspector;
 pub use registrar::Registrar;
-pub use runtime::{BoxFuture, Received, Runtime, Socket};
+pub use runtime::{
+    AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,
+};
 pub use session::{SESSION_QUEUE, Session, SessionEvent};
+pub use tcp::TcpListening;
+#[cfg(feature = "udp")]
+pub use udp::{BatchedSocket, Direction, UdpSockRef, Watched};
 pub use user::{PoolUser, Resolution};

@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::Runtime;
 use super::announce::{AnnounceGroup, Announcing};
-use super::builder::{Builder, Configuration, Preset, own_addresses};
+use super::builder::{Builder, Configuration, Local, Preset, own_addresses};
 use super::delivery::{EventReceiver, next_event};
 use super::error::{IdentifierTaken, StartError, Stopped};
 use super::handle::Handle;
 use super::log::{Line, Log};
 use super::role::{Place, Role};
+use super::tcp::TcpListening;
 use crate::base::{DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, TransportAddress};
 use crate::registrar::{self, Command, Notice, PeerStatus, RegistrarConfig};
 use crate::wire::PoolEntry;
@@ -31,7 +32,7 @@ pub struct Registrar<R> {
 impl<R: Runtime + Default> Registrar<R> {
     /// Prepares a registrar.
     pub fn builder() -> Builder<R, RegistrarConfig> {
-        Builder::new()
+        Builder::new().tcp(TcpListening::default())
     }
 }
 
@@ -56,6 +57,13 @@ impl<R: Runtime> Builder<R, RegistrarConfig> {
         self
     }
 
+    /// Where to accept users over TCP (default: [`TcpListening::Standard`]). Elements and other
+    /// registrars come by SCTP.
+    pub fn tcp(mut self, listening: TcpListening) -> Self {
+        self.listening = listening;
+        self
+    }
+
     /// Starts the registrar.
     ///
     /// # Errors
@@ -76,7 +84,12 @@ impl<R> Registrar<R> {
 
     /// The address and UDP port to which it is bound.
     pub const fn local_addr(&self) -> SocketAddr {
-        self.handle.local
+        self.handle.local.udp
+    }
+
+    /// The address and TCP port on which it accepts users, if it does.
+    pub const fn tcp_addr(&self) -> Option<SocketAddr> {
+        self.handle.local.tcp
     }
 
     /// The whole handlespace: every pool with its elements.
@@ -144,7 +157,7 @@ impl<R> Clone for Registrar<R> {
 
 impl<R> fmt::Debug for Registrar<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registrar").field("id", &self.id).field("local", &self.handle.local).finish()
+        f.debug_struct("Registrar").field("id", &self.id).field("local", &self.handle.local.udp).finish()
     }
 }
 
@@ -161,19 +174,28 @@ impl Configuration for RegistrarConfig {
         }
     }
 
-    fn complete(&mut self, local: SocketAddr, announcing: &Announcing) -> Result<(), StartError> {
-        self.udp_port = local.port();
+    fn complete(&mut self, local: Local, announcing: &Announcing) -> Result<(), StartError> {
+        self.udp_port = local.udp.port();
         self.announce = announcing.asap.is_some();
         self.enrp.announce = announcing.enrp.is_some();
         // Peers may come whether or not any are configured.
         if self.addresses.is_empty() {
-            self.addresses = own_addresses(local, &self.enrp.peers)?;
+            self.addresses = own_addresses(local.udp, &self.enrp.peers)?;
         }
+        self.tcp = local.tcp.map(|tcp| {
+            let all = tcp.ip().is_unspecified();
+            let addresses = if all { self.addresses.clone() } else { vec![tcp.ip()] };
+            TransportAddress::tcp(addresses, tcp.port())
+        });
         Ok(())
     }
 
     fn check(&self) -> Result<(), StartError> {
         Self::check(self).map_err(|error| StartError::Config(error.into()))
+    }
+
+    fn addresses(&self) -> Vec<IpAddr> {
+        self.addresses.clone()
     }
 
     fn ports(&self) -> Vec<u16> {

@@ -1,12 +1,18 @@
-//! The two traits that an adapter implements.
+//! The traits that an adapter implements: how tasks, time, UDP sockets and, for ASAP over TCP, connections
+//! come to the event loop.
+//!
+//! Whatever else a runtime has, channels or files or signals, is not asked for here.
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+
+/// The traits of the futures crates, by which a TCP connection is read and written.
+pub use futures_lite::{AsyncRead, AsyncWrite};
 
 use crate::base::Instant;
 use crate::transport::Datagram;
@@ -16,7 +22,9 @@ pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// An asynchronous runtime: it runs tasks, measures time, and watches sockets.
 ///
-/// The builders make one with `Default` and use it from within the runtime's context.
+/// Every endpoint has one of its own: the builders make it with [`Default`], or take it with
+/// [`Builder::runtime`](super::Builder::runtime), and use it from within the runtime's context. An
+/// event loop calls it from its own task only, so nothing here must be fast to be called by many.
 pub trait Runtime: Send + Sync + 'static {
     /// Runs a future to its end in the background.
     fn spawn(&self, future: BoxFuture);
@@ -33,6 +41,42 @@ pub trait Runtime: Send + Sync + 'static {
     ///
     /// If the runtime cannot watch the socket, for example outside its context.
     fn wrap_socket(&self, socket: UdpSocket) -> io::Result<Box<dyn Socket>>;
+
+    /// Takes over a TCP socket that listens and does not block.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Runtime::wrap_socket`]; [`io::ErrorKind::Unsupported`], as by default, if this runtime
+    /// has no TCP.
+    fn wrap_listener(&self, _listener: TcpListener) -> io::Result<Box<dyn Listener>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Opens a TCP connection. The caller drops the future when he has waited for long enough.
+    fn connect(&self, _address: SocketAddr) -> Connecting {
+        Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
+    }
+}
+
+/// A TCP connection that is being opened.
+pub type Connecting = Pin<Box<dyn Future<Output = io::Result<Box<dyn ByteStream>>> + Send>>;
+
+/// A TCP connection: dropped, it is closed; closed by [`AsyncWrite::poll_close`], it can still be read.
+pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> ByteStream for S {}
+
+/// A TCP socket that listens.
+pub trait Listener: Send + 'static {
+    /// The next connection, and who has opened it.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system reports; the caller tries again after a while.
+    fn poll_accept(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<(Box<dyn ByteStream>, SocketAddr)>>;
 }
 
 /// A UDP socket that sends and receives datagrams in batches.

@@ -29,6 +29,7 @@ pub struct Session<R> {
 
 /// What happens in a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SessionEvent {
     /// A message has arrived.
     Received {

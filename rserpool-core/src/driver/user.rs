@@ -27,6 +27,7 @@ pub struct PoolUser<R> {
 
 /// What a registrar says of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Resolution {
     /// The pool.
     pub handle: PoolHandle,
@@ -50,6 +51,13 @@ impl<R: Runtime> Builder<R, UserConfig> {
         self.configure(move |config| config.hunt.registrars.push(registrar))
     }
 
+    /// Adds a registrar that is asked over TCP: its IP address and TCP port, which is 3863 as a rule.
+    /// Sessions with elements use SCTP all the same.
+    pub fn registrar_tcp(self, address: SocketAddr) -> Self {
+        let registrar = TransportAddress::tcp(vec![address.ip()], address.port());
+        self.configure(move |config| config.hunt.registrars.push(registrar))
+    }
+
     /// Starts the pool user; it looks for a registrar when it needs one.
     ///
     /// # Errors
@@ -63,7 +71,7 @@ impl<R: Runtime> Builder<R, UserConfig> {
 impl<R> PoolUser<R> {
     /// The address and UDP port to which it is bound.
     pub const fn local_addr(&self) -> SocketAddr {
-        self.handle.local
+        self.handle.local.udp
     }
 
     /// Asks for as many elements of a pool as the registrar likes to name; a recent answer may
@@ -149,7 +157,7 @@ impl<R> Clone for PoolUser<R> {
 
 impl<R> fmt::Debug for PoolUser<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolUser").field("local", &self.handle.local).finish()
+        f.debug_struct("PoolUser").field("local", &self.handle.local.udp).finish()
     }
 }
 

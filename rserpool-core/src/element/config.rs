@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::base::{ElementId, PoolHandle};
+use crate::base::{ElementId, PoolHandle, TransportAddress};
 use crate::endpoint::ConfigError;
 use crate::endpoint::config::require;
 use crate::endpoint::hunt::HuntConfig;
@@ -17,6 +17,8 @@ const LONGEST_REREGISTRATION: Duration = Duration::from_secs(600);
 const REREGISTRATION_MARGIN: Duration = Duration::from_secs(20);
 
 /// The configuration of a pool element.
+///
+/// Start from a preset and name the fields that differ; later versions add fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElementConfig {
     /// The pool.
@@ -144,6 +146,12 @@ impl ElementConfig {
         )?;
         require(self.max_registration_attempts != 0, "max-registration-attempts", "must be at least 1")?;
         require(self.max_sessions != 0, "max-sessions", "must be at least 1")?;
+        let by_sctp = !self.hunt.registrars.iter().any(TransportAddress::is_tcp);
+        require(
+            by_sctp,
+            "hunt.registrars",
+            "an element reaches registrars by SCTP only (RFC 5352 section 2.1)",
+        )?;
         self.hunt.check()
     }
 

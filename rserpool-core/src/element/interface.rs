@@ -10,6 +10,7 @@ use crate::wire::{OperationError, Policy};
 
 /// What the application can ask an element for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Command {
     /// Re-register at once with these policy values, for example a new load; also after
     /// [`Notice::RegistrationFailed`], but not after [`Command::Deregister`]. Answered by
@@ -41,6 +42,7 @@ pub enum Command {
 
 /// What the application is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Notice {
     /// The element is registered, for the first time or anew.
     Registered {
@@ -108,35 +110,39 @@ pub enum Notice {
 
 /// Why an element is not registered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RegistrationError {
     /// A registrar refused; the same registration must not be repeated (RFC 5352 section 3.1).
     #[error("the registrar refused the registration: {}", crate::wire::causes_text(.0))]
     Rejected(Option<OperationError>),
     /// No registrar answered as often as MAX-REG-ATTEMPT allows.
-    #[error("no registrar answered")]
+    #[error(
+        "no registrar answered; check the addresses of the registrars, then update the policy to try again"
+    )]
     Unanswered,
 }
 
 /// Why a command was not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// There is no such session (any more).
-    #[error("no such session")]
+    #[error("there is no such session any more; open another, or wait for one")]
     UnknownSession,
     /// The session's queue is full; wait for `Writable`.
-    #[error("the session's queue is full")]
+    #[error("the queue of the session is full; wait until it is writable")]
     Congested,
     /// Application data must not carry PPID 11 (RFC 5352 section 5) nor 12.
-    #[error("the payload protocol identifier belongs to ASAP or ENRP")]
+    #[error("the payload protocol identifiers 11 and 12 belong to ASAP and ENRP; take another")]
     ReservedProtocol,
     /// SCTP has no empty messages, and none over [`MAX_MESSAGE`](crate::endpoint::MAX_MESSAGE)
     /// octets is taken.
-    #[error("a message has 1 to {} octets", crate::endpoint::MAX_MESSAGE)]
+    #[error("a message has 1 to {} octets; send several", crate::endpoint::MAX_MESSAGE)]
     Length,
     /// Another unanswered request of the session has the same identifier.
-    #[error("an unanswered request has the same identifier")]
+    #[error("an unanswered request has the same identifier; take another")]
     DuplicateRequest,
     /// The endpoint is shutting down or has stopped.
-    #[error("shutting down")]
+    #[error("the endpoint is shutting down; start another")]
     ShuttingDown,
 }

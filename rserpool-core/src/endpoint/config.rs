@@ -3,6 +3,7 @@
 /// A value that cannot work, found before the endpoint starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {problem}")]
+#[non_exhaustive]
 pub struct ConfigError {
     /// The key: the name of the field with dashes, `hunt.` before it if it belongs to the hunt.
     pub key: &'static str,

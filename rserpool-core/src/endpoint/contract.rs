@@ -1,22 +1,4 @@
-//! The contract of every endpoint: what goes in, what comes out, in which order.
-//!
-//! An endpoint is one value. It never waits, never fails towards the network, and never looks at
-//! a clock. Its constructor may have decided something already, so whoever drives it begins with
-//! step 2, and goes on for ever:
-//!
-//! 1. hand in one thing: [`Endpoint::handle_event`], [`Endpoint::handle_command`] or
-//!    [`Endpoint::handle_timeout`], with a `now` that never goes backwards;
-//! 2. drain [`Endpoint::poll_action`] until `None` and carry the actions out in their order;
-//! 3. drain [`Endpoint::poll_notice`] until `None` and hand the notices to the application;
-//! 4. sleep until something arrives or [`Endpoint::poll_timeout`] is due.
-//!
-//! The same inputs give the same outputs, byte for byte.
-//!
-//! To leave, call [`Endpoint::begin_shutdown`] and go on with the loop until
-//! [`Endpoint::is_stopped`]; at the deadline give up what is left. The transport must accept
-//! associations on the SCTP ports of the endpoint: a registrar's ASAP and ENRP port, an element's
-//! own port; a user and an inspector listen on none. How many associations there may be is bounded
-//! by the transport, since an endpoint keeps something for each.
+//! Events, actions and the trait: the contract that the module above states.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -31,6 +13,9 @@ use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, Tran
 pub const MAX_MESSAGE: usize = 1 << 20;
 
 /// What happened outside.
+///
+/// Events and actions are the contract, so both enums stay exhaustive: the compiler tells whoever
+/// implements a side of it when there is one more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// An association is up. It stays up until the one [`Event::Disconnected`] that ends it.
@@ -42,6 +27,15 @@ pub enum Event {
         /// Our SCTP port.
         local_port: u16,
         /// The peer, with the UDP port from which its packets really come.
+        peer: TransportAddress,
+    },
+    /// The addresses of the peer have changed: another one was verified, or its packets come from
+    /// another UDP port.
+    Addresses {
+        /// Whose peer.
+        association: AssociationId,
+        /// The peer with all its verified addresses, first the one of [`Event::Connected`], and the
+        /// UDP port of that.
         peer: TransportAddress,
     },
     /// An attempt ended without an association.
@@ -162,6 +156,7 @@ pub enum Channel {
 
 /// Why an attempt to connect failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConnectError {
     /// Nobody answered in time. Over UDP a closed port looks the same as a dead host.
     #[error("no answer in time")]
@@ -182,6 +177,7 @@ pub enum ConnectError {
 
 /// Why an association ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DownReason {
     /// The peer closed it cleanly.
     #[error("closed by the peer")]
@@ -213,6 +209,64 @@ pub enum AbortCause {
 }
 
 /// A registrar, a pool element, a pool user, or an endpoint of somebody's own.
+///
+/// One that sends back whatever it gets, and wants nothing:
+///
+/// ```
+/// use core::convert::Infallible;
+/// use rserpool_core::base::{AssociationId, CommandId, Instant, ProtocolId};
+/// use rserpool_core::endpoint::{Action, Endpoint, Event, Outbox};
+///
+/// #[derive(Default)]
+/// struct Echo {
+///     out: Outbox<Infallible>,
+///     stopped: bool,
+/// }
+///
+/// impl Endpoint for Echo {
+///     type Command = Infallible;
+///     type Notice = Infallible;
+///
+///     fn handle_event(&mut self, _now: Instant, event: Event) {
+///         if let Event::Message { association, protocol, stream, bytes } = event {
+///             self.out.act(Action::Send { association, protocol, stream, bytes });
+///         }
+///     }
+///
+///     fn handle_command(&mut self, _now: Instant, _id: CommandId, command: Infallible) {
+///         match command {}
+///     }
+///
+///     fn handle_timeout(&mut self, _now: Instant) {}
+///
+///     fn poll_action(&mut self) -> Option<Action> {
+///         self.out.actions.pop_front()
+///     }
+///
+///     fn poll_notice(&mut self) -> Option<(Option<CommandId>, Infallible)> {
+///         self.out.notices.pop_front()
+///     }
+///
+///     fn poll_timeout(&self) -> Option<Instant> {
+///         None
+///     }
+///
+///     fn begin_shutdown(&mut self, _now: Instant, _deadline: Instant) {
+///         self.stopped = true;
+///     }
+///
+///     fn is_stopped(&self) -> bool {
+///         self.stopped
+///     }
+/// }
+///
+/// let mut echo = Echo::default();
+/// let (association, protocol) = (AssociationId(1), ProtocolId(0));
+/// let heard = Event::Message { association, protocol, stream: 3, bytes: "hello".into() };
+/// echo.handle_event(Instant::ORIGIN, heard);
+/// let said = Action::Send { association, protocol, stream: 3, bytes: "hello".into() };
+/// assert_eq!((echo.poll_action(), echo.poll_action()), (Some(said), None));
+/// ```
 pub trait Endpoint {
     /// What the application can ask for. Each command is answered by exactly one final notice.
     type Command;

@@ -5,6 +5,7 @@ macro_rules! counters {
     ($($(#[$field_doc:meta])* $field:ident,)*) => {
         /// What an endpoint has done and seen since its start.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
         pub struct Counters {
             $($(#[$field_doc])* pub $field: u64,)*
         }

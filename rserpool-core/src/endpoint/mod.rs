@@ -1,5 +1,76 @@
-//! What registrar, pool element and pool user have in common: the contract by which they are
-//! driven, and the hunt for a registrar that element and user share.
+//! What registrar, pool element and pool user have in common: the contract by which they are driven, and
+//! the hunt for a registrar that element and user share.
+//!
+//! # The contract
+//!
+//! An endpoint is one value that owns all its state. It never waits, never fails towards the network, and
+//! never looks at a clock. Its constructor may have decided something already, so whoever drives it begins
+//! with step 2, and goes on for ever:
+//!
+//! 1. hand in one thing: [`Endpoint::handle_event`], [`Endpoint::handle_command`] or
+//!    [`Endpoint::handle_timeout`], with a `now` that never goes backwards;
+//! 2. drain [`Endpoint::poll_action`] until `None` and carry the actions out in their order;
+//! 3. drain [`Endpoint::poll_notice`] until `None` and hand the notices to the application;
+//! 4. sleep until something arrives or [`Endpoint::poll_timeout`] is due.
+//!
+//! To leave, call [`Endpoint::begin_shutdown`] and go on with the loop until [`Endpoint::is_stopped`]; at
+//! the deadline give up what is left. [`guide`](crate::guide) writes a driver by these rules.
+//!
+//! # What an endpoint promises
+//!
+//! * Whatever a peer sends causes an answer, a counter or a notice; never an `Err`, never a panic.
+//! * Every command is answered by exactly one final notice with its [`CommandId`](crate::base::CommandId).
+//! * What it keeps is bounded: by its configuration, by a named constant, or by the associations.
+//! * The same inputs give the same outputs, octet for octet:
+//!
+//! ```
+//! use core::time::Duration;
+//! use rserpool_core::base::{AssociationId, Instant, ProtocolId, TransportAddress};
+//! use rserpool_core::endpoint::{Action, Endpoint, Event};
+//! use rserpool_core::registrar::{Registrar, RegistrarConfig};
+//!
+//! // A registrar that draws its identifier and its keep-alives from the seed, and hears rubbish.
+//! let run = |seed| {
+//!     let mut registrar = Registrar::new(RegistrarConfig::rfc(None, seed), Instant::ORIGIN);
+//!     let association = AssociationId(1);
+//!     let peer = TransportAddress::new([192, 0, 2, 7].into(), 40_000, 9899);
+//!     let mut now = Instant::ORIGIN;
+//!     registrar.handle_event(now, Event::Connected { association, request: None, local_port: 3863, peer });
+//!     let mut actions = Vec::new();
+//!     for octet in 0..=255_u8 {
+//!         now += Duration::from_millis(100);
+//!         let bytes = vec![octet, 0, 0, 4].into();
+//!         let protocol = ProtocolId::ASAP;
+//!         registrar.handle_event(now, Event::Message { association, protocol, stream: 0, bytes });
+//!         actions.extend(core::iter::from_fn(|| registrar.poll_action()));
+//!         registrar.handle_timeout(now);
+//!         actions.extend(core::iter::from_fn(|| registrar.poll_action()));
+//!     }
+//!     (registrar.id(), actions)
+//! };
+//! assert_eq!(run(42), run(42));
+//! assert_ne!(run(42).0, run(43).0);
+//! // What was wrong is said to the sender, over the same association.
+//! assert!(run(42).1.iter().all(|action| matches!(action, Action::Send { association: AssociationId(1), .. })));
+//! ```
+//!
+//! # What a transport owes
+//!
+//! | for | it gives |
+//! |---|---|
+//! | [`Action::Connect`] | exactly one [`Event::Connected`] with the request, or one [`Event::ConnectFailed`], at the latest at the deadline |
+//! | [`Action::CancelConnect`] | nothing; a `Connected` that was on its way may still come, and is answered by [`Action::Abort`] |
+//! | [`Action::Send`] | the whole message, reliably and in order, as [`Event::Message`] at the other end |
+//! | [`Action::Shutdown`] | delivery of what is queued, then [`Event::Disconnected`], at the latest at the deadline |
+//! | [`Action::Abort`] | [`Event::Disconnected`] with [`DownReason::Local`] |
+//! | [`Action::Announce`] | a datagram to the channel, or nothing where there is no multicast |
+//! | a peer that connects | [`Event::Connected`] without a request, if an endpoint listens on that port |
+//! | a peer that is gone | [`Event::Disconnected`], sooner or later |
+//!
+//! An [`AssociationId`](crate::base::AssociationId) is never reused; nothing names it before its `Connected`
+//! or after its `Disconnected`. The transport listens on the SCTP ports of the endpoint: a registrar's ASAP
+//! and ENRP port, an element's own port; a user and an inspector listen on none. How many associations
+//! there may be is bounded by the transport, since an endpoint keeps something for each.
 
 pub(crate) mod asap;
 pub(crate) mod config;

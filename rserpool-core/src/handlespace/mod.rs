@@ -65,15 +65,16 @@ pub enum Admission {
 
 /// Why an element is not admitted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AdmissionError {
     /// Nothing here selects by this policy.
-    #[error("policy {} is not supported", .0.name())]
+    #[error("policy {} is not supported; add it to the policies of the registrar", .0.name())]
     UnsupportedPolicy(Policy),
     /// The element does not fit its pool.
     #[error(transparent)]
     Inconsistent(Inconsistent),
     /// A limit is reached.
-    #[error("the limit of {0} is reached")]
+    #[error("the limit of {0} is reached; raise it, or let some leave")]
     Full(&'static str),
 }
 
@@ -171,10 +172,9 @@ impl Handlespace {
     pub fn remove(&mut self, pe: &PeHandle) -> Option<PoolElement> {
         let number = self.number(&pe.pool)?;
         let pool = self.pools[number as usize].as_mut()?;
-        let slot = pool.slot(pe.element)?;
+        let (slot, element) = pool.remove(pe.element)?;
         self.disarm(number, slot);
         let pool = self.pools[number as usize].as_mut()?;
-        let element = pool.remove(pe.element, slot)?;
         if pool.is_empty() {
             self.pools[number as usize] = None;
             self.unused.push(number);
@@ -226,11 +226,7 @@ impl Handlespace {
         count: usize,
         random: &mut Random,
     ) -> Option<(&Policy, Selected<'_>)> {
-        // Questions about one pool often come one after the other.
-        let is_recent = self.pools.get(self.recent as usize)?.as_ref().is_some_and(|pool| pool.is(handle));
-        if !is_recent {
-            self.recent = self.number(handle)?;
-        }
+        self.recent = self.number(handle)?;
         let pool = self.pools[self.recent as usize].as_mut()?;
         Some(pool.select(count, random, &mut self.selected))
     }
@@ -262,7 +258,12 @@ impl Handlespace {
     }
 
     fn number(&self, handle: &PoolHandle) -> Option<u32> {
-        let is_it = |number: u32| self.pools[number as usize].as_ref().is_some_and(|pool| pool.is(handle));
+        let at = |number: u32| self.pools.get(number as usize).and_then(Option::as_ref);
+        let is_it = |number: u32| at(number).is_some_and(|pool| pool.is(handle));
+        // Questions about one pool often come one after the other.
+        if is_it(self.recent) {
+            return Some(self.recent);
+        }
         self.index.find(handle.as_bytes(), is_it).or_else(|| self.by_handle.get(handle).copied())
     }
 

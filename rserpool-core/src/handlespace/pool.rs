@@ -13,15 +13,16 @@ use crate::wire::{Policy, PoolElement, Transport, TransportUse};
 /// How an element differs from its pool (RFC 5352 section 3.1, rules 2 and 3). It carries what
 /// the pool has, as the error causes of RFC 5354 section 3.12 want it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Inconsistent {
     /// Another policy.
-    #[error("the pool's policy is {}", .0.name())]
+    #[error("the pool's policy is {}; register with that, or in another pool", .0.name())]
     Policy(Policy),
     /// Another transport protocol.
-    #[error("the pool's transport is {:?}", .0.kind())]
+    #[error("the pool's transport is {:?}; register with that, or in another pool", .0.kind())]
     Transport(Transport),
     /// Another Transport Use.
-    #[error("the pool's transport use is {0:?}")]
+    #[error("the pool's transport use is {0:?}; register with that, or in another pool")]
     Use(TransportUse),
 }
 
@@ -82,11 +83,11 @@ impl Pool {
         self.elements.replace(slot, element).map(|old| old.home)
     }
 
-    /// Removes the element that is kept there.
-    pub(super) fn remove(&mut self, element: ElementId, slot: Slot) -> Option<PoolElement> {
-        self.slots.remove(&element);
+    /// Removes an element, which has been in this slot.
+    pub(super) fn remove(&mut self, element: ElementId) -> Option<(Slot, PoolElement)> {
+        let slot = self.slots.remove(&element)?;
         self.selection.remove(slot);
-        self.elements.remove(slot)
+        Some((slot, self.elements.remove(slot)?))
     }
 
     /// Where an element is kept.

@@ -27,10 +27,26 @@ impl Handlespace {
     /// element. The deadline goes with the element, and when it is due.
     pub fn watch(&mut self, pe: &PeHandle, at: Instant) -> bool {
         let Some((pool, slot)) = self.find(pe) else { return false };
-        self.disarm(pool, slot);
-        self.watches.0.push(Watch { at, pool, slot });
-        self.rise(self.watches.0.len() - 1);
+        let watch = Watch { at, pool, slot };
+        match self.place_of(pool, slot) {
+            NOWHERE => {
+                self.watches.0.push(watch);
+                self.rise(self.watches.0.len() - 1);
+            }
+            place => self.move_to(place as usize, watch),
+        }
         true
+    }
+
+    /// The deadline of an element, if it has one.
+    pub fn watched(&self, pe: &PeHandle) -> Option<Instant> {
+        let (pool, slot) = self.find(pe)?;
+        self.watches.0.get(self.place_of(pool, slot) as usize).map(|watch| watch.at)
+    }
+
+    /// How many elements have a deadline.
+    pub const fn watch_count(&self) -> usize {
+        self.watches.0.len()
     }
 
     /// Takes the deadline of an element away, if it has one.
@@ -38,6 +54,12 @@ impl Handlespace {
         if let Some((pool, slot)) = self.find(pe) {
             self.disarm(pool, slot);
         }
+    }
+
+    /// Takes all deadlines away.
+    pub fn unwatch_all(&mut self) {
+        self.watches.0.clear();
+        self.pools.iter_mut().flatten().for_each(|pool| pool.watches.clear());
     }
 
     /// The earliest deadline.
@@ -65,11 +87,18 @@ impl Handlespace {
         }
         self.note(pool, slot, NOWHERE);
         let at = at as usize;
-        self.watches.0.swap_remove(at);
-        if at < self.watches.0.len() {
-            self.rise(at);
-            self.sink(at);
+        if let Some(last) = self.watches.0.pop()
+            && at < self.watches.0.len()
+        {
+            self.move_to(at, last);
         }
+    }
+
+    /// Puts a deadline in place of the one that stands at `at`, and moves it to where it belongs.
+    fn move_to(&mut self, at: usize, watch: Watch) {
+        let rises = at > 0 && watch.at < self.watches.0[(at - 1) / 4].at;
+        self.watches.0[at] = watch;
+        if rises { self.rise(at) } else { self.sink(at) }
     }
 
     fn place_of(&self, pool: u32, slot: Slot) -> u32 {

@@ -45,6 +45,7 @@ pub struct InspectorConfig {
 
 /// What the application can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Command {
     /// The handlespace with the peers. Answered by [`Notice::Handlespace`] or [`Notice::Failed`].
     Handlespace,
@@ -56,6 +57,7 @@ pub enum Command {
 
 /// What the application is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Notice {
     /// A registrar's view of the operational scope.
     Handlespace(Snapshot),
@@ -71,6 +73,7 @@ pub enum Notice {
 
 /// What a registrar reports of a peer, as text: see [`crate::registrar::PeerStatus`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PeerReport {
     /// Its identifier.
     pub id: String,
@@ -90,6 +93,7 @@ pub struct PeerReport {
 
 /// A registrar's view of the operational scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// The registrar.
     pub registrar: RegistrarId,
@@ -103,6 +107,7 @@ pub struct Snapshot {
 
 /// Why a question could not be answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InspectError {
     /// No registrar is configured, and none has announced itself in time.
     #[error("no registrar announces itself; name one")]
@@ -111,17 +116,19 @@ pub enum InspectError {
     #[error("registrar {0} cannot be reached: check its address and UDP port")]
     Unreachable(TransportAddress),
     /// It did not answer in time, for example because the question is turned off.
-    #[error("registrar {0} does not answer this question")]
+    #[error("registrar {0} does not answer this question; it may be of a kind that does not know it")]
     Unanswered(TransportAddress),
     /// It refused: it is starting (RFC 5353 section 3.2.3), or it is one of RSPLIB's, which show their
     /// handle table to nobody but their peers.
     #[error("registrar {0} refused: it is starting, or shows its handlespace to its peers only")]
     Refused(TransportAddress),
     /// It answered with something that cannot be understood, or without end.
-    #[error("registrar {0} gave an answer that cannot be understood")]
+    #[error(
+        "registrar {0} gave an answer that cannot be understood; it may speak another version of the protocol"
+    )]
     Unintelligible(TransportAddress),
     /// Too many questions at once, or the inspector is shutting down.
-    #[error("the inspector takes no more questions")]
+    #[error("the inspector takes no more questions; wait for the answers to those before, or start another")]
     Busy,
 }
 
@@ -241,7 +248,7 @@ impl Inspector {
 
     /// A registrar has announced itself: the first one that can be used is asked.
     fn handle_announce(&mut self, now: Instant, source: SocketAddr, bytes: &Bytes) {
-        let found = read_announcement(source, bytes).into_iter().flatten().next();
+        let found = read_announcement(source, bytes).into_iter().flatten().find(|found| !found.is_tcp());
         if let Some(found) = found
             && self.link == Link::Listening
         {

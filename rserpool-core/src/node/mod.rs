@@ -4,7 +4,7 @@
 //! the endpoint that asked, actions back to the stack. It adds no timer and no protocol of its
 //! own. Like everything below it, a node does no I/O; a driver owns it, hands in what the sockets
 //! received and what the clock says, and after every input drains [`Node::poll_datagram`],
-//! [`Node::poll_announce`] and [`Node::poll_notice`].
+//! [`Node::poll_connection`], [`Node::poll_announce`] and [`Node::poll_notice`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant};
 use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event};
-use crate::transport::{Datagram, Stack};
+use crate::transport::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Stack};
 
 #[cfg(test)]
 mod tests;
@@ -127,6 +127,24 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
         self.settle(now);
     }
 
+    /// Somebody has connected by TCP; `None` if he is to be dropped at once.
+    pub fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
+        let connection = self.stack.accept(now, peer);
+        self.settle(now);
+        connection
+    }
+
+    /// Something has happened to a TCP connection.
+    pub fn handle_connection(&mut self, now: Instant, connection: ConnectionId, event: ConnectionEvent) {
+        self.stack.handle_connection(now, connection, event);
+        self.settle(now);
+    }
+
+    /// Whether to read from a TCP connection at the moment.
+    pub fn reads(&self, connection: ConnectionId) -> bool {
+        self.stack.reads(connection)
+    }
+
     /// A datagram has arrived on an announcement channel; every endpoint sees it.
     pub fn handle_announce(&mut self, now: Instant, channel: Channel, source: SocketAddr, bytes: Bytes) {
         for key in 0..self.members.len() {
@@ -180,6 +198,11 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
     /// The next datagram for the encapsulation socket.
     pub fn poll_datagram(&mut self) -> Option<Datagram> {
         self.stack.poll_datagram()
+    }
+
+    /// The next thing to be done with a TCP connection.
+    pub fn poll_connection(&mut self) -> Option<ConnectionAction> {
+        self.stack.poll_connection()
     }
 
     /// The next datagram for an announcement channel.
@@ -253,7 +276,8 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
                 *request = own;
                 key
             }),
-            Event::Message { association, .. }
+            Event::Addresses { association, .. }
+            | Event::Message { association, .. }
             | Event::Congested { association }
             | Event::Drained { association } => self.owners.get(association).copied(),
             Event::Disconnected { association, .. } => self.owners.remove(association),

@@ -50,21 +50,37 @@ impl Registrar {
         let interval = self.config.announce_interval.max(Duration::from_millis(1));
         let others = self.others.count(now, interval);
         self.deadlines.set(Timer::Announce, now + interval * (others + 1));
-        let transports = alloc::vec![Transport::Sctp(SctpTransport {
-            port: self.config.asap_port,
-            usage: TransportUse::DataOnly,
-            addresses: self.config.addresses.as_slice().into(),
-        })];
         let message = AsapMessage::ServerAnnounce {
             registrar: self.id,
             // Without an address the receiver takes the source of the datagram.
-            transports: if self.config.addresses.is_empty() { Vec::new() } else { transports },
+            transports: if self.config.addresses.is_empty() { Vec::new() } else { self.transports() },
             encapsulation: (self.config.udp_port != 0)
                 .then_some(EncapsulationPorts { user: self.config.udp_port, asap: 0 }),
         };
         if let Ok(bytes) = message.encode(self.config.padding) {
             self.counters.announcements += 1;
             self.outbox.act(Action::Announce { channel: Channel::Asap, bytes });
+        }
+    }
+
+    /// Where we speak ASAP: SCTP with all addresses, and TCP with each.
+    fn transports(&self) -> Vec<Transport> {
+        let tcp = self.config.tcp.iter().flat_map(|tcp| {
+            tcp.addresses.iter().map(|address| Transport::Tcp {
+                port: tcp.port,
+                reserved: 0,
+                address: *address,
+            })
+        });
+        core::iter::once(Transport::Sctp(self.asap_transport())).chain(tcp).collect()
+    }
+
+    /// Where we speak ASAP with elements.
+    pub(super) fn asap_transport(&self) -> SctpTransport {
+        SctpTransport {
+            port: self.config.asap_port,
+            usage: TransportUse::DataOnly,
+            addresses: self.config.addresses.as_slice().into(),
         }
     }
 

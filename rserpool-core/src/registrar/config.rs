@@ -92,6 +92,8 @@ impl EnrpConfig {
 }
 
 /// The configuration of a registrar.
+///
+/// Start from a preset and name the fields that differ; later versions add fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrarConfig {
     /// The ENRP server identifier; drawn from the seed if `None`.
@@ -102,6 +104,8 @@ pub struct RegistrarConfig {
     pub udp_port: u16,
     /// SCTP port of ASAP (default 3863).
     pub asap_port: u16,
+    /// Where users reach us by TCP, if they do; told in announcements.
+    pub tcp: Option<TransportAddress>,
     /// SCTP port of ENRP (default 9901).
     pub enrp_port: u16,
     /// Between two keep-alives to one element, varied by half (default 5 s; the RFC gives none).
@@ -125,6 +129,11 @@ pub struct RegistrarConfig {
     pub announce: bool,
     /// The part it takes in ENRP.
     pub enrp: EnrpConfig,
+    /// Whether elements may register only addresses of their association, as RFC 5352 section 2.2.1
+    /// wants of them: others are left out, and a registration without any left is refused. An address
+    /// counts once the transport has verified it. Off by default: an element with several addresses
+    /// whose transport does not tell them, or behind a NAT, would lose them (reading B51).
+    pub check_addresses: bool,
     /// Whether to answer questions for counters.
     pub management: bool,
     /// The policies by which pools can select.
@@ -147,6 +156,7 @@ impl RegistrarConfig {
             addresses: Vec::new(),
             udp_port: 0,
             asap_port: ASAP_PORT,
+            tcp: None,
             enrp_port: ENRP_PORT,
             keep_alive_interval: Duration::from_secs(5),
             keep_alive_timeout: Duration::from_secs(5),
@@ -158,6 +168,7 @@ impl RegistrarConfig {
             announce_interval: Duration::from_secs(1),
             announce: false,
             enrp: EnrpConfig::rfc(),
+            check_addresses: false,
             management: true,
             policies: Policies::default(),
             limits: Limits { pools: 10_000, elements_per_pool: 100_000, elements: 200_000 },
@@ -212,6 +223,8 @@ impl RegistrarConfig {
         }
         // Foreign peers tell the protocols apart by the ports.
         require(self.asap_port != self.enrp_port, "enrp-port", "must differ from asap-port")?;
+        let by_sctp = !self.enrp.peers.iter().any(TransportAddress::is_tcp);
+        require(by_sctp, "peer", "registrars reach each other by SCTP only")?;
         let few = self.enrp.peers.len() <= MAX_CONFIGURED_PEERS;
         require(few, "peer", "must be given at most 32 times")?;
         // Or every peer is suspected between two of its heartbeats.

@@ -9,6 +9,7 @@ use crate::wire::{CauseCode, DecodeError, PoolEntry};
 
 /// What the application can ask a registrar for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Command {
     /// The whole handlespace. Answered by [`Notice::Pools`].
     Pools,
@@ -20,6 +21,7 @@ pub enum Command {
 
 /// What the application is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Notice {
     /// The handlespace.
     Pools(Vec<PoolEntry>),
@@ -104,6 +106,7 @@ pub enum Notice {
 
 /// Why an element has left its pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RemovalReason {
     /// It deregistered.
     #[error("deregistered")]

@@ -2,8 +2,9 @@
 //!
 //! Of every element exactly one thing is true: its next keep-alive is scheduled, or one is waiting
 //! for its answer, or, because its association is down, it is being connected to or waits for that.
+//! In the first two cases the handlespace holds its deadline.
 
-use super::{Attempt, Link, Registrar, RemovalReason, Timer};
+use super::{Attempt, Link, Registrar, RemovalReason};
 use crate::base::{AssociationId, Instant};
 use crate::endpoint::{AbortCause, Action, ConnectError};
 use crate::handlespace::PeHandle;
@@ -21,11 +22,11 @@ impl Registrar {
             return;
         }
         let deadline = now + self.config.keep_alive_timeout;
-        self.deadlines.clear(&Timer::KeepAlive(pe.clone()));
+        self.handlespace.unwatch(pe);
         match own.registrant {
             Some(registrant) => {
                 own.asked = Some(registrant);
-                self.deadlines.set(Timer::KeepAliveAnswer(pe.clone()), deadline);
+                self.handlespace.watch(pe, deadline);
                 let home = own.claimed;
                 self.send_keep_alive(registrant, pe, home);
             }
@@ -115,7 +116,7 @@ impl Registrar {
         let Some(own) = self.own.get_mut(pe) else { return };
         let ours = matches!(reason, ConnectError::InUse | ConnectError::TooMany | ConnectError::NoRoute);
         if (ours || own.claimed) && !core::mem::replace(&mut own.hindered, true) {
-            self.deadlines.set(Timer::KeepAlive(pe.clone()), now + self.config.keep_alive_timeout);
+            self.handlespace.watch(pe, now + self.config.keep_alive_timeout);
         } else {
             self.remove_own(now, pe, RemovalReason::Silent);
         }
@@ -149,16 +150,20 @@ impl Registrar {
         if let Some(own) = self.own.get_mut(pe) {
             own.asked = None;
         }
-        self.deadlines.clear(&Timer::KeepAliveAnswer(pe.clone()));
         // Varied by half, so that the keep-alives to many elements spread (ASAP-3.5-11).
         let wait = self.random.vary_by_half(self.config.keep_alive_interval);
-        self.deadlines.set(Timer::KeepAlive(pe.clone()), now + wait);
+        self.handlespace.watch(pe, now + wait);
         self.refuse_challenger(pe);
     }
 
-    /// No answer: the element goes, and whoever waits for its place gets it.
-    pub(super) fn keep_alive_unanswered(&mut self, now: Instant, pe: &PeHandle) {
-        self.remove_own(now, pe, RemovalReason::Silent);
+    /// It is time for the next keep-alive; or the answer to the last one has not come: then the
+    /// element goes, and whoever waits for its place gets it.
+    pub(super) fn keep_alive_due(&mut self, now: Instant, pe: &PeHandle) {
+        if self.own.get(pe).is_some_and(|own| own.asked.is_some()) {
+            self.remove_own(now, pe, RemovalReason::Silent);
+        } else {
+            self.check_alive(now, pe);
+        }
     }
 
     /// Somebody says that an element cannot be reached. The element is asked at once; what it

@@ -39,13 +39,9 @@ use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox};
 use crate::handlespace::{Handlespace, PeHandle};
 use crate::wire::{AsapMessage, DecodeError, EnrpBody, EnrpMessage, ErrorCause, OperationError, Reaction};
 
-/// A deadline of the registrar.
+/// A deadline of the registrar, beside those of the handlespace, which are for keep-alives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    /// The next periodic keep-alive to an element of ours.
-    KeepAlive(PeHandle),
-    /// An element of ours has not answered a keep-alive.
-    KeepAliveAnswer(PeHandle),
     /// The registration life of an element of ours.
     Life(PeHandle),
     /// The next announcement.
@@ -192,7 +188,7 @@ impl Registrar {
             ("associations", self.links.len()),
             ("peers", self.enrp.peer_count()),
             ("contacts", self.enrp.contact_count()),
-            ("timers", self.deadlines.len()),
+            ("timers", self.deadlines.len() + self.handlespace.watch_count()),
         ];
         let sizes = sizes.into_iter().map(|(name, size)| (name, size as u64));
         self.counters.named().chain(sizes).collect()
@@ -311,6 +307,18 @@ impl Registrar {
         }
     }
 
+    /// More is known of where a peer is. What it has registered is listed with it from the next
+    /// registration on.
+    fn handle_addresses(&mut self, id: AssociationId, peer: TransportAddress) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        for pe in &link.elements {
+            if let Some(own) = self.own.get_mut(pe) {
+                own.peer = peer.clone();
+            }
+        }
+        link.peer = peer;
+    }
+
     fn handle_disconnected(&mut self, now: Instant, id: AssociationId) {
         let Some(link) = self.links.remove(&id) else { return };
         self.drop_challenges(id, &link.challenges);
@@ -347,6 +355,7 @@ impl Registrar {
     fn close_all(&mut self, deadline: Instant) {
         self.shutdown = Some(Shutdown::Closing);
         self.deadlines = Deadlines::default();
+        self.handlespace.unwatch_all();
         for request in core::mem::take(&mut self.attempts).into_keys() {
             self.outbox.act(Action::CancelConnect { request });
         }
@@ -373,6 +382,7 @@ impl Endpoint for Registrar {
             Event::Connected { association, request, local_port, peer } => {
                 self.handle_connected(now, association, request, local_port, peer);
             }
+            Event::Addresses { association, peer } => self.handle_addresses(association, peer),
             Event::ConnectFailed { request, reason } => match self.attempts.remove(&request) {
                 Some(Attempt::Element(pe)) => self.probe_failed(now, &pe, &reason),
                 Some(Attempt::Registrar(contact)) => self.contact_failed(now, contact, &reason),
@@ -405,10 +415,16 @@ impl Endpoint for Registrar {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        while let Some(timer) = self.deadlines.pop_due(now) {
+        loop {
+            let timers = self.deadlines.next();
+            if self.handlespace.next_watch().is_some_and(|at| timers.is_none_or(|next| at <= next))
+                && let Some(pe) = self.handlespace.pop_watch(now)
+            {
+                self.keep_alive_due(now, &pe);
+                continue;
+            }
+            let Some(timer) = self.deadlines.pop_due(now) else { break };
             match timer {
-                Timer::KeepAlive(pe) => self.check_alive(now, &pe),
-                Timer::KeepAliveAnswer(pe) => self.keep_alive_unanswered(now, &pe),
                 Timer::Life(pe) => self.remove_own(now, &pe, RemovalReason::Expired),
                 Timer::Announce => self.announce(now),
                 Timer::Heartbeat => self.heartbeat(now),
@@ -435,7 +451,7 @@ impl Endpoint for Registrar {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.next()
+        self.deadlines.next().into_iter().chain(self.handlespace.next_watch()).min()
     }
 
     fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {

@@ -85,11 +85,8 @@ impl Registrar {
     /// Watches over an element no longer.
     pub(super) fn release(&mut self, pe: &PeHandle) -> Option<OwnElement> {
         let own = self.own.remove(pe)?;
-        for timer in
-            [Timer::KeepAlive(pe.clone()), Timer::KeepAliveAnswer(pe.clone()), Timer::Life(pe.clone())]
-        {
-            self.deadlines.clear(&timer);
-        }
+        self.handlespace.unwatch(pe);
+        self.deadlines.clear(&Timer::Life(pe.clone()));
         self.cancel_probe(&own);
         Some(own)
     }
@@ -112,7 +109,7 @@ impl Registrar {
         let Some(own) = self.own.get_mut(pe).filter(|own| own.registrant == Some(from)) else { return };
         own.registrant = None;
         own.asked = None;
-        self.deadlines.clear(&Timer::KeepAliveAnswer(pe.clone()));
+        self.handlespace.unwatch(pe);
         if closing {
             return;
         }

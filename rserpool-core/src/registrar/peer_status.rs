@@ -6,6 +6,7 @@ use crate::base::{RegistrarId, TransportAddress};
 
 /// Another registrar, as this one sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PeerStatus {
     /// Its identifier.
     pub id: RegistrarId,
@@ -25,6 +26,7 @@ pub struct PeerStatus {
 
 /// How a peer is taken to be (RFC 5353 sections 3.4 and 3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum PeerState {
     /// Heard of late, or just learned of.
     Active,

@@ -22,9 +22,19 @@ impl Registrar {
         now: Instant,
         from: AssociationId,
         handle: PoolHandle,
-        element: PoolElement,
+        mut element: PoolElement,
     ) {
         let pe = PeHandle { pool: self.handlespace.intern(&handle), element: element.id };
+        if self.is_over_tcp(from) {
+            return self.reject_registration(from, &pe, self.only_sctp());
+        }
+        let whole = element.clone();
+        if self.config.check_addresses
+            && let Some(link) = self.links.get(&from)
+            && !element.user_transport.keep_addresses(|address| link.peer.addresses.contains(&address))
+        {
+            return self.reject_registration(from, &pe, ErrorCause::invalid_values(whole.to_parameter()));
+        }
         if let Err(cause) = check_values(&pe, &element) {
             return self.reject_registration(from, &pe, cause);
         }
@@ -45,6 +55,16 @@ impl Registrar {
                 self.check_alive(now, &pe);
             }
         }
+    }
+
+    /// Whether an association is a TCP connection: then only a user may be at its other end (ASAP-2.1-01).
+    fn is_over_tcp(&self, from: AssociationId) -> bool {
+        self.links.get(&from).is_some_and(|link| link.peer.is_tcp())
+    }
+
+    /// The cause for an element that comes over TCP: it is to use our SCTP transport (reading B14).
+    fn only_sctp(&self) -> ErrorCause {
+        ErrorCause::inconsistent_transport(&Transport::Sctp(self.asap_transport()))
     }
 
     /// How a registration over `from` stands to what is registered under its identifier.
@@ -154,7 +174,7 @@ impl Registrar {
             link.elements.remove(pe);
         }
         self.cancel_probe(&old);
-        self.deadlines.clear(&Timer::KeepAliveAnswer(pe.clone()));
+        self.handlespace.unwatch(pe);
         true
     }
 
@@ -225,6 +245,10 @@ impl Registrar {
     }
 
     pub(super) fn handle_deregistration(&mut self, now: Instant, from: AssociationId, pe: PeHandle) {
+        if self.is_over_tcp(from) {
+            self.counters.deregistrations_rejected += 1;
+            return self.answer_deregistration(from, &pe, Some(self.only_sctp().into()));
+        }
         // Unknown: what is asked for is so already (ASAP-3.2-09), and shall stay so.
         if self.handlespace.get(&pe).is_none() {
             self.former_left(&pe, from);

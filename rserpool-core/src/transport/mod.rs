@@ -1,7 +1,8 @@
-//! How messages travel: associations on one side, UDP datagrams on the other.
+//! How messages travel: associations on one side, UDP datagrams or TCP connections on the other.
 //!
-//! A transport never looks into an ASAP or ENRP message; endpoints never see a packet. They meet
-//! in the actions and events of [`crate::endpoint`]. SCTP over UDP is the first transport.
+//! A transport never looks into an ASAP or ENRP message (of a message over TCP it reads the length);
+//! endpoints never see a packet. They meet in the actions and events of [`crate::endpoint`]. There are
+//! SCTP over UDP, for everything, and TCP, for the ASAP of users; [`Carriers`] is both.
 
 use core::net::SocketAddr;
 
@@ -10,7 +11,13 @@ use bytes::Bytes;
 use crate::base::Instant;
 use crate::endpoint::{Action, Event};
 
+mod carriers;
+mod connection;
 pub mod sctp;
+pub mod tcp;
+
+pub use carriers::Carriers;
+pub use connection::{ConnectionAction, ConnectionEvent, ConnectionId};
 
 /// A datagram to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +30,9 @@ pub struct Datagram {
 
 /// A transport stack: datagrams and actions in, datagrams and events out, one deadline.
 ///
-/// It is driven like an endpoint: after every `handle_*` drain [`Stack::poll_event`] and
-/// [`Stack::poll_datagram`] until `None`.
+/// It is driven like an endpoint: after every `handle_*` drain [`Stack::poll_event`],
+/// [`Stack::poll_datagram`] and [`Stack::poll_connection`] until `None`. A stack without TCP leaves
+/// what concerns connections as it is.
 pub trait Stack {
     /// Accept associations on this SCTP port from now on.
     fn listen(&mut self, local_port: u16);
@@ -34,6 +42,20 @@ pub trait Stack {
 
     /// A datagram has arrived.
     fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes);
+
+    /// Somebody has connected by TCP; `None` if he is to be dropped at once.
+    fn accept(&mut self, _now: Instant, _peer: SocketAddr) -> Option<ConnectionId> {
+        None
+    }
+
+    /// Something has happened to a TCP connection.
+    fn handle_connection(&mut self, _now: Instant, _connection: ConnectionId, _event: ConnectionEvent) {}
+
+    /// Whether to read from a TCP connection. What the peer sends meanwhile stays where it is, so that
+    /// it has to wait.
+    fn reads(&self, _connection: ConnectionId) -> bool {
+        false
+    }
 
     /// An endpoint wants something done. [`Action::Announce`] is not the stack's business and
     /// is ignored.
@@ -47,6 +69,11 @@ pub trait Stack {
 
     /// The next datagram for the network.
     fn poll_datagram(&mut self) -> Option<Datagram>;
+
+    /// The next thing to be done with a TCP connection.
+    fn poll_connection(&mut self) -> Option<ConnectionAction> {
+        None
+    }
 
     /// The one deadline at which [`Stack::handle_timeout`] wants to be called.
     fn poll_timeout(&self) -> Option<Instant>;

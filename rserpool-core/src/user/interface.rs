@@ -1,5 +1,6 @@
 //! What the application can ask a pool user for, and what it is told.
 
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -31,6 +32,7 @@ pub enum Delivery {
 
 /// What the application can ask a user for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Command {
     /// Resolve a handle. Answered by [`Notice::Resolved`] or [`Notice::Failed`].
     Resolve {
@@ -100,6 +102,7 @@ pub enum Command {
 
 /// What the application is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Notice {
     /// A handle was resolved.
     Resolved {
@@ -188,6 +191,7 @@ pub enum Notice {
 
 /// Why an element counts as failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FailureReason {
     /// The association ended.
     #[error("association ended: {0}")]
@@ -202,26 +206,55 @@ pub enum FailureReason {
 
 /// Why a user could not do what it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum UserError {
     /// No registrar knows the pool (cause 0x9).
-    #[error("unknown pool handle")]
+    #[error(
+        "no element has registered in this pool; check the pool handle, or try again when its servers run"
+    )]
     UnknownPool,
     /// The registrar refused for another cause.
     #[error("the registrar refused: {}", crate::wire::causes_text(&Some(.0.clone())))]
     Rejected(OperationError),
     /// No registrar answered as often as the configuration allows.
-    #[error("no registrar is reachable")]
+    #[error("{}", no_registrar(tried))]
     NoRegistrar {
         /// The addresses tried.
         tried: Vec<TransportAddress>,
     },
     /// The pool is known, but none of its elements could be reached in time.
-    #[error("no element of the pool could be reached")]
+    #[error(
+        "none of the elements in the pool could be reached in time; check that its servers run, then try again"
+    )]
     NoElement,
     /// Too many sessions or resolutions at once.
-    #[error("too many sessions or resolutions at the same time")]
+    #[error("too many sessions or resolutions at the same time; close a session, or raise max-sessions")]
     TooMany,
     /// The user is shutting down.
-    #[error("shutting down")]
+    #[error("the user is shutting down; start another")]
     ShuttingDown,
+}
+
+fn no_registrar(tried: &[TransportAddress]) -> String {
+    if tried.is_empty() {
+        return "no registrar is known, and none announces itself; name one".into();
+    }
+    let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
+    alloc::format!("no registrar answers; check the addresses ({}), or name another", tried.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_finds_no_registrar_is_told_where_it_was_sought() {
+        let at = |host| TransportAddress::new([192, 0, 2, host].into(), 3863, 9899);
+        let error = |tried| UserError::NoRegistrar { tried }.to_string();
+        let both = "no registrar answers; check the addresses (192.0.2.1:9899/3863, 192.0.2.2:9899/3863), \
+                    or name another";
+        assert_eq!(error(alloc::vec![at(1), at(2)]), both);
+        let none = "no registrar is known, and none announces itself; name one";
+        assert_eq!(error(Vec::new()), none);
+    }
 }

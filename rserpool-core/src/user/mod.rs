@@ -114,7 +114,7 @@ impl User {
             out: Outbox::default(),
             counters: Counters::default(),
             connects: ConnectIds::default(),
-            hunt: Hunt::new(config.hunt.clone(), 0),
+            hunt: Hunt::of_user(config.hunt.clone()),
             home: None,
             failed_registrar: None,
             reports: VecDeque::new(),
@@ -309,7 +309,7 @@ impl Endpoint for User {
                     false => self.counters.bad_announces += 1,
                 }
             }
-            Event::Announce { channel: Channel::Enrp, .. } => {}
+            Event::Addresses { .. } | Event::Announce { channel: Channel::Enrp, .. } => {}
         }
     }
 

@@ -255,5 +255,5 @@ fn address_of(element: &PoolElement) -> Option<TransportAddress> {
         Some(ports) if ports.user != 0 => ports.user,
         _ => DEFAULT_ENCAPSULATION_PORT,
     };
-    Some(TransportAddress { addresses: sctp.addresses.to_vec(), port: sctp.port, udp_port })
+    Some(TransportAddress::sctp(sctp.addresses.to_vec(), sctp.port, udp_port))
 }

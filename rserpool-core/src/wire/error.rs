@@ -23,6 +23,7 @@ pub enum Reaction {
 
 /// What is wrong with a message. `at` is an offset from its first octet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Malformed {
     /// It ends too early.
     #[error("message ends at octet {at} where {what} was expected")]
@@ -93,12 +94,13 @@ impl Malformed {
 
 /// Why a message could not be encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EncodeError {
     /// A parameter or the message is longer than a 16-bit length can say; send fewer elements
     /// or a shorter handle.
-    #[error("{0} is longer than 65,535 octets")]
+    #[error("{0} is longer than 65,535 octets; send fewer elements, or a shorter handle")]
     TooLong(&'static str),
     /// The RFC asks for at least one, and there is none; add one.
-    #[error("there is no {0}, where at least one is needed")]
+    #[error("there is no {0}, where at least one is needed; add one")]
     Missing(&'static str),
 }

@@ -17,6 +17,7 @@ use super::{Policy, PolicyField, PolicyType};
 
 /// Why a text is no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParsePolicyError {
     /// No policy has this name.
     #[error("there is no policy \"{0}\"; write one of {list}", list = usages())]

@@ -9,7 +9,8 @@ use crate::endpoint::config::{ConfigError, require};
 /// How to find a registrar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HuntConfig {
-    /// Registrars known from the start; those heard in announcements join them.
+    /// Registrars known from the start; those heard in announcements join them. Only users reach
+    /// registrars by TCP.
     pub registrars: Vec<TransportAddress>,
     /// T5-Serverhunt: how long one round waits for an answer (RFC default 10 s). It doubles from
     /// round to round.
@@ -50,9 +51,9 @@ impl HuntConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         for registrar in &self.registrars {
             require(
-                !registrar.addresses.is_empty() && registrar.port != 0 && registrar.udp_port != 0,
+                registrar.is_complete(),
                 "hunt.registrars",
-                "every registrar needs an address, an SCTP port and a UDP port",
+                "every registrar needs an address, an SCTP port and a UDP port, or a TCP port",
             )?;
         }
         require(!self.timeout.is_zero(), "hunt.timeout", "must be longer than zero")?;

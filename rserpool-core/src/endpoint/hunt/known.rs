@@ -46,16 +46,18 @@ impl Announced {
     }
 
     /// Takes a datagram of the announcement channel (ASAP-3.6-03, ASAP-3.6-04). Returns the
-    /// registrars it names; `None` if it is no announcement.
+    /// registrars it names; `None` if it is no announcement. Without `tcp`, what is reached by TCP does
+    /// not count.
     pub(super) fn hear(
         &mut self,
         now: Instant,
         outdate: Duration,
         source: SocketAddr,
         bytes: &Bytes,
+        tcp: bool,
     ) -> Option<Vec<TransportAddress>> {
         let mut registrars = read_announcement(source, bytes)?;
-        registrars.retain(|registrar| self.refresh(now, outdate, registrar));
+        registrars.retain(|registrar| (tcp || !registrar.is_tcp()) && self.refresh(now, outdate, registrar));
         Some(registrars)
     }
 
@@ -102,16 +104,32 @@ pub(crate) fn read_announcement(source: SocketAddr, bytes: &Bytes) -> Option<Vec
     if transports.is_empty() {
         registrars.push(TransportAddress::new(source.ip(), ASAP_PORT, udp_port));
     }
+    // One TCP transport has one address: those with the same port are one place.
+    let mut by_tcp: Vec<TransportAddress> = Vec::new();
     for transport in transports {
-        if let Transport::Sctp(sctp) = transport {
-            let addresses: Vec<IpAddr> =
-                sctp.addresses.iter().copied().filter(is_usable).take(MAX_ADDRESSES).collect();
-            if sctp.port != 0 && !addresses.is_empty() {
-                registrars.push(TransportAddress { addresses, port: sctp.port, udp_port });
+        match transport {
+            Transport::Sctp(sctp) => {
+                let addresses = usable(&sctp.addresses);
+                if sctp.port != 0 && !addresses.is_empty() {
+                    registrars.push(TransportAddress::sctp(addresses, sctp.port, udp_port));
+                }
             }
+            Transport::Tcp { port, address, .. } if port != 0 && is_usable(&address) => {
+                match by_tcp.iter_mut().find(|place| place.port == port) {
+                    Some(place) if place.addresses.len() < MAX_ADDRESSES => place.addresses.push(address),
+                    Some(_) => {}
+                    None => by_tcp.push(TransportAddress::tcp(alloc::vec![address], port)),
+                }
+            }
+            _ => {}
         }
     }
+    registrars.append(&mut by_tcp);
     Some(registrars)
+}
+
+fn usable(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    addresses.iter().copied().filter(is_usable).take(MAX_ADDRESSES).collect()
 }
 
 fn is_usable(address: &IpAddr) -> bool {

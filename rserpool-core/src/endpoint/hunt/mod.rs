@@ -64,6 +64,8 @@ pub enum RoundEnd {
 pub struct Hunt {
     config: HuntConfig,
     local_port: u16,
+    /// Whether registrars may be reached by TCP.
+    tcp: bool,
     announced: Announced,
     chase: Option<Chase>,
 }
@@ -85,6 +87,8 @@ struct Chase {
     tried: BTreeMap<TransportAddress, u32>,
     /// The registrar that has failed its owner: tried only while nobody else is.
     avoid: Option<TransportAddress>,
+    /// The registrars that are configured to be reached by TCP.
+    named_by_tcp: Vec<TransportAddress>,
     /// Who could not be tried because an earlier association still held the ports.
     held: Vec<TransportAddress>,
     /// When those are tried again.
@@ -92,9 +96,15 @@ struct Chase {
 }
 
 impl Hunt {
-    /// A hunt that has not begun; its attempts leave from `local_port`, 0 for any.
+    /// The hunt of an element, which has not begun: for registrars that are reached by SCTP, from
+    /// `local_port`, 0 for any. What is announced for TCP does not count (RFC 5352 section 2.1).
     pub fn new(config: HuntConfig, local_port: u16) -> Self {
-        Self { config, local_port, announced: Announced::default(), chase: None }
+        Self { config, local_port, tcp: false, announced: Announced::default(), chase: None }
+    }
+
+    /// The hunt of a user, for registrars that are reached by SCTP or TCP.
+    pub fn of_user(config: HuntConfig) -> Self {
+        Self { tcp: true, ..Self::new(config, 0) }
     }
 
     /// Whether the hunt is on.
@@ -138,6 +148,7 @@ impl Hunt {
             queue: VecDeque::new(),
             tried: BTreeMap::new(),
             avoid,
+            named_by_tcp: self.config.registrars.iter().filter(|place| place.is_tcp()).cloned().collect(),
             held: Vec::new(),
             retry: None,
         });
@@ -161,7 +172,7 @@ impl Hunt {
         ids: &mut ConnectIds,
         actions: &mut VecDeque<Action>,
     ) -> bool {
-        let Some(registrars) = self.announced.hear(now, self.config.outdate, source, bytes) else {
+        let Some(registrars) = self.announced.hear(now, self.config.outdate, source, bytes, self.tcp) else {
             return false;
         };
         if let Some(chase) = &mut self.chase {
@@ -249,7 +260,7 @@ impl Hunt {
         chase.tried.retain(|registrar, _| candidates.contains(registrar));
         candidates.sort_by_key(|registrar| {
             let times = chase.tried.get(registrar).copied().unwrap_or(0);
-            (times, chase.is_avoided(registrar))
+            (times, chase.is_last_resort(registrar))
         });
         chase.queue = candidates.into();
         chase.held.clear();
@@ -261,21 +272,30 @@ impl Hunt {
 }
 
 impl Chase {
+    /// Whether this one is tried only while nobody else is: the registrar to avoid, and what was only
+    /// announced for TCP, whose handshake is shorter than that of SCTP and would win every time.
+    fn is_last_resort(&self, registrar: &TransportAddress) -> bool {
+        self.is_avoided(registrar) || (registrar.is_tcp() && !self.named_by_tcp.contains(registrar))
+    }
+
     fn is_avoided(&self, registrar: &TransportAddress) -> bool {
         self.avoid.as_ref().is_some_and(|avoided| avoided.is_same_endpoint(registrar))
+    }
+
+    /// Whose turn it is, if anybody's.
+    fn next(&mut self) -> Option<TransportAddress> {
+        let alone = self.pending.is_empty();
+        if alone || !self.is_last_resort(self.queue.front()?) {
+            return self.queue.pop_front();
+        }
+        let better = self.queue.iter().position(|registrar| !self.is_last_resort(registrar))?;
+        self.queue.remove(better)
     }
 
     /// Tries as many registrars of the queue as may be tried at the same time.
     fn fill(&mut self, now: Instant, local_port: u16, ids: &mut ConnectIds, actions: &mut VecDeque<Action>) {
         while now < self.deadline && self.pending.len() < MAX_ATTEMPTS {
-            let avoided = self.queue.front().is_some_and(|next| self.is_avoided(next));
-            if avoided && !self.pending.is_empty() {
-                match self.queue.len() {
-                    1 => break,
-                    _ => self.queue.rotate_left(1),
-                }
-            }
-            let Some(peer) = self.queue.pop_front() else { break };
+            let Some(peer) = self.next() else { break };
             let request = ids.next_id();
             let times = self.tried.entry(peer.clone()).or_default();
             *times = times.saturating_add(1);

@@ -151,7 +151,7 @@ fn announced_registrars_are_tried_at_once() {
         addresses: alloc::vec![ip(8), ip(9)].into(),
     });
     let tcp = Transport::Tcp { port: 3863, reserved: 0, address: ip(8) };
-    let listed = TransportAddress { addresses: alloc::vec![ip(8), ip(9)], port: 4_000, udp_port: 20_001 };
+    let listed = TransportAddress::sctp(alloc::vec![ip(8), ip(9)], 4_000, 20_001);
     assert_eq!(
         script.announce(12, 5, &announcement(alloc::vec![tcp, sctp], 20_001)),
         (true, alloc::vec![connect(2, 7, listed, at(100))])
@@ -209,4 +209,55 @@ fn ports_that_were_held_are_tried_again_soon() {
     // Any other failure waits for T5.
     assert_eq!(patient.fail(200, 2), vec![]);
     assert_eq!(patient.hunt.poll_timeout(), Some(at(10_000)));
+}
+
+fn tcp(last: u8) -> TransportAddress {
+    TransportAddress::tcp(alloc::vec![ip(last)], 3863)
+}
+
+/// ASAP-3.3-03, ASAP-3.6-09: registrars of both carriers, as they are configured.
+#[test]
+fn a_user_tries_what_is_configured_for_tcp_like_everybody_else() {
+    let mut script = Script::new(&[1], None);
+    let config =
+        HuntConfig { registrars: vec![tcp(1), registrar(2), tcp(3), registrar(4)], ..script.hunt.config };
+    assert_eq!(config.check(), Ok(()));
+    script.hunt = Hunt::of_user(config);
+    let first = [tcp(1), registrar(2), tcp(3)].into_iter().zip(1..);
+    let first: Vec<Action> = first.map(|(place, i)| connect(i, 0, place, at(100))).collect();
+    assert_eq!(script.start(0, None), first);
+    assert_eq!(script.hunt.handle_connected(ConnectId(3), &mut script.actions), Some(tcp(3)));
+}
+
+/// ASAP-2.2.10-02: what is announced for TCP is tried when SCTP does not answer, or as soon as nobody
+/// else is left; the handshake of TCP is shorter and would win every time.
+#[test]
+fn a_user_tries_what_is_announced_for_tcp_last() {
+    let both = |port| {
+        let usage = TransportUse::DataOnly;
+        let sctp = SctpTransport { port: 3863, usage, addresses: ip(1).into() };
+        let by_tcp = |last| Transport::Tcp { port, reserved: 0, address: ip(last) };
+        announcement(alloc::vec![by_tcp(1), Transport::Sctp(sctp), by_tcp(2)], 9899)
+    };
+    // Addresses with the same TCP port are one place.
+    let tcp = TransportAddress::tcp(alloc::vec![ip(1), ip(2)], 3863);
+    let mut script = Script::new(&[], None);
+    script.hunt = Hunt::of_user(script.hunt.config);
+    script.start(0, None);
+    assert_eq!(script.announce(10, 1, &both(3863)).1, [connect(1, 0, registrar(1), at(100))]);
+    let tried = alloc::vec![registrar(1)];
+    let second = [cancel(1), connect(2, 0, tcp.clone(), at(300)), connect(3, 0, registrar(1), at(300))];
+    assert_eq!(script.expire(100), (Some(RoundEnd::GoesOn { tried }), second.to_vec()));
+    assert_eq!(script.hunt.handle_connected(ConnectId(2), &mut script.actions), Some(tcp.clone()));
+
+    script.actions.clear();
+    assert_eq!(script.start(1_000, None), [connect(4, 0, registrar(1), at(1_100))]);
+    assert_eq!(script.fail(1_001, 4), [connect(5, 0, tcp, at(1_100))]);
+
+    // Port 0 is nobody's, and elements hear SCTP only (ASAP-2.1-01).
+    let mut script = Script::new(&[], None);
+    script.start(0, None);
+    assert_eq!(script.announce(10, 1, &both(3863)).1, [connect(1, 7, registrar(1), at(100))]);
+    script.announce(10, 1, &both(0));
+    assert_eq!(script.fail(11, 1), []);
 }

@@ -262,10 +262,6 @@ impl Registrar {
 
     /// Where we speak ENRP, as far as we know it.
     pub(super) fn own_address(&self) -> TransportAddress {
-        TransportAddress {
-            addresses: self.config.addresses.clone(),
-            port: self.config.enrp_port,
-            udp_port: self.config.udp_port,
-        }
+        TransportAddress::sctp(self.config.addresses.clone(), self.config.enrp_port, self.config.udp_port)
     }
 }

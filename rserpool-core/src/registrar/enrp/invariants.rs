@@ -114,12 +114,11 @@ impl Registrar {
         }
         for (pe, own) in &self.own {
             let armed = |timer: Timer| self.deadlines.get(&timer).is_some().then_some(timer);
-            let next = armed(Timer::KeepAlive(pe.clone()));
-            let answer = armed(Timer::KeepAliveAnswer(pe.clone()));
-            let things = [next.is_some(), answer.is_some(), own.probe.is_some(), own.waits.is_some()];
+            let watched = self.handlespace.watched(pe).is_some();
+            let things = [watched, own.probe.is_some(), own.waits.is_some()];
             assert_eq!(things.into_iter().filter(|thing| *thing).count(), 1, "{pe} {own:?}");
-            assert_eq!(own.asked.is_some(), answer.is_some());
-            timers.extend(next.into_iter().chain(answer).chain(armed(Timer::Life(pe.clone()))));
+            assert!(own.asked.is_none() || watched, "{pe} {own:?}");
+            timers.extend(armed(Timer::Life(pe.clone())));
             if let Some(ticket) = own.waits {
                 assert_eq!(self.waiting.get(&ticket), Some(pe));
             }

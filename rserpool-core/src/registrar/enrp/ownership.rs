@@ -194,6 +194,6 @@ fn asap_address(element: &PoolElement) -> Option<TransportAddress> {
         _ => return None,
     };
     let udp_port = if udp_port == 0 { DEFAULT_ENCAPSULATION_PORT } else { udp_port };
-    let address = TransportAddress { addresses: sctp.addresses.to_vec(), port: sctp.port, udp_port };
+    let address = TransportAddress::sctp(sctp.addresses.to_vec(), sctp.port, udp_port);
     (address.port != 0 && !address.addresses.is_empty()).then_some(address)
 }

@@ -28,7 +28,7 @@ pub(super) fn address_of(
         Some(ports) if ports.user != 0 => ports.user,
         _ => seen.filter(here).map_or(DEFAULT_ENCAPSULATION_PORT, |seen| seen.udp_port),
     };
-    Some(TransportAddress { addresses, port: server.transport.port, udp_port })
+    Some(TransportAddress::sctp(addresses, server.transport.port, udp_port))
 }
 
 /// The description of a registrar at an address.

@@ -122,13 +122,11 @@ fn check(registrar: &Registrar) {
     assert_eq!(listed, registrar.own.keys().cloned().collect::<Vec<_>>());
     for (pe, own) in &registrar.own {
         assert!(own.waits.is_none(), "there are few elements");
-        let scheduled = registrar.deadlines.get(&Timer::KeepAlive(pe.clone())).is_some();
-        let waiting = registrar.deadlines.get(&Timer::KeepAliveAnswer(pe.clone())).is_some();
-        assert_eq!(own.asked.is_some(), waiting);
-        assert_eq!(u8::from(scheduled) + u8::from(waiting) + u8::from(own.probe.is_some()), 1, "{own:?}");
-        let reached_for = own.probe.is_some() || (own.hindered && scheduled);
+        let watched = registrar.handlespace.watched(pe).is_some();
+        assert!(watched || own.asked.is_none(), "{own:?}");
+        assert_ne!(watched, own.probe.is_some(), "{own:?}");
+        let reached_for = own.probe.is_some() || (own.hindered && watched && own.asked.is_none());
         assert_eq!(reached_for, own.registrant.is_none(), "{own:?}");
-        timers += usize::from(scheduled) + usize::from(waiting);
         timers += usize::from(registrar.deadlines.get(&Timer::Life(pe.clone())).is_some());
         if let Some(registrant) = own.registrant {
             assert!(registrar.links[&registrant].elements.contains(pe));

@@ -5,6 +5,7 @@ mod enrp;
 mod garbage;
 mod questions;
 mod registration;
+mod tcp;
 
 use alloc::vec;
 use alloc::vec::Vec;

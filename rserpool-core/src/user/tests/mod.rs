@@ -138,7 +138,7 @@ fn report(association: u64, element: u32) -> Action {
 
 /// Element `id` at 10.0.1.`id`, SCTP port 7, UDP port 40,000 + `id`.
 fn element(id: u32) -> PoolElement {
-    let TransportAddress { addresses, port, udp_port } = place(id);
+    let TransportAddress { addresses, port, udp_port, .. } = place(id);
     PoolElement {
         id: ElementId(id),
         home: RegistrarId(1),

@@ -7,7 +7,7 @@ use rserpool_tokio::{PoolUser, Tokio};
 
 use crate::discovery::Registrars;
 use crate::exit::Failure;
-use crate::settings::{Attempts, Source, UserSettings};
+use crate::settings::{Attempts, Host, Source, UserSettings};
 use crate::{logging, output};
 
 /// Rounds of the hunt before a user at a terminal is told that there is no registrar.
@@ -34,6 +34,7 @@ pub(crate) fn prepare(
 /// A builder with these settings.
 pub(crate) fn builder(settings: &UserSettings) -> Result<Builder<Tokio, UserConfig>, Failure> {
     let registrars = Registrars::new(
+        Host::resolve_for_user,
         settings.registrar.as_ref(),
         ASAP_PORT,
         settings.bind,

@@ -21,6 +21,7 @@ use crate::{client, output, run_async};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rserpool connect EchoPool --registrar 127.0.0.1:20001
+  rserpool connect EchoPool --registrar tcp:127.0.0.1:3863
   seq 1000 | rserpool connect EchoPool --registrar 127.0.0.1:20001 --json
 
 Each line is a request; what is unanswered when an element fails goes to the next one. Ends after
@@ -127,7 +128,8 @@ impl ConnectCommand {
                 &format!("moved from {from} to {to}, {} requests sent again", resent.len()),
             ),
             SessionEvent::Closed { error: Some(error) } => Err(client::explain(&self.pool, &error)),
-            SessionEvent::Closed { error: None } | SessionEvent::Unanswered { .. } => Ok(()),
+            // Closed at our own wish; and no request is sent that is only reported when unanswered.
+            _ => Ok(()),
         }
     }
 

@@ -15,6 +15,7 @@ pub(crate) struct Registrars {
 impl Registrars {
     /// Looks the names up; `port` is the SCTP port at which a registrar is addressed.
     pub(crate) fn new(
+        resolve: fn(&Host, u16, Option<UdpAddress>) -> Result<TransportAddress, Failure>,
         hosts: Option<&Vec<Host>>,
         port: u16,
         bind: Option<UdpAddress>,
@@ -22,7 +23,7 @@ impl Registrars {
         group: Option<Group>,
     ) -> Result<Self, Failure> {
         let hosts = hosts.map_or(&[][..], Vec::as_slice);
-        let named = hosts.iter().map(|host| host.resolve(port, bind)).collect::<Result<Vec<_>, _>>()?;
+        let named = hosts.iter().map(|host| resolve(host, port, bind)).collect::<Result<Vec<_>, _>>()?;
         let listens = announce.map_or(named.is_empty(), |announce| announce.0);
         if named.is_empty() && !listens {
             return Err(Failure::usage(

@@ -11,7 +11,7 @@ use rserpool_tokio::{Inspector, Tokio};
 use crate::discovery::Registrars;
 use crate::exit::Failure;
 use crate::logging;
-use crate::settings::{InspectorSettings, Time};
+use crate::settings::{Host, InspectorSettings, Time};
 
 /// How long a registrar that another one has named may take to answer, if nobody says otherwise: it
 /// may have died a moment ago.
@@ -28,6 +28,7 @@ impl Inspectors {
     pub(crate) fn new(settings: InspectorSettings) -> Result<Self, Failure> {
         logging::filter(&settings.log, logging::TOOL)?;
         let mut registrars = Registrars::new(
+            Host::resolve,
             settings.registrar.as_ref(),
             settings.enrp_port.unwrap_or(ENRP_PORT),
             settings.bind,

@@ -125,7 +125,8 @@ fn from_environment(argument: Arg) -> Arg {
     };
     // clap wants names that live as long as the program; there are a few dozen.
     let variable: &'static OsStr = Box::leak(std::ffi::OsString::from(variable).into_boxed_os_str());
-    let rare = argument.get_long().is_some_and(|long| long.starts_with("sctp-"));
+    let rare =
+        argument.get_long().is_some_and(|long| ["sctp-", "tcp-"].iter().any(|rare| long.starts_with(rare)));
     argument.env(variable).hide_env(true).hide_short_help(rare)
 }
 

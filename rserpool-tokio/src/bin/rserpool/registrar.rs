@@ -18,6 +18,7 @@ use crate::{output, run_async};
 #[command(after_help = "Examples:
   rserpool registrar --bind 127.0.0.1:20001 --id 0x1
   rserpool registrar --bind 127.0.0.1:20002 --id 0x2 --peer 127.0.0.1:20001
+  rserpool registrar --bind 127.0.0.1:20001 --tcp 127.0.0.1:3863
   rserpool registrar --config registrar.toml --validate
 
 The first peer that answers is the mentor, from whom the registrar downloads the handlespace before
@@ -77,11 +78,12 @@ impl RegistrarCommand {
 
     fn announce(&self, registrar: &Registrar) -> Result<(), Failure> {
         let (id, bind) = (registrar.id().to_string(), registrar.local_addr().to_string());
+        let tcp = registrar.tcp_addr().map(|tcp| tcp.to_string());
         if self.json {
-            output::json(&json!({ "event": "listening", "id": id, "bind": bind }))
-        } else {
-            output::line(format!("registrar {id} listens on UDP {bind}"))
+            return output::json(&json!({ "event": "listening", "id": id, "bind": bind, "tcp": tcp }));
         }
+        let tcp = tcp.map(|tcp| format!(" and TCP {tcp}")).unwrap_or_default();
+        output::line(format!("registrar {id} listens on UDP {bind}{tcp}"))
     }
 }
 
@@ -89,6 +91,9 @@ fn builder(settings: &RegistrarSettings) -> Result<Builder<Tokio, RegistrarConfi
     let mut builder = Registrar::builder().preset(settings.preset.unwrap_or_default().into());
     if let Some(bind) = settings.bind {
         builder = builder.bind(bind.0);
+    }
+    if let Some(listen) = settings.tcp.listen {
+        builder = builder.tcp(listen.0);
     }
     if settings.announce.is_none_or(|announce| announce.0) {
         builder = builder.announce_group(settings.announce_group.map(|group| group.0).unwrap_or_default());
@@ -102,13 +107,14 @@ fn builder(settings: &RegistrarSettings) -> Result<Builder<Tokio, RegistrarConfi
     }
     let peers = settings.peer.iter().flatten().map(|peer| peer.resolve(ENRP_PORT, settings.bind));
     let peers = peers.collect::<Result<Vec<_>, _>>()?;
-    let (role, sctp) = (settings.clone(), settings.sctp.clone());
+    let (role, sctp, tcp) = (settings.clone(), settings.sctp.clone(), settings.tcp.clone());
     Ok(builder
         .configure(move |config| {
             config.enrp.peers = peers;
             role.apply(config);
         })
-        .configure_sctp(move |config| sctp.apply(config)))
+        .configure_sctp(move |config| sctp.apply(config))
+        .configure_tcp(move |config| tcp.apply(config)))
 }
 
 /// Takes over the log filter, and says which other keys wait for a restart.

@@ -10,7 +10,9 @@ use crate::{client, output, run_async};
 #[command(after_help = "Examples:
   rserpool resolve EchoPool --registrar 127.0.0.1:20001
   rserpool resolve EchoPool --registrar 127.0.0.1:20001 --items 3 --json
+  rserpool resolve EchoPool --registrar tcp:127.0.0.1:3863
 
+Over TCP no SCTP is needed to ask a registrar; sessions with elements use SCTP.
 Ends with 1 if the pool is unknown or no registrar answers.")]
 pub(crate) struct ResolveCommand {
     /// The pool

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::discovery::Registrars;
 use crate::exit::Failure;
-use crate::settings::{ElementSettings, Source};
+use crate::settings::{ElementSettings, Host, Source};
 use crate::signals::{LEAVE_WITHIN, Termination};
 use crate::{client, logging, output, run_async};
 
@@ -111,6 +111,7 @@ impl ServeCommand {
 
 fn builder(settings: &ElementSettings) -> Result<Builder<Tokio, ElementConfig>, Failure> {
     let registrars = Registrars::new(
+        Host::resolve,
         settings.registrar.as_ref(),
         ASAP_PORT,
         settings.bind,
@@ -242,6 +243,7 @@ impl Echo {
                 Ok(())
             }
             RegistrationError::Unanswered => Err(Failure::failed(client::no_registrar(&self.tried))),
+            other => Err(Failure::failed(other.to_string())),
         }
     }
 }

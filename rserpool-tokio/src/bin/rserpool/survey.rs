@@ -91,9 +91,6 @@ impl Survey {
 
 fn address_of(server: &ServerInformation) -> TransportAddress {
     let udp_port = server.encapsulation.map(|ports| ports.user).filter(|port| *port != 0);
-    TransportAddress {
-        addresses: server.transport.addresses.to_vec(),
-        port: server.transport.port,
-        udp_port: udp_port.unwrap_or(DEFAULT_ENCAPSULATION_PORT),
-    }
+    let udp_port = udp_port.unwrap_or(DEFAULT_ENCAPSULATION_PORT);
+    TransportAddress::sctp(server.transport.addresses.to_vec(), server.transport.port, udp_port)
 }

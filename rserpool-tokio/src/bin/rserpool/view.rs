@@ -124,7 +124,7 @@ impl Registrar {
     fn new(id: RegistrarId, view: Option<&View>, own: Option<Ownership>) -> Self {
         let own = own.unwrap_or(Ownership::NONE);
         let address = view.map(|view| view.address.clone());
-        let address = address.unwrap_or(TransportAddress { addresses: Vec::new(), port: 0, udp_port: 0 });
+        let address = address.unwrap_or(TransportAddress::sctp(Vec::new(), 0, 0));
         let copy = view.and_then(|view| view.copy.as_ref().ok());
         Self {
             id: id.to_string(),

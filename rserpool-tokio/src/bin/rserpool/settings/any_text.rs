@@ -6,6 +6,7 @@ use std::path::Path;
 use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::transport::sctp::SctpConfig;
+use rserpool_core::transport::tcp::TcpConfig;
 use rserpool_core::user::UserConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +23,9 @@ pub(crate) fn try_any_text(text: &str) {
         let mut sctp = SctpConfig::rfc(1);
         settings.sctp.apply(&mut sctp);
         let _ = sctp.check();
+        let mut tcp = TcpConfig::default();
+        settings.tcp.apply(&mut tcp);
+        let _ = tcp.check();
     }
     read::<ElementSettings>(text);
     if let Some(settings) = read::<UserSettings>(text) {

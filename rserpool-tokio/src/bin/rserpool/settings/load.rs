@@ -12,8 +12,8 @@ use crate::exit::Failure;
 #[derive(Clone, Debug, Default, clap::Args)]
 #[group(skip)]
 pub(crate) struct Source {
-    /// TOML file with settings: a key for each long option; those that begin with sctp-, hunt- and
-    /// log- stand in tables of that name, without that beginning (table sctp, key rto-min)
+    /// TOML file with settings: a key for each long option; those that begin with sctp-, tcp-, hunt-
+    /// and log- stand in tables of that name, without that beginning (table sctp, key rto-min)
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Check the configuration and exit: 0 if it can work, 64 if not
@@ -159,6 +159,10 @@ mod tests {
             "strict",
             "--sctp-heartbeat",
             "250ms",
+            "--tcp",
+            "127.0.0.1:3863",
+            "--tcp-idle-timeout",
+            "1h",
             "--log",
             "json",
             "--log-filter",

@@ -21,11 +21,11 @@ pub(crate) use inspector::InspectorSettings;
 pub(crate) use load::{Source, name_in_environment};
 pub(crate) use logging::{LogFormat, LogSettings};
 pub(crate) use registrar::RegistrarSettings;
-pub(crate) use transport::{HuntSettings, SctpSettings};
+pub(crate) use transport::{HuntSettings, SctpSettings, TcpSettings};
 pub(crate) use user::UserSettings;
 pub(crate) use values::{
     Attempts, CountingName, Group, Host, Id, Life, LifeUnitName, Named, PaddingForm, PolicyText, PresetName,
-    Switch, Time, UdpAddress, WinnerName,
+    Switch, TcpListen, Time, UdpAddress, WinnerName,
 };
 
 /// Writes a struct of settings, and `apply`, which puts those that are set into a configuration.

@@ -6,7 +6,7 @@ use rserpool_core::registrar::RegistrarConfig;
 
 use super::{
     CountingName, Group, Host, Id, LifeUnitName, LogSettings, PaddingForm, PresetName, SctpSettings, Switch,
-    Time, UdpAddress, WinnerName, settings,
+    TcpSettings, Time, UdpAddress, WinnerName, settings,
 };
 
 /// The heading in the help of what concerns other registrars.
@@ -107,6 +107,10 @@ settings! {
         /// [default: yes]
         #[arg(num_args = 0..=1, default_missing_value = "yes", help_heading = ENRP)]
         balance / "balance": Switch => enrp.balance;
+        /// Whether elements may register only addresses of their association (RFC 5352 section 2.2.1)
+        /// [default: no]
+        #[arg(num_args = 0..=1, default_missing_value = "yes")]
+        check_addresses / "check-addresses": Switch => check_addresses;
         /// The unit in which elements and peers tell lives: milliseconds if one of them is RSPLIB's
         life_unit / "life-unit": LifeUnitName => life_unit;
         /// Whether the padding of the last parameter counts in the length of a message
@@ -115,6 +119,8 @@ settings! {
     groups {
         #[command(next_help_heading = "SCTP")]
         sctp: SctpSettings;
+        #[command(next_help_heading = "Users over TCP")]
+        tcp: TcpSettings;
         #[command(next_help_heading = "Logging")]
         log: LogSettings;
     }

@@ -1,9 +1,10 @@
-//! What element, user and registrar share: SCTP, and the hunt for a registrar.
+//! What element, user and registrar share: SCTP, and the hunt for a registrar. TCP of a registrar.
 
 use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::transport::sctp::SctpConfig;
+use rserpool_core::transport::tcp::TcpConfig;
 
-use super::{Attempts, Time, settings};
+use super::{Attempts, Switch, TcpListen, Time, settings};
 
 settings! {
     /// The hunt for a registrar (RFC 5352 section 3.6).
@@ -24,6 +25,10 @@ settings! {
     SctpSettings for SctpConfig {
         /// Associations at the same time, attempts included
         max_associations / "sctp-max-associations": usize => max_associations;
+        /// Whether to tell peers all own addresses, so that they can use another when the first fails; not
+        /// where a NAT may be in between (RFC 6951 section 5.7) [default: no]
+        #[arg(num_args = 0..=1, default_missing_value = "yes")]
+        tell_addresses / "sctp-tell-addresses": Switch => tell_addresses;
         /// Streams in each direction
         streams / "sctp-streams": u16 => streams;
         /// Octets of the longest message
@@ -52,5 +57,27 @@ settings! {
         shutdown_guard / "sctp-shutdown-guard": Time => shutdown_guard;
         /// Packets that belong to no association and are answered, per second
         stray_replies / "sctp-stray-replies": u32 => stray_replies;
+    }
+}
+
+settings! {
+    /// ASAP over TCP, for users (RFC 5352 section 3.3).
+    TcpSettings for TcpConfig {
+        /// Whether to accept users over TCP: no, yes (port 3863 of the address bound), or where; key
+        /// `listen` of table `tcp` [default: yes if the UDP port is 9899, else no]
+        #[arg(num_args = 0..=1, default_missing_value = "yes")]
+        listen / "tcp": TcpListen;
+        /// TCP connections at the same time; further ones are refused [default: 512]
+        max_connections / "tcp-max-connections": usize => max_connections;
+        /// TCP connections from one address, or one IPv6 network of 64 bits [default: 64]
+        max_per_address / "tcp-max-per-address": usize => max_per_address;
+        /// How long a message may take from its first octet to its last [default: 10s]
+        message_timeout / "tcp-message-timeout": Time => message_timeout;
+        /// How long who has connected may take to ask for the first time [default: 10s]
+        first_timeout / "tcp-first-timeout": Time => first_timeout;
+        /// How long a connection may stay without a question [default: 5m]
+        idle_timeout / "tcp-idle-timeout": Time => idle_timeout;
+        /// How long an answer may wait until it is read [default: 30s]
+        write_timeout / "tcp-write-timeout": Time => write_timeout;
     }
 }

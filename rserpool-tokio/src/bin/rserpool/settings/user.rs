@@ -14,8 +14,8 @@ settings! {
         preset / "preset": PresetName;
         /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
         bind / "bind": UdpAddress;
-        /// A registrar's address or name and its UDP port [default port: 9899], repeatable [default: one
-        /// that announces itself]
+        /// A registrar's address or name and its UDP port [default port: 9899], or tcp:HOST:PORT to ask
+        /// it over TCP [default port: 3863], repeatable [default: one that announces itself]
         #[arg(value_delimiter = ',')]
         registrar / "registrar": Vec<Host>;
         /// T1: how long a registrar may take to answer a request

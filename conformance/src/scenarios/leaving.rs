@@ -1,0 +1,81 @@
+//! Leaving on purpose: nobody has to wait for a time-out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rserpool_core::base::{ElementId, RegistrarId};
+use rserpool_core::driver::vocabulary::{Delivery, ElementEvent, UserError};
+
+use super::scope::{
+    self, ECHO, Make, POOL, await_elements, homes, one_of_each, received, registered, registrar, user,
+};
+
+/// Longer than anything here needs.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// ASAP-3.2-08: user, element and registrar leave in turn, each at once, and then are no more.
+pub async fn everybody_leaves_without_a_trace<G: Make, E: Make>() {
+    let (registrar, element, user, session) = one_of_each::<G, E>().await;
+    session.send(ECHO, "hello", Delivery::Once).await.unwrap();
+    assert_eq!(received(&session).await, (ElementId(7), "hello".into()));
+
+    user.shutdown(GRACE).await;
+    assert_eq!(user.resolve(POOL).await, Err(UserError::ShuttingDown));
+    assert!(session.send(ECHO, "hello", Delivery::Once).await.is_err());
+    element.shutdown(GRACE).await;
+    assert_eq!(element.next_event().await, None);
+    assert_eq!(registrar.pools().await.unwrap(), []);
+    let counters: BTreeMap<&str, u64> = registrar.counters().await.unwrap().into_iter().collect();
+    assert_eq!((counters["deregistrations"], counters["removed_silent"]), (1, 0));
+    registrar.shutdown(GRACE).await;
+    assert!(registrar.pools().await.is_err());
+    assert_eq!(registrar.ended().await, Ok(()));
+}
+
+/// A registrar that leaves hands its elements to the other one first; they never are without a home.
+pub async fn who_leaves_hands_elements_over<G: Make, E: Make>() {
+    let first = registrar::<G>(1, &[]).await;
+    let second = registrar::<E>(2, &[first.local_addr()]).await;
+    scope::await_peer(&second, RegistrarId(1)).await;
+    let element = scope::element::<E>(7, &[first.local_addr()]).await;
+    registered(&element).await;
+    await_elements(&second, &[7]).await;
+
+    first.shutdown(GRACE).await;
+    assert_eq!(homes(&second).await, [(ElementId(7), RegistrarId(2))]);
+    loop {
+        match element.next_event().await.unwrap() {
+            ElementEvent::HomeChanged { home: RegistrarId(2) } => break,
+            ElementEvent::HomeChanged { home: RegistrarId(1) } => {}
+            event => panic!("{event:?}"),
+        }
+    }
+}
+
+/// ASAP-3.2-08: a dropped element deregisters without being told to; a dropped user closes its sessions.
+pub async fn dropped_handles_leave<G: Make, E: Make>() {
+    let registrar = registrar::<G>(1, &[]).await;
+    let at = [registrar.local_addr()];
+    let element = scope::element::<E>(7, &at).await;
+    registered(&element).await;
+    let user = user::<E>(&at).await;
+    let session = user.connect(POOL).await.unwrap();
+    session.send(ECHO, "hello", Delivery::Once).await.unwrap();
+    let mut opened = None;
+    while opened.is_none() {
+        if let ElementEvent::SessionOpened { session, .. } = element.next_event().await.unwrap() {
+            opened = Some(session);
+        }
+    }
+    drop((user, session));
+    loop {
+        if let ElementEvent::SessionClosed { session, .. } = element.next_event().await.unwrap() {
+            assert_eq!(Some(session), opened);
+            break;
+        }
+    }
+    drop(element);
+    await_elements(&registrar, &[]).await;
+    let counters: BTreeMap<&str, u64> = registrar.counters().await.unwrap().into_iter().collect();
+    assert_eq!((counters["deregistrations"], counters["removed_silent"]), (1, 0));
+}

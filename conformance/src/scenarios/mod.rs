@@ -1,0 +1,110 @@
+//! What a scope must do on every runtime: one suite, over real sockets on loopback.
+//!
+//! A scenario is a function, generic over the runtime `G` of the registrars and the runtime `E` of
+//! the elements and users; [`scenarios!`](crate::scenarios!) makes each of them a test of its own:
+//!
+//! ```ignore
+//! conformance::scenarios!(Smol, Smol, smol::block_on);
+//! ```
+//!
+//! It asks of a runtime what [`rserpool_core::driver`] asks, and nothing more. Nothing is timed:
+//! scenarios wait for events, and [`bounded`] ends those that wait in vain. What needs exact times
+//! is tested where time is virtual.
+
+#![allow(clippy::unwrap_used, reason = "only tests use this")]
+
+mod failures;
+mod leaving;
+mod mortal;
+mod registration;
+mod resolution;
+mod scope;
+mod sessions;
+mod threads;
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+pub use failures::{
+    a_dead_element_is_replaced, a_dead_registrar_is_replaced, elements_of_a_dead_registrar_are_taken_over,
+};
+pub use leaving::{dropped_handles_leave, everybody_leaves_without_a_trace, who_leaves_hands_elements_over};
+pub use mortal::Mortal;
+pub use registration::{an_element_joins_changes_and_leaves, what_cannot_start_says_why};
+pub use resolution::{pools_are_resolved, without_a_registrar_there_is_an_answer};
+pub use scope::Make;
+pub use sessions::{
+    dropped_futures_lose_nothing, requests_are_answered_in_order, senders_wait_while_congested,
+};
+pub use threads::{Threads, block_on};
+
+/// How long a scenario may take on a busy machine; most need less than a second.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// Makes every scenario a test: of registrars on the first runtime, and of elements and users on the
+/// second. The third is the function that runs a future to its end.
+#[macro_export]
+macro_rules! scenarios {
+    ($registrars:ty, $others:ty, $block_on:expr) => {
+        $crate::scenarios! { @tests $registrars, $others, $block_on,
+            an_element_joins_changes_and_leaves
+            what_cannot_start_says_why
+            pools_are_resolved
+            without_a_registrar_there_is_an_answer
+            requests_are_answered_in_order
+            senders_wait_while_congested
+            dropped_futures_lose_nothing
+            a_dead_element_is_replaced
+            a_dead_registrar_is_replaced
+            elements_of_a_dead_registrar_are_taken_over
+            everybody_leaves_without_a_trace
+            who_leaves_hands_elements_over
+            dropped_handles_leave
+        }
+    };
+    (@tests $registrars:ty, $others:ty, $block_on:expr, $($name:ident)*) => {$(
+        #[test]
+        fn $name() {
+            $crate::scenarios::bounded($crate::scenarios::LIMIT, || {
+                $block_on($crate::scenarios::$name::<$registrars, $others>());
+            });
+        }
+    )*};
+}
+
+/// Runs a test on a thread of its own, and gives it up when it takes too long.
+///
+/// # Panics
+///
+/// The test panics, or has not ended within the limit.
+pub fn bounded(limit: Duration, test: impl FnOnce() + Send + 'static) {
+    let (done, ended) = mpsc::channel::<()>();
+    let running = thread::spawn(move || {
+        // Dropped at the end, and by a panic.
+        let _done = done;
+        test();
+    });
+    let timed_out = ended.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout);
+    assert!(!timed_out, "still waiting after {limit:?}");
+    if let Err(panic) = running.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "still waiting after 10ms")]
+    fn what_waits_in_vain_is_given_up() {
+        bounded(Duration::from_millis(10), || block_on(std::future::pending()));
+    }
+
+    #[test]
+    #[should_panic(expected = "this")]
+    fn a_panic_is_passed_on() {
+        bounded(LIMIT, || panic!("this"));
+    }
+}

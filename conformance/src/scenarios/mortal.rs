@@ -1,0 +1,99 @@
+//! A runtime on which an endpoint can be killed as a process can: at once, and without a goodbye.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::UdpSocket;
+use std::ops::Deref;
+
+use async_channel::{Receiver, Sender, bounded};
+use futures_lite::future;
+use rserpool_core::base::Instant;
+use rserpool_core::driver::{BoxFuture, Runtime, Socket};
+
+/// The runtime `R` for one endpoint, whose task ends when its [`Process`] is killed.
+///
+/// What is left of a process after SIGKILL is what is left here: the task is never polled again, so
+/// no datagram goes out any more, and its sockets are closed. All that others notice is silence.
+pub struct Mortal<R> {
+    runtime: R,
+    killed: Receiver<()>,
+    alive: Sender<Infallible>,
+}
+
+impl<R: Default> Default for Mortal<R> {
+    /// One that nobody can kill.
+    fn default() -> Self {
+        Self::new().0
+    }
+}
+
+impl<R: Default> Mortal<R> {
+    /// A runtime, and what ends it.
+    pub(super) fn new() -> (Self, Life) {
+        let (kill, killed) = bounded(1);
+        let (alive, ended) = bounded(1);
+        (Self { runtime: R::default(), killed, alive }, Life { kill, ended })
+    }
+}
+
+impl<R: Runtime> Runtime for Mortal<R> {
+    fn spawn(&self, task: BoxFuture) {
+        let (killed, alive) = (self.killed.clone(), self.alive.clone());
+        self.runtime.spawn(Box::pin(async move {
+            let death = async {
+                if killed.recv().await.is_err() {
+                    // The life was dropped: from now on nobody can kill.
+                    future::pending::<()>().await;
+                }
+            };
+            // Death comes first: it leaves the task no turn.
+            future::or(death, task).await;
+            drop(alive);
+        }));
+    }
+
+    fn now(&self) -> Instant {
+        self.runtime.now()
+    }
+
+    fn sleep_until(&self, at: Instant) -> BoxFuture {
+        self.runtime.sleep_until(at)
+    }
+
+    fn wrap_socket(&self, socket: UdpSocket) -> io::Result<Box<dyn Socket>> {
+        self.runtime.wrap_socket(socket)
+    }
+}
+
+/// The life of what runs on one [`Mortal`].
+pub(super) struct Life {
+    kill: Sender<()>,
+    ended: Receiver<Infallible>,
+}
+
+/// A handle, and the life of the endpoint behind it.
+pub(super) struct Process<T> {
+    handle: T,
+    life: Life,
+}
+
+impl<T> Process<T> {
+    pub(super) const fn new(handle: T, life: Life) -> Self {
+        Self { handle, life }
+    }
+
+    /// Kills the endpoint, and waits until nothing of it is left.
+    pub(super) async fn kill(&self) {
+        // Refused only if it was killed before.
+        let _ = self.life.kill.try_send(());
+        let Err(_) = self.life.ended.recv().await;
+    }
+}
+
+impl<T> Deref for Process<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.handle
+    }
+}

@@ -1,0 +1,72 @@
+//! Elements and registrars alone: joining a pool, changing, leaving; and what cannot even start.
+
+use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
+use rserpool_core::driver::vocabulary::{ElementEvent, RegistrationError, StartError};
+use rserpool_core::driver::{Inspector, PoolElement, Registrar};
+use rserpool_core::wire::{CauseCode, EncapsulationPorts, Policy};
+
+use super::mortal::Mortal;
+use super::scope::{self, Make, POOL, await_elements, loopback, registered};
+
+/// ASAP-2.1-01, ASAP-3.1-20, -22, -23, -25, -28, ASAP-3.2-08: a registration, a better one, one that does not fit,
+/// and the end of the pool.
+pub async fn an_element_joins_changes_and_leaves<G: Make, E: Make>() {
+    let registrar = scope::registrar::<G>(1, &[]).await;
+    let address = registrar.local_addr();
+    let builder = |id| scope::element_builder::<E>(id, &[address]);
+    let weight = |weight| Policy::WeightedRoundRobin { weight };
+    let element = builder(7).policy(weight(1)).start().await.unwrap();
+    let event = element.next_event().await.unwrap();
+    let ElementEvent::Registered { registrar: at, warning: None, .. } = event else { panic!("{event:?}") };
+    assert_eq!((at.addresses, at.udp_port), (vec![address.ip()], address.port()));
+
+    let pools = registrar.pools().await.unwrap();
+    let [pool] = &pools[..] else { panic!("{pools:?}") };
+    let [entry] = &pool.elements[..] else { panic!("{pool:?}") };
+    assert_eq!(pool.handle, PoolHandle::from(POOL));
+    assert_eq!((entry.id, entry.home, entry.policy.clone()), (ElementId(7), RegistrarId(1), weight(1)));
+    let port = element.local_addr().port();
+    assert_eq!(entry.encapsulation, Some(EncapsulationPorts { user: port, asap: port }));
+
+    let inspector = Inspector::<Mortal<E>>::builder(address).bind(loopback()).start().await.unwrap();
+    let snapshot = inspector.handlespace().await.unwrap();
+    assert_eq!((snapshot.registrar, snapshot.pools), (RegistrarId(1), pools));
+
+    element.update_policy(weight(2)).await.unwrap();
+    let event = element.next_event().await.unwrap();
+    assert!(matches!(event, ElementEvent::Registered { .. }), "{event:?}");
+    assert_eq!(registrar.pools().await.unwrap()[0].elements[0].policy, weight(2));
+
+    let stranger = builder(8).policy(Policy::Random).start().await.unwrap();
+    let event = stranger.next_event().await.unwrap();
+    let ElementEvent::RegistrationFailed(RegistrationError::Rejected(Some(error))) = event else {
+        panic!("{event:?}");
+    };
+    assert_eq!(error.causes[0].code, CauseCode::INCONSISTENT_POLICY);
+    await_elements(&registrar, &[7]).await;
+
+    element.deregister().await.unwrap();
+    assert_eq!(registrar.pools().await.unwrap(), []);
+}
+
+/// A port in use, a value that cannot work, nobody to register at: each is told at the start.
+pub async fn what_cannot_start_says_why<G: Make, E: Make>() {
+    let registrar = scope::registrar::<G>(1, &[]).await;
+    let taken = registrar.local_addr();
+    let error = Registrar::<G>::builder().bind(taken).start().await.unwrap_err();
+    assert!(matches!(error, StartError::Bind { address, .. } if address == taken));
+    assert!(error.to_string().starts_with(&format!("UDP port {taken} is in use")), "{error}");
+
+    let builder = Registrar::<G>::builder().bind(loopback()).configure(|config| config.asap_port = 0);
+    let error = builder.start().await.unwrap_err();
+    assert_eq!(error.to_string(), "asap-port: must not be zero");
+
+    let error = PoolElement::<E>::builder(POOL).start().await.unwrap_err();
+    assert!(matches!(error, StartError::NoRegistrar), "{error}");
+
+    // The port is free again as soon as it is said to be.
+    registrar.kill().await;
+    let second = Registrar::<G>::builder().bind(taken).id(RegistrarId(2)).start().await.unwrap();
+    let element = scope::element::<E>(7, &[second.local_addr()]).await;
+    registered(&element).await;
+}

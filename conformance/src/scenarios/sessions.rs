@@ -1,0 +1,100 @@
+//! Sessions while nobody dies: order, back-pressure, and futures that are dropped.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_lite::future;
+use rserpool_core::base::{ElementId, ProtocolId};
+use rserpool_core::driver::vocabulary::{Delivery, ElementEvent, Refusal, SessionEvent};
+
+use super::scope::{
+    self, ECHO, Make, POOL, one_of_each, pause, received, registered, registrar, server, user, user_builder,
+};
+
+/// ASAP-2.1-03, ASAP-5-03: requests and answers, the longest too, in their order; then both ends learn of the end.
+pub async fn requests_are_answered_in_order<G: Make, E: Make>() {
+    let (_registrar, _server, _user, session) = one_of_each::<G, E>().await;
+    let mut requests = Vec::new();
+    for number in 0..20 {
+        requests.push(session.request(ECHO, format!("{number}")).await.unwrap());
+    }
+    for (number, request) in requests.into_iter().enumerate() {
+        assert_eq!(received(&session).await, (ElementId(7), format!("{number}").into()));
+        session.answered(request).await.unwrap();
+    }
+    let long = Bytes::from(vec![0x5a; 300_000]);
+    let request = session.request(ECHO, long.clone()).await.unwrap();
+    assert_eq!(received(&session).await, (ElementId(7), long));
+    session.answered(request).await.unwrap();
+    assert_eq!(session.request(ProtocolId::ASAP, "x").await, Err(Refusal::ReservedProtocol));
+
+    session.close().await.unwrap();
+    assert_eq!(session.next_event().await, Some(SessionEvent::Closed { error: None }));
+    assert_eq!(session.next_event().await, None);
+}
+
+/// Who sends faster than the element takes waits, and so does the next one: nothing is refused,
+/// nothing is lost, nothing overtakes.
+pub async fn senders_wait_while_congested<G: Make, E: Make>() {
+    const MESSAGES: usize = 30;
+    const OCTETS: usize = 60_000;
+    let registrar = registrar::<G>(1, &[]).await;
+    let at = [registrar.local_addr()];
+    let element = scope::element::<E>(7, &at).await;
+    registered(&element).await;
+    let user = user::<E>(&at).await;
+    let session = user.connect(POOL).await.unwrap();
+
+    // Nobody listens yet: the queues fill up.
+    let message = Bytes::from(vec![0; OCTETS]);
+    let mut accepted = 0;
+    while session.try_send(ECHO, message.clone(), Delivery::Once).await.is_ok() {
+        accepted += 1;
+        assert!(accepted < 1_000, "a queue without bound");
+    }
+    for sender in [1, 2] {
+        let session = session.clone();
+        E::default().spawn(Box::pin(async move {
+            for number in 0..MESSAGES {
+                let mut message = vec![sender; OCTETS];
+                message[1] = number as u8;
+                session.send(ECHO, message, Delivery::Once).await.unwrap();
+            }
+        }));
+    }
+    let mut arrived = [Vec::new(), Vec::new(), Vec::new()];
+    while arrived.iter().map(Vec::len).sum::<usize>() < accepted + 2 * MESSAGES {
+        if let ElementEvent::Received { bytes, .. } = element.next_event().await.unwrap() {
+            assert_eq!(bytes.len(), OCTETS);
+            arrived[usize::from(bytes[0])].push(usize::from(bytes[1]));
+        }
+    }
+    let in_order: Vec<usize> = (0..MESSAGES).collect();
+    assert_eq!(arrived, [vec![0; accepted], in_order.clone(), in_order]);
+}
+
+/// A future that nobody polls any more loses no event and leaves no session.
+pub async fn dropped_futures_lose_nothing<G: Make, E: Make>() {
+    let registrar = registrar::<G>(1, &[]).await;
+    let at = [registrar.local_addr()];
+    let _server = server::<E>(7, &at).await;
+    let builder = user_builder::<E>(&at).configure(|config| config.max_sessions = 1);
+    let user = builder.start().await.unwrap();
+    // Dropped before the session opens, and most likely after it has opened but before anybody knows.
+    for moment in [0, 300].map(Duration::from_millis) {
+        let mut connect = Box::pin(user.connect(POOL));
+        assert!(future::poll_once(&mut connect).await.is_none());
+        pause::<E>(moment).await;
+        drop(connect);
+        // One session is allowed, so none may have been left behind.
+        let session = scope::eventually::<E, _, _>(|| async { user.connect(POOL).await.ok() }).await;
+
+        let waiting = Box::pin(session.next_event());
+        assert!(future::poll_once(waiting).await.is_none());
+        let request = session.request(ECHO, "hello").await.unwrap();
+        assert_eq!(received(&session).await, (ElementId(7), "hello".into()));
+        session.answered(request).await.unwrap();
+        session.close().await.unwrap();
+        assert_eq!(session.next_event().await, Some(SessionEvent::Closed { error: None }));
+    }
+}

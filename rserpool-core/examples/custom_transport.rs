@@ -1,0 +1,232 @@
+//! A transport of one's own: endpoints that talk through memory, without SCTP, sockets or a clock.
+//!
+//!     cargo run -p rserpool-core --example custom_transport
+//!
+//! A registrar, two elements and a user are plugged into a switchboard, which does for them what the
+//! contract asks of a transport (`rserpool_core::endpoint`). The user sends a request to one element, that
+//! one is unplugged before it answers, and the session moves to the other. Nothing here waits: time is a
+//! number that jumps to the next deadline.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::error::Error;
+use std::net::IpAddr;
+
+use rserpool_core::base::{
+    ASAP_PORT, AssociationId, CommandId, ElementId, Instant, ProtocolId, RegistrarId, TransportAddress,
+};
+use rserpool_core::element::{self, Element, ElementConfig};
+use rserpool_core::endpoint::hunt::HuntConfig;
+use rserpool_core::endpoint::{Action, ConnectError, DownReason, Endpoint, Event};
+use rserpool_core::registrar::{Registrar, RegistrarConfig};
+use rserpool_core::user::{self, Delivery, RequestId, User, UserConfig};
+
+/// Who is plugged in where.
+type Plug = usize;
+const REGISTRAR: Plug = 0;
+const ELEMENTS: [Plug; 2] = [1, 2];
+const USER: Plug = 3;
+
+/// The SCTP port of the elements; here a number that must match, as in `Action::Connect`.
+const ECHO_PORT: u16 = 7;
+
+/// The transport: it knows which associations exist, and what each endpoint has not been told yet.
+#[derive(Default)]
+struct Switchboard {
+    inboxes: [VecDeque<Event>; 4],
+    unplugged: [bool; 4],
+    /// The two ends of an association. Both know it by the same name, which is never used again.
+    associations: BTreeMap<AssociationId, [Plug; 2]>,
+    last: u64,
+}
+
+impl Switchboard {
+    /// The only thing that a transport must understand: seven actions, answered by events.
+    fn carry_out(&mut self, from: Plug, action: Action) {
+        match action {
+            // Exactly one `Connected` or `ConnectFailed` answers; the other end sees a `Connected` without
+            // a request.
+            Action::Connect { request, local_port, peer, deadline: _ } => {
+                let called = (0..USER).find(|&plug| peer.is_same_endpoint(&address(plug)));
+                let Some(to) = called.filter(|&plug| !self.unplugged[plug]) else {
+                    let reason = ConnectError::NoRoute;
+                    self.inboxes[from].push_back(Event::ConnectFailed { request, reason });
+                    return;
+                };
+                self.last += 1;
+                let association = AssociationId(self.last);
+                self.associations.insert(association, [from, to]);
+                let caller = TransportAddress { port: local_port, ..address(from) };
+                let request = Some(request);
+                self.inboxes[to].push_back(Event::Connected {
+                    association,
+                    request: None,
+                    local_port: peer.port,
+                    peer: caller,
+                });
+                self.inboxes[from].push_back(Event::Connected { association, request, local_port, peer });
+            }
+            // Connecting takes no time here, so there is never an attempt to be cancelled.
+            Action::CancelConnect { .. } => {}
+            Action::Send { association, protocol, stream, bytes } => {
+                if let Some(to) = self.other_end(association, from) {
+                    self.inboxes[to].push_back(Event::Message { association, protocol, stream, bytes });
+                }
+            }
+            // What was sent has arrived, so there is nothing to be delivered before the end.
+            Action::Shutdown { association, .. } => self.end(association, from, DownReason::PeerShutdown),
+            Action::Abort { association, .. } => self.end(association, from, DownReason::Aborted),
+            Action::Announce { .. } => {}
+        }
+    }
+
+    fn other_end(&self, association: AssociationId, end: Plug) -> Option<Plug> {
+        let [a, b] = *self.associations.get(&association)?;
+        Some(if a == end { b } else { a })
+    }
+
+    /// Both ends are told that it is over, and nobody names it again.
+    fn end(&mut self, association: AssociationId, by: Plug, told: DownReason) {
+        let Some(other) = self.other_end(association, by) else { return };
+        self.associations.remove(&association);
+        self.inboxes[by].push_back(Event::Disconnected { association, reason: DownReason::Local });
+        self.inboxes[other].push_back(Event::Disconnected { association, reason: told });
+    }
+
+    fn unplug(&mut self, plug: Plug) {
+        self.unplugged[plug] = true;
+        let ends = |ends: &[Plug; 2]| ends.contains(&plug);
+        let cut: Vec<_> = self.associations.iter().filter(|(_, e)| ends(e)).map(|(id, _)| *id).collect();
+        for association in cut {
+            self.end(association, plug, DownReason::Silent);
+        }
+        self.inboxes[plug].clear();
+    }
+}
+
+/// Where an endpoint is plugged in. Addresses are names here: nothing is sent to them.
+fn address(plug: Plug) -> TransportAddress {
+    let port = if plug == REGISTRAR { ASAP_PORT } else { ECHO_PORT };
+    TransportAddress::new(IpAddr::from([192, 0, 2, plug as u8]), port, 1)
+}
+
+/// An endpoint, where it is plugged in, and what the application wants of it.
+struct Plugged<E: Endpoint> {
+    plug: Plug,
+    endpoint: E,
+    commands: VecDeque<E::Command>,
+}
+
+impl<E: Endpoint> Plugged<E> {
+    fn new(plug: Plug, endpoint: E) -> Self {
+        Self { plug, endpoint, commands: VecDeque::new() }
+    }
+
+    /// One turn of the contract: one thing goes in, actions are carried out, notices come back.
+    fn turn(&mut self, now: Instant, board: &mut Switchboard) -> Vec<E::Notice> {
+        if let Some(event) = board.inboxes[self.plug].pop_front() {
+            self.endpoint.handle_event(now, event);
+        } else if let Some(command) = self.commands.pop_front() {
+            self.endpoint.handle_command(now, CommandId(0), command);
+        } else {
+            self.endpoint.handle_timeout(now);
+        }
+        while let Some(action) = self.endpoint.poll_action() {
+            board.carry_out(self.plug, action);
+        }
+        let notices = std::iter::from_fn(|| self.endpoint.poll_notice());
+        notices.map(|(_, notice)| notice).collect()
+    }
+
+    /// When it has to do something; at once if something waits for it.
+    fn due(&self, now: Instant, board: &Switchboard) -> Option<Instant> {
+        let waits = !board.inboxes[self.plug].is_empty() || !self.commands.is_empty();
+        if waits { Some(now) } else { self.endpoint.poll_timeout() }
+    }
+}
+
+fn element(plug: Plug, now: Instant) -> Plugged<Element> {
+    let hunt = HuntConfig::rfc(vec![address(REGISTRAR)]);
+    let config = ElementConfig {
+        id: Some(ElementId(plug as u32)),
+        ..ElementConfig::rfc("EchoPool".into(), address(plug).addresses, ECHO_PORT, 1, hunt, 1)
+    };
+    Plugged::new(plug, Element::new(config, now))
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut now = Instant::ORIGIN;
+    let mut board = Switchboard::default();
+    let config = RegistrarConfig::rfc(Some(RegistrarId(1)), 1);
+    let mut registrar = Plugged::new(REGISTRAR, Registrar::new(config, now));
+    let mut elements = ELEMENTS.map(|plug| element(plug, now));
+    let config = UserConfig::rfc(HuntConfig::rfc(vec![address(REGISTRAR)]), 1);
+    let mut user = Plugged::new(USER, User::new(config));
+
+    let mut story = Vec::new();
+    let mut opened = false;
+    while story.len() < 3 {
+        for notice in registrar.turn(now, &mut board) {
+            println!("{now:?} registrar: {notice:?}");
+        }
+        for element in &mut elements {
+            if board.unplugged[element.plug] {
+                continue;
+            }
+            for notice in element.turn(now, &mut board) {
+                println!("{now:?} element {}: {notice:?}", element.plug);
+                if let element::Notice::Received { session, protocol, stream, bytes } = notice {
+                    // The first server dies with the first request in its hands.
+                    match story.len() {
+                        1 => board.unplug(element.plug),
+                        _ => element.commands.push_back(element::Command::Send {
+                            session,
+                            protocol,
+                            stream,
+                            bytes,
+                        }),
+                    }
+                }
+            }
+        }
+        if !opened && elements.iter().all(|element| element.endpoint.is_registered()) {
+            opened = true;
+            user.commands.push_back(user::Command::Open { handle: "EchoPool".into() });
+        }
+        for notice in user.turn(now, &mut board) {
+            println!("{now:?} user: {notice:?}");
+            match notice {
+                user::Notice::Opened { session, element, .. } => {
+                    story.push(format!("opened with {element}"));
+                    user.commands.push_back(user::Command::Send {
+                        session,
+                        protocol: ProtocolId(0),
+                        bytes: "hello".into(),
+                        delivery: Delivery::Retry(RequestId(1)),
+                    });
+                }
+                user::Notice::FailedOver { from, to, resent, .. } => {
+                    story.push(format!("moved from {from} to {to} with {resent:?}"));
+                }
+                user::Notice::Received { element, bytes, .. } => {
+                    story.push(format!("{bytes:?} from {element}"));
+                }
+                _ => {}
+            }
+        }
+        // Sleep until the first deadline: an addition.
+        let running = elements.iter().filter(|element| !board.unplugged[element.plug]);
+        let due = running.map(|element| element.due(now, &board));
+        let due = due.chain([registrar.due(now, &board), user.due(now, &board)]);
+        now = due.flatten().min().ok_or("nobody waits for anything")?.max(now);
+    }
+    assert_eq!(story[0], "opened with 0x1");
+    assert_eq!(story[1], "moved from 0x1 to 0x2 with [RequestId(1)]");
+    assert_eq!(story[2], "b\"hello\" from 0x2");
+    println!("{story:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_session_moves() -> Result<(), Box<dyn Error>> {
+    main()
+}

@@ -1,0 +1,209 @@
+//! Write your own driver: how to run an endpoint where no adapter exists yet.
+//!
+//! A driver is what stands between the state machines and the world: it reads the clock, moves octets and
+//! sleeps. This page builds one, piece by piece; every piece is compiled and run by `cargo test`. The
+//! rules that it follows are those of [`endpoint`](crate::endpoint).
+//!
+//! # Where to cut
+//!
+//! ```text
+//!        your application: commands, notices
+//!                    │
+//!   registrar   element   user   your own endpoint
+//!                    │
+//!      A ────────────┼──────────── actions and events: associations, messages
+//!                    │
+//!          node and transport::sctp
+//!                    │
+//!      B ────────────┼──────────── datagrams
+//!                    │
+//!          driver (event loop, handles)
+//!                    │
+//!      C ────────────┼──────────── futures of some runtime
+//! ```
+//!
+//! | you have | cut at | take | it looks like |
+//! |---|---|---|---|
+//! | associations: SCTP of a kernel, a bus, memory | A | this crate, no feature | `examples/custom_transport.rs` |
+//! | UDP sockets, threads or an event loop | B | feature `sctp` | `examples/blocking.rs`, [below](#datagrams) |
+//! | a runtime for `async` | C | feature `driver` | the crate `rserpool-tokio`: two traits, `Runtime` and `Socket` |
+//! | a device without an operating system | A | no default features | the program in `rserpool-core/no-std` |
+//!
+//! # A clock and a seed
+//!
+//! Time is a number of nanoseconds since an origin that you choose; it must not go backwards. On a device
+//! count ticks; with `std`, take the monotonic clock:
+//!
+//! ```
+//! use rserpool_core::base::Instant;
+//!
+//! let origin = std::time::Instant::now();
+//! let clock = || Instant::ORIGIN + origin.elapsed();
+//! assert!(clock() <= clock());
+//! ```
+//!
+//! Randomness comes from the seed in the configuration: from the operating system in production, since
+//! identifiers are drawn from it; from a constant in a test, which is then the same every time.
+//!
+//! # One turn
+//!
+//! Whatever happens, the same follows: carry out what the endpoint wants, hand on what it says. This
+//! function is a whole driver but for its sleep:
+//!
+//! ```
+//! use rserpool_core::base::{AssociationId, CommandId, Instant, TransportAddress};
+//! use rserpool_core::element::{Element, ElementConfig};
+//! use rserpool_core::endpoint::hunt::HuntConfig;
+//! use rserpool_core::endpoint::{Action, Endpoint, Event};
+//!
+//! /// What the world has for an endpoint.
+//! enum Input<C> {
+//!     Event(Event),
+//!     Command(CommandId, C),
+//!     Time,
+//! }
+//!
+//! fn turn<E: Endpoint>(
+//!     endpoint: &mut E,
+//!     now: Instant,
+//!     input: Input<E::Command>,
+//!     mut carry_out: impl FnMut(Action),
+//!     mut tell: impl FnMut(Option<CommandId>, E::Notice),
+//! ) {
+//!     match input {
+//!         Input::Event(event) => endpoint.handle_event(now, event),
+//!         Input::Command(id, command) => endpoint.handle_command(now, id, command),
+//!         Input::Time => endpoint.handle_timeout(now),
+//!     }
+//!     while let Some(action) = endpoint.poll_action() {
+//!         carry_out(action);
+//!     }
+//!     while let Some((id, notice)) = endpoint.poll_notice() {
+//!         tell(id, notice);
+//!     }
+//! }
+//!
+//! // An element wants to meet its registrar as soon as it exists; `Time` is the way to ask it.
+//! let registrar = TransportAddress::new([192, 0, 2, 1].into(), 3863, 9899);
+//! let hunt = HuntConfig::rfc(vec![registrar.clone()]);
+//! let config = ElementConfig::rfc("EchoPool".into(), vec![[192, 0, 2, 2].into()], 7, 9899, hunt, 1);
+//! let mut element = Element::new(config, Instant::ORIGIN);
+//! let mut wanted = Vec::new();
+//! turn(&mut element, Instant::ORIGIN, Input::Time, |action| wanted.push(action), |_, _| ());
+//! let [Action::Connect { request, local_port, peer, .. }] = &wanted[..] else { panic!("{wanted:?}") };
+//! assert_eq!(*peer, registrar);
+//!
+//! // The transport has connected them: the element registers, with one message.
+//! let up = Event::Connected {
+//!     association: AssociationId(1),
+//!     request: Some(*request),
+//!     local_port: *local_port,
+//!     peer: registrar,
+//! };
+//! let mut sent = 0;
+//! let carry_out = |action| match action {
+//!     Action::Send { association: AssociationId(1), .. } => sent += 1,
+//!     other => panic!("{other:?}"),
+//! };
+//! turn(&mut element, Instant::ORIGIN, Input::Event(up), carry_out, |_, _| ());
+//! assert_eq!(sent, 1);
+//! ```
+//!
+//! # Commands and notices
+//!
+//! A command carries a name of your choice, and exactly one notice answers with that name, at once or
+//! later. So a driver keeps whoever waits in a map by that name, and needs nothing else. What comes
+//! without a name happened by itself:
+//!
+//! ```
+//! use rserpool_core::base::{CommandId, Instant, TransportAddress};
+//! use rserpool_core::endpoint::{Endpoint, hunt::HuntConfig};
+//! use rserpool_core::user::{Command, Notice, User, UserConfig};
+//!
+//! let registrar = TransportAddress::new([192, 0, 2, 1].into(), 3863, 9899);
+//! let mut user = User::new(UserConfig::rfc(HuntConfig::rfc(vec![registrar]), 1));
+//! let purge = Command::Purge { handle: "EchoPool".into() };
+//! user.handle_command(Instant::ORIGIN, CommandId(7), purge);
+//! assert_eq!(user.poll_notice(), Some((Some(CommandId(7)), Notice::Accepted)));
+//!
+//! // This one needs a registrar first: the answer comes when there is one, or none was found in time.
+//! let resolve = Command::Resolve { handle: "EchoPool".into(), items: None, cached: true };
+//! user.handle_command(Instant::ORIGIN, CommandId(8), resolve);
+//! assert_eq!(user.poll_notice(), None);
+//! assert!(user.poll_action().is_some());
+//! ```
+//!
+//! # Sleep
+//!
+//! After every turn ask for the one deadline, and sleep until then or until something arrives. Waking up
+//! early costs nothing and changes nothing, so one timer of any precision is enough:
+//!
+//! ```
+//! use core::time::Duration;
+//! use rserpool_core::base::{Instant, RegistrarId};
+//! use rserpool_core::endpoint::{Action, Endpoint};
+//! use rserpool_core::registrar::{Registrar, RegistrarConfig};
+//!
+//! let mut config = RegistrarConfig::rfc(Some(RegistrarId(1)), 1);
+//! config.announce = true;
+//! config.addresses = vec![[192, 0, 2, 1].into()];
+//! let mut registrar = Registrar::new(config, Instant::ORIGIN);
+//! while registrar.poll_notice().is_some() {}
+//!
+//! // It announces itself at once, and then every second.
+//! assert_eq!(registrar.poll_timeout(), Some(Instant::ORIGIN));
+//! registrar.handle_timeout(Instant::ORIGIN);
+//! assert!(matches!(registrar.poll_action(), Some(Action::Announce { .. })));
+//! let due = Instant::ORIGIN + Duration::from_secs(1);
+//! assert_eq!((registrar.poll_action(), registrar.poll_timeout()), (None, Some(due)));
+//!
+//! registrar.handle_timeout(Instant::ORIGIN + Duration::from_millis(500));
+//! assert_eq!((registrar.poll_action(), registrar.poll_timeout()), (None, Some(due)));
+//!
+//! registrar.handle_timeout(due + Duration::from_millis(3));
+//! assert!(matches!(registrar.poll_action(), Some(Action::Announce { .. })));
+//! assert!(registrar.poll_timeout() > Some(due));
+//! ```
+//!
+//! # Leave
+//!
+//! [`begin_shutdown`](crate::endpoint::Endpoint::begin_shutdown) is one more input. The loop goes on
+//! until [`is_stopped`](crate::endpoint::Endpoint::is_stopped), which comes at the deadline at the
+//! latest: an element deregisters first, a registrar hands its elements over.
+//!
+//! ```
+//! use core::time::Duration;
+//! use rserpool_core::base::{Instant, RegistrarId};
+//! use rserpool_core::endpoint::Endpoint;
+//! use rserpool_core::registrar::{Notice, Registrar, RegistrarConfig};
+//!
+//! let now = Instant::ORIGIN;
+//! let mut registrar = Registrar::new(RegistrarConfig::rfc(Some(RegistrarId(1)), 1), now);
+//! registrar.begin_shutdown(now, now + Duration::from_secs(2));
+//! while registrar.poll_action().is_some() {}
+//! let last = core::iter::from_fn(|| registrar.poll_notice()).last();
+//! assert_eq!(last, Some((None, Notice::Stopped)));
+//! assert!(registrar.is_stopped());
+//! ```
+//!
+//! # Datagrams
+//!
+//! With the feature `sctp` the actions need not be understood: `node::Node` gives them to
+//! `transport::sctp::Sctp`, and what is left are datagrams in and out. A registrar on one blocking
+//! socket, whole, as `cargo run -p rserpool-core --features sctp --example blocking` runs it:
+//!
+#![cfg_attr(feature = "sctp", doc = "```no_run")]
+#![cfg_attr(not(feature = "sctp"), doc = "```ignore")]
+#![doc = include_str!("../examples/blocking.rs")]
+//! ```
+//!
+//! # Before it runs in earnest
+//!
+//! * Check the configuration (`check`) before the endpoint is made; an endpoint takes it as it is.
+//! * Bound your queues. An endpoint keeps something for each association, so the transport bounds
+//!   those; a notice that nobody takes is yours. An application that hangs should stop the loop: then
+//!   keep-alives go unanswered, and its users are moved to somebody who works.
+//! * Let no source starve another: one thing in, everything out, then the next source.
+//! * Never call an endpoint with a time before the last one. If your clock can jump, clamp it.
+//! * Record the inputs when something goes wrong. The same inputs give the same outputs, so a list of
+//!   them with their times is a complete bug report.

@@ -157,8 +157,7 @@ impl Registrar {
     /// left, or the association has ended.
     pub(in crate::registrar) fn former_left(&mut self, pe: &PeHandle, association: AssociationId) {
         if self.enrp.former.get(pe).is_some_and(|former| former.association == association) {
-            self.enrp.former.remove(pe);
-            forget_reclaim(self, pe);
+            self.forget_former(pe);
         }
     }
 

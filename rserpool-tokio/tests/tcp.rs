@@ -1,5 +1,7 @@
 //! ASAP over TCP for real: users ask, registrars die, clients misbehave.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;

@@ -4,8 +4,10 @@
 //! the elements and users; [`scenarios!`](crate::scenarios!) makes each of them a test of its own:
 //!
 //! ```ignore
-//! conformance::scenarios!(Smol, Smol, smol::block_on);
+//! conformance::scenarios!(with tcp Smol, Smol, smol::block_on);
 //! ```
+//!
+//! A runtime without TCP leaves the words `with tcp` out.
 //!
 //! It asks of a runtime what [`rserpool_core::driver`] asks, and nothing more. Nothing is timed:
 //! scenarios wait for events, and [`bounded`] ends those that wait in vain. What needs exact times
@@ -20,6 +22,7 @@ mod registration;
 mod resolution;
 mod scope;
 mod sessions;
+mod tcp;
 mod threads;
 
 use std::sync::mpsc;
@@ -37,6 +40,7 @@ pub use scope::Make;
 pub use sessions::{
     dropped_futures_lose_nothing, requests_are_answered_in_order, senders_wait_while_congested,
 };
+pub use tcp::users_ask_over_tcp;
 pub use threads::{Threads, block_on};
 
 /// How long a scenario may take on a busy machine; most need less than a second.
@@ -46,6 +50,10 @@ pub const LIMIT: Duration = Duration::from_secs(120);
 /// second. The third is the function that runs a future to its end.
 #[macro_export]
 macro_rules! scenarios {
+    (with tcp $registrars:ty, $others:ty, $block_on:expr) => {
+        $crate::scenarios!($registrars, $others, $block_on);
+        $crate::scenarios! { @tests $registrars, $others, $block_on, users_ask_over_tcp }
+    };
     ($registrars:ty, $others:ty, $block_on:expr) => {
         $crate::scenarios! { @tests $registrars, $others, $block_on,
             an_element_joins_changes_and_leaves

@@ -58,7 +58,7 @@ impl TcpListening {
         self,
         runtime: &R,
         udp: SocketAddr,
-    ) -> Result<Option<(Box<dyn Listener>, SocketAddr)>, StartError> {
+    ) -> Result<Option<Bound>, StartError> {
         let Some(address) = self.address(udp) else { return Ok(None) };
         let bind = |source| StartError::Listen { address, source };
         let socket = open(address).map_err(bind)?;
@@ -70,6 +70,9 @@ impl TcpListening {
         }
     }
 }
+
+/// A socket that listens, and where.
+pub(super) type Bound = (Box<dyn Listener>, SocketAddr);
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
@@ -134,10 +137,14 @@ impl Connections {
         reads: bool,
         context: &mut Context<'_>,
     ) -> (bool, Option<io::Error>) {
+        let begun = self.carry_out(runtime, node);
+        if self.listener.is_none() && self.open.is_empty() {
+            return (begun, None);
+        }
         self.ready.wake_by(context.waker());
         self.pause = self.pause.filter(|until| runtime.now() < *until);
         let (mut progress, failure) = if reads { self.accept(runtime, node, context) } else { (false, None) };
-        progress |= self.carry_out(runtime, node);
+        progress |= begun | self.carry_out(runtime, node);
         let mut ready = self.ready.take();
         if reads {
             ready.append(&mut self.held);

@@ -3,6 +3,7 @@
 //! * [`vectors`] reads the messages in `vectors/`, whose README tells others how to use them;
 //! * [`coverage`] finds the tests that cite each requirement of the RFCs;
 //! * [`fuzzing`] holds what the fuzz targets do, so that tests can replay their corpora;
+//! * [`transport`] is the table of what the transport has to do with other SCTP stacks;
 //! * `scenarios` (feature of the same name) is what a scope must do on every runtime.
 //!
 //! Nothing here is part of the implementation.
@@ -11,6 +12,7 @@ pub mod coverage;
 pub mod fuzzing;
 #[cfg(feature = "scenarios")]
 pub mod scenarios;
+pub mod transport;
 mod vector;
 
 use std::path::{Path, PathBuf};

@@ -82,6 +82,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Examples
+//!
+//! ```text
+//! cargo run -p rserpool-core --features sctp --example blocking -- 127.0.0.1:9899
+//! cargo run -p rserpool-core --example custom_transport
+//! cargo run -p rserpool-core --example custom_policy
+//! ```
+//!
+//! A registrar on one blocking socket, a pool that talks through memory instead of SCTP, and a selection
+//! policy of an application's own.
+//!
 //! # Readings
 //!
 //! Comments cite requirements (`ASAP-3.1-22`, listed in `conformance/requirements.tsv`) and readings
@@ -93,6 +104,7 @@
 //! |---|---|
 //! | `std` (default) | `std` in the dependencies; without it the crate is `no_std` + `alloc`: an element takes some 60 KiB of code on a Cortex-M4 and 3 KiB of heap |
 //! | `sctp` | `transport` and `node`, on sctp-proto |
+//! | `dcsctp` | the same on dcsctp, to be chosen by type; not `Send`, so not for `driver` |
 //! | `driver` | `driver`, on `sctp`: what an adapter for an async runtime needs |
 //! | `udp` | `driver::BatchedSocket`, for adapters whose runtime watches sockets |
 //! | `arbitrary` | messages for fuzzers: `arbitrary::Arbitrary` for the types of [`wire`] |

@@ -41,6 +41,7 @@ impl World {
             Event::Drained { association } => (14, association.0, &[]),
             Event::Disconnected { association, .. } => (15, association.0, &[]),
             Event::Announce { bytes, .. } => (16, 0, bytes),
+            Event::Addresses { association, .. } => (17, association.0, &[]),
         };
         let text = || match event {
             Event::Connected { association, request, .. } => {
@@ -57,6 +58,9 @@ impl World {
             Event::Drained { association } => format!("{name} drained towards {}", who(association)),
             Event::Disconnected { association, reason } => {
                 format!("{name} association {} ended: {reason}", association.0)
+            }
+            Event::Addresses { association, peer } => {
+                format!("{name} finds {} at {peer}", who(association))
             }
             Event::Announce { channel, bytes, .. } => {
                 format!("{name} << {}", summary(protocol_of(*channel), bytes))

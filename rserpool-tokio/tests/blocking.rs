@@ -18,7 +18,7 @@ mod blocking;
 /// How long everything may take on a machine that is busy with something else.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Registers (ASAP-3.1-22), answers keep-alives, is resolved and talked to, leaves; and the loop ends.
+/// Registers (ASAP-3.1-01), answers keep-alives, is resolved and talked to, leaves; and the loop ends.
 #[test]
 fn a_thread_with_a_socket_is_a_registrar() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();

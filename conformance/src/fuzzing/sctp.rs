@@ -176,7 +176,8 @@ impl End {
                 Event::Disconnected { association, .. } => {
                     assert!(self.up.remove(&association), "disconnected without being connected");
                 }
-                Event::Message { association, .. }
+                Event::Addresses { association, .. }
+                | Event::Message { association, .. }
                 | Event::Congested { association }
                 | Event::Drained { association } => assert!(self.up.contains(&association)),
                 Event::ConnectFailed { request: ConnectId(request), .. } => assert!(request <= self.attempts),

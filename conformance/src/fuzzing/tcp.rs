@@ -185,7 +185,10 @@ impl World {
                     assert!(self.up.remove(&association), "disconnected without being connected");
                     assert_ne!(reason, DownReason::Restarted);
                 }
-                Event::Congested { .. } | Event::Drained { .. } | Event::Announce { .. } => {
+                Event::Addresses { .. }
+                | Event::Congested { .. }
+                | Event::Drained { .. }
+                | Event::Announce { .. } => {
                     panic!("{event:?}")
                 }
             }

@@ -90,6 +90,11 @@ pub trait Configuration: Clone {
     /// Refuses what cannot work.
     fn check(&self) -> Result<(), StartError>;
 
+    /// Our own addresses, if the configuration names them.
+    fn addresses(&self) -> Vec<IpAddr> {
+        Vec::new()
+    }
+
     /// The SCTP ports to listen on.
     fn ports(&self) -> Vec<u16> {
         Vec::new()
@@ -194,11 +199,17 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
 
     /// Binds, checks, and spawns the event loop.
     pub(super) fn launch(mut self) -> Result<Launched<C>, StartError> {
-        let (config, sctp, tcp) = self.adjust()?;
+        let (config, mut sctp, tcp) = self.adjust()?;
         let (socket, udp) = self.open_socket(self.address(&config))?;
         let (listener, listening) = self.listening.listen(&self.runtime, udp)?.unzip();
         let local = Local { udp, tcp: listening };
         let config = self.complete(config, local)?;
+        if sctp.tell_addresses && sctp.addresses.is_empty() {
+            sctp.addresses = match config.addresses() {
+                none if none.is_empty() => own_addresses(udp, config.registrars())?,
+                addresses => addresses,
+            };
+        }
         let announcements = self.join_announcements(udp)?;
         let runtime = Arc::new(self.runtime);
         // Whom connections are for that are accepted: only registrars accept any.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -203,6 +203,10 @@ impl Configuration for ElementConfig {
 
     fn check(&self) -> Result<(), StartError> {
         Self::check(self).map_err(|error| StartError::Config(error.into()))
+    }
+
+    fn addresses(&self) -> Vec<IpAddr> {
+        self.addresses.clone()
     }
 
     fn ports(&self) -> Vec<u16> {

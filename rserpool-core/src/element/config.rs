@@ -17,6 +17,8 @@ const LONGEST_REREGISTRATION: Duration = Duration::from_secs(600);
 const REREGISTRATION_MARGIN: Duration = Duration::from_secs(20);
 
 /// The configuration of a pool element.
+///
+/// Start from a preset and name the fields that differ; later versions add fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElementConfig {
     /// The pool.

@@ -241,7 +241,7 @@ impl Endpoint for Element {
                 }
                 self.end_hunt_if_connected(now);
             }
-            Event::Announce { channel: Channel::Enrp, .. } => {}
+            Event::Addresses { .. } | Event::Announce { channel: Channel::Enrp, .. } => {}
         }
     }
 

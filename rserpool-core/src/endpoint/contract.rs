@@ -29,6 +29,15 @@ pub enum Event {
         /// The peer, with the UDP port from which its packets really come.
         peer: TransportAddress,
     },
+    /// The addresses of the peer have changed: another one was verified, or its packets come from
+    /// another UDP port.
+    Addresses {
+        /// Whose peer.
+        association: AssociationId,
+        /// The peer with all its verified addresses, first the one of [`Event::Connected`], and the
+        /// UDP port of that.
+        peer: TransportAddress,
+    },
     /// An attempt ended without an association.
     ConnectFailed {
         /// The attempt.

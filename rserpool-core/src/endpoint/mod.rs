@@ -40,7 +40,8 @@
 //!     for octet in 0..=255_u8 {
 //!         now += Duration::from_millis(100);
 //!         let bytes = vec![octet, 0, 0, 4].into();
-//!         registrar.handle_event(now, Event::Message { association, protocol: ProtocolId::ASAP, stream: 0, bytes });
+//!         let protocol = ProtocolId::ASAP;
+//!         registrar.handle_event(now, Event::Message { association, protocol, stream: 0, bytes });
 //!         actions.extend(core::iter::from_fn(|| registrar.poll_action()));
 //!         registrar.handle_timeout(now);
 //!         actions.extend(core::iter::from_fn(|| registrar.poll_action()));

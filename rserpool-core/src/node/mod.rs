@@ -276,7 +276,8 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
                 *request = own;
                 key
             }),
-            Event::Message { association, .. }
+            Event::Addresses { association, .. }
+            | Event::Message { association, .. }
             | Event::Congested { association }
             | Event::Drained { association } => self.owners.get(association).copied(),
             Event::Disconnected { association, .. } => self.owners.remove(association),

@@ -92,6 +92,8 @@ impl EnrpConfig {
 }
 
 /// The configuration of a registrar.
+///
+/// Start from a preset and name the fields that differ; later versions add fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrarConfig {
     /// The ENRP server identifier; drawn from the seed if `None`.
@@ -127,6 +129,11 @@ pub struct RegistrarConfig {
     pub announce: bool,
     /// The part it takes in ENRP.
     pub enrp: EnrpConfig,
+    /// Whether elements may register only addresses of their association, as RFC 5352 section 2.2.1
+    /// wants of them: others are left out, and a registration without any left is refused. An address
+    /// counts once the transport has verified it. Off by default: an element with several addresses
+    /// whose transport does not tell them, or behind a NAT, would lose them (reading B51).
+    pub check_addresses: bool,
     /// Whether to answer questions for counters.
     pub management: bool,
     /// The policies by which pools can select.
@@ -161,6 +168,7 @@ impl RegistrarConfig {
             announce_interval: Duration::from_secs(1),
             announce: false,
             enrp: EnrpConfig::rfc(),
+            check_addresses: false,
             management: true,
             policies: Policies::default(),
             limits: Limits { pools: 10_000, elements_per_pool: 100_000, elements: 200_000 },

@@ -307,6 +307,18 @@ impl Registrar {
         }
     }
 
+    /// More is known of where a peer is. What it has registered is listed with it from the next
+    /// registration on.
+    fn handle_addresses(&mut self, id: AssociationId, peer: TransportAddress) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        for pe in &link.elements {
+            if let Some(own) = self.own.get_mut(pe) {
+                own.peer = peer.clone();
+            }
+        }
+        link.peer = peer;
+    }
+
     fn handle_disconnected(&mut self, now: Instant, id: AssociationId) {
         let Some(link) = self.links.remove(&id) else { return };
         self.drop_challenges(id, &link.challenges);
@@ -370,6 +382,7 @@ impl Endpoint for Registrar {
             Event::Connected { association, request, local_port, peer } => {
                 self.handle_connected(now, association, request, local_port, peer);
             }
+            Event::Addresses { association, peer } => self.handle_addresses(association, peer),
             Event::ConnectFailed { request, reason } => match self.attempts.remove(&request) {
                 Some(Attempt::Element(pe)) => self.probe_failed(now, &pe, &reason),
                 Some(Attempt::Registrar(contact)) => self.contact_failed(now, contact, &reason),

@@ -22,11 +22,18 @@ impl Registrar {
         now: Instant,
         from: AssociationId,
         handle: PoolHandle,
-        element: PoolElement,
+        mut element: PoolElement,
     ) {
         let pe = PeHandle { pool: self.handlespace.intern(&handle), element: element.id };
         if self.is_over_tcp(from) {
             return self.reject_registration(from, &pe, self.only_sctp());
+        }
+        let whole = element.clone();
+        if self.config.check_addresses
+            && let Some(link) = self.links.get(&from)
+            && !element.user_transport.keep_addresses(|address| link.peer.addresses.contains(&address))
+        {
+            return self.reject_registration(from, &pe, ErrorCause::invalid_values(whole.to_parameter()));
         }
         if let Err(cause) = check_values(&pe, &element) {
             return self.reject_registration(from, &pe, cause);

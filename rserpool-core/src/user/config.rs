@@ -9,6 +9,8 @@ use crate::policy::Policies;
 use crate::wire::Padding;
 
 /// The configuration of a pool user.
+///
+/// Start from a preset and name the fields that differ; later versions add fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserConfig {
     /// How to find a registrar.

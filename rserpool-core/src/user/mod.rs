@@ -309,7 +309,7 @@ impl Endpoint for User {
                     false => self.counters.bad_announces += 1,
                 }
             }
-            Event::Announce { channel: Channel::Enrp, .. } => {}
+            Event::Addresses { .. } | Event::Announce { channel: Channel::Enrp, .. } => {}
         }
     }
 

@@ -109,6 +109,26 @@ impl Transport {
         }
     }
 
+    /// Leaves out the addresses that do not `hold`. Tells whether any is left; the only one stays,
+    /// and an opaque transport has none to be asked about.
+    pub(crate) fn keep_addresses(&mut self, hold: impl Fn(IpAddr) -> bool) -> bool {
+        match self {
+            Self::Sctp(sctp) => {
+                let kept: Vec<IpAddr> = sctp.addresses.iter().copied().filter(|a| hold(*a)).collect();
+                if !kept.is_empty() {
+                    sctp.addresses = kept.as_slice().into();
+                    return true;
+                }
+                false
+            }
+            Self::Tcp { address, .. }
+            | Self::Udp { address, .. }
+            | Self::UdpLite { address, .. }
+            | Self::Dccp { address, .. } => hold(*address),
+            Self::Opaque(_) => true,
+        }
+    }
+
     /// What it is used for: all but SCTP carry data only.
     pub const fn usage(&self) -> TransportUse {
         match self {

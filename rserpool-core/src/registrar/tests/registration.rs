@@ -330,3 +330,32 @@ fn an_infinite_life_does_not_end() {
     rig.asap(A, &AsapMessage::Registration { handle: POOL.into(), element });
     assert_eq!(rig.registrar.deadlines.get(&Timer::Life(pe(1))), None);
 }
+
+/// ASAP-2.2.1-02, for elements that do not keep to it: only addresses of the association are listed.
+#[test]
+fn addresses_of_others_are_left_out_if_they_are_checked() {
+    let mut rig = Rig::new();
+    rig.registrar.config.check_addresses = true;
+    let (second, third) = (IpAddr::from([127, 0, 0, 2]), IpAddr::from([127, 0, 0, 3]));
+    let with = |addresses: &[IpAddr]| {
+        let mut element = element(1);
+        let Transport::Sctp(sctp) = &mut element.user_transport else { panic!() };
+        sctp.addresses = addresses.into();
+        AsapMessage::Registration { handle: POOL.into(), element }
+    };
+    let listed = |rig: &Rig| match &rig.get(1).user_transport {
+        Transport::Sctp(sctp) => sctp.addresses.to_vec(),
+        other => panic!("{other:?}"),
+    };
+    rig.connect(A, 4001);
+    rig.asap(A, &with(&[second, third]));
+    let cause = CauseCode::INVALID_VALUES;
+    assert_eq!(rig.notices(), [Notice::Rejected { pe: pe(1), peer: peer(4001), cause }]);
+    rig.asap(A, &with(&[second, localhost()]));
+    assert_eq!(listed(&rig), [localhost()]);
+    // The transport has verified the other one.
+    let peer = TransportAddress { addresses: vec![localhost(), second], ..peer(4001) };
+    rig.event(Event::Addresses { association: A, peer });
+    rig.asap(A, &with(&[second, localhost(), third]));
+    assert_eq!(listed(&rig), [second, localhost()]);
+}

@@ -1,27 +1,35 @@
 //! One association from its establishment to its end: data through the engine, liveness, and
 //! the shutdown sequence.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::chunk::{self, Data, Init, REFLECTED, cause, kind};
+use super::chunk::{self, Data, Init, at_or_before, cause, kind};
 use super::config::SctpConfig;
-use super::engine::{self, Flow};
-use super::ledger::{Ledger, Offer, Outgoing};
+use super::destinations::Destinations;
+use super::engine::{Arrival, Engine, Outgoing, Portion};
+use super::ledger::{Ledger, Offer};
 use super::liveness::{Liveness, Pulse};
 use super::packet::{self, Chunk, Chunks, Header, Path};
 use super::shared::Core;
-use crate::base::{AssociationId, Instant, ProtocolId};
+use crate::base::{AssociationId, Carrier, Instant, TransportAddress};
 use crate::endpoint::{DownReason, Event};
 
 #[derive(Debug)]
-pub(super) struct Association {
+pub(super) struct Association<E: Engine> {
     pub(super) id: AssociationId,
-    pub(super) path: Path,
+    pub(super) local_port: u16,
+    pub(super) remote_port: u16,
+    destinations: Destinations,
+    /// The address from which the last packet came: answers go there.
+    reply: usize,
+    /// Addresses that have just been verified.
+    proved: Vec<Path>,
     pub(super) local_tag: u32,
     pub(super) peer_tag: u32,
-    pub(super) flow: Flow,
+    pub(super) flow: E::Flow,
     /// Whether the endpoint still knows it: false once it was told the end, while the last
     /// packets of a shutdown are exchanged.
     pub(super) named: bool,
@@ -37,7 +45,11 @@ pub(super) struct Association {
     received: u32,
     /// The receive window that the peer stated last.
     window: u32,
-    /// Chunks for the next packet.
+    /// The last TSN of ours that was sent for the first time.
+    sent: u32,
+    /// Whether a timer of the engine has run since the last packets were made.
+    timed_out: bool,
+    /// Answers for the next packet.
     control: Vec<Chunk>,
     /// Whether a SHUTDOWN belongs to them; it is made last, when `received` is known.
     shutdown_due: bool,
@@ -83,43 +95,122 @@ const MAX_AHEAD: i32 = 4096;
 /// For how many times RTO.Initial a SHUTDOWN ACK is sent again. Everything has been delivered by then.
 const SHUTDOWN_ACK_WAITS: u32 = 4;
 
-impl Association {
+impl<E: Engine> Association<E> {
     pub(super) fn new(
         id: AssociationId,
         path: Path,
         (local, peer): (&Init, &Init),
-        flow: Flow,
+        flow: E::Flow,
         now: Instant,
         config: &SctpConfig,
     ) -> Self {
         Self {
             id,
-            path,
+            local_port: path.local_port,
+            remote_port: path.remote_port,
+            destinations: Destinations::new(path.remote, now, config),
+            reply: 0,
+            proved: Vec::new(),
             local_tag: local.tag,
             peer_tag: peer.tag,
             flow,
             named: true,
             leaving: false,
-            ledger: Ledger::new(local.tsn, config),
+            ledger: Ledger::new(config),
             phase: Phase::Open,
             liveness: Liveness::new(now, config),
             outbound: local.outbound.min(peer.inbound),
             inbound: local.inbound,
             received: peer.tsn.wrapping_sub(1),
             window: peer.window,
+            sent: local.tsn.wrapping_sub(1),
+            timed_out: false,
             control: Vec::new(),
             shutdown_due: false,
         }
     }
 
-    /// Whether a packet is really the peer's (RFC 9260 section 8.5).
-    pub(super) fn accepts(&self, header: &Header, first: &Chunk) -> bool {
-        let reflectable = matches!(first.kind, kind::ABORT | kind::SHUTDOWN_COMPLETE);
-        if reflectable && first.flags & REFLECTED != 0 {
-            header.tag == self.peer_tag
-        } else {
-            header.tag == self.local_tag
+    /// Whether a packet is really the peer's (RFC 9260 section 8.5); its tag may be its own, reflected.
+    pub(super) const fn accepts(&self, header: &Header, reflected: bool) -> bool {
+        header.tag == if reflected { self.peer_tag } else { self.local_tag }
+    }
+
+    /// Which of the peer's addresses a packet comes from, from whatever UDP port.
+    pub(super) fn source(&self, path: &Path) -> Option<usize> {
+        let ports = path.local_port == self.local_port && path.remote_port == self.remote_port;
+        ports.then(|| self.destinations.find(path.remote.ip())).flatten()
+    }
+
+    /// An address that may be the peer's as well.
+    pub(super) fn propose(&mut self, remote: SocketAddr, core: &Core) {
+        self.destinations.propose(remote, core.now, &core.config);
+    }
+
+    /// Forgets an address that was proposed.
+    pub(super) fn withdraw(&mut self, address: IpAddr) {
+        if let Some(index) = self.destinations.find(address) {
+            self.destinations.withdraw(index);
+            self.reply = 0;
         }
+    }
+
+    /// Addresses that have been verified since the last call.
+    pub(super) fn take_proved(&mut self) -> Vec<Path> {
+        std::mem::take(&mut self.proved)
+    }
+
+    pub(super) fn is_verified(&self, index: usize) -> bool {
+        self.destinations.is_verified(index)
+    }
+
+    pub(super) fn set_port(&mut self, index: usize, udp_port: u16) {
+        self.destinations.set_port(index, udp_port);
+    }
+
+    /// The path to one of the peer's addresses.
+    pub(super) fn path(&self, index: usize) -> Path {
+        self.path_to(self.destinations.remote(index))
+    }
+
+    /// The paths to its verified addresses.
+    pub(super) fn verified(&self) -> impl Iterator<Item = Path> {
+        self.destinations.verified().map(|remote| self.path_to(remote))
+    }
+
+    /// The peer with its verified addresses.
+    pub(super) fn peer(&self) -> TransportAddress {
+        let addresses = self.destinations.verified().map(|remote| remote.ip()).collect();
+        let udp_port = self.destinations.remote(0).port();
+        TransportAddress { addresses, port: self.remote_port, udp_port, carrier: Carrier::Sctp }
+    }
+
+    const fn path_to(&self, remote: SocketAddr) -> Path {
+        Path { remote, remote_port: self.remote_port, local_port: self.local_port }
+    }
+
+    /// Sends chunks to one of the peer's addresses.
+    fn emit(&self, core: &mut Core, remote: SocketAddr, chunks: &[Chunk]) {
+        packet::bundle(self.path_to(remote).header(self.peer_tag), chunks, |bytes| core.emit(remote, bytes));
+    }
+
+    /// The last word.
+    pub(super) fn part(&self, core: &mut Core, parting: Chunk) {
+        self.emit(core, self.destinations.current(), &[parting]);
+    }
+
+    /// From now on, answers go to this address.
+    fn reply_to(&mut self, core: &mut Core, index: usize) {
+        if index != self.reply && !self.control.is_empty() {
+            let control = std::mem::take(&mut self.control);
+            self.emit(core, self.destinations.remote(self.reply), &control);
+        }
+        self.reply = index;
+    }
+
+    /// The peer has returned our cookie.
+    pub(super) fn acknowledge_cookie(&mut self, core: &mut Core, index: usize) {
+        self.reply_to(core, index);
+        self.answer(Chunk::new(kind::COOKIE_ACK, Bytes::new()));
     }
 
     /// Queues a message. Nothing is taken any more once a shutdown has begun.
@@ -158,29 +249,33 @@ impl Association {
         self.advance(core);
     }
 
-    /// A packet of the peer has arrived.
-    pub(super) fn receive(&mut self, core: &mut Core, chunks: Chunks) -> Result<(), End> {
+    /// A packet of the peer has arrived, from this of its addresses.
+    pub(super) fn receive(
+        &mut self,
+        core: &mut Core,
+        engine: &mut E,
+        source: usize,
+        chunks: Chunks,
+    ) -> Result<(), End> {
+        self.reply_to(core, source);
         self.liveness.heard(core.now);
         let mut inner = Vec::new();
-        let mut acknowledged = None;
         let mut peer_shutdown = false;
         for chunk in chunks {
             match chunk.kind {
-                kind::DATA => inner.extend(self.data(&chunk)?),
+                kind::DATA => inner.extend(self.data(&chunk)?.map(Portion::Data)),
                 kind::SACK => {
                     let Some((cumulative, window)) = chunk::parse_sack(&chunk) else { continue };
-                    acknowledged = Some(cumulative);
                     self.window = window;
-                    inner.push(Chunk { flags: 0, ..chunk });
+                    inner.push(Portion::Sack(chunk, cumulative));
                 }
                 kind::HEARTBEAT => self.answer(Chunk::new(kind::HEARTBEAT_ACK, chunk.body)),
                 kind::ABORT => return Err(self.end(DownReason::Aborted, None)),
                 kind::SHUTDOWN => {
                     let Some(cumulative) = chunk::parse_shutdown(&chunk) else { continue };
                     peer_shutdown = true;
-                    // The engine ignores what a SHUTDOWN acknowledges, so it gets a SACK.
-                    acknowledged = Some(cumulative);
-                    inner.push(chunk::sack(cumulative, self.window));
+                    // Engines ignore what a SHUTDOWN acknowledges, so they get a SACK.
+                    inner.push(Portion::Sack(chunk::sack(cumulative, self.window), cumulative));
                 }
                 kind::SHUTDOWN_ACK if matches!(self.phase, Phase::Sent(..) | Phase::Acknowledged(..)) => {
                     let complete = Chunk::new(kind::SHUTDOWN_COMPLETE, Bytes::new());
@@ -189,8 +284,9 @@ impl Association {
                 kind::SHUTDOWN_COMPLETE if matches!(self.phase, Phase::Acknowledged(..)) => {
                     return Err(self.end(DownReason::PeerShutdown, None));
                 }
-                // Ours alone are answered by nothing; an ERROR is a remark, not an end.
-                kind::INIT | kind::INIT_ACK | kind::HEARTBEAT_ACK | kind::ERROR => {}
+                kind::HEARTBEAT_ACK => self.heartbeat_answered(core, &chunk),
+                // An ERROR is a remark, not an end.
+                kind::INIT | kind::INIT_ACK | kind::ERROR => {}
                 kind::COOKIE_ECHO | kind::COOKIE_ACK | kind::SHUTDOWN_ACK | kind::SHUTDOWN_COMPLETE => {}
                 unknown => {
                     // The two high bits say: report it, and go on (RFC 9260 section 3.2).
@@ -204,10 +300,11 @@ impl Association {
                 }
             }
         }
-        self.deliver(core, &inner, acknowledged)?;
+        self.deliver(core, engine, &inner)?;
         if peer_shutdown {
             self.peer_shutdown(core);
-        } else if matches!(self.phase, Phase::Sent(..)) && inner.iter().any(|c| c.kind == kind::DATA) {
+        } else if matches!(self.phase, Phase::Sent(..)) && inner.iter().any(|p| matches!(p, Portion::Data(_)))
+        {
             // The peer has not seen our SHUTDOWN yet (section 9.2).
             self.shutdown_due = true;
         }
@@ -216,10 +313,11 @@ impl Association {
     }
 
     /// Time has passed.
-    pub(super) fn handle_timeout(&mut self, core: &mut Core) -> Result<(), End> {
+    pub(super) fn handle_timeout(&mut self, core: &mut Core, engine: &mut E) -> Result<(), End> {
         let now = core.now;
-        if core.engine.timeout(&self.flow).is_some_and(|at| at <= now) {
-            core.engine.handle_timeout(now, &mut self.flow);
+        if engine.timeout(&self.flow).is_some_and(|at| at <= now) {
+            engine.handle_timeout(now, &mut self.flow);
+            self.timed_out = true;
         }
         let user_abort = Some(chunk::abort(cause::USER_ABORT));
         match &mut self.phase {
@@ -229,6 +327,7 @@ impl Association {
             Phase::Sent(_, retry) if retry.is_due(now) => {
                 retry.back_off(now, &core.config);
                 self.shutdown_due = true;
+                self.destinations.suspect(now, &core.config);
             }
             Phase::Acknowledged(until, _) if *until <= now => {
                 return Err(self.end(DownReason::PeerShutdown, None));
@@ -236,95 +335,137 @@ impl Association {
             Phase::Acknowledged(_, retry) => {
                 if retry.is_due(now) {
                     retry.back_off(now, &core.config);
-                    self.answer(Chunk::new(kind::SHUTDOWN_ACK, Bytes::new()));
+                    self.destinations.suspect(now, &core.config);
+                    let acknowledgement = Chunk::new(kind::SHUTDOWN_ACK, Bytes::new());
+                    self.emit(core, self.destinations.current(), &[acknowledgement]);
                 }
                 // From here on only the limit above counts.
                 return Ok(());
             }
             _ => {}
         }
+        self.ask_destinations(core);
         match self.liveness.check(now) {
             Pulse::Fine => {}
-            Pulse::Beat => self.answer(chunk::heartbeat()),
+            Pulse::Beat => self.emit(core, self.destinations.current(), &[chunk::heartbeat(0)]),
             Pulse::Silent => return Err(self.end(DownReason::Silent, user_abort)),
         }
         Ok(())
     }
 
     /// When [`Association::handle_timeout`] wants to be called.
-    pub(super) fn deadline(&self, core: &Core) -> Instant {
+    pub(super) fn deadline(&self, engine: &E) -> Instant {
         let alive = self.liveness.deadline();
+        let alive = self.destinations.deadline().map_or(alive, |at| at.min(alive));
         let phase = match &self.phase {
             Phase::Open => alive,
             Phase::Pending(until) | Phase::Received(until) => alive.min(*until),
             Phase::Sent(until, retry) => alive.min(*until).min(retry.at),
             Phase::Acknowledged(until, retry) => retry.at.min(*until),
         };
-        core.engine.timeout(&self.flow).map_or(phase, |at| at.min(phase))
+        engine.timeout(&self.flow).map_or(phase, |at| at.min(phase))
     }
 
     /// Puts everything that may be sent into packets. Causes no event: events are for those who
     /// hand something in, and this runs when packets are fetched.
-    pub(super) fn flush(&mut self, core: &mut Core) {
-        while let Some(message) = self.ledger.release() {
+    pub(super) fn flush(&mut self, core: &mut Core, engine: &mut E) {
+        while let Some((message, receipt)) = self.ledger.release() {
             // The ledger lets nothing through that the engine refuses while it lives.
-            if !self.flow.write(message.stream, &message.bytes) {
+            if !engine.write(core.now, &mut self.flow, &message, receipt) {
                 break;
             }
         }
-        let ledger = &self.ledger;
-        let protocol = |tsn| ledger.protocol(tsn).unwrap_or(ProtocolId(0));
-        let mut chunks = Vec::new();
-        let mut data = Vec::new();
-        for chunk in core.engine.transmit(core.now, &mut self.flow, protocol) {
+        let (mut answers, mut data) = (Vec::new(), Vec::new());
+        let (received, sent, mut again) = (&mut self.received, &mut self.sent, false);
+        engine.transmit(core.now, &mut self.flow, |chunk| {
             if chunk.kind == kind::DATA {
+                let tsn = chunk::first_u32(&chunk);
+                again |= at_or_before(tsn, *sent);
+                *sent = if at_or_before(tsn, *sent) { *sent } else { tsn };
                 data.push(chunk);
             } else {
-                self.received = chunk::parse_sack(&chunk).map_or(self.received, |(tsn, _)| tsn);
-                chunks.push(chunk::fit_sack(chunk));
+                *received = chunk::parse_sack(&chunk).map_or(*received, |(tsn, _)| tsn);
+                answers.push(chunk::fit_sack(chunk));
             }
+        });
+        if std::mem::take(&mut self.timed_out) && again {
+            self.destinations.suspect(core.now, &core.config);
+            self.ask_destinations(core);
         }
-        chunks.append(&mut self.control);
         if std::mem::take(&mut self.shutdown_due) {
-            chunks.push(chunk::shutdown(self.received));
-            self.liveness.asked(core.now);
+            data.insert(0, chunk::shutdown(self.received));
         }
         if !data.is_empty() {
             self.liveness.asked(core.now);
-            chunks.append(&mut data);
         }
-        let destination = self.path.remote;
-        packet::bundle(self.path.header(self.peer_tag), &chunks, |bytes| core.emit(destination, bytes));
+        let (current, reply) = (self.destinations.current(), self.destinations.remote(self.reply));
+        let control = std::mem::take(&mut self.control);
+        if reply == current {
+            answers.extend(control);
+            answers.append(&mut data);
+            self.emit(core, current, &answers);
+        } else if self.destinations.is_verified(self.reply) {
+            answers.extend(control);
+            self.emit(core, reply, &answers);
+            self.emit(core, current, &data);
+        } else {
+            self.emit(core, reply, &control);
+            answers.append(&mut data);
+            self.emit(core, current, &answers);
+        }
     }
 
-    /// Checks a DATA chunk and prepares it for the engine.
-    fn data(&self, chunk: &Chunk) -> Result<Option<Chunk>, End> {
+    /// Sends the HEARTBEATs that are due to the peer's addresses, if it has several.
+    fn ask_destinations(&mut self, core: &mut Core) {
+        if self.destinations.deadline().is_none_or(|at| at > core.now) {
+            return;
+        }
+        let mut beats = Vec::new();
+        let Core { now, config, random, .. } = &mut *core;
+        let asked = self.destinations.handle_timeout(*now, config, random, |remote, secret| {
+            beats.push((remote, chunk::heartbeat(secret)));
+        });
+        for (remote, heartbeat) in beats {
+            self.emit(core, remote, &[heartbeat]);
+        }
+        if asked {
+            self.liveness.asked(core.now);
+        }
+    }
+
+    fn heartbeat_answered(&mut self, core: &Core, chunk: &Chunk) {
+        let secret = chunk::parse_heartbeat(chunk);
+        let proved = secret.and_then(|secret| self.destinations.answered(secret, core.now, &core.config));
+        self.proved.extend(proved.map(|index| self.path(index)));
+    }
+
+    /// Checks a DATA chunk.
+    fn data(&self, chunk: &Chunk) -> Result<Option<Data>, End> {
         let Some(data) = Data::parse(chunk).filter(|data| data.stream < self.inbound) else {
             return Err(self.end(DownReason::Aborted, Some(chunk::abort(cause::PROTOCOL_VIOLATION))));
         };
         // What is too far ahead of the gap cannot be remembered; the peer will send it again.
         let ahead = data.tsn.wrapping_sub(self.received).cast_signed();
-        Ok((ahead <= MAX_AHEAD).then(|| engine::inward(&data)).flatten())
+        Ok((ahead <= MAX_AHEAD).then_some(data))
     }
 
-    fn deliver(&mut self, core: &mut Core, inner: &[Chunk], acknowledged: Option<u32>) -> Result<(), End> {
+    fn deliver(&mut self, core: &mut Core, engine: &mut E, inner: &[Portion]) -> Result<(), End> {
         if inner.is_empty() {
             return Ok(());
         }
-        let Core { engine, events, now, .. } = core;
-        let id = self.id;
-        let named = self.named;
-        let result = engine.receive(*now, &mut self.flow, inner, |message| {
-            if named {
-                let (protocol, stream, bytes) = (message.protocol, message.stream, message.bytes);
-                events.push_back(Event::Message { association: id, protocol, stream, bytes });
+        let (association, named, ledger) = (self.id, self.named, &mut self.ledger);
+        let result = engine.receive(core.now, &mut self.flow, inner, |arrival| match arrival {
+            Arrival::Message { protocol, stream, bytes } if named => {
+                core.events.push_back(Event::Message { association, protocol, stream, bytes });
             }
+            Arrival::Message { .. } => {}
+            Arrival::Delivered(receipt) => ledger.settle(receipt),
         });
         if result.is_err() {
             return Err(self.end(DownReason::Aborted, Some(chunk::abort(cause::PROTOCOL_VIOLATION))));
         }
-        if acknowledged.is_some_and(|tsn| self.ledger.acknowledge(tsn)) && self.named {
-            core.events.push_back(Event::Drained { association: self.id });
+        if self.ledger.drained() && self.named {
+            core.events.push_back(Event::Drained { association });
         }
         Ok(())
     }

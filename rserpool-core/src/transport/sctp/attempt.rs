@@ -2,12 +2,14 @@
 //! to three addresses of the peer.
 
 use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
 use super::association::Retry;
 use super::chunk::{self, Init, REFLECTED, cause, kind};
 use super::packet::{self, Chunk, Header, Path};
+use super::parameters::Parameters;
 use super::shared::Core;
 use crate::base::Instant;
 use crate::endpoint::ConnectError;
@@ -18,8 +20,8 @@ pub(super) const MAX_ADDRESSES: usize = 3;
 #[derive(Debug)]
 pub(super) struct Attempt {
     deadline: Instant,
-    /// Paths that were not tried yet.
-    waiting: VecDeque<Path>,
+    /// Paths that were not tried yet, and what we shall offer there.
+    waiting: VecDeque<(Path, Init)>,
     /// When the next of them gets its turn.
     next_start: Instant,
     candidates: Vec<Candidate>,
@@ -40,18 +42,37 @@ struct Candidate {
 enum Stage {
     /// COOKIE-WAIT: an INIT is out.
     Asking,
-    /// COOKIE-ECHOED: the peer has answered with this, and its cookie is on the way back.
-    Echoing(Init, Bytes),
+    /// COOKIE-ECHOED: the peer has answered, and its cookie is on the way back.
+    Echoing(Box<Answer>),
     /// The peer has sent an ABORT.
     Refused,
+}
+
+/// What the peer has said in its INIT ACK.
+#[derive(Debug)]
+struct Answer {
+    peer: Init,
+    cookie: Bytes,
+    unknown: Vec<Bytes>,
+    /// Its other addresses, and the one from which the answer came.
+    addresses: Vec<IpAddr>,
+}
+
+/// A handshake that is complete, with what both sides have said.
+#[derive(Debug)]
+pub(super) struct Handshake {
+    pub(super) path: Path,
+    pub(super) local: Init,
+    pub(super) peer: Init,
+    /// Where else the peer may be.
+    pub(super) others: Vec<SocketAddr>,
 }
 
 /// What has become of an attempt.
 #[derive(Debug)]
 pub(super) enum Progress {
     Pending,
-    /// The handshake is complete on this path, with what both sides have said.
-    Done(Path, Init, Init),
+    Done(Handshake),
     Failed(ConnectError),
     /// The packet belongs to no candidate: it is a stray.
     Stray,
@@ -60,15 +81,21 @@ pub(super) enum Progress {
 impl Attempt {
     /// Starts with the first path.
     pub(super) fn new(core: &mut Core, paths: Vec<Path>, deadline: Instant) -> Self {
-        let mut attempt =
-            Self { deadline, waiting: paths.into(), next_start: core.now, candidates: Vec::new() };
+        let waiting = paths.into_iter().map(|path| (path, core.offer())).collect();
+        let mut attempt = Self { deadline, waiting, next_start: core.now, candidates: Vec::new() };
         attempt.start_next(core);
         attempt
     }
 
     /// All its paths, tried or not.
     pub(super) fn paths(&self) -> impl Iterator<Item = Path> {
-        self.candidates.iter().map(|c| c.path).chain(self.waiting.iter().copied())
+        self.candidates.iter().map(|c| c.path).chain(self.waiting.iter().map(|(path, _)| *path))
+    }
+
+    /// Our tags on all of them.
+    pub(super) fn tags(&self) -> impl Iterator<Item = u32> {
+        let waiting = self.waiting.iter().map(|(_, local)| local.tag);
+        self.candidates.iter().map(|c| c.local.tag).chain(waiting)
     }
 
     /// What we have offered on a path, if it was tried. Needed when the peer opens an
@@ -85,24 +112,37 @@ impl Attempt {
         header: &Header,
         chunk: &Chunk,
     ) -> Progress {
-        let racing = self.candidates.iter().any(|c| matches!(c.stage, Stage::Echoing(..)) && c.sent < 2);
-        let Some(candidate) = self.candidates.iter_mut().find(|c| c.path == *path) else {
-            return Progress::Stray;
-        };
+        let racing = self.candidates.iter().any(|c| matches!(c.stage, Stage::Echoing(_)) && c.sent < 2);
+        // A host with several addresses may answer from another one than it was asked at.
+        let here = self.candidates.iter().position(|c| c.path == *path);
+        let tagged =
+            || self.candidates.iter().position(|c| c.local.tag == header.tag && c.is_at_ports_of(path));
+        let Some(index) = here.or_else(tagged) else { return Progress::Stray };
+        let candidate = &mut self.candidates[index];
         if !candidate.accepts(header, chunk) {
             return Progress::Stray;
         }
         match (chunk.kind, &candidate.stage) {
             // The first answer wins; another path gets its chance if that one then stalls.
-            (kind::INIT_ACK, Stage::Asking) if !racing => candidate.init_ack(core, chunk),
-            (kind::COOKIE_ACK, Stage::Echoing(peer, _)) => {
-                return Progress::Done(*path, candidate.local, *peer);
+            (kind::INIT_ACK, Stage::Asking) if !racing => candidate.init_ack(core, path, chunk),
+            (kind::COOKIE_ACK, Stage::Echoing(answer)) => {
+                let (path, local, peer) = (candidate.path, candidate.local, answer.peer);
+                let told = answer.addresses.clone();
+                return Progress::Done(self.handshake(path, local, peer, &told));
             }
             (kind::ABORT, _) => candidate.stage = Stage::Refused,
-            (kind::ERROR, Stage::Echoing(..)) if chunk::is_stale_cookie(chunk) => candidate.ask(core),
+            (kind::ERROR, Stage::Echoing(_)) if chunk::is_stale_cookie(chunk) => candidate.ask(core),
             _ => {}
         }
         self.settle(core)
+    }
+
+    /// A handshake on one of the paths is complete. The others lead to the same peer, says whoever
+    /// asked for the attempt.
+    pub(super) fn handshake(&self, path: Path, local: Init, peer: Init, told: &[IpAddr]) -> Handshake {
+        let told = told.iter().map(|address| SocketAddr::new(*address, path.remote.port()));
+        let others = told.chain(self.paths().map(|path| path.remote)).collect();
+        Handshake { path, local, peer, others }
     }
 
     /// Time has passed.
@@ -133,9 +173,10 @@ impl Attempt {
     /// Takes back what the other paths may have built up at the peer.
     pub(super) fn abandon(&self, core: &mut Core, winner: Option<Path>) {
         for candidate in self.candidates.iter().filter(|c| Some(c.path) != winner) {
-            if let Stage::Echoing(peer, _) = &candidate.stage {
+            if let Stage::Echoing(answer) = &candidate.stage {
                 let abort = chunk::abort(cause::USER_ABORT);
-                core.emit(candidate.path.remote, packet::single(candidate.path.header(peer.tag), &[abort]));
+                let header = candidate.path.header(answer.peer.tag);
+                core.emit(candidate.path.remote, packet::single(header, &[abort]));
             }
         }
     }
@@ -153,8 +194,7 @@ impl Attempt {
     }
 
     fn start_next(&mut self, core: &mut Core) {
-        let Some(path) = self.waiting.pop_front() else { return };
-        let local = core.offer();
+        let Some((path, local)) = self.waiting.pop_front() else { return };
         let retry = Retry::new(core.now, &core.config);
         let mut candidate = Candidate { path, local, stage: Stage::Asking, retry, sent: 0 };
         candidate.send(core);
@@ -167,21 +207,28 @@ impl Candidate {
     /// Whether a packet is an answer to this handshake (RFC 9260 section 8.5).
     fn accepts(&self, header: &Header, chunk: &Chunk) -> bool {
         match &self.stage {
-            Stage::Echoing(peer, _) if chunk.kind == kind::ABORT && chunk.flags & REFLECTED != 0 => {
-                header.tag == peer.tag
+            Stage::Echoing(answer) if chunk.kind == kind::ABORT && chunk.flags & REFLECTED != 0 => {
+                header.tag == answer.peer.tag
             }
             _ => header.tag == self.local.tag,
         }
     }
 
-    fn init_ack(&mut self, core: &mut Core, chunk: &Chunk) {
-        match Init::parse(chunk) {
-            Some((peer, Some(cookie))) if peer.is_valid() => {
-                self.stage = Stage::Echoing(peer, cookie);
-                self.restart(core);
-            }
-            _ => self.stage = Stage::Refused,
-        }
+    /// Whether a path has the same SCTP ports.
+    const fn is_at_ports_of(&self, path: &Path) -> bool {
+        self.path.local_port == path.local_port && self.path.remote_port == path.remote_port
+    }
+
+    fn init_ack(&mut self, core: &mut Core, path: &Path, chunk: &Chunk) {
+        let Some((peer, parameters)) = Init::parse(chunk).filter(|(peer, _)| peer.is_valid()) else {
+            return self.stage = Stage::Refused;
+        };
+        let Parameters { cookie: Some(cookie), mut addresses, unknown, host_name: None } = parameters else {
+            return self.stage = Stage::Refused;
+        };
+        addresses.push(path.remote.ip());
+        self.stage = Stage::Echoing(Box::new(Answer { peer, cookie, unknown, addresses }));
+        self.restart(core);
     }
 
     fn ask(&mut self, core: &mut Core) {
@@ -198,10 +245,16 @@ impl Candidate {
     fn send(&mut self, core: &mut Core) {
         self.sent = self.sent.saturating_add(1);
         let (tag, chunk) = match &self.stage {
-            Stage::Asking => (0, self.local.chunk(kind::INIT, &[])),
-            Stage::Echoing(peer, cookie) => (peer.tag, Chunk::new(kind::COOKIE_ECHO, cookie.clone())),
+            Stage::Asking => (0, self.local.offer(kind::INIT, core.config.told(), &[], &[])),
+            Stage::Echoing(answer) => (answer.peer.tag, Chunk::new(kind::COOKIE_ECHO, answer.cookie.clone())),
             Stage::Refused => return,
         };
-        core.emit(self.path.remote, packet::single(self.path.header(tag), &[chunk]));
+        let mut chunks = vec![chunk];
+        if let Stage::Echoing(answer) = &self.stage
+            && !answer.unknown.is_empty()
+        {
+            chunks.push(chunk::unrecognized_parameters(&answer.unknown));
+        }
+        core.emit(self.path.remote, packet::single(self.path.header(tag), &chunks));
     }
 }

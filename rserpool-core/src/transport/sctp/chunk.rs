@@ -1,8 +1,12 @@
 //! What the chunks mean that this stack makes and reads itself (RFC 9260 section 3.3).
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::packet::{CHUNK_HEADER, Chunk, HEADER, MAX_PACKET};
+use super::parameters::{self, PARAMETER_HEADER, Parameters, put_parameter, take_parameter};
 
 /// Chunk types (RFC 9260 section 3.2).
 pub(super) mod kind {
@@ -25,8 +29,10 @@ pub(super) mod kind {
 pub(super) mod cause {
     pub(in super::super) const STALE_COOKIE: u16 = 3;
     pub(in super::super) const OUT_OF_RESOURCE: u16 = 4;
+    pub(in super::super) const UNRESOLVABLE_ADDRESS: u16 = 5;
     pub(in super::super) const UNRECOGNIZED_CHUNK: u16 = 6;
     pub(in super::super) const INVALID_PARAMETER: u16 = 7;
+    pub(in super::super) const UNRECOGNIZED_PARAMETERS: u16 = 8;
     pub(in super::super) const USER_ABORT: u16 = 12;
     pub(in super::super) const PROTOCOL_VIOLATION: u16 = 13;
 }
@@ -34,16 +40,14 @@ pub(super) mod cause {
 /// The T bit of ABORT and SHUTDOWN COMPLETE: the tag is the receiver's own word, reflected.
 pub(super) const REFLECTED: u8 = 1;
 
-const STATE_COOKIE: u16 = 7;
 const HEARTBEAT_INFO: u16 = 1;
 const INIT_FIELDS: usize = 16;
 const DATA_FIELDS: usize = 12;
 const SACK_FIELDS: usize = 12;
-const PARAMETER_HEADER: usize = 4;
 
 /// The fixed part of INIT and INIT ACK: what one side brings into an association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Init {
+pub struct Init {
     /// The verification tag of packets to this side; never 0.
     pub(super) tag: u32,
     /// Octets of receive window.
@@ -59,10 +63,17 @@ pub(super) struct Init {
 impl Init {
     /// The chunk; with the state cookie if it is an INIT ACK.
     pub(super) fn chunk(&self, kind: u8, cookie: &[u8]) -> Chunk {
+        self.offer(kind, &[], &[], cookie)
+    }
+
+    /// The chunk with our addresses, and with what we did not understand of the peer's.
+    pub(super) fn offer(&self, kind: u8, own: &[IpAddr], unknown: &[Bytes], cookie: &[u8]) -> Chunk {
         let mut body = BytesMut::with_capacity(INIT_FIELDS + PARAMETER_HEADER + cookie.len());
         self.put(&mut body);
+        parameters::put_addresses(&mut body, own);
+        parameters::put_unknown(&mut body, unknown);
         if !cookie.is_empty() {
-            put_parameter(&mut body, STATE_COOKIE, cookie);
+            parameters::put_cookie(&mut body, cookie);
         }
         Chunk::new(kind, body.freeze())
     }
@@ -87,18 +98,11 @@ impl Init {
         })
     }
 
-    /// Reads an INIT or INIT ACK with its state cookie. All other parameters are skipped: the
-    /// addresses because an association here has one path, the rest because it is optional.
-    pub(super) fn parse(chunk: &Chunk) -> Option<(Self, Option<Bytes>)> {
+    /// Reads an INIT or INIT ACK.
+    pub(super) fn parse(chunk: &Chunk) -> Option<(Self, Parameters)> {
         let mut rest = chunk.body.clone();
         let init = Self::take(&mut rest)?;
-        let mut cookie = None;
-        while let Some((kind, value)) = take_parameter(&mut rest) {
-            if kind == STATE_COOKIE {
-                cookie = Some(value);
-            }
-        }
-        Some((init, cookie))
+        Some((init, Parameters::read(rest)))
     }
 
     /// Whether its values are allowed (RFC 9260 section 3.3.2). A first TSN of 0 is, but the
@@ -110,7 +114,7 @@ impl Init {
 
 /// A DATA chunk (RFC 9260 section 3.3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Data {
+pub struct Data {
     /// I, U, B and E.
     pub(super) flags: u8,
     pub(super) tsn: u32,
@@ -199,17 +203,35 @@ pub(super) fn fit_sack(chunk: Chunk) -> Chunk {
     Chunk::new(kind::SACK, body.freeze())
 }
 
-/// A HEARTBEAT; any answer of the peer will do, so the information says nothing.
-pub(super) fn heartbeat() -> Chunk {
+/// A SACK that promises fewer octets than it did.
+#[cfg(feature = "dcsctp")]
+pub(super) fn narrow_sack(chunk: &Chunk, less: u32) -> Chunk {
+    let mut body = BytesMut::from(&chunk.body[..]);
+    if let Some((_, window)) = parse_sack(chunk) {
+        body[4..8].copy_from_slice(&window.saturating_sub(less).to_be_bytes());
+    }
+    Chunk::new(kind::SACK, body.freeze())
+}
+
+/// A HEARTBEAT that says which address it is about.
+pub(super) fn heartbeat(secret: u64) -> Chunk {
     let mut body = BytesMut::new();
-    put_parameter(&mut body, HEARTBEAT_INFO, &[0; 8]);
+    put_parameter(&mut body, HEARTBEAT_INFO, &secret.to_be_bytes());
     Chunk::new(kind::HEARTBEAT, body.freeze())
+}
+
+/// What our HEARTBEAT said that is answered here.
+pub(super) fn parse_heartbeat(chunk: &Chunk) -> Option<u64> {
+    let (kind, whole) = take_parameter(&mut chunk.body.clone())?;
+    let secret = whole[PARAMETER_HEADER..].try_into().ok()?;
+    (kind == HEARTBEAT_INFO).then(|| u64::from_be_bytes(secret))
 }
 
 /// An ABORT or ERROR with one cause.
 pub(super) fn with_cause(kind: u8, cause: u16, detail: &[u8]) -> Chunk {
     let mut body = BytesMut::new();
-    put_parameter(&mut body, cause, detail);
+    // What does not fit an ERROR would not fit our packets either.
+    put_parameter(&mut body, cause, &detail[..detail.len().min(MAX_PACKET / 2)]);
     Chunk::new(kind, body.freeze())
 }
 
@@ -223,6 +245,27 @@ pub(super) fn is_stale_cookie(chunk: &Chunk) -> bool {
     take_parameter(&mut chunk.body.clone()).is_some_and(|(kind, _)| kind == cause::STALE_COOKIE)
 }
 
+/// An ERROR that says by how much a cookie has outlived its life (RFC 9260 section 3.3.10.3).
+pub(super) fn stale_cookie(staleness: Duration) -> Chunk {
+    let micros = u32::try_from(staleness.as_micros()).unwrap_or(u32::MAX);
+    with_cause(kind::ERROR, cause::STALE_COOKIE, &micros.to_be_bytes())
+}
+
+/// An ERROR about parameters that we do not know (section 3.3.10.8).
+pub(super) fn unrecognized_parameters(unknown: &[Bytes]) -> Chunk {
+    let mut detail = BytesMut::new();
+    for whole in unknown {
+        detail.put_slice(whole);
+        detail.put_bytes(0, detail.len().next_multiple_of(4) - detail.len());
+    }
+    with_cause(kind::ERROR, cause::UNRECOGNIZED_PARAMETERS, &detail)
+}
+
+/// The first field of a chunk's body: the TSN of DATA.
+pub(super) fn first_u32(chunk: &Chunk) -> u32 {
+    chunk.body.first_chunk().map_or(0, |octets| u32::from_be_bytes(*octets))
+}
+
 /// A SHUTDOWN with the last TSN received in sequence.
 pub(super) fn shutdown(cumulative: u32) -> Chunk {
     Chunk::new(kind::SHUTDOWN, Bytes::copy_from_slice(&cumulative.to_be_bytes()))
@@ -232,29 +275,6 @@ pub(super) fn shutdown(cumulative: u32) -> Chunk {
 pub(super) fn parse_shutdown(chunk: &Chunk) -> Option<u32> {
     let mut rest = chunk.body.clone();
     (rest.len() >= 4).then(|| rest.get_u32())
-}
-
-/// Parameters and causes share one form: type, length of all but the padding, value.
-fn put_parameter(to: &mut BytesMut, kind: u16, value: &[u8]) {
-    // What does not fit an ERROR would not fit our packets either.
-    let value = &value[..value.len().min(MAX_PACKET / 2)];
-    to.put_u16(kind);
-    to.put_u16((PARAMETER_HEADER + value.len()) as u16);
-    to.put_slice(value);
-}
-
-fn take_parameter(from: &mut Bytes) -> Option<(u16, Bytes)> {
-    if from.len() < PARAMETER_HEADER {
-        return None;
-    }
-    let (kind, length) =
-        (u16::from_be_bytes([from[0], from[1]]), usize::from(u16::from_be_bytes([from[2], from[3]])));
-    if length < PARAMETER_HEADER || length > from.len() {
-        return None;
-    }
-    let value = from.slice(PARAMETER_HEADER..length);
-    from.advance(length.next_multiple_of(4).min(from.len()));
-    Some((kind, value))
 }
 
 /// Whether `a` comes at or before `b` in serial number arithmetic (RFC 1982).
@@ -271,24 +291,31 @@ mod tests {
     #[test]
     fn init_with_cookie_round_trips_at_every_length() {
         let chunk = INIT.chunk(kind::INIT_ACK, b"cookie");
-        assert_eq!(Init::parse(&chunk), Some((INIT, Some(Bytes::from_static(b"cookie")))));
+        let read = |chunk: &Chunk| Init::parse(chunk).map(|(init, parameters)| (init, parameters.cookie));
+        assert_eq!(read(&chunk), Some((INIT, Some(Bytes::from_static(b"cookie")))));
         for length in 0..chunk.body.len() {
             let cut = Chunk::new(kind::INIT_ACK, chunk.body.slice(..length));
             let expected = (length >= 16).then_some((INIT, None));
-            assert_eq!(Init::parse(&cut), expected, "{length} octets");
+            assert_eq!(read(&cut), expected, "{length} octets");
         }
     }
 
-    /// A peer with several addresses lists them in front of its cookie.
     #[test]
-    fn init_parameters_of_others_are_skipped() {
-        let mut body = BytesMut::new();
-        INIT.put(&mut body);
-        put_parameter(&mut body, 5, &[127, 0, 0, 1]);
-        put_parameter(&mut body, 0xc000, &[]);
-        put_parameter(&mut body, STATE_COOKIE, b"c");
-        let parsed = Init::parse(&Chunk::new(kind::INIT_ACK, body.freeze()));
-        assert_eq!(parsed, Some((INIT, Some(Bytes::from_static(b"c")))));
+    fn an_offer_lists_addresses_and_reports_in_front_of_its_cookie() {
+        let own = ["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        let unknown = [Bytes::from_static(&[0xc0, 9, 0, 5, 1])];
+        let (init, parameters) = Init::parse(&INIT.offer(kind::INIT_ACK, &own, &unknown, b"c")).unwrap();
+        assert_eq!((init, &parameters.addresses[..]), (INIT, &own[..]));
+        assert_eq!(parameters.cookie, Some(Bytes::from_static(b"c")));
+    }
+
+    #[test]
+    fn a_heartbeat_round_trips() {
+        let chunk = heartbeat(0x0102_0304_0506_0708);
+        assert_eq!(parse_heartbeat(&chunk), Some(0x0102_0304_0506_0708));
+        for length in 0..chunk.body.len() {
+            assert_eq!(parse_heartbeat(&Chunk::new(kind::HEARTBEAT_ACK, chunk.body.slice(..length))), None);
+        }
     }
 
     #[test]

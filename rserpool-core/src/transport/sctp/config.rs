@@ -1,5 +1,6 @@
 //! The settings of the SCTP stack.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::endpoint::config::require;
@@ -14,6 +15,13 @@ pub struct SctpConfig {
     /// The most associations at a time, attempts included. The default, 20,000, is what a
     /// registrar with 10,000 elements and as many users needs.
     pub max_associations: usize,
+    /// Whether to tell every peer our addresses in INIT and INIT ACK, so that it can reach us at
+    /// another one when the first fails. Off by default: RFC 6951 section 5.7 forbids it where a NAT
+    /// may be in between. What a peer tells of itself is used either way, once it is verified.
+    pub tell_addresses: bool,
+    /// Our own addresses, for this. At most 8 count. Empty by default; whoever binds the socket
+    /// fills them in.
+    pub addresses: Vec<IpAddr>,
     /// Streams in each direction, 1 to 65,535. ASAP and ENRP use stream 0 only.
     pub streams: u16,
     /// The longest message, in octets, sent or received. An association over which a longer one
@@ -29,7 +37,7 @@ pub struct SctpConfig {
     /// counted alike. More than `send_queue`, because nothing holds their senders back.
     pub control_queue: usize,
     /// After how much time without a packet from the peer it is sent a HEARTBEAT (RFC 9260
-    /// section 8.3, HB.interval).
+    /// section 8.3, HB.interval). A peer with several addresses gets one at each in every interval.
     pub heartbeat: Duration,
     /// For how long a peer may leave data or a HEARTBEAT unanswered before the association is
     /// given up. Stands for the counters of RFC 9260 section 8.1.
@@ -54,10 +62,12 @@ pub struct SctpConfig {
 
 impl SctpConfig {
     /// The timers of RFC 9260 section 16, for paths of any length.
-    pub const fn rfc(seed: u64) -> Self {
+    pub fn rfc(seed: u64) -> Self {
         Self {
             seed,
             max_associations: 20_000,
+            tell_addresses: false,
+            addresses: Vec::new(),
             streams: 256,
             max_message_size: endpoint::MAX_MESSAGE,
             receive_buffer: 2 << 20,
@@ -79,7 +89,7 @@ impl SctpConfig {
 
     /// Timers for one site: a peer that falls silent is noticed half a second after data was
     /// sent to it, 0.7 s after its last packet when there is nothing to send.
-    pub const fn fast(seed: u64) -> Self {
+    pub fn fast(seed: u64) -> Self {
         Self {
             heartbeat: Duration::from_millis(200),
             max_silence: Duration::from_millis(500),
@@ -91,6 +101,11 @@ impl SctpConfig {
             shutdown_guard: Duration::from_secs(2),
             ..Self::rfc(seed)
         }
+    }
+
+    /// The addresses that peers are told.
+    pub(super) fn told(&self) -> &[IpAddr] {
+        if self.tell_addresses { &self.addresses } else { &[] }
     }
 
     /// Checks the settings.

@@ -10,9 +10,10 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use super::association::End;
-use super::attempt::Progress;
-use super::chunk::{Init, cause, kind};
-use super::cookie::Cookie;
+use super::attempt::{Handshake, Progress};
+use super::chunk::{self, Init, REFLECTED, cause, kind};
+use super::cookie::{Cookie, Spoilt};
+use super::engine::Engine;
 use super::packet::{self, Chunk, Chunks, Header, Path};
 use super::stray;
 use super::{Owner, Sctp};
@@ -20,7 +21,7 @@ use crate::base::ConnectId;
 use crate::endpoint::{ConnectError, DownReason};
 
 /// A datagram has arrived.
-pub(super) fn datagram(stack: &mut Sctp, source: SocketAddr, bytes: &Bytes) {
+pub(super) fn datagram<E: Engine>(stack: &mut Sctp<E>, source: SocketAddr, bytes: &Bytes) {
     let Some((header, chunks)) = packet::parse(bytes) else {
         stack.core.counters.malformed += 1;
         return;
@@ -34,56 +35,78 @@ pub(super) fn datagram(stack: &mut Sctp, source: SocketAddr, bytes: &Bytes) {
         return;
     };
     match first.kind {
-        kind::INIT => init(stack, &path, &header, &first),
+        // An INIT stands alone (section 3.3.2).
+        kind::INIT if rest.next().is_none() => init(stack, &path, &header, &first),
+        kind::INIT => stack.core.counters.malformed += 1,
         kind::COOKIE_ECHO => cookie_echo(stack, path, &header, &first.body, rest),
-        _ => match stack.paths.get(&path).copied() {
-            Some(Owner::Association(id))
-                if stack.associations.get(&id).is_some_and(|a| a.accepts(&header, &first)) =>
-            {
-                stack.with(id, |association, core| association.receive(core, chunks));
-            }
-            // A packet of an earlier or later association on the same path (section 8.5).
-            Some(Owner::Association(_)) => stack.core.counters.strays += 1,
-            Some(Owner::Attempt(request)) => {
+        _ => match owner(stack, &path, &header, &first) {
+            Some((Owner::Association(id), index)) => stack.deliver(id, index, remote.port(), chunks),
+            Some((Owner::Attempt(request), _)) => {
                 let Some(attempt) = stack.attempts.get_mut(&request) else { return };
                 match attempt.receive(&mut stack.core, &path, &header, &first) {
                     Progress::Stray => strayed(stack, &path, &header, &first),
                     step => progress(stack, request, step),
                 }
             }
+            // A packet of an earlier or later association on the same path (section 8.5).
+            None if matches!(stack.paths.get(&path), Some(Owner::Association(_))) => {
+                stack.core.counters.strays += 1;
+            }
             None => strayed(stack, &path, &header, &first),
         },
     }
 }
 
+/// Whose a packet is; if an association's, from which address of its peer it comes. The tag finds it,
+/// wherever the peer's packets come from; one that is reflected is not ours, so the path does.
+fn owner<E: Engine>(stack: &Sctp<E>, path: &Path, header: &Header, first: &Chunk) -> Option<(Owner, usize)> {
+    let reflectable = matches!(first.kind, kind::ABORT | kind::SHUTDOWN_COMPLETE);
+    let reflected = reflectable && first.flags & REFLECTED != 0;
+    let by_tag = stack.tags.get(&header.tag).filter(|_| !reflected);
+    let owner = by_tag.or_else(|| stack.paths.get(path)).copied()?;
+    match owner {
+        Owner::Association(id) => {
+            let association = stack.associations.get(&id)?;
+            let index = association.source(path)?;
+            association.accepts(header, reflected).then_some((owner, index))
+        }
+        Owner::Attempt(_) => Some((owner, 0)),
+    }
+}
+
 /// Draws the consequences of what has become of an attempt.
-pub(super) fn progress(stack: &mut Sctp, request: ConnectId, progress: Progress) {
+pub(super) fn progress<E: Engine>(stack: &mut Sctp<E>, request: ConnectId, progress: Progress) {
     match progress {
         Progress::Pending | Progress::Stray => stack.rearm(request),
         Progress::Failed(reason) => stack.fail(request, reason),
-        Progress::Done(path, local, peer) => {
+        Progress::Done(handshake) => {
+            let (path, tag) = (handshake.path, handshake.peer.tag);
             stack.forget(request, Some(path));
-            if stack.establish(path, (&local, &peer), Some(request)).is_none() {
-                stray::refuse(&mut stack.core, &path, peer.tag, cause::INVALID_PARAMETER);
+            if stack.establish(handshake, Some(request)).is_none() {
+                stray::refuse(&mut stack.core, &path, tag, cause::INVALID_PARAMETER);
                 stack.core.failed(request, ConnectError::Refused);
             }
         }
     }
 }
 
-fn strayed(stack: &mut Sctp, path: &Path, header: &Header, first: &Chunk) {
+fn strayed<E: Engine>(stack: &mut Sctp<E>, path: &Path, header: &Header, first: &Chunk) {
     stack.core.counters.strays += 1;
     stray::answer(&mut stack.core, path, header, first);
 }
 
 /// A peer wants to open an association.
-fn init(stack: &mut Sctp, path: &Path, header: &Header, chunk: &Chunk) {
-    let Some((peer, _)) = Init::parse(chunk) else { return };
+fn init<E: Engine>(stack: &mut Sctp<E>, path: &Path, header: &Header, chunk: &Chunk) {
+    let Some((peer, parameters)) = Init::parse(chunk) else { return };
     if header.tag != 0 || peer.tag == 0 {
         return;
     }
     if !peer.is_valid() {
         return stray::refuse(&mut stack.core, path, peer.tag, cause::INVALID_PARAMETER);
+    }
+    if let Some(host_name) = &parameters.host_name {
+        let abort = chunk::with_cause(kind::ABORT, cause::UNRESOLVABLE_ADDRESS, host_name);
+        return stray::tell(&mut stack.core, path, peer.tag, abort);
     }
     let (local, tie) = match stack.paths.get(path) {
         Some(Owner::Attempt(request)) => {
@@ -108,18 +131,31 @@ fn init(stack: &mut Sctp, path: &Path, header: &Header, chunk: &Chunk) {
         }
         _ => return stray::refuse(&mut stack.core, path, peer.tag, cause::USER_ABORT),
     };
-    let cookie = stack.bakery.bake(stack.core.now, path, &Cookie { local, peer, tie });
-    let answer = local.chunk(kind::INIT_ACK, &cookie);
+    let addresses = parameters.addresses.into_iter().filter(|a| stack.is_candidate(path, *a)).collect();
+    let cookie = stack.bakery.bake(stack.core.now, path, &Cookie { local, peer, tie, addresses });
+    let own = stack.core.config.told();
+    let answer = local.offer(kind::INIT_ACK, own, &parameters.unknown, &cookie);
     stack.core.emit(path.remote, packet::single(path.header(peer.tag), &[answer]));
 }
 
 /// A peer returns our cookie; more chunks may follow it.
-fn cookie_echo(stack: &mut Sctp, path: Path, header: &Header, cookie: &Bytes, rest: Chunks) {
-    let cookie = stack.bakery.open(stack.core.now, &path, cookie);
-    let Some(Cookie { local, peer, tie }) = cookie.filter(|cookie| cookie.local.tag == header.tag) else {
-        stack.core.counters.strays += 1;
-        return;
+fn cookie_echo<E: Engine>(stack: &mut Sctp<E>, path: Path, header: &Header, cookie: &Bytes, rest: Chunks) {
+    let (local, peer, tie, addresses) = match stack.bakery.open(stack.core.now, &path, cookie) {
+        Ok(Cookie { local, peer, tie, addresses }) if local.tag == header.tag => {
+            (local, peer, tie, addresses)
+        }
+        // Section 5.2.6.
+        Err(Spoilt::Stale(by, tag)) => {
+            stack.core.counters.strays += 1;
+            return stray::tell(&mut stack.core, &path, tag, chunk::stale_cookie(by));
+        }
+        Ok(_) | Err(Spoilt::Forged) => {
+            stack.core.counters.strays += 1;
+            return;
+        }
     };
+    let others = addresses.into_iter().map(|address| SocketAddr::new(address, path.remote.port())).collect();
+    let handshake = Handshake { path, local, peer, others };
     // The table of section 5.2.4, by what exists on the path.
     let owner = stack.paths.get(&path).copied();
     let id = match owner {
@@ -131,7 +167,7 @@ fn cookie_echo(stack: &mut Sctp, path: Path, header: &Header, cookie: &Bytes, re
             } else if tie == association.local_tag && !stack.spent.contains(local.tag) {
                 // Action A: the peer has started anew.
                 stack.end(id, End { reason: DownReason::Restarted, parting: None });
-                stack.establish(path, (&local, &peer), None)
+                stack.establish(handshake, None)
             } else {
                 None
             }
@@ -140,7 +176,7 @@ fn cookie_echo(stack: &mut Sctp, path: Path, header: &Header, cookie: &Bytes, re
             let offer = stack.attempts.get(&request).and_then(|attempt| attempt.offer(&path));
             if offer.is_some_and(|offer| offer.tag == local.tag) {
                 // Action B: both sides have opened at the same moment.
-                progress(stack, request, Progress::Done(path, local, peer));
+                progress(stack, request, Progress::Done(handshake));
                 match stack.paths.get(&path) {
                     Some(Owner::Association(id)) => Some(*id),
                     _ => None,
@@ -154,14 +190,17 @@ fn cookie_echo(stack: &mut Sctp, path: Path, header: &Header, cookie: &Bytes, re
         None if stack.is_full() => {
             return stray::refuse(&mut stack.core, &path, peer.tag, cause::OUT_OF_RESOURCE);
         }
-        None => stack.establish(path, (&local, &peer), None),
+        None => stack.establish(handshake, None),
     };
     let Some(id) = id else {
         stack.core.counters.strays += 1;
         return;
     };
-    stack.with(id, |association, core| {
-        association.answer(Chunk::new(kind::COOKIE_ACK, Bytes::new()));
-        association.receive(core, rest)
-    });
+    if let Some(index) = stack.associations.get(&id).and_then(|association| association.source(&path)) {
+        stack.with(id, |association, core, _| {
+            association.acknowledge_cookie(core, index);
+            Ok(())
+        });
+        stack.deliver(id, index, path.remote.port(), rest);
+    }
 }

@@ -1,33 +1,22 @@
 //! The send queue of one association: what waits, what is on its way, and how much that is.
 //!
 //! The engine gets a limited number of messages at a time, so that its own work per message
-//! stays small; the rest waits here. The ledger also knows the payload protocol identifier of
-//! every TSN, because messages are handed over in order and fragmented in a known way.
+//! stays small; the rest waits here.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 
-use bytes::Bytes;
-
-use super::chunk::{MAX_FRAGMENT, at_or_before};
 use super::config::SctpConfig;
+use super::engine::{Outgoing, Receipt};
 use crate::base::ProtocolId;
-
-/// A message to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Outgoing {
-    pub(super) protocol: ProtocolId,
-    pub(super) stream: u16,
-    pub(super) bytes: Bytes,
-}
 
 #[derive(Debug)]
 pub(super) struct Ledger {
     waiting: VecDeque<Outgoing>,
-    flying: VecDeque<Flying>,
-    /// Octets counted in `flying`.
+    /// Messages in the hands of the engine, and what they cost.
+    flying: usize,
     flying_octets: usize,
-    /// The TSN of the next fragment that the engine gets.
-    next_tsn: u32,
+    /// What all messages cost, waiting or flying.
     data: usize,
     control: usize,
     congested: bool,
@@ -42,15 +31,6 @@ pub(super) enum Offer {
     Congested,
     /// Not taken: no bound would hold.
     Full,
-}
-
-/// A message in the hands of the engine.
-#[derive(Debug)]
-struct Flying {
-    first: u32,
-    last: u32,
-    protocol: ProtocolId,
-    cost: usize,
 }
 
 #[derive(Debug)]
@@ -71,8 +51,7 @@ const WINDOW_OCTETS: usize = 256 << 10;
 const WINDOW_MESSAGES: usize = 1024;
 
 impl Ledger {
-    /// An empty queue whose first fragment will have the TSN `first`.
-    pub(super) fn new(first: u32, config: &SctpConfig) -> Self {
+    pub(super) fn new(config: &SctpConfig) -> Self {
         let limits = Limits {
             data: config.send_queue,
             overrun: config.send_queue.saturating_mul(2).saturating_add(config.max_message_size),
@@ -81,9 +60,8 @@ impl Ledger {
         };
         Self {
             waiting: VecDeque::new(),
-            flying: VecDeque::new(),
+            flying: 0,
             flying_octets: 0,
-            next_tsn: first,
             data: 0,
             control: 0,
             congested: false,
@@ -112,34 +90,29 @@ impl Ledger {
     }
 
     /// The next message for the engine, if it may have one more.
-    pub(super) fn release(&mut self) -> Option<Outgoing> {
-        if self.flying_octets >= WINDOW_OCTETS || self.flying.len() >= WINDOW_MESSAGES {
+    pub(super) fn release(&mut self) -> Option<(Outgoing, Receipt)> {
+        if self.flying_octets >= WINDOW_OCTETS || self.flying >= WINDOW_MESSAGES {
             return None;
         }
         let message = self.waiting.pop_front()?;
         let cost = message.bytes.len() + OVERHEAD;
-        let fragments = message.bytes.len().div_ceil(MAX_FRAGMENT).max(1) as u32;
-        let last = self.next_tsn.wrapping_add(fragments - 1);
-        self.flying.push_back(Flying { first: self.next_tsn, last, protocol: message.protocol, cost });
+        self.flying += 1;
         self.flying_octets += cost;
-        self.next_tsn = last.wrapping_add(1);
-        Some(message)
+        let receipt = receipt(cost, is_control(message.protocol));
+        Some((message, receipt))
     }
 
-    /// The identifier of the message to which a fragment belongs.
-    pub(super) fn protocol(&self, tsn: u32) -> Option<ProtocolId> {
-        let index = self.flying.partition_point(|f| at_or_before(f.last.wrapping_add(1), tsn));
-        self.flying.get(index).filter(|f| at_or_before(f.first, tsn)).map(|f| f.protocol)
+    /// The peer has a message.
+    pub(super) fn settle(&mut self, receipt: Receipt) {
+        let cost = (receipt.0.get() >> 2) as usize;
+        let queued = if receipt.0.get() & 2 != 0 { &mut self.control } else { &mut self.data };
+        *queued = queued.saturating_sub(cost);
+        self.flying = self.flying.saturating_sub(1);
+        self.flying_octets = self.flying_octets.saturating_sub(cost);
     }
 
-    /// The peer has everything up to `cumulative`. Tells whether the queue takes data again.
-    pub(super) fn acknowledge(&mut self, cumulative: u32) -> bool {
-        while self.flying.front().is_some_and(|f| at_or_before(f.last, cumulative)) {
-            let Some(message) = self.flying.pop_front() else { break };
-            self.flying_octets -= message.cost;
-            let queued = if is_control(message.protocol) { &mut self.control } else { &mut self.data };
-            *queued -= message.cost;
-        }
+    /// Whether the queue takes data again; tells so once.
+    pub(super) fn drained(&mut self) -> bool {
         let drained = self.congested && self.data <= self.limits.data / 2;
         if drained {
             self.congested = false;
@@ -149,8 +122,13 @@ impl Ledger {
 
     /// Whether the peer has everything.
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.flying.is_empty()
+        self.waiting.is_empty() && self.flying == 0
     }
+}
+
+/// What a message costs and which bound it counts against, in one number that is never 0.
+fn receipt(cost: usize, control: bool) -> Receipt {
+    Receipt(NonZeroU64::MIN | (cost as u64) << 2 | u64::from(control) << 1)
 }
 
 /// Control messages are bounded apart: see [`crate::endpoint::Event::Congested`].
@@ -162,64 +140,59 @@ fn is_control(protocol: ProtocolId) -> bool {
 mod tests {
     use super::*;
 
-    fn ledger(first: u32) -> Ledger {
+    fn ledger() -> Ledger {
         let config = SctpConfig { send_queue: 1000, control_queue: 2000, ..SctpConfig::fast(1) };
-        Ledger::new(first, &config)
+        Ledger::new(&config)
     }
 
     fn message(protocol: u32, length: usize) -> Outgoing {
         Outgoing { protocol: ProtocolId(protocol), stream: 0, bytes: vec![0; length].into() }
     }
 
-    #[test]
-    fn every_fragment_has_the_identifier_of_its_message_across_the_wrap() {
-        let first = u32::MAX - 1;
-        let mut ledger = ledger(first);
-        for (protocol, length) in [(0, 1), (11, MAX_FRAGMENT), (7, MAX_FRAGMENT + 1)] {
-            assert_ne!(ledger.offer(message(protocol, length)), Offer::Full);
-            assert!(ledger.release().is_some());
-        }
-        let seen: Vec<_> = (0..5).map(|n| ledger.protocol(first.wrapping_add(n)).map(|p| p.0)).collect();
-        assert_eq!(seen, [Some(0), Some(11), Some(7), Some(7), None]);
-        assert_eq!(ledger.protocol(first - 1), None);
-        ledger.acknowledge(first.wrapping_add(2));
-        assert_eq!(ledger.protocol(first), None);
-        assert_eq!(ledger.protocol(first.wrapping_add(2)), Some(ProtocolId(7)));
-        assert!(!ledger.is_empty());
-        ledger.acknowledge(first.wrapping_add(3));
-        assert!(ledger.is_empty());
+    fn released(ledger: &mut Ledger) -> Vec<Receipt> {
+        std::iter::from_fn(|| ledger.release()).map(|(_, receipt)| receipt).collect()
     }
 
     #[test]
     fn congestion_is_told_once_and_ends_at_half() {
-        let mut ledger = ledger(1);
+        let mut ledger = ledger();
         let offers: Vec<_> = (0..4).map(|_| ledger.offer(message(0, 436))).collect();
         assert_eq!(offers, [Offer::Taken, Offer::Congested, Offer::Taken, Offer::Taken]);
-        while ledger.release().is_some() {}
-        let drained: Vec<_> = (1..=4).map(|tsn| ledger.acknowledge(tsn)).collect();
+        let receipts = released(&mut ledger);
+        let mut drained = Vec::new();
+        for receipt in receipts {
+            ledger.settle(receipt);
+            drained.push(ledger.drained());
+        }
         assert_eq!(drained, [false, false, true, false]);
+        assert!(ledger.is_empty());
     }
 
     #[test]
     fn control_messages_have_their_own_bound() {
-        let mut ledger = ledger(1);
+        let mut ledger = ledger();
         assert_eq!(ledger.offer(message(0, 1000)), Offer::Congested);
         let offers: Vec<_> = (0..5).map(|n| ledger.offer(message(11 + n % 2, 436))).collect();
         assert_eq!(offers, [Offer::Taken, Offer::Taken, Offer::Taken, Offer::Taken, Offer::Full]);
+        for receipt in released(&mut ledger) {
+            ledger.settle(receipt);
+        }
+        assert_eq!((ledger.data, ledger.control, ledger.flying_octets), (0, 0, 0));
     }
 
     #[test]
     fn the_engine_gets_no_more_than_a_window() {
-        let mut ledger = Ledger::new(1, &SctpConfig::fast(1));
+        let mut ledger = Ledger::new(&SctpConfig::fast(1));
         (0..2000).for_each(|_| assert_eq!(ledger.offer(message(0, 1)), Offer::Taken));
-        assert_eq!(std::iter::from_fn(|| ledger.release()).count(), WINDOW_MESSAGES);
-        ledger.acknowledge(10);
-        assert_eq!(std::iter::from_fn(|| ledger.release()).count(), 10);
+        let receipts = released(&mut ledger);
+        assert_eq!(receipts.len(), WINDOW_MESSAGES);
+        receipts[..10].iter().for_each(|receipt| ledger.settle(*receipt));
+        assert_eq!(released(&mut ledger).len(), 10);
     }
 
     #[test]
     fn a_message_above_the_limit_is_not_taken() {
-        let mut ledger = Ledger::new(1, &SctpConfig { max_message_size: 10, ..SctpConfig::fast(1) });
+        let mut ledger = Ledger::new(&SctpConfig { max_message_size: 10, ..SctpConfig::fast(1) });
         assert_eq!(ledger.offer(message(0, 11)), Offer::Full);
         assert_eq!(ledger.offer(message(0, 10)), Offer::Taken);
     }

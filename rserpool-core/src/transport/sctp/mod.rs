@@ -6,13 +6,13 @@
 //!        │      ┌───────────────┼─────────────────┐
 //!        │   dispatch        attempt          association   shutdown, heartbeats, silence
 //!        │   cookie, stray   active side      ledger        what is queued, whose TSN is whose
-//!        │      │               │             engine        sctp-proto: DATA and SACK
+//!        │      │               │             engine        DATA and SACK, by a library
 //!        │      └───────────────┼─────────────────┘
 //!   datagrams               packet, chunk          octets, checksum
 //! ```
 //!
 //! Handshake, shutdown, aborts and failure detection follow RFC 9260 and are done here; the
-//! transfer of data is done by sctp-proto (see `engine`). An association has one path: multiple
+//! transfer of data is done by a library ([`Engine`]). An association has one path: multiple
 //! homing, dynamic addresses, chunk authentication and path MTU discovery are not supported, and
 //! a peer that changes its UDP port is lost.
 
@@ -20,14 +20,15 @@ mod allowance;
 mod association;
 mod attempt;
 mod chunk;
-mod clock;
 mod config;
 mod cookie;
+mod destinations;
 mod dispatch;
 mod engine;
 mod ledger;
 mod liveness;
 mod packet;
+mod parameters;
 mod shared;
 mod spent;
 mod stray;
@@ -35,16 +36,16 @@ mod stray;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
 use self::association::{Association, End};
-use self::attempt::{Attempt, MAX_ADDRESSES};
-use self::chunk::{Init, cause};
+use self::attempt::{Attempt, Handshake, MAX_ADDRESSES};
+use self::chunk::cause;
 use self::cookie::Bakery;
-use self::ledger::Outgoing;
-use self::packet::Path;
+use self::engine::Outgoing;
+use self::packet::{Chunks, Path};
 use self::shared::Core;
 use self::spent::Spent;
 use crate::base::{AssociationId, ConnectId, Deadlines, Instant, Random, TransportAddress};
@@ -52,17 +53,24 @@ use crate::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
 use crate::transport::{Datagram, Stack};
 
 pub use config::SctpConfig;
+#[cfg(feature = "dcsctp")]
+pub use engine::Dcsctp;
+pub use engine::{Engine, SctpProto};
 pub use shared::Counters;
 
 /// SCTP over UDP (RFC 6951) on one socket.
 #[derive(Debug)]
-pub struct Sctp {
+pub struct Sctp<E: Engine = SctpProto> {
     core: Core,
+    engine: E,
     local: SocketAddr,
     bakery: Bakery,
     listening: BTreeSet<u16>,
+    /// Where the packets of associations and attempts come from; verified addresses only.
     paths: BTreeMap<Path, Owner>,
-    associations: BTreeMap<AssociationId, Association>,
+    /// The tags that their peers put into packets to us.
+    tags: BTreeMap<u32, Owner>,
+    associations: BTreeMap<AssociationId, Association<E>>,
     attempts: BTreeMap<ConnectId, Attempt>,
     deadlines: Deadlines<Owner>,
     /// Associations that may have something to send.
@@ -82,15 +90,25 @@ impl Sctp {
     /// A stack for the socket bound to `local`, whose address family decides which peers can be
     /// reached. The configuration must be [valid](SctpConfig::check).
     pub fn new(config: SctpConfig, local: SocketAddr) -> Self {
+        Self::with_engine(config, local)
+    }
+}
+
+impl<E: Engine> Sctp<E> {
+    /// The same as [`Sctp::new`] with any engine: `Sctp::<Dcsctp>::with_engine(config, local)`.
+    pub fn with_engine(config: SctpConfig, local: SocketAddr) -> Self {
         let mut random = Random::new(config.seed);
         let bakery = Bakery::new(&mut random, config.cookie_life);
+        let engine = E::new(&config);
         let core = Core::new(config, random);
         Self {
             core,
+            engine,
             local,
             bakery,
             listening: BTreeSet::new(),
             paths: BTreeMap::new(),
+            tags: BTreeMap::new(),
             associations: BTreeMap::new(),
             attempts: BTreeMap::new(),
             deadlines: Deadlines::default(),
@@ -111,19 +129,25 @@ impl Sctp {
     }
 
     /// A handshake is complete. `None` if the engine refuses what the peer has stated.
-    fn establish(
-        &mut self,
-        path: Path,
-        (local, peer): (&Init, &Init),
-        request: Option<ConnectId>,
-    ) -> Option<AssociationId> {
-        let core = &mut self.core;
-        let flow = core.engine.open(local, peer)?;
+    fn establish(&mut self, handshake: Handshake, request: Option<ConnectId>) -> Option<AssociationId> {
+        let Handshake { path, local, peer, others } = handshake;
+        if self.tags.contains_key(&local.tag) {
+            return None;
+        }
+        let flow = self.engine.open(self.core.now, &local, &peer)?;
         self.last_association += 1;
         let id = AssociationId(self.last_association);
-        let association = Association::new(id, path, (local, peer), flow, core.now, &core.config);
+        let mut association =
+            Association::new(id, path, (&local, &peer), flow, self.core.now, &self.core.config);
+        for remote in others {
+            if self.is_candidate(&path, remote.ip()) {
+                association.propose(remote, &self.core);
+            }
+        }
         self.associations.insert(id, association);
         self.paths.insert(path, Owner::Association(id));
+        self.tags.insert(local.tag, Owner::Association(id));
+        let core = &mut self.core;
         core.named += 1;
         core.counters.connected += 1;
         core.events.push_back(Event::Connected {
@@ -136,10 +160,61 @@ impl Sctp {
         Some(id)
     }
 
+    /// Whether an address that a peer has told may be asked if it is the peer's. Loopback is told by
+    /// somebody else's host only by mistake, and an address of a link says too little.
+    fn is_candidate(&self, path: &Path, address: IpAddr) -> bool {
+        let local_link = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+        address.is_ipv4() == self.local.is_ipv4()
+            && !(address.is_unspecified() || address.is_multicast() || broadcast || local_link)
+            && (!address.is_loopback() || path.remote.ip().is_loopback())
+    }
+
+    /// A packet of the peer has arrived, from this of its addresses and this UDP port.
+    fn deliver(&mut self, id: AssociationId, index: usize, udp_port: u16, chunks: Chunks) {
+        let mut news = self.follow_port(id, index, udp_port);
+        self.with(id, |association, core, engine| association.receive(core, engine, index, chunks));
+        let proved = self.associations.get_mut(&id).map(Association::take_proved).unwrap_or_default();
+        for path in proved {
+            let owner = *self.paths.entry(path).or_insert(Owner::Association(id));
+            if owner == Owner::Association(id) {
+                news = true;
+            } else if let Some(association) = self.associations.get_mut(&id) {
+                association.withdraw(path.remote.ip());
+            }
+        }
+        if let Some(association) = self.associations.get(&id).filter(|a| news && a.named) {
+            let peer = association.peer();
+            self.core.events.push_back(Event::Addresses { association: id, peer });
+        }
+    }
+
+    /// The UDP port of an address follows its packets (RFC 6951 section 5.4), if no other association
+    /// is there. Tells whether anything has changed for those who know the address.
+    fn follow_port(&mut self, id: AssociationId, index: usize, udp_port: u16) -> bool {
+        let Some(association) = self.associations.get_mut(&id) else { return false };
+        let old = association.path(index);
+        let new = Path { remote: SocketAddr::new(old.remote.ip(), udp_port), ..old };
+        if new == old || udp_port == 0 || self.paths.contains_key(&new) {
+            return false;
+        }
+        association.set_port(index, udp_port);
+        let known = association.is_verified(index);
+        if known {
+            self.paths.remove(&old);
+            self.paths.insert(new, Owner::Association(id));
+        }
+        known
+    }
+
     /// Lets an association act, and takes the consequences.
-    fn with(&mut self, id: AssociationId, act: impl FnOnce(&mut Association, &mut Core) -> Result<(), End>) {
+    fn with(
+        &mut self,
+        id: AssociationId,
+        act: impl FnOnce(&mut Association<E>, &mut Core, &mut E) -> Result<(), End>,
+    ) {
         let Some(association) = self.associations.get_mut(&id) else { return };
-        match act(association, &mut self.core) {
+        match act(association, &mut self.core, &mut self.engine) {
             Ok(()) => self.touch(id),
             Err(end) => self.end(id, end),
         }
@@ -148,17 +223,18 @@ impl Sctp {
     /// Ends an association.
     fn end(&mut self, id: AssociationId, end: End) {
         let Some(mut association) = self.associations.remove(&id) else { return };
-        let path = association.path;
         if let Some(parting) = end.parting {
-            let bytes = packet::single(path.header(association.peer_tag), &[parting]);
-            self.core.emit(path.remote, bytes);
+            association.part(&mut self.core, parting);
         }
         if std::mem::take(&mut association.named) {
             self.core.disconnected(id, end.reason);
         }
-        self.core.engine.close(&association.flow);
+        self.engine.close(&association.flow);
         self.spent.add(association.local_tag);
-        self.paths.remove(&path);
+        self.tags.remove(&association.local_tag);
+        for path in association.verified() {
+            self.paths.remove(&path);
+        }
         self.deadlines.clear(&Owner::Association(id));
         self.dirty.remove(&id);
     }
@@ -177,6 +253,9 @@ impl Sctp {
         for path in attempt.paths() {
             self.paths.remove(&path);
         }
+        for tag in attempt.tags() {
+            self.tags.remove(&tag);
+        }
         self.deadlines.clear(&Owner::Attempt(request));
         true
     }
@@ -191,7 +270,7 @@ impl Sctp {
     fn touch(&mut self, id: AssociationId) {
         self.dirty.insert(id);
         if let Some(association) = self.associations.get(&id) {
-            self.deadlines.set(Owner::Association(id), association.deadline(&self.core));
+            self.deadlines.set(Owner::Association(id), association.deadline(&self.engine));
         }
     }
 
@@ -228,6 +307,9 @@ impl Sctp {
             self.paths.insert(*path, Owner::Attempt(request));
         });
         let attempt = Attempt::new(&mut self.core, paths, deadline);
+        for tag in attempt.tags() {
+            self.tags.insert(tag, Owner::Attempt(request));
+        }
         self.attempts.insert(request, attempt);
         self.rearm(request);
     }
@@ -245,7 +327,7 @@ impl Sctp {
     }
 }
 
-impl Stack for Sctp {
+impl<E: Engine> Stack for Sctp<E> {
     fn listen(&mut self, local_port: u16) {
         self.listening.insert(local_port);
     }
@@ -270,9 +352,9 @@ impl Stack for Sctp {
                 self.forget(request, None);
             }
             Action::Send { association, protocol, stream, bytes } => {
-                self.with(association, |a, core| a.send(core, Outgoing { protocol, stream, bytes }));
+                self.with(association, |a, core, _| a.send(core, Outgoing { protocol, stream, bytes }));
             }
-            Action::Shutdown { association, deadline } => self.with(association, |a, core| {
+            Action::Shutdown { association, deadline } => self.with(association, |a, core, _| {
                 a.shutdown(core, deadline);
                 Ok(())
             }),
@@ -317,8 +399,8 @@ impl Stack for Sctp {
             }
             let id = self.dirty.pop_first()?;
             if let Some(association) = self.associations.get_mut(&id) {
-                association.flush(&mut self.core);
-                let deadline = association.deadline(&self.core);
+                association.flush(&mut self.core, &mut self.engine);
+                let deadline = association.deadline(&self.engine);
                 self.deadlines.set(Owner::Association(id), deadline);
             }
         }

@@ -45,7 +45,7 @@ pub(super) struct Header {
 
 /// One chunk, padding removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Chunk {
+pub struct Chunk {
     pub(super) kind: u8,
     pub(super) flags: u8,
     pub(super) body: Bytes,
@@ -81,6 +81,14 @@ pub(super) fn parse(packet: &Bytes) -> Option<(Header, Chunks)> {
 #[derive(Clone, Debug)]
 pub(super) struct Chunks {
     rest: Bytes,
+}
+
+impl Chunks {
+    /// What stands behind a common header.
+    #[cfg(feature = "dcsctp")]
+    pub(super) const fn of(rest: Bytes) -> Self {
+        Self { rest }
+    }
 }
 
 impl Iterator for Chunks {

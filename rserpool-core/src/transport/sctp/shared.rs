@@ -8,7 +8,6 @@ use bytes::Bytes;
 use super::allowance::Allowance;
 use super::chunk::Init;
 use super::config::SctpConfig;
-use super::engine::Engine;
 use crate::base::{AssociationId, ConnectId, Instant, Random};
 use crate::endpoint::{ConnectError, DownReason, Event};
 use crate::transport::Datagram;
@@ -17,7 +16,6 @@ use crate::transport::Datagram;
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) config: SctpConfig,
-    pub(super) engine: Engine,
     pub(super) random: Random,
     pub(super) now: Instant,
     pub(super) events: VecDeque<Event>,
@@ -53,7 +51,6 @@ pub struct Counters {
 impl Core {
     pub(super) fn new(config: SctpConfig, random: Random) -> Self {
         Self {
-            engine: Engine::new(&config),
             strays: Allowance::new(config.stray_replies),
             config,
             random,

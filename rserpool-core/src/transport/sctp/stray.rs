@@ -15,15 +15,16 @@ pub(super) fn answer(core: &mut Core, path: &Path, header: &Header, first: &Chun
         kind::SHUTDOWN_ACK => Chunk::new(kind::SHUTDOWN_COMPLETE, Bytes::new()),
         _ => chunk::abort(cause::USER_ABORT),
     };
-    send(core, path, header.tag, Chunk { flags: REFLECTED, ..reply });
+    tell(core, path, header.tag, Chunk { flags: REFLECTED, ..reply });
 }
 
 /// Refuses an INIT or a cookie; `tag` is the peer's.
 pub(super) fn refuse(core: &mut Core, path: &Path, tag: u32, cause: u16) {
-    send(core, path, tag, chunk::abort(cause));
+    tell(core, path, tag, chunk::abort(cause));
 }
 
-fn send(core: &mut Core, path: &Path, tag: u32, chunk: Chunk) {
+/// Sends a chunk to somebody with whom there is no association.
+pub(super) fn tell(core: &mut Core, path: &Path, tag: u32, chunk: Chunk) {
     let ip = path.remote.ip();
     // A packet with such a source is forged (rule 1), and port 0 cannot be reached.
     if ip.is_unspecified() || ip.is_multicast() || path.remote.port() == 0 {

@@ -107,6 +107,10 @@ settings! {
         /// [default: yes]
         #[arg(num_args = 0..=1, default_missing_value = "yes", help_heading = ENRP)]
         balance / "balance": Switch => enrp.balance;
+        /// Whether elements may register only addresses of their association (RFC 5352 section 2.2.1)
+        /// [default: no]
+        #[arg(num_args = 0..=1, default_missing_value = "yes")]
+        check_addresses / "check-addresses": Switch => check_addresses;
         /// The unit in which elements and peers tell lives: milliseconds if one of them is RSPLIB's
         life_unit / "life-unit": LifeUnitName => life_unit;
         /// Whether the padding of the last parameter counts in the length of a message

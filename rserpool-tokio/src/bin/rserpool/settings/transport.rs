@@ -4,7 +4,7 @@ use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::transport::sctp::SctpConfig;
 use rserpool_core::transport::tcp::TcpConfig;
 
-use super::{Attempts, TcpListen, Time, settings};
+use super::{Attempts, Switch, TcpListen, Time, settings};
 
 settings! {
     /// The hunt for a registrar (RFC 5352 section 3.6).
@@ -25,6 +25,10 @@ settings! {
     SctpSettings for SctpConfig {
         /// Associations at the same time, attempts included
         max_associations / "sctp-max-associations": usize => max_associations;
+        /// Whether to tell peers all own addresses, so that they can use another when the first fails; not
+        /// where a NAT may be in between (RFC 6951 section 5.7) [default: no]
+        #[arg(num_args = 0..=1, default_missing_value = "yes")]
+        tell_addresses / "sctp-tell-addresses": Switch => tell_addresses;
         /// Streams in each direction
         streams / "sctp-streams": u16 => streams;
         /// Octets of the longest message

@@ -31,7 +31,7 @@ fn a_shutdown_acknowledges_the_peers_data() {
     let last = data_chunks(&net.tapped()).last().unwrap().tsn;
     net.act(0, shutdown(&net, a, 1000));
     let (_, _, chunks) = net.tapped().pop().unwrap();
-    assert_eq!(chunks, [super::super::chunk::shutdown(last)]);
+    assert_eq!(chunks, [crate::transport::sctp::chunk::shutdown(last)]);
 }
 
 #[test]

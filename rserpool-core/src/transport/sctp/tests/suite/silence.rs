@@ -112,7 +112,7 @@ fn a_jump_of_time_is_survived() {
 fn a_peer_that_has_forgotten_us_is_noticed_at_once() {
     let mut net = Net::fast();
     let (a, _) = net.pair();
-    net.stacks[1] = Sctp::new(SctpConfig::fast(9), address(1));
+    net.stacks[1] = Sctp::with_engine(SctpConfig::fast(9), address(1));
     net.send(0, a, 0, "who are you?");
     net.run_for(millis(2));
     assert_eq!(net.take(0), [down(a, DownReason::Aborted)]);

@@ -136,7 +136,7 @@ fn a_cancelled_attempt_is_silent_wherever_it_stands() {
 #[test]
 fn addresses_are_tried_one_after_the_other() {
     let mut net = Net::fast();
-    let ip = |n| std::net::IpAddr::from([127, 0, 0, n]);
+    let ip = |n| IpAddr::from([127, 0, 0, n]);
     let mut peer = peer(1);
     peer.addresses = vec![ip(8), ip(9), ip(1), ip(10)];
     net.connect_to(0, peer, millis(5000));
@@ -155,13 +155,19 @@ fn the_first_address_that_answers_wins() {
     let mut net = Net::fast();
     net.delay = millis(80);
     let mut peer = peer(1);
-    peer.addresses = (1..4).map(|n| std::net::IpAddr::from([127, 0, 0, n])).collect();
+    peer.addresses = (1..4).map(|n| IpAddr::from([127, 0, 0, n])).collect();
     for address in &peer.addresses[1..] {
         net.hosts.insert(SocketAddr::new(*address, peer.udp_port), 1);
     }
     net.connect_to(0, peer, millis(5000));
     net.run_for(millis(1000));
-    assert!(matches!(net.take(0)[..], [Event::Connected { .. }]));
+    // The others are its addresses as well.
+    let events = net.take(0);
+    let [Event::Connected { .. }, Event::Addresses { .. }, Event::Addresses { peer, .. }] = &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!(peer.addresses.len(), 3);
     assert!(matches!(net.take(1)[..], [Event::Connected { .. }]));
     assert_eq!((net.stacks[0].associations(), net.stacks[1].associations()), (1, 1));
 }
@@ -233,7 +239,7 @@ fn a_restarted_peer_replaces_its_association() {
     let [Event::Connected { association: old, .. }] = net.take(1)[..] else { panic!() };
     net.take(0);
 
-    net.stacks[0] = Sctp::new(SctpConfig::fast(3), address(0));
+    net.stacks[0] = Sctp::with_engine(SctpConfig::fast(3), address(0));
     net.act(0, connect(net.now + millis(500)));
     net.run_for(millis(10));
     assert!(matches!(net.take(0)[..], [Event::Connected { .. }]));

@@ -1,0 +1,63 @@
+//! Bad networks: everything arrives all the same.
+
+use std::time::Duration;
+
+use rserpool_core::transport::sctp::SctpConfig;
+
+use super::{Row, STACKS, row};
+use crate::transport::bench::{Outcome, ensure};
+use crate::transport::end::{Order, PEER, US, Why};
+use crate::transport::setup::{Peer, Setup, Stage};
+use crate::transport::wire::Link;
+
+pub(super) const ROWS: &[Row] = &[
+    row("loss-1", "1 % of the packets are lost", STACKS, |stage| lossy(stage, 1)),
+    row("loss-5", "5 % of the packets are lost", STACKS, |stage| lossy(stage, 5)),
+    row("loss-20", "20 % of the packets are lost", STACKS, |stage| lossy(stage, 20)),
+    row("reordering", "packets overtake each other by up to 20 ms", STACKS, |stage| {
+        under(stage, Link { jitter: Duration::from_millis(20), ..GOOD })
+    }),
+    row("duplication", "half of the packets arrive twice", STACKS, |stage| {
+        under(stage, Link { duplication: 50, ..GOOD })
+    }),
+    row("delay", "every packet takes 200 ms", STACKS, delayed),
+    row("all-at-once", "5 % lost, 5 % twice, up to 20 ms late", STACKS, |stage| {
+        under(stage, Link { loss: 5, duplication: 5, jitter: Duration::from_millis(20), ..GOOD })
+    }),
+];
+
+const GOOD: Link = Link { delay: Duration::from_millis(5), jitter: Duration::ZERO, loss: 0, duplication: 0 };
+
+fn lossy(stage: &Stage, loss: u64) -> Outcome {
+    under(stage, Link { loss, ..GOOD })
+}
+
+/// The fast preset takes a round trip of 400 ms for a loss; the other is made for it.
+fn delayed(stage: &Stage) -> Outcome {
+    let link = Link { delay: Duration::from_millis(200), ..Link::default() };
+    with(stage, link, &SctpConfig::rfc(1))
+}
+
+fn under(stage: &Stage, link: Link) -> Outcome {
+    with(stage, link, &Setup::patient().config)
+}
+
+/// Handshake, messages both ways, shutdown: once in real time, for many seeds in virtual time.
+fn with(stage: &Stage, link: Link, config: &SctpConfig) -> Outcome {
+    let seeds = if stage.peer == Peer::Own { 20 } else { 1 };
+    let mut longest = Duration::ZERO;
+    for seed in 1..=seeds {
+        let mut bench = stage.bench(Setup { link, seed, config: config.clone(), ..Setup::plain() })?;
+        bench.connect(PEER, US)?;
+        let start = bench.world.now();
+        let ours = bench.send(US, PEER, 11, 1000, 100)?;
+        let theirs = bench.send(PEER, US, 11, 3000, 40)?;
+        bench.expect(PEER, US, &ours, Duration::from_secs(120))?;
+        bench.expect(US, PEER, &theirs, Duration::from_secs(120))?;
+        longest = longest.max(bench.world.now().since(start));
+        bench.order(US, PEER, &Order::Shutdown)?;
+        let (why, _) = bench.expect_down(US, PEER, Duration::from_secs(60))?;
+        ensure(why == Why::Closed, || format!("our association ended as {why:?}"))?;
+    }
+    Ok(format!("{seeds} runs, the longest transfer {:.1} s", longest.as_secs_f64()))
+}

@@ -1,0 +1,1 @@
+//! How fast messages of 200 octets travel.

@@ -10,7 +10,7 @@ use futures_lite::future;
 use rserpool_core::base::Instant;
 use rserpool_core::driver::{BoxFuture, Connecting, Listener, Runtime, Socket};
 
-/// The runtime `R` for one endpoint, whose task ends when its [`Process`] is killed.
+/// The runtime `R` for one endpoint, whose task ends when it is killed.
 ///
 /// What is left of a process after SIGKILL is what is left here: the task is never polled again, so
 /// no datagram goes out any more, and its sockets are closed. All that others notice is silence.

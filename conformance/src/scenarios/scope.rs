@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rserpool_core::base::{ElementId, ProtocolId, RegistrarId};
 use rserpool_core::driver::vocabulary::{Builder, ElementEvent, Preset, SessionEvent};
-use rserpool_core::driver::{PoolElement, PoolUser, Registrar, Runtime, Session};
+use rserpool_core::driver::{PoolElement, PoolUser, Registrar, Runtime, Session, TcpListening};
 use rserpool_core::element::ElementConfig;
 use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::transport::sctp::SctpConfig;
@@ -43,6 +43,13 @@ pub(super) fn loopback() -> SocketAddr {
 pub(super) async fn registrar<R: Make>(id: u32, peers: &[SocketAddr]) -> TheRegistrar<R> {
     let (runtime, life) = Mortal::new();
     Process::new(registrar_builder(id, peers).runtime(runtime).start().await.unwrap(), life)
+}
+
+/// A registrar that users reach by TCP, too.
+pub(super) async fn tcp_registrar<R: Make>(id: u32, peers: &[SocketAddr]) -> TheRegistrar<R> {
+    let (runtime, life) = Mortal::new();
+    let builder = registrar_builder(id, peers).tcp(TcpListening::At(None, 0));
+    Process::new(builder.runtime(runtime).start().await.unwrap(), life)
 }
 
 pub(super) fn registrar_builder<R: Make>(
@@ -132,7 +139,7 @@ pub(super) async fn one_of_each<G: Make, E: Make>()
 }
 
 /// Waits until an element has registered.
-pub(super) async fn registered<R: Make>(element: &TheElement<R>) {
+pub(super) async fn registered<R: Make>(element: &PoolElement<Mortal<R>>) {
     loop {
         match element.next_event().await.unwrap() {
             ElementEvent::Registered { .. } => return,

@@ -16,7 +16,7 @@ use rserpool_core::base::{
 };
 use rserpool_core::element::{self, Element, ElementConfig};
 use rserpool_core::endpoint::hunt::HuntConfig;
-use rserpool_core::endpoint::{Action, ConnectError, DownReason, Endpoint, Event};
+use rserpool_core::endpoint::{AbortReason, Action, ConnectError, DownReason, Endpoint, Event};
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 use rserpool_core::user::{self, Delivery, RequestId, User, UserConfig};
 
@@ -74,7 +74,9 @@ impl Switchboard {
             }
             // What was sent has arrived, so there is nothing to be delivered before the end.
             Action::Shutdown { association, .. } => self.end(association, from, DownReason::PeerShutdown),
-            Action::Abort { association, .. } => self.end(association, from, DownReason::Aborted),
+            Action::Abort { association, .. } => {
+                self.end(association, from, DownReason::Aborted(AbortReason::default()))
+            }
             Action::Announce { .. } => {}
         }
     }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, ProtocolId};
-use rserpool_core::endpoint::{Action, Channel, DownReason, Event};
+use rserpool_core::endpoint::{AbortReason, Action, Channel, DownReason, Event};
 
 use crate::association::{Association, Item, Side, State};
 use crate::host::Input;
@@ -192,7 +192,7 @@ impl World {
     }
 
     pub(crate) fn abort_arrives(&mut self, key: u64, side: Side) {
-        self.end(key, side, DownReason::Aborted);
+        self.end(key, side, DownReason::Aborted(AbortReason::default()));
     }
 
     pub(crate) fn close_deadline(&mut self, key: u64, side: Side) {

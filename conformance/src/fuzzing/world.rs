@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, TransportAddress};
-use rserpool_core::endpoint::{Action, Channel, ConnectError, DownReason, Endpoint, Event, MAX_MESSAGE};
+use rserpool_core::endpoint::{
+    AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, MAX_MESSAGE,
+};
 use rserpool_core::wire::{AsapMessage, EnrpMessage};
 
 use super::input::Input;
@@ -121,7 +123,7 @@ where
             5 => {
                 let reasons = [
                     DownReason::PeerShutdown,
-                    DownReason::Aborted,
+                    DownReason::Aborted(AbortReason::default()),
                     DownReason::Silent,
                     DownReason::Restarted,
                     DownReason::QueueFull,

@@ -1,7 +1,9 @@
 //! Events, actions and the trait: the contract that the module above states.
 
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::SocketAddr;
 
 use bytes::Bytes;
@@ -183,8 +185,11 @@ pub enum DownReason {
     #[error("closed by the peer")]
     PeerShutdown,
     /// The peer aborted it.
-    #[error("aborted by the peer")]
-    Aborted,
+    #[error("aborted by the peer{0}")]
+    Aborted(AbortReason),
+    /// The peer broke the protocol of the transport, or sent a message that was too long.
+    #[error("the peer broke the protocol")]
+    Violation,
     /// The peer has not answered for as long as the transport's limits allow.
     #[error("peer is silent")]
     Silent,
@@ -197,6 +202,26 @@ pub enum DownReason {
     /// We closed or aborted it ourselves.
     #[error("closed locally")]
     Local,
+}
+
+/// What a peer said when it aborted an association (RFC 9260 section 3.3.10).
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct AbortReason {
+    /// The code of the first cause, such as 12 (the peer's user asked for it) or 13 (we broke the
+    /// protocol, it believes); `None` if it named none.
+    pub cause: Option<u16>,
+    /// The text of cause 12 or 13: at most 128 octets, without control characters.
+    pub text: String,
+}
+
+impl fmt::Display for AbortReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.cause, &self.text[..]) {
+            (None, _) => Ok(()),
+            (Some(cause), "") => write!(f, " (cause {cause})"),
+            (Some(cause), text) => write!(f, " (cause {cause}: {text})"),
+        }
+    }
 }
 
 /// What an abort tells the peer; the transport encodes it.

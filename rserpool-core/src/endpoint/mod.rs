@@ -82,5 +82,5 @@ pub(crate) mod testing;
 
 pub use config::ConfigError;
 pub use contract::{
-    AbortCause, Action, Channel, ConnectError, DownReason, Endpoint, Event, MAX_MESSAGE, Outbox,
+    AbortCause, AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, MAX_MESSAGE, Outbox,
 };

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::base::{ElementId, PoolHandle};
-use crate::endpoint::{ConnectError, DownReason};
+use crate::endpoint::{AbortReason, ConnectError, DownReason};
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, Policy, PoolElement, RegistrationLife, Transport,
 };
@@ -195,7 +195,8 @@ fn every_way_to_fail_is_told_apart() {
 
     let mut dying = inspector();
     asked(&mut dying, Command::Handlespace);
-    let event = Event::Disconnected { association: LINK, reason: DownReason::Aborted };
+    let event =
+        Event::Disconnected { association: LINK, reason: DownReason::Aborted(AbortReason::default()) };
     dying.handle_event(Instant::ORIGIN, event);
     assert_eq!(dying.poll_notice(), failed(InspectError::Unreachable(registrar())));
 

@@ -123,7 +123,7 @@ fn a_lost_home_leads_to_another() {
     );
     let step = event(&mut element, 510, connected(2, Some(4), registrar(1)));
     assert_eq!(step, (vec![registration(2, 0)], vec![]));
-    let step = event(&mut element, 515, disconnected(2, DownReason::Aborted));
+    let step = event(&mut element, 515, disconnected(2, DownReason::Aborted(AbortReason::default())));
     assert_eq!(step, (vec![connect(5, 7, registrar(2), at(565))], vec![]));
 }
 

@@ -16,7 +16,7 @@ use crate::endpoint::testing::{
     DATA, abort, asap, at, cancel, connect, connect_failed, connected, data, disconnected, drain, encode,
     heard, ip, ms, received, registrar, shutdown,
 };
-use crate::endpoint::{Action, Channel, DownReason, Endpoint, Event, MAX_MESSAGE};
+use crate::endpoint::{AbortReason, Action, Channel, DownReason, Endpoint, Event, MAX_MESSAGE};
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, OperationError, Policy, PoolElement,
     RegistrationLife, SctpTransport, Transport, TransportUse,

@@ -36,8 +36,12 @@ fn passes_messages_through() {
     assert_eq!(send(&mut element, 2, ProtocolId::ASAP), refused(Refusal::ReservedProtocol));
     assert_eq!(send(&mut element, 2, ProtocolId::ENRP), refused(Refusal::ReservedProtocol));
     assert_eq!(send(&mut element, HOME, DATA), refused(Refusal::UnknownSession));
-    let closed = (None, Notice::SessionClosed { session, reason: DownReason::Aborted });
-    assert_eq!(event(&mut element, 40, disconnected(2, DownReason::Aborted)), (vec![], vec![closed]));
+    let closed =
+        (None, Notice::SessionClosed { session, reason: DownReason::Aborted(AbortReason::default()) });
+    assert_eq!(
+        event(&mut element, 40, disconnected(2, DownReason::Aborted(AbortReason::default()))),
+        (vec![], vec![closed])
+    );
     assert_eq!(send(&mut element, 2, DATA), refused(Refusal::UnknownSession));
     assert_eq!(element.sessions(), 0);
 }

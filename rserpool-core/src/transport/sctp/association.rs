@@ -13,6 +13,7 @@ use super::engine::{Arrival, Engine, Outgoing, Portion};
 use super::ledger::{Ledger, Offer};
 use super::liveness::{Liveness, Pulse};
 use super::packet::{self, Chunk, Chunks, Header, Path};
+use super::sacks::Sacks;
 use super::shared::Core;
 use crate::base::{AssociationId, Carrier, Instant, TransportAddress};
 use crate::endpoint::{DownReason, Event};
@@ -49,6 +50,7 @@ pub(super) struct Association<E: Engine> {
     sent: u32,
     /// Whether a timer of the engine has run since the last packets were made.
     timed_out: bool,
+    sacks: Sacks,
     /// Answers for the next packet.
     control: Vec<Chunk>,
     /// Whether a SHUTDOWN belongs to them; it is made last, when `received` is known.
@@ -125,6 +127,7 @@ impl<E: Engine> Association<E> {
             window: peer.window,
             sent: local.tsn.wrapping_sub(1),
             timed_out: false,
+            sacks: Sacks::new(),
             control: Vec::new(),
             shutdown_due: false,
         }
@@ -225,7 +228,7 @@ impl<E: Engine> Association<E> {
             Offer::Taken => {}
             Offer::Congested => core.events.push_back(Event::Congested { association: self.id }),
             Offer::Full => {
-                return Err(self.end(DownReason::QueueFull, Some(chunk::abort(cause::OUT_OF_RESOURCE))));
+                return Err(self.end(DownReason::QueueFull, Some(chunk::abort(cause::OUT_OF_RESOURCE, ""))));
             }
         }
         Ok(())
@@ -270,7 +273,10 @@ impl<E: Engine> Association<E> {
                     inner.push(Portion::Sack(chunk, cumulative));
                 }
                 kind::HEARTBEAT => self.answer(Chunk::new(kind::HEARTBEAT_ACK, chunk.body)),
-                kind::ABORT => return Err(self.end(DownReason::Aborted, None)),
+                kind::ABORT => {
+                    let reason = DownReason::Aborted(chunk::parse_abort(&chunk));
+                    return Err(self.end(reason, None));
+                }
                 kind::SHUTDOWN => {
                     let Some(cumulative) = chunk::parse_shutdown(&chunk) else { continue };
                     peer_shutdown = true;
@@ -291,8 +297,7 @@ impl<E: Engine> Association<E> {
                 unknown => {
                     // The two high bits say: report it, and go on (RFC 9260 section 3.2).
                     if unknown & 0x40 != 0 {
-                        let detail = [&[chunk.kind, chunk.flags][..], &chunk.body].concat();
-                        self.answer(chunk::with_cause(kind::ERROR, cause::UNRECOGNIZED_CHUNK, &detail));
+                        self.answer(chunk::unrecognized_chunk(&chunk));
                     }
                     if unknown & 0x80 == 0 {
                         break;
@@ -300,6 +305,7 @@ impl<E: Engine> Association<E> {
                 }
             }
         }
+        self.sacks.arrived(&inner);
         self.deliver(core, engine, &inner)?;
         if peer_shutdown {
             self.peer_shutdown(core);
@@ -319,10 +325,10 @@ impl<E: Engine> Association<E> {
             engine.handle_timeout(now, &mut self.flow);
             self.timed_out = true;
         }
-        let user_abort = Some(chunk::abort(cause::USER_ABORT));
+        let user_abort = |text| Some(chunk::abort(cause::USER_ABORT, text));
         match &mut self.phase {
             Phase::Pending(until) | Phase::Sent(until, _) | Phase::Received(until) if *until <= now => {
-                return Err(self.end(DownReason::PeerShutdown, user_abort));
+                return Err(self.end(DownReason::PeerShutdown, user_abort("shutdown took too long")));
             }
             Phase::Sent(_, retry) if retry.is_due(now) => {
                 retry.back_off(now, &core.config);
@@ -348,7 +354,7 @@ impl<E: Engine> Association<E> {
         match self.liveness.check(now) {
             Pulse::Fine => {}
             Pulse::Beat => self.emit(core, self.destinations.current(), &[chunk::heartbeat(0)]),
-            Pulse::Silent => return Err(self.end(DownReason::Silent, user_abort)),
+            Pulse::Silent => return Err(self.end(DownReason::Silent, user_abort("no answer"))),
         }
         Ok(())
     }
@@ -357,6 +363,7 @@ impl<E: Engine> Association<E> {
     pub(super) fn deadline(&self, engine: &E) -> Instant {
         let alive = self.liveness.deadline();
         let alive = self.destinations.deadline().map_or(alive, |at| at.min(alive));
+        let alive = self.sacks.deadline().map_or(alive, |at| at.min(alive));
         let phase = match &self.phase {
             Phase::Open => alive,
             Phase::Pending(until) | Phase::Received(until) => alive.min(*until),
@@ -377,6 +384,7 @@ impl<E: Engine> Association<E> {
         }
         let (mut answers, mut data) = (Vec::new(), Vec::new());
         let (received, sent, mut again) = (&mut self.received, &mut self.sent, false);
+        let (sacks, until) = (&mut self.sacks, core.now + core.config.sack_delay);
         engine.transmit(core.now, &mut self.flow, |chunk| {
             if chunk.kind == kind::DATA {
                 let tsn = chunk::first_u32(&chunk);
@@ -385,9 +393,15 @@ impl<E: Engine> Association<E> {
                 data.push(chunk);
             } else {
                 *received = chunk::parse_sack(&chunk).map_or(*received, |(tsn, _)| tsn);
-                answers.push(chunk::fit_sack(chunk));
+                sacks.made(chunk::fit_sack(chunk), until);
             }
         });
+        let is_open = matches!(self.phase, Phase::Open);
+        // Whoever waits for the last of it should not wait for the peer's delay as well (RFC 7053).
+        if let Some(last) = data.last_mut().filter(|_| again || !is_open) {
+            last.flags |= Data::IMMEDIATE;
+        }
+        answers.extend(self.sacks.take(core.now, !is_open || !data.is_empty() || !self.control.is_empty()));
         if std::mem::take(&mut self.timed_out) && again {
             self.destinations.suspect(core.now, &core.config);
             self.ask_destinations(core);
@@ -442,7 +456,7 @@ impl<E: Engine> Association<E> {
     /// Checks a DATA chunk.
     fn data(&self, chunk: &Chunk) -> Result<Option<Data>, End> {
         let Some(data) = Data::parse(chunk).filter(|data| data.stream < self.inbound) else {
-            return Err(self.end(DownReason::Aborted, Some(chunk::abort(cause::PROTOCOL_VIOLATION))));
+            return Err(self.violation("DATA without user data or stream"));
         };
         // What is too far ahead of the gap cannot be remembered; the peer will send it again.
         let ahead = data.tsn.wrapping_sub(self.received).cast_signed();
@@ -462,7 +476,7 @@ impl<E: Engine> Association<E> {
             Arrival::Delivered(receipt) => ledger.settle(receipt),
         });
         if result.is_err() {
-            return Err(self.end(DownReason::Aborted, Some(chunk::abort(cause::PROTOCOL_VIOLATION))));
+            return Err(self.violation("DATA or SACK impossible, or message too long"));
         }
         if self.ledger.drained() && self.named {
             core.events.push_back(Event::Drained { association });
@@ -505,8 +519,13 @@ impl<E: Engine> Association<E> {
         }
     }
 
+    /// The peer has broken the protocol.
+    fn violation(&self, text: &str) -> End {
+        self.end(DownReason::Violation, Some(chunk::abort(cause::PROTOCOL_VIOLATION, text)))
+    }
+
     /// The end of this association: whatever came in between, whoever asked for it gets it.
-    const fn end(&self, reason: DownReason, parting: Option<Chunk>) -> End {
+    fn end(&self, reason: DownReason, parting: Option<Chunk>) -> End {
         End { reason: if self.leaving { DownReason::Local } else { reason }, parting }
     }
 }

@@ -174,7 +174,7 @@ impl Attempt {
     pub(super) fn abandon(&self, core: &mut Core, winner: Option<Path>) {
         for candidate in self.candidates.iter().filter(|c| Some(c.path) != winner) {
             if let Stage::Echoing(answer) = &candidate.stage {
-                let abort = chunk::abort(cause::USER_ABORT);
+                let abort = chunk::abort(cause::USER_ABORT, "not needed");
                 let header = candidate.path.header(answer.peer.tag);
                 core.emit(candidate.path.remote, packet::single(header, &[abort]));
             }

@@ -7,6 +7,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::packet::{CHUNK_HEADER, Chunk, HEADER, MAX_PACKET};
 use super::parameters::{self, PARAMETER_HEADER, Parameters, put_parameter, take_parameter};
+use crate::endpoint::AbortReason;
 
 /// Chunk types (RFC 9260 section 3.2).
 pub(super) mod kind {
@@ -186,6 +187,11 @@ pub(super) fn sack(cumulative: u32, window: u32) -> Chunk {
     Chunk::new(kind::SACK, body.freeze())
 }
 
+/// Whether a SACK tells of neither gaps nor duplicates.
+pub(super) fn is_plain_sack(chunk: &Chunk) -> bool {
+    chunk.body.get(8..SACK_FIELDS) == Some(&[0; 4])
+}
+
 /// Shortens a SACK that does not fit a packet: the peer learns of the later gaps when the
 /// earlier ones are closed, and duplicates are for its statistics only.
 pub(super) fn fit_sack(chunk: Chunk) -> Chunk {
@@ -235,9 +241,35 @@ pub(super) fn with_cause(kind: u8, cause: u16, detail: &[u8]) -> Chunk {
     Chunk::new(kind, body.freeze())
 }
 
-/// An ABORT with one cause and no detail.
-pub(super) fn abort(cause: u16) -> Chunk {
-    with_cause(kind::ABORT, cause, &[])
+/// An ABORT with one cause. The text says more to whoever looks; causes other than these two have
+/// no place for one.
+pub(super) fn abort(cause: u16, text: &str) -> Chunk {
+    let place = matches!(cause, cause::USER_ABORT | cause::PROTOCOL_VIOLATION);
+    with_cause(kind::ABORT, cause, if place { text.as_bytes() } else { &[] })
+}
+
+/// What an ABORT says.
+pub(super) fn parse_abort(chunk: &Chunk) -> AbortReason {
+    const MAX_TEXT: usize = 128;
+    let Some((cause, whole)) = take_parameter(&mut chunk.body.clone()) else { return AbortReason::default() };
+    let mut text = String::new();
+    if matches!(cause, cause::USER_ABORT | cause::PROTOCOL_VIOLATION) {
+        let said = String::from_utf8_lossy(&whole[PARAMETER_HEADER..]);
+        for character in said.chars().filter(|c| !c.is_control()) {
+            if text.len() + character.len_utf8() > MAX_TEXT {
+                break;
+            }
+            text.push(character);
+        }
+    }
+    AbortReason { cause: Some(cause), text }
+}
+
+/// An ERROR about a chunk of unknown type, with the chunk (section 3.3.10.6).
+pub(super) fn unrecognized_chunk(chunk: &Chunk) -> Chunk {
+    let length = u16::try_from(CHUNK_HEADER + chunk.body.len()).unwrap_or(u16::MAX);
+    let detail = [&[chunk.kind, chunk.flags][..], &length.to_be_bytes(), &chunk.body].concat();
+    with_cause(kind::ERROR, cause::UNRECOGNIZED_CHUNK, &detail)
 }
 
 /// Whether an ERROR says that our cookie was too old.
@@ -372,6 +404,18 @@ mod tests {
         assert_eq!(parse_sack(&chunk), Some((7, 9)));
         assert_eq!(chunk.body.len() + CHUNK_HEADER + HEADER, MAX_PACKET);
         assert_eq!(fit_sack(sack(1, 2)), sack(1, 2));
+    }
+
+    #[test]
+    fn the_reason_of_an_abort_is_kept_within_bounds() {
+        let reason = |cause, text: &str| AbortReason { cause, text: text.into() };
+        assert_eq!(parse_abort(&abort(12, "enough\n of it")), reason(Some(12), "enough of it"));
+        assert_eq!(parse_abort(&abort(4, "no place for a text")), reason(Some(4), ""));
+        assert_eq!(parse_abort(&Chunk::new(kind::ABORT, Bytes::new())), reason(None, ""));
+        let long = parse_abort(&abort(13, &"\u{e9}".repeat(200)));
+        assert_eq!(long, reason(Some(13), &"\u{e9}".repeat(64)));
+        let broken = with_cause(kind::ABORT, 12, &[0xff, b'x']);
+        assert_eq!(parse_abort(&broken), reason(Some(12), "\u{fffd}x"));
     }
 
     #[test]

@@ -48,6 +48,10 @@ pub struct SctpConfig {
     pub rto_min: Duration,
     /// RTO.Max.
     pub rto_max: Duration,
+    /// How long a single packet with data may wait for its SACK, in case there is something to send with
+    /// it or a second packet comes (RFC 9260 section 6.2); at most 500 ms. Should be well below the
+    /// RTO.Min of peers.
+    pub sack_delay: Duration,
     /// How long a peer may take to return our cookie (Valid.Cookie.Life).
     pub cookie_life: Duration,
     /// The time between the first packets to two addresses of one peer.
@@ -79,6 +83,7 @@ impl SctpConfig {
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_secs(1),
             rto_max: Duration::from_secs(60),
+            sack_delay: Duration::from_millis(100),
             cookie_life: Duration::from_secs(60),
             stagger: Duration::from_millis(250),
             // Five times RTO.Max.
@@ -96,6 +101,7 @@ impl SctpConfig {
             rto_initial: Duration::from_millis(100),
             rto_min: Duration::from_millis(50),
             rto_max: Duration::from_millis(250),
+            sack_delay: Duration::from_millis(12),
             cookie_life: Duration::from_secs(10),
             stagger: Duration::from_millis(50),
             shutdown_guard: Duration::from_secs(2),
@@ -133,6 +139,7 @@ impl SctpConfig {
         require(lasting(self.rto_min), "sctp.rto-min", "must be at least 1 ms")?;
         require(self.rto_initial >= self.rto_min, "sctp.rto-initial", "must not be less than sctp.rto-min")?;
         require(self.rto_max >= self.rto_initial, "sctp.rto-max", "must not be less than sctp.rto-initial")?;
+        require(self.sack_delay <= Duration::from_millis(500), "sctp.sack-delay", "must not exceed 500 ms")?;
         // Twice the longest round trip that a handshake may take.
         require(self.cookie_life >= Duration::from_secs(1), "sctp.cookie-life", "must be at least 1 s")
     }

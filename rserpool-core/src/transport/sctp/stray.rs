@@ -13,14 +13,14 @@ pub(super) fn answer(core: &mut Core, path: &Path, header: &Header, first: &Chun
         kind::ABORT | kind::SHUTDOWN_COMPLETE | kind::COOKIE_ACK | kind::COOKIE_ECHO | kind::INIT => return,
         kind::ERROR if chunk::is_stale_cookie(first) => return,
         kind::SHUTDOWN_ACK => Chunk::new(kind::SHUTDOWN_COMPLETE, Bytes::new()),
-        _ => chunk::abort(cause::USER_ABORT),
+        _ => chunk::abort(cause::USER_ABORT, "unknown association"),
     };
     tell(core, path, header.tag, Chunk { flags: REFLECTED, ..reply });
 }
 
 /// Refuses an INIT or a cookie; `tag` is the peer's.
 pub(super) fn refuse(core: &mut Core, path: &Path, tag: u32, cause: u16) {
-    tell(core, path, tag, chunk::abort(cause));
+    tell(core, path, tag, chunk::abort(cause, "refused"));
 }
 
 /// Sends a chunk to somebody with whom there is no association.

@@ -27,7 +27,7 @@ use self::attempt::{Attempt, Due};
 use self::connection::{Connection, MAX_INPUT, Opener};
 use super::{ConnectionAction, ConnectionEvent, ConnectionId};
 use crate::base::{AssociationId, ConnectId, Deadlines, Instant, ProtocolId, TransportAddress};
-use crate::endpoint::{Action, ConnectError, DownReason, Event};
+use crate::endpoint::{AbortReason, Action, ConnectError, DownReason, Event};
 
 /// The top bit tells associations over TCP from those over SCTP, which are counted from 1.
 const TCP_BIT: u64 = 1 << 63;
@@ -171,7 +171,7 @@ impl Tcp {
                     self.progress(id);
                 }
             }
-            ConnectionEvent::Lost => self.remove(id, DownReason::Aborted),
+            ConnectionEvent::Lost => self.remove(id, DownReason::Aborted(AbortReason::default())),
         }
     }
 

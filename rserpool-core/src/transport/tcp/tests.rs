@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::connection::{MAX_OUTPUT, PAUSE_AT};
 use super::*;
-use crate::endpoint::AbortCause;
+use crate::endpoint::{AbortCause, AbortReason};
 
 const SERVICE: u16 = 3863;
 
@@ -318,7 +318,10 @@ fn the_newest_connection_is_refused() {
     assert_eq!(script.connect(0, 1, registrar(&[1]), 1_000), out([failed], []));
     assert_eq!(script.tcp.counters().refused, 2);
     // Who goes makes room.
-    assert_eq!(script.happens(1, 1, ConnectionEvent::Lost), out([down(1, DownReason::Aborted)], []));
+    assert_eq!(
+        script.happens(1, 1, ConnectionEvent::Lost),
+        out([down(1, DownReason::Aborted(AbortReason::default()))], [])
+    );
     assert_eq!(script.accept(2, 1), (Some(id(4)), out([accepted(4, 1)], [])));
     script.tcp.stop_listening();
     script.happens(3, 2, ConnectionEvent::Lost);

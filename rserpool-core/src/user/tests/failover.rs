@@ -67,7 +67,7 @@ fn a_server_that_is_stopped_is_left_at_once() {
 #[test]
 fn requests_wait_for_the_next_element() {
     let mut user = serving(&[1, 2]);
-    event(&mut user, 10, disconnected(2, DownReason::Aborted));
+    event(&mut user, 10, disconnected(2, DownReason::Aborted(AbortReason::default())));
     assert_eq!(send(&mut user, 11, retry(1), "a"), accepted(vec![]));
     assert_eq!(send(&mut user, 12, Delivery::Report(RequestId(2)), "b"), accepted(vec![]));
     assert_eq!(send(&mut user, 13, Delivery::Once, "c"), refused(Refusal::Congested));
@@ -84,7 +84,7 @@ fn requests_wait_for_the_next_element() {
 fn the_failed_element_is_excluded_until_nobody_else_is_left() {
     let mut user = serving(&[1]);
     send(&mut user, 10, retry(1), "a");
-    let (actions, _) = event(&mut user, 20, disconnected(2, DownReason::Aborted));
+    let (actions, _) = event(&mut user, 20, disconnected(2, DownReason::Aborted(AbortReason::default())));
     assert_eq!(actions, [report(HOME, 1), question(HOME), connect(3, 0, place(1), at(170))]);
     // A new element takes precedence as soon as the registrar names it.
     let step = event(&mut user, 21, resolved(HOME, &[1, 2]));

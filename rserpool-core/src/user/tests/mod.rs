@@ -21,7 +21,7 @@ use crate::endpoint::testing::{
     DATA, abort, asap, at, cancel, connect, connect_failed, connected, data, disconnected, drain, heard, ip,
     ms, registrar, shutdown,
 };
-use crate::endpoint::{Action, DownReason, Endpoint, Event, MAX_MESSAGE};
+use crate::endpoint::{AbortReason, Action, DownReason, Endpoint, Event, MAX_MESSAGE};
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, OperationError, Policy, PoolElement,
     RegistrationLife, SctpTransport, Transport, TransportUse,

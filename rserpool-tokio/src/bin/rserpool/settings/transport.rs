@@ -49,6 +49,8 @@ settings! {
         rto_min / "sctp-rto-min": Time => rto_min;
         /// RTO.Max
         rto_max / "sctp-rto-max": Time => rto_max;
+        /// How long a single packet with data may wait for its SACK
+        sack_delay / "sctp-sack-delay": Time => sack_delay;
         /// Valid.Cookie.Life: how long a peer may take to return our cookie
         cookie_life / "sctp-cookie-life": Time => cookie_life;
         /// Time between the first packets to two addresses of one peer

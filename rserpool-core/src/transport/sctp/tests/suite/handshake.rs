@@ -125,7 +125,7 @@ fn a_cancelled_attempt_is_silent_wherever_it_stands() {
         net.run_for(millis(3000));
         assert_eq!(net.take(0), [], "after {wait} ms");
         let other = net.take(1);
-        let expected = vec![down(AssociationId(1), DownReason::Aborted)];
+        let expected = vec![down(AssociationId(1), aborted(12, "not needed"))];
         assert!(other.is_empty() || other[1..] == expected, "after {wait} ms: {other:?}");
         assert_eq!((net.stacks[0].associations(), net.stacks[1].associations()), (0, 0));
         assert_eq!(net.stacks[0].paths.len() + net.stacks[1].paths.len(), 0);

@@ -93,7 +93,7 @@ fn forged_aborts_are_ignored() {
         let abort = single(header, &[Chunk { kind: kind::ABORT, flags, body: Bytes::new() }]);
         net.stacks[1].handle_datagram(net.now, address(0), abort);
         net.drain(1);
-        let expected = if accepted { vec![down(b, DownReason::Aborted)] } else { vec![] };
+        let expected = if accepted { vec![down(b, aborted(None, ""))] } else { vec![] };
         assert_eq!(net.take(1), expected, "reflected {reflected}, flags {flags}");
     }
 }

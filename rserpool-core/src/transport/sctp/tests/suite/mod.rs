@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::Tested;
 use crate::base::{AssociationId, ConnectId, Instant, ProtocolId, Random, TransportAddress};
-use crate::endpoint::{Action, ConnectError, DownReason, Event};
+use crate::endpoint::{AbortReason, Action, ConnectError, DownReason, Event};
 use crate::transport::Stack;
 use crate::transport::sctp::chunk::Data;
 use crate::transport::sctp::packet::{self, Chunk, Header};
@@ -258,6 +258,10 @@ impl Net {
 
 fn down(association: AssociationId, reason: DownReason) -> Event {
     Event::Disconnected { association, reason }
+}
+
+fn aborted(cause: impl Into<Option<u16>>, text: &str) -> DownReason {
+    DownReason::Aborted(AbortReason { cause: cause.into(), text: text.into() })
 }
 
 fn failed(reason: ConnectError) -> Event {

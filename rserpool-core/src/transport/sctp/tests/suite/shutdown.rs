@@ -113,7 +113,7 @@ fn the_deadline_ends_a_shutdown_that_nobody_answers() {
     assert_eq!(net.kinds().last(), Some(&(0, vec![6])));
     net.frozen.clear();
     net.run_for(millis(2000));
-    assert_eq!(net.take(1), [down(b, DownReason::Aborted)]);
+    assert_eq!(net.take(1), [down(b, aborted(12, "shutdown took too long"))]);
 }
 
 /// The side that is asked has data that nobody takes: it gives up after its guard time.
@@ -135,17 +135,21 @@ fn the_guard_ends_a_peers_shutdown_that_cannot_be_completed() {
 
 #[test]
 fn an_abort_is_told_at_once_with_its_cause() {
-    for (cause, code) in [(AbortCause::User, 12), (AbortCause::ProtocolViolation, 13)] {
+    for (cause, code, text) in [
+        (AbortCause::User, 12, "aborted by the user"),
+        (AbortCause::ProtocolViolation, 13, "RSerPool message not understood"),
+    ] {
         let mut net = Net::fast();
         let (a, b) = net.pair();
         net.tap.clear();
         net.act(1, Action::Abort { association: b, cause });
         assert_eq!(net.take(1), [down(b, DownReason::Local)]);
         net.run_for(millis(1000));
-        assert_eq!(net.take(0), [down(a, DownReason::Aborted)]);
+        assert_eq!(net.take(0), [down(a, aborted(code, text))]);
         let packets = net.tapped();
         assert_eq!(packets.len(), 1);
-        assert_eq!((packets[0].2[0].kind, &packets[0].2[0].body[..]), (6, &[0, code, 0, 4][..]));
+        let body = [&[0, code as u8, 0, 4 + text.len() as u8], text.as_bytes()].concat();
+        assert_eq!((packets[0].2[0].kind, &packets[0].2[0].body[..]), (6, &body[..]));
         net.act(1, Action::Abort { association: b, cause });
         net.act(1, shutdown(&net, b, 10));
         assert_eq!((net.take(1), net.tap.len()), (vec![], 0));

@@ -69,7 +69,7 @@ fn a_thawed_process_learns_that_it_was_given_up() {
         }
         net.stacks[1].handle_datagram(net.now, address(0), abort);
         net.drain(1);
-        assert_eq!(net.take(1), [down(b, DownReason::Aborted)]);
+        assert_eq!(net.take(1), [down(b, aborted(12, "no answer"))]);
     }
 }
 
@@ -115,7 +115,7 @@ fn a_peer_that_has_forgotten_us_is_noticed_at_once() {
     net.stacks[1] = Sctp::with_engine(SctpConfig::fast(9), address(1));
     net.send(0, a, 0, "who are you?");
     net.run_for(millis(2));
-    assert_eq!(net.take(0), [down(a, DownReason::Aborted)]);
+    assert_eq!(net.take(0), [down(a, aborted(12, "unknown association"))]);
     let (_, header, chunks) = net.tapped().pop().unwrap();
     assert_eq!((chunks[0].kind, chunks[0].flags), (6, 1));
     assert_eq!(header.source_port, PORT);

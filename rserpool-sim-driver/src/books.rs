@@ -18,11 +18,19 @@ pub(crate) struct Books {
     pub(crate) reports: bool,
     /// Which registrars have died and been taken over.
     pub(crate) takeovers: Takeovers,
-    /// The handle tables that are being sent: which own elements of the sender, listed from the first
-    /// page on, have not been listed yet.
-    pub(crate) tables: BTreeMap<(HostId, AssociationId), BTreeSet<PeHandle>>,
+    /// The handle tables that are being sent.
+    pub(crate) tables: BTreeMap<(HostId, AssociationId), Table>,
     /// When elements last sent a registration.
     pub(crate) registrations: BTreeMap<HostId, Instant>,
+}
+
+/// A handle table that is being sent.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// The sender's own elements, as they were at the first page, without those listed since.
+    pub(crate) missing: BTreeSet<PeHandle>,
+    /// When the last page was sent.
+    pub(crate) paged: Instant,
 }
 
 /// What is remembered of registrars.
@@ -49,13 +57,15 @@ pub(crate) struct Arbitration {
     pub(crate) begun: Instant,
     /// The peer has given a sign of life.
     pub(crate) alive: bool,
-    /// Who has agreed that it is taken over.
+    /// Who has agreed that it is taken over, or is itself taken over by somebody: nobody waits for those.
     pub(crate) acknowledged: BTreeSet<RegistrarId>,
 }
 
 /// Types of ENRP messages.
 const PRESENCE: u8 = 1;
+const INIT_TAKEOVER: u8 = 7;
 const INIT_TAKEOVER_ACK: u8 = 8;
+const TAKEOVER_SERVER: u8 = 9;
 
 impl Takeovers {
     pub(crate) fn started(&mut self, registrar: RegistrarId) {
@@ -82,14 +92,21 @@ impl Takeovers {
                     lost.alive = true;
                 }
             }
-            (Some(&INIT_TAKEOVER_ACK), Some(sender)) => {
-                let Ok(EnrpBody::InitTakeoverAck { target }) =
-                    EnrpMessage::decode(bytes).map(|decoded| decoded.message.body)
-                else {
-                    return;
-                };
-                if let Some(lost) = self.lost.get_mut(&(host, target)) {
-                    lost.acknowledged.insert(sender);
+            (Some(&(INIT_TAKEOVER | INIT_TAKEOVER_ACK | TAKEOVER_SERVER)), Some(sender)) => {
+                let Ok(decoded) = EnrpMessage::decode(bytes) else { return };
+                match decoded.message.body {
+                    EnrpBody::InitTakeoverAck { target } => {
+                        if let Some(lost) = self.lost.get_mut(&(host, target)) {
+                            lost.acknowledged.insert(sender);
+                        }
+                    }
+                    EnrpBody::InitTakeover { target } | EnrpBody::TakeoverServer { target } => {
+                        let own = self.lost.iter_mut().filter(|((who, _), _)| *who == host);
+                        own.for_each(|(_, lost)| {
+                            lost.acknowledged.insert(target);
+                        });
+                    }
+                    _ => {}
                 }
             }
             _ => {}

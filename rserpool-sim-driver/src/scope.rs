@@ -9,7 +9,7 @@ use rserpool_core::registrar::{PeerState, Registrar, RegistrarConfig};
 use rserpool_core::wire::{EnrpBody, EnrpMessage, PoolEntry, UpdateAction};
 
 use crate::app::Violation;
-use crate::books::{Arbitration, Takeovers};
+use crate::books::{Arbitration, Table, Takeovers};
 use crate::id::HostId;
 use crate::network::Sctp;
 use crate::process::{Process, Program};
@@ -251,23 +251,33 @@ impl World {
     /// A table lists, from its first page to its last, every element of its sender that was there all
     /// the time.
     fn check_page(&mut self, host: HostId, over: AssociationId, more: bool, pools: &[PoolEntry]) {
+        let Some(config) = self.registrar_config(host) else { return };
+        let patience = config.enrp.max_time_no_response;
         let Some(Process::Registrar(registrar)) = self.hosts[host.0].process() else { return };
         let (id, space) = (registrar.id(), registrar.handlespace());
-        let missing = self.books.tables.entry((host, over)).or_insert_with(|| {
+        let now = self.clock;
+        let first = || {
             let own = space.elements_after(None).filter(|(_, element)| element.home == id);
-            own.map(|(pool, element)| PeHandle { pool: pool.clone(), element: element.id }).collect()
-        });
+            let own = own.map(|(pool, element)| PeHandle { pool: pool.clone(), element: element.id });
+            Table { missing: own.collect(), paged: now }
+        };
+        let table = self.books.tables.entry((host, over)).or_insert_with(first);
+        // Who has not asked for the next page in time begins anew.
+        if now.since(table.paged) >= patience {
+            *table = first();
+        }
+        table.paged = now;
         for pool in pools {
             for element in &pool.elements {
-                missing.remove(&PeHandle { pool: pool.handle.clone(), element: element.id });
+                table.missing.remove(&PeHandle { pool: pool.handle.clone(), element: element.id });
             }
         }
         if more {
             return;
         }
         let is_own = |pe: &PeHandle| space.get(pe).is_some_and(|element| element.home == id);
-        let missed = self.books.tables.remove(&(host, over)).unwrap_or_default().into_iter().find(is_own);
-        if let Some(pe) = missed {
+        let table = self.books.tables.remove(&(host, over));
+        if let Some(pe) = table.and_then(|table| table.missing.into_iter().find(is_own)) {
             let detail = format!("{} did not list {pe}", self.host(host).name);
             self.violated(Violation::new("a table lists everything", detail));
         }

@@ -9,7 +9,7 @@ use super::announce::{AnnounceGroup, AnnounceSocket, Announcing};
 use super::delivery::{Delivery, EventReceiver};
 use super::error::StartError;
 use super::event_loop::{EventLoop, State};
-use super::handle::Handle;
+use super::handle::{Handle, Local};
 use super::role::Role;
 use super::tcp::{Connections, TcpListening};
 use super::{Runtime, Socket, interfaces};
@@ -52,15 +52,6 @@ pub struct Builder<R, C> {
     adjust: Vec<Adjust<C>>,
     adjust_sctp: Vec<Adjust<SctpConfig>>,
     adjust_tcp: Vec<Adjust<TcpConfig>>,
-}
-
-/// Where an endpoint is bound.
-#[derive(Clone, Copy, Debug)]
-pub struct Local {
-    /// The UDP port of SCTP encapsulation.
-    pub(super) udp: SocketAddr,
-    /// The TCP port of ASAP, if there is one.
-    pub(super) tcp: Option<SocketAddr>,
 }
 
 type Adjust<C> = Box<dyn FnOnce(&mut C) + Send>;

@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use super::Runtime;
 use super::announce::Announcing;
-use super::builder::{Builder, Configuration, Local, Preset, own_addresses};
+use super::builder::{Builder, Configuration, Preset, own_addresses};
 use super::delivery::{EventReceiver, next_event};
 use super::error::StartError;
-use super::handle::Handle;
+use super::handle::{Handle, Local};
 use super::log::{Line, Log};
 use super::role::{Place, Role};
 use crate::base::{

@@ -1,15 +1,24 @@
 //! What all handles have in common: the way into an event loop.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded};
 
-use super::builder::Local;
 use super::delivery::{SessionQueue, Waiting};
 use super::error::Stopped;
 use super::event_loop::Request;
 use super::role::Role;
 use crate::user::SessionId;
+
+/// Where an endpoint is bound.
+#[derive(Clone, Copy, Debug)]
+pub struct Local {
+    /// The UDP port of SCTP encapsulation.
+    pub(super) udp: SocketAddr,
+    /// The TCP port of ASAP, if there is one.
+    pub(super) tcp: Option<SocketAddr>,
+}
 
 /// Sends commands to one event loop. When the last one is dropped, the endpoint leaves.
 pub(super) struct Handle<E: Role> {

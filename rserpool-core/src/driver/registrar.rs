@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::Runtime;
 use super::announce::{AnnounceGroup, Announcing};
-use super::builder::{Builder, Configuration, Local, Preset, own_addresses};
+use super::builder::{Builder, Configuration, Preset, own_addresses};
 use super::delivery::{EventReceiver, next_event};
 use super::error::{IdentifierTaken, StartError, Stopped};
-use super::handle::Handle;
+use super::handle::{Handle, Local};
 use super::log::{Line, Log};
 use super::role::{Place, Role};
 use super::tcp::TcpListening;

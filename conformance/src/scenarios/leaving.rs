@@ -7,7 +7,7 @@ use rserpool_core::base::{ElementId, RegistrarId};
 use rserpool_core::driver::vocabulary::{Delivery, ElementEvent, UserError};
 
 use super::scope::{
-    self, ECHO, Make, POOL, await_elements, ended, homes, one_of_each, received, registered, registrar, user,
+    self, ECHO, Make, POOL, await_elements, ended, homes, one_of_each, received, registered, registrar, serve,
 };
 
 /// Longer than anything here needs.
@@ -16,6 +16,7 @@ const GRACE: Duration = Duration::from_secs(60);
 /// ASAP-3.2-08: user, element and registrar leave in turn, each at once, and then are no more.
 pub async fn everybody_leaves_without_a_trace<G: Make, E: Make>() {
     let (registrar, element, user, session) = one_of_each::<G, E>().await;
+    serve(&element);
     session.send(ECHO, "hello", Delivery::Once).await.unwrap();
     assert_eq!(received(&session).await, (ElementId(7), "hello".into()));
 
@@ -54,12 +55,7 @@ pub async fn who_leaves_hands_elements_over<G: Make, E: Make>() {
 
 /// ASAP-3.2-08: a dropped element deregisters without being told to; a dropped user closes its sessions.
 pub async fn dropped_handles_leave<G: Make, E: Make>() {
-    let registrar = registrar::<G>(1, &[]).await;
-    let at = [registrar.local_addr()];
-    let element = scope::element::<E>(7, &at).await;
-    registered(&element).await;
-    let user = user::<E>(&at).await;
-    let session = user.connect(POOL).await.unwrap();
+    let (registrar, element, user, session) = one_of_each::<G, E>().await;
     session.send(ECHO, "hello", Delivery::Once).await.unwrap();
     let mut opened = None;
     while opened.is_none() {

@@ -91,7 +91,13 @@ pub(super) fn element_builder<R: Make>(
 pub(super) async fn server<R: Make>(id: u32, registrars: &[SocketAddr]) -> TheElement<R> {
     let element = element::<R>(id, registrars).await;
     registered(&element).await;
-    let echo = PoolElement::clone(&element);
+    serve(&element);
+    element
+}
+
+/// Lets an element answer every message with the same.
+pub(super) fn serve<R: Make>(element: &PoolElement<Mortal<R>>) {
+    let echo = element.clone();
     R::default().spawn(Box::pin(async move {
         while let Some(event) = echo.next_event().await {
             if let ElementEvent::Received { session, protocol, bytes, .. } = event {
@@ -99,7 +105,6 @@ pub(super) async fn server<R: Make>(id: u32, registrars: &[SocketAddr]) -> TheEl
             }
         }
     }));
-    element
 }
 
 /// A user that knows these registrars.
@@ -127,15 +132,16 @@ fn patient(sctp: &mut SctpConfig) {
     sctp.max_silence = 2 * STALL;
 }
 
-/// A registrar, a server, a user, and a session that has been opened between the latter.
+/// A registrar, an element that has registered, a user, and a session between the latter.
 pub(super) async fn one_of_each<G: Make, E: Make>()
 -> (TheRegistrar<G>, TheElement<E>, TheUser<E>, Session<Mortal<E>>) {
     let registrar = registrar::<G>(1, &[]).await;
-    let server = server::<E>(7, &[registrar.local_addr()]).await;
+    let element = element::<E>(7, &[registrar.local_addr()]).await;
+    registered(&element).await;
     let user = user::<E>(&[registrar.local_addr()]).await;
     let session = user.connect(POOL).await.unwrap();
     assert_eq!(session.element(), ElementId(7));
-    (registrar, server, user, session)
+    (registrar, element, user, session)
 }
 
 /// Waits until an element has registered.

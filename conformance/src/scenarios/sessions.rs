@@ -9,13 +9,14 @@ use rserpool_core::driver::EVENT_QUEUE;
 use rserpool_core::driver::vocabulary::{Delivery, ElementEvent, Refusal, SessionEvent};
 
 use super::scope::{
-    self, ECHO, Make, POOL, await_elements, one_of_each, pause, received, registered, registrar, server,
-    user, user_builder,
+    self, ECHO, Make, POOL, await_elements, one_of_each, pause, received, registrar, serve, server,
+    user_builder,
 };
 
 /// ASAP-2.1-03, ASAP-5-03: requests and answers, the longest too, in their order; then both ends learn of the end.
 pub async fn requests_are_answered_in_order<G: Make, E: Make>() {
-    let (_registrar, _server, _user, session) = one_of_each::<G, E>().await;
+    let (_registrar, element, _user, session) = one_of_each::<G, E>().await;
+    serve(&element);
     let mut requests = Vec::new();
     for number in 0..20 {
         requests.push(session.request(ECHO, format!("{number}")).await.unwrap());
@@ -40,13 +41,7 @@ pub async fn requests_are_answered_in_order<G: Make, E: Make>() {
 pub async fn senders_wait_while_congested<G: Make, E: Make>() {
     const MESSAGES: usize = 30;
     const OCTETS: usize = 60_000;
-    let registrar = registrar::<G>(1, &[]).await;
-    let at = [registrar.local_addr()];
-    let element = scope::element::<E>(7, &at).await;
-    registered(&element).await;
-    let user = user::<E>(&at).await;
-    let session = user.connect(POOL).await.unwrap();
-
+    let (_registrar, element, _user, session) = one_of_each::<G, E>().await;
     // Nobody listens yet: the queues fill up.
     let message = Bytes::from(vec![0; OCTETS]);
     let mut accepted = 0;
@@ -79,13 +74,8 @@ pub async fn senders_wait_while_congested<G: Make, E: Make>() {
 /// that listens, and the registrar drops the other. When it wakes up, every event is still there.
 pub async fn who_does_not_listen_is_not_alive<G: Make, E: Make>() {
     const MESSAGES: usize = EVENT_QUEUE + 10;
-    let registrar = registrar::<G>(1, &[]).await;
-    let at = [registrar.local_addr()];
-    let deaf = scope::element::<E>(7, &at).await;
-    registered(&deaf).await;
-    let user = user::<E>(&at).await;
-    let session = user.connect(POOL).await.unwrap();
-    let _server = server::<E>(8, &at).await;
+    let (registrar, deaf, _user, session) = one_of_each::<G, E>().await;
+    let _server = server::<E>(8, &[registrar.local_addr()]).await;
     for number in 0..MESSAGES {
         session.send(ECHO, format!("{number}"), Delivery::Once).await.unwrap();
     }

@@ -278,11 +278,9 @@ impl<E: Engine> Sctp<E> {
         }
     }
 
+    /// An association may have something to send; its deadline is taken when that is fetched.
     fn touch(&mut self, id: AssociationId) {
         self.dirty.insert(id);
-        if let Some(association) = self.associations.get(&id) {
-            self.deadlines.set(Owner::Association(id), association.deadline(&self.engine));
-        }
     }
 
     fn connect(&mut self, request: ConnectId, local_port: u16, peer: &TransportAddress, deadline: Instant) {

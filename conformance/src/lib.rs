@@ -4,6 +4,7 @@
 //! * [`coverage`] finds the tests that cite each requirement of the RFCs;
 //! * [`fuzzing`] holds what the fuzz targets do, so that tests can replay their corpora;
 //! * [`transport`] is the table of what the transport has to do with other SCTP stacks;
+//! * `throughput` (feature of the same name) is how fast it is;
 //! * `scenarios` (feature of the same name) is what a scope must do on every runtime.
 //!
 //! Nothing here is part of the implementation.
@@ -12,13 +13,18 @@ pub mod coverage;
 pub mod fuzzing;
 #[cfg(feature = "scenarios")]
 pub mod scenarios;
+#[cfg(feature = "throughput")]
+pub mod throughput;
 pub mod transport;
 mod vector;
 
 use std::path::{Path, PathBuf};
 
 pub use coverage::requirements;
-pub use vector::{ChecksumElement, ChecksumVector, Expectation, TomlVector, checksum_vectors, vectors};
+pub use vector::{
+    ChecksumElement, ChecksumVector, Expectation, StreamVector, TomlVector, checksum_vectors, stream_vectors,
+    vectors,
+};
 
 /// Which protocol a vector belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]

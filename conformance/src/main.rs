@@ -1,13 +1,16 @@
 //! The checks that are programs; see README.md.
 //!
 //! * `coverage [--json]`: which tests check which requirement;
-//! * `transport [--backend NAME] [--peer NAME] [--row NAME] [--json]`: the transport table.
+//! * `transport [--backend NAME] [--peer NAME] [--row NAME] [--json]`: the transport table;
+//! * `throughput [--json]`: how fast messages travel.
 //!
 //! Each ends with 1 if something is not as it should be.
 
 use std::process::ExitCode;
 
 use conformance::coverage::{coverage, json, requirements, scan, table};
+#[cfg(feature = "throughput")]
+use conformance::throughput;
 use conformance::transport;
 
 const USAGE: &str = "usage: conformance coverage [--json]
@@ -24,6 +27,10 @@ fn main() -> ExitCode {
             Some(options) => transport::run(&options),
             None => usage(),
         },
+        #[cfg(feature = "throughput")]
+        ["throughput"] => throughput::run(false),
+        #[cfg(feature = "throughput")]
+        ["throughput", "--json"] => throughput::run(true),
         // What `transport` starts for each cell.
         ["transport-cell", backend, peer, row] => transport::cell(backend, peer, row),
         _ => usage(),

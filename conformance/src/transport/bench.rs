@@ -3,7 +3,7 @@
 //! The same rows run in an emulated world with virtual time and over real sockets against foreign
 //! stacks; [`World`] is what differs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use rserpool_core::base::{Instant, TransportAddress};
 
 use super::content::Message;
 use super::end::{Order, PEER, US, What, Who, Why};
+use super::packet::{Packet, kind};
 
 /// Why a row has no measurement to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -306,6 +307,20 @@ impl Bench {
         self.note();
         let odd: Vec<_> = self.logs.iter().filter(|(_, log)| !log.is_empty()).collect();
         ensure(odd.is_empty(), || format!("nobody has expected {odd:?}"))
+    }
+
+    /// How many DATA chunks were sent more than once, by us and by others, since packets were last
+    /// looked at.
+    pub(super) fn repetitions(&mut self) -> String {
+        let mut seen = BTreeSet::new();
+        let mut again = [0, 0];
+        for (ours, octets) in self.world.packets() {
+            let Some(packet) = Packet::decode(&octets) else { continue };
+            for chunk in packet.chunks.iter().filter(|chunk| chunk.kind == kind::DATA) {
+                again[usize::from(!ours)] += usize::from(!seen.insert((ours, packet.tag, chunk.word(0))));
+            }
+        }
+        format!("{} of our DATA chunks and {} of the peer's were sent again", again[0], again[1])
     }
 
     /// A message each way, as the proof that an association works.

@@ -232,7 +232,7 @@ impl End {
 fn why(reason: DownReason) -> Why {
     match reason {
         DownReason::PeerShutdown | DownReason::Local => Why::Closed,
-        DownReason::Aborted(_) => Why::Aborted(None),
+        DownReason::Aborted(reason) => Why::Aborted(reason.cause),
         DownReason::Silent => Why::Silent,
         DownReason::Restarted => Why::Restarted,
         other => Why::Other(other.to_string()),

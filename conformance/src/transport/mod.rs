@@ -31,7 +31,6 @@ mod report;
 mod rows;
 mod setup;
 mod table;
-pub mod throughput;
 mod vm;
 mod wire;
 

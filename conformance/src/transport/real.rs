@@ -53,10 +53,15 @@ impl Real {
     ///
     /// No socket, or no peer.
     pub(super) fn new(backend: Backend, peer: Peer, setup: Setup) -> Result<Self, Failure> {
-        let socket = UdpSocket::bind(SocketAddr::new(our_address(peer, setup.family), 0)).map_err(io)?;
-        let local = socket.local_addr().map_err(io)?;
+        let addresses = our_addresses(peer, setup.family);
+        // With several addresses the kernel chooses the one nearest to each destination.
+        let bound = if setup.wild { unspecified(setup.family) } else { addresses[0] };
+        let socket = UdpSocket::bind(SocketAddr::new(bound, 0)).map_err(io)?;
+        let bound = socket.local_addr().map_err(io)?;
+        let local = SocketAddr::new(addresses[0], bound.port());
         let seed = u64::from(std::process::id()) << 16 | u64::from(local.port());
-        let mut stack = backend.stack(SctpConfig { seed, ..setup.config.clone() }, local);
+        let config = SctpConfig { seed, tell_addresses: setup.wild, addresses, ..setup.config.clone() };
+        let mut stack = backend.stack(config, bound);
         stack.listen(setup.our_port);
         let mut world = Self {
             start: std::time::Instant::now(),
@@ -235,20 +240,30 @@ impl World for Real {
     }
 }
 
-/// Where we are bound.
-fn our_address(peer: Peer, family: Family) -> IpAddr {
+/// The addresses that we can use.
+fn our_addresses(peer: Peer, family: Family) -> Vec<IpAddr> {
     match peer {
-        Peer::Linux => vm::OUR_ADDRESSES[usize::from(family == Family::V6)],
-        _ => loopback(family),
+        Peer::Linux => of_family(vm::OUR_ADDRESSES, family),
+        _ => vec![loopback(family)],
     }
 }
 
 /// Where a peer can be reached, the address of one that is bound to a single one first.
 fn peer_addresses(peer: Peer, family: Family) -> Vec<IpAddr> {
-    let is_family = |address: &IpAddr| address.is_ipv6() == (family == Family::V6);
     match peer {
-        Peer::Linux => vm::PEER_ADDRESSES.into_iter().filter(is_family).collect(),
+        Peer::Linux => of_family(vm::PEER_ADDRESSES, family),
         _ => vec![loopback(family)],
+    }
+}
+
+fn of_family(addresses: [IpAddr; 4], family: Family) -> Vec<IpAddr> {
+    addresses.into_iter().filter(|address| address.is_ipv6() == (family == Family::V6)).collect()
+}
+
+fn unspecified(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => std::net::Ipv4Addr::UNSPECIFIED.into(),
+        Family::V6 => std::net::Ipv6Addr::UNSPECIFIED.into(),
     }
 }
 

@@ -12,17 +12,21 @@ use std::time::Duration;
 use super::compile;
 use super::table::{Cell, Entry, Verdict, skipped};
 
-/// Our addresses inside, IPv4 and IPv6; set by `vm/init`, as all of these.
-pub(super) const OUR_ADDRESSES: [IpAddr; 2] =
-    [IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1)), IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 1))];
+/// Our addresses inside, on two interfaces; set by `vm/init`, as all of these.
+pub(super) const OUR_ADDRESSES: [IpAddr; 4] = addresses(1);
 
-/// The peer's addresses, on two interfaces.
-pub(super) const PEER_ADDRESSES: [IpAddr; 4] = [
-    IpAddr::V4(Ipv4Addr::new(10, 77, 0, 2)),
-    IpAddr::V4(Ipv4Addr::new(10, 77, 1, 2)),
-    IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 2)),
-    IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 1, 0, 0, 0, 2)),
-];
+/// The peer's addresses, likewise.
+pub(super) const PEER_ADDRESSES: [IpAddr; 4] = addresses(2);
+
+const fn addresses(host: u8) -> [IpAddr; 4] {
+    let last = host as u16;
+    [
+        IpAddr::V4(Ipv4Addr::new(10, 77, 0, host)),
+        IpAddr::V4(Ipv4Addr::new(10, 77, 1, host)),
+        IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, last)),
+        IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 1, 0, 0, 0, last)),
+    ]
+}
 
 /// The UDP port of the peer's kernel, `net.sctp.udp_port`.
 pub(super) const UDP_PORT: u16 = 9899;

@@ -7,11 +7,11 @@ use crate::transport::bench::{Outcome, ensure};
 use crate::transport::end::{Order, PEER, US, Why};
 use crate::transport::hand::{Hand, PORT, address, kinds};
 use crate::transport::packet::{Chunk, Packet, REFLECTED, kind};
-use crate::transport::setup::{Peer, Setup, Stage};
+use crate::transport::setup::{Setup, Stage};
 
 pub(super) const ROWS: &[Row] = &[
     row("abort-ours", "the peer learns of our ABORT and its cause", STACKS, ours),
-    row("abort-theirs", "we learn of the peer's ABORT", STACKS, theirs),
+    row("abort-theirs", "we learn of the peer's ABORT and its cause", STACKS, theirs),
     row("abort-causes", "our ABORT states the cause that the application gave", CRAFTED, causes),
     row(
         "abort-tags",
@@ -32,10 +32,8 @@ fn ours(stage: &Stage) -> Outcome {
     bench.connect(US, PEER)?;
     bench.exchange()?;
     bench.order(US, PEER, &Order::Abort)?;
-    // Our own stack as the peer does not say the cause; the row abort-causes looks at the packet.
-    let cause = (stage.peer != Peer::Own).then_some(USER);
-    bench.expect_end(PEER, US, &Why::Aborted(cause))?;
-    Ok(cause.map_or_else(String::new, |cause| format!("cause {cause}")))
+    bench.expect_end(PEER, US, &Why::Aborted(Some(USER)))?;
+    Ok(format!("cause {USER}"))
 }
 
 fn theirs(stage: &Stage) -> Outcome {
@@ -43,8 +41,8 @@ fn theirs(stage: &Stage) -> Outcome {
     bench.connect(PEER, US)?;
     bench.exchange()?;
     bench.order(PEER, US, &Order::Abort)?;
-    bench.expect_end(US, PEER, &Why::Aborted(None))?;
-    Ok(String::new())
+    bench.expect_end(US, PEER, &Why::Aborted(Some(USER)))?;
+    Ok(format!("cause {USER}"))
 }
 
 fn causes(stage: &Stage) -> Outcome {

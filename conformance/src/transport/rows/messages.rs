@@ -66,7 +66,8 @@ fn outstanding(stage: &Stage) -> Outcome {
     bench.expect(PEER, US, &ours, SOON)?;
     bench.expect(US, PEER, &theirs, SOON)?;
     bench.expect_quiet()?;
-    Ok(format!("{} ms", bench.world.now().since(start).as_millis()))
+    let took = bench.world.now().since(start).as_millis();
+    Ok(format!("{took} ms; {}", bench.repetitions()))
 }
 
 fn stuck(stage: &Stage) -> Outcome {

@@ -56,5 +56,5 @@ fn by(stage: &Stage, closers: &[Who]) -> Outcome {
         longest = longest.max(bench.world.now().since(start));
     }
     bench.expect_quiet()?;
-    Ok(format!("{ROUNDS} times, the longest {} ms", longest.as_millis()))
+    Ok(format!("{ROUNDS} times, the longest {} ms; {}", longest.as_millis(), bench.repetitions()))
 }

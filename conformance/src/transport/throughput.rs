@@ -1,1 +1,0 @@
-//! How fast messages of 200 octets travel.

@@ -25,6 +25,9 @@ pub(super) const REQUEST_QUEUE: usize = 256;
 /// receives no more.
 pub const EVENT_QUEUE: usize = 1024;
 
+/// Octets that the socket is to hold in each direction.
+const SOCKET_BUFFER: usize = 4 << 20;
+
 /// Which set of timers and limits to start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -266,6 +269,11 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let bind = |source| StartError::Bind { address, source };
         let socket = UdpSocket::bind(address).map_err(bind)?;
         socket.set_nonblocking(true).map_err(bind)?;
+        // All associations share it: the usual 200 KiB overflow while the process does not run. The
+        // system gives what it allows.
+        let options = socket2::SockRef::from(&socket);
+        let _ = options.set_recv_buffer_size(SOCKET_BUFFER);
+        let _ = options.set_send_buffer_size(SOCKET_BUFFER);
         let socket = self.runtime.wrap_socket(socket).map_err(StartError::Runtime)?;
         let local = socket.local_addr().map_err(StartError::Runtime)?;
         Ok((socket, local))

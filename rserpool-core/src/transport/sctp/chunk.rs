@@ -144,14 +144,14 @@ impl Data {
         })
     }
 
-    /// The chunk, with some octets in front of the payload.
-    pub(super) fn chunk(&self, prefix: &[u8]) -> Chunk {
-        let mut body = BytesMut::with_capacity(DATA_FIELDS + prefix.len() + self.payload.len());
+    /// The chunk.
+    #[cfg(test)]
+    pub(super) fn chunk(&self) -> Chunk {
+        let mut body = BytesMut::with_capacity(DATA_FIELDS + self.payload.len());
         body.put_u32(self.tsn);
         body.put_u16(self.stream);
         body.put_u16(self.sequence);
         body.put_u32(self.protocol);
-        body.put_slice(prefix);
         body.put_slice(&self.payload);
         Chunk { kind: kind::DATA, flags: self.flags, body: body.freeze() }
     }
@@ -369,7 +369,7 @@ mod tests {
             protocol: 11,
             payload: Bytes::from_static(b"x"),
         };
-        let chunk = data.chunk(&[]);
+        let chunk = data.chunk();
         assert_eq!(Data::parse(&chunk), Some(data));
         for length in 0..chunk.body.len() {
             assert_eq!(Data::parse(&Chunk::new(kind::DATA, chunk.body.slice(..length))), None);

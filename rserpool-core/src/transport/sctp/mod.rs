@@ -265,7 +265,9 @@ impl<E: Engine> Sctp<E> {
             self.paths.remove(&path);
         }
         for tag in attempt.tags() {
-            self.tags.remove(&tag);
+            if self.tags.get(&tag) == Some(&Owner::Attempt(request)) {
+                self.tags.remove(&tag);
+            }
         }
         self.deadlines.clear(&Owner::Attempt(request));
         true
@@ -278,11 +280,9 @@ impl<E: Engine> Sctp<E> {
         }
     }
 
+    /// An association may have something to send; its deadline is taken when that is fetched.
     fn touch(&mut self, id: AssociationId) {
         self.dirty.insert(id);
-        if let Some(association) = self.associations.get(&id) {
-            self.deadlines.set(Owner::Association(id), association.deadline(&self.engine));
-        }
     }
 
     fn connect(&mut self, request: ConnectId, local_port: u16, peer: &TransportAddress, deadline: Instant) {
@@ -319,7 +319,8 @@ impl<E: Engine> Sctp<E> {
         });
         let attempt = Attempt::new(&mut self.core, paths, deadline);
         for tag in attempt.tags() {
-            self.tags.insert(tag, Owner::Attempt(request));
+            // Once in 2^32 somebody else has it: then answers must come from where we have asked.
+            self.tags.entry(tag).or_insert(Owner::Attempt(request));
         }
         self.attempts.insert(request, attempt);
         self.rearm(request);

@@ -43,6 +43,16 @@ pub(super) struct Header {
     pub(super) tag: u32,
 }
 
+impl Header {
+    /// Its octets, with a checksum of 0.
+    pub(super) fn put(self, to: &mut BytesMut) {
+        to.put_u16(self.source_port);
+        to.put_u16(self.destination_port);
+        to.put_u32(self.tag);
+        to.put_u32(0);
+    }
+}
+
 /// One chunk, padding removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
@@ -58,7 +68,7 @@ impl Chunk {
     }
 
     /// Its octets on the wire, padding included.
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         (CHUNK_HEADER + self.body.len()).next_multiple_of(4)
     }
 }
@@ -85,7 +95,6 @@ pub(super) struct Chunks {
 
 impl Chunks {
     /// What stands behind a common header.
-    #[cfg(feature = "dcsctp")]
     pub(super) const fn of(rest: Bytes) -> Self {
         Self { rest }
     }
@@ -134,10 +143,7 @@ pub(super) fn single(header: Header, chunks: &[Chunk]) -> Bytes {
 
 fn assemble(header: Header, chunks: &[Chunk], size: usize) -> Bytes {
     let mut packet = BytesMut::with_capacity(size);
-    packet.put_u16(header.source_port);
-    packet.put_u16(header.destination_port);
-    packet.put_u32(header.tag);
-    packet.put_u32(0);
+    header.put(&mut packet);
     for chunk in chunks {
         packet.put_u8(chunk.kind);
         packet.put_u8(chunk.flags);
@@ -146,6 +152,11 @@ fn assemble(header: Header, chunks: &[Chunk], size: usize) -> Bytes {
         packet.put_slice(&chunk.body);
         packet.put_bytes(0, packet.len().next_multiple_of(4) - packet.len());
     }
+    sign(packet)
+}
+
+/// The packet with its checksum filled in.
+pub(super) fn sign(mut packet: BytesMut) -> Bytes {
     let sum = checksum(&packet);
     packet[8..HEADER].copy_from_slice(&sum.to_le_bytes());
     packet.freeze()

@@ -12,13 +12,13 @@ use ::dcsctp::api::{
     DcSctpSocket, LifecycleId, Message, Options, PpId, SendOptions, SocketEvent, SocketTime, StreamId,
     ZERO_CHECKSUM_ALTERNATE_ERROR_DETECTION_METHOD_LOWER_LAYER_DTLS,
 };
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::{Arrival, Broken, Drive, Engine, Outgoing, PORT, Portion, Receipt};
+use super::{Arrival, Broken, Drive, Engine, Outgoing, PORT, Portion, Receipt, inward};
 use crate::base::{Instant, ProtocolId};
 use crate::transport::sctp::chunk::{self, Data, Init, at_or_before, kind};
 use crate::transport::sctp::config::SctpConfig;
-use crate::transport::sctp::packet::{CHUNK_HEADER, Chunk, Chunks, HEADER, MAX_PACKET};
+use crate::transport::sctp::packet::{Chunk, Chunks, HEADER, MAX_PACKET};
 
 /// The data phase by the crate dcsctp.
 ///
@@ -145,7 +145,10 @@ impl Drive for Dcsctp {
                 return Err(Broken);
             }
         }
-        flow.socket.handle_input(&inward(portions));
+        // Checksums are neither made nor looked at.
+        if let Some(packet) = inward(TAG, portions, |data| (data.protocol, None)) {
+            flow.socket.handle_input(&packet);
+        }
         flow.settle(&mut emit)?;
         while let Some(message) = flow.socket.get_next_message() {
             if message.payload.len() > self.max_message_size {
@@ -231,32 +234,6 @@ impl Runaway {
 /// Our time as the library counts it.
 fn outward(at: Instant, behind: Duration) -> SocketTime {
     SocketTime::zero() + at.since(Instant::ORIGIN).saturating_sub(behind)
-}
-
-/// A packet as the library shall see it: without a checksum, and with DATA marked so that it is
-/// acknowledged with the next packet, as with the other engine.
-fn inward(portions: &[Portion]) -> BytesMut {
-    let mut packet = BytesMut::with_capacity(MAX_PACKET);
-    packet.put_u16(PORT);
-    packet.put_u16(PORT);
-    packet.put_u32(TAG);
-    packet.put_u32(0);
-    for portion in portions {
-        let marked;
-        let (chunk, flags) = match portion {
-            Portion::Data(data) => {
-                marked = data.chunk(&[]);
-                (&marked, data.flags | Data::IMMEDIATE)
-            }
-            Portion::Sack(chunk, _) => (chunk, 0),
-        };
-        packet.put_u8(chunk.kind);
-        packet.put_u8(flags);
-        packet.put_u16(u16::try_from(CHUNK_HEADER + chunk.body.len()).unwrap_or(u16::MAX));
-        packet.put_slice(&chunk.body);
-        packet.put_bytes(0, packet.len().next_multiple_of(4) - packet.len());
-    }
-    packet
 }
 
 impl fmt::Debug for Dcsctp {

@@ -14,11 +14,11 @@ mod sctp_proto;
 use std::fmt::Debug;
 use std::num::NonZeroU64;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 
-use super::chunk::{Data, Init};
+use super::chunk::{Data, Init, kind};
 use super::config::SctpConfig;
-use super::packet::Chunk;
+use super::packet::{CHUNK_HEADER, Chunk, HEADER, Header};
 use crate::base::{Instant, ProtocolId};
 
 #[cfg(feature = "dcsctp")]
@@ -88,6 +88,16 @@ pub enum Portion {
     Sack(Chunk, u32),
 }
 
+impl Portion {
+    /// Its octets as a chunk, padding included.
+    fn size(&self) -> usize {
+        match self {
+            Self::Data(data) => (16 + data.payload.len()).next_multiple_of(4),
+            Self::Sack(chunk, _) => chunk.size(),
+        }
+    }
+}
+
 /// What follows from a packet.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Arrival {
@@ -103,3 +113,48 @@ pub struct Broken;
 
 /// Two ports, for headers that nobody sees.
 const PORT: u16 = 5000;
+
+/// A packet as a library shall see it, with a checksum of 0; `None` if nothing is left. The identifier
+/// is what the library shall take for the payload protocol identifier, and what to put in front of the
+/// payload. DATA is marked so that it is acknowledged at once: when that goes out is decided in
+/// [`super::sacks`].
+fn inward(
+    tag: u32,
+    portions: &[Portion],
+    identifier: impl Fn(&Data) -> (u32, Option<u32>),
+) -> Option<BytesMut> {
+    let room: usize = portions.iter().map(|portion| portion.size() + CHUNK_HEADER).sum();
+    let mut packet = BytesMut::with_capacity(HEADER + room);
+    Header { source_port: PORT, destination_port: PORT, tag }.put(&mut packet);
+    for portion in portions {
+        let start = packet.len();
+        packet.put_u32(0);
+        let (kind, flags) = match portion {
+            Portion::Sack(chunk, _) => {
+                packet.put_slice(&chunk.body);
+                (kind::SACK, 0)
+            }
+            Portion::Data(data) => {
+                let (protocol, prefix) = identifier(data);
+                packet.put_u32(data.tsn);
+                packet.put_u16(data.stream);
+                packet.put_u16(data.sequence);
+                packet.put_u32(protocol);
+                if let Some(prefix) = prefix {
+                    packet.put_u32(prefix);
+                }
+                packet.put_slice(&data.payload);
+                (kind::DATA, data.flags | Data::IMMEDIATE)
+            }
+        };
+        // A chunk that fills a datagram of 64 KiB has no room for more.
+        let Ok(length) = u16::try_from(packet.len() - start) else {
+            packet.truncate(start);
+            continue;
+        };
+        packet[start..start + 2].copy_from_slice(&[kind, flags]);
+        packet[start + 2..start + CHUNK_HEADER].copy_from_slice(&length.to_be_bytes());
+        packet.put_bytes(0, packet.len().next_multiple_of(4) - packet.len());
+    }
+    (packet.len() > HEADER).then_some(packet)
+}

@@ -17,11 +17,11 @@ use sctp_proto::{
 };
 
 use super::clock::Clock;
-use super::{Arrival, Broken, Drive, Engine, Outgoing, PORT, Portion, Receipt};
+use super::{Arrival, Broken, Drive, Engine, Outgoing, PORT, Portion, Receipt, inward};
 use crate::base::{Instant, ProtocolId};
 use crate::transport::sctp::chunk::{Data, Init, MAX_FRAGMENT, at_or_before, kind};
 use crate::transport::sctp::config::SctpConfig;
-use crate::transport::sctp::packet::{self, CHUNK_HEADER, Chunk, Header};
+use crate::transport::sctp::packet::{self, CHUNK_HEADER, Chunk, Chunks, HEADER};
 
 /// The data phase by the crate sctp-proto: the default.
 #[derive(Debug)]
@@ -131,15 +131,14 @@ impl Drive for SctpProto {
         portions: &[Portion],
         mut emit: impl FnMut(Arrival),
     ) -> Result<(), Broken> {
-        let chunks: Vec<Chunk> = portions.iter().filter_map(inward).collect();
-        if chunks.is_empty() {
-            return Ok(());
-        }
-        let header = Header { source_port: PORT, destination_port: PORT, tag: flow.tag };
-        let packet = packet::single(header, &chunks);
+        let identifier = |data: &Data| {
+            let prefix = (data.flags & Data::BEGIN != 0).then_some(data.protocol);
+            (PayloadProtocolIdentifier::Binary as u32, prefix)
+        };
+        let Some(packet) = inward(flow.tag, portions, identifier) else { return Ok(()) };
         let now = self.clock.outward(now);
         let Some((_, DatagramEvent::AssociationEvent(event))) =
-            self.endpoint.handle(now, NOWHERE, None, None, packet)
+            self.endpoint.handle(now, NOWHERE, None, None, packet::sign(packet))
         else {
             return Err(Broken);
         };
@@ -167,15 +166,8 @@ impl Drive for SctpProto {
         let now = self.clock.outward(now);
         while let Some(transmit) = flow.association.poll_transmit(now) {
             let Payload::RawEncode(packets) = transmit.payload else { continue };
-            for chunk in packets.iter().filter_map(packet::parse).flat_map(|(_, chunks)| chunks) {
-                match (chunk.kind, Data::parse(&chunk)) {
-                    (kind::DATA, Some(mut fields)) => {
-                        fields.protocol = flow.protocol(fields.tsn).0;
-                        emit(fields.chunk(&[]));
-                    }
-                    (kind::SACK, _) => emit(chunk),
-                    _ => {}
-                }
+            for packet in packets {
+                outward(packet, |tsn| flow.protocol(tsn)).for_each(&mut emit);
             }
         }
     }
@@ -227,24 +219,27 @@ impl Flow {
     }
 }
 
-/// What the library shall see: DATA with its identifier in front of the first fragment, and marked
-/// so that the SACK goes out with the next packet. The library's own delay of 200 ms would make a
-/// peer with a short RTO send everything twice.
-fn inward(portion: &Portion) -> Option<Chunk> {
-    let data = match portion {
-        Portion::Sack(chunk, _) => return Some(Chunk { flags: 0, ..chunk.clone() }),
-        Portion::Data(data) => data,
-    };
-    let prefix = data.protocol.to_be_bytes();
-    let prefix = if data.flags & Data::BEGIN == 0 { &[][..] } else { &prefix };
-    let marked = Data {
-        flags: data.flags | Data::IMMEDIATE,
-        protocol: PayloadProtocolIdentifier::Binary as u32,
-        ..data.clone()
-    };
-    // A chunk that fills a datagram of 64 KiB has no room for the prefix.
-    (data.payload.len() + PREFIX + 2 * CHUNK_HEADER + 12 < usize::from(u16::MAX))
-        .then(|| marked.chunk(prefix))
+/// The DATA and SACK chunks of a packet of the library, with the identifiers put in.
+fn outward(packet: Bytes, protocol: impl Fn(u32) -> ProtocolId) -> impl Iterator<Item = Chunk> {
+    const TSN: usize = CHUNK_HEADER;
+    const PROTOCOL: usize = CHUNK_HEADER + 8;
+    let mut packet = packet.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+    let mut rest = packet.get_mut(HEADER..).unwrap_or_default();
+    while let Some([kind, _, high, low]) = rest.first_chunk().copied() {
+        let length = usize::from(u16::from_be_bytes([high, low])).max(CHUNK_HEADER);
+        if kind == kind::DATA
+            && let Some(tsn) = rest.get(TSN..).and_then(|fields| fields.first_chunk())
+        {
+            let protocol = protocol(u32::from_be_bytes(*tsn)).0;
+            if let Some(place) = rest.get_mut(PROTOCOL..PROTOCOL + 4) {
+                place.copy_from_slice(&protocol.to_be_bytes());
+            }
+        }
+        rest = rest.get_mut(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    let mut packet = packet.freeze();
+    packet.advance(HEADER.min(packet.len()));
+    Chunks::of(packet).filter(|chunk| matches!(chunk.kind, kind::DATA | kind::SACK))
 }
 
 /// An INIT chunk as the library reads it.

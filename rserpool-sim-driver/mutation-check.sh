@@ -51,14 +51,14 @@ mutant "updates of registrations are lost" $registrar/registration.rs \
 mutant "a takeover without arbitration" $registrar/enrp/takeover.rs \
     'filter(|(_, peer)| alive(peer)).map(' 'filter(|(_, peer)| alive(peer) && false).map('
 mutant "a takeover goes on when its target lives" $registrar/enrp/takeover.rs \
-    'if self.enrp.takeovers.remove(&id).is_some() {' 'if false {'
+    'if self.end_takeover(id) {' 'if false {'
 mutant "who takes over does not watch its elements" $registrar/enrp/takeover.rs \
     'self.adopt(now, &pe);' 'let _ = (now, pe);'
 mutant "the checksum forgets an element" rserpool-core/src/handlespace/mod.rs \
     'self.checksums.entry(home).or_default().add(handle, id);' \
     'if id.0 % 16 != 0 { self.checksums.entry(home).or_default().add(handle, id); }'
 mutant "the keep-alive timer is not armed again" $registrar/keep_alive.rs \
-    'self.deadlines.set(Timer::KeepAlive(pe.clone()), now + wait);' 'let _ = wait;'
+    'self.handlespace.watch(pe, now + wait);' 'let _ = wait;'
 mutant "the cursor of a download stays at the end" $registrar/enrp/table.rs \
     'last.filter(|_| more).map(' 'last.map('
 mutant "DEL_PE is obeyed from anyone" $registrar/enrp/update.rs \

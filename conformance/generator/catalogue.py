@@ -590,8 +590,31 @@ def checksums():
                     "elements": [{"handle": h, "id": n} for h, n in elements], "checksum": internet_checksum(elements)})
 
 
+def tcp_streams():
+    """What a registrar cuts out of the octets that a user sends over TCP."""
+    def cut(length, fill=0x77):
+        return bytes([5, 0]) + u16(length) + bytes([fill]) * (-(-length // 4) * 4 - 4)
+    def stream(name, messages, rest=b"", ends=False, basis="reading B14"):
+        octets = b"".join(messages) + rest
+        OWN.append({"file": "tcp-streams", "name": name, "requirements": ["ASAP-2.1-02", "ASAP-3.3-10"], "basis": basis,
+                    "hex": octets.hex(), "messages": [m.hex() for m in messages], "ends": ends})
+    limit = "choice: a user sends no more than 4,096 octets"
+    stream("nothing", [])
+    stream("one", [cut(16)])
+    stream("three", [cut(16), cut(4), cut(20)])
+    for length in (5, 6, 7):
+        stream(f"padding-of-{8 - length}", [cut(length), cut(8)])
+    stream("padding-not-zero", [cut(9, 0xFF), cut(8)])
+    stream("cut-in-header", [cut(8)], cut(8)[:3])
+    stream("cut-in-padding", [cut(8)], cut(9)[:11])
+    stream("length-0", [cut(8)], b"\5\0\0\0", True)
+    stream("length-3", [], b"\5\0\0\3" + cut(8), True)
+    stream("longest", [cut(4096)], basis=limit)
+    stream("too-long", [cut(8)], b"\5\0\x10\1", True, limit)
+
+
 def everything():
-    for part in (asap_messages, enrp_messages, transports, policies, causes, unknown, framing, checksums):
+    for part in (asap_messages, enrp_messages, transports, policies, causes, unknown, framing, checksums, tcp_streams):
         part()
     names = [(v["file"], v["name"]) for v in OWN]
     assert len(set(names)) == len(names), [n for n in names if names.count(n) > 1]

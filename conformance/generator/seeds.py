@@ -238,6 +238,70 @@ def sctp_seeds():
     return seeds
 
 
+def tcp_seeds(vectors):
+    """Steps of conformance/src/fuzzing/tcp.rs. The last octet of a step that concerns a connection says
+    which one; each message that is told takes one octet, by which its answer is long or short."""
+    def accept(host=0, port=1000):
+        return bytes([0, host]) + u16(port)
+    def connect(addresses, port=1, deadline=1000):
+        return bytes([1, addresses]) + u16(port) + u16(deadline)
+    def cancel(request):
+        return bytes([2, request - 1])
+    def opened(which=0):
+        return bytes([3, 0, 0, which])
+    def failed(which=0, reason=0):
+        return bytes([3, 1, reason, which])
+    def receive(octets, which=0):
+        return bytes([4, 0]) + u16(len(octets)) + octets + bytes([which])
+    def length(octets, low, which=0):
+        return bytes([4, 1]) + u16(len(octets)) + octets + bytes([low, which])
+    def written(octets, which=0):
+        return bytes([7]) + u16(octets - 1) + bytes([which])
+    def lost(which=0):
+        return bytes([8, 0, which])
+    def ended(which=0):
+        return bytes([8, 1, which])
+    def send(octets, which=0):
+        return bytes([9, which]) + u16(0) + bytes([2]) + u16(octets - 1)
+    def shut(which=0, deadline=500):
+        return bytes([9, which]) + u16(deadline) + bytes([1])
+    def drop(which=0):
+        return bytes([9, which]) + u16(0) + bytes([0])
+    def wait(centiseconds):
+        return bytes([10]) + u16(centiseconds)
+    question = say("HANDLE_RESOLUTION", handle=POOLED)
+    short, long = b"\0", b"\xff"
+    asked = accept() + receive(question) + short
+    up = connect(1) + opened()
+    halves = lambda at: accept() + receive(question[:at]) + receive(question[at:]) + short
+    all_ = [bytes.fromhex(v["hex"]) for v in vectors if v.get("protocol") == "ASAP" and len(v["hex"]) < 3000]
+    seeds = {
+        "question": asked + written(4) + ended(), "answer-waits": asked + ended() + written(4), "lost": asked + lost(),
+        "two-in-one": accept() + receive(question * 2) + short * 2, "cut-in-length": halves(3), "cut-in-handle": halves(9),
+        "octet-by-octet": accept() + b"".join(receive(bytes([octet])) for octet in question) + short,
+        "slow": asked + receive(question[:5]) + wait(999) + receive(question[5:6]) + NEXT_DEADLINE,
+        "never-asks": accept() + NEXT_DEADLINE, "idle": asked + written(4) + NEXT_DEADLINE, "deaf": asked + NEXT_DEADLINE,
+        "length-0": accept() + length(question, 0), "length-3": accept() + length(question, 3),
+        "length-13": accept() + length(question, 13) + short, "too-long": accept() + receive(b"\5\0\xff\xff"),
+        "longest": accept() + receive(b"\5\0\x10\0" + bytes(4092)) + short,
+        "flood": accept() + receive(question * 60) + long * 60 + written(60_000) + long * 10 + written(60_000),
+        "full": b"".join(accept(i % 3, i) for i in range(8)) + lost() + accept(1, 99),
+        "one-host": accept() * 4 + lost() + accept(), "opened": up + send(16) + receive(question) + shut(),
+        "closed": up + send(16) + shut() + written(16) + ended(), "no-answer": up + shut() + NEXT_DEADLINE,
+        "dropped": up + send(60_000) + drop(), "queue-full": up + send(65_536) * 5,
+        "refused": connect(1) + failed(), "addresses": connect(4) + wait(25) + wait(25) + opened(2) + opened(0),
+        "next-address": connect(3) + failed(0, 0) + failed(0, 1) + opened(), "late": connect(2) + NEXT_DEADLINE * 3 + opened(),
+        "cancelled": connect(2) + cancel(1) + opened(), "nowhere": connect(0) + connect(1, 0), "paused": accept()
+        + receive(question * 3) + long * 3 + send(65_000) + receive(question) + ended() + written(65_000) + written(9_000),
+    }
+    for at in range(0, len(all_), 30):
+        seeds[f"vectors-{at // 30}"] = accept() + receive(b"".join(codec.padded(v) for v in all_[at:at + 30])) + short * 30
+    return seeds
+
+
+NEXT_DEADLINE = bytes([11])
+
+
 CONFIGS = {
     "registrar": 'preset = "fast"\nbind = "192.0.2.1:9899"\nid = "0x1"\nkeep-alive-interval = "500ms"\nmax-elements = 50000\n'
                  '\n[sctp]\nmax-silence = "2s"\n\n[log]\nformat = "json"\n',
@@ -247,11 +311,13 @@ CONFIGS = {
     "unclosed": 'bind = "', "number": "max-elements = 99999999999999999999\n", "negative": "max-pools = -1\n",
     "list": 'address = ["127.0.0.1", "::1"]\n', "table-twice": "[sctp]\n[sctp]\n", "nested": "[sctp.rto]\nmin = 1\n",
     "sctp": '[sctp]\nstreams = 3\nrto-min = "1s"\nrto-max = "1ms"\n', "unicode": 'pool = "\\u0000\\uffff"\n',
+    "tcp": '[tcp]\nlisten = "192.0.2.1:3863"\nidle-timeout = "1m"\n', "tcp-off": '[tcp]\nlisten = false\nmax-connections = 0\n',
+    "tcp-user": 'registrar = ["tcp:registrar.example.net", "tcp:[::1]:1", "192.0.2.1"]\n',
     "peers": 'peer = ["192.0.2.1:9899", "[::1]:1"]\nannounce = "yes"\n',
 }
 KEYS = """preset bind id address asap-port enrp-port keep-alive-interval keep-alive-timeout max-bad-pe-reports
 name-element-in-keep-alive resolution-items max-resolution-items handle-table-octets announce announce-group
-announce-interval management max-pools max-elements-per-pool max-elements padding sctp log hunt streams rto-min rto-max
+announce-interval management max-pools max-elements-per-pool max-elements padding sctp tcp listen log hunt streams rto-min rto-max
 rto-initial heartbeat max-silence format filter registrar pool policy life peer timeout timeout-max rounds outdate
 rfc fast strict padded json text yes no 500ms 1s 2m 0x1""".split()
 
@@ -273,6 +339,7 @@ def main():
     write("element", element_seeds(vectors))
     write("user", user_seeds(vectors))
     write("sctp", sctp_seeds())
+    write("tcp", tcp_seeds(vectors))
     write("config_file", {name: text.encode() for name, text in CONFIGS.items()})
 
     types = [u16(code) for code in [*range(1, 0x11), 0x803F, 0xA6AB, 0x4123, 0x8123, 0xC123]]

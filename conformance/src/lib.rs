@@ -21,7 +21,10 @@ mod vector;
 use std::path::{Path, PathBuf};
 
 pub use coverage::requirements;
-pub use vector::{ChecksumElement, ChecksumVector, Expectation, TomlVector, checksum_vectors, vectors};
+pub use vector::{
+    ChecksumElement, ChecksumVector, Expectation, StreamVector, TomlVector, checksum_vectors, stream_vectors,
+    vectors,
+};
 
 /// Which protocol a vector belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]

@@ -72,14 +72,33 @@ pub struct ChecksumVector {
     pub checksum: u16,
 }
 
+/// A vector of octets that a user sends to a registrar over TCP.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamVector {
+    /// The name.
+    pub name: String,
+    /// The requirements on which it rests.
+    pub requirements: Vec<String>,
+    /// The reading, or the choice of this project, on which it rests.
+    pub basis: String,
+    /// The octets, in hexadecimal digits.
+    pub hex: String,
+    /// The messages in them, padding included.
+    pub messages: Vec<String>,
+    /// Whether the registrar ends the connection then, because of a length that cannot be.
+    pub ends: bool,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File<V> {
     vector: Vec<V>,
 }
 
-/// The file of the checksum vectors; all others hold messages.
+/// The files of the checksum vectors and of the streams; all others hold messages.
 const CHECKSUMS: &str = "checksums";
+const STREAMS: &str = "tcp-streams";
 
 /// All vectors that are messages, our own and those of others.
 ///
@@ -94,7 +113,7 @@ pub fn vectors() -> Vec<TomlVector> {
         .map(|entry| entry.expect("readable").path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_string()))
-        .filter(|file| file != CHECKSUMS)
+        .filter(|file| ![CHECKSUMS, STREAMS].contains(&file.as_str()))
         .collect();
     files.sort();
     files
@@ -113,6 +132,15 @@ pub fn vectors() -> Vec<TomlVector> {
 /// The file is damaged.
 pub fn checksum_vectors() -> Vec<ChecksumVector> {
     read(CHECKSUMS)
+}
+
+/// All vectors of octets over TCP.
+///
+/// # Panics
+///
+/// The file is damaged.
+pub fn stream_vectors() -> Vec<StreamVector> {
+    read(STREAMS)
 }
 
 fn read<V: serde::de::DeserializeOwned>(file: &str) -> Vec<V> {

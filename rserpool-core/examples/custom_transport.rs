@@ -75,7 +75,7 @@ impl Switchboard {
             // What was sent has arrived, so there is nothing to be delivered before the end.
             Action::Shutdown { association, .. } => self.end(association, from, DownReason::PeerShutdown),
             Action::Abort { association, .. } => {
-                self.end(association, from, DownReason::Aborted(AbortReason::default()))
+                self.end(association, from, DownReason::Aborted(AbortReason::default()));
             }
             Action::Announce { .. } => {}
         }

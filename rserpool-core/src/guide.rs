@@ -26,7 +26,7 @@
 //! |---|---|---|---|
 //! | associations: SCTP of a kernel, a bus, memory | A | this crate, no feature | `examples/custom_transport.rs` |
 //! | UDP sockets, threads or an event loop | B | feature `sctp` | `examples/blocking.rs`, [below](#datagrams) |
-//! | a runtime for `async` | C | feature `driver` | the crate `rserpool-tokio`: two traits, `Runtime` and `Socket` |
+//! | a runtime for `async` | C | feature `driver` | the crates `rserpool-tokio` and `rserpool-smol`: two traits, `Runtime` and `Socket`, and `Listener` for TCP |
 //! | a device without an operating system | A | no default features | the program in `rserpool-core/no-std` |
 //!
 //! # A clock and a seed

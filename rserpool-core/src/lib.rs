@@ -20,7 +20,7 @@
 //!     ▲ events   │ actions   (endpoint: the contract)
 //!   ┌─┴──────────▼─────────────────────────────────────┐
 //!   │ node          several endpoints, one socket      │   feature sctp; or
-//!   │ transport     SCTP over UDP                      │   a transport of your own
+//!   │ transport     SCTP over UDP, ASAP over TCP       │   a transport of your own
 //!   ├──────────────────────────────────────────────────┤
 //!   │ driver        event loop, handles                │   feature driver; or
 //!   └──────────────────────────────────────────────────┘   a loop of your own
@@ -34,7 +34,7 @@
 //! | [`policy`] | the order in which elements are selected | know what an element is |
 //! | [`handlespace`] | pools, elements, consistency, checksum | know associations or timers |
 //! | [`registrar`], [`element`], [`user`], [`inspector`] | the endpoints: state machines | see a packet |
-//! | `transport`, `node` (feature `sctp`) | SCTP over UDP; several endpoints on one socket | see a message |
+//! | `transport`, `node` (feature `sctp`) | SCTP over UDP, ASAP over TCP; several endpoints on one socket | see a message |
 //! | `driver` (feature `driver`) | event loop and handles for async runtimes | know a runtime |
 //!
 //! [`endpoint`] holds the contract by which endpoints are driven and by which they meet a

@@ -7,8 +7,8 @@ use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{PeerState, Registrar};
 use rserpool_core::wire::PoolElement;
 
-use crate::HostId;
 use crate::app::Violation;
+use crate::id::HostId;
 use crate::world::World;
 
 impl World {

@@ -1,16 +1,45 @@
-//! A modelled SCTP association: two ends and a pipe in each direction.
+//! A modelled SCTP association: how it comes up, two ends, and a pipe in each direction.
 //!
 //! A pipe delivers in order and exactly once, after as many retransmissions as the link makes
 //! necessary. The rules by which associations come up and break are in [`crate::transport`].
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::{AssociationId, Instant, ProtocolId};
+use rserpool_core::base::{AssociationId, Instant, ProtocolId, TransportAddress};
 
-use crate::HostId;
-use crate::host::Path;
+use crate::id::HostId;
+
+/// What tells the associations of a host apart: its port, and the peer's address and port.
+pub(crate) type Path = (u16, IpAddr, u16);
+
+/// An attempt to connect.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) local_port: u16,
+    pub(crate) peer: TransportAddress,
+    /// The wait before the next try.
+    pub(crate) rto: Duration,
+    /// The association that the peer has accepted already.
+    pub(crate) accepted: Option<u64>,
+}
+
+/// A step of a handshake, by the side that opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// INIT is sent.
+    Init,
+    /// The peer has no such port.
+    Refused,
+    /// The cookie comes back to the peer, in this life of its process.
+    Cookie(HostId, u32),
+    /// The peer's answer to that arrives.
+    CookieAck(u64),
+    /// It has taken too long.
+    Deadline,
+}
 
 /// One of the two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,11 +1,11 @@
-//! A capture of all messages as a pcapng file: real ASAP and ENRP octets in synthetic packets of
-//! IP and SCTP, for Wireshark.
+//! A capture of all messages as a pcapng file, for Wireshark.
 //!
-//! There is nothing but DATA chunks, one message each unless it is too long for a packet: the
-//! world models associations, not packets.
+//! Where associations are modelled, these are real ASAP and ENRP octets in synthetic packets of IP and
+//! SCTP: nothing but DATA chunks, one message each unless it is too long for a packet. Whole nodes
+//! make real packets of SCTP over UDP; only the headers of IP and UDP around them are made up.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use rserpool_core::base::{Instant, ProtocolId};
@@ -14,6 +14,10 @@ use crate::association::{End, Side};
 
 /// The link type of packets that begin with an IP header.
 const LINKTYPE_RAW: u16 = 101;
+
+/// Protocols of IP.
+const UDP: u8 = 17;
+const SCTP: u8 = 132;
 
 /// The most octets of a message in one DATA chunk: what fits into an Ethernet frame.
 const FRAGMENT: usize = 1400;
@@ -75,9 +79,18 @@ impl Capture {
             chunk.extend(part);
             chunk.resize(chunk.len().next_multiple_of(4), 0);
             let tag = (direction.0 as u32) << 1 | u32::from(direction.1 == Side::Acceptor) | 0x4000_0000;
-            let packet = ip(from.address, to.address, &sctp(from.port, to.port, tag, &chunk));
+            let packet = ip(SCTP, from.address, to.address, &sctp(from.port, to.port, tag, &chunk));
             self.packet(now, &packet);
         }
+    }
+
+    /// Adds a datagram; without a checksum, which IPv4 allows.
+    pub(crate) fn datagram(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
+        let length = (8 + bytes.len() as u16).to_be_bytes();
+        let (source, destination) = (from.port().to_be_bytes(), to.port().to_be_bytes());
+        let packet = [&source[..], &destination, &length, &[0; 2], bytes].concat();
+        let packet = ip(UDP, from.ip(), to.ip(), &packet);
+        self.packet(now, &packet);
     }
 
     fn packet(&mut self, now: Instant, packet: &[u8]) {
@@ -117,13 +130,13 @@ fn sctp(from: u16, to: u16, tag: u32, chunk: &[u8]) -> Vec<u8> {
 }
 
 /// An IPv4 packet; the world has no other addresses.
-fn ip(from: IpAddr, to: IpAddr, payload: &[u8]) -> Vec<u8> {
+fn ip(protocol: u8, from: IpAddr, to: IpAddr, payload: &[u8]) -> Vec<u8> {
     let octets = |address| match address {
         IpAddr::V4(address) => address.octets(),
         IpAddr::V6(_) => [0; 4],
     };
     let length = (20 + payload.len() as u16).to_be_bytes();
-    let mut packet = vec![0x45, 0, length[0], length[1], 0, 0, 0x40, 0, 64, 132, 0, 0];
+    let mut packet = vec![0x45, 0, length[0], length[1], 0, 0, 0x40, 0, 64, protocol, 0, 0];
     packet.extend(octets(from));
     packet.extend(octets(to));
     let sum: u32 = packet.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();

@@ -6,35 +6,11 @@ use std::time::Duration;
 use rserpool_core::base::{ConnectId, Instant, TransportAddress};
 use rserpool_core::endpoint::{ConnectError, DownReason, Event};
 
-use crate::HostId;
-use crate::association::{Association, End, Side, State};
+use crate::association::{Association, Attempt, End, Side, State, Step};
+use crate::host::Input;
+use crate::id::{HostId, UDP_PORT};
 use crate::queue::Occurrence;
-use crate::world::{UDP_PORT, World};
-
-/// An attempt to connect.
-#[derive(Debug)]
-pub(crate) struct Attempt {
-    local_port: u16,
-    peer: TransportAddress,
-    rto: Duration,
-    /// The association that the peer has accepted already.
-    pub(crate) accepted: Option<u64>,
-}
-
-/// A step of a handshake, by the side that opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// INIT is sent.
-    Init,
-    /// The peer has no such port.
-    Refused,
-    /// The cookie comes back to the peer, in this life of its process.
-    Cookie(HostId, u32),
-    /// The peer's answer to that arrives.
-    CookieAck(u64),
-    /// It has taken too long.
-    Deadline,
-}
+use crate::world::World;
 
 impl World {
     pub(crate) fn connect(
@@ -132,7 +108,7 @@ impl World {
         };
         let legs: Vec<Duration> = legs;
         let life = self.host(host).life;
-        let (time, step) = match self.host(peer).program.listens_on(port) {
+        let (time, step) = match self.host(peer).program.ports().contains(&port) {
             true => (legs.iter().sum(), Step::Cookie(peer, self.host(peer).life)),
             false => (legs.iter().take(2).sum::<Duration>(), Step::Refused),
         };
@@ -233,7 +209,8 @@ impl World {
         }
         self.learn(key, Side::Opener);
         let peer = TransportAddress::new(address, port, attempt.peer.udp_port);
-        self.input(host, Event::Connected { association: id, request: Some(request), local_port, peer });
+        let event = Event::Connected { association: id, request: Some(request), local_port, peer };
+        self.input(host, Input::Event(event));
         self.reassess(key);
         self.flush(key, Side::Acceptor);
     }

@@ -1,177 +1,137 @@
-//! A host: a machine with one address on which one process may run.
+//! A host: a machine with one address on which one process may run, bare or as a whole node.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use rserpool_core::base::{AssociationId, ConnectId, ElementId, Instant, Random};
-use rserpool_core::element::ElementConfig;
+use bytes::Bytes;
+use rserpool_core::base::{AssociationId, CommandId, ConnectId, ElementId, Instant, Random};
 use rserpool_core::endpoint::{Action, Channel, Endpoint, Event};
-use rserpool_core::registrar::{Registrar, RegistrarConfig};
-use rserpool_core::user::UserConfig;
-use rserpool_core::{element, user};
+use rserpool_core::node::{EndpointKey, Node};
+use rserpool_core::transport::Datagram;
+use rserpool_core::transport::sctp::{self, SctpConfig};
 
-use crate::app::{Client, Load, Note, Server, Service, Violation};
-use crate::custom::{Custom, Machine};
-use crate::fault::Order;
+use crate::association::{Attempt, Path, Side};
+use crate::id::HostId;
+use crate::process::{Actor, Process, Program, Report, Wish};
 
-/// The name of a host: its number in the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HostId(pub usize);
-
-/// What runs on a host. Seeds, and the addresses of elements and registrars, are set by the world.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Program {
-    /// A registrar.
-    Registrar(RegistrarConfig),
-    /// An element that sends back what it is sent.
-    Element(ElementConfig, Service),
-    /// A user with its load.
-    User(UserConfig, Load),
-    /// An endpoint of somebody's own.
-    Custom(Custom),
+/// What a process is handed.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    Event(Event),
+    /// A datagram for the SCTP stack of a node.
+    Datagram(SocketAddr, Bytes),
 }
 
-impl Program {
-    /// The SCTP ports on which it listens.
-    pub(crate) fn listens_on(&self, port: u16) -> bool {
+/// What a process wants, or tells.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// The world shall carry it out.
+    Action(Action),
+    /// The network shall carry it.
+    Datagram(Datagram),
+    Announce(Channel, Bytes),
+    Report(Report),
+}
+
+/// A process in one of the two modes of the world.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// An endpoint whose associations are modelled by the world.
+    Endpoint(Box<Actor>),
+    /// A node with an SCTP stack of its own.
+    Node(Box<Node<Actor, sctp::Sctp>>, EndpointKey),
+}
+
+impl Body {
+    pub(crate) fn endpoint(now: Instant, process: Process) -> Self {
+        Self::Endpoint(Box::new(Actor::new(now, process, false)))
+    }
+
+    /// `ports` are the SCTP ports on which it listens.
+    pub(crate) fn node(
+        now: Instant,
+        process: Process,
+        ports: &[u16],
+        config: SctpConfig,
+        local: SocketAddr,
+    ) -> Self {
+        let mut node = Node::new(sctp::Sctp::new(config, local));
+        let key = node.add(Actor::new(now, process, true), ports);
+        Self::Node(Box::new(node), key)
+    }
+
+    fn process(&self) -> &Process {
         match self {
-            Self::Registrar(config) => port == config.asap_port || port == config.enrp_port,
-            Self::Element(config, _) => port == config.port,
-            Self::User(..) => false,
-            Self::Custom(custom) => custom.listens_on(port),
+            Self::Endpoint(actor) => &actor.process,
+            Self::Node(node, key) => &node.endpoint(*key).process,
         }
     }
-}
 
-/// A running program.
-#[derive(Debug)]
-pub enum Process {
-    /// A registrar.
-    Registrar(Box<Registrar>),
-    /// An element with its application.
-    Element(Box<Server>),
-    /// A user with its application.
-    User(Box<Client>),
-    /// An endpoint of somebody's own, see [`World::custom`](crate::World::custom).
-    Custom(Machinery),
-}
-
-/// An endpoint of somebody's own.
-#[derive(Debug)]
-pub struct Machinery(pub(crate) Box<dyn Machine>);
-
-/// Calls the same method of every kind of endpoint.
-macro_rules! each {
-    ($process:expr, $endpoint:ident => $call:expr) => {
-        match $process {
-            Process::Registrar($endpoint) => $call,
-            Process::Element(server) => {
-                let $endpoint = &mut server.element;
-                $call
+    pub(crate) fn handle(&mut self, now: Instant, input: Input) {
+        match (self, input) {
+            (Self::Endpoint(actor), Input::Event(event)) => actor.handle_event(now, event),
+            (Self::Node(node, _), Input::Datagram(source, bytes)) => {
+                node.handle_datagram(now, source, bytes);
             }
-            Process::User(client) => {
-                let $endpoint = &mut client.user;
-                $call
+            (Self::Node(node, _), Input::Event(Event::Announce { channel, source, bytes })) => {
+                node.handle_announce(now, channel, source, bytes);
             }
-            Process::Custom(Machinery($endpoint)) => $call,
+            // Each mode has its own.
+            (Self::Endpoint(_), Input::Datagram(..)) | (Self::Node(..), Input::Event(_)) => {}
         }
-    };
-}
-
-impl Process {
-    pub(crate) fn handle_event(&mut self, now: Instant, event: Event) {
-        each!(self, endpoint => endpoint.handle_event(now, event));
     }
 
-    /// Time has passed, for the endpoint or its application.
+    pub(crate) fn wish(&mut self, now: Instant, wish: Wish) {
+        match self {
+            Self::Endpoint(actor) => actor.handle_command(now, CommandId(0), wish),
+            Self::Node(node, key) => node.handle_command(now, *key, CommandId(0), wish),
+        }
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        each!(self, endpoint => endpoint.handle_timeout(now));
         match self {
-            Self::Registrar(_) | Self::Custom(_) => {}
-            Self::Element(server) => server.handle_timeout(now),
-            Self::User(client) => client.handle_timeout(now),
+            Self::Endpoint(actor) => actor.handle_timeout(now),
+            Self::Node(node, _) => node.handle_timeout(now),
         }
-    }
-
-    pub(crate) fn poll_action(&mut self) -> Option<Action> {
-        each!(self, endpoint => endpoint.poll_action())
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let (endpoint, application) = match self {
-            Self::Registrar(registrar) => (registrar.poll_timeout(), None),
-            Self::Element(server) => (server.element.poll_timeout(), server.poll_timeout()),
-            Self::User(client) => (client.user.poll_timeout(), client.poll_timeout()),
-            Self::Custom(Machinery(machine)) => (machine.poll_timeout(), None),
-        };
-        [endpoint, application].into_iter().flatten().min()
+        match self {
+            Self::Endpoint(actor) => actor.poll_timeout(),
+            Self::Node(node, _) => node.poll_timeout(),
+        }
     }
 
     pub(crate) fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
         match self {
-            Self::Registrar(registrar) => registrar.begin_shutdown(now, deadline),
-            Self::Element(server) => server.element.begin_shutdown(now, deadline),
-            Self::User(client) => client.begin_shutdown(now, deadline),
-            Self::Custom(Machinery(machine)) => machine.begin_shutdown(now, deadline),
+            Self::Endpoint(actor) => actor.begin_shutdown(now, deadline),
+            Self::Node(node, _) => node.begin_shutdown(now, deadline),
         }
     }
 
-    pub(crate) fn is_stopped(&self) -> bool {
+    /// Whether it has come to its end.
+    pub(crate) fn is_over(&self) -> bool {
         match self {
-            Self::Registrar(registrar) => registrar.is_stopped(),
-            Self::Element(server) => server.element.is_stopped(),
-            Self::User(client) => client.user.is_stopped(),
-            Self::Custom(Machinery(machine)) => machine.is_stopped(),
+            Self::Endpoint(actor) => actor.is_stopped(),
+            Self::Node(node, _) => node.is_idle(),
         }
     }
 
-    /// The next notice, after the application has been told.
-    pub(crate) fn poll_note(&mut self, now: Instant) -> Option<(Note, Result<(), Violation>)> {
+    pub(crate) fn poll(&mut self) -> Option<Output> {
         match self {
-            Self::Registrar(registrar) => {
-                registrar.poll_notice().map(|(_, notice)| (Note::Registrar(notice), Ok(())))
-            }
-            Self::Element(server) => {
-                let (id, notice) = server.element.poll_notice()?;
-                let verdict = server.notice(now, id, &notice);
-                Some((Note::Element(notice), verdict))
-            }
-            Self::User(client) => {
-                let (id, notice) = client.user.poll_notice()?;
-                let verdict = client.notice(now, id, &notice);
-                Some((Note::User(notice), verdict))
-            }
-            Self::Custom(Machinery(machine)) => machine.poll_note().map(|note| (Note::Custom(note), Ok(()))),
-        }
-    }
-
-    /// Lets the application do something, if it can.
-    pub(crate) fn order(&mut self, now: Instant, order: Order) {
-        match self {
-            Self::Registrar(_) | Self::Custom(_) => {}
-            Self::Element(server) => server.order(now, order),
-            Self::User(client) => client.order(now, order),
-        }
-    }
-
-    /// Gives an element a command.
-    pub(crate) fn element_command(&mut self, now: Instant, command: element::Command) {
-        if let Self::Element(server) = self {
-            server.command(now, command);
-        }
-    }
-
-    /// Gives a user a command.
-    pub(crate) fn user_command(&mut self, now: Instant, command: user::Command) {
-        if let Self::User(client) = self {
-            client.other_command(now, command);
+            Self::Endpoint(actor) => actor
+                .poll_action()
+                .map(Output::Action)
+                .or_else(|| actor.poll_notice().map(|(_, report)| Output::Report(report))),
+            Self::Node(node, _) => node
+                .poll_datagram()
+                .map(Output::Datagram)
+                .or_else(|| node.poll_announce().map(|(channel, bytes)| Output::Announce(channel, bytes)))
+                .or_else(|| node.poll_notice().map(|(_, _, report)| Output::Report(report))),
         }
     }
 }
-
-/// What tells the associations of a host apart: its port, and the peer's address and port.
-pub(crate) type Path = (u16, IpAddr, u16);
 
 /// A host.
 #[derive(Debug)]
@@ -179,7 +139,7 @@ pub struct Host {
     /// Its name in traces.
     pub name: String,
     pub(crate) program: Program,
-    pub(crate) process: Option<Process>,
+    pub(crate) body: Option<Body>,
     /// Counts the processes it has run.
     pub(crate) life: u32,
     /// The identifier of its element, kept over a restart.
@@ -192,7 +152,7 @@ pub struct Host {
     /// When a slow process is ready for the next input.
     pub(crate) ready: Instant,
     /// What has arrived and was not handled yet.
-    pub(crate) inbox: VecDeque<Event>,
+    pub(crate) inbox: VecDeque<Input>,
     /// When the process is woken next.
     pub(crate) wake: Option<Instant>,
     /// When the host was last disturbed by anything but the network.
@@ -203,19 +163,21 @@ pub struct Host {
     pub(crate) last_port: u16,
     pub(crate) multicast: bool,
     pub(crate) random: Random,
-    pub(crate) attempts: BTreeMap<ConnectId, crate::handshake::Attempt>,
-    /// The associations that its process knows.
-    pub(crate) known: BTreeMap<AssociationId, (u64, crate::association::Side)>,
+    /// Who is at the other end of the associations of which its process was told.
+    pub(crate) peers: BTreeMap<AssociationId, HostId>,
+    pub(crate) attempts: BTreeMap<ConnectId, Attempt>,
+    /// The modelled associations that its process knows.
+    pub(crate) known: BTreeMap<AssociationId, (u64, Side)>,
     /// The same by our port and the peer's address and port: two between the same would be one.
-    pub(crate) paths: BTreeMap<Path, (u64, crate::association::Side)>,
+    pub(crate) paths: BTreeMap<Path, (u64, Side)>,
     /// The associations with an end on the host, also those that its process does not know.
     pub(crate) involved: BTreeSet<u64>,
 }
 
 impl Host {
     /// The process that runs there.
-    pub const fn process(&self) -> Option<&Process> {
-        self.process.as_ref()
+    pub fn process(&self) -> Option<&Process> {
+        self.body.as_ref().map(Body::process)
     }
 
     /// What it runs.
@@ -231,12 +193,12 @@ impl Host {
             (Channel::Enrp, Program::Element(..) | Program::User(..)) => false,
             (Channel::Enrp, Program::Custom(_)) => true,
         };
-        subscribed && self.multicast && self.process.is_some()
+        subscribed && self.multicast && self.body.is_some()
     }
 
     /// Whether a process runs and is not stopped by SIGSTOP.
     pub(crate) const fn answers(&self) -> bool {
-        self.process.is_some() && !self.paused
+        self.body.is_some() && !self.paused
     }
 
     /// Whether it works at full speed.

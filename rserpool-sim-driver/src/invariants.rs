@@ -1,38 +1,31 @@
 //! What must hold at every step, whatever is broken. What concerns several registrars is in
 //! [`crate::scope`].
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::{ElementId, Instant, PoolHandle, ProtocolId};
+use rserpool_core::base::{AssociationId, ElementId, Instant, PoolHandle, ProtocolId};
 use rserpool_core::endpoint::Channel;
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{Notice, RegistrarConfig, RemovalReason};
 use rserpool_core::wire::{AsapMessage, EnrpBody, EnrpMessage};
 use rserpool_core::{element, user};
 
-use crate::HostId;
 use crate::app::{Note, Violation};
-use crate::host::{Host, Program};
-use crate::scope::Takeovers;
-use crate::world::World;
-
-/// What is remembered for the invariants.
-#[derive(Debug, Default)]
-pub(crate) struct Books {
-    pub(crate) violation: Option<Violation>,
-    /// Some user was told to report or to give up elements that may be well.
-    pub(crate) reports: bool,
-    /// Which registrars have died and been taken over.
-    pub(crate) takeovers: Takeovers,
-    /// When elements last sent a registration.
-    registrations: BTreeMap<HostId, Instant>,
-}
+use crate::host::Host;
+use crate::id::HostId;
+use crate::process::Program;
+use crate::world::{Mode, World};
 
 impl World {
     /// Every message that is sent decodes, with nothing to report.
-    pub(crate) fn check_message(&mut self, host: HostId, protocol: ProtocolId, bytes: &Bytes) {
+    pub(crate) fn check_message(
+        &mut self,
+        host: HostId,
+        over: AssociationId,
+        protocol: ProtocolId,
+        bytes: &Bytes,
+    ) {
         let problem = match protocol {
             ProtocolId::ASAP => match AsapMessage::decode(bytes) {
                 Ok(decoded) if decoded.report.is_empty() => return self.check_asap(host, &decoded.message),
@@ -41,7 +34,7 @@ impl World {
             },
             ProtocolId::ENRP => match EnrpMessage::decode(bytes) {
                 Ok(decoded) if decoded.report.is_empty() => {
-                    return self.check_enrp(host, &decoded.message, bytes);
+                    return self.check_enrp(host, over, &decoded.message, bytes);
                 }
                 Ok(decoded) => format!("{:?}", decoded.report),
                 Err(error) => error.to_string(),
@@ -131,7 +124,10 @@ impl World {
             self.books.takeovers.moves.push(self.clock);
         }
         match note {
-            Note::Registrar(Notice::PeerLost { peer }) => self.books.takeovers.lost(host, *peer),
+            Note::Registrar(Notice::PeerFound { peer, .. }) => {
+                self.books.takeovers.met.insert((host, *peer), self.clock);
+            }
+            Note::Registrar(Notice::PeerLost { peer }) => self.books.takeovers.lost(self.clock, host, *peer),
             Note::Registrar(Notice::Removed { pe, reason }) => self.check_removal(host, pe, *reason),
             Note::User(user::Notice::ElementFailed { element, reason, .. }) => {
                 self.check_failure(host, *element, reason);
@@ -151,7 +147,7 @@ impl World {
     }
 
     /// The hosts whose element has, or last had, this name.
-    fn hosts_of(&self, pe: &PeHandle) -> Vec<HostId> {
+    pub(crate) fn hosts_of(&self, pe: &PeHandle) -> Vec<HostId> {
         let is_it = |host: &Host| match host.program() {
             Program::Element(config, _) => host.element == Some(pe.element) && config.handle == pe.pool,
             Program::Registrar(_) | Program::User(..) | Program::Custom(_) => false,
@@ -162,6 +158,11 @@ impl World {
     /// No element counts as failed that works and can be reached.
     fn check_failure(&mut self, user: HostId, element: ElementId, reason: &user::FailureReason) {
         let Some(client) = self.client(user) else { return };
+        // Real flow control makes long requests wait for each other.
+        let crowded = self.mode == Mode::Packets && client.load().octets > 1400;
+        if crowded && *reason == user::FailureReason::Unanswered {
+            return;
+        }
         let (pool, config) = (&client.load().pool, client.config());
         let serving = self.hosts_of(&PeHandle { pool: pool.clone(), element });
         let &[server] = serving.as_slice() else { return };

@@ -4,8 +4,8 @@ use rserpool_core::base::{AssociationId, ProtocolId};
 use rserpool_core::endpoint::{Channel, Event};
 use rserpool_core::{element, user};
 
-use crate::HostId;
 use crate::app::{Note, Violation};
+use crate::id::HostId;
 use crate::trace::summary;
 use crate::world::World;
 
@@ -27,10 +27,14 @@ impl World {
     }
 
     pub(crate) fn note_event(&mut self, host: HostId, event: &Event) {
+        if let Event::Connected { association, peer, .. } = event
+            && let Some(peer) = peer.addresses.iter().find_map(|address| self.network.owner(*address))
+        {
+            self.hosts[host.0].peers.insert(*association, peer);
+        }
         let name = &self.hosts[host.0].name;
         let who = |association: &AssociationId| {
-            let end = self.hosts[host.0].known.get(association);
-            let peer = end.and_then(|(key, side)| Some(self.associations.get(key)?.end(side.other()).host));
+            let peer = self.hosts[host.0].peers.get(association);
             peer.map_or("nobody", |peer| self.hosts[peer.0].name.as_str())
         };
         let (kind, number, octets): (u64, u64, &[u8]) = match event {
@@ -67,6 +71,9 @@ impl World {
             }
         };
         self.trace.note(self.clock, [kind << 32 | host.0 as u64, number], octets, text);
+        if let Event::Disconnected { association, .. } = event {
+            self.hosts[host.0].peers.remove(association);
+        }
     }
 
     pub(crate) fn note_notice(&mut self, host: HostId, note: Note) {

@@ -8,8 +8,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use rserpool_core::base::{Instant, Random};
+use rserpool_core::transport::sctp::SctpConfig;
 
-use crate::HostId;
+use crate::id::HostId;
 use crate::random::{Purpose, stream};
 
 /// What a link does to packets.
@@ -78,6 +79,15 @@ impl Sctp {
         rto_initial: Duration::from_secs(1),
         rto_max: Duration::from_secs(60),
     };
+}
+
+impl Sctp {
+    /// The settings of a real stack with these timers.
+    pub(crate) fn config(&self, seed: u64) -> SctpConfig {
+        let preset = if *self == Self::FAST { SctpConfig::fast(seed) } else { SctpConfig::rfc(seed) };
+        let Self { heartbeat, max_silence, rto_initial, rto_max } = *self;
+        SctpConfig { heartbeat, max_silence, rto_initial, rto_max, ..preset }
+    }
 }
 
 /// Links and addresses.

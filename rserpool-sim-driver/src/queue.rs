@@ -2,13 +2,15 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::net::SocketAddr;
 
+use bytes::Bytes;
 use rserpool_core::base::{ConnectId, Instant};
 use rserpool_core::endpoint::Event;
 
-use crate::HostId;
-use crate::association::{Item, Side};
+use crate::association::{Item, Side, Step};
 use crate::fault::Fault;
+use crate::id::HostId;
 
 /// Something that is going to happen.
 #[derive(Clone, Debug)]
@@ -28,11 +30,17 @@ pub(crate) enum Occurrence {
         life: u32,
         event: Event,
     },
+    /// A datagram of an SCTP stack arrives.
+    Datagram {
+        source: SocketAddr,
+        destination: SocketAddr,
+        bytes: Bytes,
+    },
     Handshake {
         host: HostId,
         life: u32,
         request: ConnectId,
-        step: crate::handshake::Step,
+        step: Step,
     },
     Arrive {
         key: u64,

@@ -3,13 +3,15 @@
 
 use rserpool_core::base::Random;
 
-use crate::HostId;
+use crate::id::HostId;
 
 /// What a stream is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// The seed in the configuration of a process; the number counts its lives.
     Process(u32),
+    /// The SCTP stack of a process; the number counts its lives.
+    Stack(u32),
     /// Packets to this host.
     Link(HostId),
     /// When a host is handed what has piled up.
@@ -22,6 +24,8 @@ pub(crate) enum Purpose {
     Scope,
     /// The policies of its pools.
     Policies,
+    /// Faults at moments that matter.
+    Moments,
 }
 
 /// The stream of an entity.
@@ -34,6 +38,8 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::Orders => (5, 0),
         Purpose::Scope => (6, 0),
         Purpose::Policies => (7, 0),
+        Purpose::Stack(life) => (8, u64::from(life)),
+        Purpose::Moments => (9, 0),
     };
     Random::new([kind, entity.0 as u64, detail].into_iter().fold(mix(seed), |hash, word| mix(hash ^ word)))
 }

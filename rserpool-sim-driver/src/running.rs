@@ -1,18 +1,20 @@
 //! Processes: how they are started, handed what arrives, woken, drained and ended.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rserpool_core::base::ProtocolId;
 use rserpool_core::element;
-use rserpool_core::endpoint::Event;
+use rserpool_core::endpoint::{Action, Event};
 
-use crate::HostId;
 use crate::app::{Client, Server};
 use crate::custom::Place;
-use crate::host::{Machinery, Process, Program};
+use crate::host::{Body, Input, Output};
+use crate::id::{HostId, UDP_PORT};
+use crate::process::{Machinery, Process, Program, Report, Wish};
 use crate::queue::Occurrence;
 use crate::random::{Purpose, stream};
-use crate::world::{UDP_PORT, World};
+use crate::world::{Mode, World};
 
 impl World {
     /// Hands a process an event after what happens now.
@@ -21,37 +23,42 @@ impl World {
         self.schedule(self.clock, Occurrence::Input { host, life, event });
     }
 
-    /// Hands a process an event, or keeps it until the process can take it.
-    pub(crate) fn input(&mut self, host: HostId, event: Event) {
+    /// Hands a process something, or keeps it until the process can take it.
+    pub(crate) fn input(&mut self, host: HostId, input: Input) {
         let clock = self.clock;
         let target = self.host_mut(host);
-        if target.process.is_none() {
+        if target.body.is_none() {
             return;
         }
         if target.paused {
-            target.inbox.push_back(event);
+            target.inbox.push_back(input);
         } else if clock < target.ready || !target.inbox.is_empty() {
-            target.inbox.push_back(event);
+            target.inbox.push_back(input);
             if target.inbox.len() == 1 {
                 let (at, life) = (target.ready, target.life);
                 self.schedule(at, Occurrence::Ready { host, life });
             }
         } else {
-            self.handle(host, event);
+            self.handle(host, input);
         }
     }
 
-    fn handle(&mut self, host: HostId, event: Event) {
-        self.note_event(host, &event);
-        if let Event::Message { protocol: ProtocolId::ENRP, bytes, .. } = &event {
-            self.books.takeovers.heard(host, bytes);
-        }
+    fn handle(&mut self, host: HostId, input: Input) {
         let clock = self.clock;
         let target = self.host_mut(host);
-        let Some(process) = &mut target.process else { return };
-        process.handle_event(clock, event);
+        let Some(body) = &mut target.body else { return };
+        body.handle(clock, input);
         target.ready = clock + target.slowness;
         self.drain(host);
+    }
+
+    /// Lets a process, or its application, do something.
+    pub(crate) fn wish(&mut self, host: HostId, wish: Wish) {
+        let clock = self.clock;
+        if let Some(body) = &mut self.host_mut(host).body {
+            body.wish(clock, wish);
+            self.drain(host);
+        }
     }
 
     pub(crate) fn ready(&mut self, host: HostId, life: u32) {
@@ -59,8 +66,8 @@ impl World {
         if target.life != life || target.paused {
             return;
         }
-        let Some(event) = target.inbox.pop_front() else { return };
-        self.handle(host, event);
+        let Some(input) = target.inbox.pop_front() else { return };
+        self.handle(host, input);
         let target = self.host(host);
         if !target.inbox.is_empty() {
             self.schedule(target.ready.max(self.clock), Occurrence::Ready { host, life });
@@ -88,8 +95,8 @@ impl World {
     fn time_out(&mut self, host: HostId) {
         let clock = self.clock;
         let target = self.host_mut(host);
-        let Some(process) = &mut target.process else { return };
-        process.handle_timeout(clock);
+        let Some(body) = &mut target.body else { return };
+        body.handle_timeout(clock);
         target.ready = clock + target.slowness;
         self.drain(host);
     }
@@ -105,8 +112,8 @@ impl World {
             if self.host(host).slowness > Duration::ZERO {
                 return self.ready(host, life);
             }
-            if let Some(event) = self.host_mut(host).inbox.pop_front() {
-                self.handle(host, event);
+            if let Some(input) = self.host_mut(host).inbox.pop_front() {
+                self.handle(host, input);
             }
         }
         self.time_out(host);
@@ -143,14 +150,19 @@ impl World {
                 Process::Custom(Machinery(custom.start(Place { now: clock, address, seed })))
             }
         };
-        host.process = Some(process);
-        if let Some(Process::Registrar(registrar)) = &host.process {
-            self.books.takeovers.started(registrar.id());
+        match &process {
+            Process::Registrar(registrar) => self.books.takeovers.started(registrar.id()),
+            Process::Element(server) => host.element = Some(server.element.id()),
+            Process::User(_) | Process::Custom(_) => {}
         }
-        let host = &mut self.hosts[id.0];
-        if let Some(Process::Element(server)) = &host.process {
-            host.element = Some(server.element.id());
-        }
+        host.body = Some(match self.mode {
+            Mode::Messages => Body::endpoint(clock, process),
+            Mode::Packets => {
+                let seed = stream(self.seed, id, Purpose::Stack(host.life)).next_u64();
+                let local = SocketAddr::new(address, UDP_PORT);
+                Body::node(clock, process, &host.program.ports(), self.sctp.config(seed), local)
+            }
+        });
         self.mark(id, "starts");
         self.drain(id);
         self.reassess_host(id);
@@ -163,8 +175,10 @@ impl World {
             let id = registrar.id();
             self.books.takeovers.ended(clock, id);
         }
+        self.books.tables.retain(|(sender, _), _| *sender != host);
         let gone = self.host_mut(host);
-        gone.process = None;
+        gone.body = None;
+        gone.peers.clear();
         gone.inbox.clear();
         gone.wake = None;
         gone.paused = false;
@@ -178,31 +192,46 @@ impl World {
     /// Carries out what a process has decided, until it wants nothing more.
     pub(crate) fn drain(&mut self, host: HostId) {
         let clock = self.clock;
-        loop {
-            let Some(process) = &mut self.hosts[host.0].process else { return };
-            if let Some(action) = process.poll_action() {
-                self.carry_out(host, action);
-            } else if let Some((note, verdict)) = process.poll_note(clock) {
-                if let Err(violation) = verdict {
-                    self.violated(violation);
-                }
-                self.note_notice(host, note);
-            } else {
-                break;
+        while let Some(body) = &mut self.hosts[host.0].body
+            && let Some(output) = body.poll()
+        {
+            match output {
+                Output::Action(action) => self.carry_out(host, action),
+                Output::Datagram(datagram) => self.send_datagram(host, datagram),
+                Output::Announce(channel, bytes) => self.announce(host, channel, &bytes),
+                Output::Report(report) => self.heed(host, report),
             }
         }
         let target = &self.hosts[host.0];
-        let Some(process) = &target.process else { return };
-        if process.is_stopped() {
+        let Some(body) = &target.body else { return };
+        if body.is_over() {
             self.mark(host, "has stopped");
             return self.exit(host);
         }
-        let (next, life) = (process.poll_timeout(), target.life);
+        let (next, life) = (body.poll_timeout(), target.life);
         if let Some(at) = next.map(|at| at.max(clock).max(target.ready))
             && target.wake.is_none_or(|wake| at < wake)
         {
             self.hosts[host.0].wake = Some(at);
             self.schedule(at, Occurrence::Wake { host, life });
+        }
+    }
+
+    /// Takes note of what a process was handed, has done or was told.
+    fn heed(&mut self, host: HostId, report: Report) {
+        match report {
+            Report::Heard(event) => {
+                self.note_event(host, &event);
+                if let Event::Message { protocol: ProtocolId::ENRP, bytes, .. } = &event {
+                    self.books.takeovers.heard(host, bytes);
+                }
+            }
+            Report::Did(Action::Send { association, protocol, bytes, .. }) => {
+                self.check_message(host, association, protocol, &bytes);
+            }
+            Report::Did(_) => {}
+            Report::Broke(violation) => self.violated(violation),
+            Report::Told(note) => self.note_notice(host, note),
         }
     }
 }

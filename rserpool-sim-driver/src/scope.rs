@@ -1,57 +1,19 @@
 //! What must hold at every step of several registrars together (RFC 5353).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::{Instant, PoolHandle, RegistrarId};
-use rserpool_core::registrar::RegistrarConfig;
-use rserpool_core::wire::{EnrpBody, EnrpMessage, UpdateAction};
+use rserpool_core::base::{AssociationId, Instant, PoolHandle, RegistrarId};
+use rserpool_core::handlespace::PeHandle;
+use rserpool_core::registrar::{PeerState, Registrar, RegistrarConfig};
+use rserpool_core::wire::{EnrpBody, EnrpMessage, PoolEntry, UpdateAction};
 
-use crate::HostId;
 use crate::app::Violation;
-use crate::host::Program;
+use crate::books::{Arbitration, Table, Takeovers};
+use crate::id::HostId;
 use crate::network::Sctp;
+use crate::process::{Process, Program};
 use crate::world::World;
-
-/// What is remembered of registrars.
-#[derive(Debug, Default)]
-pub(crate) struct Takeovers {
-    /// When the registrars ended that do not run any more.
-    ended: BTreeMap<RegistrarId, Instant>,
-    /// Who has taken over whom, and when.
-    won: Vec<(RegistrarId, HostId, Instant)>,
-    /// Who has given whom up, and whether it has heard a sign of life since.
-    lost: BTreeMap<(HostId, RegistrarId), bool>,
-    /// When elements got another home.
-    pub(crate) moves: Vec<Instant>,
-    /// Who has asked whom for its own elements, and when, although they could talk all the time.
-    audits: Vec<(Instant, HostId, HostId)>,
-}
-
-impl Takeovers {
-    pub(crate) fn started(&mut self, registrar: RegistrarId) {
-        self.ended.remove(&registrar);
-    }
-
-    pub(crate) fn ended(&mut self, now: Instant, registrar: RegistrarId) {
-        self.ended.insert(registrar, now);
-    }
-
-    /// A registrar gives a peer up.
-    pub(crate) fn lost(&mut self, host: HostId, peer: RegistrarId) {
-        self.lost.insert((host, peer), false);
-    }
-
-    /// A registrar is handed an ENRP message. Only ENRP_PRESENCE is a sign of life.
-    pub(crate) fn heard(&mut self, host: HostId, bytes: &Bytes) {
-        if let (Some(1), Some(sender)) = (bytes.first(), bytes.get(4..8).and_then(<[u8]>::first_chunk))
-            && let Some(heard) = self.lost.get_mut(&(host, RegistrarId(u32::from_be_bytes(*sender))))
-        {
-            *heard = true;
-        }
-    }
-}
 
 /// See [`World::scope_settles_within`].
 pub(crate) fn settles_within(sctp: &Sctp, config: &RegistrarConfig) -> Duration {
@@ -105,9 +67,15 @@ impl World {
 
     /// A registrar has taken another one over: only a dead one, and only once.
     pub(crate) fn check_takeover(&mut self, host: HostId, target: RegistrarId) {
-        if self.books.takeovers.lost.remove(&(host, target)) == Some(true) {
+        let arbitration = self.books.takeovers.lost.remove(&(host, target));
+        if arbitration.as_ref().is_some_and(|arbitration| arbitration.alive) {
             let detail = format!("{} took over {target}", self.host(host).name);
             return self.violated(Violation::new("a sign of life stops a takeover", detail));
+        }
+        if let Some(passed) = arbitration.and_then(|arbitration| self.passed_over(host, &arbitration)) {
+            let (a, b) = (&self.host(host).name, &self.host(passed).name);
+            let detail = format!("{a} took over {target} before {b} had agreed");
+            return self.violated(Violation::new("all have a say in a takeover", detail));
         }
         let Some(config) = self.registrar_config(host) else { return };
         let (now, settled) = (self.now(), self.scope_settles_within(config));
@@ -152,6 +120,23 @@ impl World {
         }
     }
 
+    /// A registrar that could have agreed to a takeover, and was not waited for.
+    fn passed_over(&self, host: HostId, arbitration: &Arbitration) -> Option<HostId> {
+        let (registrar, config) = self.registrar(host).zip(self.registrar_config(host))?;
+        let (now, settled) = (self.now(), self.scope_settles_within(config));
+        // Silence is consent.
+        if now.since(arbitration.begun) >= config.enrp.max_time_no_response * 2 {
+            return None;
+        }
+        let known =
+            |id| registrar.peers().iter().any(|p| p.id == id && p.connected && p.state == PeerState::Active);
+        self.running_registrars().into_iter().find(|other| {
+            let Some(id) = self.registrar(*other).map(Registrar::id) else { return false };
+            let calm = self.calm_since(host, *other).is_some_and(|since| now.since(since) > settled);
+            *other != host && calm && known(id) && !arbitration.acknowledged.contains(&id)
+        })
+    }
+
     /// A registrar has said that it does not know a pool: then nobody of its scope does.
     pub(crate) fn check_unknown_pool(&mut self, host: HostId, pool: &PoolHandle) {
         let Some(config) = self.registrar_config(host) else { return };
@@ -170,7 +155,10 @@ impl World {
         let element = self.hosts().find(|(element, _)| {
             self.server(*element).is_some_and(|server| {
                 let registered = server.element().is_registered() && !server.has_left();
+                let pe = PeHandle { pool: pool.clone(), element: server.element().id() };
                 registered
+                    // Two with one identifier expel each other.
+                    && self.hosts_of(&pe).len() == 1
                     && server.config().handle == *pool
                     && elsewhere.get(server.element().id()).is_some()
                     && running.iter().all(|r| self.calm_since(*r, *element).is_some_and(settled_by))
@@ -213,7 +201,16 @@ impl World {
     }
 
     /// A registrar speaks for itself and its own elements only, and in pages of the size that is set.
-    pub(crate) fn check_enrp(&mut self, host: HostId, message: &EnrpMessage, bytes: &Bytes) {
+    pub(crate) fn check_enrp(
+        &mut self,
+        host: HostId,
+        over: AssociationId,
+        message: &EnrpMessage,
+        bytes: &Bytes,
+    ) {
+        if let EnrpBody::HandleTableResponse { rejected: false, more, pools } = &message.body {
+            self.check_page(host, over, *more, pools);
+        }
         let Some((registrar, config)) = self.registrar(host).zip(self.registrar_config(host)) else { return };
         let id = registrar.id();
         if message.body == (EnrpBody::HandleTableRequest { own_only: true }) {
@@ -248,6 +245,41 @@ impl World {
         if let Some(problem) = problem {
             let detail = format!("{} sent {problem}: {message:?}", self.host(host).name);
             self.violated(Violation::new("ENRP messages say what they may", detail));
+        }
+    }
+
+    /// A table lists, from its first page to its last, every element of its sender that was there all
+    /// the time.
+    fn check_page(&mut self, host: HostId, over: AssociationId, more: bool, pools: &[PoolEntry]) {
+        let Some(config) = self.registrar_config(host) else { return };
+        let patience = config.enrp.max_time_no_response;
+        let Some(Process::Registrar(registrar)) = self.hosts[host.0].process() else { return };
+        let (id, space) = (registrar.id(), registrar.handlespace());
+        let now = self.clock;
+        let first = || {
+            let own = space.elements_after(None).filter(|(_, element)| element.home == id);
+            let own = own.map(|(pool, element)| PeHandle { pool: pool.clone(), element: element.id });
+            Table { missing: own.collect(), paged: now }
+        };
+        let table = self.books.tables.entry((host, over)).or_insert_with(first);
+        // Who has not asked for the next page in time begins anew.
+        if now.since(table.paged) >= patience {
+            *table = first();
+        }
+        table.paged = now;
+        for pool in pools {
+            for element in &pool.elements {
+                table.missing.remove(&PeHandle { pool: pool.handle.clone(), element: element.id });
+            }
+        }
+        if more {
+            return;
+        }
+        let is_own = |pe: &PeHandle| space.get(pe).is_some_and(|element| element.home == id);
+        let table = self.books.tables.remove(&(host, over));
+        if let Some(pe) = table.and_then(|table| table.missing.into_iter().find(is_own)) {
+            let detail = format!("{} did not list {pe}", self.host(host).name);
+            self.violated(Violation::new("a table lists everything", detail));
         }
     }
 }

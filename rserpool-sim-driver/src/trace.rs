@@ -51,6 +51,16 @@ impl Trace {
         })
     }
 
+    /// Takes octets into the hash only.
+    pub(crate) fn hash_octets(&mut self, now: Instant, words: [u64; 2], octets: &[u8]) {
+        let mut hash = mix(self.hash ^ now.as_nanos());
+        let content = u64::from(crc32c::crc32c(octets)) << 32 | octets.len() as u64;
+        for word in words.into_iter().chain([content]) {
+            hash = mix(hash ^ word);
+        }
+        self.hash = hash;
+    }
+
     /// Notes one event: numbers and octets for the hash, and the text if anybody wants it.
     pub(crate) fn note(
         &mut self,
@@ -59,12 +69,7 @@ impl Trace {
         octets: &[u8],
         text: impl FnOnce() -> String,
     ) {
-        let mut hash = mix(self.hash ^ now.as_nanos());
-        let content = u64::from(crc32c::crc32c(octets)) << 32 | octets.len() as u64;
-        for word in words.into_iter().chain([content]) {
-            hash = mix(hash ^ word);
-        }
-        self.hash = hash;
+        self.hash_octets(now, words, octets);
         let limit = match self.mode {
             TraceMode::Hash => return,
             TraceMode::Last(limit) => limit,

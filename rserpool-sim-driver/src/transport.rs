@@ -16,10 +16,11 @@ use bytes::Bytes;
 use rserpool_core::base::{AssociationId, ProtocolId};
 use rserpool_core::endpoint::{AbortReason, Action, Channel, DownReason, Event};
 
-use crate::HostId;
 use crate::association::{Association, Item, Side, State};
+use crate::host::Input;
+use crate::id::{HostId, UDP_PORT};
 use crate::queue::Occurrence;
-use crate::world::{UDP_PORT, World};
+use crate::world::World;
 
 impl World {
     /// Does what an endpoint wants done.
@@ -34,7 +35,7 @@ impl World {
                 }
             }
             Action::Send { association, protocol, stream, bytes } => {
-                self.check_message(host, protocol, &bytes);
+                self.check_message(host, association, protocol, &bytes);
                 let Some((key, side)) = self.known(host, association) else { return };
                 if self.associations.get(&key).is_some_and(|a| a.end(side).state == State::Up) {
                     self.capture(key, side, stream, protocol, &bytes);
@@ -64,7 +65,7 @@ impl World {
         self.host(host).known.get(&association).copied()
     }
 
-    fn announce(&mut self, from: HostId, channel: Channel, bytes: &Bytes) {
+    pub(crate) fn announce(&mut self, from: HostId, channel: Channel, bytes: &Bytes) {
         self.check_announce(from, channel, bytes);
         let source = (self.network.address(from), UDP_PORT).into();
         let hosts: Vec<(HostId, u32)> = self
@@ -93,7 +94,7 @@ impl World {
             && self.network.address(from.host) == from.address
             && self.network.address(to.host) == to.address
             && own.answers()
-            && peer.process.is_some()
+            && peer.body.is_some()
             && to.state != State::Opening
     }
 
@@ -148,7 +149,8 @@ impl World {
         }
         match item {
             Item::Message { protocol, stream, bytes } => {
-                self.input(host, Event::Message { association: id, protocol, stream, bytes });
+                let event = Event::Message { association: id, protocol, stream, bytes };
+                self.input(host, Input::Event(event));
             }
             Item::Shutdown => {
                 let closing = state == State::Closing;

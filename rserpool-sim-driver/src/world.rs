@@ -4,25 +4,33 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rserpool_core::base::{AssociationId, Instant, TransportAddress};
-use rserpool_core::{element, user};
 
 use crate::app::{Client, Note, Server, Violation};
 use crate::association::Association;
+use crate::books::Books;
 use crate::capture::Capture;
-use crate::fault::Fault;
-use crate::host::{Host, HostId, Process, Program};
-use crate::invariants::Books;
+use crate::host::Host;
+use crate::id::{HostId, UDP_PORT};
 use crate::network::{Link, Network, Sctp};
+use crate::process::{Process, Program};
 use crate::queue::{Occurrence, Queue};
 use crate::random::{Purpose, stream};
 use crate::trace::{Trace, TraceMode};
 
-/// The UDP port of every host.
-pub const UDP_PORT: u16 = 9899;
+/// How endpoints talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Encoded messages over modelled associations: fast.
+    Messages,
+    /// Whole nodes, whose SCTP stacks send packets.
+    Packets,
+}
 
 /// What a world is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorldConfig {
+    /// How endpoints talk.
+    pub mode: Mode,
     /// Where all randomness comes from.
     pub seed: u64,
     /// The links between all hosts.
@@ -40,22 +48,29 @@ pub struct WorldConfig {
 impl WorldConfig {
     /// A LAN with the fast timers of SCTP; notes and the whole trace are kept.
     pub const fn lan(seed: u64) -> Self {
-        Self { seed, link: Link::LAN, sctp: Sctp::FAST, trace: TraceMode::Text, notes: true, capture: false }
+        let (mode, link, sctp, trace) = (Mode::Messages, Link::LAN, Sctp::FAST, TraceMode::Text);
+        Self { mode, seed, link, sctp, trace, notes: true, capture: false }
+    }
+
+    /// The same LAN with whole nodes and real packets.
+    pub const fn packets(seed: u64) -> Self {
+        Self { mode: Mode::Packets, ..Self::lan(seed) }
     }
 }
 
 /// A simulated world.
 #[derive(Debug)]
 pub struct World {
+    pub(crate) mode: Mode,
     pub(crate) seed: u64,
     pub(crate) clock: Instant,
     pub(crate) sctp: Sctp,
     pub(crate) network: Network,
     pub(crate) associations: BTreeMap<u64, Association>,
     pub(crate) hosts: Vec<Host>,
-    queue: Queue,
+    pub(crate) queue: Queue,
     last_association: u64,
-    steps: u64,
+    pub(crate) steps: u64,
     pub(crate) trace: Trace,
     pub(crate) notes: Option<Vec<(Instant, HostId, Note)>>,
     pub(crate) books: Books,
@@ -66,6 +81,7 @@ impl World {
     /// A world without hosts.
     pub fn new(config: WorldConfig) -> Self {
         Self {
+            mode: config.mode,
             seed: config.seed,
             clock: Instant::ORIGIN,
             sctp: config.sctp,
@@ -82,14 +98,6 @@ impl World {
         }
     }
 
-    /// Adds a host on which `program` starts at once. Seeds, and the addresses of elements and
-    /// registrars, are set here.
-    pub fn add(&mut self, name: impl Into<String>, program: Program) -> HostId {
-        let id = self.add_idle(name, program);
-        self.start(id);
-        id
-    }
-
     /// Adds a host on which nothing runs until it is started.
     pub fn add_idle(&mut self, name: impl Into<String>, program: Program) -> HostId {
         let id = HostId(self.hosts.len());
@@ -97,7 +105,7 @@ impl World {
         self.hosts.push(Host {
             name: name.into(),
             program,
-            process: None,
+            body: None,
             life: 0,
             element: None,
             paused: false,
@@ -112,6 +120,7 @@ impl World {
             last_port: 49_151,
             multicast: true,
             random: stream(self.seed, id, Purpose::Host),
+            peers: BTreeMap::new(),
             attempts: BTreeMap::new(),
             known: BTreeMap::new(),
             paths: BTreeMap::new(),
@@ -202,58 +211,6 @@ impl World {
         self.capture.take().map(Capture::finish)
     }
 
-    // Acting
-
-    /// Lets time pass. Stops early, and for good, at the first violation of an invariant.
-    pub fn run_for(&mut self, duration: Duration) {
-        self.run_until(self.clock + duration);
-    }
-
-    /// Lets time pass until `end`.
-    pub fn run_until(&mut self, end: Instant) {
-        while self.books.violation.is_none() {
-            let Some((at, occurrence)) = self.queue.pop_until(end) else {
-                self.clock = self.clock.max(end);
-                return;
-            };
-            self.clock = at;
-            self.steps += 1;
-            self.happen(occurrence);
-        }
-    }
-
-    /// Makes something happen at a time to come.
-    pub fn at(&mut self, time: Instant, fault: Fault) {
-        self.schedule(time.max(self.clock), Occurrence::Fault(fault));
-    }
-
-    /// Gives the element on a host a command.
-    pub fn element_command(&mut self, host: HostId, command: element::Command) {
-        let now = self.clock;
-        if let Some(process) = &mut self.host_mut(host).process {
-            process.element_command(now, command);
-            self.drain(host);
-        }
-    }
-
-    /// Gives the user on a host a command.
-    pub fn user_command(&mut self, host: HostId, command: user::Command) {
-        let now = self.clock;
-        if let Some(process) = &mut self.host_mut(host).process {
-            process.user_command(now, command);
-            self.drain(host);
-        }
-    }
-
-    /// Lets the user on a host ask for its pool.
-    pub fn resolve(&mut self, host: HostId) {
-        let now = self.clock;
-        if let Some(Process::User(client)) = &mut self.host_mut(host).process {
-            client.resolve(now);
-            self.drain(host);
-        }
-    }
-
     // The machinery
 
     pub(crate) fn host_mut(&mut self, host: HostId) -> &mut Host {
@@ -273,26 +230,5 @@ impl World {
         let host = self.host_mut(host);
         host.last_association += 1;
         AssociationId(host.last_association)
-    }
-
-    fn happen(&mut self, occurrence: Occurrence) {
-        match occurrence {
-            Occurrence::Wake { host, life } => self.wake(host, life),
-            Occurrence::Ready { host, life } => self.ready(host, life),
-            Occurrence::Input { host, life, event } => {
-                if self.host(host).life == life {
-                    self.input(host, event);
-                }
-            }
-            Occurrence::Handshake { host, life, request, step } => self.handshake(host, life, request, step),
-            Occurrence::Arrive { key, side, item } => self.arrive(key, side, item),
-            Occurrence::Abort { key, side } => self.abort_arrives(key, side),
-            Occurrence::Flush { key, side } => self.flush(key, side),
-            Occurrence::Silence { key, side } => self.silence(key, side),
-            Occurrence::GiveUp { key, side } => self.give_up(key, side),
-            Occurrence::Orphan { key, side, once } => self.orphan(key, side, once),
-            Occurrence::CloseDeadline { key, side } => self.close_deadline(key, side),
-            Occurrence::Fault(fault) => self.apply(fault),
-        }
     }
 }

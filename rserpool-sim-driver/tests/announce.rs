@@ -29,11 +29,11 @@ fn a_host_that_announcements_miss_finds_nobody_until_they_reach_it() {
     let mut world = world(1);
     let r = announcing(&mut world, "r");
     let e = world.add_idle("e", Program::Element(world.element_config("Pool", &[]), Default::default()));
-    world.set_multicast(e, false);
+    world.apply(Fault::Deafen(e));
     world.apply(Fault::Start(e));
     run(&mut world, 10_000);
     assert_eq!(listed(&world, r), []);
-    world.set_multicast(e, true);
+    world.apply(Fault::Undeafen(e));
     run(&mut world, 1_100);
     assert_eq!(listed(&world, r), ids_of(&world, &[e]));
 }

@@ -4,53 +4,91 @@
 
 use std::process::Command;
 
-use rserpool_sim_driver::TraceMode;
 use rserpool_sim_driver::explore::{Plan, RunOptions};
+use rserpool_sim_driver::{Mode, TraceMode};
 
-fn assert_sound(seed: u64) {
-    if let Some(violation) = Plan::draw(seed).run(RunOptions::default()).violation {
-        panic!("{violation}\nrepeat it with\n  rserpool-sim replay --seed {seed}");
+/// Runs the world of a seed with the first `faults` of its faults.
+fn assert_sound(seed: u64, faults: usize, mode: Mode) {
+    let plan = Plan::draw(seed);
+    let faults: Vec<usize> = (0..plan.faults.len().min(faults)).collect();
+    let options = RunOptions { mode, ..RunOptions::default() };
+    if let Some(violation) = plan.only(&faults).run(options).violation {
+        panic!(
+            "{violation}\nrepeat it with\n  rserpool-sim replay --seed {seed} --faults {faults:?}, {mode:?}"
+        );
     }
 }
 
 #[test]
 fn a_few_worlds_are_sound() {
-    (0..15).for_each(assert_sound);
+    (0..15).for_each(|seed| assert_sound(seed, usize::MAX, Mode::Messages));
+}
+
+#[test]
+fn a_few_worlds_of_packets_are_sound() {
+    let small = |seed: &u64| {
+        let plan = Plan::draw(*seed);
+        plan.registrars.len() > 1 && plan.elements.len() + plan.users.len() < 10
+    };
+    (0..).filter(small).take(4).for_each(|seed| assert_sound(seed, usize::MAX, Mode::Packets));
 }
 
 #[test]
 fn worlds_that_have_found_bugs_are_sound() {
-    let seeds = include_str!("../regressions.txt").lines().filter(|line| !line.starts_with('#'));
-    seeds.for_each(|seed| assert_sound(seed.parse().expect("one seed in each line")));
-}
-
-#[test]
-fn every_run_twice_gives_the_same_trace() {
-    let hash = |seed, trace| Plan::draw(seed).run(RunOptions { trace, capture: false }).hash;
-    for seed in 100..108 {
-        assert_eq!(hash(seed, TraceMode::Hash), hash(seed, TraceMode::Last(10)), "seed {seed}");
+    let lines = include_str!("../regressions.txt").lines().filter(|line| !line.starts_with('#'));
+    for line in lines {
+        let (seed, faults) = line.split_once(' ').expect("a seed and a number of faults in each line");
+        assert_sound(seed.parse().expect("a seed"), faults.parse().expect("a number"), Mode::Messages);
     }
 }
 
 #[test]
-fn a_capture_holds_every_message_and_wireshark_reads_it() {
+fn every_run_twice_gives_the_same_trace() {
+    let hash =
+        |seed, mode, trace| Plan::draw(seed).run(RunOptions { mode, trace, ..RunOptions::default() }).hash;
+    for seed in 100..108 {
+        let twice = [TraceMode::Hash, TraceMode::Last(10)].map(|trace| hash(seed, Mode::Messages, trace));
+        assert_eq!(twice[0], twice[1], "seed {seed}");
+    }
+}
+
+/// The frames of a capture, as the Wireshark on this machine reads them; `None` if there is none.
+fn frames(name: &str, mode: Mode, fields: &[&str]) -> Option<Vec<String>> {
     let plan = (0..).map(Plan::draw).find(|plan| plan.elements.len() > 2 && plan.users.len() > 1);
-    let mut outcome = plan.expect("a plan").run(RunOptions { trace: TraceMode::Hash, capture: true });
+    let mut outcome = plan.expect("a plan").run(RunOptions { mode, capture: true, ..RunOptions::default() });
     let capture = outcome.world.take_capture().expect("a capture");
     assert_eq!(capture.get(..4), Some(&[0x0a, 0x0d, 0x0d, 0x0a][..]));
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("capture.pcapng");
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, capture).expect("the capture can be written");
-    let fields = ["-e", "_ws.malformed", "-e", "sctp.checksum.status", "-e", "ip.version"];
-    let tshark = Command::new("tshark")
-        .args(["-o", "sctp.checksum:CRC 32c", "-T", "fields", "-r"])
-        .arg(&path)
-        .args(fields)
-        .output();
-    let Ok(output) = tshark else {
+    let mut tshark = Command::new("tshark");
+    tshark.args(["-o", "sctp.checksum:CRC 32c", "-T", "fields", "-r"]).arg(&path);
+    let Ok(output) = tshark.args(fields.iter().flat_map(|field| ["-e", field])).output() else {
         eprintln!("skipped: tshark is not installed, so nobody can judge the capture");
-        return;
+        return None;
     };
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.lines().count() > 100, "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(text.lines().find(|line| *line != "\t1\t4"), None, "malformed, or a bad checksum");
+    let frames: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(Into::into).collect();
+    assert!(frames.len() > 100, "{}", String::from_utf8_lossy(&output.stderr));
+    Some(frames)
+}
+
+#[test]
+fn a_capture_holds_every_message_and_wireshark_reads_it() {
+    let fields = ["_ws.malformed", "sctp.checksum.status", "ip.version"];
+    let Some(frames) = frames("messages.pcapng", Mode::Messages, &fields) else { return };
+    assert_eq!(frames.iter().find(|line| *line != "\t1\t4"), None, "malformed, or a bad checksum");
+}
+
+#[test]
+fn a_capture_of_whole_nodes_holds_real_packets() {
+    let fields = ["_ws.malformed", "sctp.checksum.status", "udp.port", "sctp.chunk_type"];
+    let Some(frames) = frames("packets.pcapng", Mode::Packets, &fields) else { return };
+    let sound = |line: &&String| line.starts_with("\t1\t9899,9899\t");
+    assert_eq!(frames.iter().find(|line| !sound(line)), None, "malformed, or a bad checksum");
+    // DATA, SACK, INIT, COOKIE ECHO.
+    for kind in ["0", "3", "1", "10"] {
+        let has = |line: &&String| {
+            line.rsplit('\t').next().is_some_and(|kinds| kinds.split(',').any(|k| k == kind))
+        };
+        assert!(frames.iter().any(|line| has(&line)), "no chunk of type {kind}");
+    }
 }

@@ -13,11 +13,11 @@ fn block_on(future: impl Future<Output = ()>) {
 mod tokio_elements_at_smol_registrars {
     use super::*;
 
-    conformance::scenarios!(Smol, Tokio, block_on);
+    conformance::scenarios!(Smol, Tokio, block_on, tcp);
 }
 
 mod smol_elements_at_tokio_registrars {
     use super::*;
 
-    conformance::scenarios!(Tokio, Smol, block_on);
+    conformance::scenarios!(Tokio, Smol, block_on, tcp);
 }

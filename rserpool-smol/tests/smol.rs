@@ -2,4 +2,4 @@
 
 use rserpool_smol::Smol;
 
-conformance::scenarios!(Smol, Smol, smol::block_on);
+conformance::scenarios!(Smol, Smol, smol::block_on, tcp);

@@ -155,6 +155,78 @@ fn ipv6_in_brackets() {
     assert_eq!((talk.code, talk.stdout.as_str()), (Some(0), "0x2001: hello\n"), "{}", talk.stderr);
 }
 
+/// ASAP-2.1-02, ASAP-3.3-10: users ask over TCP; everybody else is told to take SCTP.
+#[test]
+fn users_may_ask_over_tcp() {
+    let start = ["registrar", "--bind", "127.0.0.1:0", "--id", "0x1", "--preset", "fast", "--announce", "no"];
+    let registrar = Process::start(&[&start[..], &["--tcp", "127.0.0.1:0"]].concat());
+    let line = registrar.line();
+    let places = line.strip_prefix("registrar 0x1 listens on UDP ").unwrap_or_else(|| panic!("{line}"));
+    let (udp, tcp) = places.split_once(" and TCP ").unwrap_or_else(|| panic!("{line}"));
+    let by_tcp = format!("tcp:{tcp}");
+    let _element = Process::element(udp, "0x2001");
+
+    let resolved = run(&["resolve", "EchoPool", "--registrar", &by_tcp, "--json"]);
+    assert_eq!(json_of(&resolved.stdout)["elements"][0]["id"], "0x2001", "{}", resolved.stderr);
+    let talk = run_with(&["connect", "EchoPool", "--registrar", &by_tcp], "hello\n", &[]);
+    assert_eq!((talk.code, talk.stdout.as_str()), (Some(0), "0x2001: hello\n"), "{}", talk.stderr);
+    let unknown = run(&["resolve", "NoSuchPool", "--registrar", &by_tcp]);
+    assert_eq!(unknown.code, Some(1));
+    assert!(unknown.stderr.starts_with("rserpool: unknown pool \"NoSuchPool\""), "{}", unknown.stderr);
+
+    for command in [
+        &["serve", "echo", "--registrar", &by_tcp][..],
+        &["pools", "--registrar", &by_tcp],
+        &["stats", "--registrar", &by_tcp],
+        &["bench", "--registrar", &by_tcp],
+        &["registrar", "--bind", "127.0.0.1:0", "--peer", &by_tcp],
+    ] {
+        let outcome = run(command);
+        let line = format!(
+            "rserpool: {by_tcp}: only connect and resolve reach a registrar by TCP; here it takes SCTP (RFC 5352 section 2.1)\n"
+        );
+        assert_eq!((outcome.code, outcome.stderr), (Some(64), line), "{command:?}");
+    }
+    let second = run(&[&start[..], &["--tcp", tcp]].concat());
+    let line = format!(
+        "rserpool: TCP port {tcp} is in use by another process; choose another, or none, for ASAP over TCP\n"
+    );
+    assert_eq!((second.code, second.stderr), (Some(1), line));
+
+    // Gone, it refuses at once; the user says where it has looked.
+    assert_eq!(registrar.terminate().code, Some(0));
+    let gone = ["resolve", "EchoPool", "--registrar", &by_tcp, "--preset", "fast", "--attempts", "1"];
+    let gone = run(&[&gone[..], &["--log-filter", "off"]].concat());
+    let line = format!("rserpool: no registrar is reachable; tried {by_tcp}\n");
+    assert_eq!((gone.code, gone.stderr), (Some(1), line));
+}
+
+/// TCP is on where SCTP has its standard port, off where several registrars share a host.
+#[test]
+fn where_a_registrar_listens_for_tcp_is_a_setting() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("registrar.toml");
+    let validate = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let outcome = run(&["registrar", "--config", file.to_str().unwrap(), "--validate"]);
+        (outcome.code, outcome.stderr)
+    };
+    let valid = (Some(0), String::new());
+    assert_eq!(validate("[tcp]\nlisten = false\nidle-timeout = \"1m\"\n"), valid);
+    assert_eq!(validate("[tcp]\nlisten = true\n"), valid);
+    assert_eq!(validate("[tcp]\nlisten = \"[::1]:3863\"\n"), valid);
+    for (text, key) in [
+        ("[tcp]\nlisten = 3863\n", "listen"),
+        ("[tcp]\nlisten = \"somewhere\"\n", "listen"),
+        ("[tcp]\nmax-connections = 0\n", "tcp.max-connections"),
+        ("[tcp]\nfirst-timeout = \"0s\"\n", "tcp.first-timeout"),
+        ("tcp = \"yes\"\n", "tcp"),
+    ] {
+        let (code, text) = validate(text);
+        assert_eq!((code, text.contains(key), text.lines().count()), (Some(64), true, 1), "{text}");
+    }
+}
+
 #[test]
 fn an_unknown_pool_is_a_clear_no() {
     let (_registrar, address) = Process::registrar(&[]);

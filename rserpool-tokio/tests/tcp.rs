@@ -1,13 +1,15 @@
 //! ASAP over TCP for real: users ask, registrars die, clients misbehave.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use rserpool_core::wire::{AsapMessage, CauseCode, Padding};
 use rserpool_tokio::{
-    ElementEvent, ElementId, PoolElement, PoolUser, Preset, ProtocolId, Registrar, RegistrarId, SessionEvent,
-    StartError, TcpListening,
+    Delivery, ElementEvent, ElementId, PoolElement, PoolUser, Preset, ProtocolId, Registrar, RegistrarId,
+    SessionEvent, StartError, TcpListening,
 };
 
 /// ASAP_HANDLE_RESOLUTION for EchoPool, octet by octet.
@@ -204,6 +206,29 @@ async fn bad_clients_are_hung_up_on() {
         }
     })
     .await;
+}
+
+/// While the application takes no events nothing is read, TCP included; what has come meanwhile is read when
+/// it takes them.
+#[tokio::test]
+async fn nothing_is_lost_while_the_application_hangs() {
+    const MESSAGES: usize = 1_500;
+    let registrar = registrar(1, &[]).await;
+    let _element = element(&[&registrar]).await;
+    let user = PoolUser::builder().bind(local()).registrar_tcp(tcp_of(&registrar)).start().await.unwrap();
+    let session = user.connect("EchoPool").await.unwrap();
+    for _ in 0..MESSAGES {
+        session.send(ProtocolId(0), "hello", Delivery::Once).await.unwrap();
+    }
+    // Long enough for the queue of events to be full, as a rule; if not, nothing is shown.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let drain = async {
+        for _ in 0..MESSAGES {
+            assert!(matches!(session.next_event().await, Some(SessionEvent::Received { .. })));
+        }
+    };
+    let (resolution, ()) = tokio::join!(user.resolve_items("EchoPool", None), drain);
+    assert_eq!(resolution.unwrap().elements[0].id, ElementId(0x2001));
 }
 
 /// A flood of questions whose answers nobody reads stops by itself; whoever asks beside it is answered.

@@ -1,5 +1,5 @@
-//! The SCTP packet layer: two stacks, and between them somebody who drops, repeats, reorders,
-//! changes and forges packets.
+//! The SCTP packet layer: two stacks with three addresses each, and between them somebody who drops,
+//! repeats, reorders, changes and forges packets, cuts networks and moves ports.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{AbortCause, Action, Event};
 use rserpool_core::transport::Stack;
-use rserpool_core::transport::sctp::{Sctp, SctpConfig};
+use rserpool_core::transport::sctp::{Dcsctp, Engine, Sctp, SctpConfig, SctpProto};
 
 use super::input::Input;
 
@@ -19,13 +19,18 @@ const MAX_ASSOCIATIONS: usize = 4;
 /// Ports, verification tag, checksum.
 const HEADER: usize = 12;
 
+/// In how many networks both ends are.
+const NETWORKS: u8 = 3;
+
 /// One end.
-struct End {
-    stack: Sctp,
-    address: SocketAddr,
+struct End<E: Engine> {
+    stack: Sctp<E>,
+    last_octet: u8,
+    /// The UDP port at which the other end sees it; a NAT may change it.
+    udp_port: u16,
     up: BTreeSet<AssociationId>,
     /// Packets on their way to the other end.
-    sent: VecDeque<Bytes>,
+    sent: VecDeque<(SocketAddr, Bytes)>,
     /// The last packet that went to the other end, whose header a forger knows.
     seen: Option<Bytes>,
     attempts: u64,
@@ -34,22 +39,29 @@ struct End {
 /// Packets for two stacks. They never panic, name every association from its beginning to its end
 /// and not beyond, and keep their limits.
 pub fn sctp(octets: &[u8]) {
+    run::<SctpProto>(octets);
+    run::<Dcsctp>(octets);
+}
+
+fn run<E: Engine>(octets: &[u8]) {
     let mut input = Input::new(octets);
-    let mut ends = [end(1), end(2)];
+    let mut ends = [end::<E>(1), end::<E>(2)];
+    let mut cut = BTreeSet::new();
     let mut now = Instant::ORIGIN;
     for _ in 0..MAX_STEPS {
         if input.is_empty() {
             break;
         }
         let from = usize::from(input.below(2));
-        step(&mut ends, from, &mut now, &mut input);
+        step(&mut ends, from, &mut cut, &mut now, &mut input);
         ends.iter_mut().for_each(End::settle);
     }
     // Undisturbed, both come to rest or go on; either way without harm.
+    cut.clear();
     for _ in 0..50 {
         for from in [0, 1] {
             while let Some(packet) = ends[from].sent.pop_front() {
-                deliver(&mut ends, from, now, packet);
+                carry(&mut ends, from, &cut, now, packet);
             }
         }
         now += Duration::from_millis(100);
@@ -60,17 +72,32 @@ pub fn sctp(octets: &[u8]) {
     }
 }
 
-fn end(last: u8) -> End {
-    let config = SctpConfig { max_associations: MAX_ASSOCIATIONS, ..SctpConfig::fast(last.into()) };
-    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)), 9899);
-    let mut stack = Sctp::new(config, address);
+fn end<E: Engine>(last_octet: u8) -> End<E> {
+    let config = SctpConfig {
+        max_associations: MAX_ASSOCIATIONS,
+        tell_addresses: true,
+        addresses: (0..NETWORKS).map(|network| address(network, last_octet)).collect(),
+        ..SctpConfig::fast(last_octet.into())
+    };
+    let udp_port = 9899;
+    let mut stack = Sctp::with_engine(config, SocketAddr::new(address(0, last_octet), udp_port));
     stack.listen(PORT);
-    End { stack, address, up: BTreeSet::new(), sent: VecDeque::new(), seen: None, attempts: 0 }
+    End { stack, last_octet, udp_port, up: BTreeSet::new(), sent: VecDeque::new(), seen: None, attempts: 0 }
 }
 
-fn step(ends: &mut [End; 2], from: usize, now: &mut Instant, input: &mut Input<'_>) {
-    let peer = ends[1 - from].address;
-    match input.below(12) {
+fn address(network: u8, last_octet: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 0, network, last_octet))
+}
+
+fn step<E: Engine>(
+    ends: &mut [End<E>; 2],
+    from: usize,
+    cut: &mut BTreeSet<u8>,
+    now: &mut Instant,
+    input: &mut Input<'_>,
+) {
+    let peer = ends[1 - from].socket(0);
+    match input.below(14) {
         0 => {
             ends[from].attempts += 1;
             let request = ConnectId(ends[from].attempts);
@@ -82,13 +109,13 @@ fn step(ends: &mut [End; 2], from: usize, now: &mut Instant, input: &mut Input<'
         // What is on its way arrives, all of it or the first.
         1 => {
             while let Some(packet) = ends[from].sent.pop_front() {
-                deliver(ends, from, *now, packet);
+                carry(ends, from, cut, *now, packet);
                 ends.iter_mut().for_each(End::settle);
             }
         }
         2 | 3 => {
             if let Some(packet) = ends[from].sent.pop_front() {
-                deliver(ends, from, *now, packet);
+                carry(ends, from, cut, *now, packet);
             }
         }
         // It is lost, comes twice, or later than others.
@@ -102,7 +129,7 @@ fn step(ends: &mut [End; 2], from: usize, now: &mut Instant, input: &mut Input<'
         }
         // It is changed, with a checksum that is right.
         5 | 6 => {
-            if let Some(packet) = ends[from].sent.pop_front() {
+            if let Some((destination, packet)) = ends[from].sent.pop_front() {
                 let mut changed = packet.to_vec();
                 let (place, value) = (usize::from(input.u16()), input.u8());
                 if let Some(octet) = changed.get_mut(HEADER..).and_then(|rest| {
@@ -111,20 +138,22 @@ fn step(ends: &mut [End; 2], from: usize, now: &mut Instant, input: &mut Input<'
                 }) {
                     *octet = value;
                 }
-                deliver(ends, from, *now, signed(changed));
+                carry(ends, from, cut, *now, (destination, signed(changed)));
             }
         }
         // Chunks behind the header of a packet that was seen.
         7 | 8 => {
             let mut forged =
                 ends[from].seen.as_ref().map_or_else(|| vec![0; HEADER], |seen| seen[..HEADER].to_vec());
+            let source = ends[from].socket(input.below(NETWORKS + 1));
             forged.extend_from_slice(input.octets());
-            deliver(ends, from, *now, signed(forged));
+            deliver(ends, from, *now, source, signed(forged));
         }
         // Anything at all.
         9 => {
             let octets = Bytes::copy_from_slice(input.octets());
-            deliver(ends, from, *now, octets);
+            let source = ends[from].socket(0);
+            deliver(ends, from, *now, source, octets);
         }
         10 => {
             let count = ends[from].up.len().max(1);
@@ -141,6 +170,14 @@ fn step(ends: &mut [End; 2], from: usize, now: &mut Instant, input: &mut Input<'
             };
             ends[from].stack.handle_action(*now, action);
         }
+        // A network is cut, or carries again; a NAT forgets.
+        11 => {
+            let network = input.u8() % NETWORKS;
+            if !cut.remove(&network) {
+                cut.insert(network);
+            }
+        }
+        12 => ends[from].udp_port = 9_000 + u16::from(input.u8()),
         _ => {
             *now += Duration::from_millis(u64::from(input.u16()) % 2_000);
             for end in ends {
@@ -150,8 +187,22 @@ fn step(ends: &mut [End; 2], from: usize, now: &mut Instant, input: &mut Input<'
     }
 }
 
-fn deliver(ends: &mut [End; 2], from: usize, now: Instant, packet: Bytes) {
-    let source = ends[from].address;
+/// A packet on its way: the operating system leaves by the network of the destination.
+fn carry<E: Engine>(
+    ends: &mut [End<E>; 2],
+    from: usize,
+    cut: &BTreeSet<u8>,
+    now: Instant,
+    (destination, packet): (SocketAddr, Bytes),
+) {
+    let arrives = |network: &u8| ends[1 - from].socket(*network) == destination && !cut.contains(network);
+    if let Some(network) = (0..NETWORKS).find(arrives) {
+        let source = ends[from].socket(network);
+        deliver(ends, from, now, source, packet);
+    }
+}
+
+fn deliver<E: Engine>(ends: &mut [End<E>; 2], from: usize, now: Instant, source: SocketAddr, packet: Bytes) {
     ends[1 - from].stack.handle_datagram(now, source, packet);
     ends[1 - from].settle();
 }
@@ -164,7 +215,12 @@ fn signed(mut packet: Vec<u8>) -> Bytes {
     packet.into()
 }
 
-impl End {
+impl<E: Engine> End<E> {
+    /// Where the other end sees it in this network; one more than there are is nobody's.
+    fn socket(&self, network: u8) -> SocketAddr {
+        SocketAddr::new(address(network, self.last_octet), self.udp_port)
+    }
+
     /// Takes what the stack has decided, and checks that it may.
     fn settle(&mut self) {
         while let Some(event) = self.stack.poll_event() {
@@ -176,8 +232,11 @@ impl End {
                 Event::Disconnected { association, .. } => {
                     assert!(self.up.remove(&association), "disconnected without being connected");
                 }
-                Event::Addresses { association, .. }
-                | Event::Message { association, .. }
+                Event::Addresses { association, peer } => {
+                    assert!(self.up.contains(&association));
+                    assert!((1..=8).contains(&peer.addresses.len()), "{peer:?}");
+                }
+                Event::Message { association, .. }
                 | Event::Congested { association }
                 | Event::Drained { association } => assert!(self.up.contains(&association)),
                 Event::ConnectFailed { request: ConnectId(request), .. } => assert!(request <= self.attempts),
@@ -186,10 +245,11 @@ impl End {
         }
         while let Some(datagram) = self.stack.poll_datagram() {
             assert!(datagram.bytes.len() > HEADER && datagram.bytes.len() <= 1500 - 28);
+            assert_eq!(datagram.bytes, signed(datagram.bytes.to_vec()), "a wrong checksum");
             self.seen = Some(datagram.bytes.clone());
             // Nobody floods: what is not taken is lost.
             if self.sent.len() < 200 {
-                self.sent.push_back(datagram.bytes);
+                self.sent.push_back((datagram.destination, datagram.bytes));
             }
         }
         assert!(self.stack.associations() <= MAX_ASSOCIATIONS);

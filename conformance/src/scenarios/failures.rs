@@ -4,7 +4,8 @@ use rserpool_core::base::{ElementId, RegistrarId};
 use rserpool_core::driver::vocabulary::{ElementEvent, FailureReason, SessionEvent};
 
 use super::scope::{
-    self, ECHO, Make, POOL, await_elements, eventually, homes, received, registered, registrar, server, user,
+    self, ECHO, Make, POOL, await_elements, ended, eventually, homes, received, registered, registrar,
+    server, user,
 };
 
 /// ASAP-3.5-10, ASAP-6.5.5-02: the session moves to the other element and takes the request along; the registrar
@@ -22,7 +23,7 @@ pub async fn a_dead_element_is_replaced<G: Make, E: Make>() {
 
     let (dead, living) = if first == ElementId(7) { (0, 8) } else { (1, 7) };
     servers[dead].kill().await;
-    assert_eq!(servers[dead].next_event().await, None);
+    ended(&servers[dead]).await;
     let request = session.request(ECHO, "two").await.unwrap();
     let event = session.next_event().await.unwrap();
     assert_eq!(event, SessionEvent::ElementFailed { element: first, reason: FailureReason::Unanswered });

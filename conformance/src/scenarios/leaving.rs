@@ -7,7 +7,7 @@ use rserpool_core::base::{ElementId, RegistrarId};
 use rserpool_core::driver::vocabulary::{Delivery, ElementEvent, UserError};
 
 use super::scope::{
-    self, ECHO, Make, POOL, await_elements, homes, one_of_each, received, registered, registrar, user,
+    self, ECHO, Make, POOL, await_elements, ended, homes, one_of_each, received, registered, registrar, user,
 };
 
 /// Longer than anything here needs.
@@ -23,7 +23,7 @@ pub async fn everybody_leaves_without_a_trace<G: Make, E: Make>() {
     assert_eq!(user.resolve(POOL).await, Err(UserError::ShuttingDown));
     assert!(session.send(ECHO, "hello", Delivery::Once).await.is_err());
     element.shutdown(GRACE).await;
-    assert_eq!(element.next_event().await, None);
+    ended(&element).await;
     assert_eq!(registrar.pools().await.unwrap(), []);
     let counters: BTreeMap<&str, u64> = registrar.counters().await.unwrap().into_iter().collect();
     assert_eq!((counters["deregistrations"], counters["removed_silent"]), (1, 0));

@@ -1,15 +1,15 @@
-//! What a scope must do on every runtime: one suite, over real sockets on loopback.
+//! What a scope must do on every runtime: one suite.
 //!
 //! A scenario is a function, generic over the runtime `G` of the registrars and the runtime `E` of
 //! the elements and users; [`scenarios!`](crate::scenarios!) makes each of them a test of its own:
 //!
 //! ```ignore
-//! conformance::scenarios!(Smol, Smol, smol::block_on);
+//! conformance::scenarios!(Smol, Smol, smol::block_on, tcp);
 //! ```
 //!
 //! It asks of a runtime what [`rserpool_core::driver`] asks, and nothing more. Nothing is timed:
-//! scenarios wait for events, and [`bounded`] ends those that wait in vain. What needs exact times
-//! is tested where time is virtual.
+//! scenarios wait for events, and [`bounded`] ends those that wait in vain. Two runtimes are here:
+//! [`Threads`], the least that an adapter needs, and [`World`], whose time is virtual.
 
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
 
@@ -21,6 +21,7 @@ mod resolution;
 mod scope;
 mod sessions;
 mod threads;
+mod virtual_time;
 
 use std::sync::mpsc;
 use std::thread;
@@ -31,29 +32,42 @@ pub use failures::{
 };
 pub use leaving::{dropped_handles_leave, everybody_leaves_without_a_trace, who_leaves_hands_elements_over};
 pub use mortal::Mortal;
-pub use registration::{an_element_joins_changes_and_leaves, what_cannot_start_says_why};
-pub use resolution::{pools_are_resolved, without_a_registrar_there_is_an_answer};
+pub use registration::{
+    an_element_joins_changes_and_leaves, announced_registrars_are_found, what_cannot_start_says_why,
+};
+pub use resolution::{
+    pools_are_resolved, pools_are_resolved_over_tcp, without_a_registrar_there_is_an_answer,
+};
 pub use scope::Make;
 pub use sessions::{
     dropped_futures_lose_nothing, requests_are_answered_in_order, senders_wait_while_congested,
+    who_does_not_listen_is_not_alive,
 };
 pub use threads::{Threads, block_on};
+pub use virtual_time::World;
 
 /// How long a scenario may take on a busy machine; most need less than a second.
 pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Makes every scenario a test: of registrars on the first runtime, and of elements and users on the
-/// second. The third is the function that runs a future to its end.
+/// second. The third is the function that runs a future to its end; the word `tcp` behind it says that
+/// both runtimes have TCP.
 #[macro_export]
 macro_rules! scenarios {
+    ($registrars:ty, $others:ty, $block_on:expr, tcp) => {
+        $crate::scenarios! { $registrars, $others, $block_on }
+        $crate::scenarios! { @tests $registrars, $others, $block_on, pools_are_resolved_over_tcp }
+    };
     ($registrars:ty, $others:ty, $block_on:expr) => {
         $crate::scenarios! { @tests $registrars, $others, $block_on,
             an_element_joins_changes_and_leaves
+            announced_registrars_are_found
             what_cannot_start_says_why
             pools_are_resolved
             without_a_registrar_there_is_an_answer
             requests_are_answered_in_order
             senders_wait_while_congested
+            who_does_not_listen_is_not_alive
             dropped_futures_lose_nothing
             a_dead_element_is_replaced
             a_dead_registrar_is_replaced

@@ -2,15 +2,15 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::ops::Deref;
 
 use async_channel::{Receiver, Sender, bounded};
 use futures_lite::future;
 use rserpool_core::base::Instant;
-use rserpool_core::driver::{BoxFuture, Runtime, Socket};
+use rserpool_core::driver::{BoxFuture, Connecting, Listener, Runtime, Socket};
 
-/// The runtime `R` for one endpoint, whose task ends when its [`Process`] is killed.
+/// The runtime `R` for one endpoint, whose task ends when it is killed.
 ///
 /// What is left of a process after SIGKILL is what is left here: the task is never polled again, so
 /// no datagram goes out any more, and its sockets are closed. All that others notice is silence.
@@ -62,6 +62,14 @@ impl<R: Runtime> Runtime for Mortal<R> {
 
     fn wrap_socket(&self, socket: UdpSocket) -> io::Result<Box<dyn Socket>> {
         self.runtime.wrap_socket(socket)
+    }
+
+    fn wrap_listener(&self, listener: TcpListener) -> io::Result<Box<dyn Listener>> {
+        self.runtime.wrap_listener(listener)
+    }
+
+    fn connect(&self, address: SocketAddr) -> Connecting {
+        self.runtime.connect(address)
     }
 }
 

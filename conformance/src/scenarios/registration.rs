@@ -1,5 +1,8 @@
 //! Elements and registrars alone: joining a pool, changing, leaving; and what cannot even start.
 
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
 use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
 use rserpool_core::driver::vocabulary::{ElementEvent, RegistrationError, StartError};
 use rserpool_core::driver::{Inspector, PoolElement, Registrar};
@@ -47,6 +50,20 @@ pub async fn an_element_joins_changes_and_leaves<G: Make, E: Make>() {
 
     element.deregister().await.unwrap();
     assert_eq!(registrar.pools().await.unwrap(), []);
+}
+
+/// ASAP-3.6-01, -03: nobody is told an address; the registrar announces itself on loopback.
+pub async fn announced_registrars_are_found<G: Make, E: Make>() {
+    // A group of our own, with a port that nobody uses now.
+    let port = UdpSocket::bind(loopback()).unwrap().local_addr().unwrap().port();
+    let group = SocketAddr::from(([239, 255, 77, 2], port));
+    let registrar = scope::registrar_builder::<G>(1, &[]).announce_group(group).start().await.unwrap();
+    let element = scope::element_builder::<E>(7, &[]).announce_group(group).start().await.unwrap();
+    registered(&element).await;
+    let user = scope::user_builder::<E>(&[]).announce_group(group).start().await.unwrap();
+    let resolution = user.resolve(POOL).await.unwrap();
+    assert_eq!(resolution.elements.iter().map(|element| element.id).collect::<Vec<_>>(), [ElementId(7)]);
+    registrar.shutdown(Duration::from_secs(60)).await;
 }
 
 /// A port in use, a value that cannot work, nobody to register at: each is told at the start.

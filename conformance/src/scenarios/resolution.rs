@@ -3,7 +3,7 @@
 use rserpool_core::base::ElementId;
 use rserpool_core::driver::vocabulary::UserError;
 
-use super::scope::{Make, POOL, registrar, server, user, user_builder};
+use super::scope::{Make, POOL, await_elements, registrar, server, tcp_registrar, user, user_builder};
 
 /// ASAP-2.1-02, ASAP-3.3-11, -12, -14: all elements, as many as are asked for, or none.
 pub async fn pools_are_resolved<G: Make, E: Make>() {
@@ -42,4 +42,22 @@ pub async fn without_a_registrar_there_is_an_answer<G: Make, E: Make>() {
     let error = user.resolve_items(POOL, None).await.unwrap_err();
     let UserError::NoRegistrar { tried } = error else { panic!("{error}") };
     assert_eq!(tried.iter().map(|registrar| registrar.udp_port).collect::<Vec<_>>(), [at[0].port()]);
+}
+
+/// ASAP-2.1-02, ASAP-3.3-10, ASAP-3.6-08: a user asks over TCP; its registrar dies, and it asks another over TCP.
+pub async fn pools_are_resolved_over_tcp<G: Make, E: Make>() {
+    let first = tcp_registrar::<G>(1, &[]).await;
+    let second = tcp_registrar::<G>(2, &[first.local_addr()]).await;
+    let _server = server::<E>(7, &[first.local_addr()]).await;
+    await_elements(&second, &[7]).await;
+    let [one, two] = [&first, &second].map(|registrar| registrar.tcp_addr().unwrap());
+    let user = user_builder::<E>(&[]).registrar_tcp(one).registrar_tcp(two).start().await.unwrap();
+    for dying in [Some(&first), None] {
+        let resolution = user.resolve_items(POOL, None).await.unwrap();
+        assert_eq!(resolution.elements.iter().map(|element| element.id).collect::<Vec<_>>(), [ElementId(7)]);
+        if let Some(registrar) = dying {
+            registrar.kill().await;
+        }
+    }
+    assert_eq!(user.resolve("NoPool").await, Err(UserError::UnknownPool));
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use rserpool_core::base::{ElementId, ProtocolId, RegistrarId};
 use rserpool_core::driver::vocabulary::{Builder, ElementEvent, Preset, SessionEvent};
-use rserpool_core::driver::{PoolElement, PoolUser, Registrar, Runtime, Session};
+use rserpool_core::driver::{PoolElement, PoolUser, Registrar, Runtime, Session, TcpListening};
 use rserpool_core::element::ElementConfig;
+use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::transport::sctp::SctpConfig;
 use rserpool_core::user::UserConfig;
 use rserpool_core::wire::PoolEntry;
@@ -41,7 +42,21 @@ pub(super) fn loopback() -> SocketAddr {
 /// A registrar, and the peers that it knows from the start.
 pub(super) async fn registrar<R: Make>(id: u32, peers: &[SocketAddr]) -> TheRegistrar<R> {
     let (runtime, life) = Mortal::new();
-    let builder = Registrar::builder().runtime(runtime).bind(loopback()).id(RegistrarId(id));
+    Process::new(registrar_builder(id, peers).runtime(runtime).start().await.unwrap(), life)
+}
+
+/// A registrar that users reach by TCP, too.
+pub(super) async fn tcp_registrar<R: Make>(id: u32, peers: &[SocketAddr]) -> TheRegistrar<R> {
+    let (runtime, life) = Mortal::new();
+    let builder = registrar_builder(id, peers).tcp(TcpListening::At(None, 0));
+    Process::new(builder.runtime(runtime).start().await.unwrap(), life)
+}
+
+pub(super) fn registrar_builder<R: Make>(
+    id: u32,
+    peers: &[SocketAddr],
+) -> Builder<Mortal<R>, RegistrarConfig> {
+    let builder = Registrar::builder().bind(loopback()).id(RegistrarId(id));
     let builder = peers.iter().fold(builder, |builder, peer| builder.peer(*peer));
     let builder = builder.preset(Preset::Fast).seed(id.into()).configure(|config| {
         config.keep_alive_timeout = STALL;
@@ -50,7 +65,7 @@ pub(super) async fn registrar<R: Make>(id: u32, peers: &[SocketAddr]) -> TheRegi
         config.enrp.max_time_last_heard = STALL;
         config.enrp.max_time_no_response = STALL / 2;
     });
-    Process::new(builder.configure_sctp(patient).start().await.unwrap(), life)
+    builder.configure_sctp(patient)
 }
 
 /// An element that knows these registrars, and has not registered yet.
@@ -124,7 +139,7 @@ pub(super) async fn one_of_each<G: Make, E: Make>()
 }
 
 /// Waits until an element has registered.
-pub(super) async fn registered<R: Make>(element: &TheElement<R>) {
+pub(super) async fn registered<R: Make>(element: &PoolElement<Mortal<R>>) {
     loop {
         match element.next_event().await.unwrap() {
             ElementEvent::Registered { .. } => return,
@@ -132,6 +147,11 @@ pub(super) async fn registered<R: Make>(element: &TheElement<R>) {
             _ => {}
         }
     }
+}
+
+/// Waits until the events of an element come to their end; the task that serves may take some of them.
+pub(super) async fn ended<R: Make>(element: &PoolElement<Mortal<R>>) {
+    while element.next_event().await.is_some() {}
 }
 
 /// Waits for the next message in a session.

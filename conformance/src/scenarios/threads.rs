@@ -1,6 +1,6 @@
 //! A runtime of nothing but the standard library: a thread for each task, one for each socket, and
-//! one for all timers. The least that an adapter needs, and a witness that the handles want no more.
-//! Not for programs: a thousand elements would be two thousand threads.
+//! one for all timers. The least that an adapter needs, so without TCP, and a witness that the handles
+//! want no more. Not for programs: a thousand elements would be two thousand threads.
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -6,8 +6,11 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use conformance::{Expectation, Protocol, TomlVector, vectors};
-use rserpool_core::base::ElementId;
+use rserpool_core::base::{ElementId, Instant};
+use rserpool_core::endpoint::Event;
 use rserpool_core::handlespace::Checksum;
+use rserpool_core::transport::ConnectionEvent;
+use rserpool_core::transport::tcp::{Tcp, TcpConfig};
 use rserpool_core::wire::{AsapMessage, DecodeError, EnrpMessage, ErrorCause, Padding, Reaction};
 use toml::{Table, Value};
 
@@ -127,4 +130,39 @@ fn checksums_are_those_of_the_vectors() {
         sum.remove(&other, ElementId(0xffff_ffff));
         assert_eq!(sum.value(), vector.checksum, "{}", vector.name);
     }
+}
+
+/// ASAP-2.1-02, ASAP-3.3-10, reading B14: whole, and octet by octet.
+#[test]
+fn streams_are_cut_as_the_vectors_say() {
+    let vectors = conformance::stream_vectors();
+    assert!(vectors.len() >= 10);
+    for vector in vectors {
+        let octets = conformance::octets(&vector.hex);
+        let expected: Vec<Bytes> =
+            vector.messages.iter().map(|message| conformance::octets(message).into()).collect();
+        for piece in [1, octets.len().max(1)] {
+            assert_eq!(cut(&octets, piece), (expected.clone(), vector.ends), "{} by {piece}", vector.name);
+        }
+    }
+}
+
+/// The messages that a registrar reads from these octets, and whether it ends the connection.
+fn cut(octets: &[u8], piece: usize) -> (Vec<Bytes>, bool) {
+    let now = Instant::ORIGIN;
+    let mut tcp = Tcp::new(TcpConfig::default(), 3863);
+    let client = "192.0.2.1:50000".parse().expect("an address");
+    let connection = tcp.accept(now, client).expect("there is room");
+    for octets in octets.chunks(piece) {
+        tcp.handle_connection(now, connection, ConnectionEvent::Received(Bytes::copy_from_slice(octets)));
+    }
+    let (mut messages, mut ends) = (Vec::new(), false);
+    while let Some(event) = tcp.poll_event() {
+        match event {
+            Event::Message { bytes, .. } => messages.push(bytes),
+            Event::Disconnected { .. } => ends = true,
+            _ => {}
+        }
+    }
+    (messages, ends)
 }

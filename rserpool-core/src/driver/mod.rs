@@ -10,6 +10,8 @@
 //! pub type PoolUser = rserpool_core::driver::PoolUser<Tokio>;
 //! ```
 //!
+//! The scenarios in the crate `conformance` test all this on every runtime.
+//!
 //! # How it works
 //!
 //! Each endpoint has a task of its own, the event loop, and a UDP socket of its own. A handle
@@ -46,8 +48,6 @@ mod role;
 mod runtime;
 mod session;
 mod tcp;
-#[cfg(test)]
-mod tests;
 #[cfg(feature = "udp")]
 mod udp;
 mod user;

@@ -58,7 +58,7 @@ impl TcpListening {
         self,
         runtime: &R,
         udp: SocketAddr,
-    ) -> Result<Option<(Box<dyn Listener>, SocketAddr)>, StartError> {
+    ) -> Result<Option<Bound>, StartError> {
         let Some(address) = self.address(udp) else { return Ok(None) };
         let bind = |source| StartError::Listen { address, source };
         let socket = open(address).map_err(bind)?;
@@ -70,6 +70,9 @@ impl TcpListening {
         }
     }
 }
+
+/// A socket that listens, and where.
+pub(super) type Bound = (Box<dyn Listener>, SocketAddr);
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
@@ -134,10 +137,14 @@ impl Connections {
         reads: bool,
         context: &mut Context<'_>,
     ) -> (bool, Option<io::Error>) {
+        let begun = self.carry_out(runtime, node);
+        if self.listener.is_none() && self.open.is_empty() {
+            return (begun, None);
+        }
         self.ready.wake_by(context.waker());
         self.pause = self.pause.filter(|until| runtime.now() < *until);
         let (mut progress, failure) = if reads { self.accept(runtime, node, context) } else { (false, None) };
-        progress |= self.carry_out(runtime, node);
+        progress |= begun | self.carry_out(runtime, node);
         let mut ready = self.ready.take();
         if reads {
             ready.append(&mut self.held);
@@ -194,11 +201,7 @@ impl Connections {
     }
 
     /// Does what the node has decided.
-    pub(super) fn carry_out<R: Runtime, E: Endpoint>(
-        &mut self,
-        runtime: &R,
-        node: &mut Node<E, Carriers>,
-    ) -> bool {
+    fn carry_out<R: Runtime, E: Endpoint>(&mut self, runtime: &R, node: &mut Node<E, Carriers>) -> bool {
         let mut any = false;
         while let Some(action) = node.poll_connection() {
             any = true;
@@ -361,5 +364,41 @@ impl Wake for ConnectionWaker {
         if let Some(event_loop) = event_loop {
             event_loop.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ASAP-3.3-10, ASAP-8.2-01: the well-known port, where SCTP has its own.
+    #[test]
+    fn tcp_has_its_standard_port_where_sctp_has() {
+        let address = |listening: TcpListening, udp: &str| {
+            listening.address(udp.parse().unwrap()).map(|address| address.to_string())
+        };
+        let standard = TcpListening::Standard;
+        assert_eq!(address(standard, "192.0.2.1:9899").as_deref(), Some("192.0.2.1:3863"));
+        assert_eq!(address(standard, "[::]:9899").as_deref(), Some("[::]:3863"));
+        assert_eq!(address(standard, "192.0.2.1:20001"), None);
+        assert_eq!(address(TcpListening::No, "192.0.2.1:9899"), None);
+        assert_eq!(address(TcpListening::At(None, 4000), "127.0.0.1:1").as_deref(), Some("127.0.0.1:4000"));
+        let elsewhere = TcpListening::At("192.0.2.9".parse().ok(), 4000);
+        assert_eq!(address(elsewhere, "127.0.0.1:1").as_deref(), Some("192.0.2.9:4000"));
+    }
+
+    /// Whoever wakes a connection wakes the event loop once, until it has looked.
+    #[test]
+    fn a_wakeup_names_its_connection() {
+        let ready = Arc::new(Ready::default());
+        let event_loop = Arc::new(Ready::default());
+        let wakers = [1, 2].map(|id| ready.waker(ConnectionId(id)));
+        ready.wake_by(&event_loop.waker(ConnectionId(9)));
+        wakers[1].wake_by_ref();
+        assert_eq!(event_loop.take(), BTreeSet::from([ConnectionId(9)]));
+        wakers[0].wake_by_ref();
+        wakers[1].wake_by_ref();
+        assert_eq!(event_loop.take(), BTreeSet::new());
+        assert_eq!(ready.take(), BTreeSet::from([1, 2].map(ConnectionId)));
     }
 }

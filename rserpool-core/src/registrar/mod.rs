@@ -335,7 +335,7 @@ impl Registrar {
             self.peer_disconnected(now, registrar, id);
         }
         for pe in &link.elements {
-            self.former_disconnected(pe, id);
+            self.former_left(pe, id);
             self.registrant_disconnected(now, pe, id);
         }
     }

@@ -85,7 +85,7 @@ impl Registrar {
     /// Enters an element into the handlespace with ourselves as its home, and answers.
     fn grant_registration(&mut self, now: Instant, from: AssociationId, pe: &PeHandle, element: PoolElement) {
         let Some(peer) = self.links.get(&from).map(|link| link.peer.clone()) else { return };
-        let life = self.config.life_unit.duration(element.life);
+        let life = element.life;
         let element = self.as_home(element, &peer);
         // What we have added counts as well, or peers would refuse what we have granted.
         if let Err(cause) = check_values(pe, &element) {
@@ -107,12 +107,7 @@ impl Registrar {
         if moved {
             self.outbox.tell(Notice::Registered { pe: pe.clone(), peer });
         }
-        match life {
-            Some(life) => self.deadlines.set(Timer::Life(pe.clone()), now + life),
-            None => {
-                self.deadlines.clear(&Timer::Life(pe.clone()));
-            }
-        }
+        self.renew_life(now, pe, life);
         self.send_asap(
             from,
             &AsapMessage::RegistrationResponse {
@@ -131,6 +126,16 @@ impl Registrar {
         // A new association may know nothing of us yet: its first keep-alive names its home.
         if moved {
             self.check_alive(now, pe);
+        }
+    }
+
+    /// The registration of an element ends after its life from now on, if it ends at all.
+    pub(super) fn renew_life(&mut self, now: Instant, pe: &PeHandle, life: RegistrationLife) {
+        match self.config.life_unit.duration(life) {
+            Some(life) => self.deadlines.set(Timer::Life(pe.clone()), now + life),
+            None => {
+                self.deadlines.clear(&Timer::Life(pe.clone()));
+            }
         }
     }
 
@@ -244,8 +249,9 @@ impl Registrar {
             self.counters.deregistrations_rejected += 1;
             return self.answer_deregistration(from, &pe, Some(self.only_sctp().into()));
         }
-        // Unknown: what is asked for is so already (ASAP-3.2-09).
+        // Unknown: what is asked for is so already (ASAP-3.2-09), and shall stay so.
         if self.handlespace.get(&pe).is_none() {
+            self.former_left(&pe, from);
             return self.answer_deregistration(from, &pe, None);
         }
         if !self.speaks_for(from, &pe) {

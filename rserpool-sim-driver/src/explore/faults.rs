@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::plan::{Dice, Plan};
-use crate::HostId;
+use super::dice::Dice;
+use super::plan::Plan;
 use crate::fault::{Fault, Order};
+use crate::id::HostId;
 use crate::network::Link;
 
 /// Draws the faults of a plan, each with its repair.

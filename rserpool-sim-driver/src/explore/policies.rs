@@ -2,7 +2,7 @@
 
 use rserpool_core::wire::Policy;
 
-use super::plan::Dice;
+use super::dice::Dice;
 
 /// How many policies there are to choose from.
 const KINDS: usize = 16;

@@ -7,13 +7,15 @@ use rserpool_core::base::Instant;
 use super::plan::Plan;
 use crate::app::Violation;
 use crate::fault::Fault;
-use crate::host::Program;
+use crate::process::Program;
 use crate::trace::TraceMode;
-use crate::world::{World, WorldConfig};
+use crate::world::{Mode, World, WorldConfig};
 
 /// What is kept of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunOptions {
+    /// How endpoints talk.
+    pub mode: Mode,
     /// How much of the trace.
     pub trace: TraceMode,
     /// Whether every message.
@@ -22,7 +24,7 @@ pub struct RunOptions {
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { trace: TraceMode::Hash, capture: false }
+        Self { mode: Mode::Messages, trace: TraceMode::Hash, capture: false }
     }
 }
 
@@ -78,6 +80,7 @@ impl Plan {
 
     fn build(&self, options: RunOptions) -> World {
         let mut world = World::new(WorldConfig {
+            mode: options.mode,
             seed: self.seed,
             link: self.link,
             sctp: self.sctp,
@@ -113,9 +116,9 @@ impl Plan {
 }
 
 /// Removes faults one at a time while the same invariant is still violated.
-pub fn shrink(plan: &Plan, violation: &Violation) -> Plan {
+pub fn shrink(plan: &Plan, violation: &Violation, mode: Mode) -> Plan {
     shrink_while(plan, |plan| {
-        let outcome = plan.run(RunOptions::default());
+        let outcome = plan.run(RunOptions { mode, ..RunOptions::default() });
         outcome.violation.is_some_and(|found| found.invariant == violation.invariant)
     })
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use rserpool_core::base::RegistrarId;
 use rserpool_core::registrar::TakeoverWinner;
 
-use super::plan::{Dice, Plan, RegistrarPlan};
-use crate::HostId;
+use super::dice::Dice;
+use super::plan::{Plan, RegistrarPlan};
 use crate::fault::Fault;
+use crate::id::HostId;
 
 /// How many registrars there are; most worlds are small.
 pub(super) fn draw_size(dice: &mut Dice) -> usize {

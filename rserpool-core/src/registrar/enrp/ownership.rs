@@ -55,10 +55,12 @@ impl Registrar {
         }
     }
 
-    /// Says to all peers and to the element that we are its home.
+    /// Says to all peers and to the element that we are its home. It may have renewed its registration
+    /// where it is claimed, and not with us; so it gets a whole life from now on, as if it were taken over.
     fn insist(&mut self, now: Instant, pe: &PeHandle) {
         self.counters.claims_contested += 1;
         if let Some(element) = self.handlespace.get(pe).cloned() {
+            self.renew_life(now, pe, element.life);
             self.announce_update(UpdateAction::ADD_PE, pe, element);
         }
         self.call_home(now, pe);
@@ -88,7 +90,7 @@ impl Registrar {
     pub(super) fn adopt(&mut self, now: Instant, pe: &PeHandle) {
         let Some(mut element) = self.handlespace.get(pe).cloned() else { return };
         element.home = self.id;
-        let life = self.config.life_unit.duration(element.life);
+        let life = element.life;
         let former = self.enrp.former.remove(pe).map(|former| former.association);
         let registrant = former.filter(|former| self.links.contains_key(former));
         let link = registrant.and_then(|registrant| self.links.get(&registrant));
@@ -115,9 +117,7 @@ impl Registrar {
             challenger: None,
         };
         self.own.insert(pe.clone(), own);
-        if let Some(life) = life {
-            self.deadlines.set(Timer::Life(pe.clone()), now + life);
-        }
+        self.renew_life(now, pe, life);
         self.check_alive(now, pe);
     }
 
@@ -153,11 +153,11 @@ impl Registrar {
         self.forget_former(pe);
     }
 
-    /// An association has ended over which an element once registered.
-    pub(in crate::registrar) fn former_disconnected(&mut self, pe: &PeHandle, association: AssociationId) {
+    /// Over an association over which an element once registered, it does not come back any more: it has
+    /// left, or the association has ended.
+    pub(in crate::registrar) fn former_left(&mut self, pe: &PeHandle, association: AssociationId) {
         if self.enrp.former.get(pe).is_some_and(|former| former.association == association) {
-            self.enrp.former.remove(pe);
-            forget_reclaim(self, pe);
+            self.forget_former(pe);
         }
     }
 

@@ -1,5 +1,6 @@
-//! Whether the peer is still there. sctp-proto sends data again for ever and never sends a
-//! HEARTBEAT; this watches it from above.
+//! Whether the peer is still there, at whatever address. Engines send data again for ever and never a
+//! HEARTBEAT; this watches them from above. Which address lives is the business of
+//! [`super::destinations`].
 
 use std::time::Duration;
 

@@ -4,17 +4,27 @@
 //!   actions, events          Sctp (stack)          which association, which deadline
 //!        │                      │
 //!        │      ┌───────────────┼─────────────────┐
-//!        │   dispatch        attempt          association   shutdown, heartbeats, silence
-//!        │   cookie, stray   active side      ledger        what is queued, whose TSN is whose
+//!        │   dispatch        attempt          association   shutdown, silence
+//!        │   cookie, stray   active side      ledger        what is queued, and how much
+//!        │      │               │             destinations  the peer's addresses, HEARTBEATs
+//!        │      │               │             sacks         when to tell what has arrived
 //!        │      │               │             engine        DATA and SACK, by a library
 //!        │      └───────────────┼─────────────────┘
-//!   datagrams               packet, chunk          octets, checksum
+//!   datagrams       packet, chunk, parameters      octets, checksum
 //! ```
 //!
-//! Handshake, shutdown, aborts and failure detection follow RFC 9260 and are done here; the
-//! transfer of data is done by a library ([`Engine`]). An association has one path: multiple
-//! homing, dynamic addresses, chunk authentication and path MTU discovery are not supported, and
-//! a peer that changes its UDP port is lost.
+//! Handshake, shutdown, aborts, failure detection and the choice among the peer's addresses follow
+//! RFC 9260 and are done here; the transfer of data is done by a library ([`Engine`]), to which an
+//! association looks as if it had one path.
+//!
+//! A packet belongs to the association whose tag it carries, if its ports are right and its address is
+//! one that the peer has named; the UDP port may change at any time. Addresses of the peer beyond the
+//! first are used once they are verified ([`Event::Addresses`]); ours are told if the configuration
+//! says so ([`SctpConfig::tell_addresses`]). From which of our addresses a packet leaves is the choice
+//! of the operating system.
+//!
+//! Not supported: dynamic addresses (RFC 5061), chunk authentication (RFC 4895), partial reliability,
+//! and path MTU discovery: packets have at most 1,200 octets.
 
 mod allowance;
 mod association;

@@ -203,7 +203,7 @@ impl Tcp {
                 }
             }
             Action::Abort { association, cause: _ } => {
-                self.drop_connection(name(association), DownReason::Local)
+                self.drop_connection(name(association), DownReason::Local);
             }
             Action::Announce { .. } => {}
         }

@@ -31,6 +31,19 @@ fn the_larger_identifier_keeps_an_element() {
     assert_eq!(rig.asap(C, &ack(1)), []);
 }
 
+/// Both were its home while they could not talk, and it has renewed its registration with the other
+/// one only: it does not end with us soon after we have got it back.
+#[test]
+fn an_element_that_is_kept_gets_a_whole_life() {
+    let mut rig = rig();
+    let (registered, life) = (rig.now, Duration::from_secs(300));
+    let ends = |rig: &Rig| rig.registrar.deadlines.get(&Timer::Life(pe(1)));
+    rig.advance(Duration::from_secs(2));
+    assert_eq!(ends(&rig), Some(registered + life));
+    rig.from(B, LOW, add(1, LOW));
+    assert_eq!(ends(&rig), Some(registered + Duration::from_secs(2) + life));
+}
+
 /// ENRP-6.2-02: whoever goes on claiming makes us send no flood to the element.
 #[test]
 fn repeated_claims_cause_one_keep_alive() {
@@ -86,6 +99,18 @@ fn a_former_element_that_answers_comes_back() {
     let all = cast(&[B, A], &add(1, US));
     assert_eq!(rig.asap(C, &ack(1)), [all, vec![call(C, 1, true)]].concat());
     assert_eq!(rig.home(1), Some(US));
+    rig.registrar.check_enrp();
+}
+
+/// Asked whether it wants to come back, it leaves for good; its answer crossed that.
+#[test]
+fn a_former_element_that_leaves_does_not_come_back() {
+    let mut rig = rig();
+    rig.from(A, HIGH, add(1, HIGH));
+    assert_eq!(rig.from(A, HIGH, del(1, HIGH)), [call(C, 1, true)]);
+    assert_eq!(rig.asap(C, &deregistration(1)), [deregistered(C, 1, None)]);
+    assert_eq!(rig.asap(C, &ack(1)), []);
+    assert_eq!(rig.elements(), [] as [u32; 0]);
     rig.registrar.check_enrp();
 }
 

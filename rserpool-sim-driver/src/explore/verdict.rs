@@ -6,10 +6,10 @@ use std::time::Duration;
 use rserpool_core::base::{ElementId, PoolHandle};
 use rserpool_core::handlespace::PeHandle;
 
-use crate::HostId;
+use super::plan::Plan;
 use crate::app::Violation;
-use crate::explore::Plan;
 use crate::fault::Fault;
+use crate::id::HostId;
 use crate::world::World;
 
 /// How long everybody may take for a clean stop.
@@ -24,7 +24,7 @@ const ENRP_TIMERS: u64 = 4;
 
 impl World {
     /// Judges a world at rest. Users are asked to resolve once more, so some time passes.
-    pub(crate) fn judge(&mut self, plan: &Plan) {
+    pub(super) fn judge(&mut self, plan: &Plan) {
         for (user, _) in plan.user_hosts() {
             self.resolve(user);
         }
@@ -120,7 +120,7 @@ impl World {
             let announcements = u64::from(config.announce) + u64::from(config.enrp.announce);
             let peers = (registrar.peers().len() + plan.registrars[host.0].knows.len()) as u64;
             let books = [
-                ("associations", self.host(host).known.len() as u64),
+                ("associations", self.host(host).peers.len() as u64),
                 ("own_elements", own_elements),
                 ("timers", lives + own_elements + announcements + PEER_TIMERS * peers + ENRP_TIMERS),
             ];

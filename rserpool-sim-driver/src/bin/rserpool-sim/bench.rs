@@ -1,0 +1,69 @@
+//! `rserpool-sim bench`: the figures of this machine.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use rserpool_sim_driver::{Mode, TraceMode, World, WorldConfig};
+
+use crate::survey::{self, Survey, Totals};
+
+/// Registrars and elements of the world that is measured at rest.
+const REGISTRARS: usize = 3;
+const ELEMENTS: usize = 100;
+
+pub(crate) fn run(seconds: f64, json: bool) -> ExitCode {
+    let limit = Duration::from_secs_f64(seconds);
+    let one = explored(limit, 1, Mode::Messages);
+    let two = explored(limit, 2, Mode::Messages);
+    let packets = explored(limit, 1, Mode::Packets);
+    let (scope, whole) = (at_rest(limit, Mode::Messages), at_rest(limit, Mode::Packets));
+    let figures = [
+        ("seeds_per_second_one_core", one.seeds_per_second()),
+        ("events_per_second_one_core", one.events_per_second()),
+        ("simulated_seconds_per_second_one_core", one.speed()),
+        ("seeds_per_second_two_cores", two.seeds_per_second()),
+        ("speed_up_two_cores", two.events_per_second() / one.events_per_second()),
+        ("packets_seeds_per_second_one_core", packets.seeds_per_second()),
+        ("packets_events_per_second_one_core", packets.events_per_second()),
+        ("simulated_over_real_3_registrars_100_elements", scope),
+        ("packets_simulated_over_real_3_registrars_100_elements", whole),
+    ];
+    if json {
+        let fields: Vec<String> =
+            figures.iter().map(|(name, value)| format!("{name:?}: {value:.1}")).collect();
+        println!("{{{}}}", fields.join(", "));
+    } else {
+        figures.iter().for_each(|(name, value)| println!("{value:>12.1}  {}", name.replace('_', " ")));
+    }
+    let sound = [one, two, packets].iter().all(|totals| totals.failed.is_empty());
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The seeds from 0 on, as far as the time reaches.
+fn explored(limit: Duration, jobs: usize, mode: Mode) -> Totals {
+    let end = u64::MAX;
+    let survey = Survey { first: 0, end, limit: Some(limit), jobs, keep_going: true, twice: 0, mode };
+    survey::run(survey, |seed, violation| {
+        if let Some(violation) = violation {
+            eprintln!("seed {seed}: {violation}");
+        }
+    })
+}
+
+/// How many seconds pass in one real second for registrars with elements, with the fast timers.
+fn at_rest(limit: Duration, mode: Mode) -> f64 {
+    let config = WorldConfig { mode, trace: TraceMode::Hash, notes: false, ..WorldConfig::lan(1) };
+    let mut world = World::new(config);
+    let scope = world.fast_registrars(REGISTRARS);
+    for n in 0..ELEMENTS {
+        let mut known = scope.clone();
+        known.rotate_left(n % REGISTRARS);
+        world.fast_element(&format!("e{n}"), "Pool", &known);
+    }
+    world.run_for(Duration::from_secs(5));
+    let (from, begun) = (world.now(), Instant::now());
+    while begun.elapsed() < limit {
+        world.run_for(Duration::from_secs(1));
+    }
+    world.now().since(from).as_secs_f64() / begun.elapsed().as_secs_f64()
+}

@@ -1,0 +1,99 @@
+//! `rserpool-sim explore`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rserpool_sim_driver::TraceMode;
+use rserpool_sim_driver::explore::{Plan, RunOptions, shrink};
+
+use crate::survey::{self, Survey};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The seeds, as A..B (B not included).
+    #[arg(long, value_parser = parse_seeds, default_value = "0..2000")]
+    seeds: (u64, u64),
+    /// Stop after so many minutes.
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Threads.
+    #[arg(long, default_value_t = default_jobs())]
+    jobs: usize,
+    /// Go on after a violation, and list them all.
+    #[arg(long)]
+    keep_going: bool,
+    /// Whole nodes with real SCTP packets, instead of modelled associations.
+    #[arg(long)]
+    packets: bool,
+    /// Run every so many seeds twice, and compare the traces.
+    #[arg(long, default_value_t = 0)]
+    twice: u64,
+}
+
+fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
+    let (first, end) = text.split_once("..").ok_or("write the seeds as A..B")?;
+    let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text:?}: {error}"));
+    Ok((number(first)?, number(end)?))
+}
+
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, Into::into)
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let &Arguments { seeds: (first, end), minutes, jobs, keep_going, packets, twice } = arguments;
+    let limit = minutes.map(|minutes| Duration::from_secs_f64(minutes * 60.0));
+    let progress = ProgressBar::new(end.saturating_sub(first));
+    let style = "{elapsed_precise} [{bar:40}] {pos}/{len} seeds, {per_sec}, {msg}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        progress.set_style(style);
+    }
+    progress.set_message("no violation");
+    let survey = Survey { first, end, limit, jobs, keep_going, twice, mode: crate::mode(packets) };
+    let totals = survey::run(survey, |seed, violation| {
+        if let Some(violation) = violation {
+            progress.suspend(|| eprintln!("seed {seed}: {violation}"));
+            progress.set_message("VIOLATED");
+        }
+        progress.inc(1);
+    });
+    progress.finish_and_clear();
+    println!(
+        "{} seeds in {:.1} s: {:.0} seeds/s, {:.0} events/s, {:.0} simulated seconds per second",
+        totals.seeds,
+        totals.elapsed.as_secs_f64(),
+        totals.seeds_per_second(),
+        totals.events_per_second(),
+        totals.speed(),
+    );
+    let Some(seed) = totals.failed.first() else { return ExitCode::SUCCESS };
+    println!("violations with seeds {:?}", totals.failed);
+    explain(*seed, packets);
+    ExitCode::FAILURE
+}
+
+/// Shrinks the plan of a seed that fails, and tells how to repeat it.
+fn explain(seed: u64, packets: bool) {
+    let plan = Plan::draw(seed);
+    let options =
+        RunOptions { mode: crate::mode(packets), trace: TraceMode::Last(60), ..RunOptions::default() };
+    let Some(violation) = plan.run(options).violation else { return };
+    println!("\nseed {seed}: {violation}\n\nlooking for the faults that it needs ...");
+    let small = shrink(&plan, &violation, options.mode);
+    let outcome = small.run(options);
+    println!("\nseed {seed}: {}\n", outcome.violation.unwrap_or(violation));
+    for line in outcome.world.trace().lines() {
+        println!("{line}");
+    }
+    println!("\n{} of {} faults are needed:", small.fault_numbers().len(), plan.faults.len());
+    for number in small.fault_numbers() {
+        println!("  {number}: {:?}", small.faults[number]);
+    }
+    let faults: Vec<String> = small.fault_numbers().iter().map(ToString::to_string).collect();
+    let packets = if packets { " --packets" } else { "" };
+    println!(
+        "\nrepeat it with\n  rserpool-sim replay{packets} --seed {seed} --faults {:?}",
+        faults.join(",")
+    );
+}

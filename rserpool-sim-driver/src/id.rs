@@ -1,0 +1,8 @@
+//! The names of hosts, and where they serve.
+
+/// The name of a host: its number in the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostId(pub usize);
+
+/// The UDP port of every host.
+pub const UDP_PORT: u16 = 9899;

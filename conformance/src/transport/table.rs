@@ -159,6 +159,9 @@ fn judge(cells: &[Cell], entries: &Sender<Entry>) {
             });
         }
     });
+    if let Ok(program) = usrsctp {
+        let _ = std::fs::remove_file(program);
+    }
     for cell in alone {
         let _ = entries.send(cell.run(None));
     }

@@ -262,9 +262,9 @@ impl World {
             Table { missing: own.collect(), paged: now }
         };
         let table = self.books.tables.entry((host, over)).or_insert_with(first);
-        // Who has not asked for the next page in time begins anew.
+        // Asked for the next page late, it begins anew, or just did not: either is right.
         if now.since(table.paged) >= patience {
-            *table = first();
+            table.missing.clear();
         }
         table.paged = now;
         for pool in pools {

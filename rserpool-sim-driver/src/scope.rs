@@ -128,8 +128,12 @@ impl World {
         if now.since(arbitration.begun) >= config.enrp.max_time_no_response * 2 {
             return None;
         }
-        let known =
-            |id| registrar.peers().iter().any(|p| p.id == id && p.connected && p.state == PeerState::Active);
+        // Whoever was met since was not asked.
+        let known = |id| {
+            let met = self.books.takeovers.met.get(&(host, id));
+            met.is_some_and(|met| *met < arbitration.begun)
+                && registrar.peers().iter().any(|p| p.id == id && p.connected && p.state == PeerState::Active)
+        };
         self.running_registrars().into_iter().find(|other| {
             let Some(id) = self.registrar(*other).map(Registrar::id) else { return false };
             let calm = self.calm_since(host, *other).is_some_and(|since| now.since(since) > settled);
@@ -262,9 +266,9 @@ impl World {
             Table { missing: own.collect(), paged: now }
         };
         let table = self.books.tables.entry((host, over)).or_insert_with(first);
-        // Who has not asked for the next page in time begins anew.
+        // Asked for the next page late, it begins anew, or just did not: either is right.
         if now.since(table.paged) >= patience {
-            *table = first();
+            table.missing.clear();
         }
         table.paged = now;
         for pool in pools {

@@ -22,6 +22,12 @@ const PEER_TIMERS: u64 = 5;
 /// Timers that a registrar may have for ENRP as a whole.
 const ENRP_TIMERS: u64 = 4;
 
+/// Two elements with one identifier at different registrars take the place from each other with
+/// every registration; only at one registrar the second is refused.
+fn twins_contend(plan: &Plan) -> bool {
+    plan.registrars.len() > 1 && plan.elements.iter().any(|element| element.config.id.is_some())
+}
+
 impl World {
     /// Judges a world at rest. Users are asked to resolve once more, so some time passes.
     pub(super) fn judge(&mut self, plan: &Plan) {
@@ -85,12 +91,9 @@ impl World {
             .collect()
     }
 
-    /// Two elements with one identifier at different registrars take the place from each other with
-    /// every registration; only at one registrar the second is refused.
     fn judge_agreement(&self, plan: &Plan) -> Result<(), Violation> {
         let registrars: Vec<HostId> = plan.registrar_hosts().collect();
-        let twins = plan.elements.iter().any(|element| element.config.id.is_some());
-        if twins && registrars.len() > 1 {
+        if twins_contend(plan) {
             return Ok(());
         }
         self.agreement(&registrars)
@@ -203,7 +206,8 @@ impl World {
                 self.registrar(*host)
                     .is_some_and(|r| r.handlespace().pool(pool).is_some_and(|p| !p.is_empty()))
             };
-            if !findable.iter().any(known) {
+            // Two with one identifier expel each other, and the pool is empty in between.
+            if !findable.iter().any(known) || twins_contend(plan) {
                 continue;
             }
             match client.resolved() {

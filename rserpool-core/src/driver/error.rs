@@ -30,7 +30,9 @@ pub enum StartError {
         source: io::Error,
     },
     /// The multicast group of the announcements could not be joined.
-    #[error("cannot join the announcement group {group}: {source}")]
+    #[error(
+        "cannot join the announcement group {group}: {source}; name registrars instead, or bind to an interface that carries multicast"
+    )]
     Join {
         /// The group and its port.
         group: SocketAddr,
@@ -43,13 +45,13 @@ pub enum StartError {
     NoAddress,
     /// An element that could never register: no registrar is configured, and announcements are not
     /// heard either.
-    #[error("no registrar is configured, and announcements are not listened to")]
+    #[error("no registrar is configured, and announcements are not listened to; name a registrar or a group")]
     NoRegistrar,
     /// The operating system gives no random numbers for the seed.
-    #[error("the operating system gives no random numbers: {0}")]
+    #[error("the operating system gives no random numbers: {0}; set a seed, for tests only")]
     Entropy(getrandom::Error),
     /// The runtime does not take the socket, for example outside its context.
-    #[error("the runtime does not take the socket: {0}")]
+    #[error("the runtime does not take the socket: {0}; start endpoints within the context of the runtime")]
     Runtime(io::Error),
 }
 

@@ -21,6 +21,15 @@ const fn addresses(host: u8) -> [IpAddr; 4] {
 /// The UDP port of the peer's kernel, `net.sctp.udp_port`.
 pub(super) const UDP_PORT: u16 = 9899;
 
+/// The first of our interfaces, which joins the first of each list of addresses.
+pub(super) const OUR_INTERFACE: &str = "ours0";
+
+/// Its other end.
+pub(super) const PEER_INTERFACE: &str = "theirs0";
+
+/// The network namespace of the peer, which that other end is in.
+pub(super) const PEER_NAMESPACE: &str = "peer";
+
 /// Whether this process runs inside.
 pub(super) fn is_inside() -> bool {
     std::env::var_os("CONFORMANCE_VM").is_some()

@@ -6,7 +6,7 @@
 //!     │
 //!   cell ─── a row with a backend and a peer, and how it ended
 //!     │
-//!   rows ─── what is asked; measure: processor and memory
+//!   rows ─── what is asked; measure: processor and memory; netem: a bad network by the kernel
 //!     ├──────────────────┐
 //!   stage              hand ─── packets made by hand
 //!     ├────────┐         │
@@ -19,7 +19,7 @@
 //!
 //! A row sees no difference between the peers. Own and crafted rows run in virtual time, the same
 //! every time; rows with foreign peers run over real sockets, in real time, through a wire on
-//! which packets can be lost.
+//! which packets can be lost, or through a kernel that loses them.
 
 mod backend;
 mod bench;
@@ -31,6 +31,7 @@ mod end;
 mod guest;
 mod hand;
 mod measure;
+mod netem;
 mod packet;
 mod process;
 mod real;

@@ -23,6 +23,8 @@ pub(super) struct Row {
 pub(super) const STACKS: &[Peer] = &[Peer::Own, Peer::Usrsctp, Peer::Linux];
 /// Packets by hand.
 pub(super) const CRAFTED: &[Peer] = &[Peer::Crafted];
+/// What needs a network of the kernel's.
+pub(super) const LINUX: &[Peer] = &[Peer::Linux];
 /// What needs virtual time.
 pub(super) const OWN: &[Peer] = &[Peer::Own];
 

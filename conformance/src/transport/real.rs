@@ -14,9 +14,9 @@ use rserpool_core::transport::sctp::SctpConfig;
 use super::backend::Backend;
 use super::bench::{Failure, World};
 use super::end::{End, Order, PEER, US, What, Who};
+use super::guest;
 use super::process::Process;
 use super::setup::{Family, Peer, Setup};
-use super::vm;
 use super::wire::Wire;
 
 /// A datagram on its way to us (from there) or away (to there).
@@ -243,7 +243,7 @@ impl World for Real {
 /// The addresses that we can use.
 fn our_addresses(peer: Peer, family: Family) -> Vec<IpAddr> {
     match peer {
-        Peer::Linux => of_family(vm::OUR_ADDRESSES, family),
+        Peer::Linux => of_family(guest::OUR_ADDRESSES, family),
         _ => vec![loopback(family)],
     }
 }
@@ -251,7 +251,7 @@ fn our_addresses(peer: Peer, family: Family) -> Vec<IpAddr> {
 /// Where a peer can be reached, the address of one that is bound to a single one first.
 fn peer_addresses(peer: Peer, family: Family) -> Vec<IpAddr> {
     match peer {
-        Peer::Linux => of_family(vm::PEER_ADDRESSES, family),
+        Peer::Linux => of_family(guest::PEER_ADDRESSES, family),
         _ => vec![loopback(family)],
     }
 }
@@ -277,7 +277,7 @@ fn loopback(family: Family) -> IpAddr {
 /// The UDP port of a peer: the kernel has one for all, a process takes one that is free.
 fn udp_port(peer: Peer) -> Result<u16, Failure> {
     if peer == Peer::Linux {
-        return Ok(vm::UDP_PORT);
+        return Ok(guest::UDP_PORT);
     }
     let free = UdpSocket::bind((std::net::Ipv6Addr::UNSPECIFIED, 0)).map_err(io)?;
     Ok(free.local_addr().map_err(io)?.port())

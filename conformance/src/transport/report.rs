@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::backend::Backend;
+use super::cell::{Cell, Entry, Options, Verdict};
 use super::setup::Peer;
-use super::table::{Cell, Entry, Options, Verdict};
 
 /// Says how a cell has ended.
 pub(super) fn progress(entry: &Entry, number: usize, of: usize, options: &Options) {

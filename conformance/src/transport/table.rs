@@ -7,60 +7,15 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
 use super::backend::Backend;
 use super::bench::Failure;
+use super::cell::{Cell, Entry, Options, Verdict, skipped};
 use super::process::PROGRAM;
-use super::report;
-use super::rows::{Row, rows};
-use super::setup::{Peer, Stage};
-use super::{compile, vm};
-
-/// What is to be run; empty lists mean everything.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Backends by name.
-    pub backends: Vec<String>,
-    /// Peers by name.
-    pub peers: Vec<String>,
-    /// Rows by name, or by the beginning of it.
-    pub rows: Vec<String>,
-    /// One JSON object at the end instead of the table.
-    pub json: bool,
-    /// One JSON object for each cell at once, and no table: how a virtual machine reports.
-    pub lines: bool,
-}
-
-/// One row with one backend and one peer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cell {
-    pub(super) row: &'static Row,
-    pub(super) stage: Stage,
-}
-
-/// How a cell ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "verdict", rename_all = "lowercase")]
-pub(super) enum Verdict {
-    /// It is as it should be; with what was measured.
-    Pass { measured: String },
-    /// It is not.
-    Fail { reason: String },
-    /// It was not tested.
-    Skipped { reason: String },
-}
-
-/// A verdict as it travels from one process to another and as JSON.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Entry {
-    pub(super) row: String,
-    pub(super) backend: String,
-    pub(super) peer: String,
-    #[serde(flatten)]
-    pub(super) verdict: Verdict,
-    pub(super) seconds: f64,
-}
+use super::row::Row;
+use super::rows::rows;
+use super::setup::Peer;
+use super::stage::Stage;
+use super::{compile, guest, report, vm};
 
 /// How long a cell may take.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -123,7 +78,7 @@ fn judge(cells: &[Cell], entries: &Sender<Entry>) {
     let mut alone = Vec::new();
     let mut guests = Vec::new();
     for cell in cells {
-        if cell.stage.peer == Peer::Linux && !vm::is_inside() {
+        if cell.stage.peer == Peer::Linux && !guest::is_inside() {
             guests.push(*cell);
         } else if cell.row.alone {
             alone.push(*cell);
@@ -139,7 +94,7 @@ fn judge(cells: &[Cell], entries: &Sender<Entry>) {
     let queue = Mutex::new(here);
     // All peers inside share one kernel, and with it the ports.
     let parallel = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = if vm::is_inside() { 1 } else { parallel };
+    let workers = if guest::is_inside() { 1 } else { parallel };
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
@@ -170,21 +125,7 @@ fn judge(cells: &[Cell], entries: &Sender<Entry>) {
     }
 }
 
-pub(super) fn skipped(reason: &str) -> Verdict {
-    Verdict::Skipped { reason: reason.into() }
-}
-
 impl Cell {
-    pub(super) fn entry(&self, verdict: Verdict, took: Duration) -> Entry {
-        Entry {
-            row: self.row.name.into(),
-            backend: self.stage.backend.name().into(),
-            peer: self.stage.peer.name().into(),
-            verdict,
-            seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
-        }
-    }
-
     /// Runs the cell in a process of its own.
     fn run(&self, peer: Option<&str>) -> Entry {
         let start = Instant::now();

@@ -4,37 +4,12 @@
 //! interfaces. One boot runs all cells; each reports by a line as soon as it has ended.
 
 use std::io::{BufRead, BufReader};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use super::cell::{Cell, Entry, Verdict, skipped};
 use super::compile;
-use super::table::{Cell, Entry, Verdict, skipped};
-
-/// Our addresses inside, on two interfaces; set by `vm/init`, as all of these.
-pub(super) const OUR_ADDRESSES: [IpAddr; 4] = addresses(1);
-
-/// The peer's addresses, likewise.
-pub(super) const PEER_ADDRESSES: [IpAddr; 4] = addresses(2);
-
-const fn addresses(host: u8) -> [IpAddr; 4] {
-    let last = host as u16;
-    [
-        IpAddr::V4(Ipv4Addr::new(10, 77, 0, host)),
-        IpAddr::V4(Ipv4Addr::new(10, 77, 1, host)),
-        IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, last)),
-        IpAddr::V6(Ipv6Addr::new(0xfd77, 0, 0, 1, 0, 0, 0, last)),
-    ]
-}
-
-/// The UDP port of the peer's kernel, `net.sctp.udp_port`.
-pub(super) const UDP_PORT: u16 = 9899;
-
-/// Whether this process runs inside.
-pub(super) fn is_inside() -> bool {
-    std::env::var_os("CONFORMANCE_VM").is_some()
-}
 
 /// Runs cells inside and passes their verdicts on; cells without one have failed or were skipped.
 pub(super) fn run(cells: &[Cell], entries: &Sender<Entry>) {

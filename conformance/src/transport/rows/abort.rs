@@ -2,12 +2,13 @@
 
 use rserpool_core::endpoint::{AbortCause, Action, DownReason, Event};
 
-use super::{CRAFTED, Row, STACKS, row};
 use crate::transport::bench::{Outcome, ensure};
 use crate::transport::end::{Order, PEER, US, Why};
 use crate::transport::hand::{Hand, PORT, address, kinds};
 use crate::transport::packet::{Chunk, Packet, REFLECTED, kind};
-use crate::transport::setup::{Setup, Stage};
+use crate::transport::row::{CRAFTED, Row, STACKS, row};
+use crate::transport::setup::Setup;
+use crate::transport::stage::Stage;
 
 pub(super) const ROWS: &[Row] = &[
     row("abort-ours", "the peer learns of our ABORT and its cause", STACKS, ours),

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{CRAFTED, Row, row};
 use crate::transport::bench::{Outcome, SOON, ensure};
 use crate::transport::end::{PEER, US};
 use crate::transport::hand::{Hand, PORT, address};
 use crate::transport::packet::{Chunk, Packet, kind, parameter as types, parameter};
-use crate::transport::setup::{Peer, Setup, Stage};
+use crate::transport::row::{CRAFTED, Row, row};
+use crate::transport::setup::{Peer, Setup};
+use crate::transport::stage::Stage;
 
 /// Peers with two paths; usrsctp on loopback has one.
 const MULTIHOMED: &[Peer] = &[Peer::Own, Peer::Linux];

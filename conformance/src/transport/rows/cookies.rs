@@ -6,11 +6,11 @@ use std::time::Duration;
 use rserpool_core::endpoint::Event;
 use rserpool_core::transport::sctp::SctpConfig;
 
-use super::{CRAFTED, Row, row};
 use crate::transport::bench::{Failure, Outcome, ensure};
 use crate::transport::hand::{Hand, PORT, address};
 use crate::transport::packet::{Chunk, Packet, kind, parameter as types, parameter};
-use crate::transport::setup::Stage;
+use crate::transport::row::{CRAFTED, Row, row};
+use crate::transport::stage::Stage;
 
 pub(super) const ROWS: &[Row] = &[
     row("cookie-forged", "a cookie with one bit changed, cut or made up opens nothing", CRAFTED, forged),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{CRAFTED, Row};
 use crate::transport::bench::{Outcome, ensure};
 use crate::transport::hand::{Hand, PORT, address};
 use crate::transport::measure::{cpu_time, resident};
 use crate::transport::packet::{Chunk, Packet, kind};
-use crate::transport::setup::Stage;
+use crate::transport::row::{CRAFTED, Row};
+use crate::transport::stage::Stage;
 
 pub(super) const ROWS: &[Row] = &[
     Row {

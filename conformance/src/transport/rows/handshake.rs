@@ -1,10 +1,11 @@
 //! Associations come up, whoever asks.
 
-use super::{Row, STACKS, row};
 use crate::transport::bench::{Bench, Failure, Outcome};
 use crate::transport::end::{PEER, US, Who};
 use crate::transport::packet::{Packet, kind, parameter};
-use crate::transport::setup::{Family, Setup, Stage};
+use crate::transport::row::{Row, STACKS, row};
+use crate::transport::setup::{Family, Setup};
+use crate::transport::stage::Stage;
 
 pub(super) const ROWS: &[Row] = &[
     row("handshake-out", "we connect to a peer on one address, IPv4 and IPv6", STACKS, outbound),

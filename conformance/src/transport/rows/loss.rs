@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use rserpool_core::transport::sctp::SctpConfig;
 
-use super::{Row, STACKS, row};
-use crate::transport::bench::{Outcome, ensure};
+use crate::transport::bench::{Bench, Failure, Outcome, ensure};
 use crate::transport::end::{Order, PEER, US, Why};
-use crate::transport::setup::{Peer, Setup, Stage};
+use crate::transport::netem::Netem;
+use crate::transport::row::{LINUX, Row, STACKS, row};
+use crate::transport::setup::{Peer, Setup};
+use crate::transport::stage::Stage;
 use crate::transport::wire::Link;
 
 pub(super) const ROWS: &[Row] = &[
@@ -24,9 +26,25 @@ pub(super) const ROWS: &[Row] = &[
     row("all-at-once", "5 % lost, 5 % twice, up to 20 ms late", STACKS, |stage| {
         under(stage, Link { loss: 5, duplication: 5, jitter: Duration::from_millis(20), ..GOOD })
     }),
+    row("netem-1", "1 % lost, late, overtaken and twice by netem of the kernel", LINUX, |stage| {
+        netem(stage, "loss 1% delay 20ms 5ms reorder 10% duplicate 1%", &Setup::patient().config)
+    }),
+    row("netem-5", "5 % lost, late, overtaken and twice by netem of the kernel", LINUX, |stage| {
+        netem(stage, "loss 5% delay 20ms 5ms reorder 10% duplicate 1%", &Setup::patient().config)
+    }),
+    row("netem-20", "20 % lost, late, overtaken and twice by netem of the kernel", LINUX, |stage| {
+        netem(stage, "loss 20% delay 20ms 5ms reorder 10% duplicate 1%", &Setup::patient().config)
+    }),
+    row("netem-delay", "every packet takes 200 ms by netem of the kernel", LINUX, |stage| {
+        netem(stage, "delay 200ms", &SctpConfig::rfc(1))
+    }),
 ];
 
 const GOOD: Link = Link { delay: Duration::from_millis(5), jitter: Duration::ZERO, loss: 0, duplication: 0 };
+
+/// For the messages of both ways; with set-up and shutdown less than a cell may take, because one that
+/// is killed leaves the kernel's network as bad as it was.
+const TRANSFER: Duration = Duration::from_secs(120);
 
 fn lossy(stage: &Stage, loss: u64) -> Outcome {
     under(stage, Link { loss, ..GOOD })
@@ -48,16 +66,30 @@ fn with(stage: &Stage, link: Link, config: &SctpConfig) -> Outcome {
     let mut longest = Duration::ZERO;
     for seed in 1..=seeds {
         let mut bench = stage.bench(Setup { link, seed, config: config.clone(), ..Setup::plain() })?;
-        bench.connect(PEER, US)?;
-        let start = bench.world.now();
-        let ours = bench.send(US, PEER, 11, 1000, 100)?;
-        let theirs = bench.send(PEER, US, 11, 3000, 40)?;
-        bench.expect(PEER, US, &ours, Duration::from_secs(120))?;
-        bench.expect(US, PEER, &theirs, Duration::from_secs(120))?;
-        longest = longest.max(bench.world.now().since(start));
-        bench.order(US, PEER, &Order::Shutdown)?;
-        let (why, _) = bench.expect_down(US, PEER, Duration::from_secs(60))?;
-        ensure(why == Why::Closed, || format!("our association ended as {why:?}"))?;
+        longest = longest.max(transfer(&mut bench)?);
     }
     Ok(format!("{seeds} runs, the longest transfer {:.1} s", longest.as_secs_f64()))
+}
+
+/// The same once, on a network that the kernel makes bad; our wire does nothing.
+fn netem(stage: &Stage, what: &str, config: &SctpConfig) -> Outcome {
+    let network = Netem::new(what)?;
+    let setup = Setup { link: Link::default(), config: config.clone(), ..Setup::plain() };
+    let took = transfer(&mut stage.bench(setup)?)?;
+    Ok(format!("{:.1} s; {}", took.as_secs_f64(), network.passed()?))
+}
+
+/// Handshake, messages both ways, shutdown; how long the messages took.
+fn transfer(bench: &mut Bench) -> Result<Duration, Failure> {
+    bench.connect(PEER, US)?;
+    let start = bench.world.now();
+    let ours = bench.send(US, PEER, 11, 1000, 100)?;
+    let theirs = bench.send(PEER, US, 11, 3000, 40)?;
+    bench.expect(PEER, US, &ours, TRANSFER)?;
+    bench.expect(US, PEER, &theirs, TRANSFER.saturating_sub(bench.world.now().since(start)))?;
+    let took = bench.world.now().since(start);
+    bench.order(US, PEER, &Order::Shutdown)?;
+    let (why, _) = bench.expect_down(US, PEER, Duration::from_secs(60))?;
+    ensure(why == Why::Closed, || format!("our association ended as {why:?}"))?;
+    Ok(took)
 }

@@ -7,11 +7,12 @@ use rserpool_core::base::ProtocolId;
 use rserpool_core::endpoint::{Action, DownReason, Event};
 use rserpool_core::transport::sctp::SctpConfig;
 
-use super::{CRAFTED, Row, STACKS, row};
 use crate::transport::bench::{Outcome, SOON, ensure};
 use crate::transport::end::{FRIEND, Order, PEER, US};
 use crate::transport::hand::Hand;
-use crate::transport::setup::{Setup, Stage};
+use crate::transport::row::{CRAFTED, Row, STACKS, row};
+use crate::transport::setup::Setup;
+use crate::transport::stage::Stage;
 
 pub(super) const ROWS: &[Row] = &[
     row("payloads", "payload protocol identifiers of every kind, both ways", STACKS, payloads),

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use rserpool_core::transport::sctp::SctpConfig;
 
-use super::{Row, STACKS, row};
 use crate::transport::bench::{Bench, Failure, Outcome, ensure};
 use crate::transport::end::{Order, PEER, US, Why};
-use crate::transport::setup::{Setup, Stage};
+use crate::transport::row::{Row, STACKS, row};
+use crate::transport::setup::Setup;
+use crate::transport::stage::Stage;
 use crate::transport::wire::Link;
 
 pub(super) const ROWS: &[Row] = &[

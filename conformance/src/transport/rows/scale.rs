@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use rserpool_core::transport::sctp::SctpConfig;
 
-use super::{OWN, Row};
 use crate::transport::bench::{Bench, Outcome, ensure};
 use crate::transport::emulated::Emulated;
 use crate::transport::end::{Order, PEER, US};
 use crate::transport::measure::{cpu_time, resident};
-use crate::transport::setup::{Setup, Stage};
+use crate::transport::row::{OWN, Row};
+use crate::transport::setup::Setup;
+use crate::transport::stage::Stage;
 
 pub(super) const ROWS: &[Row] = &[Row {
     name: "scale",

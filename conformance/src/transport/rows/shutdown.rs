@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Row, STACKS, row};
 use crate::transport::bench::{Outcome, SOON};
 use crate::transport::end::{Order, PEER, US, Who, Why};
-use crate::transport::setup::{Setup, Stage};
+use crate::transport::row::{Row, STACKS, row};
+use crate::transport::setup::Setup;
+use crate::transport::stage::Stage;
 use crate::transport::wire::Link;
 
 pub(super) const ROWS: &[Row] = &[

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Row, STACKS, row};
 use crate::transport::bench::{Bench, Outcome, ensure};
 use crate::transport::end::{PEER, US, Why};
-use crate::transport::setup::{Peer, Setup, Stage};
+use crate::transport::row::{Row, STACKS, row};
+use crate::transport::setup::{Peer, Setup};
+use crate::transport::stage::Stage;
 
 pub(super) const ROWS: &[Row] = &[
     row("silence-idle", "silence is noticed with nothing to send: HEARTBEATs", STACKS, idle),

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use rserpool_core::endpoint::Event;
 
-use super::{CRAFTED, Row, row};
 use crate::transport::bench::{Failure, Outcome, ensure};
 use crate::transport::hand::{Hand, PORT, address, kinds};
 use crate::transport::packet::{Chunk, Packet, kind, parameter as types, parameter};
-use crate::transport::setup::Stage;
+use crate::transport::row::{CRAFTED, Row, row};
+use crate::transport::stage::Stage;
 
 pub(super) const ROWS: &[Row] = &[
     row("init-duplicate", "a copy of an INIT after the handshake harms nobody", CRAFTED, duplicate_init),

@@ -1,5 +1,6 @@
 //! Transport parameters (RFC 5354 sections 3.3 to 3.7 and 3.16).
 
+use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;

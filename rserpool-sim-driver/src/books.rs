@@ -22,6 +22,9 @@ pub(crate) struct Books {
     pub(crate) tables: BTreeMap<(HostId, AssociationId), Table>,
     /// When elements last sent a registration.
     pub(crate) registrations: BTreeMap<HostId, Instant>,
+    /// Elements that got another address and have not been registered with it: where they are listed,
+    /// it is with the one that they had.
+    pub(crate) moved: BTreeSet<HostId>,
 }
 
 /// A handle table that is being sent.
@@ -46,6 +49,8 @@ pub(crate) struct Takeovers {
     pub(crate) met: BTreeMap<(HostId, RegistrarId), Instant>,
     /// When elements got another home.
     pub(crate) moves: Vec<Instant>,
+    /// Who has left an element to which registrar, and when.
+    pub(crate) yields: Vec<(Instant, HostId, RegistrarId)>,
     /// Who has asked whom for its own elements, and when, although they could talk all the time.
     pub(crate) audits: Vec<(Instant, HostId, HostId)>,
 }

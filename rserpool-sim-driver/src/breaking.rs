@@ -105,6 +105,7 @@ impl World {
             Fault::Move(host) => {
                 self.disturb(host);
                 let address = self.network.assign_address(host);
+                self.books.moved.insert(host);
                 self.mark(host, &format!("is at {address} now"));
                 Some(host)
             }

@@ -1,10 +1,10 @@
 //! What a registrar may do with a message of another one, judged before and after (RFC 5353).
 
-use rserpool_core::base::{ProtocolId, RegistrarId};
+use rserpool_core::base::{PoolHandle, ProtocolId, RegistrarId};
 use rserpool_core::endpoint::Event;
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::Registrar;
-use rserpool_core::wire::{EnrpBody, EnrpMessage, UpdateAction};
+use rserpool_core::wire::{EnrpBody, EnrpMessage, PoolElement, UpdateAction};
 
 use crate::app::Violation;
 
@@ -35,8 +35,18 @@ impl Exchange {
                 let home = registrar.handlespace().get(&pe)?.home;
                 (home != sender).then_some(Self::Stranger(pe, home))
             }
-            EnrpBody::HandleTableResponse { more: true, .. } => {
-                Some(Self::Page(sender, registrar.handlespace().owned(sender)))
+            EnrpBody::HandleTableResponse { more: true, pools, .. } => {
+                let space = registrar.handlespace();
+                // A mentor lists all: what an earlier one told of as its own may have another home.
+                let moves = |handle: &PoolHandle, element: &PoolElement| {
+                    let pe = PeHandle { pool: handle.clone(), element: element.id };
+                    !registrar.is_serving()
+                        && element.home != sender
+                        && space.get(&pe).is_some_and(|known| known.home == sender)
+                };
+                let moved =
+                    pools.iter().map(|pool| pool.elements.iter().filter(|e| moves(&pool.handle, e)).count());
+                Some(Self::Page(sender, space.owned(sender).saturating_sub(moved.sum())))
             }
             _ => None,
         }

@@ -124,6 +124,9 @@ impl World {
             self.books.takeovers.moves.push(self.clock);
         }
         match note {
+            Note::Registrar(Notice::Moved { home, .. }) => {
+                self.books.takeovers.yields.push((self.clock, host, *home));
+            }
             Note::Registrar(Notice::PeerFound { peer, .. }) => {
                 self.books.takeovers.met.insert((host, *peer), self.clock);
             }
@@ -133,6 +136,9 @@ impl World {
                 self.check_failure(host, *element, reason);
             }
             Note::Element(element::Notice::Deregistered) => self.check_expulsion(host),
+            Note::Element(element::Notice::Registered { .. }) => {
+                self.books.moved.remove(&host);
+            }
             Note::Registrar(Notice::TakenOver { target, by, .. })
                 if self.registrar(host).is_some_and(|registrar| registrar.id() == *by) =>
             {
@@ -214,6 +220,8 @@ impl World {
         let asked = config.keep_alive_interval * 2 + config.keep_alive_timeout * 2;
         let patience = match reason {
             RemovalReason::Deregistered => return,
+            // Nobody answers any more where it was.
+            RemovalReason::Silent if self.books.moved.contains(&element) => return,
             RemovalReason::Silent => settled + asked,
             RemovalReason::Expired => {
                 let Some(life) = server.config().life.duration() else { return };

@@ -1,9 +1,10 @@
 //! What must hold at every step of several registrars together (RFC 5353).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::{AssociationId, Instant, PoolHandle, RegistrarId};
+use rserpool_core::base::{AssociationId, ENRP_PORT, Instant, PoolHandle, RegistrarId};
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{PeerState, Registrar, RegistrarConfig};
 use rserpool_core::wire::{EnrpBody, EnrpMessage, PoolEntry, UpdateAction};
@@ -154,7 +155,8 @@ impl World {
         let users: Vec<HostId> =
             self.hosts().map(|(id, _)| id).filter(|id| self.client(*id).is_some()).collect();
         let running = self.running_registrars();
-        let elsewhere = running.iter().find_map(|other| self.registrar(*other)?.handlespace().pool(pool));
+        let mut scope = self.scope_of(host).into_iter();
+        let elsewhere = scope.find_map(|other| self.registrar(other)?.handlespace().pool(pool));
         let Some(elsewhere) = elsewhere.filter(|elements| !elements.is_empty()) else { return };
         let element = self.hosts().find(|(element, _)| {
             self.server(*element).is_some_and(|server| {
@@ -177,6 +179,33 @@ impl World {
         }
     }
 
+    /// The registrars that run and that this one can hear of. Who is configured to know only a dead one
+    /// and was never met by anybody is in a scope of its own until that one comes back.
+    fn scope_of(&self, host: HostId) -> BTreeSet<HostId> {
+        let running = self.running_registrars();
+        let mut scope = BTreeSet::from([host]);
+        let mut fresh = vec![host];
+        while let Some(one) = fresh.pop() {
+            for other in &running {
+                if (self.knows(one, *other) || self.knows(*other, one)) && scope.insert(*other) {
+                    fresh.push(*other);
+                }
+            }
+        }
+        scope
+    }
+
+    /// Whether a registrar is configured to know another one, hears its announcements or has met it.
+    fn knows(&self, one: HostId, other: HostId) -> bool {
+        let configs = self.registrar_config(one).zip(self.registrar_config(other));
+        let Some((config, others)) = configs else { return false };
+        let Some(id) = self.registrar(other).map(Registrar::id) else { return false };
+        let place = self.address(other, ENRP_PORT);
+        config.enrp.peers.iter().any(|peer| peer.is_same_endpoint(&place))
+            || config.enrp.announce && others.enrp.announce
+            || self.books.takeovers.met.contains_key(&(one, id))
+    }
+
     /// A registrar resynchronises with another one because a checksum differs. Between two that could
     /// talk all the time that happens only while elements move, which nobody knows yet.
     fn note_audit(&mut self, host: HostId, peer: RegistrarId) {
@@ -194,7 +223,10 @@ impl World {
         let crossing = self.network.link.longest() * 6 + Duration::from_millis(5);
         let Takeovers { moves, audits, .. } = &self.books.takeovers;
         let near = |at: Instant| moves.iter().any(|moved| at.since(*moved).max(moved.since(at)) <= crossing);
-        match audits.iter().find(|(at, ..)| !near(*at)) {
+        let late = |(at, asker, asked): &(Instant, HostId, HostId)| {
+            !near(*at) && !self.contended_before_heartbeat(*at, *asker, *asked, crossing)
+        };
+        match audits.iter().find(|audit| late(audit)) {
             None => Ok(()),
             Some((at, asker, asked)) => {
                 let (a, b) = (&self.host(*asker).name, &self.host(*asked).name);
@@ -202,6 +234,26 @@ impl World {
                 Err(Violation::new("registrars that can talk miss no update", detail))
             }
         }
+    }
+
+    /// Two homes have claimed an element, and a third registrar may have heard last the one that yields:
+    /// it finds out by the next heartbeat of either.
+    fn contended_before_heartbeat(
+        &self,
+        at: Instant,
+        asker: HostId,
+        asked: HostId,
+        crossing: Duration,
+    ) -> bool {
+        let Some(config) = self.registrar_config(asked) else { return false };
+        let late = crossing + config.enrp.heartbeat_cycle;
+        let is = |host: HostId, id| self.registrar(host).is_some_and(|registrar| registrar.id() == id);
+        let party = |host: HostId, from: HostId, to| host == from || is(host, to);
+        let mut yields = self.books.takeovers.yields.iter();
+        yields.any(|(moved, from, to)| {
+            let third = party(asked, *from, *to) && !party(asker, *from, *to);
+            third && *moved <= at && at.since(*moved) <= late
+        })
     }
 
     /// A registrar speaks for itself and its own elements only, and in pages of the size that is set.
@@ -271,6 +323,9 @@ impl World {
             table.missing.clear();
         }
         table.paged = now;
+        // What is somebody else's now is passed over, and may have come back before the last page.
+        let is_own = |pe: &PeHandle| space.get(pe).is_some_and(|element| element.home == id);
+        table.missing.retain(is_own);
         for pool in pools {
             for element in &pool.elements {
                 table.missing.remove(&PeHandle { pool: pool.handle.clone(), element: element.id });
@@ -279,9 +334,8 @@ impl World {
         if more {
             return;
         }
-        let is_own = |pe: &PeHandle| space.get(pe).is_some_and(|element| element.home == id);
         let table = self.books.tables.remove(&(host, over));
-        if let Some(pe) = table.and_then(|table| table.missing.into_iter().find(is_own)) {
+        if let Some(pe) = table.and_then(|table| table.missing.into_iter().next()) {
             let detail = format!("{} did not list {pe}", self.host(host).name);
             self.violated(Violation::new("a table lists everything", detail));
         }

@@ -7,30 +7,39 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use rserpool_smol::{ElementEvent, PoolElement, Preset};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, pool, registrar] = &arguments[..] else {
-        return Err("usage: echo_element POOL IP:PORT OF A REGISTRAR".into());
-    };
-    let registrar: SocketAddr = registrar.parse()?;
-    smol::block_on(async {
-        let builder = PoolElement::builder(&**pool).registrar(registrar).preset(Preset::Fast);
-        let element = builder.start().await?;
-        println!("element {} on UDP {}", element.id(), element.local_addr());
-        while let Some(event) = element.next_event().await {
-            match event {
-                ElementEvent::Registered { registrar, .. } => println!("registered at {registrar}"),
-                ElementEvent::RegistrationFailed(error) => return Err(error.into()),
-                ElementEvent::Received { session, protocol, bytes, .. } => {
-                    // A user that does not read its answers loses them.
-                    let _ = element.send(session, protocol, bytes).await;
-                }
-                event => println!("{event:?}"),
-            }
+const USAGE: &str = "usage: echo_element POOL IP:PORT OF A REGISTRAR";
+
+fn main() -> ExitCode {
+    match smol::block_on(run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
-        Ok(())
-    })
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, pool, registrar] = &arguments[..] else { return Err(USAGE.into()) };
+    let registrar: SocketAddr = registrar.parse().map_err(|_| USAGE)?;
+    let builder = PoolElement::builder(&**pool).registrar(registrar).preset(Preset::Fast);
+    let element = builder.start().await?;
+    println!("element {} on UDP {}", element.id(), element.local_addr());
+    while let Some(event) = element.next_event().await {
+        match event {
+            ElementEvent::Registered { registrar, .. } => println!("registered at {registrar}"),
+            ElementEvent::RegistrationFailed(error) => return Err(error.into()),
+            ElementEvent::Received { session, protocol, bytes, .. } => {
+                // A user that does not read its answers loses them.
+                let _ = element.send(session, protocol, bytes).await;
+            }
+            event => println!("{event:?}"),
+        }
+    }
+    Ok(())
 }

@@ -7,6 +7,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use rserpool_smol::{PoolUser, Preset, ProtocolId, Session, SessionEvent};
@@ -14,27 +15,35 @@ use smol::Unblock;
 use smol::io::{AsyncBufReadExt, BufReader};
 use smol::stream::StreamExt;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, pool, registrar] = &arguments[..] else {
-        return Err("usage: echo_user POOL IP:PORT OF A REGISTRAR".into());
-    };
-    let registrar: SocketAddr = registrar.parse()?;
-    smol::block_on(async {
-        let user = PoolUser::builder().registrar(registrar).preset(Preset::Fast).start().await?;
-        let session = user.connect(&**pool).await?;
-        println!("element {} serves us", session.element());
-        let mut lines = BufReader::new(Unblock::new(std::io::stdin())).lines();
-        while let Some(line) = lines.next().await {
-            let line = line?;
-            // A message has at least one octet.
-            if !line.is_empty() {
-                println!("{}", ask(&session, line).await?);
-            }
+const USAGE: &str = "usage: echo_user POOL IP:PORT OF A REGISTRAR";
+
+fn main() -> ExitCode {
+    match smol::block_on(run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
-        user.shutdown(Duration::from_secs(2)).await;
-        Ok(())
-    })
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, pool, registrar] = &arguments[..] else { return Err(USAGE.into()) };
+    let registrar: SocketAddr = registrar.parse().map_err(|_| USAGE)?;
+    let user = PoolUser::builder().registrar(registrar).preset(Preset::Fast).start().await?;
+    let session = user.connect(&**pool).await?;
+    println!("element {} serves us", session.element());
+    let mut lines = BufReader::new(Unblock::new(std::io::stdin())).lines();
+    while let Some(line) = lines.next().await {
+        let line = line?;
+        // A message has at least one octet.
+        if !line.is_empty() {
+            println!("{}", ask(&session, line).await?);
+        }
+    }
+    user.shutdown(Duration::from_secs(2)).await;
+    Ok(())
 }
 
 /// Sends a request and waits for its answer, whoever gives it.

@@ -28,12 +28,11 @@ impl Registrar {
         if self.is_over_tcp(from) {
             return self.reject_registration(from, &pe, self.only_sctp());
         }
-        let whole = element.clone();
         if self.config.check_addresses
             && let Some(link) = self.links.get(&from)
             && !element.user_transport.keep_addresses(|address| link.peer.addresses.contains(&address))
         {
-            return self.reject_registration(from, &pe, ErrorCause::invalid_values(whole.to_parameter()));
+            return self.reject_registration(from, &pe, ErrorCause::invalid_values(element.to_parameter()));
         }
         if let Err(cause) = check_values(&pe, &element) {
             return self.reject_registration(from, &pe, cause);

@@ -110,8 +110,8 @@ impl Transport {
         }
     }
 
-    /// Leaves out the addresses that do not `hold`. Tells whether any is left; the only one stays,
-    /// and an opaque transport has none to be asked about.
+    /// Leaves out the addresses that do not `hold`, and says yes; if none holds, it changes nothing and
+    /// says no. An opaque transport has none to be asked about.
     pub(crate) fn keep_addresses(&mut self, hold: impl Fn(IpAddr) -> bool) -> bool {
         match self {
             Self::Sctp(sctp) => {

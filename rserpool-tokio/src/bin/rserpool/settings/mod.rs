@@ -11,6 +11,7 @@ mod element;
 mod inspector;
 mod load;
 mod logging;
+mod places;
 mod registrar;
 mod transport;
 mod user;
@@ -20,12 +21,13 @@ pub(crate) use element::ElementSettings;
 pub(crate) use inspector::InspectorSettings;
 pub(crate) use load::{Source, name_in_environment};
 pub(crate) use logging::{LogFormat, LogSettings};
+pub(crate) use places::{Group, Host, TcpListen, UdpAddress};
 pub(crate) use registrar::RegistrarSettings;
 pub(crate) use transport::{HuntSettings, SctpSettings, TcpSettings};
 pub(crate) use user::UserSettings;
 pub(crate) use values::{
-    Attempts, CountingName, Group, Host, Id, Life, LifeUnitName, Named, PaddingForm, PolicyText, PresetName,
-    Switch, TcpListen, Time, UdpAddress, WinnerName,
+    Attempts, CountingName, Id, Life, LifeUnitName, Named, PaddingForm, PolicyText, PresetName, Switch, Time,
+    WinnerName,
 };
 
 /// Writes a struct of settings, and `apply`, which puts those that are set into a configuration.

@@ -57,17 +57,22 @@ pub(super) trait World {
     /// How `from` reaches `to`.
     fn route(&self, from: Who, to: Who) -> TransportAddress;
 
-    /// Cuts the network between us and a peer, or mends it.
-    fn cut(&mut self, peer: Who, cut: bool);
-
-    /// Cuts one address of a peer, or mends it; its others go on.
-    fn cut_address(&mut self, address: IpAddr, cut: bool);
+    /// What is cut off; what stands there reaches nobody.
+    fn cuts(&mut self) -> &mut Cuts;
 
     /// Kills a peer without a word to anybody, and starts it again, with this SCTP port.
     fn restart(&mut self, peer: Who, port: u16) -> Result<(), Failure>;
 
     /// All packets since the last call: whether it was ours, and its octets.
     fn packets(&mut self) -> Vec<(bool, Vec<u8>)>;
+}
+
+/// Who and what is cut off from the others.
+#[derive(Debug, Default)]
+pub(super) struct Cuts {
+    pub(super) peers: BTreeSet<Who>,
+    /// Single addresses of a peer; its others go on.
+    pub(super) addresses: BTreeSet<IpAddr>,
 }
 
 /// What one end has seen of another.

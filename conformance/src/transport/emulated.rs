@@ -8,7 +8,7 @@ use rserpool_core::base::{Carrier, Instant, TransportAddress};
 use rserpool_core::transport::sctp::SctpConfig;
 
 use super::backend::Backend;
-use super::bench::{Failure, World};
+use super::bench::{Cuts, Failure, World};
 use super::end::{End, Order, US, What, Who};
 use super::setup::{Family, Setup};
 use super::wire::Wire;
@@ -24,8 +24,7 @@ pub(super) struct Emulated {
     ends: Vec<End>,
     ports: Vec<u16>,
     wire: Wire<Parcel>,
-    cut: BTreeSet<Who>,
-    cut_addresses: BTreeSet<IpAddr>,
+    cuts: Cuts,
     /// Peers that take nothing at the moment, and what waits for them.
     paused: BTreeSet<Who>,
     withheld: Vec<Parcel>,
@@ -47,8 +46,7 @@ impl Emulated {
             ports,
             wire: Wire::new(setup.link, setup.seed),
             setup,
-            cut: BTreeSet::new(),
-            cut_addresses: BTreeSet::new(),
+            cuts: Cuts::default(),
             paused: BTreeSet::new(),
             withheld: Vec::new(),
             seen: Vec::new(),
@@ -110,9 +108,9 @@ impl Emulated {
 
     fn is_cut(&self, (to, at, from, _): &Parcel, sender: Who) -> bool {
         let addresses = [*at, from.ip()];
-        self.cut.contains(to)
-            || self.cut.contains(&sender)
-            || addresses.iter().any(|a| self.cut_addresses.contains(a))
+        self.cuts.peers.contains(to)
+            || self.cuts.peers.contains(&sender)
+            || addresses.iter().any(|a| self.cuts.addresses.contains(a))
     }
 }
 
@@ -188,20 +186,8 @@ impl World for Emulated {
         TransportAddress { addresses, port: self.ports[to], udp_port: UDP_PORT, carrier: Carrier::Sctp }
     }
 
-    fn cut(&mut self, peer: Who, cut: bool) {
-        if cut {
-            self.cut.insert(peer);
-        } else {
-            self.cut.remove(&peer);
-        }
-    }
-
-    fn cut_address(&mut self, address: IpAddr, cut: bool) {
-        if cut {
-            self.cut_addresses.insert(address);
-        } else {
-            self.cut_addresses.remove(&address);
-        }
+    fn cuts(&mut self) -> &mut Cuts {
+        &mut self.cuts
     }
 
     fn restart(&mut self, peer: Who, port: u16) -> Result<(), Failure> {

@@ -3,7 +3,6 @@
 //! Every datagram between us and the peer passes through a [`Wire`], so the network between them
 //! can be made worse or cut without touching the machine's.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use rserpool_core::base::{Instant, TransportAddress};
 use rserpool_core::transport::sctp::SctpConfig;
 
 use super::backend::Backend;
-use super::bench::{Failure, World};
+use super::bench::{Cuts, Failure, World};
 use super::end::{End, Order, PEER, US, What, Who};
 use super::guest;
 use super::process::Process;
@@ -37,8 +36,7 @@ pub(super) struct Real {
     /// The peers with their SCTP and UDP ports; none runs before it is needed.
     peers: [(Option<Process>, u16, u16); 2],
     wire: Wire<Parcel>,
-    cut: BTreeSet<Who>,
-    cut_addresses: BTreeSet<IpAddr>,
+    cuts: Cuts,
     seen: Vec<(Who, Who, What)>,
     packets: Vec<(bool, Vec<u8>)>,
 }
@@ -72,8 +70,7 @@ impl Real {
             wire: Wire::new(setup.link, setup.seed),
             setup,
             socket,
-            cut: BTreeSet::new(),
-            cut_addresses: BTreeSet::new(),
+            cuts: Cuts::default(),
             seen: Vec::new(),
             packets: Vec::new(),
         };
@@ -110,12 +107,12 @@ impl Real {
 
     /// Whether the peer whose SCTP port stands at this place of a packet, or its address, is cut off.
     fn is_cut(&self, address: SocketAddr, packet: &[u8], place: usize) -> bool {
-        if self.cut_addresses.contains(&address.ip()) {
+        if self.cuts.addresses.contains(&address.ip()) {
             return true;
         }
         let Some(port) = packet.get(place..place + 2) else { return false };
         let port = u16::from_be_bytes([port[0], port[1]]);
-        self.cut.iter().any(|who| self.peers[who - PEER].1 == port)
+        self.cuts.peers.iter().any(|who| self.peers[who - PEER].1 == port)
     }
 
     /// Takes in what the socket and the peers have, without waiting. Whether there was anything.
@@ -208,20 +205,8 @@ impl World for Real {
         route
     }
 
-    fn cut(&mut self, peer: Who, cut: bool) {
-        if cut {
-            self.cut.insert(peer);
-        } else {
-            self.cut.remove(&peer);
-        }
-    }
-
-    fn cut_address(&mut self, address: IpAddr, cut: bool) {
-        if cut {
-            self.cut_addresses.insert(address);
-        } else {
-            self.cut_addresses.remove(&address);
-        }
+    fn cuts(&mut self) -> &mut Cuts {
+        &mut self.cuts
     }
 
     fn restart(&mut self, peer: Who, port: u16) -> Result<(), Failure> {

@@ -93,7 +93,7 @@ fn path_dies(stage: &Stage) -> Outcome {
     for dead in [0, 1, 0] {
         // Both paths are to be known as good.
         bench.pass(Duration::from_secs(2))?;
-        bench.world.cut_address(addresses[dead], true);
+        bench.world.cuts().addresses.insert(addresses[dead]);
         let start = bench.world.now();
         let ours = bench.send(US, PEER, 11, 500, 20)?;
         bench.expect(PEER, US, &ours, SOON)?;
@@ -101,7 +101,7 @@ fn path_dies(stage: &Stage) -> Outcome {
         let theirs = bench.send(PEER, US, 11, 500, 20)?;
         bench.expect(US, PEER, &theirs, SOON)?;
         bench.expect_quiet()?;
-        bench.world.cut_address(addresses[dead], false);
+        bench.world.cuts().addresses.remove(&addresses[dead]);
         longest = longest.max(out);
         ensure(out <= GOAL, || format!("without path {dead} our messages took {out:?}"))?;
     }

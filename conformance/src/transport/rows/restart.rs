@@ -32,11 +32,11 @@ fn restarted(stage: &Stage, port: u16, heartbeat: Duration) -> Result<Bench, Fai
     bench.expect_up(US, PEER, "we have no association")?;
     bench.expect_up(PEER, US, "the peer has no association")?;
     bench.exchange()?;
-    bench.world.cut(PEER, true);
+    bench.world.cuts().peers.insert(PEER);
     // What is on its way to the old one must not meet the new one.
     bench.pass(Duration::from_millis(50))?;
     bench.world.restart(PEER, port)?;
-    bench.world.cut(PEER, false);
+    bench.world.cuts().peers.remove(&PEER);
     Ok(bench)
 }
 

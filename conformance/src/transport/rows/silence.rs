@@ -27,7 +27,7 @@ fn idle(stage: &Stage) -> Outcome {
     // The peer has to answer our HEARTBEATs for this long.
     bench.pass(Duration::from_secs(2))?;
     bench.expect_quiet()?;
-    bench.world.cut(PEER, true);
+    bench.world.cuts().peers.insert(PEER);
     noticed(&mut bench, limit, leeway(stage))
 }
 
@@ -37,7 +37,7 @@ fn pending(stage: &Stage) -> Outcome {
     let mut bench = stage.bench(setup)?;
     bench.connect(PEER, US)?;
     bench.exchange()?;
-    bench.world.cut(PEER, true);
+    bench.world.cuts().peers.insert(PEER);
     bench.send(US, PEER, 11, 500, 10)?;
     noticed(&mut bench, limit, leeway(stage))
 }
@@ -52,11 +52,11 @@ fn noticed(bench: &mut Bench, limit: Duration, leeway: Duration) -> Outcome {
 fn short(stage: &Stage) -> Outcome {
     let mut bench = stage.bench(Setup::patient())?;
     bench.connect(US, PEER)?;
-    bench.world.cut(PEER, true);
+    bench.world.cuts().peers.insert(PEER);
     let ours = bench.send(US, PEER, 11, 500, 50)?;
     let theirs = bench.send(PEER, US, 11, 500, 50)?;
     bench.pass(Duration::from_secs(2))?;
-    bench.world.cut(PEER, false);
+    bench.world.cuts().peers.remove(&PEER);
     bench.expect(PEER, US, &ours, Duration::from_secs(10))?;
     bench.expect(US, PEER, &theirs, Duration::from_secs(10))?;
     bench.expect_quiet()?;

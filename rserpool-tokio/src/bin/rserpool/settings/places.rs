@@ -182,7 +182,10 @@ impl FromStr for Host {
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         // No name ends in a number: 300.1.2.3 is an address with a slip of the pen.
         let last = name.rsplit('.').find(|label| !label.is_empty()).unwrap_or_default();
-        if last.is_empty() || !name.chars().all(is_name) || last.chars().all(|c| c.is_ascii_digit()) {
+        let is_number = last.chars().all(|c| c.is_ascii_digit());
+        // A host of the name tcp would, once its port is written behind it, be one that takes TCP.
+        let is_carrier = carrier == Carrier::Sctp && name == "tcp";
+        if last.is_empty() || is_number || is_carrier || !name.chars().all(is_name) {
             return Err(refused());
         }
         Ok(Self { carrier, name: name.into(), port })
@@ -279,7 +282,7 @@ mod tests {
         assert_eq!(read("tcp:127.0.0.1"), Ok("tcp:127.0.0.1:3863".into()));
         assert_eq!(read("tcp:[::1]:7"), Ok("tcp:[::1]:7".into()));
         assert_eq!(read("tcp:registrar.example.net"), Ok("tcp:registrar.example.net:3863".into()));
-        for bad in ["tcp:", "tcp:tcp:127.0.0.1", "tcp:300.1.2.3", "TCP:127.0.0.1", "tcp:20001"] {
+        for bad in ["tcp", "tcp:", "tcp:tcp:127.0.0.1", "tcp:300.1.2.3", "TCP:127.0.0.1", "tcp:20001"] {
             assert!(read(bad).is_err(), "{bad}");
         }
         let host: Host = "tcp:localhost:20001".parse().unwrap();

@@ -3,6 +3,8 @@
 #[allow(dead_code)]
 mod support;
 
+use std::io::Write;
+
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use support::{Process, run, run_with};
@@ -199,6 +201,43 @@ fn users_may_ask_over_tcp() {
     let gone = run(&[&gone[..], &["--log-filter", "off"]].concat());
     let line = format!("rserpool: no registrar is reachable; tried {by_tcp}\n");
     assert_eq!((gone.code, gone.stderr), (Some(1), line));
+}
+
+/// Clients that nobody can serve are named in the log, with the reason, and counted by `stats`.
+#[test]
+fn clients_that_are_hung_up_on_are_told() {
+    let start =
+        ["registrar", "--bind", "127.0.0.1:0", "--id", "0x1", "--announce", "no", "--tcp", "127.0.0.1:0"];
+    let limits =
+        ["--tcp-max-per-address", "2", "--tcp-message-timeout", "100ms", "--tcp-first-timeout", "20s"];
+    let registrar = Process::start(&[&start[..], &limits].concat());
+    let line = registrar.line();
+    let (udp, tcp) =
+        line.rsplit_once(" UDP ").and_then(|(_, places)| places.split_once(" and TCP ")).unwrap();
+    let client = |octets: &[u8], reason: &str| {
+        let mut stream = std::net::TcpStream::connect(tcp).unwrap();
+        stream.write_all(octets).unwrap();
+        let peer = stream.local_addr().unwrap();
+        let line = registrar.error_with("hung up on a client");
+        assert!(
+            line.contains("WARN") && line.contains(&format!("peer=tcp:{peer} reason={reason}")),
+            "{line}"
+        );
+    };
+    client(b"GET / HTTP/1.1\r\n\r\n", "a message of impossible length");
+    client(b"\x05\x00\x00\x10", "a message took too long");
+    let silent = [0, 1].map(|_| std::net::TcpStream::connect(tcp).unwrap());
+    client(b"", "too many connections");
+
+    let stats = json_of(&run(&["stats", "--registrar", udp, "--json"]).stdout);
+    let counters = ["accepted", "malformed", "slow", "refused", "unread", "silent", "flooding"];
+    let counted = counters.map(|name| stats[format!("tcp_{name}")].as_u64());
+    assert_eq!(counted, [4, 1, 1, 1, 0, 0, 0].map(Some), "{stats}");
+    let text = run(&["stats", "--registrar", udp]).stdout;
+    let line =
+        text.lines().find(|line| line.starts_with("tcp_malformed ")).unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(line.split_whitespace().last(), Some("1"), "{text}");
+    drop(silent);
 }
 
 /// TCP is on where SCTP has its standard port, off where several registrars share a host.

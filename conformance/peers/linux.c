@@ -13,28 +13,20 @@ enum { CAUSE_AT = 0 };
 
 static int endpoint, family;
 
-static void option(int name, const void *value, socklen_t length, const char *what) {
-    need(!setsockopt(endpoint, IPPROTO_SCTP, name, value, length), what);
+static int stack_set(int level, int name, const void *value, size_t length) {
+    return setsockopt(endpoint, level, name, value, length);
 }
 
 static void stack_open(const char *address, int port, int udp_port) {
     struct sockaddr_storage local;
-    int on = 1, off = 0, room = 1 << 20;
     struct linger at_once = {.l_onoff = 1};
     (void)udp_port;
     family = strchr(address, '.') ? AF_INET : AF_INET6;
     endpoint = socket(family, SOCK_SEQPACKET | SOCK_NONBLOCK, IPPROTO_SCTP);
     need(endpoint >= 0, "socket");
-    if (family == AF_INET6) setsockopt(endpoint, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    struct sctp_event event = {.se_assoc_id = SCTP_ALL_ASSOC, .se_type = SCTP_ASSOC_CHANGE, .se_on = 1};
-    struct sctp_rtoinfo rto = {.srto_initial = 200, .srto_min = 100, .srto_max = 1000};
-    option(SCTP_EVENT, &event, sizeof event, "event");
-    option(SCTP_RTOINFO, &rto, sizeof rto, "rto");
-    option(SCTP_RECVRCVINFO, &on, sizeof on, "rcvinfo");
-    option(SCTP_NODELAY, &on, sizeof on, "nodelay");
-    setsockopt(endpoint, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    set_options(family);
     /* The next peer wants the port when this one is killed. */
-    setsockopt(endpoint, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    stack_set(SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     socklen_t length = address_of(&local, family, address, port);
     need(!bind(endpoint, (struct sockaddr *)&local, length), "bind");
     need(!listen(endpoint, 10), "listen");
@@ -44,7 +36,7 @@ static void stack_connect(const char *address, int port, int udp_port) {
     struct sockaddr_storage remote;
     struct sctp_udpencaps udp = {.sue_port = htons(udp_port)};
     udp.sue_address.ss_family = AF_INET;
-    option(SCTP_REMOTE_UDP_ENCAPS_PORT, &udp, sizeof udp, "encapsulation");
+    set_sctp(SCTP_REMOTE_UDP_ENCAPS_PORT, &udp, sizeof udp, "encapsulation");
     socklen_t length = address_of(&remote, family, address, port);
     int result = connect(endpoint, (struct sockaddr *)&remote, length);
     if (result < 0 && errno != EINPROGRESS) report("failed connect: %s", strerror(errno));

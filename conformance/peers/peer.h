@@ -19,6 +19,7 @@ enum { LONGEST = 1 << 20 };
 
 /* To be provided. `stack_receive` waits for a short time at most; it returns the octets read, 0 for
  * none, and sets `whole` at the end of a message or notification. */
+static int stack_set(int level, int name, const void *value, size_t length);
 static void stack_open(const char *address, int port, int udp_port);
 static void stack_connect(const char *address, int port, int udp_port);
 static void stack_send(uint32_t ppid, int stream, int flags, const void *data, size_t length);
@@ -43,6 +44,24 @@ static void need(int holds, const char *what) {
     if (holds) return;
     report("problem %s: %s", what, strerror(errno));
     exit(1);
+}
+
+static void set_sctp(int name, const void *value, size_t length, const char *what) {
+    need(!stack_set(IPPROTO_SCTP, name, value, length), what);
+}
+
+/* What both stacks are told before they are bound: timers that suit a test, and what to report. */
+static void set_options(int family) {
+    int on = 1, off = 0, room = 1 << 20;
+    struct sctp_event event = {.se_assoc_id = SCTP_ALL_ASSOC, .se_type = SCTP_ASSOC_CHANGE, .se_on = 1};
+    struct sctp_rtoinfo rto = {.srto_initial = 200, .srto_min = 100, .srto_max = 1000};
+    set_sctp(SCTP_EVENT, &event, sizeof event, "event");
+    set_sctp(SCTP_RTOINFO, &rto, sizeof rto, "rto");
+    set_sctp(SCTP_RECVRCVINFO, &on, sizeof on, "rcvinfo");
+    set_sctp(SCTP_NODELAY, &on, sizeof on, "nodelay");
+    /* As far as the stack allows. */
+    stack_set(SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    if (family == AF_INET6) stack_set(IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
 }
 
 /* An address for a socket of this family, IPv4 in its mapped form if it has to be. */

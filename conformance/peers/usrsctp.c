@@ -9,28 +9,20 @@ enum { CAUSE_AT = 4 };
 static struct socket *endpoint;
 static int family;
 
-static void option(int name, const void *value, size_t length, const char *what) {
-    need(!usrsctp_setsockopt(endpoint, IPPROTO_SCTP, name, value, length), what);
+static int stack_set(int level, int name, const void *value, size_t length) {
+    return usrsctp_setsockopt(endpoint, level, name, value, length);
 }
 
 static void stack_open(const char *address, int port, int udp_port) {
     struct sockaddr_storage local;
-    int on = 1, off = 0, room = 1 << 20;
     usrsctp_init(udp_port, NULL, NULL);
     usrsctp_sysctl_set_sctp_no_csum_on_loopback(0);
     usrsctp_sysctl_set_sctp_asconf_enable(0);
     family = strchr(address, '.') ? AF_INET : AF_INET6;
     endpoint = usrsctp_socket(family, SOCK_SEQPACKET, IPPROTO_SCTP, NULL, NULL, 0, NULL);
     need(endpoint != NULL, "socket");
-    if (family == AF_INET6) usrsctp_setsockopt(endpoint, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     usrsctp_set_non_blocking(endpoint, 1);
-    struct sctp_event event = {.se_assoc_id = SCTP_ALL_ASSOC, .se_type = SCTP_ASSOC_CHANGE, .se_on = 1};
-    struct sctp_rtoinfo rto = {.srto_initial = 200, .srto_min = 100, .srto_max = 1000};
-    option(SCTP_EVENT, &event, sizeof event, "event");
-    option(SCTP_RTOINFO, &rto, sizeof rto, "rto");
-    option(SCTP_RECVRCVINFO, &on, sizeof on, "rcvinfo");
-    option(SCTP_NODELAY, &on, sizeof on, "nodelay");
-    usrsctp_setsockopt(endpoint, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    set_options(family);
     socklen_t length = address_of(&local, family, address, port);
     need(!usrsctp_bind(endpoint, (struct sockaddr *)&local, length), "bind");
     need(!usrsctp_listen(endpoint, 10), "listen");
@@ -40,7 +32,7 @@ static void stack_connect(const char *address, int port, int udp_port) {
     struct sockaddr_storage remote;
     struct sctp_udpencaps udp = {.sue_port = htons(udp_port)};
     udp.sue_address.ss_family = family;
-    option(SCTP_REMOTE_UDP_ENCAPS_PORT, &udp, sizeof udp, "encapsulation");
+    set_sctp(SCTP_REMOTE_UDP_ENCAPS_PORT, &udp, sizeof udp, "encapsulation");
     socklen_t length = address_of(&remote, family, address, port);
     int result = usrsctp_connect(endpoint, (struct sockaddr *)&remote, length);
     if (result < 0 && errno != EINPROGRESS) report("failed connect: %s", strerror(errno));

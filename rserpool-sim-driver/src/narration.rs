@@ -46,6 +46,7 @@ impl World {
             Event::Disconnected { association, .. } => (15, association.0, &[]),
             Event::Announce { bytes, .. } => (16, 0, bytes),
             Event::Addresses { association, .. } => (17, association.0, &[]),
+            Event::HungUp { .. } => (18, 0, &[]),
         };
         let text = || match event {
             Event::Connected { association, request, .. } => {
@@ -66,6 +67,7 @@ impl World {
             Event::Addresses { association, peer } => {
                 format!("{name} finds {} at {peer}", who(association))
             }
+            Event::HungUp { peer, reason, .. } => format!("{name} hung up on {peer}: {reason}"),
             Event::Announce { channel, bytes, .. } => {
                 format!("{name} << {}", summary(protocol_of(*channel), bytes))
             }

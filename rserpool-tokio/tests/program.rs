@@ -3,6 +3,8 @@
 #[allow(dead_code)]
 mod support;
 
+use std::io::Write;
+
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use support::{Process, run, run_with};
@@ -201,6 +203,43 @@ fn users_may_ask_over_tcp() {
     assert_eq!((gone.code, gone.stderr), (Some(1), line));
 }
 
+/// Clients that nobody can serve are named in the log, with the reason, and counted by `stats`.
+#[test]
+fn clients_that_are_hung_up_on_are_told() {
+    let start =
+        ["registrar", "--bind", "127.0.0.1:0", "--id", "0x1", "--announce", "no", "--tcp", "127.0.0.1:0"];
+    let limits =
+        ["--tcp-max-per-address", "2", "--tcp-message-timeout", "100ms", "--tcp-first-timeout", "20s"];
+    let registrar = Process::start(&[&start[..], &limits].concat());
+    let line = registrar.line();
+    let (udp, tcp) =
+        line.rsplit_once(" UDP ").and_then(|(_, places)| places.split_once(" and TCP ")).unwrap();
+    let client = |octets: &[u8], reason: &str| {
+        let mut stream = std::net::TcpStream::connect(tcp).unwrap();
+        stream.write_all(octets).unwrap();
+        let peer = stream.local_addr().unwrap();
+        let line = registrar.error_with("hung up on a client");
+        assert!(
+            line.contains("WARN") && line.contains(&format!("peer=tcp:{peer} reason={reason}")),
+            "{line}"
+        );
+    };
+    client(b"GET / HTTP/1.1\r\n\r\n", "a message of impossible length");
+    client(b"\x05\x00\x00\x10", "a message took too long");
+    let silent = [0, 1].map(|_| std::net::TcpStream::connect(tcp).unwrap());
+    client(b"", "too many connections");
+
+    let stats = json_of(&run(&["stats", "--registrar", udp, "--json"]).stdout);
+    let counters = ["accepted", "malformed", "slow", "refused", "unread", "silent", "flooding"];
+    let counted = counters.map(|name| stats[format!("tcp_{name}")].as_u64());
+    assert_eq!(counted, [4, 1, 1, 1, 0, 0, 0].map(Some), "{stats}");
+    let text = run(&["stats", "--registrar", udp]).stdout;
+    let line =
+        text.lines().find(|line| line.starts_with("tcp_malformed ")).unwrap_or_else(|| panic!("{text}"));
+    assert_eq!(line.split_whitespace().last(), Some("1"), "{text}");
+    drop(silent);
+}
+
 /// TCP is on where SCTP has its standard port, off where several registrars share a host.
 #[test]
 fn where_a_registrar_listens_for_tcp_is_a_setting() {
@@ -224,6 +263,22 @@ fn where_a_registrar_listens_for_tcp_is_a_setting() {
     ] {
         let (code, text) = validate(text);
         assert_eq!((code, text.contains(key), text.lines().count()), (Some(64), true, 1), "{text}");
+    }
+}
+
+/// An endpoint that asks its socket for ever would burn a core for nothing.
+#[test]
+fn busy_polling_has_an_end() {
+    for role in [&["registrar"][..], &["serve", "echo", "--pool", "P"], &["connect", "P"]] {
+        let validate = |span: &str| {
+            run(&[role, &["--registrar=127.0.0.1", "--validate", "--busy-poll", span][..]].concat())
+        };
+        assert_eq!(validate("100us").code, Some(0), "{role:?}");
+        let refused = validate("1s");
+        assert_eq!(
+            (refused.code, refused.stderr.contains("busy_poll may be at most 10ms")),
+            (Some(64), true)
+        );
     }
 }
 
@@ -322,7 +377,7 @@ fn another_policy_than_the_pools_is_refused() {
 
 #[test]
 fn bench_tells_what_it_has_done() {
-    let (_registrar, address) = Process::registrar(&[]);
+    let (_registrar, address) = Process::registrar(&["--busy-poll", "100us"]);
     let outcome = run(&[
         "bench",
         "--registrar",
@@ -333,6 +388,8 @@ fn bench_tells_what_it_has_done() {
         "2",
         "--seconds",
         "1",
+        "--busy-poll",
+        "100us",
         "--policy",
         "LeastUsed:load=0.5",
         "--json",

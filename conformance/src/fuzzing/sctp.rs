@@ -240,7 +240,7 @@ impl<E: Engine> End<E> {
                 | Event::Congested { association }
                 | Event::Drained { association } => assert!(self.up.contains(&association)),
                 Event::ConnectFailed { request: ConnectId(request), .. } => assert!(request <= self.attempts),
-                Event::Announce { .. } => panic!("a stack knows no announcements"),
+                Event::Announce { .. } | Event::HungUp { .. } => panic!("{event:?}"),
             }
         }
         while let Some(datagram) = self.stack.poll_datagram() {

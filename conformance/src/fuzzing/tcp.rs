@@ -13,6 +13,7 @@ use rserpool_core::transport::{ConnectionAction, ConnectionEvent, ConnectionId};
 
 use super::input::Input;
 
+const SERVICE: u16 = 3863;
 const MAX_STEPS: usize = 300;
 const MAX_CONNECTIONS: usize = 5;
 const MAX_PER_ADDRESS: usize = 3;
@@ -54,7 +55,7 @@ pub fn tcp(octets: &[u8]) {
         ..TcpConfig::default()
     };
     let mut world = World {
-        tcp: Tcp::new(config, 3863),
+        tcp: Tcp::new(config, SERVICE),
         now: Instant::ORIGIN,
         connections: BTreeMap::new(),
         up: BTreeSet::new(),
@@ -185,6 +186,7 @@ impl World {
                     assert!(self.up.remove(&association), "disconnected without being connected");
                     assert_ne!(reason, DownReason::Restarted);
                 }
+                Event::HungUp { local_port, peer, .. } => assert!(local_port == SERVICE && peer.is_tcp()),
                 Event::Addresses { .. }
                 | Event::Congested { .. }
                 | Event::Drained { .. }

@@ -218,7 +218,7 @@ impl End {
                     }
                     seen.push((who, What::Down(why(reason))));
                 }
-                Event::Addresses { .. } | Event::Announce { .. } => {}
+                Event::Addresses { .. } | Event::Announce { .. } | Event::HungUp { .. } => {}
             }
         }
         seen

@@ -15,6 +15,7 @@ use super::log::{Line, Log};
 use super::role::{Place, Role};
 use super::tcp::TcpListening;
 use crate::base::{DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, TransportAddress};
+use crate::endpoint::HangUp;
 use crate::registrar::{self, Command, Notice, PeerStatus, RegistrarConfig};
 use crate::wire::PoolEntry;
 
@@ -207,6 +208,18 @@ impl Configuration for RegistrarConfig {
     }
 }
 
+/// The kind of its line in the log: each reason has its own, so that one does not suppress another.
+const fn hang_up_line(reason: HangUp) -> &'static str {
+    match reason {
+        HangUp::TooMany => "hung up: too many",
+        HangUp::Malformed => "hung up: malformed",
+        HangUp::Slow => "hung up: slow",
+        HangUp::Unread => "hung up: unread",
+        HangUp::Silent => "hung up: silent",
+        HangUp::Flooding => "hung up: flooding",
+    }
+}
+
 impl Role for registrar::Registrar {
     fn place(notice: &Notice) -> Place {
         match notice {
@@ -263,6 +276,11 @@ impl Role for registrar::Registrar {
             }
             Notice::IdentifierTaken { id, peer } => {
                 tracing::error!(%id, %peer, "another registrar has our identifier; stopping, give each its own id");
+            }
+            Notice::HungUp { peer, reason } => {
+                if let Some(Line { suppressed }) = log.allow(hang_up_line(*reason)) {
+                    tracing::warn!(%peer, %reason, suppressed, "hung up on a client");
+                }
             }
             Notice::Stopped => tracing::info!("registrar stopped"),
             Notice::Pools(_) | Notice::Counters(_) | Notice::Peers(_) => {}

@@ -241,7 +241,9 @@ impl Endpoint for Element {
                 }
                 self.end_hunt_if_connected(now);
             }
-            Event::Addresses { .. } | Event::Announce { channel: Channel::Enrp, .. } => {}
+            Event::Addresses { .. }
+            | Event::HungUp { .. }
+            | Event::Announce { channel: Channel::Enrp, .. } => {}
         }
     }
 

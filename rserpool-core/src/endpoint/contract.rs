@@ -79,6 +79,16 @@ pub enum Event {
         /// Why.
         reason: DownReason,
     },
+    /// The transport has, of its own accord, hung up on a peer that had connected, or has not let it in.
+    /// It is told to be counted and logged; if an association ends by it, [`Event::Disconnected`] says so.
+    HungUp {
+        /// Our port to which the peer had come.
+        local_port: u16,
+        /// The peer.
+        peer: TransportAddress,
+        /// Why.
+        reason: HangUp,
+    },
     /// A datagram has arrived on an announcement channel.
     Announce {
         /// The channel.
@@ -202,6 +212,30 @@ pub enum DownReason {
     /// We closed or aborted it ourselves.
     #[error("closed locally")]
     Local,
+}
+
+/// Why a transport has hung up on a peer, or has not let it in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HangUp {
+    /// There are as many connections as there may be, in all or from its address.
+    #[error("too many connections")]
+    TooMany,
+    /// It sent a length that no message has, so that nothing can be told of what follows.
+    #[error("a message of impossible length")]
+    Malformed,
+    /// It began a message and did not end it in time.
+    #[error("a message took too long")]
+    Slow,
+    /// It did not take an answer in time.
+    #[error("an answer was not taken")]
+    Unread,
+    /// It asked for nothing, or for nothing more, for too long.
+    #[error("nothing was asked for too long")]
+    Silent,
+    /// More waited for it, or from it, than may.
+    #[error("too much in the queue")]
+    Flooding,
 }
 
 /// What a peer said when it aborted an association (RFC 9260 section 3.3.10).

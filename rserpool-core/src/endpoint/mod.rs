@@ -66,6 +66,7 @@
 //! | [`Action::Announce`] | a datagram to the channel, or nothing where there is no multicast |
 //! | a peer that connects | [`Event::Connected`] without a request, if an endpoint listens on that port |
 //! | a peer that is gone | [`Event::Disconnected`], sooner or later |
+//! | a peer that it hangs up on, or does not let in | [`Event::HungUp`], if whoever listens there is to count it |
 //!
 //! An [`AssociationId`](crate::base::AssociationId) is never reused; nothing names it before its `Connected`
 //! or after its `Disconnected`. The transport listens on the SCTP ports of the endpoint: a registrar's ASAP
@@ -82,5 +83,6 @@ pub(crate) mod testing;
 
 pub use config::ConfigError;
 pub use contract::{
-    AbortCause, AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, MAX_MESSAGE, Outbox,
+    AbortCause, AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, HangUp, MAX_MESSAGE,
+    Outbox,
 };

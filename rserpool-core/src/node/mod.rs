@@ -281,6 +281,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
             | Event::Congested { association }
             | Event::Drained { association } => self.owners.get(association).copied(),
             Event::Disconnected { association, .. } => self.owners.remove(association),
+            Event::HungUp { local_port, .. } => self.ports.get(local_port).copied(),
             // Announcements come from their own sockets.
             Event::Announce { .. } => None,
         };

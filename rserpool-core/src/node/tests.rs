@@ -79,7 +79,10 @@ impl Endpoint for Echo {
                 self.out.tell(Told::Down(reason));
             }
             Event::Announce { bytes, .. } => self.out.tell(Told::Announced(bytes)),
-            Event::Addresses { .. } | Event::Congested { .. } | Event::Drained { .. } => {}
+            Event::Addresses { .. }
+            | Event::Congested { .. }
+            | Event::Drained { .. }
+            | Event::HungUp { .. } => {}
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a registrar has done, in numbers.
 
+use crate::endpoint::HangUp;
+
 crate::endpoint::counters::counters! {
     /// Registrations granted to new elements.
     registrations,
@@ -73,4 +75,33 @@ crate::endpoint::counters::counters! {
     errors_sent,
     /// Errors received.
     errors_received,
+    /// Clients accepted over TCP.
+    tcp_accepted,
+    /// Clients that were not accepted, because there were too many in all or from their address.
+    tcp_refused,
+    /// Clients hung up on because of a length that no message has.
+    tcp_malformed,
+    /// Clients hung up on because a message took too long.
+    tcp_slow,
+    /// Clients hung up on because they did not take an answer.
+    tcp_unread,
+    /// Clients hung up on because they asked for nothing, or for nothing more.
+    tcp_silent,
+    /// Clients hung up on because too much waited for them, or from them.
+    tcp_flooding,
+}
+
+impl Counters {
+    /// The transport has hung up on a client.
+    pub(super) const fn hung_up(&mut self, reason: HangUp) {
+        let counter = match reason {
+            HangUp::TooMany => &mut self.tcp_refused,
+            HangUp::Malformed => &mut self.tcp_malformed,
+            HangUp::Slow => &mut self.tcp_slow,
+            HangUp::Unread => &mut self.tcp_unread,
+            HangUp::Silent => &mut self.tcp_silent,
+            HangUp::Flooding => &mut self.tcp_flooding,
+        };
+        *counter += 1;
+    }
 }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::PeerStatus;
 use crate::base::{RegistrarId, TransportAddress};
+use crate::endpoint::HangUp;
 use crate::handlespace::PeHandle;
 use crate::wire::{CauseCode, DecodeError, PoolEntry};
 
@@ -99,6 +100,13 @@ pub enum Notice {
         peer: TransportAddress,
         /// What is wrong with it.
         error: DecodeError,
+    },
+    /// The transport has hung up on a client, or has not let it in.
+    HungUp {
+        /// Who it was.
+        peer: TransportAddress,
+        /// Why.
+        reason: HangUp,
     },
     /// All associations are closed and the registrar is done.
     Stopped,

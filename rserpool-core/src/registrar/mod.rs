@@ -299,6 +299,7 @@ impl Registrar {
         if unwanted {
             return self.outbox.act(Action::Abort { association: id, cause: AbortCause::User });
         }
+        self.counters.tcp_accepted += u64::from(peer.is_tcp());
         self.links.insert(id, Link::new(peer, request.is_some()));
         match attempt.flatten() {
             Some(Attempt::Element(pe)) => self.probe_connected(now, id, &pe),
@@ -397,6 +398,10 @@ impl Endpoint for Registrar {
             Event::Announce { channel: Channel::Asap, source: _, bytes } => self.handle_announce(now, &bytes),
             Event::Announce { channel: Channel::Enrp, source, bytes } => {
                 self.handle_enrp_announce(now, source, &bytes);
+            }
+            Event::HungUp { local_port: _, peer, reason } => {
+                self.counters.hung_up(reason);
+                self.outbox.tell(Notice::HungUp { peer, reason });
             }
             // All we send is control messages, whose queue the transport bounds, and counters,
             // which are lost with whoever does not read them.

@@ -309,7 +309,9 @@ impl Endpoint for User {
                     false => self.counters.bad_announces += 1,
                 }
             }
-            Event::Addresses { .. } | Event::Announce { channel: Channel::Enrp, .. } => {}
+            Event::Addresses { .. }
+            | Event::HungUp { .. }
+            | Event::Announce { channel: Channel::Enrp, .. } => {}
         }
     }
 

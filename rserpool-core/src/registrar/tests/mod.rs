@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::*;
 use crate::base::ASAP_PORT;
 use crate::base::{ElementId, PoolHandle};
-use crate::endpoint::{ConnectError, DownReason};
+use crate::endpoint::{ConnectError, DownReason, HangUp};
 use crate::wire::{
     CauseCode, EncapsulationPorts, Padding, Policy, PoolElement, PoolEntry, RegistrationLife, SctpTransport,
     Transport, TransportUse,

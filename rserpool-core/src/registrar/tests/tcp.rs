@@ -90,3 +90,29 @@ fn announcements_list_tcp() {
     let bytes = announcement.encode(Padding::Padded).unwrap();
     assert_eq!(rig.jump(), [Action::Announce { channel: Channel::Asap, bytes }]);
 }
+
+/// Whom the transport hangs up on is told and counted by the reason; nothing else follows from it.
+#[test]
+fn clients_that_are_hung_up_on_are_counted() {
+    let mut rig = rig();
+    connect_by_tcp(&mut rig, B);
+    let peer = TransportAddress::tcp(vec![localhost()], 50_000);
+    let reasons = [
+        (HangUp::TooMany, "tcp_refused"),
+        (HangUp::Malformed, "tcp_malformed"),
+        (HangUp::Slow, "tcp_slow"),
+        (HangUp::Unread, "tcp_unread"),
+        (HangUp::Silent, "tcp_silent"),
+        (HangUp::Flooding, "tcp_flooding"),
+    ];
+    for (times, (reason, _)) in reasons.into_iter().enumerate() {
+        for _ in 0..=times {
+            assert_eq!(rig.event(Event::HungUp { local_port: ASAP_PORT, peer: peer.clone(), reason }), []);
+            assert_eq!(rig.notices(), [Notice::HungUp { peer: peer.clone(), reason }]);
+        }
+    }
+    let counted: Vec<_> =
+        rig.registrar.figures().into_iter().filter(|(name, _)| name.starts_with("tcp_")).collect();
+    let expected = reasons.iter().zip(1..).map(|((_, name), times)| (*name, times));
+    assert_eq!(counted, [("tcp_accepted", 1)].into_iter().chain(expected).collect::<Vec<_>>());
+}

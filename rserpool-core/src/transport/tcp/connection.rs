@@ -1,12 +1,12 @@
 //! One TCP connection: what has come in, what waits to be written, and how long it may last.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use super::TcpConfig;
 use super::frames::{Frames, LONGEST};
 use crate::base::Instant;
-use crate::endpoint::DownReason;
+use crate::endpoint::HangUp;
 
 /// The longest message that a user may send: room for a registration with the longest pool handle
 /// (1,024 octets) and the largest Pool Element that a registrar keeps (2,048), so that even this,
@@ -28,8 +28,8 @@ pub(super) const MAX_INPUT: usize = 4 * PAUSE_AT;
 pub(super) enum Opener {
     /// We have, to ask a registrar.
     Us,
-    /// A user has, from this origin.
-    Peer(IpAddr),
+    /// A user has, from this address.
+    Peer(SocketAddr),
 }
 
 /// One connection.
@@ -128,16 +128,16 @@ impl Connection {
         }
     }
 
-    /// When it has lasted too long, and why.
-    pub(super) fn deadline(&self, config: &TcpConfig) -> Option<(Instant, DownReason)> {
+    /// When it has lasted too long, and why; without a reason it is our own close that has.
+    pub(super) fn deadline(&self, config: &TcpConfig) -> Option<(Instant, Option<HangUp>)> {
         let patience = if self.asked { config.idle_timeout } else { config.first_timeout };
         // Nobody asks twice while we close, and our own connections are the registrar's to close.
         let idle = matches!(self.opener, Opener::Peer(_)) && self.closing.is_none();
         let limits = [
-            self.closing.map(|at| (at, DownReason::Local)),
-            self.partial.map(|since| (since + config.message_timeout, DownReason::Silent)),
-            self.output.front().map(|(_, since)| (*since + config.write_timeout, DownReason::Silent)),
-            idle.then_some((self.heard + patience, DownReason::Silent)),
+            self.partial.map(|since| (since + config.message_timeout, Some(HangUp::Slow))),
+            self.output.front().map(|(_, since)| (*since + config.write_timeout, Some(HangUp::Unread))),
+            idle.then_some((self.heard + patience, Some(HangUp::Silent))),
+            self.closing.map(|at| (at, None)),
         ];
         limits.into_iter().flatten().min_by_key(|(at, _)| *at)
     }

@@ -27,7 +27,7 @@ use self::attempt::{Attempt, Due};
 use self::connection::{Connection, MAX_INPUT, Opener};
 use super::{ConnectionAction, ConnectionEvent, ConnectionId};
 use crate::base::{AssociationId, ConnectId, Deadlines, Instant, ProtocolId, TransportAddress};
-use crate::endpoint::{AbortReason, Action, ConnectError, DownReason, Event};
+use crate::endpoint::{AbortReason, Action, ConnectError, DownReason, Event, HangUp};
 
 /// The top bit tells associations over TCP from those over SCTP, which are counted from 1.
 const TCP_BIT: u64 = 1 << 63;
@@ -54,7 +54,6 @@ pub struct Tcp {
     /// Associations that an endpoint knows.
     named: usize,
     last: u64,
-    counters: Counters,
 }
 
 /// Whose a deadline is.
@@ -62,23 +61,6 @@ pub struct Tcp {
 enum Owner {
     Connection(ConnectionId),
     Attempt(ConnectId),
-}
-
-/// What has happened since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Connections accepted.
-    pub accepted: u64,
-    /// Connections refused because there were too many.
-    pub refused: u64,
-    /// Connections opened by us.
-    pub opened: u64,
-    /// Connections dropped because of a message length that cannot be.
-    pub malformed: u64,
-    /// Connections dropped because the peer was too slow, or idle.
-    pub silent: u64,
-    /// Messages that were to be sent and are no ASAP.
-    pub foreign: u64,
 }
 
 impl Tcp {
@@ -100,18 +82,12 @@ impl Tcp {
             deadlines: Deadlines::default(),
             named: 0,
             last: 0,
-            counters: Counters::default(),
         }
     }
 
     /// Whether this association is one of TCP.
     pub const fn is_tcp(association: AssociationId) -> bool {
         association.0 & TCP_BIT != 0
-    }
-
-    /// What has happened since the start.
-    pub const fn counters(&self) -> Counters {
-        self.counters
     }
 
     /// Attempts, and connections that an endpoint knows.
@@ -129,15 +105,16 @@ impl Tcp {
         self.advance(now);
         let origin = origin(peer.ip());
         let same = self.origins.get(&origin).copied().unwrap_or_default();
-        if !self.accepts || self.is_full() || same >= self.config.max_per_address {
-            self.counters.refused += 1;
+        if !self.accepts {
+            return None;
+        }
+        if self.is_full() || same >= self.config.max_per_address {
+            self.hung_up(peer, HangUp::TooMany);
             return None;
         }
         self.origins.insert(origin, same + 1);
-        self.counters.accepted += 1;
         let connection = self.next_connection();
-        let address = TransportAddress::tcp(vec![peer.ip().to_canonical()], peer.port());
-        self.establish(connection, Opener::Peer(origin), None, self.service, address);
+        self.establish(connection, Opener::Peer(peer), None, self.service, address(peer));
         Some(connection)
     }
 
@@ -194,7 +171,7 @@ impl Tcp {
                 self.send(association, bytes);
             }
             // Who receives it would take it for ASAP.
-            Action::Send { .. } => self.counters.foreign += 1,
+            Action::Send { .. } => {}
             Action::Shutdown { association, deadline } => {
                 let id = name(association);
                 if let Some(connection) = self.connections.get_mut(&id) {
@@ -220,7 +197,8 @@ impl Tcp {
                 Owner::Connection(id) => {
                     let due = self.connections.get(&id).and_then(|c| c.deadline(&self.config));
                     match due {
-                        Some((at, reason)) if at <= self.now => self.drop_connection(id, reason),
+                        Some((at, Some(reason))) if at <= self.now => self.hang_up(id, reason),
+                        Some((at, None)) if at <= self.now => self.drop_connection(id, DownReason::Local),
                         _ => self.rearm(id),
                     }
                 }
@@ -319,7 +297,6 @@ impl Tcp {
             attempt.opening.remove(&id);
         }
         if let Some(attempt) = self.forget(request) {
-            self.counters.opened += 1;
             self.establish(id, Opener::Us, Some(request), attempt.local_port, attempt.peer);
         }
     }
@@ -345,7 +322,7 @@ impl Tcp {
         }
         connection.frames.push(octets);
         if connection.frames.len() > MAX_INPUT {
-            return self.drop_connection(id, DownReason::Local);
+            return self.hang_up(id, HangUp::Flooding);
         }
         self.make_ready(id);
     }
@@ -381,10 +358,7 @@ impl Tcp {
                     return self.peer_finished(id);
                 }
             }
-            Err(_) => {
-                self.counters.malformed += 1;
-                return self.drop_connection(id, DownReason::Local);
-            }
+            Err(_) => return self.hang_up(id, HangUp::Malformed),
         }
         self.rearm(id);
     }
@@ -409,7 +383,7 @@ impl Tcp {
         }
         let bytes = frames::fill_up(bytes);
         if !connection.queue(self.now, bytes.len()) {
-            return self.drop_connection(id, DownReason::QueueFull);
+            return self.hang_up(id, HangUp::Flooding);
         }
         self.actions.push_back(ConnectionAction::Write { connection: id, bytes });
         self.rearm(id);
@@ -429,6 +403,28 @@ impl Tcp {
         self.rearm(id);
     }
 
+    /// Drops a connection because of what its peer does, or does not do. The endpoint is told of those
+    /// who came to it; a registrar that we went to is its user's business.
+    fn hang_up(&mut self, id: ConnectionId, reason: HangUp) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        if let Opener::Peer(peer) = connection.opener {
+            self.hung_up(peer, reason);
+        }
+        self.drop_connection(
+            id,
+            match reason {
+                HangUp::Malformed => DownReason::Violation,
+                HangUp::Slow | HangUp::Unread | HangUp::Silent => DownReason::Silent,
+                HangUp::Flooding | HangUp::TooMany => DownReason::QueueFull,
+            },
+        );
+    }
+
+    fn hung_up(&mut self, peer: SocketAddr, reason: HangUp) {
+        let (local_port, peer) = (self.service, address(peer));
+        self.events.push_back(Event::HungUp { local_port, peer, reason });
+    }
+
     fn drop_connection(&mut self, id: ConnectionId, reason: DownReason) {
         if self.connections.contains_key(&id) {
             self.actions.push_back(ConnectionAction::Drop { connection: id });
@@ -441,12 +437,13 @@ impl Tcp {
         self.disown(id, reason);
         self.deadlines.clear(&Owner::Connection(id));
         let Some(connection) = self.connections.remove(&id) else { return };
-        if let Opener::Peer(origin) = connection.opener
-            && let Some(count) = self.origins.get_mut(&origin)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.origins.remove(&origin);
+        if let Opener::Peer(peer) = connection.opener {
+            let origin = origin(peer.ip());
+            if let Some(count) = self.origins.get_mut(&origin) {
+                *count -= 1;
+                if *count == 0 {
+                    self.origins.remove(&origin);
+                }
             }
         }
     }
@@ -457,7 +454,6 @@ impl Tcp {
             && core::mem::take(&mut connection.named)
         {
             self.named -= 1;
-            self.counters.silent += u64::from(reason == DownReason::Silent);
             self.events.push_back(Event::Disconnected { association: association(id), reason });
         }
     }
@@ -479,6 +475,10 @@ const fn association(id: ConnectionId) -> AssociationId {
 
 const fn name(association: AssociationId) -> ConnectionId {
     ConnectionId(association.0 & !TCP_BIT)
+}
+
+fn address(peer: SocketAddr) -> TransportAddress {
+    TransportAddress::tcp(vec![peer.ip().to_canonical()], peer.port())
 }
 
 /// What counts as one origin: an address of IPv4; of IPv6 the network of 64 bits, all of whose addresses

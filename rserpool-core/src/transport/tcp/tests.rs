@@ -69,6 +69,10 @@ fn down(number: u64, reason: DownReason) -> Event {
     Event::Disconnected { association: name_of(number), reason }
 }
 
+fn hung_up(host: u8, reason: HangUp) -> Event {
+    Event::HungUp { local_port: SERVICE, peer: address(client(host)), reason }
+}
+
 fn write(number: u64, bytes: Bytes) -> ConnectionAction {
     ConnectionAction::Write { connection: id(number), bytes }
 }
@@ -200,16 +204,17 @@ fn a_length_that_cannot_be_ends_the_connection() {
         let mut script = Script::new();
         script.accept(0, 1);
         let both = [&message(16)[..], &octets].concat();
-        let end = out([heard(1, message(16)), down(1, DownReason::Local)], [dropped(1)]);
-        assert_eq!(script.receive(1, 1, &both), end);
+        let end = [heard(1, message(16)), hung_up(1, HangUp::Malformed), down(1, DownReason::Violation)];
+        assert_eq!(script.receive(1, 1, &both), out(end, [dropped(1)]));
         assert_eq!(script.receive(2, 1, &message(16)), nothing());
-        assert_eq!(script.tcp.counters().malformed, 1);
     }
     // What is too long for a question is not too long for an answer.
     let mut script = Script::new();
     script.connect(0, 1, registrar(&[1]), 1_000);
     script.happens(1, 1, ConnectionEvent::Opened);
     assert_eq!(script.receive(2, 1, &message(65_532)), out([heard(1, message(65_532))], []));
+    // A registrar that we went to did not come to us: only its association ends.
+    assert_eq!(script.receive(3, 1, &[6, 0, 0, 3]), out([down(1, DownReason::Violation)], [dropped(1)]));
 }
 
 /// A client that sends octet by octet has ten seconds for each message, not for each octet.
@@ -220,22 +225,23 @@ fn a_slow_client_is_dropped() {
     for (i, octet) in question[..10].iter().enumerate() {
         assert_eq!(script.receive(1_000 + 1_000 * i as u64, 1, &[*octet]), nothing());
     }
-    assert_eq!(script.expire(11_000), out([down(1, DownReason::Silent)], [dropped(1)]));
-    assert_eq!(script.tcp.counters().silent, 1);
+    let end = [hung_up(1, HangUp::Slow), down(1, DownReason::Silent)];
+    assert_eq!(script.expire(11_000), out(end, [dropped(1)]));
 }
 
 #[test]
 fn who_never_asks_is_dropped_and_who_asks_may_stay_for_a_while() {
     let mut script = Script::new();
     script.accept(5, 1);
-    assert_eq!(script.expire(10_005), out([down(1, DownReason::Silent)], [dropped(1)]));
+    let end = || out([hung_up(1, HangUp::Silent), down(1, DownReason::Silent)], [dropped(1)]);
+    assert_eq!(script.expire(10_005), end());
     // Vanished without a word after a question: the same as idle.
     let mut script = asked(TcpConfig::default());
     assert_eq!(script.receive(250_000, 1, &message(16)), out([heard(1, message(16))], []));
     assert_eq!(script.tcp.poll_timeout(), Some(at(550_000)));
     script.tcp.handle_timeout(at(549_999));
     assert_eq!(script.drain(), nothing());
-    assert_eq!(script.expire(550_000), out([down(1, DownReason::Silent)], [dropped(1)]));
+    assert_eq!(script.expire(550_000), end());
 }
 
 /// Every message that is to be written has the same time; one that is taken leaves the next its own.
@@ -247,7 +253,18 @@ fn who_does_not_read_its_answers_is_dropped() {
     assert_eq!(script.happens(20_000, 1, ConnectionEvent::Written(99)), nothing());
     assert_eq!(script.tcp.poll_timeout(), Some(at(31_000)));
     script.happens(30_000, 1, ConnectionEvent::Written(1));
-    assert_eq!(script.expire(39_000), out([down(1, DownReason::Silent)], [dropped(1)]));
+    let end = [hung_up(1, HangUp::Unread), down(1, DownReason::Silent)];
+    assert_eq!(script.expire(39_000), out(end, [dropped(1)]));
+}
+
+/// Half-closed, its association has ended; it is hung up on all the same when it takes no answer.
+#[test]
+fn who_has_finished_and_does_not_read_is_dropped() {
+    let mut script = asked(TcpConfig::default());
+    script.send(1_000, 1, message(100));
+    let end = out([down(1, DownReason::PeerShutdown)], []);
+    assert_eq!(script.happens(1_000, 1, ConnectionEvent::Ended), end);
+    assert_eq!(script.expire(31_000), out([hung_up(1, HangUp::Unread)], [dropped(1)]));
 }
 
 /// A thousand questions at once, each of whose answers is a thousand times as long: no more are taken
@@ -311,12 +328,12 @@ fn the_newest_connection_is_refused() {
     let mut script = Script::with(config);
     assert_eq!(script.accept(0, 1).0, Some(id(1)));
     assert_eq!(script.accept(0, 1).0, Some(id(2)));
-    assert_eq!(script.accept(0, 1), (None, nothing()), "two of one address");
+    let refused = |host| (None, out([hung_up(host, HangUp::TooMany)], []));
+    assert_eq!(script.accept(0, 1), refused(1), "two of one address");
     assert_eq!(script.accept(0, 2).0, Some(id(3)));
-    assert_eq!(script.accept(0, 3), (None, nothing()), "three in all");
+    assert_eq!(script.accept(0, 3), refused(3), "three in all");
     let failed = Event::ConnectFailed { request: ConnectId(1), reason: ConnectError::TooMany };
     assert_eq!(script.connect(0, 1, registrar(&[1]), 1_000), out([failed], []));
-    assert_eq!(script.tcp.counters().refused, 2);
     // Who goes makes room.
     assert_eq!(
         script.happens(1, 1, ConnectionEvent::Lost),
@@ -325,7 +342,7 @@ fn the_newest_connection_is_refused() {
     assert_eq!(script.accept(2, 1), (Some(id(4)), out([accepted(4, 1)], [])));
     script.tcp.stop_listening();
     script.happens(3, 2, ConnectionEvent::Lost);
-    assert_eq!(script.accept(4, 5), (None, nothing()));
+    assert_eq!(script.accept(4, 5), (None, nothing()), "who leaves has nothing to complain of");
 }
 
 /// One host has all addresses of an IPv6 network, and an IPv4 address by two names.
@@ -425,7 +442,6 @@ fn other_protocols_are_not_sent() {
         let send = Action::Send { association: name_of(1), protocol, stream: 0, bytes: message(8) };
         assert_eq!(script.act(1, send), nothing());
     }
-    assert_eq!(script.tcp.counters().foreign, 3);
 }
 
 /// Whoever sends without end, and a driver that reads although it should not, take no more memory.
@@ -436,12 +452,13 @@ fn queues_have_an_end() {
     for _ in 0..many {
         assert_eq!(script.send(1, 1, message(16_000)).events, []);
     }
-    assert_eq!(script.send(1, 1, message(16_000)), out([down(1, DownReason::QueueFull)], [dropped(1)]));
+    let end = || out([hung_up(1, HangUp::Flooding), down(1, DownReason::QueueFull)], [dropped(1)]);
+    assert_eq!(script.send(1, 1, message(16_000)), end());
 
     let mut script = asked(TcpConfig::default());
     script.send(1, 1, message(65_532));
     script.send(1, 1, message(8));
     let flood: Vec<u8> = (0..MAX_INPUT / 16).flat_map(|_| message(16)).collect();
     assert_eq!(script.receive(1, 1, &flood), nothing());
-    assert_eq!(script.receive(1, 1, &message(16)), out([down(1, DownReason::Local)], [dropped(1)]));
+    assert_eq!(script.receive(1, 1, &message(16)), end());
 }

@@ -34,6 +34,26 @@ fn a_shutdown_acknowledges_the_peers_data() {
     assert_eq!(chunks, [crate::transport::sctp::chunk::shutdown(last)]);
 }
 
+/// usrsctp acknowledges the last of our data by its SHUTDOWN alone.
+#[test]
+fn a_shutdown_alone_acknowledges_our_data() {
+    let mut net = Net::fast();
+    let (_, b) = net.pair();
+    net.run_for(millis(50));
+    net.tapped();
+    net.frozen.insert(0);
+    (0..3).for_each(|_| net.send(1, b, 0, "x"));
+    let last = data_chunks(&net.tapped()).last().unwrap().tsn;
+    let association = &net.stacks[1].associations[&b];
+    let (tag, source_port) = (association.local_tag, association.remote_port);
+    let header = Header { source_port, destination_port: PORT, tag };
+    let shutdown = packet::single(header, &[crate::transport::sctp::chunk::shutdown(last)]);
+    net.stacks[1].handle_datagram(net.now, address(0), shutdown);
+    net.drain(1);
+    assert_eq!(net.kinds(), [(1, vec![8])]);
+    assert_eq!(net.take(1), [down(b, DownReason::PeerShutdown)]);
+}
+
 #[test]
 fn whatever_was_queued_is_delivered_by_both_sides() {
     for seed in 0..60 {

@@ -104,6 +104,7 @@ impl Registrar {
             return;
         };
         let own = OwnElement {
+            stated: None,
             registrant,
             peer,
             asked: None,

@@ -308,16 +308,14 @@ impl Registrar {
         }
     }
 
-    /// More is known of where a peer is. What it has registered is listed with it from the next
-    /// registration on.
+    /// More is known of where a peer is. What it has registered is listed with it: its other addresses
+    /// are needed when the first has failed.
     fn handle_addresses(&mut self, id: AssociationId, peer: TransportAddress) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        for pe in &link.elements {
-            if let Some(own) = self.own.get_mut(pe) {
-                own.peer = peer.clone();
-            }
+        link.peer = peer.clone();
+        for pe in link.elements.clone() {
+            self.list_anew(&pe, &peer);
         }
-        link.peer = peer;
     }
 
     fn handle_disconnected(&mut self, now: Instant, id: AssociationId) {

@@ -6,7 +6,7 @@ use super::{Notice, Registrar, RemovalReason, Timer};
 use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, TransportAddress};
 use crate::endpoint::Action;
 use crate::handlespace::PeHandle;
-use crate::wire::{AsapMessage, PoolElement, UpdateAction};
+use crate::wire::{AsapMessage, PoolElement, Transport, UpdateAction};
 
 /// What a registrar knows of an element of its own beside the handlespace.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(super) struct OwnElement {
     pub(super) registrant: Option<AssociationId>,
     /// Where it registered from: its ASAP transport.
     pub(super) peer: TransportAddress,
+    /// The user transport as it was registered, if addresses of it were left out.
+    pub(super) stated: Option<Transport>,
     /// The association over which a keep-alive waits for its answer.
     pub(super) asked: Option<AssociationId>,
     /// The attempt to reach it while its association is down.

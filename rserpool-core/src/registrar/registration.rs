@@ -22,15 +22,14 @@ impl Registrar {
         now: Instant,
         from: AssociationId,
         handle: PoolHandle,
-        mut element: PoolElement,
+        element: PoolElement,
     ) {
         let pe = PeHandle { pool: self.handlespace.intern(&handle), element: element.id };
         if self.is_over_tcp(from) {
             return self.reject_registration(from, &pe, self.only_sctp());
         }
-        if self.config.check_addresses
-            && let Some(link) = self.links.get(&from)
-            && !element.user_transport.keep_addresses(|address| link.peer.addresses.contains(&address))
+        if let Some(link) = self.links.get(&from)
+            && self.listed_transport(&element.user_transport, &link.peer).is_none()
         {
             return self.reject_registration(from, &pe, ErrorCause::invalid_values(element.to_parameter()));
         }
@@ -84,12 +83,13 @@ impl Registrar {
     /// Enters an element into the handlespace with ourselves as its home, and answers.
     fn grant_registration(&mut self, now: Instant, from: AssociationId, pe: &PeHandle, element: PoolElement) {
         let Some(peer) = self.links.get(&from).map(|link| link.peer.clone()) else { return };
-        let life = element.life;
+        let (life, stated) = (element.life, element.user_transport.clone());
         let element = self.as_home(element, &peer);
         // What we have added counts as well, or peers would refuse what we have granted.
         if let Err(cause) = check_values(pe, &element) {
             return self.reject_registration(from, pe, cause);
         }
+        let left_out = element.user_transport != stated;
         let told = self.own.get(pe).is_some_and(|own| own.told == Some(self.enrp.meetings));
         let unchanged = told && self.handlespace.get(pe) == Some(&element);
         let silent = self.config.enrp.suppress_unchanged && unchanged;
@@ -121,6 +121,7 @@ impl Registrar {
         }
         if let Some(own) = self.own.get_mut(pe) {
             own.told = Some(self.enrp.meetings);
+            own.stated = left_out.then_some(stated);
         }
         // A new association may know nothing of us yet: its first keep-alive names its home.
         if moved {
@@ -147,6 +148,7 @@ impl Registrar {
         let fresh = OwnElement {
             registrant: Some(from),
             peer,
+            stated: None,
             asked: None,
             probe: None,
             waits: None,
@@ -177,6 +179,35 @@ impl Registrar {
         true
     }
 
+    /// The addresses of an element's association have changed: it is listed with those that are verified
+    /// now, and the other registrars are told. (A UDP port that we have filled in for its users stays until
+    /// it registers again.)
+    pub(super) fn list_anew(&mut self, pe: &PeHandle, peer: &TransportAddress) {
+        let (Some(own), Some(listed)) = (self.own.get_mut(pe), self.handlespace.get(pe)) else { return };
+        own.peer = peer.clone();
+        let mut element = listed.clone();
+        if let Some(stated) = own.stated.clone() {
+            element.user_transport = stated;
+        }
+        let element = self.as_home(element, peer);
+        let same = self.handlespace.get(pe) == Some(&element);
+        if !same
+            && check_values(pe, &element).is_ok()
+            && self.handlespace.admit(&pe.pool, element.clone()).is_ok()
+        {
+            self.announce_update(UpdateAction::ADD_PE, pe, element);
+        }
+    }
+
+    /// A user transport as we list it: if addresses are checked, without those that are not of the
+    /// association; `None` if nothing is left.
+    fn listed_transport(&self, stated: &Transport, peer: &TransportAddress) -> Option<Transport> {
+        let mut listed = stated.clone();
+        let kept = !self.config.check_addresses
+            || listed.keep_addresses(|address| peer.addresses.contains(&address));
+        kept.then_some(listed)
+    }
+
     /// The element as we list it: we are its home, and its ASAP transport is where the
     /// registration came from (RFC 5352 section 3.1 rule 4).
     fn as_home(&self, mut element: PoolElement, peer: &TransportAddress) -> PoolElement {
@@ -185,6 +216,9 @@ impl Registrar {
         let same_port = matches!(&element.user_transport, Transport::Sctp(sctp) if sctp.port == peer.port);
         let user = if stated.user == 0 && same_port { peer.udp_port } else { stated.user };
         element.home = self.id;
+        if let Some(listed) = self.listed_transport(&element.user_transport, peer) {
+            element.user_transport = listed;
+        }
         element.asap_transport = Some(SctpTransport {
             port: peer.port,
             usage: TransportUse::DataOnly,

@@ -122,6 +122,7 @@ impl Registrar {
             return;
         };
         let own = OwnElement {
+            stated: None,
             registrant,
             peer,
             asked: None,

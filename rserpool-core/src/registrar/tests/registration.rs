@@ -356,6 +356,7 @@ fn addresses_of_others_are_left_out_if_they_are_checked() {
     // The transport has verified the other one.
     let peer = TransportAddress { addresses: vec![localhost(), second], ..peer(4001) };
     rig.event(Event::Addresses { association: A, peer });
+    assert_eq!(listed(&rig), [second, localhost()], "what was left out is remembered");
     rig.asap(A, &with(&[second, localhost(), third]));
     assert_eq!(listed(&rig), [second, localhost()]);
 }

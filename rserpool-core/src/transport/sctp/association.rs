@@ -50,6 +50,8 @@ pub(super) struct Association<E: Engine> {
     sent: u32,
     /// Whether a timer of the engine has run since the last packets were made.
     timed_out: bool,
+    /// Whether data had to be sent again because no SACK came in time. From then on SACKs are asked for.
+    impatient: bool,
     sacks: Sacks,
     /// Answers for the next packet.
     control: Vec<Chunk>,
@@ -127,6 +129,7 @@ impl<E: Engine> Association<E> {
             window: peer.window,
             sent: local.tsn.wrapping_sub(1),
             timed_out: false,
+            impatient: false,
             sacks: Sacks::new(),
             control: Vec::new(),
             shutdown_due: false,
@@ -397,12 +400,15 @@ impl<E: Engine> Association<E> {
             }
         });
         let is_open = matches!(self.phase, Phase::Open);
-        // Whoever waits for the last of it should not wait for the peer's delay as well (RFC 7053).
-        if let Some(last) = data.last_mut().filter(|_| again || !is_open) {
+        let overdue = std::mem::take(&mut self.timed_out) && again;
+        self.impatient |= overdue;
+        // Whoever waits for the last of it should not wait for the peer's delay as well (RFC 7053): that
+        // may be longer than our RTO.Min, as it is with Linux and the fast preset.
+        if let Some(last) = data.last_mut().filter(|_| again || self.impatient || !is_open) {
             last.flags |= Data::IMMEDIATE;
         }
         answers.extend(self.sacks.take(core.now, !is_open || !data.is_empty() || !self.control.is_empty()));
-        if std::mem::take(&mut self.timed_out) && again {
+        if overdue {
             self.destinations.suspect(core.now, &core.config);
             self.ask_destinations(core);
         }

@@ -26,6 +26,22 @@ fn registrations_are_told_to_all_peers() {
     assert_eq!(rig.registrar.counters.updates_sent, 2);
 }
 
+/// ENRP-3.3.1-02: an address of an element that its transport verifies after the registration is listed
+/// at once, and told: a peer that takes the element over may need it.
+#[test]
+fn addresses_that_are_verified_later_are_told() {
+    let mut rig = Rig::serving();
+    rig.meet(A, HIGH);
+    rig.enlist(C, 1);
+    let addresses = vec![localhost(), IpAddr::from([127, 0, 0, 2])];
+    let verified = TransportAddress { addresses: addresses.clone(), ..peer(4001) };
+    let verified = Event::Addresses { association: C, peer: verified };
+    let actions = rig.event(verified.clone());
+    assert_eq!(rig.get(1).asap_transport.as_ref().unwrap().addresses.to_vec(), addresses);
+    assert_eq!(actions, [to(A, NONE, told(&rig, 1))]);
+    assert_eq!(rig.event(verified), [], "nothing new");
+}
+
 /// Nobody is told of a registration that is refused.
 #[test]
 fn refusals_are_told_to_nobody() {

@@ -52,6 +52,26 @@ fn a_request_and_its_answer_take_one_round_trip() {
     }
 }
 
+/// RFC 7053: the delay of Linux is 200 ms, our RTO.Min in the fast preset 50 ms. The first message is sent
+/// twice for that reason; from then on the last packet of each flight asks for its SACK.
+#[test]
+fn a_peer_that_is_slow_with_its_sacks_is_asked_for_them() {
+    let slow = SctpConfig { sack_delay: millis(200), ..SctpConfig::fast(2) };
+    let mut net = Net::new(&[SctpConfig::fast(1), slow]);
+    let (a, b) = net.pair();
+    net.tapped();
+    let mut flags = |bytes: Vec<u8>| {
+        net.send(0, a, 11, bytes.clone());
+        net.run_for(millis(400));
+        assert_eq!(net.take(1), [message(b, 11, bytes)]);
+        data_chunks(&net.tapped()).iter().map(|data| data.flags).collect::<Vec<_>>()
+    };
+    assert_eq!(flags(vec![1]), [3, 3 | Data::IMMEDIATE]);
+    assert_eq!(flags(vec![2]), [3 | Data::IMMEDIATE]);
+    assert_eq!(flags(vec![3; 3000]).last(), Some(&(1 | Data::IMMEDIATE)));
+    assert_eq!(flags(vec![4]), [3 | Data::IMMEDIATE]);
+}
+
 #[test]
 fn messages_of_all_sizes_arrive_once_and_in_order_on_a_bad_network() {
     for seed in 0..20 {

@@ -71,6 +71,11 @@ impl<W: Watched> BatchedSocket<W> {
         Ok(Self { watched, local, state, buffers, busy_poll: Duration::ZERO, received_at: None })
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a socket of the system lives in the system's time")]
+    fn note_arrival(&mut self) {
+        self.received_at = Some(Instant::now());
+    }
+
     /// Whether the socket is to be asked again and again, although nothing is there.
     fn is_busy(&mut self) -> bool {
         let busy = self.received_at.is_some_and(|at| at.elapsed() < self.busy_poll);
@@ -111,7 +116,7 @@ impl<W: Watched> Socket for BatchedSocket<W> {
             ready!(watched.poll_io(context, Direction::Receive, &mut receive))?;
         }
         if !self.busy_poll.is_zero() {
-            self.received_at = Some(Instant::now());
+            self.note_arrival();
         }
         for (meta, buffer) in meta.iter().take(filled).zip(self.buffers.chunks(BUFFER_OCTETS)) {
             let octets = buffer.get(..meta.len).unwrap_or(buffer);

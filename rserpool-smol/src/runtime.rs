@@ -118,4 +118,8 @@ impl Watched for SmolSocket {
             }
         }
     }
+
+    fn socket(&self) -> UdpSockRef<'_> {
+        (&self.io).into()
+    }
 }

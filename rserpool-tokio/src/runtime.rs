@@ -143,4 +143,8 @@ impl Watched for TokioSocket {
             }
         }
     }
+
+    fn socket(&self) -> UdpSockRef<'_> {
+        (&self.0).into()
+    }
 }

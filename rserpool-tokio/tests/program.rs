@@ -266,6 +266,22 @@ fn where_a_registrar_listens_for_tcp_is_a_setting() {
     }
 }
 
+/// An endpoint that asks its socket for ever would burn a core for nothing.
+#[test]
+fn busy_polling_has_an_end() {
+    for role in [&["registrar"][..], &["serve", "echo", "--pool", "P"], &["connect", "P"]] {
+        let validate = |span: &str| {
+            run(&[role, &["--registrar=127.0.0.1", "--validate", "--busy-poll", span][..]].concat())
+        };
+        assert_eq!(validate("100us").code, Some(0), "{role:?}");
+        let refused = validate("1s");
+        assert_eq!(
+            (refused.code, refused.stderr.contains("busy_poll may be at most 10ms")),
+            (Some(64), true)
+        );
+    }
+}
+
 #[test]
 fn an_unknown_pool_is_a_clear_no() {
     let (_registrar, address) = Process::registrar(&[]);
@@ -361,7 +377,7 @@ fn another_policy_than_the_pools_is_refused() {
 
 #[test]
 fn bench_tells_what_it_has_done() {
-    let (_registrar, address) = Process::registrar(&[]);
+    let (_registrar, address) = Process::registrar(&["--busy-poll", "100us"]);
     let outcome = run(&[
         "bench",
         "--registrar",
@@ -372,6 +388,8 @@ fn bench_tells_what_it_has_done() {
         "2",
         "--seconds",
         "1",
+        "--busy-poll",
+        "100us",
         "--policy",
         "LeastUsed:load=0.5",
         "--json",

@@ -72,7 +72,7 @@ fn parse(line: &str) -> Requirement {
         }
         "later" if !rest.is_empty() => Status::Later(rest.into()),
         "waived" if !rest.is_empty() => Status::Waived(rest.into()),
-        _ => panic!("{id}: not a status: {status}"),
+        _ => panic!("{id}: \"{status}\" is no status; write tested, later: SUBJECT or waived: REASON"),
     };
     let [id, document, role, level, text] = [id, document, role, level, text].map(String::from);
     Requirement { id, document, role, level, text, status }

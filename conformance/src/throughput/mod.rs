@@ -1,15 +1,16 @@
 //! How fast messages of 200 octets travel over one association: our stack, and beside it what does
 //! its data phase, alone, in the same run.
 //!
-//! Both are driven in the same two ways: over UDP on loopback with the batches of `rserpool-tokio`,
-//! each end in a thread of its own, as the event loop does it; and in memory, both ends in one
-//! thread, without any I/O.
+//! All are driven in the same ways: over UDP on loopback with the batches of `rserpool-tokio`,
+//! each end in a thread of its own, as the event loop does it, with and without busy polling; and in
+//! memory, both ends in one thread, without any I/O.
 
 mod alone;
 mod memory;
 mod player;
 mod udp;
 
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,6 +24,9 @@ const SPAN: Duration = Duration::from_millis(1000);
 
 /// Measurements of each kind; what is shown is the one in the middle.
 const ROUNDS: usize = 3;
+
+/// How long an end that polls busily keeps asking.
+const BUSY_POLL: Duration = Duration::from_micros(100);
 
 /// Octets of a message.
 const LENGTH: usize = 200;
@@ -62,6 +66,37 @@ impl Subject {
     }
 }
 
+/// How the datagrams travel from one end to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Over UDP; an end that has nothing to do sleeps until a datagram arrives.
+    Udp,
+    /// Over UDP with busy polling: an end keeps asking for the next datagram for a while.
+    BusyUdp,
+    /// Without I/O.
+    Memory,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Udp, Self::BusyUdp, Self::Memory];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::BusyUdp => "busy UDP",
+            Self::Memory => "memory",
+        }
+    }
+
+    fn measure(self, subject: Subject) -> io::Result<Figures> {
+        match self {
+            Self::Udp => udp::measure(subject, Duration::ZERO),
+            Self::BusyUdp => udp::measure(subject, BUSY_POLL),
+            Self::Memory => Ok(memory::measure(subject)),
+        }
+    }
+}
+
 /// What was measured of one subject in one way.
 #[derive(Clone, Copy, Debug)]
 struct Figures {
@@ -73,17 +108,15 @@ struct Figures {
 
 /// Measures and shows; fails only if nothing can be measured.
 pub fn run(as_json: bool) -> ExitCode {
-    let mut rounds: Vec<(Subject, &str, Vec<Figures>)> = Vec::new();
+    let mut rounds: Vec<(Subject, Way, Vec<Figures>)> = Vec::new();
     for subject in Subject::ALL {
-        rounds.push((subject, "UDP", Vec::new()));
-        rounds.push((subject, "memory", Vec::new()));
+        rounds.extend(Way::ALL.map(|way| (subject, way, Vec::new())));
     }
     // In turn, so that a busy moment of the machine meets all of them.
     for round in 1..=ROUNDS {
         eprintln!("round {round} of {ROUNDS}");
         for (subject, way, figures) in &mut rounds {
-            let measured = if *way == "UDP" { udp::measure(*subject) } else { Ok(memory::measure(*subject)) };
-            match measured {
+            match way.measure(*subject) {
                 Ok(measured) => figures.push(measured),
                 Err(error) => {
                     eprintln!("{}: {error}", subject.name());
@@ -92,7 +125,7 @@ pub fn run(as_json: bool) -> ExitCode {
             }
         }
     }
-    let lines: Vec<(Subject, &str, Figures)> =
+    let lines: Vec<(Subject, Way, Figures)> =
         rounds.into_iter().map(|(subject, way, figures)| (subject, way, middle(figures))).collect();
     if as_json {
         println!("{:#}", document(&lines));
@@ -111,37 +144,38 @@ fn middle(mut figures: Vec<Figures>) -> Figures {
 }
 
 /// How a line compares with the library alone in the same way, in percent of its rate.
-fn share(lines: &[(Subject, &str, Figures)], way: &str, rate: f64) -> f64 {
+fn share(lines: &[(Subject, Way, Figures)], way: Way, rate: f64) -> f64 {
     let alone = lines.iter().find(|(s, w, _)| *s == Subject::SctpProtoAlone && *w == way);
     alone.map_or(f64::NAN, |(_, _, figures)| 100.0 * rate / figures.rate)
 }
 
-fn table(lines: &[(Subject, &str, Figures)]) -> String {
+fn table(lines: &[(Subject, Way, Figures)]) -> String {
     let mut text = format!(
-        "{:<24}{:<8}{:>12}{:>14}{:>22}\n",
+        "{:<24}{:<10}{:>12}{:>14}{:>22}\n",
         "", "over", "messages/s", "round trip", "of sctp-proto alone"
     );
     for (subject, way, figures) in lines {
         text += &format!(
-            "{:<24}{way:<8}{:>12.0}{:>11} us{:>20.0} %\n",
+            "{:<24}{:<10}{:>12.0}{:>11} us{:>20.0} %\n",
             subject.name(),
+            way.name(),
             figures.rate,
             figures.round_trip.as_micros(),
-            share(lines, way, figures.rate),
+            share(lines, *way, figures.rate),
         );
     }
     text
 }
 
-fn document(lines: &[(Subject, &str, Figures)]) -> Value {
-    let entry = |(subject, way, figures): &(Subject, &str, Figures)| {
+fn document(lines: &[(Subject, Way, Figures)]) -> Value {
+    let entry = |(subject, way, figures): &(Subject, Way, Figures)| {
         json!({
             "subject": subject.name(),
-            "over": way,
+            "over": way.name(),
             "octets": LENGTH,
             "messages_per_second": figures.rate.round(),
             "round_trip_us": figures.round_trip.as_micros() as u64,
-            "percent_of_sctp_proto_alone": share(lines, way, figures.rate).round(),
+            "percent_of_sctp_proto_alone": share(lines, *way, figures.rate).round(),
         })
     };
     lines.iter().map(entry).collect()

@@ -24,15 +24,17 @@ const ROUNDS_PER_TURN: usize = 16;
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// Both measurements of a subject.
-pub(super) fn measure(subject: Subject) -> io::Result<Figures> {
-    let (_, rate) = play(subject, || Role::Source, Role::sink, |side| side.rate())?;
-    let (round_trip, _) = play(subject, Role::ping, || Role::Echo, |side| side.round_trip().as_secs_f64())?;
+pub(super) fn measure(subject: Subject, busy_poll: Duration) -> io::Result<Figures> {
+    let (_, rate) = play(subject, busy_poll, || Role::Source, Role::sink, |side| side.rate())?;
+    let (round_trip, _) =
+        play(subject, busy_poll, Role::ping, || Role::Echo, |side| side.round_trip().as_secs_f64())?;
     Ok(Figures { rate, round_trip: Duration::from_secs_f64(round_trip) })
 }
 
 /// Runs both ends, and reads a figure off each.
 fn play(
     subject: Subject,
+    busy_poll: Duration,
     caller: impl Fn() -> Role + Sync,
     listener: impl Fn() -> Role + Sync,
     figure: impl Fn(&mut Side) -> f64 + Sync,
@@ -45,8 +47,8 @@ fn play(
     let [here, there] = sockets;
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let listener = scope.spawn(|| run(subject, there, None, listener(), &over, &figure));
-        let caller = run(subject, here, Some(listening), caller(), &over, &figure);
+        let listener = scope.spawn(|| run(subject, busy_poll, there, None, listener(), &over, &figure));
+        let caller = run(subject, busy_poll, here, Some(listening), caller(), &over, &figure);
         let listener = listener.join().map_err(|_| io::Error::other("a thread has panicked"))?;
         Ok((caller?, listener?))
     })
@@ -54,6 +56,7 @@ fn play(
 
 fn run(
     subject: Subject,
+    busy_poll: Duration,
     socket: UdpSocket,
     peer: Option<SocketAddr>,
     role: Role,
@@ -72,7 +75,8 @@ fn run(
             }
             None => side.stack.listen(PORT),
         }
-        let socket = runtime.wrap_socket(socket)?;
+        let mut socket = runtime.wrap_socket(socket)?;
+        socket.busy_poll(busy_poll);
         let mut end =
             End { runtime, side, socket, outgoing: VecDeque::new(), received: Vec::new(), sleep: None };
         std::future::poll_fn(|context| end.poll(context, over)).await;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_channel::{bounded, unbounded};
 
@@ -28,6 +29,10 @@ pub const EVENT_QUEUE: usize = 1024;
 /// Octets that the socket is to hold in each direction.
 const SOCKET_BUFFER: usize = 4 << 20;
 
+/// The longest span of [`Builder::busy_poll`]: beyond it a core would be burnt for round trips of
+/// networks where waking up takes no share worth it.
+pub const MAX_BUSY_POLL: Duration = Duration::from_millis(10);
+
 /// Which set of timers and limits to start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -52,6 +57,7 @@ pub struct Builder<R, C> {
     seed: Option<u64>,
     pub(super) announcing: Announcing,
     pub(super) listening: TcpListening,
+    busy_poll: Duration,
     adjust: Vec<Adjust<C>>,
     adjust_sctp: Vec<Adjust<SctpConfig>>,
     adjust_tcp: Vec<Adjust<TcpConfig>>,
@@ -107,6 +113,7 @@ impl<R: Runtime + Default, C: Configuration> Builder<R, C> {
             seed: None,
             announcing: Announcing::default(),
             listening: TcpListening::No,
+            busy_poll: Duration::ZERO,
             adjust: Vec::new(),
             adjust_sctp: Vec::new(),
             adjust_tcp: Vec::new(),
@@ -125,6 +132,16 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     /// address family decides which peers can be reached.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.bind = Some(address);
+        self
+    }
+
+    /// For so long after each datagram the endpoint asks its socket for the next one instead of
+    /// sleeping until it comes (default 0: it sleeps at once; at most [`MAX_BUSY_POLL`]). To wake a
+    /// sleeping core can take longer than all the rest of a round trip in a data centre; this saves it
+    /// for the processor time of one core while there is traffic, and wants a core to spare for each
+    /// endpoint that does it. 100 us suit answers on the same host or link.
+    pub fn busy_poll(mut self, span: Duration) -> Self {
+        self.busy_poll = span;
         self
     }
 
@@ -247,6 +264,9 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let mut tcp = TcpConfig::default();
         self.adjust_tcp.drain(..).for_each(|adjust| adjust(&mut tcp));
         tcp.check().map_err(|error| StartError::Config(error.into()))?;
+        if self.busy_poll > MAX_BUSY_POLL {
+            return Err(StartError::Config(format!("busy_poll may be at most {MAX_BUSY_POLL:?}").into()));
+        }
         Ok((config, sctp, tcp))
     }
 
@@ -274,7 +294,8 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let options = socket2::SockRef::from(&socket);
         let _ = options.set_recv_buffer_size(SOCKET_BUFFER);
         let _ = options.set_send_buffer_size(SOCKET_BUFFER);
-        let socket = self.runtime.wrap_socket(socket).map_err(StartError::Runtime)?;
+        let mut socket = self.runtime.wrap_socket(socket).map_err(StartError::Runtime)?;
+        socket.busy_poll(self.busy_poll);
         let local = socket.local_addr().map_err(StartError::Runtime)?;
         Ok((socket, local))
     }

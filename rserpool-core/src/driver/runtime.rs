@@ -8,6 +8,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -98,6 +99,10 @@ pub trait Socket: Send + 'static {
     ///
     /// The first datagram could not be sent; the caller drops it and goes on with the second.
     fn poll_send(&mut self, context: &mut Context<'_>, datagrams: &[Datagram]) -> Poll<io::Result<usize>>;
+
+    /// For so long after something was received, [`Self::poll_receive`] is to be called again at once
+    /// where it would wait. A socket that cannot do so waits as ever, which is the default.
+    fn busy_poll(&mut self, _span: Duration) {}
 
     /// The address to which the socket is bound.
     ///

@@ -3,6 +3,7 @@
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
@@ -31,6 +32,9 @@ pub trait Watched: Send + 'static {
         direction: Direction,
         operation: &mut dyn FnMut(UdpSockRef<'_>) -> io::Result<()>,
     ) -> Poll<io::Result<()>>;
+
+    /// The socket, for an attempt that waits for nothing.
+    fn socket(&self) -> UdpSockRef<'_>;
 }
 
 /// What a socket must be ready for.
@@ -48,6 +52,9 @@ pub struct BatchedSocket<W> {
     local: SocketAddr,
     state: UdpSocketState,
     buffers: Box<[u8]>,
+    busy_poll: Duration,
+    /// When something was received last.
+    received_at: Option<Instant>,
 }
 
 impl<W: Watched> BatchedSocket<W> {
@@ -60,7 +67,17 @@ impl<W: Watched> BatchedSocket<W> {
         let state = UdpSocketState::new((&socket).into())?;
         let local = socket.local_addr()?;
         let buffers = vec![0; RECEIVE_BATCH * BUFFER_OCTETS].into_boxed_slice();
-        Ok(Self { watched: watch(socket)?, local, state, buffers })
+        let watched = watch(socket)?;
+        Ok(Self { watched, local, state, buffers, busy_poll: Duration::ZERO, received_at: None })
+    }
+
+    /// Whether the socket is to be asked again and again, although nothing is there.
+    fn is_busy(&mut self) -> bool {
+        let busy = self.received_at.is_some_and(|at| at.elapsed() < self.busy_poll);
+        if !busy {
+            self.received_at = None;
+        }
+        busy
     }
 }
 
@@ -70,23 +87,43 @@ impl<W: Watched> Socket for BatchedSocket<W> {
         context: &mut Context<'_>,
         received: &mut Vec<Received>,
     ) -> Poll<io::Result<()>> {
+        let busy = self.is_busy();
         let Self { watched, state, buffers, .. } = self;
         let mut meta = [RecvMeta::default(); RECEIVE_BATCH];
         let mut filled = 0;
-        ready!(watched.poll_io(context, Direction::Receive, &mut |socket| {
+        let mut receive = |socket: UdpSockRef<'_>| -> io::Result<()> {
             let mut chunks = buffers.chunks_mut(BUFFER_OCTETS).map(IoSliceMut::new);
             let mut buffers: [IoSliceMut<'_>; RECEIVE_BATCH] =
                 std::array::from_fn(|_| chunks.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
             filled = state.recv(socket, &mut buffers, &mut meta)?;
             Ok(())
-        }))?;
-        for (meta, buffer) in meta.iter().take(filled).zip(buffers.chunks(BUFFER_OCTETS)) {
+        };
+        if busy {
+            match receive(watched.socket()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // The other tasks of the runtime have their turn before the next attempt.
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                received => received?,
+            }
+        } else {
+            ready!(watched.poll_io(context, Direction::Receive, &mut receive))?;
+        }
+        if !self.busy_poll.is_zero() {
+            self.received_at = Some(Instant::now());
+        }
+        for (meta, buffer) in meta.iter().take(filled).zip(self.buffers.chunks(BUFFER_OCTETS)) {
             let octets = buffer.get(..meta.len).unwrap_or(buffer);
             for datagram in octets.chunks(meta.stride.max(1)) {
                 received.push(Received { source: meta.addr, bytes: Bytes::copy_from_slice(datagram) });
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn busy_poll(&mut self, span: Duration) {
+        self.busy_poll = span;
     }
 
     /// One system call per datagram: with segmentation offload a capture would show several SCTP
@@ -115,5 +152,85 @@ impl<W: Watched> Socket for BatchedSocket<W> {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.local)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use super::*;
+
+    /// A socket that never gets ready by itself, as that of a runtime that sleeps.
+    struct Asleep(UdpSocket);
+
+    impl Watched for Asleep {
+        fn poll_io(
+            &mut self,
+            _: &mut Context<'_>,
+            _: Direction,
+            operation: &mut dyn FnMut(UdpSockRef<'_>) -> io::Result<()>,
+        ) -> Poll<io::Result<()>> {
+            match operation((&self.0).into()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                outcome => Poll::Ready(outcome),
+            }
+        }
+
+        fn socket(&self) -> UdpSockRef<'_> {
+            (&self.0).into()
+        }
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Receives until nothing is left; says what came and how often the task was woken meanwhile.
+    fn receive(socket: &mut BatchedSocket<Asleep>) -> (Vec<Received>, usize) {
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut received = Vec::new();
+        while socket.poll_receive(&mut Context::from_waker(&waker), &mut received).is_ready() {}
+        (received, wakes.0.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn a_busy_socket_asks_again_at_once_for_a_while_after_each_datagram() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = socket.local_addr().unwrap();
+        let mut socket = BatchedSocket::new(socket, |socket| {
+            socket.set_nonblocking(true)?;
+            Ok(Asleep(socket))
+        })
+        .unwrap();
+        // By default it sleeps.
+        peer.send_to(b"one", to).unwrap();
+        let (received, wakes) = receive(&mut socket);
+        assert_eq!((received.len(), wakes), (1, 0));
+
+        // Nothing has come yet since it was told to be busy.
+        socket.busy_poll(Duration::from_secs(3600));
+        assert_eq!(receive(&mut socket).1, 0);
+        peer.send_to(b"two", to).unwrap();
+        let (received, wakes) = receive(&mut socket);
+        assert_eq!((received.len(), wakes), (1, 1));
+        let (received, wakes) = receive(&mut socket);
+        assert_eq!((received.len(), wakes), (0, 1));
+        peer.send_to(b"three", to).unwrap();
+        let (received, wakes) = receive(&mut socket);
+        assert_eq!((received[0].bytes.as_ref(), wakes), (&b"three"[..], 1));
+
+        // The while is over.
+        socket.busy_poll(Duration::from_nanos(1));
+        assert_eq!(receive(&mut socket).1, 0);
     }
 }

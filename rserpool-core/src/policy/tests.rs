@@ -92,8 +92,8 @@ fn format(name: &str, values: &str) -> String {
     alloc::format!("{name}{values}")
 }
 
-/// ASAP-2.2.6: no policy may list nothing, list an element twice, list more than asked for, or list
-/// one that has left.
+/// ASAP-2.2.6, POL-4.3.2-02, POL-4.4.2-02: no policy may list nothing, list an element twice, list more
+/// than asked for, or list one that has left.
 #[test]
 fn every_policy_keeps_to_the_rules() {
     let mut seen = 0;
@@ -230,7 +230,7 @@ fn random() {
     assert_eq!(all, (0..10).collect::<Vec<_>>());
 }
 
-/// POL-4.4.2-01, POL-4.4.2-02, POL-4.4.1: shares are weights over their sum, for weights of all
+/// POL-4.4.2-01, POL-4.4.1: shares are weights over their sum, for weights of all
 /// sizes, and RAND is WRAND with all weights 1.
 #[test]
 fn weighted_random() {

@@ -51,7 +51,7 @@ crate::endpoint::counters::counters! {
     takeovers_stopped,
     /// Takeovers that were won.
     takeovers_won,
-    /// Times that we insisted on being the home of an element that another registrar claimed.
+    /// Times that another registrar claimed an element of ours, and we insisted or asked the element.
     claims_contested,
     /// Elements that we have left to another home.
     elements_yielded,

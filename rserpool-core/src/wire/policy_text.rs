@@ -174,6 +174,7 @@ impl FromStr for Fraction {
 mod tests {
     use super::*;
 
+    /// POL-3.1-01: 0 is idle, 1 is fully loaded.
     #[test]
     fn names_and_values() {
         let cases = [

@@ -3,7 +3,7 @@
 use super::*;
 
 /// ASAP-3.1-01, ASAP-3.1-02, ASAP-3.1-03, ASAP-3.1-04, ASAP-3.1-06, ASAP-3.1-07, ASAP-3.1-08,
-/// ASAP-3.1-09, ASAP-3.1-12, ASAP-3.1-17, ASAP-2.2.1-02, ASAP-6.1-01
+/// ASAP-3.1-09, ASAP-3.1-12, ASAP-3.1-17, ASAP-2.2.1-02, ASAP-6.1-01, PARAM-3.10-03
 #[test]
 fn hunts_registers_and_renews() {
     let mut element = Element::new(config(&[1, 2]), Instant::ORIGIN);

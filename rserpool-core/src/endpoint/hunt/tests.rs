@@ -176,6 +176,23 @@ fn t7_outdates_but_follows_the_period() {
     assert!(known(&script, 29_999) && !known(&script, 30_000), "T7 restarts");
 }
 
+/// ASAP-3.6-04: T7 restarts for every registrar that an announcement names, not for the first only.
+#[test]
+fn t7_restarts_for_all_that_are_announced() {
+    let mut script = Script::new(&[], None);
+    let at_port = |port| TransportAddress::new(ip(5), port, DEFAULT_ENCAPSULATION_PORT);
+    let sctp = |port| {
+        Transport::Sctp(SctpTransport { port, usage: TransportUse::DataOnly, addresses: ip(5).into() })
+    };
+    let both = announcement(alloc::vec![sctp(3863), sctp(4_000)], 0);
+    script.announce(0, 5, &both);
+    script.announce(1_000, 5, &both);
+    for port in [3863, 4_000] {
+        let known = |now| script.hunt.registrar_at(at(now), &at_port(port)).is_some();
+        assert!(known(5_999) && !known(6_000), "{port}");
+    }
+}
+
 /// ASAP-9.2-08
 #[test]
 fn a_flood_of_announcements_takes_no_memory() {

@@ -108,7 +108,8 @@ impl Registrar {
             assert!(self.handlespace.get(pe).is_some() || self.enrp.reclaims.contains(pe), "{pe}");
         }
         for pe in &self.enrp.reclaims {
-            assert!(self.enrp.former.contains_key(pe) && self.handlespace.get(pe).is_none());
+            let listed = self.handlespace.get(pe);
+            assert!(self.enrp.former.contains_key(pe) && listed.is_none_or(|listed| listed.home != self.id));
             assert!(self.deadlines.get(&Timer::Reclaim(pe.clone())).is_some());
             timers.insert(Timer::Reclaim(pe.clone()));
         }

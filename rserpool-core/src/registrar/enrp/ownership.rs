@@ -6,6 +6,9 @@
 //! flag; the smaller yields when it hears that. Who has yielded and later hears that the new home
 //! has given the element up asks it, over the association that is still there, and takes it back
 //! if it answers: so crossing updates never leave an element without a home.
+//!
+//! Only one that has been started anew elsewhere, with its old identifier, is known in two places. Then
+//! the larger identifier may be the home of what is no more, so it yields as well, and asks at once.
 
 use alloc::collections::BTreeSet;
 
@@ -34,7 +37,7 @@ impl Registrar {
         if own.offered.is_some() || self.id < by {
             self.yield_to(now, by, pe, element);
         } else {
-            self.insist(now, pe);
+            self.contest(now, by, pe, element);
         }
     }
 
@@ -48,17 +51,30 @@ impl Registrar {
         element: PoolElement,
     ) {
         match self.own.contains_key(pe) {
-            true => self.insist(now, pe),
+            true => self.contest(now, by, pe, element),
             false => {
                 self.enter(now, by, pe, element);
             }
         }
     }
 
+    /// An element of ours is claimed. If it is claimed elsewhere than it is for us, it may have been
+    /// started anew there, and what we know be of the life before: so it is left to the other home at
+    /// once, and asked where we know it. It comes back to us if it answers.
+    fn contest(&mut self, now: Instant, by: RegistrarId, pe: &PeHandle, element: PoolElement) {
+        self.counters.claims_contested += 1;
+        let places = self.own.get(pe).zip(asap_address(&element));
+        let elsewhere = places.is_some_and(|(own, place)| !own.peer.is_same_endpoint(&place));
+        if elsewhere && self.yield_to(now, by, pe, element) {
+            self.ask_former(now, pe);
+        } else {
+            self.insist(now, pe);
+        }
+    }
+
     /// Says to all peers and to the element that we are its home. It may have renewed its registration
     /// where it is claimed, and not with us; so it gets a whole life from now on, as if it were taken over.
     fn insist(&mut self, now: Instant, pe: &PeHandle) {
-        self.counters.claims_contested += 1;
         if let Some(element) = self.handlespace.get(pe).cloned() {
             self.renew_life(now, pe, element.life);
             self.announce_update(UpdateAction::ADD_PE, pe, element);
@@ -67,13 +83,13 @@ impl Registrar {
     }
 
     /// Leaves an element of ours to another home. If the element as told there does not fit its
-    /// pool, nothing changes.
-    fn yield_to(&mut self, now: Instant, by: RegistrarId, pe: &PeHandle, element: PoolElement) {
+    /// pool, nothing changes, and the answer is false.
+    fn yield_to(&mut self, now: Instant, by: RegistrarId, pe: &PeHandle, element: PoolElement) -> bool {
         let before = self.handlespace.get(pe).cloned();
         if !self.enter(now, by, pe, element) {
-            return;
+            return false;
         }
-        let Some(own) = self.release(pe) else { return };
+        let Some(own) = self.release(pe) else { return false };
         if let (Some(association), Some(element)) = (own.registrant, before) {
             self.enrp.former.insert(pe.clone(), Former { association, element });
         }
@@ -84,6 +100,7 @@ impl Registrar {
         }
         self.counters.elements_yielded += 1;
         self.outbox.tell(Notice::Moved { pe: pe.clone(), home: by });
+        true
     }
 
     /// Makes ourselves the home of an element that is in the handlespace, and calls it home.
@@ -91,6 +108,7 @@ impl Registrar {
         let Some(mut element) = self.handlespace.get(pe).cloned() else { return };
         element.home = self.id;
         let life = element.life;
+        forget_reclaim(self, pe);
         let former = self.enrp.former.remove(pe).map(|former| former.association);
         let registrant = former.filter(|former| self.links.contains_key(former));
         let link = registrant.and_then(|registrant| self.links.get(&registrant));
@@ -122,8 +140,8 @@ impl Registrar {
         self.check_alive(now, pe);
     }
 
-    /// The new home of an element has removed it. If we still have an association with it, it is
-    /// asked: it may have been unreachable only from there.
+    /// The new home of an element has removed it, or knows it elsewhere. If we still have an association
+    /// with it, it is asked: it may have been unreachable only from there, or have two namesakes.
     pub(super) fn ask_former(&mut self, now: Instant, pe: &PeHandle) {
         let Some(association) = self.enrp.former.get(pe).map(|former| former.association) else { return };
         if self.shutdown.is_some() {
@@ -149,8 +167,12 @@ impl Registrar {
         true
     }
 
-    /// A former element has not answered: it is gone.
+    /// A former element has not answered: it is gone. If it was only frozen and takes us for its home,
+    /// it reads that it is not listed when it thaws.
     pub(in crate::registrar) fn reclaim_unanswered(&mut self, pe: &PeHandle) {
+        if let Some(association) = self.enrp.former.get(pe).map(|former| former.association) {
+            self.answer_deregistration(association, pe, None);
+        }
         self.forget_former(pe);
     }
 

@@ -51,7 +51,24 @@ fn unknown_messages_are_treated_by_their_high_bits() {
     }
 }
 
-/// ASAP-4-03: what is not for a registrar is ignored, and an error is never answered.
+/// ASAP-4-03: every message that a registrar has to support does what it is for.
+#[test]
+fn messages_for_a_registrar_are_supported() {
+    let mut rig = Rig::new();
+    rig.connect(A, 4001);
+    rig.connect(B, 9000);
+    assert_eq!(rig.asap(A, &registration(1)), [granted(A, 1), keep_alive(A, 1)]);
+    assert_eq!(rig.asap(A, &ack(1)), []);
+    assert_eq!(rig.asap(B, &unreachable(1)), [keep_alive(A, 1)]);
+    assert_eq!(rig.asap(A, &ack(1)), []);
+    let error = AsapMessage::Error { error: ErrorCause::bare(CauseCode::UNSPECIFIED).into() };
+    assert_eq!(rig.asap(A, &error), []);
+    assert_eq!(rig.asap(A, &deregistration(1)), [deregistered(A, 1, None)]);
+    let counters = rig.registrar.counters;
+    assert_eq!((counters.keep_alive_acks, counters.errors_received, counters.unexpected), (2, 1, 0));
+}
+
+/// What is not for a registrar is ignored, and an error is never answered.
 #[test]
 fn messages_for_others_are_ignored() {
     let mut rig = Rig::new();

@@ -16,6 +16,16 @@ fn answer(rig: &Rig, ids: &[u32]) -> AsapMessage {
     }
 }
 
+fn unknown_pool() -> AsapMessage {
+    AsapMessage::HandleResolutionResponse {
+        updates: false,
+        handle: POOL.into(),
+        policy: None,
+        elements: vec![],
+        error: Some(ErrorCause::bare(CauseCode::UNKNOWN_POOL_HANDLE).into()),
+    }
+}
+
 /// ASAP-3.3-11, -12, -13, ASAP-2.2.6-01, -02, -06, ASAP-5-01, ASAP-8.3-01: all elements, the policy always, no ASAP transport;
 /// updates are not promised.
 #[test]
@@ -38,14 +48,20 @@ fn a_resolution_lists_the_pool_in_the_order_of_its_policy() {
 fn an_unknown_pool_is_said_to_be_unknown() {
     let mut rig = Rig::new();
     rig.connect(C, 9000);
-    let unknown = AsapMessage::HandleResolutionResponse {
-        updates: false,
-        handle: POOL.into(),
-        policy: None,
-        elements: vec![],
-        error: Some(ErrorCause::bare(CauseCode::UNKNOWN_POOL_HANDLE).into()),
-    };
-    assert_eq!(rig.asap(C, &resolve(None)), [asap_to(C, &unknown)]);
+    assert_eq!(rig.asap(C, &resolve(None)), [asap_to(C, &unknown_pool())]);
+}
+
+/// ASAP-2.2.5-04: who wants to hear of changes of a pool that does not exist hears of none, also when
+/// it comes and goes.
+#[test]
+fn no_updates_follow_a_negative_answer() {
+    let mut rig = Rig::new();
+    rig.connect(C, 9000);
+    let subscribe = AsapMessage::HandleResolution { handle: POOL.into(), subscribe: true, items: None };
+    assert_eq!(rig.asap(C, &subscribe), [asap_to(C, &unknown_pool())]);
+    rig.connect(A, 4001);
+    assert_eq!(rig.asap(A, &registration(1)), [granted(A, 1), keep_alive(A, 1)]);
+    assert_eq!(rig.asap(A, &deregistration(1)), [deregistered(A, 1, None)]);
 }
 
 /// ASAP-3.3-12: as many as possible is as many as one message holds.

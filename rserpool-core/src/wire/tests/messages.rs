@@ -168,6 +168,13 @@ fn handle_table() {
     let pool = |elements| PoolEntry { handle: handle(), elements };
     let pools = alloc::vec![pool(alloc::vec![element(), element()]), pool(alloc::vec![element()])];
     enrp(response(false, true, pools), 3, 2, &[HANDLE, ELEMENT, ELEMENT, HANDLE, ELEMENT].concat());
+
+    let no_element = message(3, 0, &["00000001 00000002", HANDLE, ELEMENT, HANDLE].concat());
+    let error = EnrpMessage::decode(&no_element).unwrap_err();
+    assert_eq!(error.malformed, Malformed::Missing("Pool Element"));
+    let body = response(false, false, alloc::vec![pool(Vec::new())]);
+    let empty = EnrpMessage { sender: RegistrarId(1), receiver: RegistrarId(2), body };
+    assert_eq!(empty.encode(Padding::Strict), Err(EncodeError::Missing("Pool Element")));
 }
 
 /// ENRP-2.4-01, ENRP-2.4-02, ENRP-2.4-03

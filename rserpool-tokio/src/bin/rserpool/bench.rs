@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::exit::Failure;
-use crate::settings::{Host, PolicyText};
+use crate::settings::{Host, PolicyText, Time};
 use crate::{client, output, run_async};
 
 /// Measure a registrar: register elements, ask for them, and tell rates and latencies.
@@ -46,6 +46,10 @@ pub(crate) struct BenchCommand {
     /// How many elements each question asks for
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     items: u32,
+    /// For how long after each datagram a user asks for the next one instead of sleeping; the registrar
+    /// has such a setting, too [default: 0s]
+    #[arg(long, value_name = "TIME")]
+    busy_poll: Option<Time>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -136,7 +140,9 @@ impl BenchCommand {
         let mut users = Vec::with_capacity(self.users);
         for _ in 0..self.users {
             let registrar = registrar.clone();
-            let builder = PoolUser::builder().configure(|config| config.hunt.registrars = vec![registrar]);
+            let builder = PoolUser::builder()
+                .busy_poll(self.busy_poll.map_or(Duration::ZERO, Duration::from))
+                .configure(|config| config.hunt.registrars = vec![registrar]);
             let user = builder.start().await?;
             // The first question finds the registrar; it is not measured.
             user.resolve_items(self.pool.as_str(), Some(self.items))

@@ -45,6 +45,9 @@ pub(crate) fn builder(settings: &UserSettings) -> Result<Builder<Tokio, UserConf
     if let Some(bind) = settings.bind {
         builder = builder.bind(bind.0);
     }
+    if let Some(span) = settings.busy_poll {
+        builder = builder.busy_poll(span.0);
+    }
     if let Some(group) = registrars.group {
         builder = builder.announce_group(group);
     }

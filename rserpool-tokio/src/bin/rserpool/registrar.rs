@@ -92,6 +92,9 @@ fn builder(settings: &RegistrarSettings) -> Result<Builder<Tokio, RegistrarConfi
     if let Some(bind) = settings.bind {
         builder = builder.bind(bind.0);
     }
+    if let Some(span) = settings.busy_poll {
+        builder = builder.busy_poll(span.0);
+    }
     if let Some(listen) = settings.tcp.listen {
         builder = builder.tcp(listen.0);
     }

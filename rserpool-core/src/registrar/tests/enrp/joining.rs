@@ -12,7 +12,7 @@ fn a_registrar_without_peers_serves_at_once() {
     assert_eq!(rig.registrar.poll_timeout(), None);
 }
 
-/// ENRP-3.2.2.1-01, ENRP-3.2.2.2-01, -04, ENRP-3.2.3-01, -04, -05, -06, -08, ENRP-2.1-03: presence
+/// ENRP-3.2.2.1-01, ENRP-3.2.2.2-01, -04, ENRP-3.2.3-01, -04, -06, -08, ENRP-2.1-03: presence
 /// first, then the list, then the table, page by page; only then it serves.
 #[test]
 fn a_registrar_joins_through_its_mentor() {
@@ -97,7 +97,7 @@ fn a_download_starts_anew_at_a_backup() {
     assert!(rig.registrar.is_serving());
 }
 
-/// ENRP-3.2.2.2-02, ENRP-3.2.3-11: a mentor whose association breaks is replaced at once.
+/// A mentor whose association breaks is replaced at once.
 #[test]
 fn a_mentor_that_dies_half_way_is_replaced() {
     let mut rig = Rig::joining(&[HIGH, TOP]);

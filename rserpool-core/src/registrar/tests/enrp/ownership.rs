@@ -73,6 +73,95 @@ fn a_claim_in_a_list_is_contested() {
     assert_eq!(rig.home(1), Some(HIGH));
 }
 
+/// The claim of a home of an element that it knows at another address than we do.
+fn add_elsewhere(id: u32, home: RegistrarId) -> EnrpBody {
+    update(UpdateAction::ADD_PE, false, listed_elsewhere(id, home))
+}
+
+fn listed_elsewhere(id: u32, home: RegistrarId) -> PoolElement {
+    let asap = SctpTransport {
+        port: 7,
+        usage: TransportUse::DataOnly,
+        addresses: IpAddr::from([192, 0, 2, 9]).into(),
+    };
+    PoolElement { asap_transport: Some(asap), ..listed(id, home) }
+}
+
+/// ENRP-1.1-01, reading B26: an element is claimed at another address. It may have been started anew there,
+/// so it is left to the smaller identifier at once; where it was, it is asked, and told when it is silent.
+#[test]
+fn an_element_that_is_claimed_elsewhere_is_asked() {
+    let mut rig = rig();
+    assert_eq!(rig.from(B, LOW, add_elsewhere(1, LOW)), [call(C, 1, true)]);
+    assert_eq!(*rig.get(1), listed_elsewhere(1, LOW));
+    assert_eq!((rig.notices(), rig.registrar.own.len()), (moved(LOW), 0));
+    assert_eq!((rig.registrar.counters.claims_contested, rig.registrar.counters.elements_yielded), (1, 1));
+    rig.registrar.check_enrp();
+    assert_eq!(rig.advance(Duration::from_secs(5)), [deregistered(C, 1, None)]);
+    assert_eq!(rig.home(1), Some(LOW));
+    rig.registrar.check_enrp();
+    // Nobody is left to be asked when that home gives it up.
+    assert_eq!(rig.from(B, LOW, del(1, LOW)), []);
+}
+
+/// It answers, so it is still where it was, and somebody else has its identifier, or its old one is
+/// listed: the larger identifier keeps it.
+#[test]
+fn an_element_that_answers_where_it_was_is_kept() {
+    let mut rig = rig();
+    let all = cast(&[B, A], &add(1, US));
+    assert_eq!(rig.from(B, LOW, add_elsewhere(1, LOW)), [call(C, 1, true)]);
+    assert_eq!(rig.asap(C, &ack(1)), [all, vec![call(C, 1, true)]].concat());
+    assert_eq!(*rig.get(1), listed(1, US));
+    rig.registrar.check_enrp();
+    // The smaller one yields without a question: each would take it from the other for ever.
+    assert_eq!(rig.from(A, HIGH, add_elsewhere(1, HIGH)), []);
+    assert_eq!(rig.asap(C, &ack(1)), []);
+    assert_eq!(rig.home(1), Some(HIGH));
+}
+
+/// The same when a list says so, whoever we are.
+#[test]
+fn an_element_that_is_listed_elsewhere_is_asked() {
+    let mut rig = rig();
+    rig.from(
+        A,
+        HIGH,
+        EnrpBody::Presence { reply_required: false, checksum: Some(checksum(&[1])), server: None },
+    );
+    let elements = vec![listed_elsewhere(1, HIGH)];
+    let pools = vec![PoolEntry { handle: POOL.into(), elements }];
+    let page = EnrpBody::HandleTableResponse { rejected: false, more: false, pools };
+    assert_eq!(rig.from(A, HIGH, page), [call(C, 1, true)]);
+    assert_eq!((rig.home(1), rig.notices()), (Some(HIGH), moved(HIGH)));
+    let all = cast(&[B, A], &add(1, US));
+    assert_eq!(rig.asap(C, &ack(1)), [all, vec![call(C, 1, true)]].concat());
+    assert_eq!(rig.home(1), Some(US));
+}
+
+/// Its association has ended already: there is nobody to ask, and it is connected to no more.
+#[test]
+fn an_element_without_association_is_left_to_who_knows_it_elsewhere() {
+    let mut rig = rig();
+    let probes = rig.lose(C);
+    assert!(matches!(probes[..], [Action::Connect { request: ConnectId(1), .. }]), "{probes:?}");
+    assert_eq!(rig.from(B, LOW, add_elsewhere(1, LOW)), [Action::CancelConnect { request: ConnectId(1) }]);
+    assert_eq!((rig.home(1), rig.notices()), (Some(LOW), moved(LOW)));
+    rig.registrar.check_enrp();
+}
+
+/// ENRP-6.2-02: claims from elsewhere make us send no flood either, neither to the element nor to peers.
+#[test]
+fn repeated_claims_from_elsewhere_cause_one_question() {
+    let mut rig = rig();
+    assert_eq!(rig.from(B, LOW, add_elsewhere(1, LOW)), [call(C, 1, true)]);
+    for _ in 0..100 {
+        assert_eq!(rig.from(B, LOW, add_elsewhere(1, LOW)), []);
+    }
+    assert_eq!(rig.asap(C, &ack(1)), []);
+    assert_eq!(rig.home(1), Some(LOW));
+}
+
 /// A claim that cannot be entered changes nothing.
 #[test]
 fn an_inconsistent_claim_changes_nothing() {
@@ -148,7 +237,8 @@ fn a_former_element_that_is_silent_is_forgotten() {
     let mut rig = rig();
     rig.from(A, HIGH, add(1, HIGH));
     rig.from(A, HIGH, del(1, HIGH));
-    rig.advance(Duration::from_secs(5));
+    // It may have been frozen, and take us for its home: it reads that when it thaws.
+    assert_eq!(rig.advance(Duration::from_secs(5)), [deregistered(C, 1, None)]);
     rig.registrar.check_enrp();
     assert_eq!(rig.asap(C, &ack(1)), []);
     assert_eq!(rig.elements(), [] as [u32; 0]);

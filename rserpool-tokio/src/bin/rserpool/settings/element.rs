@@ -16,6 +16,9 @@ settings! {
         preset / "preset": PresetName;
         /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
         bind / "bind": UdpAddress;
+        /// For how long after each datagram to ask for the next one instead of sleeping: shorter round trips
+        /// for the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
+        busy_poll / "busy-poll": Time;
         /// A registrar's address or name and its UDP port [default port: 9899], repeatable [default: one
         /// that announces itself]
         #[arg(value_delimiter = ',')]

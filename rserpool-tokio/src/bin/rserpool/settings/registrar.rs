@@ -19,6 +19,9 @@ settings! {
         preset / "preset": PresetName;
         /// IP address and UDP port of SCTP encapsulation [default: all addresses, port 9899]
         bind / "bind": UdpAddress;
+        /// For how long after each datagram to ask for the next one instead of sleeping: shorter round trips
+        /// for the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
+        busy_poll / "busy-poll": Time;
         /// ENRP server identifier [default: drawn at random]
         id / "id": Id => id;
         /// Own address as others are told, repeatable [default: the one bound; if that is all addresses,

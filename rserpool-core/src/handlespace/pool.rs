@@ -135,7 +135,7 @@ impl Pool {
     pub(super) fn is(&self, handle: &PoolHandle) -> bool {
         let (own, other) = (self.handle.as_bytes(), handle.as_bytes());
         let ((own_words, own_rest), (words, rest)) = (own.as_chunks::<8>(), other.as_chunks::<8>());
-        own.len() == other.len() && own_words == words && own_rest.iter().eq(rest)
+        own.len() == other.len() && own_words.iter().eq(words) && own_rest.iter().eq(rest)
     }
 
     /// Its handle.

@@ -36,6 +36,8 @@ pub struct Pool {
     selection: Selection,
     elements: Slab,
     slots: BTreeMap<ElementId, Slot>,
+    /// Who registered last: what is asked next is often about the same element.
+    recent: Option<(ElementId, Slot)>,
     /// The place of each element's deadline, see `watch`.
     pub(super) watches: Vec<u32>,
 }
@@ -51,6 +53,7 @@ impl Pool {
             selection: policies.selection(&element.policy)?,
             elements: Slab::default(),
             slots: BTreeMap::new(),
+            recent: None,
             watches: Vec::new(),
         })
     }
@@ -71,28 +74,44 @@ impl Pool {
 
     /// Adds an element that fits and is not there.
     pub(super) fn insert(&mut self, element: PoolElement) {
-        let (id, values) = (element.id, element.policy.clone());
+        let id = element.id;
         let slot = self.elements.insert(element);
+        if let Some(element) = self.elements.get(slot) {
+            self.selection.insert(slot, &element.policy);
+        }
         self.slots.insert(id, slot);
-        self.selection.insert(slot, &values);
+        self.recent = Some((id, slot));
     }
 
     /// Replaces the attributes of an element that is there; returns its home so far.
     pub(super) fn renew(&mut self, slot: Slot, element: PoolElement) -> Option<RegistrarId> {
         self.selection.insert(slot, &element.policy);
-        self.elements.replace(slot, element).map(|old| old.home)
+        self.recent = Some((element.id, slot));
+        let kept = self.elements.get_mut(slot)?;
+        let before = kept.home;
+        *kept = element;
+        Some(before)
     }
 
-    /// Removes an element, which has been in this slot.
-    pub(super) fn remove(&mut self, element: ElementId) -> Option<(Slot, PoolElement)> {
+    /// Strikes an element off: it is in nobody's way any more, but still in its slot.
+    pub(super) fn strike(&mut self, element: ElementId) -> Option<Slot> {
         let slot = self.slots.remove(&element)?;
+        self.recent = None;
         self.selection.remove(slot);
-        Some((slot, self.elements.remove(slot)?))
+        Some(slot)
+    }
+
+    /// Takes an element out that was struck off.
+    pub(super) fn take(&mut self, slot: Slot) -> Option<PoolElement> {
+        self.elements.remove(slot)
     }
 
     /// Where an element is kept.
     pub(super) fn slot(&self, element: ElementId) -> Option<Slot> {
-        self.slots.get(&element).copied()
+        match self.recent {
+            Some((recent, slot)) if recent == element => Some(slot),
+            _ => self.slots.get(&element).copied(),
+        }
     }
 
     /// The element that is kept there.

@@ -175,12 +175,7 @@ impl Order {
 
     /// The chunk in which an entry stands, or would if it does not go behind all others.
     fn chunk_of(&self, entry: Entry) -> usize {
-        let (front, back) = self.bounds.as_slices();
-        let not_smaller = match back.first() {
-            Some(bound) if *bound >= entry => front.len() + back.partition_point(|bound| *bound >= entry),
-            _ => front.partition_point(|bound| *bound >= entry),
-        };
-        not_smaller.saturating_sub(1)
+        self.bounds.partition_point(|bound| *bound >= entry).saturating_sub(1)
     }
 
     fn drop_chunk(&mut self, at: usize) {

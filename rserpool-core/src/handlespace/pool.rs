@@ -6,6 +6,7 @@ use core::fmt;
 use core::ops::Bound;
 
 use super::slab::Slab;
+use super::watch::Deadline;
 use crate::base::{ElementId, PoolHandle, Random, RegistrarId};
 use crate::policy::{Policies, Selection, SelectionPolicy, Slot};
 use crate::wire::{Policy, PoolElement, Transport, TransportUse};
@@ -38,8 +39,8 @@ pub struct Pool {
     slots: BTreeMap<ElementId, Slot>,
     /// Who registered last: what is asked next is often about the same element.
     recent: Option<(ElementId, Slot)>,
-    /// The place of each element's deadline, see `watch`.
-    pub(super) watches: Vec<u32>,
+    /// The deadline of each element, see `watch`.
+    pub(super) deadlines: Vec<Deadline>,
 }
 
 impl Pool {
@@ -54,7 +55,7 @@ impl Pool {
             elements: Slab::default(),
             slots: BTreeMap::new(),
             recent: None,
-            watches: Vec::new(),
+            deadlines: Vec::new(),
         })
     }
 

@@ -43,12 +43,10 @@ impl Checksum {
 /// The 16-bit words of one element, added up: the handle, padded with zeros to a multiple of four
 /// octets, then the PE identifier (reading A4).
 fn words(handle: &PoolHandle, element: ElementId) -> u64 {
-    let handle: u64 = handle
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| u64::from(pair[0]) << 8 | pair.get(1).map_or(0, |low| u64::from(*low)))
-        .sum();
-    handle + u64::from(element.0 >> 16) + u64::from(element.0 & 0xffff)
+    let (pairs, rest) = handle.as_bytes().as_chunks();
+    let pairs: u64 = pairs.iter().map(|pair| u64::from(u16::from_be_bytes(*pair))).sum();
+    let rest = rest.first().map_or(0, |high| u64::from(*high) << 8);
+    pairs + rest + u64::from(element.0 >> 16) + u64::from(element.0 & 0xffff)
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ pub struct Handlespace {
     elements: usize,
     limits: Limits,
     policies: Policies,
-    /// The pool of the last selection.
+    /// The pool of the last selection or registration.
     recent: u32,
     /// The slots of the last selection: memory that is used again.
     selected: Vec<Slot>,
@@ -136,6 +136,7 @@ impl Handlespace {
             self.entered(handle, id, home);
             return Ok(Admission::New);
         };
+        self.recent = number;
         let Some(pool) = self.pools[number as usize].as_mut() else {
             return Err(AdmissionError::Full("pools"));
         };
@@ -172,18 +173,18 @@ impl Handlespace {
     pub fn remove(&mut self, pe: &PeHandle) -> Option<PoolElement> {
         let number = self.number(&pe.pool)?;
         let pool = self.pools[number as usize].as_mut()?;
-        let (slot, element) = pool.remove(pe.element)?;
+        let slot = pool.strike(pe.element)?;
+        let (home, last) = (pool.at(slot)?.home, pool.is_empty());
         self.disarm(number, slot);
-        let pool = self.pools[number as usize].as_mut()?;
-        if pool.is_empty() {
-            self.pools[number as usize] = None;
+        self.elements -= 1;
+        self.forget_checksum(&pe.pool, pe.element, home);
+        if last {
             self.unused.push(number);
             self.by_handle.remove(&pe.pool);
             self.index.remove(pe.pool.as_bytes(), number);
+            return self.pools[number as usize].take()?.take(slot);
         }
-        self.elements -= 1;
-        self.forget_checksum(&pe.pool, element.id, element.home);
-        Some(element)
+        self.pools[number as usize].as_mut()?.take(slot)
     }
 
     /// An element.

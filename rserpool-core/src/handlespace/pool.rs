@@ -6,6 +6,7 @@ use core::fmt;
 use core::ops::Bound;
 
 use super::slab::Slab;
+use super::watch::Deadline;
 use crate::base::{ElementId, PoolHandle, Random, RegistrarId};
 use crate::policy::{Policies, Selection, SelectionPolicy, Slot};
 use crate::wire::{Policy, PoolElement, Transport, TransportUse};
@@ -36,8 +37,10 @@ pub struct Pool {
     selection: Selection,
     elements: Slab,
     slots: BTreeMap<ElementId, Slot>,
-    /// The place of each element's deadline, see `watch`.
-    pub(super) watches: Vec<u32>,
+    /// Who registered last: what is asked next is often about the same element.
+    recent: Option<(ElementId, Slot)>,
+    /// The deadline of each element, see `watch`.
+    pub(super) deadlines: Vec<Deadline>,
 }
 
 impl Pool {
@@ -51,7 +54,8 @@ impl Pool {
             selection: policies.selection(&element.policy)?,
             elements: Slab::default(),
             slots: BTreeMap::new(),
-            watches: Vec::new(),
+            recent: None,
+            deadlines: Vec::new(),
         })
     }
 
@@ -71,28 +75,44 @@ impl Pool {
 
     /// Adds an element that fits and is not there.
     pub(super) fn insert(&mut self, element: PoolElement) {
-        let (id, values) = (element.id, element.policy.clone());
+        let id = element.id;
         let slot = self.elements.insert(element);
+        if let Some(element) = self.elements.get(slot) {
+            self.selection.insert(slot, &element.policy);
+        }
         self.slots.insert(id, slot);
-        self.selection.insert(slot, &values);
+        self.recent = Some((id, slot));
     }
 
     /// Replaces the attributes of an element that is there; returns its home so far.
     pub(super) fn renew(&mut self, slot: Slot, element: PoolElement) -> Option<RegistrarId> {
         self.selection.insert(slot, &element.policy);
-        self.elements.replace(slot, element).map(|old| old.home)
+        self.recent = Some((element.id, slot));
+        let kept = self.elements.get_mut(slot)?;
+        let before = kept.home;
+        *kept = element;
+        Some(before)
     }
 
-    /// Removes an element, which has been in this slot.
-    pub(super) fn remove(&mut self, element: ElementId) -> Option<(Slot, PoolElement)> {
+    /// Strikes an element off: it is in nobody's way any more, but still in its slot.
+    pub(super) fn strike(&mut self, element: ElementId) -> Option<Slot> {
         let slot = self.slots.remove(&element)?;
+        self.recent = None;
         self.selection.remove(slot);
-        Some((slot, self.elements.remove(slot)?))
+        Some(slot)
+    }
+
+    /// Takes an element out that was struck off.
+    pub(super) fn take(&mut self, slot: Slot) -> Option<PoolElement> {
+        self.elements.remove(slot)
     }
 
     /// Where an element is kept.
     pub(super) fn slot(&self, element: ElementId) -> Option<Slot> {
-        self.slots.get(&element).copied()
+        match self.recent {
+            Some((recent, slot)) if recent == element => Some(slot),
+            _ => self.slots.get(&element).copied(),
+        }
     }
 
     /// The element that is kept there.
@@ -135,7 +155,7 @@ impl Pool {
     pub(super) fn is(&self, handle: &PoolHandle) -> bool {
         let (own, other) = (self.handle.as_bytes(), handle.as_bytes());
         let ((own_words, own_rest), (words, rest)) = (own.as_chunks::<8>(), other.as_chunks::<8>());
-        own.len() == other.len() && own_words == words && own_rest.iter().eq(rest)
+        own.len() == other.len() && own_words.iter().eq(words) && own_rest.iter().eq(rest)
     }
 
     /// Its handle.

@@ -42,17 +42,15 @@ impl Slab {
         self.blocks.get(slot.index() / BLOCK)?.get(slot.index() % BLOCK)
     }
 
-    /// Puts new attributes in place of the old ones, which it returns.
-    pub(super) fn replace(&mut self, slot: Slot, element: PoolElement) -> Option<PoolElement> {
-        let place = self.blocks.get_mut(slot.index() / BLOCK)?.get_mut(slot.index() % BLOCK)?;
-        Some(core::mem::replace(place, element))
+    /// The same, to be changed.
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut PoolElement> {
+        self.blocks.get_mut(slot.index() / BLOCK)?.get_mut(slot.index() % BLOCK)
     }
 
     /// Takes an element out, which is there.
     pub(super) fn remove(&mut self, slot: Slot) -> Option<PoolElement> {
-        let element = self.replace(slot, nobody())?;
         self.free.push(slot);
-        Some(element)
+        Some(core::mem::replace(self.get_mut(slot)?, nobody()))
     }
 }
 

@@ -7,33 +7,52 @@ use crate::base::Instant;
 use crate::policy::Slot;
 
 /// All deadlines, the earliest first: a heap with four children to a node, which is flatter and so
-/// touches less memory than one with two. Each pool notes where the deadlines of its elements stand.
+/// touches less memory than one with two. Each pool notes the deadlines of its elements.
+///
+/// A deadline that is put off stays where it is, because that happens with every sign of life: it
+/// moves to its new place when it has come to the top. So the heap tells when an element is due at the
+/// earliest, and of the one at the top exactly when.
 #[derive(Debug, Default)]
 pub(super) struct Watches(Vec<Watch>);
 
 #[derive(Clone, Copy, Debug)]
 struct Watch {
+    /// Not after the deadline.
     at: Instant,
     /// The number of its pool.
     pool: u32,
     slot: Slot,
 }
 
+/// The deadline of one element.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline {
+    at: Instant,
+    /// Its place in the heap, or [`NOWHERE`].
+    place: u32,
+}
+
 /// The place of an element that is not watched.
 const NOWHERE: u32 = u32::MAX;
+
+const NEVER: Deadline = Deadline { at: Instant::ORIGIN, place: NOWHERE };
 
 impl Handlespace {
     /// Sets the deadline of an element, in place of an earlier one; tells whether there is such an
     /// element. The deadline goes with the element, and when it is due.
     pub fn watch(&mut self, pe: &PeHandle, at: Instant) -> bool {
         let Some((pool, slot)) = self.find(pe) else { return false };
-        let watch = Watch { at, pool, slot };
-        match self.place_of(pool, slot) {
-            NOWHERE => {
-                self.watches.0.push(watch);
+        let place = self.note(pool, slot, at);
+        match self.watches.0.get_mut(place as usize) {
+            None => {
+                self.watches.0.push(Watch { at, pool, slot });
                 self.rise(self.watches.0.len() - 1);
             }
-            place => self.move_to(place as usize, watch),
+            Some(watch) if at < watch.at => {
+                watch.at = at;
+                self.rise(place as usize);
+            }
+            Some(_) => self.settle(),
         }
         true
     }
@@ -41,7 +60,8 @@ impl Handlespace {
     /// The deadline of an element, if it has one.
     pub fn watched(&self, pe: &PeHandle) -> Option<Instant> {
         let (pool, slot) = self.find(pe)?;
-        self.watches.0.get(self.place_of(pool, slot) as usize).map(|watch| watch.at)
+        let deadline = self.deadline(pool, slot)?;
+        (deadline.place != NOWHERE).then_some(deadline.at)
     }
 
     /// How many elements have a deadline.
@@ -59,7 +79,7 @@ impl Handlespace {
     /// Takes all deadlines away.
     pub fn unwatch_all(&mut self) {
         self.watches.0.clear();
-        self.pools.iter_mut().flatten().for_each(|pool| pool.watches.clear());
+        self.pools.iter_mut().flatten().for_each(|pool| pool.deadlines.clear());
     }
 
     /// The earliest deadline.
@@ -81,16 +101,27 @@ impl Handlespace {
     }
 
     pub(super) fn disarm(&mut self, pool: u32, slot: Slot) {
-        let at = self.place_of(pool, slot);
-        if at == NOWHERE {
+        let Some(deadline) = self.deadline(pool, slot).filter(|deadline| deadline.place != NOWHERE) else {
             return;
-        }
-        self.note(pool, slot, NOWHERE);
-        let at = at as usize;
+        };
+        self.stands(pool, slot, NOWHERE);
+        let at = deadline.place as usize;
         if let Some(last) = self.watches.0.pop()
             && at < self.watches.0.len()
         {
             self.move_to(at, last);
+            self.settle();
+        }
+    }
+
+    /// Moves deadlines that were put off away from the top.
+    fn settle(&mut self) {
+        while let Some(Watch { at, pool, slot }) = self.watches.0.first().copied()
+            && let Some(deadline) = self.deadline(pool, slot)
+            && deadline.at > at
+        {
+            self.watches.0[0].at = deadline.at;
+            self.sink(0);
         }
     }
 
@@ -101,17 +132,26 @@ impl Handlespace {
         if rises { self.rise(at) } else { self.sink(at) }
     }
 
-    fn place_of(&self, pool: u32, slot: Slot) -> u32 {
-        let places = self.pools[pool as usize].as_ref().map(|pool| &pool.watches);
-        places.and_then(|places| places.get(slot.index())).copied().unwrap_or(NOWHERE)
+    fn deadline(&self, pool: u32, slot: Slot) -> Option<Deadline> {
+        self.pools[pool as usize].as_ref()?.deadlines.get(slot.index()).copied()
     }
 
-    fn note(&mut self, pool: u32, slot: Slot, place: u32) {
-        if let Some(pool) = self.pools[pool as usize].as_mut() {
-            if pool.watches.len() <= slot.index() {
-                pool.watches.resize(slot.index() + 1, NOWHERE);
-            }
-            pool.watches[slot.index()] = place;
+    /// Notes the deadline of an element; returns where it has stood.
+    fn note(&mut self, pool: u32, slot: Slot, at: Instant) -> u32 {
+        let Some(pool) = self.pools[pool as usize].as_mut() else { return NOWHERE };
+        if pool.deadlines.len() <= slot.index() {
+            pool.deadlines.resize(slot.index() + 1, NEVER);
+        }
+        let deadline = &mut pool.deadlines[slot.index()];
+        deadline.at = at;
+        deadline.place
+    }
+
+    /// Notes where the deadline of an element stands.
+    fn stands(&mut self, pool: u32, slot: Slot, place: u32) {
+        let pool = self.pools[pool as usize].as_mut();
+        if let Some(deadline) = pool.and_then(|pool| pool.deadlines.get_mut(slot.index())) {
+            deadline.place = place;
         }
     }
 
@@ -147,7 +187,7 @@ impl Handlespace {
 
     fn put(&mut self, at: usize, watch: Watch) {
         self.watches.0[at] = watch;
-        self.note(watch.pool, watch.slot, at as u32);
+        self.stands(watch.pool, watch.slot, at as u32);
     }
 }
 
@@ -169,6 +209,7 @@ mod tests {
         let mut now = 0;
         for _ in 0..20_000 {
             let pe = pe(["a", "b", "c"][random.below(3) as usize], 1 + random.below(60) as u32);
+            let drawn = pe.clone();
             match random.below(8) {
                 0 | 1 => {
                     space.admit(&pe.pool, element(pe.element.0)).unwrap();
@@ -199,6 +240,8 @@ mod tests {
             }
             let next = expected.values().min().map(|at| Instant::from_nanos(*at));
             assert_eq!(space.next_watch(), next);
+            assert_eq!(space.watched(&drawn), expected.get(&drawn).map(|at| Instant::from_nanos(*at)));
+            assert_eq!(space.watch_count(), expected.len());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A sorted list of entries whose best ones are at hand.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 /// An entry; the smallest is the best.
@@ -7,16 +8,79 @@ pub(super) type Entry = u128;
 
 /// Entries in descending order, in chunks, so that the best stand at the very end: they are read
 /// from adjacent memory and taken off for nothing. What goes behind all others costs nothing either;
-/// all else costs two binary searches and the shift of a part of a chunk.
+/// all else costs two searches and the shift of a part of a chunk.
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    chunks: VecDeque<VecDeque<Entry>>,
+    chunks: VecDeque<Chunk>,
     /// The first and largest entry of each chunk.
     bounds: VecDeque<Entry>,
 }
 
+/// Some entries in descending order, with room at either end, so that the shorter side gives way.
+#[derive(Debug)]
+struct Chunk {
+    entries: Box<[Entry; CHUNK]>,
+    begin: usize,
+    end: usize,
+}
+
 /// Entries in a chunk at most: 1 KiB, of which not more than half is shifted.
 const CHUNK: usize = 64;
+
+impl Chunk {
+    /// Takes entries over, and has its room in front of them.
+    fn new(entries: &[Entry]) -> Self {
+        let mut chunk = Self { entries: Box::new([0; CHUNK]), begin: CHUNK - entries.len(), end: CHUNK };
+        chunk.entries[chunk.begin..].copy_from_slice(entries);
+        chunk
+    }
+
+    fn entries(&self) -> &[Entry] {
+        &self.entries[self.begin..self.end]
+    }
+
+    const fn len(&self) -> usize {
+        self.end - self.begin
+    }
+
+    /// Behind how many entries this one stands, or would: those that are not smaller. It counts among
+    /// every eighth entry, then among eight: no jump depends on what is compared, so none is
+    /// mispredicted, which costs more than comparing.
+    fn place(&self, entry: Entry) -> usize {
+        let not_smaller = |other: &&Entry| **other >= entry;
+        let (blocks, rest) = self.entries().as_chunks::<8>();
+        let block = blocks.iter().map(|block| &block[7]).filter(not_smaller).count();
+        let within = blocks.get(block).map_or(rest, |block| block);
+        8 * block + within.iter().filter(not_smaller).count()
+    }
+
+    /// Adds an entry behind so many others; there is room.
+    fn insert(&mut self, place: usize, entry: Entry) {
+        let at = self.begin + place;
+        let forward = self.end == CHUNK || (self.begin > 0 && place < self.len() / 2);
+        if forward {
+            self.entries.copy_within(self.begin..at, self.begin - 1);
+            self.begin -= 1;
+            self.entries[at - 1] = entry;
+        } else {
+            self.entries.copy_within(at..self.end, at + 1);
+            self.end += 1;
+            self.entries[at] = entry;
+        }
+    }
+
+    /// Takes out an entry that stands behind so many others.
+    fn remove(&mut self, place: usize) {
+        let at = self.begin + place;
+        if place < self.len() / 2 {
+            self.entries.copy_within(self.begin..at, self.begin + 1);
+            self.begin += 1;
+        } else {
+            self.entries.copy_within(at + 1..self.end, at);
+            self.end -= 1;
+        }
+    }
+}
 
 impl Order {
     pub(super) const fn new() -> Self {
@@ -25,46 +89,47 @@ impl Order {
 
     /// The best entry.
     pub(super) fn best(&self) -> Option<Entry> {
-        self.chunks.back().and_then(|chunk| chunk.back().copied())
+        self.nearest().last().copied()
     }
 
     /// All entries, the best first.
     pub(super) fn iter(&self) -> impl Iterator<Item = Entry> {
-        self.chunks.iter().rev().flat_map(|chunk| chunk.iter().rev().copied())
+        self.chunks.iter().rev().flat_map(|chunk| chunk.entries().iter().rev().copied())
     }
 
     /// The best entries that stand together in memory, the best one last.
     pub(super) fn nearest(&self) -> &[Entry] {
-        match self.chunks.back().map(VecDeque::as_slices) {
-            Some((all, [])) => all,
-            Some((_, nearest)) => nearest,
-            None => &[],
-        }
+        self.chunks.back().map_or(&[], |chunk| chunk.entries())
     }
 
     /// Adds an entry that is not there.
     pub(super) fn insert(&mut self, entry: Entry) {
+        if self.bounds.front().is_none_or(|largest| entry > *largest) {
+            return self.append(entry);
+        }
         let mut at = self.chunk_of(entry);
-        if self.chunks.is_empty() {
-            self.chunks.push_back(VecDeque::new());
-            self.bounds.push_back(entry);
-        } else if self.chunks[at].len() >= CHUNK {
-            let mut second = VecDeque::with_capacity(CHUNK);
-            second.extend(self.chunks[at].drain(CHUNK / 2..));
-            let bound = second[0];
+        if self.chunks[at].len() == CHUNK {
+            let second = Chunk::new(&self.chunks[at].entries[CHUNK / 2..]);
+            self.chunks[at].end = CHUNK / 2;
+            self.bounds.insert(at + 1, second.entries()[0]);
             self.chunks.insert(at + 1, second);
-            self.bounds.insert(at + 1, bound);
-            if entry <= bound {
-                at += 1;
-            }
+            at += usize::from(entry <= self.bounds[at + 1]);
         }
         let chunk = &mut self.chunks[at];
-        if entry > self.bounds[at] {
-            chunk.push_front(entry);
-            self.bounds[at] = entry;
-        } else {
-            let place = chunk.partition_point(|other| *other >= entry);
-            chunk.insert(place, entry);
+        chunk.insert(chunk.place(entry), entry);
+    }
+
+    /// Adds an entry behind all others.
+    fn append(&mut self, entry: Entry) {
+        match self.chunks.front_mut() {
+            Some(chunk) if chunk.len() < CHUNK => {
+                chunk.insert(0, entry);
+                self.bounds[0] = entry;
+            }
+            _ => {
+                self.chunks.push_front(Chunk::new(&[entry]));
+                self.bounds.push_front(entry);
+            }
         }
     }
 
@@ -72,12 +137,12 @@ impl Order {
     pub(super) fn remove(&mut self, entry: Entry) {
         let at = self.chunk_of(entry);
         let Some(chunk) = self.chunks.get_mut(at) else { return };
-        let place = chunk.partition_point(|other| *other > entry);
-        if chunk.get(place) != Some(&entry) {
+        let Some(place) = chunk.place(entry).checked_sub(1) else { return };
+        if chunk.entries()[place] != entry {
             return;
         }
         chunk.remove(place);
-        match chunk.front() {
+        match chunk.entries().first() {
             Some(first) => self.bounds[at] = *first,
             None => self.drop_chunk(at),
         }
@@ -87,8 +152,9 @@ impl Order {
     /// Takes the best entry off.
     pub(super) fn pop_best(&mut self) -> Option<Entry> {
         let chunk = self.chunks.back_mut()?;
-        let best = chunk.pop_back();
-        if chunk.is_empty() {
+        let best = chunk.entries().last().copied();
+        chunk.end -= 1;
+        if chunk.len() == 0 {
             self.drop_chunk(self.chunks.len() - 1);
         }
         best
@@ -97,21 +163,18 @@ impl Order {
     /// Puts another entry in place of the best one.
     pub(super) fn replace_best(&mut self, entry: Entry) {
         if let Some(chunk) = self.chunks.back_mut()
-            && let Some(second) = chunk.len().checked_sub(2)
-            && entry < chunk[second]
+            && let [.., second, _] = *chunk.entries()
+            && entry < second
         {
-            chunk[second + 1] = entry;
+            chunk.entries[chunk.end - 1] = entry;
             return;
         }
         self.pop_best();
         self.insert(entry);
     }
 
-    /// The chunk in which an entry stands, or would.
+    /// The chunk in which an entry stands, or would if it does not go behind all others.
     fn chunk_of(&self, entry: Entry) -> usize {
-        if self.bounds.front().is_some_and(|largest| entry > *largest) {
-            return 0;
-        }
         self.bounds.partition_point(|bound| *bound >= entry).saturating_sub(1)
     }
 
@@ -127,8 +190,9 @@ impl Order {
             && chunk.len() + behind.len() <= CHUNK / 2
         {
             self.bounds.remove(at + 1);
-            if let Some(mut behind) = self.chunks.remove(at + 1) {
-                self.chunks[at].append(&mut behind);
+            if let Some(behind) = self.chunks.remove(at + 1) {
+                let entries = [self.chunks[at].entries(), behind.entries()].concat();
+                self.chunks[at] = Chunk::new(&entries);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Endpoints of somebody's own in a simulated world.
+//! Endpoints and selection policies of somebody's own in a simulated world.
 //!
 //! Whatever implements [`Endpoint`] can run on a host, beside registrars, elements and users, and is
 //! broken like them. This one is a load tool: one process with one association that is many elements.
@@ -102,8 +102,78 @@
 //! assert_eq!(world.violation(), None);
 //! ```
 //!
-//! A selection policy of one's own needs no endpoint: it is a part of the configuration of a
-//! [`Program::Registrar`](crate::Program::Registrar) or [`Program::User`](crate::Program::User).
+//! # A selection policy
+//!
+//! A selection policy of one's own needs no endpoint: it is a part of the configuration of every registrar
+//! whose scope has such a pool, and of the users, which choose among what they have been told. This one
+//! prefers the element that costs least; how others are written, `examples/custom_policy.rs` of
+//! `rserpool-core` shows.
+//!
+//! ```
+//! use std::time::Duration;
+//! use rserpool_core::base::Random;
+//! use rserpool_core::element::ElementConfig;
+//! use rserpool_core::policy::{Policies, SelectionPolicy, Slot};
+//! use rserpool_core::user::UserConfig;
+//! use rserpool_core::wire::{Policy, PolicyType};
+//! use rserpool_sim_driver::{Fault, HostId, Load, Program, Service, World, WorldConfig};
+//!
+//! const CHEAPEST: PolicyType = PolicyType(0x8000_0001);
+//!
+//! /// The elements of one pool with what each costs, the cheapest first.
+//! #[derive(Debug, Default)]
+//! struct Cheapest(Vec<(u32, Slot)>);
+//!
+//! impl SelectionPolicy for Cheapest {
+//!     fn insert(&mut self, slot: Slot, values: &Policy) {
+//!         self.remove(slot);
+//!         // What comes from the network may be anything: who states no cost is dear.
+//!         let cost = match values {
+//!             Policy::Other { data, .. } => data.first_chunk().map_or(u32::MAX, |cost| u32::from_be_bytes(*cost)),
+//!             _ => u32::MAX,
+//!         };
+//!         self.0.push((cost, slot));
+//!         self.0.sort();
+//!     }
+//!     fn remove(&mut self, slot: Slot) {
+//!         self.0.retain(|(_, other)| *other != slot);
+//!     }
+//!     fn select(&mut self, _: &mut Random, count: usize, selected: &mut Vec<Slot>) {
+//!         selected.extend(self.0.iter().map(|(_, slot)| *slot).take(count));
+//!     }
+//! }
+//!
+//! let mut policies = Policies::default();
+//! policies.add(CHEAPEST, Cheapest::default)?;
+//! let mut world = World::new(WorldConfig::lan(1));
+//!
+//! // All registrars of the scope know the policy, or they would refuse its pools.
+//! let scope = world.idle_registrars(2);
+//! for registrar in &scope {
+//!     world.configure_registrar(*registrar, |config| config.policies = policies.clone());
+//!     world.apply(Fault::Start(*registrar));
+//! }
+//! let element = |world: &mut World, name: &str, cost: u32| {
+//!     let policy = Policy::Other { kind: CHEAPEST, data: cost.to_be_bytes().to_vec().into() };
+//!     let config = ElementConfig { policy, ..world.element_config("Pool", &scope) };
+//!     world.add(name, Program::Element(config, Service::default()))
+//! };
+//! let (dear, cheap) = (element(&mut world, "dear", 9), element(&mut world, "cheap", 1));
+//! world.run_for(Duration::from_secs(1));
+//! let config = UserConfig { policies, ..world.user_config(&scope) };
+//! let user = world.add("u", Program::User(config, Load::light("Pool".into())));
+//! world.run_for(Duration::from_secs(1));
+//!
+//! // The cheap element serves; when it dies, the dear one.
+//! let id = |world: &World, element: HostId| world.server(element).unwrap().element().id();
+//! let serves = |world: &World| world.client(user).unwrap().conversations()[0].element;
+//! assert_eq!(serves(&world), Some(id(&world, cheap)));
+//! world.apply(Fault::Kill(cheap));
+//! world.run_for(Duration::from_secs(2));
+//! assert_eq!(serves(&world), Some(id(&world, dear)));
+//! assert_eq!(world.violation(), None);
+//! # Ok::<(), rserpool_core::policy::NotPrivate>(())
+//! ```
 
 use std::any::Any;
 use std::fmt;

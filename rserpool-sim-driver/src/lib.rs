@@ -59,7 +59,8 @@
 //! Every element runs an echo service, every user sends supervised requests and keeps books:
 //! [`Client::conversations`] says what was asked, answered, resent and when sessions moved.
 //!
-//! Endpoints of somebody's own run beside them: see [`custom`] for an example.
+//! Endpoints of somebody's own run beside them, and pools select by policies of somebody's own: see
+//! [`custom`] for an example of each.
 //!
 //! # Exploration
 //!

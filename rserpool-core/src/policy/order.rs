@@ -119,10 +119,11 @@ impl Order {
         chunk.insert(chunk.place(entry), entry);
     }
 
-    /// Adds an entry behind all others.
+    /// Adds an entry behind all others. Without room for it in front, a new chunk is begun, so that
+    /// elements that take turns are never shifted.
     fn append(&mut self, entry: Entry) {
         match self.chunks.front_mut() {
-            Some(chunk) if chunk.len() < CHUNK => {
+            Some(chunk) if chunk.begin > 0 => {
                 chunk.insert(0, entry);
                 self.bounds[0] = entry;
             }

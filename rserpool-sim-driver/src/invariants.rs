@@ -167,6 +167,12 @@ impl World {
         self.mode == Mode::Packets && client.load().octets > 1400
     }
 
+    /// Whether users may have reported elements that are well: they were told to, or are impatient.
+    pub(crate) fn has_false_reports(&self) -> bool {
+        let mut clients = self.hosts().filter_map(|(id, _)| self.client(id));
+        self.books.reports || clients.any(|client| self.is_crowded(client))
+    }
+
     /// No element counts as failed that works and can be reached.
     fn check_failure(&mut self, user: HostId, element: ElementId, reason: &user::FailureReason) {
         let Some(client) = self.client(user) else { return };
@@ -237,10 +243,8 @@ impl World {
                 life + server.config().reregistration() + settled + asked + attempts
             }
             RemovalReason::Reported => {
-                // Reports are true if any user had trouble with it, or was told to report it. Who finds
-                // no registrar reports later.
-                let mut clients = self.hosts().filter_map(|(id, _)| self.client(id));
-                if self.books.reports || clients.any(|client| self.is_crowded(client)) {
+                // Reports are true if any user had trouble with it. Who finds no registrar reports later.
+                if self.has_false_reports() {
                     return;
                 }
                 let hunts =

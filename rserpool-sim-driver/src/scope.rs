@@ -150,8 +150,7 @@ impl World {
         let settled = self.scope_settles_within(config) + self.patience_with_element(config);
         let now = self.now();
         let settled_by = |since: Instant| now.since(since) > settled;
-        // Reports that a user was told to make may be wrong.
-        if self.books.reports || !self.scope_calm_since().is_some_and(settled_by) {
+        if self.has_false_reports() || !self.scope_calm_since().is_some_and(settled_by) {
             return;
         }
         let users: Vec<HostId> =

@@ -25,7 +25,7 @@ pub(crate) struct Books {
     /// When elements last sent a registration.
     pub(crate) registrations: BTreeMap<HostId, Instant>,
     /// Elements that got another address and have not been registered with it: where they are listed,
-    /// it is with the one that they had.
+    /// it is with the one that they had. Registrars that got another one than others are configured with.
     pub(crate) moved: BTreeSet<HostId>,
 }
 

@@ -11,7 +11,7 @@ use rserpool_core::registrar::{Notice, RegistrarConfig, RemovalReason};
 use rserpool_core::wire::{AsapMessage, EnrpBody, EnrpMessage};
 use rserpool_core::{element, user};
 
-use crate::app::{Note, Violation};
+use crate::app::{Client, Note, Violation};
 use crate::host::Host;
 use crate::id::HostId;
 use crate::process::Program;
@@ -161,12 +161,22 @@ impl World {
         self.hosts().filter(|(_, host)| is_it(host)).map(|(id, _)| id).collect()
     }
 
+    /// Whether the requests of a user may come to wait for each other so long that they count as
+    /// unanswered: real flow control does that to long ones.
+    fn is_crowded(&self, client: &Client) -> bool {
+        self.mode == Mode::Packets && client.load().octets > 1400
+    }
+
+    /// Whether users may have reported elements that are well: they were told to, or are impatient.
+    pub(crate) fn has_false_reports(&self) -> bool {
+        let mut clients = self.hosts().filter_map(|(id, _)| self.client(id));
+        self.books.reports || clients.any(|client| self.is_crowded(client))
+    }
+
     /// No element counts as failed that works and can be reached.
     fn check_failure(&mut self, user: HostId, element: ElementId, reason: &user::FailureReason) {
         let Some(client) = self.client(user) else { return };
-        // Real flow control makes long requests wait for each other.
-        let crowded = self.mode == Mode::Packets && client.load().octets > 1400;
-        if crowded && *reason == user::FailureReason::Unanswered {
+        if self.is_crowded(client) && *reason == user::FailureReason::Unanswered {
             return;
         }
         let (pool, config) = (&client.load().pool, client.config());
@@ -233,9 +243,8 @@ impl World {
                 life + server.config().reregistration() + settled + asked + attempts
             }
             RemovalReason::Reported => {
-                // Reports are true if any user had trouble with it, or was told to report it. Who finds
-                // no registrar reports later.
-                if self.books.reports {
+                // Reports are true if any user had trouble with it. Who finds no registrar reports later.
+                if self.has_false_reports() {
                     return;
                 }
                 let hunts =

@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     Policies,
     /// Faults at moments that matter.
     Moments,
+    /// Where its registrars come back.
+    Places,
 }
 
 /// The stream of an entity.
@@ -40,6 +42,7 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::Policies => (7, 0),
         Purpose::Stack(life) => (8, u64::from(life)),
         Purpose::Moments => (9, 0),
+        Purpose::Places => (10, 0),
     };
     Random::new([kind, entity.0 as u64, detail].into_iter().fold(mix(seed), |hash, word| mix(hash ^ word)))
 }

@@ -14,7 +14,7 @@ use crate::books::{Arbitration, Table, Takeovers};
 use crate::id::HostId;
 use crate::network::Sctp;
 use crate::process::{Process, Program};
-use crate::world::World;
+use crate::world::{Mode, World};
 
 /// See [`World::scope_settles_within`].
 pub(crate) fn settles_within(sctp: &Sctp, config: &RegistrarConfig) -> Duration {
@@ -68,8 +68,14 @@ impl World {
 
     /// A registrar has taken another one over: only a dead one, and only once.
     pub(crate) fn check_takeover(&mut self, host: HostId, target: RegistrarId) {
+        let alive = self
+            .hosts()
+            .map(|(id, _)| id)
+            .find(|id| *id != host && self.registrar(*id).is_some_and(|registrar| registrar.id() == target));
         let arbitration = self.books.takeovers.lost.remove(&(host, target));
-        if arbitration.as_ref().is_some_and(|arbitration| arbitration.alive) {
+        // Who comes back elsewhere may have taken the name of the peer: it is let in after that one's end.
+        let elsewhere = alive.is_some_and(|alive| self.books.moved.contains(&alive));
+        if !elsewhere && arbitration.as_ref().is_some_and(|arbitration| arbitration.alive) {
             let detail = format!("{} took over {target}", self.host(host).name);
             return self.violated(Violation::new("a sign of life stops a takeover", detail));
         }
@@ -81,10 +87,6 @@ impl World {
         let Some(config) = self.registrar_config(host) else { return };
         let (now, settled) = (self.now(), self.scope_settles_within(config));
         let name = |host: HostId| self.host(host).name.clone();
-        let alive = self
-            .hosts()
-            .map(|(id, _)| id)
-            .find(|id| *id != host && self.registrar(*id).is_some_and(|registrar| registrar.id() == target));
         let violation = match alive {
             Some(alive) => {
                 let calm = self.calm_since(host, alive).filter(|since| now.since(*since) > settled);
@@ -148,8 +150,7 @@ impl World {
         let settled = self.scope_settles_within(config) + self.patience_with_element(config);
         let now = self.now();
         let settled_by = |since: Instant| now.since(since) > settled;
-        // Reports that a user was told to make may be wrong.
-        if self.books.reports || !self.scope_calm_since().is_some_and(settled_by) {
+        if self.has_false_reports() || !self.scope_calm_since().is_some_and(settled_by) {
             return;
         }
         let users: Vec<HostId> =
@@ -308,8 +309,12 @@ impl World {
     }
 
     /// A table lists, from its first page to its last, every element of its sender that was there all
-    /// the time.
+    /// the time. (A packet may bring a request for a page and more: what a whole node has sent is judged when
+    /// all of it has been handled, and the table may be another one then.)
     fn check_page(&mut self, host: HostId, over: AssociationId, more: bool, pools: &[PoolEntry]) {
+        if self.mode == Mode::Packets {
+            return;
+        }
         let Some(config) = self.registrar_config(host) else { return };
         let patience = config.enrp.max_time_no_response;
         let Some(Process::Registrar(registrar)) = self.hosts[host.0].process() else { return };

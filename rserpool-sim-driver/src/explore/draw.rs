@@ -11,7 +11,7 @@ use rserpool_core::wire::{Policy, RegistrationLife};
 
 use super::dice::Dice;
 use super::plan::{ElementPlan, Plan, RegistrarPlan, UserPlan};
-use super::{faults, moments, policies, scope};
+use super::{faults, moments, places, policies, scope};
 use crate::app::{Load, Service};
 use crate::id::HostId;
 use crate::network::{Link, Sctp};
@@ -94,6 +94,8 @@ impl Plan {
         plan.faults.extend(faults::draw_orders(&mut dice, &plan));
         plan.faults.extend(scope::draw_faults(&mut scope_dice, &plan, timers == Timers::Rfc));
         plan.faults.extend(moments::draw(&mut Dice::new(seed, Purpose::Moments), &plan));
+        let mut dice = Dice::new(seed, Purpose::Places);
+        plan.faults.extend(places::draw(&mut dice, &plan, timers == Timers::Rfc));
         plan
     }
 }

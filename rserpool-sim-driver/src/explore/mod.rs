@@ -8,6 +8,7 @@ mod dice;
 mod draw;
 mod faults;
 mod moments;
+mod places;
 mod plan;
 mod policies;
 mod run;

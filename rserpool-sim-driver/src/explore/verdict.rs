@@ -83,11 +83,13 @@ impl World {
         }
     }
 
-    /// The registrars that run and that somebody who knows `knows` from the start can find.
+    /// The registrars that run and that somebody who knows `knows` from the start can find. Of one that
+    /// is elsewhere now its address is not known any more.
     fn findable(&self, plan: &Plan, knows: &[HostId]) -> Vec<HostId> {
         let announced = |host: &HostId| plan.registrars[host.0].config.announce;
+        let known = |host: &HostId| knows.contains(host) && !self.books.moved.contains(host);
         plan.registrar_hosts()
-            .filter(|host| self.registrar(*host).is_some() && (knows.contains(host) || announced(host)))
+            .filter(|host| self.registrar(*host).is_some() && (known(host) || announced(host)))
             .collect()
     }
 

@@ -269,10 +269,10 @@ fn where_a_registrar_listens_for_tcp_is_a_setting() {
 /// An endpoint that asks its socket for ever would burn a core for nothing.
 #[test]
 fn busy_polling_has_an_end() {
-    for role in [&["registrar"][..], &["serve", "echo", "--pool", "P"], &["connect", "P"]] {
-        let validate = |span: &str| {
-            run(&[role, &["--registrar=127.0.0.1", "--validate", "--busy-poll", span][..]].concat())
-        };
+    let user = ["connect", "P", "--registrar=127.0.0.1"];
+    let element = ["serve", "echo", "--pool", "P", "--registrar=127.0.0.1"];
+    for role in [&["registrar"][..], &element, &user] {
+        let validate = |span: &str| run(&[role, &["--validate", "--busy-poll", span][..]].concat());
         assert_eq!(validate("100us").code, Some(0), "{role:?}");
         let refused = validate("1s");
         assert_eq!(

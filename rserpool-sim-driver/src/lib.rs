@@ -84,7 +84,7 @@
 //! registrars know each other, serve, and list the same elements with the same homes, which the
 //! elements take for their homes; the dead are gone; checksums agree and equal a recomputation;
 //! tables and timers are those of what is alive; users resolve what the registrars know; every
-//! session is served and no supervised request lost. At the end everybody stops in time and leaves
+//! session is served and no supervised request lost; every element is asked for a sign of life. At the end everybody stops in time and leaves
 //! nothing.
 //!
 //! # Features

@@ -58,7 +58,7 @@ mutant "the checksum forgets an element" rserpool-core/src/handlespace/mod.rs \
     'self.checksums.entry(home).or_default().add(handle, id);' \
     'if id.0 % 16 != 0 { self.checksums.entry(home).or_default().add(handle, id); }'
 mutant "the keep-alive timer is not armed again" $registrar/keep_alive.rs \
-    'self.handlespace.watch(pe, now + wait);' 'let _ = wait;'
+    'self.handlespace.watch(pe, now + wait);' 'let _ = wait; self.handlespace.unwatch(pe);'
 mutant "the cursor of a download stays at the end" $registrar/enrp/table.rs \
     'last.filter(|_| more).map(' 'last.map('
 mutant "DEL_PE is obeyed from anyone" $registrar/enrp/update.rs \

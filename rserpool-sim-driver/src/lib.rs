@@ -84,7 +84,7 @@
 //! registrars know each other, serve, and list the same elements with the same homes, which the
 //! elements take for their homes; the dead are gone; checksums agree and equal a recomputation;
 //! tables and timers are those of what is alive; users resolve what the registrars know; every
-//! session is served and no supervised request lost. At the end everybody stops in time and leaves
+//! session is served and no supervised request lost; every element is asked for a sign of life. At the end everybody stops in time and leaves
 //! nothing.
 //!
 //! # Features
@@ -104,7 +104,7 @@
 //! a takeover goes on when its target lives     found by seed 19: a sign of life stops a takeover
 //! who takes over does not watch its elements   found by seed 39: at rest all registrars list the same
 //! the checksum forgets an element              found by seed 3: the checksum equals a recomputation
-//! the keep-alive timer is not armed again      found by seed 198: at rest every element has exactly one home
+//! the keep-alive timer is not armed again      found by seed 1: at rest every element is asked whether it lives
 //! the cursor of a download stays at the end    found by seed 5: a table lists everything
 //! DEL_PE is obeyed from anyone                 found by seed 14: only its home removes an element
 //! both yield an element that two claim         found by seed 78: at rest all registrars list the same

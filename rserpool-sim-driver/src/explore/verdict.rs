@@ -48,7 +48,10 @@ impl World {
         if let Err(violation) = verdict {
             return self.violated(violation);
         }
-        self.wind_down(plan);
+        self.judge_keep_alives(plan);
+        if self.violation().is_none() {
+            self.wind_down(plan);
+        }
     }
 
     /// Stops everybody cleanly: users, then elements, then registrars; each must come to its end,
@@ -191,6 +194,30 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// How many keep-alives each element that runs has answered.
+    fn keep_alives(&self, plan: &Plan) -> BTreeMap<HostId, u64> {
+        let answered = |host| self.server(host).map(|server| server.element().counters().keep_alives);
+        plan.element_hosts().filter_map(|(host, _)| Some((host, answered(host)?))).collect()
+    }
+
+    /// Elements are asked again and again, or nobody would notice one that hangs: some time passes.
+    fn judge_keep_alives(&mut self, plan: &Plan) {
+        let before = self.keep_alives(plan);
+        let asked = plan.registrars.iter().map(|registrar| self.patience_with_element(&registrar.config));
+        self.run_for(asked.max().unwrap_or_default());
+        let now = self.keep_alives(plan);
+        let forgotten = plan.element_hosts().find(|(host, element)| {
+            self.server(*host).is_some_and(|server| !server.has_left() && server.element().is_registered())
+                && element.config.id.is_none()
+                && !self.findable(plan, &element.knows).is_empty()
+                && before.get(host) == now.get(host)
+        });
+        if let Some((host, _)) = forgotten {
+            let detail = &self.host(host).name;
+            self.violated(Violation::new("at rest every element is asked whether it lives", detail));
+        }
     }
 
     fn judge_users(&self, plan: &Plan, asked: rserpool_core::base::Instant) -> Result<(), Violation> {

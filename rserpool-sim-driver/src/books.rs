@@ -27,6 +27,8 @@ pub(crate) struct Books {
     /// Elements that got another address and have not been registered with it: where they are listed,
     /// it is with the one that they had. Registrars that got another one than others are configured with.
     pub(crate) moved: BTreeSet<HostId>,
+    /// Those that ever got another address.
+    pub(crate) movers: BTreeSet<HostId>,
 }
 
 /// A handle table that is being sent.

@@ -106,6 +106,7 @@ impl World {
                 self.disturb(host);
                 let address = self.network.assign_address(host);
                 self.books.moved.insert(host);
+                self.books.movers.insert(host);
                 self.mark(host, &format!("is at {address} now"));
                 Some(host)
             }

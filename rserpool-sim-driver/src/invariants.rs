@@ -232,6 +232,12 @@ impl World {
             RemovalReason::Deregistered => return,
             // Nobody answers any more where it was.
             RemovalReason::Silent if self.books.moved.contains(&element) => return,
+            // Where it is may be known by registrars that are cut off from this one.
+            RemovalReason::Silent
+                if self.books.movers.contains(&element) && !self.scope_has_settled(config) =>
+            {
+                return;
+            }
             RemovalReason::Silent => settled + asked,
             RemovalReason::Expired => {
                 let Some(life) = server.config().life.duration() else { return };

@@ -14,7 +14,7 @@ use crate::books::{Arbitration, Table, Takeovers};
 use crate::id::HostId;
 use crate::network::Sctp;
 use crate::process::{Process, Program};
-use crate::world::{Mode, World};
+use crate::world::World;
 
 /// See [`World::scope_settles_within`].
 pub(crate) fn settles_within(sctp: &Sctp, config: &RegistrarConfig) -> Duration {
@@ -57,6 +57,12 @@ impl World {
     /// is dead and have taken over its elements.
     pub(crate) fn scope_settles_within(&self, config: &RegistrarConfig) -> Duration {
         settles_within(&self.sctp, config)
+    }
+
+    /// Whether all registrars that run have had that time, and that in which an element is missed.
+    pub(crate) fn scope_has_settled(&self, config: &RegistrarConfig) -> bool {
+        let settled = self.scope_settles_within(config) + self.patience_with_element(config);
+        self.scope_calm_since().is_some_and(|since| self.now().since(since) > settled)
     }
 
     fn registrar_config(&self, host: HostId) -> Option<&RegistrarConfig> {
@@ -150,7 +156,7 @@ impl World {
         let settled = self.scope_settles_within(config) + self.patience_with_element(config);
         let now = self.now();
         let settled_by = |since: Instant| now.since(since) > settled;
-        if self.has_false_reports() || !self.scope_calm_since().is_some_and(settled_by) {
+        if self.has_false_reports() || !self.scope_has_settled(config) {
             return;
         }
         let users: Vec<HostId> =
@@ -309,12 +315,8 @@ impl World {
     }
 
     /// A table lists, from its first page to its last, every element of its sender that was there all
-    /// the time. (A packet may bring a request for a page and more: what a whole node has sent is judged when
-    /// all of it has been handled, and the table may be another one then.)
+    /// the time.
     fn check_page(&mut self, host: HostId, over: AssociationId, more: bool, pools: &[PoolEntry]) {
-        if self.mode == Mode::Packets {
-            return;
-        }
         let Some(config) = self.registrar_config(host) else { return };
         let patience = config.enrp.max_time_no_response;
         let Some(Process::Registrar(registrar)) = self.hosts[host.0].process() else { return };

@@ -20,8 +20,6 @@ pub(crate) struct Books {
     pub(crate) takeovers: Takeovers,
     /// The handle tables that are being sent.
     pub(crate) tables: BTreeMap<(HostId, AssociationId), Table>,
-    /// Own elements that the last page of a table lacked, until all is heeded that its sender did with it.
-    pub(crate) omitted: Vec<PeHandle>,
     /// When elements last sent a registration.
     pub(crate) registrations: BTreeMap<HostId, Instant>,
     /// Elements that got another address and have not been registered with it: where they are listed,

@@ -202,7 +202,6 @@ impl World {
                 Output::Report(report) => self.heed(host, report),
             }
         }
-        self.judge_tables(host);
         let target = &self.hosts[host.0];
         let Some(body) = &target.body else { return };
         if body.is_over() {

@@ -14,7 +14,7 @@ use crate::books::{Arbitration, Table, Takeovers};
 use crate::id::HostId;
 use crate::network::Sctp;
 use crate::process::{Process, Program};
-use crate::world::World;
+use crate::world::{Mode, World};
 
 /// See [`World::scope_settles_within`].
 pub(crate) fn settles_within(sctp: &Sctp, config: &RegistrarConfig) -> Duration {
@@ -274,9 +274,6 @@ impl World {
         if let EnrpBody::HandleTableResponse { rejected: false, more, pools } = &message.body {
             self.check_page(host, over, *more, pools);
         }
-        if let EnrpBody::HandleUpdate { action: UpdateAction::ADD_PE, handle, element, .. } = &message.body {
-            self.books.omitted.retain(|pe| pe.pool != *handle || pe.element != element.id);
-        }
         let Some((registrar, config)) = self.registrar(host).zip(self.registrar_config(host)) else { return };
         let id = registrar.id();
         if message.body == (EnrpBody::HandleTableRequest { own_only: true }) {
@@ -315,8 +312,12 @@ impl World {
     }
 
     /// A table lists, from its first page to its last, every element of its sender that was there all
-    /// the time.
+    /// the time. (A packet may bring a request for a page and more: what a whole node has sent is judged when
+    /// all of it has been handled, and the table may be another one then.)
     fn check_page(&mut self, host: HostId, over: AssociationId, more: bool, pools: &[PoolEntry]) {
+        if self.mode == Mode::Packets {
+            return;
+        }
         let Some(config) = self.registrar_config(host) else { return };
         let patience = config.enrp.max_time_no_response;
         let Some(Process::Registrar(registrar)) = self.hosts[host.0].process() else { return };
@@ -345,13 +346,7 @@ impl World {
             return;
         }
         let table = self.books.tables.remove(&(host, over));
-        self.books.omitted.extend(table.into_iter().flat_map(|table| table.missing));
-    }
-
-    /// A datagram may bring the request for a table and, behind it, the offer of an element: then the
-    /// registrar owns by now what it did not when it answered, and has told so since.
-    pub(crate) fn judge_tables(&mut self, host: HostId) {
-        if let Some(pe) = std::mem::take(&mut self.books.omitted).into_iter().next() {
+        if let Some(pe) = table.and_then(|table| table.missing.into_iter().next()) {
             let detail = format!("{} did not list {pe}", self.host(host).name);
             self.violated(Violation::new("a table lists everything", detail));
         }

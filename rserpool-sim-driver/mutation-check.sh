@@ -47,7 +47,7 @@ mutant() {
 
 mkdir "$work/tree"
 mutant "updates of registrations are lost" $registrar/registration.rs \
-    'self.announce_update(UpdateAction::ADD_PE, pe, element);' 'let _ = element;'
+    'if !silent {' 'if false && !silent {'
 mutant "a takeover without arbitration" $registrar/enrp/takeover.rs \
     'filter(|(_, peer)| alive(peer)).map(' 'filter(|(_, peer)| alive(peer) && false).map('
 mutant "a takeover goes on when its target lives" $registrar/enrp/takeover.rs \

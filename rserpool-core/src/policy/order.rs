@@ -24,7 +24,7 @@ struct Chunk {
     end: usize,
 }
 
-/// Entries in a chunk at most: 1 KiB, of which not more than half is shifted.
+/// Entries in a chunk at most: 1 KiB, of which mostly not more than half is shifted.
 const CHUNK: usize = 64;
 
 impl Chunk {

@@ -180,18 +180,21 @@ impl Registrar {
     }
 
     /// The addresses of an element's association have changed: it is listed with those that are verified
-    /// now, and the other registrars are told. (A UDP port that we have filled in for its users stays until
-    /// it registers again.)
+    /// now, and the other registrars are told. There are few of them, and they only become more. A UDP
+    /// port may change with every packet: it is told when the element registers again.
     pub(super) fn list_anew(&mut self, pe: &PeHandle, peer: &TransportAddress) {
         let (Some(own), Some(listed)) = (self.own.get_mut(pe), self.handlespace.get(pe)) else { return };
+        let same = own.peer.addresses == peer.addresses;
         own.peer = peer.clone();
+        if same || self.shutdown.is_some() {
+            return;
+        }
         let mut element = listed.clone();
         if let Some(stated) = own.stated.clone() {
             element.user_transport = stated;
         }
         let element = self.as_home(element, peer);
-        let same = self.handlespace.get(pe) == Some(&element);
-        if !same
+        if self.handlespace.get(pe) != Some(&element)
             && check_values(pe, &element).is_ok()
             && self.handlespace.admit(&pe.pool, element.clone()).is_ok()
         {

@@ -64,6 +64,7 @@ impl Registrar {
     ) -> bool {
         let home = element.home;
         let known = home == self.id || self.know_peer(now, home);
+        let vanished = self.handlespace.get(pe).is_none();
         let entered = match check_values(pe, &element) {
             Err(cause) => Err(cause),
             Ok(()) if !known => Err(ErrorCause::bare(crate::wire::CauseCode::LACK_OF_RESOURCES)),
@@ -77,7 +78,11 @@ impl Registrar {
             return false;
         }
         self.unmark(home, pe);
-        ownership::forget_reclaim(self, pe);
+        // Who is asked because nobody lists it has a home again. Who is asked because somebody knows it
+        // elsewhere is still asked when he says so twice.
+        if vanished || home == self.id {
+            ownership::forget_reclaim(self, pe);
+        }
         true
     }
 }

@@ -158,8 +158,11 @@ fn repeated_claims_from_elsewhere_cause_one_question() {
     for _ in 0..100 {
         assert_eq!(rig.from(B, LOW, add_elsewhere(1, LOW)), []);
     }
-    assert_eq!(rig.asap(C, &ack(1)), []);
-    assert_eq!(rig.home(1), Some(LOW));
+    // Nor do they take the answer's meaning from it.
+    rig.registrar.check_enrp();
+    let all = cast(&[B, A], &add(1, US));
+    assert_eq!(rig.asap(C, &ack(1)), [all, vec![call(C, 1, true)]].concat());
+    assert_eq!(rig.home(1), Some(US));
 }
 
 /// A claim that cannot be entered changes nothing.

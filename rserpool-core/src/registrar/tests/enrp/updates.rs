@@ -40,6 +40,9 @@ fn addresses_that_are_verified_later_are_told() {
     assert_eq!(rig.get(1).asap_transport.as_ref().unwrap().addresses.to_vec(), addresses);
     assert_eq!(actions, [to(A, NONE, told(&rig, 1))]);
     assert_eq!(rig.event(verified), [], "nothing new");
+    // A UDP port that changes with every packet makes no flood.
+    let elsewhere = TransportAddress { addresses, udp_port: 20_002, ..peer(4001) };
+    assert_eq!(rig.event(Event::Addresses { association: C, peer: elsewhere }), []);
 }
 
 /// Nobody is told of a registration that is refused.

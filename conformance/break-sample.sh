@@ -74,8 +74,8 @@ sample PARAM-4-07 conformance/tests/vectors/main.rs::every_vector_holds \
     $wire/message.rs 'match kind >> 6 {' 'match if BROKEN && kind >> 6 == 3 { 1 } else { kind >> 6 } {'
 # Foreign addresses are listed.
 sample ASAP-2.2.1-02 $registrar/tests/registration.rs::addresses_of_others_are_left_out_if_they_are_checked \
-    $registrar/registration.rs 'listed.keep_addresses(|address| peer.addresses.contains(&address))' \
-    'listed.keep_addresses(|address| BROKEN || peer.addresses.contains(&address))'
+    $registrar/registration.rs 'verified.keep_addresses(|address| peer.addresses.contains(&address))' \
+    'verified.keep_addresses(|address| BROKEN || peer.addresses.contains(&address))'
 # The overall policy of an answer is lost.
 sample ASAP-2.2.6-01 conformance/tests/rsplib_vectors/main.rs::values_are_those_of_wireshark \
     $wire/asap.rs 'policy: Policy::take(r)?,' 'policy: Policy::take(r)?.filter(|_| !BROKEN),'

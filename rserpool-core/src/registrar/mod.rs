@@ -313,7 +313,17 @@ impl Registrar {
     fn handle_addresses(&mut self, id: AssociationId, peer: TransportAddress) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.peer = peer.clone();
-        for pe in link.elements.clone() {
+        // A UDP port may change with every packet: it is told when an element registers again.
+        let mut grown = Vec::new();
+        for pe in &link.elements {
+            if let Some(own) = self.own.get_mut(pe) {
+                if own.peer.addresses != peer.addresses {
+                    grown.push(pe.clone());
+                }
+                own.peer = peer.clone();
+            }
+        }
+        for pe in grown {
             self.list_anew(&pe, &peer);
         }
     }

@@ -28,8 +28,9 @@ impl Registrar {
         if self.is_over_tcp(from) {
             return self.reject_registration(from, &pe, self.only_sctp());
         }
-        if let Some(link) = self.links.get(&from)
-            && self.listed_transport(&element.user_transport, &link.peer).is_none()
+        if self.config.check_addresses
+            && let Some(link) = self.links.get(&from)
+            && verified_transport(&element.user_transport, &link.peer).is_none()
         {
             return self.reject_registration(from, &pe, ErrorCause::invalid_values(element.to_parameter()));
         }
@@ -83,13 +84,14 @@ impl Registrar {
     /// Enters an element into the handlespace with ourselves as its home, and answers.
     fn grant_registration(&mut self, now: Instant, from: AssociationId, pe: &PeHandle, element: PoolElement) {
         let Some(peer) = self.links.get(&from).map(|link| link.peer.clone()) else { return };
-        let (life, stated) = (element.life, element.user_transport.clone());
+        let life = element.life;
+        let stated = self.config.check_addresses.then(|| element.user_transport.clone());
         let element = self.as_home(element, &peer);
         // What we have added counts as well, or peers would refuse what we have granted.
         if let Err(cause) = check_values(pe, &element) {
             return self.reject_registration(from, pe, cause);
         }
-        let left_out = element.user_transport != stated;
+        let stated = stated.filter(|stated| *stated != element.user_transport);
         let told = self.own.get(pe).is_some_and(|own| own.told == Some(self.enrp.meetings));
         let unchanged = told && self.handlespace.get(pe) == Some(&element);
         let silent = self.config.enrp.suppress_unchanged && unchanged;
@@ -121,7 +123,7 @@ impl Registrar {
         }
         if let Some(own) = self.own.get_mut(pe) {
             own.told = Some(self.enrp.meetings);
-            own.stated = left_out.then_some(stated);
+            own.stated = stated;
         }
         // A new association may know nothing of us yet: its first keep-alive names its home.
         if moved {
@@ -179,16 +181,13 @@ impl Registrar {
         true
     }
 
-    /// The addresses of an element's association have changed: it is listed with those that are verified
-    /// now, and the other registrars are told. There are few of them, and they only become more. A UDP
-    /// port may change with every packet: it is told when the element registers again.
+    /// Addresses of an element's association have been verified: it is listed with them now, and the other
+    /// registrars are told. There are few of them, and they only become more.
     pub(super) fn list_anew(&mut self, pe: &PeHandle, peer: &TransportAddress) {
-        let (Some(own), Some(listed)) = (self.own.get_mut(pe), self.handlespace.get(pe)) else { return };
-        let same = own.peer.addresses == peer.addresses;
-        own.peer = peer.clone();
-        if same || self.shutdown.is_some() {
+        if self.shutdown.is_some() {
             return;
         }
+        let (Some(own), Some(listed)) = (self.own.get(pe), self.handlespace.get(pe)) else { return };
         let mut element = listed.clone();
         if let Some(stated) = own.stated.clone() {
             element.user_transport = stated;
@@ -202,15 +201,6 @@ impl Registrar {
         }
     }
 
-    /// A user transport as we list it: if addresses are checked, without those that are not of the
-    /// association; `None` if nothing is left.
-    fn listed_transport(&self, stated: &Transport, peer: &TransportAddress) -> Option<Transport> {
-        let mut listed = stated.clone();
-        let kept = !self.config.check_addresses
-            || listed.keep_addresses(|address| peer.addresses.contains(&address));
-        kept.then_some(listed)
-    }
-
     /// The element as we list it: we are its home, and its ASAP transport is where the
     /// registration came from (RFC 5352 section 3.1 rule 4).
     fn as_home(&self, mut element: PoolElement, peer: &TransportAddress) -> PoolElement {
@@ -219,8 +209,10 @@ impl Registrar {
         let same_port = matches!(&element.user_transport, Transport::Sctp(sctp) if sctp.port == peer.port);
         let user = if stated.user == 0 && same_port { peer.udp_port } else { stated.user };
         element.home = self.id;
-        if let Some(listed) = self.listed_transport(&element.user_transport, peer) {
-            element.user_transport = listed;
+        if self.config.check_addresses
+            && let Some(verified) = verified_transport(&element.user_transport, peer)
+        {
+            element.user_transport = verified;
         }
         element.asap_transport = Some(SctpTransport {
             port: peer.port,
@@ -337,4 +329,10 @@ pub(super) fn admission_cause(error: AdmissionError) -> ErrorCause {
         }
         AdmissionError::Full(_) => ErrorCause::bare(CauseCode::LACK_OF_RESOURCES),
     }
+}
+
+/// A user transport without the addresses that are not of its association; `None` if nothing is left.
+fn verified_transport(stated: &Transport, peer: &TransportAddress) -> Option<Transport> {
+    let mut verified = stated.clone();
+    verified.keep_addresses(|address| peer.addresses.contains(&address)).then_some(verified)
 }

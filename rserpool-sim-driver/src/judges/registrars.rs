@@ -9,11 +9,11 @@ use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{PeerState, Registrar, RegistrarConfig};
 use rserpool_core::wire::{EnrpBody, EnrpMessage, PoolEntry, UpdateAction};
 
-use crate::app::Violation;
-use crate::books::{Arbitration, Table, Takeovers};
+use crate::applications::Violation;
+use crate::hosts::{Process, Program};
 use crate::id::HostId;
+use crate::judges::history::{Arbitration, Table, Takeovers};
 use crate::network::Sctp;
-use crate::process::{Process, Program};
 use crate::world::{Mode, World};
 
 /// See [`World::scope_settles_within`].
@@ -42,7 +42,7 @@ impl World {
     /// The same, as if one registrar had not died.
     fn scope_calm_but_for(&self, dead: RegistrarId) -> Option<Instant> {
         let running = self.running_registrars();
-        let ended = self.books.takeovers.ended.iter().filter(|(id, _)| **id != dead);
+        let ended = self.history.takeovers.ended.iter().filter(|(id, _)| **id != dead);
         let mut since = ended.map(|(_, at)| *at).max().unwrap_or_default();
         for (n, a) in running.iter().enumerate() {
             since = since.max(self.calm_since(*a, *a)?);
@@ -78,9 +78,9 @@ impl World {
             .hosts()
             .map(|(id, _)| id)
             .find(|id| *id != host && self.registrar(*id).is_some_and(|registrar| registrar.id() == target));
-        let arbitration = self.books.takeovers.lost.remove(&(host, target));
+        let arbitration = self.history.takeovers.lost.remove(&(host, target));
         // Who comes back elsewhere may have taken the name of the peer: it is let in after that one's end.
-        let elsewhere = alive.is_some_and(|alive| self.books.moved.contains(&alive));
+        let elsewhere = alive.is_some_and(|alive| self.history.moved.contains(&alive));
         if !elsewhere && arbitration.as_ref().is_some_and(|arbitration| arbitration.alive) {
             let detail = format!("{} took over {target}", self.host(host).name);
             return self.violated(Violation::new("a sign of life stops a takeover", detail));
@@ -106,9 +106,9 @@ impl World {
                 })
             }
             None => {
-                let ended = self.books.takeovers.ended.get(&target).copied();
+                let ended = self.history.takeovers.ended.get(&target).copied();
                 let calm = self.scope_calm_but_for(target).zip(ended);
-                let twice = self.books.takeovers.won.iter().find(|(id, winner, when)| {
+                let twice = self.history.takeovers.won.iter().find(|(id, winner, when)| {
                     *id == target
                         && *winner != host
                         && calm.is_some_and(|(calm, ended)| ended <= *when && calm + settled <= ended)
@@ -123,7 +123,7 @@ impl World {
                 })
             }
         };
-        self.books.takeovers.won.push((target, host, now));
+        self.history.takeovers.won.push((target, host, now));
         if let Some(violation) = violation {
             self.violated(violation);
         }
@@ -139,7 +139,7 @@ impl World {
         }
         // Whoever was met since was not asked.
         let known = |id| {
-            let met = self.books.takeovers.met.get(&(host, id));
+            let met = self.history.takeovers.met.get(&(host, id));
             met.is_some_and(|met| *met < arbitration.begun)
                 && registrar.peers().iter().any(|p| p.id == id && p.connected && p.state == PeerState::Active)
         };
@@ -210,7 +210,7 @@ impl World {
         let place = self.address(other, ENRP_PORT);
         config.enrp.peers.iter().any(|peer| peer.is_same_endpoint(&place))
             || config.enrp.announce && others.enrp.announce
-            || self.books.takeovers.met.contains_key(&(one, id))
+            || self.history.takeovers.met.contains_key(&(one, id))
     }
 
     /// A registrar resynchronises with another one because a checksum differs. Between two that could
@@ -221,14 +221,14 @@ impl World {
         let is_it = |id: &HostId| self.registrar(*id).is_some_and(|registrar| registrar.id() == peer);
         let Some(peer) = self.hosts().map(|(id, _)| id).find(is_it) else { return };
         if self.scope_calm_since().is_some_and(|since| now.since(since) > settled) {
-            self.books.takeovers.audits.push((now, host, peer));
+            self.history.takeovers.audits.push((now, host, peer));
         }
     }
 
     /// Nobody has missed an update without a reason.
     pub(crate) fn judge_audits(&self) -> Result<(), Violation> {
-        let crossing = self.network.link.longest() * 6 + Duration::from_millis(5);
-        let Takeovers { moves, audits, .. } = &self.books.takeovers;
+        let crossing = self.network.cable.longest() * 6 + Duration::from_millis(5);
+        let Takeovers { moves, audits, .. } = &self.history.takeovers;
         let near = |at: Instant| moves.iter().any(|moved| at.since(*moved).max(moved.since(at)) <= crossing);
         let late = |(at, asker, asked): &(Instant, HostId, HostId)| {
             !near(*at) && !self.contended_before_heartbeat(*at, *asker, *asked, crossing)
@@ -256,7 +256,7 @@ impl World {
         let late = crossing + config.enrp.heartbeat_cycle;
         let is = |host: HostId, id| self.registrar(host).is_some_and(|registrar| registrar.id() == id);
         let party = |host: HostId, from: HostId, to| host == from || is(host, to);
-        let mut yields = self.books.takeovers.yields.iter();
+        let mut yields = self.history.takeovers.yields.iter();
         yields.any(|(moved, from, to)| {
             let third = party(asked, *from, *to) && !party(asker, *from, *to);
             third && *moved <= at && at.since(*moved) <= late
@@ -328,7 +328,7 @@ impl World {
             let own = own.map(|(pool, element)| PeHandle { pool: pool.clone(), element: element.id });
             Table { missing: own.collect(), paged: now }
         };
-        let table = self.books.tables.entry((host, over)).or_insert_with(first);
+        let table = self.history.tables.entry((host, over)).or_insert_with(first);
         // Asked for the next page late, it begins anew, or just did not: either is right.
         if now.since(table.paged) >= patience {
             table.missing.clear();
@@ -345,7 +345,7 @@ impl World {
         if more {
             return;
         }
-        let table = self.books.tables.remove(&(host, over));
+        let table = self.history.tables.remove(&(host, over));
         if let Some(pe) = table.and_then(|table| table.missing.into_iter().next()) {
             let detail = format!("{} did not list {pe}", self.host(host).name);
             self.violated(Violation::new("a table lists everything", detail));

@@ -1,7 +1,11 @@
 //! The network: who can reach whom, and how long a packet takes.
 //!
-//! It knows hosts, addresses and links. Associations, which make its losses good again, are in
-//! [`crate::association`].
+//! It knows hosts, addresses and cables. Associations, which make its losses good again, are in
+//! [`crate::network`].
+
+mod association;
+mod handshake;
+mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,9 +17,11 @@ use rserpool_core::transport::sctp::SctpConfig;
 use crate::id::HostId;
 use crate::random::{Purpose, stream};
 
-/// What a link does to packets.
+pub(crate) use association::{Association, Attempt, End, Item, Path, Side, State, Step};
+
+/// What a cable does to packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
+pub struct Cable {
     /// One way.
     pub delay: Duration,
     /// At most this much is added to the delay, evenly spread.
@@ -28,7 +34,7 @@ pub struct Link {
     pub reordering: u32,
 }
 
-impl Link {
+impl Cable {
     /// A LAN: 1 ms, nothing lost.
     pub const LAN: Self = Self {
         delay: Duration::from_millis(1),
@@ -94,7 +100,7 @@ impl Sctp {
 #[derive(Debug)]
 pub(crate) struct Network {
     seed: u64,
-    pub(crate) link: Link,
+    pub(crate) cable: Cable,
     /// Directions in which nothing passes.
     blocked: BTreeSet<(HostId, HostId)>,
     /// Hosts that are cut off from everybody.
@@ -110,10 +116,10 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn new(seed: u64, link: Link) -> Self {
+    pub(crate) fn new(seed: u64, cable: Cable) -> Self {
         Self {
             seed,
-            link,
+            cable,
             blocked: BTreeSet::new(),
             unplugged: BTreeSet::new(),
             owners: BTreeMap::new(),
@@ -171,8 +177,8 @@ impl Network {
         self.unplugged.contains(&host)
     }
 
-    pub(crate) fn set_link(&mut self, now: Instant, link: Link) {
-        self.link = link;
+    pub(crate) fn set_cable(&mut self, now: Instant, cable: Cable) {
+        self.cable = cable;
         self.all_disturbed = now;
     }
 
@@ -185,7 +191,7 @@ impl Network {
 
     /// Since when everything that two hosts send each other arrives in time; `None` if it does not.
     pub(crate) fn calm_since(&self, a: HostId, b: HostId) -> Option<Instant> {
-        let open = self.is_open(a, b) && self.is_open(b, a) && self.link.loss == 0;
+        let open = self.is_open(a, b) && self.is_open(b, a) && self.cable.loss == 0;
         let since = self.disturbed.get(&pair(a, b)).copied().unwrap_or_default();
         open.then(|| since.max(self.all_disturbed))
     }
@@ -195,49 +201,49 @@ impl Network {
         if !self.is_open(from, to) {
             return None;
         }
-        let link = self.link;
+        let cable = self.cable;
         let random = self.stream(from, to);
-        if link.loss > 0 && random.below(1_000_000) < u64::from(link.loss) {
+        if cable.loss > 0 && random.below(1_000_000) < u64::from(cable.loss) {
             return None;
         }
-        Some(travel(&link, random))
+        Some(travel(&cable, random))
     }
 
     /// Whether this datagram is delivered twice.
     pub(crate) fn is_duplicated(&mut self, from: HostId, to: HostId) -> bool {
-        let duplication = u64::from(self.link.duplication);
+        let duplication = u64::from(self.cable.duplication);
         duplication > 0 && self.stream(from, to).below(1_000_000) < duplication
     }
 
     /// How long one message takes that is sent again until it arrives; `None` if the sender loses
     /// patience first.
     pub(crate) fn reliable(&mut self, sctp: &Sctp, from: HostId, to: HostId) -> Option<Duration> {
-        let link = self.link;
+        let cable = self.cable;
         let random = self.stream(from, to);
         let mut waited = Duration::ZERO;
         let mut rto = sctp.rto_initial;
-        while link.loss > 0 && random.below(1_000_000) < u64::from(link.loss) {
+        while cable.loss > 0 && random.below(1_000_000) < u64::from(cable.loss) {
             waited += rto;
             rto = (rto * 2).min(sctp.rto_max);
             if waited > sctp.max_silence {
                 return None;
             }
         }
-        Some(waited + travel(&link, random))
+        Some(waited + travel(&cable, random))
     }
 
     fn stream(&mut self, from: HostId, to: HostId) -> &mut Random {
         let seed = self.seed;
-        self.streams.entry((from, to)).or_insert_with(|| stream(seed, from, Purpose::Link(to)))
+        self.streams.entry((from, to)).or_insert_with(|| stream(seed, from, Purpose::Cable(to)))
     }
 }
 
-fn travel(link: &Link, random: &mut Random) -> Duration {
-    let jitter = u64::try_from(link.jitter.as_nanos()).unwrap_or(u64::MAX);
+fn travel(cable: &Cable, random: &mut Random) -> Duration {
+    let jitter = u64::try_from(cable.jitter.as_nanos()).unwrap_or(u64::MAX);
     let jitter = if jitter > 0 { random.below(jitter + 1) } else { 0 };
-    let late = link.reordering > 0 && random.below(1_000_000) < u64::from(link.reordering);
-    let held_back = if late { link.held_back() } else { Duration::ZERO };
-    link.delay + Duration::from_nanos(jitter) + held_back
+    let late = cable.reordering > 0 && random.below(1_000_000) < u64::from(cable.reordering);
+    let held_back = if late { cable.held_back() } else { Duration::ZERO };
+    cable.delay + Duration::from_nanos(jitter) + held_back
 }
 
 fn pair(a: HostId, b: HostId) -> (HostId, HostId) {

@@ -4,15 +4,15 @@ use rserpool_core::base::{AssociationId, ProtocolId};
 use rserpool_core::endpoint::{Channel, Event};
 use rserpool_core::{element, user};
 
-use crate::app::{Note, Violation};
+use super::trace::summary;
+use crate::applications::{Note, Violation};
 use crate::id::HostId;
-use crate::trace::summary;
 use crate::world::World;
 
 impl World {
     pub(crate) fn violated(&mut self, violation: Violation) {
         self.trace.note(self.clock, [99, 0], &[], || format!("VIOLATION {violation}"));
-        self.books.violation.get_or_insert(violation);
+        self.history.violation.get_or_insert(violation);
     }
 
     /// A line of the trace about a host.

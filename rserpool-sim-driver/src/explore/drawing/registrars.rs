@@ -7,7 +7,7 @@ use rserpool_core::base::RegistrarId;
 use rserpool_core::registrar::TakeoverWinner;
 
 use super::dice::Dice;
-use super::plan::{Plan, RegistrarPlan};
+use crate::explore::plan::{Plan, RegistrarPlan};
 use crate::fault::Fault;
 use crate::id::HostId;
 

@@ -7,12 +7,12 @@ use rserpool_core::base::{AssociationId, Instant, RegistrarId};
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::wire::{EnrpBody, EnrpMessage};
 
-use crate::app::Violation;
+use crate::applications::Violation;
 use crate::id::HostId;
 
 /// What is remembered for the invariants.
 #[derive(Debug, Default)]
-pub(crate) struct Books {
+pub(crate) struct History {
     pub(crate) violation: Option<Violation>,
     /// Some user was told to report or to give up elements that may be well.
     pub(crate) reports: bool,

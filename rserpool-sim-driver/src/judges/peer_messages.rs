@@ -6,7 +6,7 @@ use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::Registrar;
 use rserpool_core::wire::{EnrpBody, EnrpMessage, PoolElement, UpdateAction};
 
-use crate::app::Violation;
+use crate::applications::Violation;
 
 /// What must be the same after a message was handled.
 #[derive(Clone, Debug, PartialEq, Eq)]

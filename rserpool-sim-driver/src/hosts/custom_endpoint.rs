@@ -11,18 +11,18 @@
 //! use rserpool_core::endpoint::{Action, Endpoint, Event, Outbox};
 //! use rserpool_core::wire::{AsapMessage, Padding, Policy, PoolElement, RegistrationLife};
 //! use rserpool_core::wire::{SctpTransport, Transport, TransportUse};
-//! use rserpool_sim_driver::{Custom, Fault, Place, Program, World, WorldConfig};
+//! use rserpool_sim_driver::{Custom, Fault, Startup, Program, World, WorldConfig};
 //!
 //! #[derive(Debug)]
 //! struct Crowd {
-//!     place: Place,
+//!     place: Startup,
 //!     registered: u32,
 //!     out: Outbox<String>,
 //! }
 //!
 //! impl Crowd {
 //!     /// It connects at once.
-//!     fn new(place: Place, registrar: TransportAddress) -> Self {
+//!     fn new(place: Startup, registrar: TransportAddress) -> Self {
 //!         let mut out = Outbox::default();
 //!         let deadline = place.now + Duration::from_secs(1);
 //!         out.act(Action::Connect { request: ConnectId(1), local_port: 7, peer: registrar, deadline });
@@ -185,7 +185,7 @@ use rserpool_core::endpoint::{Action, Endpoint, Event};
 
 /// Where, when and with what seed an endpoint is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Startup {
     /// The present time.
     pub now: Instant,
     /// The address of its host; the UDP port is [`UDP_PORT`](crate::UDP_PORT).
@@ -194,7 +194,7 @@ pub struct Place {
     pub seed: u64,
 }
 
-type Start = dyn Fn(Place) -> Box<dyn Machine> + Send + Sync;
+type Start = dyn Fn(Startup) -> Box<dyn Machine> + Send + Sync;
 
 /// How an endpoint of somebody's own is started.
 #[derive(Clone)]
@@ -207,7 +207,7 @@ pub struct Custom {
 impl Custom {
     /// A program that listens on these SCTP ports and makes its endpoint with `start`, each time its
     /// host is started.
-    pub fn new<E>(ports: &[u16], start: impl Fn(Place) -> E + Send + Sync + 'static) -> Self
+    pub fn new<E>(ports: &[u16], start: impl Fn(Startup) -> E + Send + Sync + 'static) -> Self
     where
         E: Endpoint + fmt::Debug + 'static,
         E::Notice: fmt::Debug,
@@ -215,7 +215,7 @@ impl Custom {
         Self { ports: ports.into(), start: Arc::new(move |place| Box::new(Driven(start(place)))) }
     }
 
-    pub(crate) fn start(&self, place: Place) -> Box<dyn Machine> {
+    pub(crate) fn start(&self, place: Startup) -> Box<dyn Machine> {
         (self.start)(place)
     }
 

@@ -8,10 +8,10 @@ use rserpool_core::endpoint::{Action, Endpoint, Event};
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 use rserpool_core::user::{self, UserConfig};
 
-use crate::app::{Client, Load, Note, Server, Service, Violation};
-use crate::custom::{Custom, Machine};
-use crate::exchange::Exchange;
+use crate::applications::{Client, Load, Note, Server, Service, Violation};
 use crate::fault::Order;
+use crate::hosts::custom_endpoint::{Custom, Machine};
+use crate::judges::Exchange;
 
 /// What runs on a host. Seeds, and the addresses of elements and registrars, are set by the world.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{PeerState, Registrar};
 use rserpool_core::wire::PoolElement;
 
-use crate::app::Violation;
+use crate::applications::Violation;
 use crate::id::HostId;
 use crate::world::World;
 

@@ -1,5 +1,12 @@
 //! Drawing a plan from its seed.
 
+mod dice;
+mod faults;
+mod moments;
+mod policies;
+mod registrars;
+mod relocation;
+
 use std::time::Duration;
 
 use rserpool_core::base::{ElementId, PoolHandle};
@@ -9,13 +16,12 @@ use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::user::UserConfig;
 use rserpool_core::wire::{Policy, RegistrationLife};
 
-use super::dice::Dice;
 use super::plan::{ElementPlan, Plan, RegistrarPlan, UserPlan};
-use super::{faults, moments, places, policies, scope};
-use crate::app::{Load, Service};
+use crate::applications::{Load, Service};
 use crate::id::HostId;
-use crate::network::{Link, Sctp};
+use crate::network::{Cable, Sctp};
 use crate::random::Purpose;
+use dice::Dice;
 
 /// Which timers all endpoints of a plan have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +36,7 @@ impl Plan {
         let mut dice = Dice::new(seed, Purpose::Plan);
         let timers = if dice.chance(85) { Timers::Fast } else { Timers::Rfc };
         let mut scope_dice = Dice::new(seed, Purpose::Scope);
-        let registrars = scope::draw_size(&mut scope_dice);
+        let registrars = registrars::draw_size(&mut scope_dice);
         let announced = dice.chance(25);
         let pools = 1 + dice.below(3);
         let lives: &[i32] = match timers {
@@ -43,7 +49,7 @@ impl Plan {
             registrars: Vec::new(),
             elements: Vec::new(),
             users: Vec::new(),
-            link: draw_link(&mut dice),
+            cable: draw_cable(&mut dice),
             sctp: if timers == Timers::Fast || dice.chance(50) { Sctp::FAST } else { Sctp::RFC },
             faults: Vec::new(),
             chaos: Duration::ZERO,
@@ -61,7 +67,7 @@ impl Plan {
             Timers::Rfc => Duration::from_secs(30),
         };
         if registrars > 1 {
-            scope::draw(&mut scope_dice, &mut plan.registrars, startup);
+            registrars::draw(&mut scope_dice, &mut plan.registrars, startup);
         }
         for n in 0..dice.crowd(200) {
             let mut element = draw_element(&mut dice, timers, pools, life);
@@ -92,10 +98,10 @@ impl Plan {
         plan.faults = faults::draw(&mut dice, &plan, timers == Timers::Rfc);
         let mut dice = Dice::new(seed, Purpose::Orders);
         plan.faults.extend(faults::draw_orders(&mut dice, &plan));
-        plan.faults.extend(scope::draw_faults(&mut scope_dice, &plan, timers == Timers::Rfc));
+        plan.faults.extend(registrars::draw_faults(&mut scope_dice, &plan, timers == Timers::Rfc));
         plan.faults.extend(moments::draw(&mut Dice::new(seed, Purpose::Moments), &plan));
         let mut dice = Dice::new(seed, Purpose::Places);
-        plan.faults.extend(places::draw(&mut dice, &plan, timers == Timers::Rfc));
+        plan.faults.extend(relocation::draw(&mut dice, &plan, timers == Timers::Rfc));
         plan
     }
 }
@@ -104,8 +110,8 @@ fn pool(number: usize) -> PoolHandle {
     PoolHandle::from(["Pool", "EchoPool", "A pool with a rather long name"][number])
 }
 
-fn draw_link(dice: &mut Dice) -> Link {
-    Link {
+fn draw_cable(dice: &mut Dice) -> Cable {
+    Cable {
         delay: dice.between(Duration::from_micros(50), Duration::from_millis(8)),
         jitter: match dice.chance(50) {
             true => dice.between(Duration::ZERO, Duration::from_millis(4)),

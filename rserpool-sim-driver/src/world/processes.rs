@@ -7,13 +7,13 @@ use rserpool_core::base::ProtocolId;
 use rserpool_core::element;
 use rserpool_core::endpoint::{Action, Event};
 
-use crate::app::{Client, Server};
-use crate::custom::Place;
-use crate::host::{Body, Input, Output};
+use crate::applications::{Client, Server};
+use crate::hosts::Startup;
+use crate::hosts::{Body, Input, Output};
+use crate::hosts::{Machinery, Process, Program, Report, Wish};
 use crate::id::{HostId, UDP_PORT};
-use crate::process::{Machinery, Process, Program, Report, Wish};
-use crate::queue::Occurrence;
 use crate::random::{Purpose, stream};
+use crate::world::Occurrence;
 use crate::world::{Mode, World};
 
 impl World {
@@ -147,11 +147,11 @@ impl World {
                 Process::User(Box::new(Client::new(config.clone(), load.clone(), clock)))
             }
             Program::Custom(custom) => {
-                Process::Custom(Machinery(custom.start(Place { now: clock, address, seed })))
+                Process::Custom(Machinery(custom.start(Startup { now: clock, address, seed })))
             }
         };
         match &process {
-            Process::Registrar(registrar) => self.books.takeovers.started(registrar.id()),
+            Process::Registrar(registrar) => self.history.takeovers.started(registrar.id()),
             Process::Element(server) => host.element = Some(server.element.id()),
             Process::User(_) | Process::Custom(_) => {}
         }
@@ -173,9 +173,9 @@ impl World {
         let clock = self.clock;
         if let Some(registrar) = self.registrar(host) {
             let id = registrar.id();
-            self.books.takeovers.ended(clock, id);
+            self.history.takeovers.ended(clock, id);
         }
-        self.books.tables.retain(|(sender, _), _| *sender != host);
+        self.history.tables.retain(|(sender, _), _| *sender != host);
         let gone = self.host_mut(host);
         gone.body = None;
         gone.peers.clear();
@@ -223,7 +223,7 @@ impl World {
             Report::Heard(event) => {
                 self.note_event(host, &event);
                 if let Event::Message { protocol: ProtocolId::ENRP, bytes, .. } = &event {
-                    self.books.takeovers.heard(host, bytes);
+                    self.history.takeovers.heard(host, bytes);
                 }
             }
             Report::Did(Action::Send { association, protocol, bytes, .. }) => {

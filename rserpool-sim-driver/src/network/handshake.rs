@@ -6,10 +6,10 @@ use std::time::Duration;
 use rserpool_core::base::{ConnectId, Instant, TransportAddress};
 use rserpool_core::endpoint::{ConnectError, DownReason, Event};
 
-use crate::association::{Association, Attempt, End, Side, State, Step};
-use crate::host::Input;
+use crate::hosts::Input;
 use crate::id::{HostId, UDP_PORT};
-use crate::queue::Occurrence;
+use crate::network::{Association, Attempt, End, Side, State, Step};
+use crate::world::Occurrence;
 use crate::world::World;
 
 impl World {

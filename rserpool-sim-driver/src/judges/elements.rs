@@ -1,5 +1,5 @@
 //! What must hold at every step, whatever is broken. What concerns several registrars is in
-//! [`crate::scope`].
+//! [`crate::judges`].
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use rserpool_core::registrar::{Notice, RegistrarConfig, RemovalReason};
 use rserpool_core::wire::{AsapMessage, EnrpBody, EnrpMessage};
 use rserpool_core::{element, user};
 
-use crate::app::{Client, Note, Violation};
-use crate::host::Host;
+use crate::applications::{Client, Note, Violation};
+use crate::hosts::Host;
+use crate::hosts::Program;
 use crate::id::HostId;
-use crate::process::Program;
 use crate::world::{Mode, World};
 
 impl World {
@@ -71,7 +71,7 @@ impl World {
                 }
             }
             AsapMessage::Registration { .. } => {
-                self.books.registrations.insert(host, self.clock);
+                self.history.registrations.insert(host, self.clock);
             }
             AsapMessage::Error { error } => {
                 let detail = format!("{} sent {error:?}", self.host(host).name);
@@ -116,28 +116,30 @@ impl World {
     /// How long a registrar may list an element that is dead: until its next keep-alive, which is
     /// asked over the association and, should that break meanwhile, over a new one.
     pub(crate) fn patience_with_element(&self, config: &RegistrarConfig) -> Duration {
-        config.keep_alive_interval * 3 / 2 + config.keep_alive_timeout * 2 + self.network.link.longest() * 4
+        config.keep_alive_interval * 3 / 2 + config.keep_alive_timeout * 2 + self.network.cable.longest() * 4
     }
 
     pub(crate) fn check_note(&mut self, host: HostId, note: &Note) {
         if let Note::Registrar(Notice::Moved { .. } | Notice::TakenOver { .. }) = note {
-            self.books.takeovers.moves.push(self.clock);
+            self.history.takeovers.moves.push(self.clock);
         }
         match note {
             Note::Registrar(Notice::Moved { home, .. }) => {
-                self.books.takeovers.yields.push((self.clock, host, *home));
+                self.history.takeovers.yields.push((self.clock, host, *home));
             }
             Note::Registrar(Notice::PeerFound { peer, .. }) => {
-                self.books.takeovers.met.insert((host, *peer), self.clock);
+                self.history.takeovers.met.insert((host, *peer), self.clock);
             }
-            Note::Registrar(Notice::PeerLost { peer }) => self.books.takeovers.lost(self.clock, host, *peer),
+            Note::Registrar(Notice::PeerLost { peer }) => {
+                self.history.takeovers.lost(self.clock, host, *peer)
+            }
             Note::Registrar(Notice::Removed { pe, reason }) => self.check_removal(host, pe, *reason),
             Note::User(user::Notice::ElementFailed { element, reason, .. }) => {
                 self.check_failure(host, *element, reason);
             }
             Note::Element(element::Notice::Deregistered) => self.check_expulsion(host),
             Note::Element(element::Notice::Registered { .. }) => {
-                self.books.moved.remove(&host);
+                self.history.moved.remove(&host);
             }
             Note::Registrar(Notice::TakenOver { target, by, .. })
                 if self.registrar(host).is_some_and(|registrar| registrar.id() == *by) =>
@@ -170,7 +172,7 @@ impl World {
     /// Whether users may have reported elements that are well: they were told to, or are impatient.
     pub(crate) fn has_false_reports(&self) -> bool {
         let mut clients = self.hosts().filter_map(|(id, _)| self.client(id));
-        self.books.reports || clients.any(|client| self.is_crowded(client))
+        self.history.reports || clients.any(|client| self.is_crowded(client))
     }
 
     /// No element counts as failed that works and can be reached.
@@ -204,8 +206,8 @@ impl World {
             });
         let settled = (self.sctp.heartbeat + self.sctp.max_silence) * 2;
         // A removal and a registration may cross; what follows is the answer to the latter.
-        let crossing = self.network.link.longest() * 2;
-        if self.books.registrations.get(&host).is_some_and(|sent| self.now().since(*sent) <= crossing) {
+        let crossing = self.network.cable.longest() * 2;
+        if self.history.registrations.get(&host).is_some_and(|sent| self.now().since(*sent) <= crossing) {
             return;
         }
         if let Some((home, _)) = home
@@ -231,10 +233,10 @@ impl World {
         let patience = match reason {
             RemovalReason::Deregistered => return,
             // Nobody answers any more where it was.
-            RemovalReason::Silent if self.books.moved.contains(&element) => return,
+            RemovalReason::Silent if self.history.moved.contains(&element) => return,
             // Where it is may be known by registrars that are cut off from this one.
             RemovalReason::Silent
-                if self.books.movers.contains(&element) && !self.scope_has_settled(config) =>
+                if self.history.movers.contains(&element) && !self.scope_has_settled(config) =>
             {
                 return;
             }

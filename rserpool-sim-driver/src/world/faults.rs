@@ -5,10 +5,10 @@ use std::time::Duration;
 use rserpool_core::base::Instant;
 
 use crate::fault::{Fault, Order};
-use crate::host::Host;
+use crate::hosts::Host;
+use crate::hosts::{Program, Wish};
 use crate::id::HostId;
-use crate::network::Link;
-use crate::process::{Program, Wish};
+use crate::network::Cable;
 use crate::world::World;
 
 impl World {
@@ -19,9 +19,9 @@ impl World {
             Fault::Unblock(from, to) => self.block(&[from], &[to], false, false),
             Fault::Split(one, other) => self.block(&one, &other, true, true),
             Fault::Join(one, other) => self.block(&one, &other, false, true),
-            Fault::Links(link) => {
-                self.mark_world(&format!("links are now {link:?}"));
-                self.network.set_link(self.now(), link);
+            Fault::Cables(cable) => {
+                self.mark_world(&format!("cables are now {cable:?}"));
+                self.network.set_cable(self.now(), cable);
                 self.reassess_all();
             }
             fault => {
@@ -105,14 +105,14 @@ impl World {
             Fault::Move(host) => {
                 self.disturb(host);
                 let address = self.network.assign_address(host);
-                self.books.moved.insert(host);
-                self.books.movers.insert(host);
+                self.history.moved.insert(host);
+                self.history.movers.insert(host);
                 self.mark(host, &format!("is at {address} now"));
                 Some(host)
             }
             Fault::Order(host, order) if self.host(host).answers() => {
                 self.mark(host, &format!("is told: {order:?}"));
-                self.books.reports |= matches!(order, Order::Report | Order::Failover);
+                self.history.reports |= matches!(order, Order::Report | Order::Failover);
                 self.wish(host, Wish::Order(order));
                 None
             }
@@ -161,8 +161,8 @@ impl World {
                 self.apply(Fault::Undeafen(host));
             }
         }
-        let quiet = Link { loss: 0, reordering: 0, duplication: 0, ..self.network.link };
-        self.apply(Fault::Links(quiet));
+        let quiet = Cable { loss: 0, reordering: 0, duplication: 0, ..self.network.cable };
+        self.apply(Fault::Cables(quiet));
         self.network.unblock_all(self.now());
         self.reassess_all();
     }
@@ -170,8 +170,8 @@ impl World {
     /// Since when two hosts could work and talk without hindrance; `None` if they cannot.
     pub fn calm_since(&self, a: HostId, b: HostId) -> Option<Instant> {
         let well = self.host(a).is_well() && self.host(b).is_well();
-        let links = self.network.calm_since(a, b)?;
-        well.then(|| links.max(self.host(a).disturbed).max(self.host(b).disturbed))
+        let cables = self.network.calm_since(a, b)?;
+        well.then(|| cables.max(self.host(a).disturbed).max(self.host(b).disturbed))
     }
 
     /// Changes what a host runs from its next start on.

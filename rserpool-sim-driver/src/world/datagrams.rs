@@ -1,4 +1,4 @@
-//! The second mode: whole nodes, whose datagrams go through lossy links.
+//! The second mode: whole nodes, whose datagrams go through lossy cables.
 //!
 //! What an SCTP stack sends is a datagram like any other: it is delayed, lost, doubled and
 //! overtaken, and what breaks an association is the stack's own judgement.
@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use rserpool_core::transport::Datagram;
 
-use crate::host::Input;
+use crate::hosts::Input;
 use crate::id::{HostId, UDP_PORT};
-use crate::queue::Occurrence;
+use crate::world::Occurrence;
 use crate::world::World;
 
 /// The datagrams that wait for a process: what a socket buffer holds. More are lost.

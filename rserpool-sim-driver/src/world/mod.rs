@@ -1,21 +1,29 @@
 //! The world: hosts, a network, a clock, and the heap of what is going to happen.
 
+mod datagrams;
+mod faults;
+mod presets;
+mod processes;
+mod queue;
+mod steps;
+
+pub(crate) use queue::{Occurrence, Queue};
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rserpool_core::base::{AssociationId, Instant, TransportAddress};
 
-use crate::app::{Client, Note, Server, Violation};
-use crate::association::Association;
-use crate::books::Books;
-use crate::capture::Capture;
-use crate::host::Host;
+use crate::applications::{Client, Note, Server, Violation};
+use crate::hosts::Host;
+use crate::hosts::{Process, Program};
 use crate::id::{HostId, UDP_PORT};
-use crate::network::{Link, Network, Sctp};
-use crate::process::{Process, Program};
-use crate::queue::{Occurrence, Queue};
+use crate::judges::History;
+use crate::network::Association;
+use crate::network::{Cable, Network, Sctp};
 use crate::random::{Purpose, stream};
-use crate::trace::{Trace, TraceMode};
+use crate::record::Capture;
+use crate::record::{Trace, TraceMode};
 
 /// How endpoints talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +41,8 @@ pub struct WorldConfig {
     pub mode: Mode,
     /// Where all randomness comes from.
     pub seed: u64,
-    /// The links between all hosts.
-    pub link: Link,
+    /// The cables between all hosts.
+    pub cable: Cable,
     /// The timers of the modelled SCTP.
     pub sctp: Sctp,
     /// How much of the trace is kept.
@@ -48,8 +56,8 @@ pub struct WorldConfig {
 impl WorldConfig {
     /// A LAN with the fast timers of SCTP; notes and the whole trace are kept.
     pub const fn lan(seed: u64) -> Self {
-        let (mode, link, sctp, trace) = (Mode::Messages, Link::LAN, Sctp::FAST, TraceMode::Text);
-        Self { mode, seed, link, sctp, trace, notes: true, capture: false }
+        let (mode, cable, sctp, trace) = (Mode::Messages, Cable::LAN, Sctp::FAST, TraceMode::Text);
+        Self { mode, seed, cable, sctp, trace, notes: true, capture: false }
     }
 
     /// The same LAN with whole nodes and real packets.
@@ -73,7 +81,7 @@ pub struct World {
     pub(crate) steps: u64,
     pub(crate) trace: Trace,
     pub(crate) notes: Option<Vec<(Instant, HostId, Note)>>,
-    pub(crate) books: Books,
+    pub(crate) history: History,
     pub(crate) capture: Option<Capture>,
 }
 
@@ -85,7 +93,7 @@ impl World {
             seed: config.seed,
             clock: Instant::ORIGIN,
             sctp: config.sctp,
-            network: Network::new(config.seed, config.link),
+            network: Network::new(config.seed, config.cable),
             associations: BTreeMap::new(),
             hosts: Vec::new(),
             queue: Queue::default(),
@@ -93,7 +101,7 @@ impl World {
             steps: 0,
             trace: Trace::new(config.trace),
             notes: config.notes.then(Vec::new),
-            books: Books::default(),
+            history: History::default(),
             capture: config.capture.then(Capture::new),
         }
     }
@@ -203,7 +211,7 @@ impl World {
 
     /// The first violation of an invariant.
     pub const fn violation(&self) -> Option<&Violation> {
-        self.books.violation.as_ref()
+        self.history.violation.as_ref()
     }
 
     /// The capture, if one is made, as the content of a pcapng file.

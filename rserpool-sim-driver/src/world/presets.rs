@@ -6,9 +6,9 @@ use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::user::UserConfig;
 
-use crate::app::{Load, Service};
+use crate::applications::{Load, Service};
+use crate::hosts::Program;
 use crate::id::HostId;
-use crate::process::Program;
 use crate::world::World;
 
 /// The SCTP port of the elements.

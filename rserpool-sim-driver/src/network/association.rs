@@ -1,6 +1,6 @@
 //! A modelled SCTP association: how it comes up, two ends, and a pipe in each direction.
 //!
-//! A pipe delivers in order and exactly once, after as many retransmissions as the link makes
+//! A pipe delivers in order and exactly once, after as many retransmissions as the cable makes
 //! necessary. The rules by which associations come up and break are in [`crate::transport`].
 
 use std::collections::VecDeque;

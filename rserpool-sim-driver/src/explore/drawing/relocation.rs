@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::plan::Plan;
+use crate::explore::plan::Plan;
 use crate::fault::Fault;
 use crate::id::HostId;
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::plan::Plan;
+use crate::explore::plan::Plan;
 use crate::fault::{Fault, Order};
 use crate::id::HostId;
-use crate::network::Link;
+use crate::network::Cable;
 
 /// Draws the faults of a plan, each with its repair.
 pub(super) fn draw(dice: &mut Dice, plan: &Plan, slow: bool) -> Vec<Vec<(Duration, Fault)>> {
@@ -77,7 +77,7 @@ fn draw_one(dice: &mut Dice, plan: &Plan, hosts: usize, scale: u32) -> Vec<(Dura
         11 if !registrar => vec![(at, Fault::Move(host))],
         12 => {
             let loss = dice.below(300_000) as u32;
-            vec![(at, Fault::Links(Link { loss, ..plan.link })), (back, Fault::Links(plan.link))]
+            vec![(at, Fault::Cables(Cable { loss, ..plan.cable })), (back, Fault::Cables(plan.cable))]
         }
         13 if element => vec![
             (at, Fault::Pause(host)),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use rserpool_core::base::{ElementId, PoolHandle};
 use rserpool_core::handlespace::PeHandle;
 
-use super::plan::Plan;
-use crate::app::Violation;
+use crate::applications::Violation;
+use crate::explore::Plan;
 use crate::fault::Fault;
 use crate::id::HostId;
 use crate::world::World;
@@ -30,7 +30,7 @@ fn twins_contend(plan: &Plan) -> bool {
 
 impl World {
     /// Judges a world at rest. Users are asked to resolve once more, so some time passes.
-    pub(super) fn judge(&mut self, plan: &Plan) {
+    pub(crate) fn judge(&mut self, plan: &Plan) {
         for (user, _) in plan.user_hosts() {
             self.resolve(user);
         }
@@ -90,7 +90,7 @@ impl World {
     /// is elsewhere now its address is not known any more.
     fn findable(&self, plan: &Plan, knows: &[HostId]) -> Vec<HostId> {
         let announced = |host: &HostId| plan.registrars[host.0].config.announce;
-        let known = |host: &HostId| knows.contains(host) && !self.books.moved.contains(host);
+        let known = |host: &HostId| knows.contains(host) && !self.history.moved.contains(host);
         plan.registrar_hosts()
             .filter(|host| self.registrar(*host).is_some() && (known(host) || announced(host)))
             .collect()
@@ -127,12 +127,12 @@ impl World {
             let config = &plan.registrars[host.0].config;
             let announcements = u64::from(config.announce) + u64::from(config.enrp.announce);
             let peers = (registrar.peers().len() + plan.registrars[host.0].knows.len()) as u64;
-            let books = [
+            let expected_figures = [
                 ("associations", self.host(host).peers.len() as u64),
                 ("own_elements", own_elements),
                 ("timers", lives + own_elements + announcements + PEER_TIMERS * peers + ENRP_TIMERS),
             ];
-            for (what, expected) in books {
+            for (what, expected) in expected_figures {
                 // An element that is being connected to has no timer of its own; for peers there is
                 // a bound.
                 let fits = figure(what) == expected || (what == "timers" && figure(what) < expected);

@@ -16,10 +16,10 @@ use bytes::Bytes;
 use rserpool_core::base::{AssociationId, ProtocolId};
 use rserpool_core::endpoint::{AbortReason, Action, Channel, DownReason, Event};
 
-use crate::association::{Association, Item, Side, State};
-use crate::host::Input;
+use crate::hosts::Input;
 use crate::id::{HostId, UDP_PORT};
-use crate::queue::Occurrence;
+use crate::network::{Association, Item, Side, State};
+use crate::world::Occurrence;
 use crate::world::World;
 
 impl World {

@@ -11,9 +11,10 @@ use rserpool_core::node::{EndpointKey, Node};
 use rserpool_core::transport::Datagram;
 use rserpool_core::transport::sctp::{self, SctpConfig};
 
-use crate::association::{Attempt, Path, Side};
+use super::process::Actor;
+use super::{Process, Program, Report, Wish};
 use crate::id::HostId;
-use crate::process::{Actor, Process, Program, Report, Wish};
+use crate::network::{Attempt, Path, Side};
 
 /// What a process is handed.
 #[derive(Clone, Debug)]

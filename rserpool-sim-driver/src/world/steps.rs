@@ -6,10 +6,10 @@ use rserpool_core::base::Instant;
 use rserpool_core::{element, user};
 
 use crate::fault::Fault;
-use crate::host::Input;
+use crate::hosts::Input;
+use crate::hosts::{Program, Wish};
 use crate::id::HostId;
-use crate::process::{Program, Wish};
-use crate::queue::Occurrence;
+use crate::world::Occurrence;
 use crate::world::World;
 
 impl World {
@@ -28,7 +28,7 @@ impl World {
 
     /// Lets time pass until `end`.
     pub fn run_until(&mut self, end: Instant) {
-        while self.books.violation.is_none() {
+        while self.history.violation.is_none() {
             let Some((at, occurrence)) = self.queue.pop_until(end) else {
                 self.clock = self.clock.max(end);
                 return;

@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 use rserpool_core::base::{Instant, ProtocolId};
 
-use crate::association::{End, Side};
+use crate::network::{End, Side};
 
 /// The link type of packets that begin with an IP header.
 const LINKTYPE_RAW: u16 = 101;

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use rserpool_core::base::{ConnectId, Instant};
 use rserpool_core::endpoint::Event;
 
-use crate::association::{Item, Side, Step};
 use crate::fault::Fault;
 use crate::id::HostId;
+use crate::network::{Item, Side, Step};
 
 /// Something that is going to happen.
 #[derive(Clone, Debug)]

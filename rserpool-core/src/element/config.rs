@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::base::{ElementId, PoolHandle, TransportAddress};
+use crate::base::{ElementId, PoolHandle, TransportAddress, is_usable_address};
 use crate::endpoint::ConfigError;
 use crate::endpoint::config::require;
 use crate::endpoint::hunt::HuntConfig;
@@ -128,7 +128,7 @@ impl ElementConfig {
         require(self.id != Some(ElementId(0)), "id", "must not be 0, which means none")?;
         require(!self.addresses.is_empty(), "addresses", "must name at least one address")?;
         require(
-            !self.addresses.iter().any(|a| a.is_unspecified() || a.is_multicast()),
+            self.addresses.iter().all(is_usable_address),
             "addresses",
             "must be addresses that users can connect to",
         )?;

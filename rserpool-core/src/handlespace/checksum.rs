@@ -21,7 +21,10 @@ impl Checksum {
 
     /// Takes an element out that was added before.
     pub fn remove(&mut self, handle: &PoolHandle, element: ElementId) {
-        debug_assert!(self.elements > 0 && self.sum >= words(handle, element), "{handle}/{element} is not in");
+        debug_assert!(
+            self.elements > 0 && self.sum >= words(handle, element),
+            "{handle}/{element} is not in"
+        );
         self.sum = self.sum.saturating_sub(words(handle, element));
         self.elements = self.elements.saturating_sub(1);
     }

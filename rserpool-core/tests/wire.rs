@@ -3,7 +3,7 @@
 use arbitrary::Arbitrary;
 use bytes::Bytes;
 use proptest::prelude::*;
-use rserpool_core::wire::strategy::made_of;
+use rserpool_core::wire::strategy::{self, made_of};
 use rserpool_core::wire::{
     AsapMessage, DecodeError, Decoded, EncodeError, EnrpMessage, Field, Padding, describe_asap, describe_enrp,
 };
@@ -123,6 +123,11 @@ proptest! {
     fn encapsulation_ports_stand_last(asap in made_of::<AsapMessage>(2000), enrp in made_of::<EnrpMessage>(2000)) {
         ports_stand_last(&describe_asap(&asap.encode(Padding::Padded).expect("valid")));
         ports_stand_last(&describe_enrp(&enrp.encode(Padding::Padded).expect("valid")));
+    }
+
+    #[test]
+    fn an_element_is_measured_without_encoding_it(element in strategy::pool_element()) {
+        prop_assert_eq!(element.encoded_len().unwrap_or(0), element.to_parameter().len());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::id::HostId;
-use crate::network::Link;
+use crate::network::Cable;
 
 /// Something that is done to a world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub enum Fault {
     Deafen(HostId),
     /// They do again.
     Undeafen(HostId),
-    /// All links become so.
-    Links(Link),
+    /// All cables become like this one.
+    Cables(Cable),
     /// The application on the host does something.
     Order(HostId, Order),
 }

@@ -2,7 +2,7 @@
 //!
 //! [`World`] runs registrars, elements and users, the very code of production, under a virtual
 //! clock: minutes pass in milliseconds, and the same seed gives the same run, octet for octet.
-//! Hosts crash, restart, stand still, are slow, cut off or moved; links delay, lose and reorder.
+//! Hosts crash, restart, stand still, are slow, cut off or moved; cables delay, lose and reorder.
 //!
 //! ```text
 //!   your test                      the program rserpool-sim (feature cli)
@@ -10,7 +10,7 @@
 //!       │                          ┌────▼─────────────────────────────┐
 //!       │                          │ explore   draws worlds, judges   │
 //!   ┌───▼──────────────────────────┴──────────────────────────────────┐
-//!   │ World     hosts, links, faults, one queue of what happens next  │
+//!   │ World     hosts, cables, faults, one queue of what happens next  │
 //!   │ Trace     every step as text, or as a capture for Wireshark     │
 //!   └─────▲ actions ────────────────────────────────────────│ events ─┘
 //!         │             (the contract of endpoints)         ▼
@@ -51,7 +51,7 @@
 //! host are not modelled. Announcements are datagrams: they are lost, doubled and reordered.
 //!
 //! [`Mode::Packets`] runs whole nodes ([`rserpool_transport::node`]) with the SCTP stack of production, whose
-//! packets go through links that delay, lose, double and reorder them; about ten times as much work
+//! packets go through cables that delay, lose, double and reorder them; about ten times as much work
 //! for the same minute. It is repeatable, too: the stack does its handshakes itself and draws tags,
 //! ports, TSNs and keys from its seed, and sctp-proto, which it lets carry data only, draws nothing
 //! that leaves the host. So the hash covers every packet; a test and `explore --twice` compare it.
@@ -60,7 +60,7 @@
 //! [`Client::conversations`] says what was asked, answered, resent and when sessions moved.
 //!
 //! Endpoints of somebody's own run beside them, and pools select by policies of somebody's own: see
-//! [`custom`] for an example of each.
+//! [`custom_endpoint`] for an example of each.
 //!
 //! # Exploration
 //!
@@ -119,46 +119,28 @@
 //!
 //! # How it is built
 //!
-//! Arrows go down only. At the bottom are data: names, random streams, faults, associations, links;
+//! Arrows go down only. At the bottom are data: names, random streams, faults, associations, cables;
 //! above them processes and hosts, then the world, which owns everything. What a world does is split by
 //! subject: `course` (what is due), `running` (processes), `transport`, `handshake` (modelled associations),
 //! `packets` (real ones), `breaking` (faults), `narration` (traces), `invariants`, `scope`, `agreement` (what
 //! must hold). [`explore`] is on top.
 
-mod agreement;
-mod app;
-mod association;
-mod books;
-mod breaking;
-mod capture;
-mod course;
-pub mod custom;
-mod exchange;
+mod applications;
 pub mod explore;
 mod fault;
-mod handshake;
-mod host;
+mod hosts;
 mod id;
-mod invariants;
-mod narration;
+mod judges;
 mod network;
-mod packets;
-mod presets;
-mod process;
-mod queue;
 mod random;
-mod running;
-mod scope;
-mod trace;
-mod transport;
+mod record;
 mod world;
 
-pub use app::{Client, Conversation, Failover, Load, Note, Server, Service, Violation};
-pub use custom::{Custom, Place};
+pub use applications::{Client, Conversation, Failover, Load, Note, Server, Service, Violation};
 pub use fault::{Fault, Order};
-pub use host::Host;
+pub use hosts::custom_endpoint;
+pub use hosts::{Custom, Host, Machinery, Process, Program, Startup};
 pub use id::{HostId, UDP_PORT};
-pub use network::{Link, Sctp};
-pub use process::{Machinery, Process, Program};
-pub use trace::{Trace, TraceMode};
+pub use network::{Cable, Sctp};
+pub use record::{Trace, TraceMode};
 pub use world::{Mode, World, WorldConfig};

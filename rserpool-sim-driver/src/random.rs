@@ -13,7 +13,7 @@ pub(crate) enum Purpose {
     /// The SCTP stack of a process; the number counts its lives.
     Stack(u32),
     /// Packets to this host.
-    Link(HostId),
+    Cable(HostId),
     /// When a host is handed what has piled up.
     Host,
     /// The plan of an exploration.
@@ -34,7 +34,7 @@ pub(crate) enum Purpose {
 pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
     let (kind, detail) = match purpose {
         Purpose::Process(life) => (1, u64::from(life)),
-        Purpose::Link(to) => (2, to.0 as u64),
+        Purpose::Cable(to) => (2, to.0 as u64),
         Purpose::Host => (3, 0),
         Purpose::Plan => (4, 0),
         Purpose::Orders => (5, 0),

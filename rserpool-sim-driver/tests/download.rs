@@ -5,17 +5,17 @@ mod support;
 use std::time::Duration;
 
 use rserpool_core::registrar::RegistrarConfig;
-use rserpool_sim_driver::{Fault, HostId, Link, Program, World, WorldConfig};
+use rserpool_sim_driver::{Cable, Fault, HostId, Program, World, WorldConfig};
 use support::{listed, ms, run, until};
 
 const ELEMENTS: usize = 10_000;
 
-/// A registrar with 10,000 elements and links of 10 ms; keep-alives are rare, so that they do not
+/// A registrar with 10,000 elements and cables of 10 ms; keep-alives are rare, so that they do not
 /// make the test slow.
 fn large(octets: usize) -> (World, HostId) {
-    let link = Link { delay: ms(10), ..Link::LAN };
+    let cable = Cable { delay: ms(10), ..Cable::LAN };
     let mut world = World::new(WorldConfig {
-        link,
+        cable,
         notes: false,
         trace: rserpool_sim_driver::TraceMode::Last(40),
         ..WorldConfig::lan(1)

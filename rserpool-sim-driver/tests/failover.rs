@@ -5,7 +5,7 @@ mod support;
 use rserpool_core::base::Instant;
 use rserpool_core::endpoint::DownReason;
 use rserpool_core::user::FailureReason;
-use rserpool_sim_driver::{Conversation, Fault, HostId, Link, Program, Service, World};
+use rserpool_sim_driver::{Cable, Conversation, Fault, HostId, Program, Service, World};
 use support::{assert_nothing_lost, id_of, ms, run, world};
 
 /// Two elements and a user with a session that runs.
@@ -143,7 +143,7 @@ fn a_session_survives_a_pool_that_is_empty_for_a_while() {
 #[test]
 fn losses_on_the_way_cost_time_but_no_requests() {
     let (mut world, _, _, u) = two_elements(1);
-    world.apply(Fault::Links(Link { loss: 20_000, jitter: ms(2), ..Link::LAN }));
+    world.apply(Fault::Cables(Cable { loss: 20_000, jitter: ms(2), ..Cable::LAN }));
     run(&mut world, 20_000);
     world.heal();
     run(&mut world, 1_000);

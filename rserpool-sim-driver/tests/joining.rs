@@ -164,7 +164,7 @@ fn registrars_find_each_other_by_multicast() {
             config.enrp.announce = true;
             world.add(format!("r{n}"), Program::Registrar(config))
         };
-        world.apply(Fault::Links(rserpool_sim_driver::Link { loss, ..rserpool_sim_driver::Link::LAN }));
+        world.apply(Fault::Cables(rserpool_sim_driver::Cable { loss, ..rserpool_sim_driver::Cable::LAN }));
         let scope: Vec<HostId> = (1..=3).map(|n| add(&mut world, n)).collect();
         run(&mut world, 3_000);
         world.heal();

@@ -3,15 +3,15 @@
 
 mod support;
 
-use rserpool_sim_driver::{Fault, HostId, Link, World, WorldConfig};
+use rserpool_sim_driver::{Cable, Fault, HostId, World, WorldConfig};
 use support::{
     all_are_at_home, all_have_a_home, assert_agreement, elements, id_of, ids_of, listed, ms, registrar_id,
     run, until, winners,
 };
 
-/// A link that loses so many percent, and doubles and reorders some.
-fn lossy(percent: u32) -> Link {
-    Link { loss: percent * 10_000, duplication: 20_000, reordering: 50_000, jitter: ms(1), ..Link::LAN }
+/// A cable that loses so many percent, and doubles and reorders some.
+fn lossy(percent: u32) -> Cable {
+    Cable { loss: percent * 10_000, duplication: 20_000, reordering: 50_000, jitter: ms(1), ..Cable::LAN }
 }
 
 /// Registrars that know each other, with elements spread over them, while nothing is lost.
@@ -42,7 +42,7 @@ fn an_element_registers_with_four_packets_of_a_handshake_and_a_message() {
 fn takeover(percent: u32, within: u64) {
     for seed in 0..4 {
         let (mut world, scope, elements) = scope(seed, 3, 20);
-        world.apply(Fault::Links(lossy(percent)));
+        world.apply(Fault::Cables(lossy(percent)));
         let target = registrar_id(&world, scope[0]);
         world.apply(Fault::Kill(scope[0]));
         let survivors = &scope[1..];
@@ -74,7 +74,7 @@ fn failover(percent: u32, within: u64) {
         run(&mut world, 500);
         let u = world.fast_user("u", "Pool", &[r]);
         run(&mut world, 1_000);
-        world.apply(Fault::Links(lossy(percent)));
+        world.apply(Fault::Cables(lossy(percent)));
         run(&mut world, 2_000);
         let serves = |world: &World, e: HostId| {
             let session = &world.client(u).expect("a user").conversations()[0];
@@ -123,7 +123,7 @@ fn a_partition_heals() {
 fn the_same_seed_gives_the_same_packets_and_another_seed_others() {
     let hash = |seed| {
         let (mut world, scope, _) = scope(seed, 2, 6);
-        world.apply(Fault::Links(lossy(10)));
+        world.apply(Fault::Cables(lossy(10)));
         world.apply(Fault::Kill(scope[0]));
         world.run_for(ms(3_000));
         world.trace().hash()

@@ -13,6 +13,21 @@ pub const ASAP_PORT: u16 = 3863;
 /// The SCTP port of ENRP (RFC 5353 section 5.2).
 pub const ENRP_PORT: u16 = 9901;
 
+/// How many addresses of one endpoint are kept. A list of addresses comes from the network and must not take
+/// memory without a bound; hosts with more than eight addresses are rare, and each is only another way to
+/// the same endpoint.
+pub const MAX_KEPT_ADDRESSES: usize = 8;
+
+/// How many addresses of one endpoint a transport tries in order to connect. A stranger that registers or
+/// announces addresses must not be able to make many packets out of one, and an endpoint that answers at none
+/// of three addresses is taken to be unreachable.
+pub const MAX_TRIED_ADDRESSES: usize = 3;
+
+/// Whether a packet can be sent to this address: it is neither unspecified nor multicast.
+pub const fn is_usable_address(address: &IpAddr) -> bool {
+    !address.is_unspecified() && !address.is_multicast()
+}
+
 /// What carries messages to a transport address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Carrier {

@@ -9,7 +9,10 @@ mod id;
 mod random;
 mod time;
 
-pub use address::{ASAP_PORT, Carrier, DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, TransportAddress};
+pub use address::{
+    ASAP_PORT, Carrier, DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, MAX_KEPT_ADDRESSES, MAX_TRIED_ADDRESSES,
+    TransportAddress, is_usable_address,
+};
 pub use deadlines::Deadlines;
 pub use id::{AssociationId, CommandId, ConnectId, ElementId, PoolHandle, ProtocolId, RegistrarId};
 pub use random::Random;

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::base::{ElementId, PoolHandle, TransportAddress};
+use crate::base::{ElementId, PoolHandle, TransportAddress, is_usable_address};
 use crate::endpoint::ConfigError;
 use crate::endpoint::hunt::HuntConfig;
 use crate::wire::{LifeUnit, Padding, Policy, RegistrationLife};
@@ -127,7 +127,7 @@ impl ElementConfig {
         ConfigError::require(self.id != Some(ElementId(0)), "id", "must not be 0, which means none")?;
         ConfigError::require(!self.addresses.is_empty(), "addresses", "must name at least one address")?;
         ConfigError::require(
-            !self.addresses.iter().any(|a| a.is_unspecified() || a.is_multicast()),
+            self.addresses.iter().all(is_usable_address),
             "addresses",
             "must be addresses that users can connect to",
         )?;

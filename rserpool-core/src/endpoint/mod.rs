@@ -73,11 +73,11 @@
 //! and ENRP port, an element's own port; a user and an inspector listen on none. How many associations
 //! there may be is bounded by the transport, since an endpoint keeps something for each.
 
-pub(crate) mod asap;
 pub(crate) mod config;
 mod contract;
 pub(crate) mod counters;
 pub mod hunt;
+pub(crate) mod received;
 #[cfg(test)]
 pub(crate) mod testing;
 

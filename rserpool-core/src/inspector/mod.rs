@@ -18,6 +18,7 @@ pub use compare::{Difference, Ownership, differences, ownership};
 
 use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, RegistrarId, TransportAddress};
 use crate::endpoint::hunt::read_announcement;
+use crate::endpoint::received::Received;
 use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox};
 use crate::registrar::management::{COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST};
 use crate::wire::{EnrpBody, EnrpMessage, Padding, PoolEntry, ServerInformation};
@@ -269,7 +270,7 @@ impl Inspector {
             return;
         }
         let unintelligible = Notice::Failed(self.error(InspectError::Unintelligible));
-        let Ok(message) = EnrpMessage::decode(bytes).map(|decoded| decoded.message) else {
+        let Received { message: Ok(message), report: _ } = EnrpMessage::decode(bytes).into() else {
             return self.finish(now, unintelligible);
         };
         match message.body {

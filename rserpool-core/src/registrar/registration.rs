@@ -303,8 +303,8 @@ enum Contender {
 
 /// The values that no registration may have (cause 0x3 with the parameter that holds them).
 pub(super) fn check_values(pe: &PeHandle, element: &PoolElement) -> Result<(), ErrorCause> {
-    let octets = element.to_parameter().len();
-    if pe.pool.as_bytes().len() > PoolHandle::MAX_OCTETS || octets == 0 || octets > MAX_ELEMENT_OCTETS {
+    let fits = element.encoded_len().is_some_and(|octets| octets <= MAX_ELEMENT_OCTETS);
+    if pe.pool.as_bytes().len() > PoolHandle::MAX_OCTETS || !fits {
         return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
     }
     let life_ok = element.life == RegistrationLife::INFINITE || element.life.0 > 0;

@@ -29,8 +29,8 @@ use crate::base::{
     TransportAddress,
 };
 use crate::element::Refusal;
-use crate::endpoint::asap::receive;
 use crate::endpoint::hunt::{ConnectIds, Hunt};
+use crate::endpoint::received::{Received, asap_error};
 use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox};
 use crate::wire::AsapMessage;
 use cache::Cache;
@@ -171,12 +171,12 @@ impl User {
     }
 
     fn asap_message(&mut self, now: Instant, association: AssociationId, bytes: &Bytes) {
-        let received = receive(bytes, self.config.padding);
-        if let Some(answer) = received.answer {
+        let Received { message, report } = AsapMessage::decode(bytes).into();
+        if let Some(error) = report.and_then(|report| asap_error(report, self.config.padding)) {
             self.counters.errors_sent += 1;
-            self.out.send(association, ProtocolId::ASAP, answer);
+            self.out.send(association, ProtocolId::ASAP, error);
         }
-        let Some(message) = received.message else {
+        let Ok(message) = message else {
             self.counters.malformed += 1;
             return;
         };

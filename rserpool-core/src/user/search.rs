@@ -10,11 +10,9 @@ use super::resolution::Waiter;
 use super::state::{Purpose, Search, Serving, Session, State};
 use super::{FailureReason, Notice, SessionId, UserError};
 use super::{Timer, User};
-use crate::base::{
-    AssociationId, ConnectId, DEFAULT_ENCAPSULATION_PORT, ElementId, Instant, PoolHandle, TransportAddress,
-};
+use crate::base::{AssociationId, ConnectId, ElementId, Instant, PoolHandle};
 use crate::endpoint::{AbortCause, Action, DownReason};
-use crate::wire::{PoolElement, Transport};
+use crate::wire::PoolElement;
 
 /// How many elements are tried at the same time for one session.
 const MAX_ATTEMPTS: usize = 3;
@@ -188,7 +186,9 @@ impl User {
                 break;
             };
             tried.insert(element);
-            let Some(peer) = self.cache.element(&handle, element).and_then(address_of) else { continue };
+            let Some(peer) = self.cache.element(&handle, element).and_then(PoolElement::user_address) else {
+                continue;
+            };
             let request = self.connects.next_id();
             search.attempts.insert(request, (element, peer.clone()));
             self.attempts.insert(request, id);
@@ -243,17 +243,4 @@ fn searching(
         State::Searching(search) => Some((session.handle.clone(), search)),
         State::Serving(_) | State::Closing { .. } => None,
     }
-}
-
-/// Where an element serves its users; `None` unless it does so with SCTP.
-fn address_of(element: &PoolElement) -> Option<TransportAddress> {
-    let Transport::Sctp(sctp) = &element.user_transport else { return None };
-    if sctp.port == 0 || sctp.addresses.is_empty() {
-        return None;
-    }
-    let udp_port = match element.encapsulation {
-        Some(ports) if ports.user != 0 => ports.user,
-        _ => DEFAULT_ENCAPSULATION_PORT,
-    };
-    Some(TransportAddress::sctp(sctp.addresses.to_vec(), sctp.port, udp_port))
 }

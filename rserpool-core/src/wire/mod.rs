@@ -34,6 +34,7 @@ mod enrp;
 mod error;
 #[cfg(feature = "arbitrary")]
 mod generate;
+mod measure;
 mod message;
 mod operation_error;
 mod padding;
@@ -41,6 +42,7 @@ mod parameter;
 mod policy;
 mod policy_text;
 mod quote;
+mod reach;
 mod reader;
 #[cfg(feature = "proptest")]
 pub mod strategy;
@@ -56,6 +58,7 @@ pub use asap::{AsapMessage, AsapType};
 pub use cause::{CauseCode, ErrorCause};
 pub use enrp::{EnrpBody, EnrpMessage, EnrpType, UpdateAction};
 pub use error::{DecodeError, EncodeError, Malformed, Reaction};
+pub(crate) use measure::{octets_of_element, octets_of_handle};
 pub use operation_error::OperationError;
 pub(crate) use operation_error::causes_text;
 pub use padding::Padding;

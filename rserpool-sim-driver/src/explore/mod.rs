@@ -4,16 +4,9 @@
 //! the faults, heals it, lets it come to rest and judges what is left; [`shrink`] removes the
 //! faults that a violation does not need.
 
-mod dice;
-mod draw;
-mod faults;
-mod moments;
-mod places;
+mod drawing;
 mod plan;
-mod policies;
 mod run;
-mod scope;
-mod verdict;
 
 pub use plan::{ElementPlan, Plan, RegistrarPlan, UserPlan};
 pub use run::{Outcome, RunOptions, shrink};

@@ -6,11 +6,11 @@ use rserpool_core::element::ElementConfig;
 use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::user::UserConfig;
 
-use crate::app::{Load, Service};
+use crate::applications::{Load, Service};
 use crate::fault::Fault;
 use crate::id::HostId;
-use crate::network::{Link, Sctp};
-use crate::scope::settles_within;
+use crate::judges::settles_within;
+use crate::network::{Cable, Sctp};
 
 /// A registrar of a plan.
 #[derive(Clone, Debug)]
@@ -60,8 +60,8 @@ pub struct Plan {
     pub elements: Vec<ElementPlan>,
     /// The users.
     pub users: Vec<UserPlan>,
-    /// The links at first.
-    pub link: Link,
+    /// The cables at first.
+    pub cable: Cable,
     /// The timers of SCTP.
     pub sctp: Sctp,
     /// The faults, each with its repair, numbered from 0.

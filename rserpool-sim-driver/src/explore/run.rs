@@ -5,10 +5,10 @@ use std::time::Duration;
 use rserpool_core::base::Instant;
 
 use super::plan::Plan;
-use crate::app::Violation;
+use crate::applications::Violation;
 use crate::fault::Fault;
-use crate::process::Program;
-use crate::trace::TraceMode;
+use crate::hosts::Program;
+use crate::record::TraceMode;
 use crate::world::{Mode, World, WorldConfig};
 
 /// What is kept of a run.
@@ -82,7 +82,7 @@ impl Plan {
         let mut world = World::new(WorldConfig {
             mode: options.mode,
             seed: self.seed,
-            link: self.link,
+            cable: self.cable,
             sctp: self.sctp,
             trace: options.trace,
             notes: false,

@@ -2,20 +2,19 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, TransportAddress};
-use crate::wire::{AsapMessage, Transport};
+use crate::base::{
+    ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, MAX_KEPT_ADDRESSES, TransportAddress, is_usable_address,
+};
+use crate::wire::{AsapMessage, EncapsulationPorts, Transport};
 
 /// How many announced registrars are remembered. Announcements are not authenticated, so a flood
 /// of them must not take memory (RFC 5352 section 9.2); an operational scope has fewer than ten.
 pub const MAX_ANNOUNCED: usize = 64;
-
-/// How many addresses of one announced registrar are kept; the transport tries no more than three.
-const MAX_ADDRESSES: usize = 8;
 
 /// How many periods an announcement may stay away before its registrar is outdated
 /// (reading B13).
@@ -96,10 +95,8 @@ pub(crate) fn read_announcement(source: SocketAddr, bytes: &Bytes) -> Option<Vec
     else {
         return None;
     };
-    let udp_port = match encapsulation {
-        Some(ports) if ports.user != 0 => ports.user,
-        _ => DEFAULT_ENCAPSULATION_PORT,
-    };
+    let udp_port = encapsulation.and_then(EncapsulationPorts::user_port);
+    let udp_port = udp_port.unwrap_or(DEFAULT_ENCAPSULATION_PORT);
     let mut registrars = Vec::new();
     if transports.is_empty() {
         registrars.push(TransportAddress::new(source.ip(), ASAP_PORT, udp_port));
@@ -109,14 +106,17 @@ pub(crate) fn read_announcement(source: SocketAddr, bytes: &Bytes) -> Option<Vec
     for transport in transports {
         match transport {
             Transport::Sctp(sctp) => {
-                let addresses = usable(&sctp.addresses);
+                let usable = sctp.addresses.iter().copied().filter(is_usable_address);
+                let addresses: Vec<_> = usable.take(MAX_KEPT_ADDRESSES).collect();
                 if sctp.port != 0 && !addresses.is_empty() {
                     registrars.push(TransportAddress::sctp(addresses, sctp.port, udp_port));
                 }
             }
-            Transport::Tcp { port, address, .. } if port != 0 && is_usable(&address) => {
+            Transport::Tcp { port, address, .. } if port != 0 && is_usable_address(&address) => {
                 match by_tcp.iter_mut().find(|place| place.port == port) {
-                    Some(place) if place.addresses.len() < MAX_ADDRESSES => place.addresses.push(address),
+                    Some(place) if place.addresses.len() < MAX_KEPT_ADDRESSES => {
+                        place.addresses.push(address);
+                    }
                     Some(_) => {}
                     None => by_tcp.push(TransportAddress::tcp(alloc::vec![address], port)),
                 }
@@ -126,12 +126,4 @@ pub(crate) fn read_announcement(source: SocketAddr, bytes: &Bytes) -> Option<Vec
     }
     registrars.append(&mut by_tcp);
     Some(registrars)
-}
-
-fn usable(addresses: &[IpAddr]) -> Vec<IpAddr> {
-    addresses.iter().copied().filter(is_usable).take(MAX_ADDRESSES).collect()
-}
-
-fn is_usable(address: &IpAddr) -> bool {
-    !address.is_unspecified() && !address.is_multicast()
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::base::{AssociationId, Instant, PoolHandle, RegistrarId};
 use crate::handlespace::PeHandle;
 use crate::registrar::{Registrar, Timer};
-use crate::wire::{EnrpBody, PoolElement, PoolEntry};
+use crate::wire::{EnrpBody, PoolEntry, octets_of_element, octets_of_handle};
 
 /// Where the download of a handle table over one association stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Registrar {
                 continue;
             }
             let opens = pools.last().is_none_or(|entry| entry.handle != *handle);
-            octets += octets_of(element) + if opens { octets_of_handle(handle) } else { 0 };
+            octets += octets_of_element(element) + if opens { octets_of_handle(handle) } else { 0 };
             // One element goes into every page, however small pages are set, or none would end.
             if octets > self.config.handle_table_octets && !pools.is_empty() {
                 more = true;
@@ -93,12 +93,4 @@ impl Registrar {
         };
         self.handlespace.pools().map(entry).collect()
     }
-}
-
-fn octets_of(element: &PoolElement) -> usize {
-    element.to_parameter().len().next_multiple_of(4)
-}
-
-fn octets_of_handle(handle: &PoolHandle) -> usize {
-    4 + handle.as_bytes().len().next_multiple_of(4)
 }

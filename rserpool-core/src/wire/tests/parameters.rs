@@ -333,3 +333,69 @@ fn what_cannot_be_encoded() {
     assert_eq!(cookie(65_527).encode(Padding::Padded), Err(EncodeError::TooLong("ASAP_COOKIE")));
     assert_eq!(cookie(65_524).encode(Padding::Padded).map(|octets| octets.len()), Ok(65_532));
 }
+
+/// The property is in `tests/wire.rs`; what no generator makes is here.
+#[test]
+fn an_element_that_cannot_be_encoded_has_no_length() {
+    let opaque = |octets: usize| PoolElement {
+        user_transport: Transport::Opaque(alloc::vec![0; octets].into()),
+        ..element()
+    };
+    let homeless = SctpTransport { addresses: Vec::new().into(), ..sctp(7, TransportUse::DataOnly) };
+    let ends = PoolElement { user_transport: Transport::Sctp(homeless.clone()), ..element() };
+    let ends_at_asap = PoolElement { asap_transport: Some(homeless), ..element() };
+    assert_eq!(element().encoded_len(), Some(0x28));
+    for element in [opaque(65_506), opaque(65_507), opaque(65_508), opaque(65_535), ends, ends_at_asap] {
+        assert_eq!(element.encoded_len().unwrap_or(0), element.to_parameter().len());
+    }
+    assert_eq!((opaque(65_504).encoded_len(), opaque(65_508).encoded_len()), (Some(65_532), None));
+}
+
+#[test]
+fn an_element_is_reached_where_it_says() {
+    let addresses = [[127, 0, 0, 1].into()];
+    let at = |port, udp_port| Some(crate::base::TransportAddress::sctp(addresses.to_vec(), port, udp_port));
+    let ports = |user, asap| Some(EncapsulationPorts { user, asap });
+    let with = |encapsulation, asap: Option<u16>| PoolElement {
+        asap_transport: asap.map(|port| sctp(port, TransportUse::DataOnly)),
+        encapsulation,
+        ..element()
+    };
+    let cases = [
+        (with(None, None), at(7, 9899), at(7, 9899)),
+        (with(ports(20_001, 0), None), at(7, 20_001), at(7, 20_001)),
+        (with(ports(20_001, 0), Some(8)), at(7, 20_001), at(8, 9899)),
+        (with(ports(0, 20_002), Some(8)), at(7, 9899), at(8, 20_002)),
+        (with(None, Some(0)), at(7, 9899), None),
+    ];
+    for (element, user, asap) in cases {
+        assert_eq!((element.user_address(), element.asap_address()), (user, asap), "{element:?}");
+    }
+    let opaque = PoolElement { user_transport: Transport::Opaque(Bytes::new()), ..element() };
+    assert_eq!((opaque.user_address(), opaque.asap_address()), (None, None));
+}
+
+#[test]
+fn a_registrar_is_reached_where_it_says_or_was_seen() {
+    use crate::base::{RegistrarId, TransportAddress};
+    let usable: IpAddr = [192, 0, 2, 1].into();
+    let stated = |addresses: &[IpAddr], port, user: Option<u16>| ServerInformation {
+        id: RegistrarId(1),
+        transport: SctpTransport { port, usage: TransportUse::DataOnly, addresses: addresses.into() },
+        encapsulation: user.map(|user| EncapsulationPorts { user, asap: 0 }),
+    };
+    let at = |udp_port| Some(TransportAddress::new(usable, 9901, udp_port));
+    let seen = TransportAddress::new(usable, 9901, 20_001);
+    let elsewhere = TransportAddress::new([192, 0, 2, 2].into(), 9901, 20_001);
+    assert_eq!(stated(&[usable], 9901, Some(1)).address(Some(&seen)), at(1));
+    assert_eq!(stated(&[usable], 9901, None).address(Some(&seen)), at(20_001));
+    assert_eq!(stated(&[usable], 9901, Some(0)).address(Some(&elsewhere)), at(9899));
+    assert_eq!(stated(&[usable], 0, Some(1)).address(None), None);
+    let useless = [[0, 0, 0, 0].into(), [224, 0, 0, 1].into()];
+    assert_eq!(stated(&useless, 9901, Some(1)).address(None), None);
+    assert_eq!(stated(&[useless[0], usable], 9901, Some(1)).address(None), at(1));
+    let described = ServerInformation::at(RegistrarId(1), &seen);
+    assert_eq!(described.address(None).as_ref(), Some(&seen));
+    let many: Vec<_> = (1..=20).map(|host| IpAddr::from([192, 0, 2, host])).collect();
+    assert_eq!(stated(&many, 9901, None).address(None).unwrap().addresses, many[..8]);
+}

@@ -1,0 +1,95 @@
+//! Where an element or a registrar can be reached, by what it states about itself.
+//!
+//! This is the one answer for every role: a user that wants to be served, a registrar that asks an
+//! element whether it lives, and registrars that look for each other.
+
+use alloc::vec::Vec;
+
+use crate::base::{
+    DEFAULT_ENCAPSULATION_PORT, MAX_KEPT_ADDRESSES, RegistrarId, TransportAddress, is_usable_address,
+};
+
+use super::{EncapsulationPorts, PoolElement, SctpTransport, ServerInformation, Transport, TransportUse};
+
+impl EncapsulationPorts {
+    /// The UDP port of the user transport or of the server's transport, if one is stated.
+    pub fn user_port(self) -> Option<u16> {
+        (self.user != 0).then_some(self.user)
+    }
+
+    /// The UDP port of the ASAP transport, if one is stated.
+    pub fn asap_port(self) -> Option<u16> {
+        (self.asap != 0).then_some(self.asap)
+    }
+}
+
+impl PoolElement {
+    /// Where the element serves its users. `None` if that is not SCTP, or if the port or every address is
+    /// missing. The addresses are those listed, usable or not: the transport leaves out those to which
+    /// nothing can be sent.
+    pub fn user_address(&self) -> Option<TransportAddress> {
+        match &self.user_transport {
+            Transport::Sctp(sctp) => {
+                sctp.reached_by(self.encapsulation.and_then(EncapsulationPorts::user_port))
+            }
+            _ => None,
+        }
+    }
+
+    /// Where the element speaks ASAP: at its ASAP transport, or where it serves its users. `None` under the
+    /// same conditions as [`PoolElement::user_address`].
+    pub fn asap_address(&self) -> Option<TransportAddress> {
+        match &self.asap_transport {
+            Some(sctp) => sctp.reached_by(self.encapsulation.and_then(EncapsulationPorts::asap_port)),
+            None => self.user_address(),
+        }
+    }
+}
+
+impl ServerInformation {
+    /// The description of the registrar that speaks ENRP at `address`.
+    pub fn at(id: RegistrarId, address: &TransportAddress) -> Self {
+        let ports = EncapsulationPorts { user: address.udp_port, asap: 0 };
+        Self {
+            id,
+            transport: SctpTransport {
+                port: address.port,
+                usage: TransportUse::DataOnly,
+                addresses: address.addresses.as_slice().into(),
+            },
+            encapsulation: (address.udp_port != 0).then_some(ports),
+        }
+    }
+
+    /// Where the registrar speaks ENRP: its usable addresses, at most [`MAX_KEPT_ADDRESSES`]. `None` if
+    /// there is no such address, or no port.
+    ///
+    /// The UDP port is the one stated; otherwise the one from which packets of the same endpoint were
+    /// `seen` to come; otherwise 9899.
+    pub fn address(&self, seen: Option<&TransportAddress>) -> Option<TransportAddress> {
+        let usable = self.transport.addresses.iter().copied().filter(is_usable_address);
+        let addresses: Vec<_> = usable.take(MAX_KEPT_ADDRESSES).collect();
+        if addresses.is_empty() || self.transport.port == 0 {
+            return None;
+        }
+        let seen_here = seen.filter(|seen| {
+            seen.port == self.transport.port && seen.addresses.iter().any(|ip| addresses.contains(ip))
+        });
+        let udp_port = self
+            .encapsulation
+            .and_then(EncapsulationPorts::user_port)
+            .or_else(|| seen_here.map(|seen| seen.udp_port))
+            .unwrap_or(DEFAULT_ENCAPSULATION_PORT);
+        Some(TransportAddress::sctp(addresses, self.transport.port, udp_port))
+    }
+}
+
+impl SctpTransport {
+    /// The endpoint behind this UDP port, 9899 if none is stated; `None` without an SCTP port or an
+    /// address.
+    fn reached_by(&self, udp_port: Option<u16>) -> Option<TransportAddress> {
+        let udp_port = udp_port.unwrap_or(DEFAULT_ENCAPSULATION_PORT);
+        let complete = self.port != 0 && !self.addresses.is_empty();
+        complete.then(|| TransportAddress::sctp(self.addresses.to_vec(), self.port, udp_port))
+    }
+}

@@ -1,0 +1,189 @@
+//! Drawing a plan from its seed.
+
+mod dice;
+mod faults;
+mod moments;
+mod policies;
+mod registrars;
+mod relocation;
+
+use std::time::Duration;
+
+use rserpool_core::base::{ElementId, PoolHandle};
+use rserpool_core::element::ElementConfig;
+use rserpool_core::endpoint::hunt::HuntConfig;
+use rserpool_core::registrar::RegistrarConfig;
+use rserpool_core::user::UserConfig;
+use rserpool_core::wire::{Policy, RegistrationLife};
+
+use super::plan::{ElementPlan, Plan, RegistrarPlan, UserPlan};
+use crate::applications::{Load, Service};
+use crate::id::HostId;
+use crate::network::{Cable, Sctp};
+use crate::random::Purpose;
+use dice::Dice;
+
+/// Which timers all endpoints of a plan have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timers {
+    Fast,
+    Rfc,
+}
+
+impl Plan {
+    /// What `seed` stands for.
+    pub fn draw(seed: u64) -> Self {
+        let mut dice = Dice::new(seed, Purpose::Plan);
+        let timers = if dice.chance(85) { Timers::Fast } else { Timers::Rfc };
+        let mut scope_dice = Dice::new(seed, Purpose::Scope);
+        let registrars = registrars::draw_size(&mut scope_dice);
+        let announced = dice.chance(25);
+        let pools = 1 + dice.below(3);
+        let lives: &[i32] = match timers {
+            Timers::Fast => &[2, 6, 12, 300, -1],
+            Timers::Rfc => &[60, 300],
+        };
+        let life = RegistrationLife(dice.pick(lives));
+        let mut plan = Self {
+            seed,
+            registrars: Vec::new(),
+            elements: Vec::new(),
+            users: Vec::new(),
+            cable: draw_cable(&mut dice),
+            sctp: if timers == Timers::Fast || dice.chance(50) { Sctp::FAST } else { Sctp::RFC },
+            faults: Vec::new(),
+            chaos: Duration::ZERO,
+            rest: Duration::ZERO,
+        };
+        for _ in 0..registrars {
+            let config = draw_registrar(&mut dice, timers, announced);
+            plan.registrars.push(RegistrarPlan { config, knows: Vec::new(), start: Duration::ZERO });
+        }
+        let twins = dice.chance(5);
+        let mut policy_dice = Dice::new(seed, Purpose::Policies);
+        let kinds = policies::draw_kinds(&mut policy_dice, pools);
+        let startup = match timers {
+            Timers::Fast => Duration::from_secs(2),
+            Timers::Rfc => Duration::from_secs(30),
+        };
+        if registrars > 1 {
+            registrars::draw(&mut scope_dice, &mut plan.registrars, startup);
+        }
+        for n in 0..dice.crowd(200) {
+            let mut element = draw_element(&mut dice, timers, pools, life);
+            element.start = dice.between(Duration::ZERO, startup);
+            element.knows = draw_known(&mut dice, registrars, announced);
+            if twins && n < 2 {
+                element.config.handle = pool(0);
+                element.config.id = Some(ElementId(7));
+            }
+            let kind = (0..pools).find(|n| pool(*n) == element.config.handle).map_or(0, |n| kinds[n]);
+            element.config.policy = policies::draw(&mut policy_dice, kind);
+            plan.elements.push(element);
+        }
+        let service = plan.elements.iter().map(|element| element.service.time).max().unwrap_or_default();
+        for _ in 0..dice.crowd(50) {
+            let mut user = draw_user(&mut dice, timers, pools, service);
+            user.start = dice.between(Duration::ZERO, startup);
+            user.knows = draw_known(&mut dice, registrars, announced);
+            plan.users.push(user);
+        }
+        let crowded = plan.elements.len() + plan.users.len() > 40;
+        plan.chaos = match timers {
+            Timers::Fast if crowded => dice.between(Duration::from_secs(5), Duration::from_secs(10)),
+            Timers::Fast => dice.between(Duration::from_secs(5), Duration::from_secs(30)),
+            Timers::Rfc => dice.between(Duration::from_secs(120), Duration::from_secs(600)),
+        };
+        plan.rest = plan.time_to_rest();
+        plan.faults = faults::draw(&mut dice, &plan, timers == Timers::Rfc);
+        let mut dice = Dice::new(seed, Purpose::Orders);
+        plan.faults.extend(faults::draw_orders(&mut dice, &plan));
+        plan.faults.extend(registrars::draw_faults(&mut scope_dice, &plan, timers == Timers::Rfc));
+        plan.faults.extend(moments::draw(&mut Dice::new(seed, Purpose::Moments), &plan));
+        let mut dice = Dice::new(seed, Purpose::Places);
+        plan.faults.extend(relocation::draw(&mut dice, &plan, timers == Timers::Rfc));
+        plan
+    }
+}
+
+fn pool(number: usize) -> PoolHandle {
+    PoolHandle::from(["Pool", "EchoPool", "A pool with a rather long name"][number])
+}
+
+fn draw_cable(dice: &mut Dice) -> Cable {
+    Cable {
+        delay: dice.between(Duration::from_micros(50), Duration::from_millis(8)),
+        jitter: match dice.chance(50) {
+            true => dice.between(Duration::ZERO, Duration::from_millis(4)),
+            false => Duration::ZERO,
+        },
+        loss: if dice.chance(15) { dice.below(50_000) as u32 } else { 0 },
+        duplication: if dice.chance(20) { dice.below(100_000) as u32 } else { 0 },
+        reordering: if dice.chance(20) { dice.below(100_000) as u32 } else { 0 },
+    }
+}
+
+/// The registrars that somebody knows from the start; none only if they announce themselves.
+fn draw_known(dice: &mut Dice, registrars: usize, announced: bool) -> Vec<HostId> {
+    let mut known: Vec<HostId> = (0..registrars).map(HostId).filter(|_| dice.chance(70)).collect();
+    if known.is_empty() && !(announced && dice.chance(70)) {
+        known.push(HostId(dice.below(registrars)));
+    }
+    known
+}
+
+fn draw_registrar(dice: &mut Dice, timers: Timers, announce: bool) -> RegistrarConfig {
+    let preset = match timers {
+        Timers::Fast => RegistrarConfig::fast(None, 0),
+        Timers::Rfc => RegistrarConfig::rfc(None, 0),
+    };
+    RegistrarConfig {
+        announce,
+        keep_alive_interval: preset.keep_alive_interval * dice.pick(&[1, 1, 2, 4]),
+        max_bad_pe_reports: dice.pick(&[0, 1, 3, 3, 3]),
+        name_element_in_keep_alive: dice.chance(80),
+        ..preset
+    }
+}
+
+fn draw_element(dice: &mut Dice, timers: Timers, pools: usize, life: RegistrationLife) -> ElementPlan {
+    let handle = pool(dice.below(pools));
+    let (hunt, hosts) = (Vec::new(), Vec::new());
+    let preset = match timers {
+        Timers::Fast => ElementConfig::fast(handle, hosts, 7, 0, HuntConfig::fast(hunt), 0),
+        Timers::Rfc => ElementConfig::rfc(handle, hosts, 7, 0, HuntConfig::rfc(hunt), 0),
+    };
+    let interval = preset.reregistration_interval;
+    let fits = interval.is_some_and(|interval| life.duration().is_none_or(|life| interval < life));
+    let config = ElementConfig {
+        life,
+        policy: Policy::RoundRobin,
+        reregistration_interval: interval.filter(|_| fits),
+        ..preset
+    };
+    let time = match dice.chance(20) {
+        true => dice.between(Duration::ZERO, Duration::from_millis(60)),
+        false => Duration::ZERO,
+    };
+    let service = Service { time, ..Service::default() };
+    ElementPlan { config, service, knows: Vec::new(), start: Duration::ZERO }
+}
+
+fn draw_user(dice: &mut Dice, timers: Timers, pools: usize, service: Duration) -> UserPlan {
+    let hunt = Vec::new();
+    let (config, pace) = match timers {
+        Timers::Fast => (UserConfig::fast(HuntConfig::fast(hunt), 0), 1),
+        Timers::Rfc => (UserConfig::rfc(HuntConfig::rfc(hunt), 0), 20),
+    };
+    let config = UserConfig { response_timeout: config.response_timeout + service, ..config };
+    let load = Load {
+        sessions: dice.pick(&[0, 1, 1, 1, 3]),
+        interval: dice.between(Duration::from_millis(20), Duration::from_millis(400)) * pace,
+        octets: dice.pick(&[8, 64, 1400, 20_000]),
+        resolve: dice
+            .chance(50)
+            .then(|| dice.between(Duration::from_millis(100), Duration::from_secs(2)) * pace),
+        ..Load::light(pool(dice.below(pools)))
+    };
+    UserPlan { config, load, knows: Vec::new(), start: Duration::ZERO }
+}

@@ -1,0 +1,138 @@
+//! What registrars that know each other must have in common once they have come to rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rserpool_core::base::{PoolHandle, RegistrarId};
+use rserpool_core::handlespace::PeHandle;
+use rserpool_core::registrar::{PeerState, Registrar};
+use rserpool_core::wire::PoolElement;
+
+use crate::applications::Violation;
+use crate::id::HostId;
+use crate::world::World;
+
+impl World {
+    /// Whether these registrars know each other, serve, have one and the same handlespace with the
+    /// same homes, and the checksums that follow from it. Those that do not run are left out.
+    ///
+    /// # Errors
+    /// The first thing that is not so.
+    pub fn agreement(&self, registrars: &[HostId]) -> Result<(), Violation> {
+        let running: Vec<(HostId, &Registrar)> =
+            registrars.iter().filter_map(|host| Some((*host, self.registrar(*host)?))).collect();
+        let scope: BTreeSet<RegistrarId> = running.iter().map(|(_, registrar)| registrar.id()).collect();
+        for (host, registrar) in &running {
+            let name = &self.host(*host).name;
+            if !registrar.is_serving() {
+                return Err(Violation::new("at rest every registrar serves", name));
+            }
+            self.check_peers(name, registrar, &scope)?;
+            check_checksums(name, registrar)?;
+        }
+        let Some(((first, pattern), others)) = running.split_first() else { return Ok(()) };
+        for (host, registrar) in others {
+            if let Some(detail) = difference(pattern, registrar) {
+                let (a, b) = (&self.host(*first).name, &self.host(*host).name);
+                let detail = format!("{a} and {b}: {detail}");
+                return Err(Violation::new("at rest all registrars list the same", detail));
+            }
+        }
+        let stray = entries(pattern).find(|(_, element)| !scope.contains(&element.home));
+        match stray {
+            None => Ok(()),
+            Some((pool, element)) => {
+                let name = &self.host(*first).name;
+                let detail = format!("{name}: {pool}/{} of {}, which does not run", element.id, element.home);
+                Err(Violation::new("at rest every home is a registrar that runs", detail))
+            }
+        }
+    }
+
+    /// It is connected with all others of its scope and knows nobody else.
+    fn check_peers(
+        &self,
+        name: &str,
+        registrar: &Registrar,
+        scope: &BTreeSet<RegistrarId>,
+    ) -> Result<(), Violation> {
+        let peers = registrar.peers();
+        let known: BTreeSet<RegistrarId> = peers.iter().map(|peer| peer.id).collect();
+        let expected: BTreeSet<RegistrarId> =
+            scope.iter().copied().filter(|id| *id != registrar.id()).collect();
+        if known != expected || known.len() != peers.len() {
+            let detail = format!("{name} ({}) knows {known:?}, not {expected:?}", registrar.id());
+            return Err(Violation::new("at rest registrars know each other and nobody else", detail));
+        }
+        for peer in peers {
+            if !peer.connected || peer.state != PeerState::Active {
+                let detail = format!("{name}: {peer:?}");
+                return Err(Violation::new("at rest every peer is connected and active", detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    /// Whether the checksum that each of these registrars has for each of its peers is the one that the
+    /// peer has sent last. While elements come, go or move that takes a heartbeat.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn checksums_agree(&self, registrars: &[HostId]) -> Result<(), Violation> {
+        for host in registrars {
+            let peers = self.registrar(*host).map(Registrar::peers).unwrap_or_default();
+            if let Some(peer) = peers.iter().find(|peer| peer.announced_checksum != Some(peer.checksum)) {
+                let detail = format!("{}: {peer:?}", self.host(*host).name);
+                return Err(Violation::new("at rest checksums agree with what their owner says", detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every checksum equals a recomputation.
+fn check_checksums(name: &str, registrar: &Registrar) -> Result<(), Violation> {
+    let mut octets: BTreeMap<RegistrarId, Vec<u8>> = BTreeMap::new();
+    for (pool, element) in entries(registrar) {
+        let octets = octets.entry(element.home).or_default();
+        octets.extend(pool.as_bytes());
+        octets.resize(octets.len().next_multiple_of(4), 0);
+        octets.extend(element.id.0.to_be_bytes());
+    }
+    let is = |home| registrar.handlespace().checksum(home);
+    let mut sums = octets.into_iter().map(|(home, octets)| (home, internet_checksum(&octets)));
+    match sums.find(|(home, sum)| is(*home) != *sum) {
+        None => Ok(()),
+        Some((home, sum)) => {
+            let detail = format!("{name}: {:#06x} for {home}, not {sum:#06x}", is(home));
+            Err(Violation::new("the checksum equals a recomputation", detail))
+        }
+    }
+}
+
+/// RFC 1071, as it stands there and not as the core computes it.
+fn internet_checksum(octets: &[u8]) -> u16 {
+    let mut sum = 0u32;
+    for pair in octets.chunks_exact(2) {
+        sum += u32::from(pair[0]) << 8 | u32::from(pair[1]);
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+fn entries(registrar: &Registrar) -> impl Iterator<Item = (&PoolHandle, &PoolElement)> {
+    registrar.handlespace().elements_after(None)
+}
+
+/// The first element of which two registrars have different entries.
+fn difference(one: &Registrar, other: &Registrar) -> Option<String> {
+    let only = |a: &Registrar, b: &Registrar| {
+        entries(a).find_map(|(pool, element)| {
+            let pe = PeHandle { pool: pool.clone(), element: element.id };
+            let found = b.handlespace().get(&pe);
+            (found != Some(element)).then(|| format!("{pe}: {element:?} and {found:?}"))
+        })
+    };
+    only(one, other).or_else(|| only(other, one))
+}

@@ -1,0 +1,91 @@
+//! Hosts with the fast presets, for tests that want a world in a few lines.
+
+use rserpool_core::base::{ASAP_PORT, ENRP_PORT, TransportAddress};
+use rserpool_core::element::ElementConfig;
+use rserpool_core::endpoint::hunt::HuntConfig;
+use rserpool_core::registrar::RegistrarConfig;
+use rserpool_core::user::UserConfig;
+
+use crate::applications::{Load, Service};
+use crate::hosts::Program;
+use crate::id::HostId;
+use crate::world::World;
+
+/// The SCTP port of the elements.
+const ELEMENT_PORT: u16 = 7;
+
+impl World {
+    /// Adds a registrar.
+    pub fn fast_registrar(&mut self, name: &str) -> HostId {
+        self.add(name, Program::Registrar(RegistrarConfig::fast(None, 0)))
+    }
+
+    /// Adds registrars "r1" to "rn" that are all configured to know each other.
+    pub fn fast_registrars(&mut self, n: usize) -> Vec<HostId> {
+        let registrars = self.idle_registrars(n);
+        for registrar in &registrars {
+            self.start(*registrar);
+        }
+        registrars
+    }
+
+    /// The same, not started yet.
+    pub fn idle_registrars(&mut self, n: usize) -> Vec<HostId> {
+        let add = |n| self.add_idle(format!("r{n}"), Program::Registrar(RegistrarConfig::fast(None, 0)));
+        let registrars: Vec<HostId> = (1..=n).map(add).collect();
+        for registrar in &registrars {
+            let others: Vec<HostId> = registrars.iter().copied().filter(|other| other != registrar).collect();
+            self.introduce(*registrar, &others);
+        }
+        registrars
+    }
+
+    /// Adds a registrar that is configured to know these, in this order.
+    pub fn fast_peer(&mut self, name: &str, peers: &[HostId]) -> HostId {
+        let registrar = self.add_idle(name, Program::Registrar(RegistrarConfig::fast(None, 0)));
+        self.introduce(registrar, peers);
+        self.start(registrar);
+        registrar
+    }
+
+    /// Configures which peers a registrar knows from its next start on.
+    pub fn introduce(&mut self, registrar: HostId, peers: &[HostId]) {
+        let addresses = peers.iter().map(|peer| self.address(*peer, ENRP_PORT)).collect();
+        self.configure_registrar(registrar, |config| config.enrp.peers = addresses);
+    }
+
+    /// Changes the configuration of a registrar from its next start on.
+    pub fn configure_registrar(&mut self, registrar: HostId, change: impl FnOnce(&mut RegistrarConfig)) {
+        if let Program::Registrar(config) = &mut self.host_mut(registrar).program {
+            change(config);
+        }
+    }
+
+    /// Adds an element that knows these registrars.
+    pub fn fast_element(&mut self, name: &str, pool: &str, registrars: &[HostId]) -> HostId {
+        let config = self.element_config(pool, registrars);
+        self.add(name, Program::Element(config, Service::default()))
+    }
+
+    /// Adds a user with one session, ten requests a second, that knows these registrars.
+    pub fn fast_user(&mut self, name: &str, pool: &str, registrars: &[HostId]) -> HostId {
+        let config = self.user_config(registrars);
+        self.add(name, Program::User(config, Load::light(pool.into())))
+    }
+
+    /// The configuration of [`World::fast_element`].
+    pub fn element_config(&self, pool: &str, registrars: &[HostId]) -> ElementConfig {
+        let hunt = HuntConfig::fast(self.asap_addresses(registrars));
+        ElementConfig::fast(pool.into(), Vec::new(), ELEMENT_PORT, 0, hunt, 0)
+    }
+
+    /// The configuration of [`World::fast_user`].
+    pub fn user_config(&self, registrars: &[HostId]) -> UserConfig {
+        UserConfig::fast(HuntConfig::fast(self.asap_addresses(registrars)), 0)
+    }
+
+    /// Where registrars serve ASAP.
+    pub fn asap_addresses(&self, registrars: &[HostId]) -> Vec<TransportAddress> {
+        registrars.iter().map(|registrar| self.address(*registrar, ASAP_PORT)).collect()
+    }
+}

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use rserpool_core::base::{CommandId, Instant};
 use rserpool_core::endpoint::{Action, Channel, Endpoint, Event};
-use rserpool_core::node::{EndpointKey, Node};
-use rserpool_core::transport::Datagram;
-use rserpool_core::transport::sctp::{self, SctpConfig};
+use rserpool_transport::Datagram;
+use rserpool_transport::node::{EndpointKey, Node};
+use rserpool_transport::sctp::{self, SctpConfig};
 
 use super::actor::{Actor, CarriedOut};
 use super::process::{Process, Report, Wish};

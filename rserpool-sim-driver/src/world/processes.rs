@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use rserpool_core::endpoint::{Action, Channel, Event};
 use rserpool_core::registrar::Registrar;
-use rserpool_core::transport::Datagram;
+use rserpool_transport::Datagram;
 
 use super::World;
 use crate::applications::Note;
@@ -168,7 +168,7 @@ impl World {
         let (judges, view) = self.judges_and_view();
         let verdict = judges.announcement(&view, from, channel, bytes);
         self.verdict(verdict);
-        let source = self.network.socket(from).into();
+        let source = self.network.socket(from);
         let listeners: Vec<(HostId, u32)> = self
             .hosts()
             .filter(|(id, host)| *id != from && host.hears(channel))

@@ -13,7 +13,7 @@ pub struct Checksum {
 }
 
 impl Checksum {
-    /// Adds an element.
+    /// Adds an element that is not in it yet.
     pub fn add(&mut self, handle: &PoolHandle, element: ElementId) {
         self.sum += words(handle, element);
         self.elements += 1;
@@ -21,6 +21,10 @@ impl Checksum {
 
     /// Takes an element out that was added before.
     pub fn remove(&mut self, handle: &PoolHandle, element: ElementId) {
+        debug_assert!(
+            self.elements > 0 && self.sum >= words(handle, element),
+            "{handle}/{element} is not in"
+        );
         self.sum = self.sum.saturating_sub(words(handle, element));
         self.elements = self.elements.saturating_sub(1);
     }

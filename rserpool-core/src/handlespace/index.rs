@@ -5,22 +5,22 @@ use alloc::vec::Vec;
 
 /// Numbers of pools by the hash of their handles.
 ///
-/// It looks into a few places and no further, so it may miss what it was given; then the tree of all
-/// handles decides. So handles that somebody made to collide cost no more than the tree.
+/// It looks into a few places and no further. Therefore it may miss what it was given, and the tree of all
+/// handles decides; handles that were made to collide cost no more than the tree.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// Hash and number; a power of two, or none.
     places: Vec<(u32, u32)>,
 }
 
-/// A place where there is nothing.
+/// A place without a pool.
 const FREE: (u32, u32) = (0, u32::MAX);
 
-/// How many places are looked into.
+/// How many places are looked into, from the one of the hash onwards.
 const REACH: usize = 8;
 
 impl Index {
-    /// The number under which `is_it` says yes.
+    /// The number of the pool that `is_it` accepts.
     pub(super) fn find(&self, handle: &[u8], is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let hash = hash(handle);
         let mask = self.places.len().wrapping_sub(1);
@@ -55,7 +55,7 @@ impl Index {
         }
     }
 
-    /// Makes room for so many pools; what it held must be added again if it says so.
+    /// Makes room for this many pools. True if the index is empty now, so that all must be added again.
     pub(super) fn grow(&mut self, pools: usize) -> bool {
         let enough = (4 * pools).next_power_of_two().max(16);
         let grows = self.places.len() < 2 * pools.max(1);

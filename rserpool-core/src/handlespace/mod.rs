@@ -1,8 +1,9 @@
 //! Pools and their elements, as a registrar keeps them (RFC 5352 section 3.1, RFC 5353 3.6.2).
 //!
-//! A handlespace checks that an element fits its pool, selects elements by the pool's policy, keeps
-//! the checksum over the elements of every home registrar and a deadline for each element. It knows
-//! no association and no message, and not what the deadlines are for.
+//! A handlespace checks that an element fits its pool, selects elements by the pool's policy, and keeps
+//! the checksum over the elements of every home registrar. It also keeps one deadline for each element,
+//! beside the element because almost every message of one moves it; what is due then, its owner knows.
+//! It knows associations and messages neither.
 
 mod checksum;
 mod index;
@@ -22,12 +23,13 @@ use crate::base::{ElementId, PoolHandle, Random, RegistrarId};
 use crate::policy::{Policies, Slot};
 use crate::wire::{Policy, PoolElement};
 
-/// A PE handle: the pool and, within it, the element (RFC 5352 section 1.1).
+/// A PE handle (RFC 5352 section 1.1). Handles are ordered as a handle table is downloaded: by pool,
+/// then by element.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeHandle {
-    /// The pool.
+    /// The pool handle; of zero octets in no registered element.
     pub pool: PoolHandle,
-    /// The element.
+    /// The PE identifier, unique within the pool.
     pub element: ElementId,
 }
 
@@ -46,20 +48,34 @@ impl fmt::Debug for PeHandle {
 /// How much a handlespace may hold, so that nobody fills a registrar's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Pools.
+    /// The most pools.
     pub pools: usize,
-    /// Elements in one pool.
+    /// The most elements in one pool.
     pub elements_per_pool: usize,
-    /// Elements in all pools.
+    /// The most elements in all pools together.
     pub elements: usize,
+}
+
+/// One of the [`Limits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Limit {
+    /// [`Limits::pools`].
+    #[error("pools")]
+    Pools,
+    /// [`Limits::elements_per_pool`].
+    #[error("elements in a pool")]
+    ElementsPerPool,
+    /// [`Limits::elements`].
+    #[error("elements")]
+    Elements,
 }
 
 /// What a granted registration did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// The element is new.
+    /// It brought an element that was not listed.
     New,
-    /// The element was there and has new attributes.
+    /// It renewed the attributes of a listed element.
     Renewed,
 }
 
@@ -75,7 +91,7 @@ pub enum AdmissionError {
     Inconsistent(Inconsistent),
     /// A limit is reached.
     #[error("the limit of {0} is reached; raise it, or let some leave")]
-    Full(&'static str),
+    Full(Limit),
 }
 
 /// All pools of an operational scope.
@@ -121,43 +137,44 @@ impl Handlespace {
         }
     }
 
-    /// Admits an element to a pool, which is created if it does not exist, or renews its
-    /// attributes. An element that is refused leaves everything as it was.
+    /// Admits an element to a pool, which is created if it does not exist, or renews its attributes.
+    ///
+    /// # Errors
+    /// [`AdmissionError`]; everything is as it was then.
     pub fn admit(&mut self, handle: &PoolHandle, element: PoolElement) -> Result<Admission, AdmissionError> {
         let (id, home) = (element.id, element.home);
-        let Some(number) = self.number(handle) else {
-            if self.by_handle.len() >= self.limits.pools {
-                return Err(AdmissionError::Full("pools"));
+        if let Some(number) = self.number(handle)
+            && let Some(pool) = self.pools[number as usize].as_mut()
+        {
+            self.recent = number;
+            pool.check(&element).map_err(AdmissionError::Inconsistent)?;
+            if let Some(slot) = pool.slot(id) {
+                let before = pool.renew(slot, element);
+                if before != home {
+                    self.checksums.entry(home).or_default().add(handle, id);
+                    self.forget_checksum(handle, id, before);
+                }
+                return Ok(Admission::Renewed);
             }
-            if self.elements >= self.limits.elements {
-                return Err(AdmissionError::Full("elements"));
-            }
-            self.found(handle, element)?;
-            self.entered(handle, id, home);
-            return Ok(Admission::New);
-        };
-        self.recent = number;
-        let Some(pool) = self.pools[number as usize].as_mut() else {
-            return Err(AdmissionError::Full("pools"));
-        };
-        pool.check(&element).map_err(AdmissionError::Inconsistent)?;
-        let Some(slot) = pool.slot(id) else {
             if pool.len() >= self.limits.elements_per_pool {
-                return Err(AdmissionError::Full("elements in a pool"));
+                return Err(AdmissionError::Full(Limit::ElementsPerPool));
             }
             if self.elements >= self.limits.elements {
-                return Err(AdmissionError::Full("elements"));
+                return Err(AdmissionError::Full(Limit::Elements));
             }
             pool.insert(element);
-            self.entered(handle, id, home);
-            return Ok(Admission::New);
-        };
-        let before = pool.renew(slot, element);
-        if before != Some(home) {
-            self.checksums.entry(home).or_default().add(handle, id);
-            self.forget_checksum(handle, id, before.unwrap_or(home));
+        } else {
+            if self.by_handle.len() >= self.limits.pools {
+                return Err(AdmissionError::Full(Limit::Pools));
+            }
+            if self.elements >= self.limits.elements {
+                return Err(AdmissionError::Full(Limit::Elements));
+            }
+            self.create_pool(handle, element)?;
         }
-        Ok(Admission::Renewed)
+        self.elements += 1;
+        self.checksums.entry(home).or_default().add(handle, id);
+        Ok(Admission::New)
     }
 
     /// The handle as it is kept: shared with its pool, or, if that is new, a copy that does not
@@ -169,13 +186,14 @@ impl Handlespace {
         }
     }
 
-    /// Removes an element, and its pool with the last one.
+    /// Removes an element, and its pool with the last one; `None` if it is not listed.
     pub fn remove(&mut self, pe: &PeHandle) -> Option<PoolElement> {
         let number = self.number(&pe.pool)?;
         let pool = self.pools[number as usize].as_mut()?;
         let slot = pool.strike(pe.element)?;
         let (home, last) = (pool.at(slot)?.home, pool.is_empty());
         self.disarm(number, slot);
+        debug_assert!(self.elements > 0, "an element was not counted");
         self.elements -= 1;
         self.forget_checksum(&pe.pool, pe.element, home);
         if last {
@@ -187,12 +205,12 @@ impl Handlespace {
         self.pools[number as usize].as_mut()?.take(slot)
     }
 
-    /// An element.
+    /// The attributes of a listed element.
     pub fn get(&self, pe: &PeHandle) -> Option<&PoolElement> {
         self.pool(&pe.pool)?.get(pe.element)
     }
 
-    /// A pool.
+    /// A pool that has elements.
     pub fn pool(&self, handle: &PoolHandle) -> Option<&Pool> {
         self.pools[self.number(handle)? as usize].as_ref()
     }
@@ -265,7 +283,10 @@ impl Handlespace {
         if is_it(self.recent) {
             return Some(self.recent);
         }
-        self.index.find(handle.as_bytes(), is_it).or_else(|| self.by_handle.get(handle).copied())
+        let found = self.index.find(handle.as_bytes(), is_it);
+        let found = found.or_else(|| self.by_handle.get(handle).copied());
+        debug_assert!(found.is_none_or(is_it), "{handle} is not the pool of its number");
+        found
     }
 
     fn numbered<'a>(
@@ -275,9 +296,9 @@ impl Handlespace {
         pools.filter_map(|(handle, number)| Some((handle, self.pools[*number as usize].as_ref()?)))
     }
 
-    /// Founds a pool with its first element.
-    fn found(&mut self, handle: &PoolHandle, element: PoolElement) -> Result<(), AdmissionError> {
-        let mut pool = Pool::founded_by(handle.clone(), &element, &self.policies)
+    /// Creates a pool with its first element.
+    fn create_pool(&mut self, handle: &PoolHandle, element: PoolElement) -> Result<(), AdmissionError> {
+        let mut pool = Pool::for_first(handle.clone(), &element, &self.policies)
             .ok_or_else(|| AdmissionError::UnsupportedPolicy(element.policy.clone()))?;
         pool.insert(element);
         let number = self.unused.pop().unwrap_or_else(|| {
@@ -296,15 +317,11 @@ impl Handlespace {
         Ok(())
     }
 
-    /// A new element is in its pool: count it.
-    fn entered(&mut self, handle: &PoolHandle, element: ElementId, home: RegistrarId) {
-        self.elements += 1;
-        self.checksums.entry(home).or_default().add(handle, element);
-    }
-
     /// Takes an element out of its home's checksum, and the checksum of nothing out of the map.
     fn forget_checksum(&mut self, handle: &PoolHandle, element: ElementId, home: RegistrarId) {
-        if let Some(checksum) = self.checksums.get_mut(&home) {
+        let checksum = self.checksums.get_mut(&home);
+        debug_assert!(checksum.is_some(), "{handle}/{element} is in no checksum of {home}");
+        if let Some(checksum) = checksum {
             checksum.remove(handle, element);
             if checksum.elements() == 0 {
                 self.checksums.remove(&home);

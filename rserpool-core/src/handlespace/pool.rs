@@ -16,13 +16,13 @@ use crate::wire::{Policy, PoolElement, Transport, TransportUse};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Inconsistent {
-    /// Another policy.
+    /// Its policy is of another type.
     #[error("the pool's policy is {}; register with that, or in another pool", .0.name())]
     Policy(Policy),
-    /// Another transport protocol.
+    /// Its user transport is of another protocol.
     #[error("the pool's transport is {:?}; register with that, or in another pool", .0.kind())]
     Transport(Transport),
-    /// Another Transport Use.
+    /// Its Transport Use differs.
     #[error("the pool's transport use is {0:?}; register with that, or in another pool")]
     Use(TransportUse),
 }
@@ -37,7 +37,7 @@ pub struct Pool {
     selection: Selection,
     elements: Slab,
     slots: BTreeMap<ElementId, Slot>,
-    /// Who registered last: what is asked next is often about the same element.
+    /// The element that registered last: what is asked next is often about it.
     recent: Option<(ElementId, Slot)>,
     /// The deadline of each element, see `watch`.
     pub(super) deadlines: Vec<Deadline>,
@@ -46,7 +46,7 @@ pub struct Pool {
 impl Pool {
     /// An empty pool that takes policy, transport and transport use from its first element;
     /// `None` if nothing selects by that policy.
-    pub(super) fn founded_by(handle: PoolHandle, element: &PoolElement, policies: &Policies) -> Option<Self> {
+    pub(super) fn for_first(handle: PoolHandle, element: &PoolElement, policies: &Policies) -> Option<Self> {
         Some(Self {
             handle,
             policy: element.policy.clone(),
@@ -80,21 +80,24 @@ impl Pool {
         if let Some(element) = self.elements.get(slot) {
             self.selection.insert(slot, &element.policy);
         }
-        self.slots.insert(id, slot);
+        let before = self.slots.insert(id, slot);
+        debug_assert!(before.is_none(), "{id} has two slots");
         self.recent = Some((id, slot));
     }
 
     /// Replaces the attributes of an element that is there; returns its home so far.
-    pub(super) fn renew(&mut self, slot: Slot, element: PoolElement) -> Option<RegistrarId> {
+    pub(super) fn renew(&mut self, slot: Slot, element: PoolElement) -> RegistrarId {
         self.selection.insert(slot, &element.policy);
         self.recent = Some((element.id, slot));
-        let kept = self.elements.get_mut(slot)?;
-        let before = kept.home;
-        *kept = element;
-        Some(before)
+        let Some(kept) = self.elements.get_mut(slot) else {
+            debug_assert!(false, "{} has no slot", element.id);
+            return element.home;
+        };
+        debug_assert_eq!(kept.id, element.id, "another element has the slot");
+        core::mem::replace(kept, element).home
     }
 
-    /// Strikes an element off: it is in nobody's way any more, but still in its slot.
+    /// Strikes an element off the list and out of the selection; it stays in its slot until `take`.
     pub(super) fn strike(&mut self, element: ElementId) -> Option<Slot> {
         let slot = self.slots.remove(&element)?;
         self.recent = None;
@@ -158,12 +161,12 @@ impl Pool {
         own.len() == other.len() && own_words.iter().eq(words) && own_rest.iter().eq(rest)
     }
 
-    /// Its handle.
+    /// The pool handle.
     pub const fn handle(&self) -> &PoolHandle {
         &self.handle
     }
 
-    /// An element.
+    /// The attributes of an element of the pool.
     pub fn get(&self, element: ElementId) -> Option<&PoolElement> {
         self.at(self.slot(element)?)
     }
@@ -174,17 +177,17 @@ impl Pool {
         self.slots.range((begin, Bound::Unbounded)).filter_map(|(_, slot)| self.at(*slot))
     }
 
-    /// The overall policy.
+    /// The overall policy, as the pool's first element brought it.
     pub const fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// How many elements it has.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether it has none; then it is about to go.
+    /// Whether the last element is being removed, and the pool with it.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }

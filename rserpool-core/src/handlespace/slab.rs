@@ -18,7 +18,7 @@ pub(super) struct Slab {
     free: Vec<Slot>,
 }
 
-/// Elements in a block. Only the first block of a pool grows by and by, so small pools stay small.
+/// Elements in a block. Only the first block of a pool grows step by step, so small pools stay small.
 const BLOCK: usize = 64;
 
 impl Slab {
@@ -37,25 +37,27 @@ impl Slab {
         Slot((at * BLOCK + block.len() - 1) as u32)
     }
 
-    /// What is in a slot; in a free one stands no element of the pool.
+    /// The contents of a slot. A free slot holds a placeholder, not a pool element.
     pub(super) fn get(&self, slot: Slot) -> Option<&PoolElement> {
         self.blocks.get(slot.index() / BLOCK)?.get(slot.index() % BLOCK)
     }
 
-    /// The same, to be changed.
+    /// The contents of a slot, to be changed.
     pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut PoolElement> {
         self.blocks.get_mut(slot.index() / BLOCK)?.get_mut(slot.index() % BLOCK)
     }
 
-    /// Takes an element out, which is there.
+    /// Takes an element out of its slot, which is free then.
     pub(super) fn remove(&mut self, slot: Slot) -> Option<PoolElement> {
         self.free.push(slot);
-        Some(core::mem::replace(self.get_mut(slot)?, nobody()))
+        let element = core::mem::replace(self.get_mut(slot)?, placeholder());
+        debug_assert_ne!(element, placeholder(), "slot {slot:?} was free");
+        Some(element)
     }
 }
 
-/// What stands in a free slot. It needs no memory of its own.
-const fn nobody() -> PoolElement {
+/// The contents of a free slot; it needs no memory outside the slot.
+const fn placeholder() -> PoolElement {
     PoolElement {
         id: ElementId(0),
         home: RegistrarId::NONE,

@@ -87,12 +87,12 @@ fn limits_hold() {
     for id in 1..=3 {
         space.admit(&"a".into(), element(id)).unwrap();
     }
-    assert_eq!(space.admit(&"a".into(), element(4)), Err(AdmissionError::Full("elements in a pool")));
+    assert_eq!(space.admit(&"a".into(), element(4)), Err(AdmissionError::Full(Limit::ElementsPerPool)));
     assert_eq!(space.admit(&"a".into(), element(3)), Ok(Admission::Renewed));
     space.admit(&"b".into(), element(1)).unwrap();
     space.admit(&"c".into(), element(1)).unwrap();
-    assert_eq!(space.admit(&"d".into(), element(1)), Err(AdmissionError::Full("pools")));
-    assert_eq!(space.admit(&"c".into(), element(2)), Err(AdmissionError::Full("elements")));
+    assert_eq!(space.admit(&"d".into(), element(1)), Err(AdmissionError::Full(Limit::Pools)));
+    assert_eq!(space.admit(&"c".into(), element(2)), Err(AdmissionError::Full(Limit::Elements)));
     assert_eq!(space.element_count(), 5);
 }
 

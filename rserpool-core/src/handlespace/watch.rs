@@ -9,9 +9,9 @@ use crate::policy::Slot;
 /// All deadlines, the earliest first: a heap with four children to a node, which is flatter and so
 /// touches less memory than one with two. Each pool notes the deadlines of its elements.
 ///
-/// A deadline that is put off stays where it is, because that happens with every sign of life: it
-/// moves to its new place when it has come to the top. So the heap tells when an element is due at the
-/// earliest, and of the one at the top exactly when.
+/// A deadline that is postponed keeps its place, because that happens with every sign of life, and moves
+/// only when it has come to the top. Therefore the heap holds the earliest time at which an element can
+/// be due; only the one at the top is exact.
 #[derive(Debug, Default)]
 pub(super) struct Watches(Vec<Watch>);
 
@@ -52,7 +52,7 @@ impl Handlespace {
                 watch.at = at;
                 self.rise(place as usize);
             }
-            Some(_) => self.settle(),
+            Some(_) => self.sink_postponed(),
         }
         true
     }
@@ -104,18 +104,18 @@ impl Handlespace {
         let Some(deadline) = self.deadline(pool, slot).filter(|deadline| deadline.place != NOWHERE) else {
             return;
         };
-        self.stands(pool, slot, NOWHERE);
+        self.set_place(pool, slot, NOWHERE);
         let at = deadline.place as usize;
         if let Some(last) = self.watches.0.pop()
             && at < self.watches.0.len()
         {
             self.move_to(at, last);
-            self.settle();
+            self.sink_postponed();
         }
     }
 
-    /// Moves deadlines that were put off away from the top.
-    fn settle(&mut self) {
+    /// Moves deadlines that were postponed away from the top.
+    fn sink_postponed(&mut self) {
         while let Some(Watch { at, pool, slot }) = self.watches.0.first().copied()
             && let Some(deadline) = self.deadline(pool, slot)
             && deadline.at > at
@@ -125,7 +125,7 @@ impl Handlespace {
         }
     }
 
-    /// Puts a deadline in place of the one that stands at `at`, and moves it to where it belongs.
+    /// Replaces the deadline at place `at`, and moves the new one to where it belongs.
     fn move_to(&mut self, at: usize, watch: Watch) {
         let rises = at > 0 && watch.at < self.watches.0[(at - 1) / 4].at;
         self.watches.0[at] = watch;
@@ -136,7 +136,7 @@ impl Handlespace {
         self.pools[pool as usize].as_ref()?.deadlines.get(slot.index()).copied()
     }
 
-    /// Notes the deadline of an element; returns where it has stood.
+    /// Notes the deadline of an element; returns its place so far.
     fn note(&mut self, pool: u32, slot: Slot, at: Instant) -> u32 {
         let Some(pool) = self.pools[pool as usize].as_mut() else { return NOWHERE };
         if pool.deadlines.len() <= slot.index() {
@@ -147,15 +147,15 @@ impl Handlespace {
         deadline.place
     }
 
-    /// Notes where the deadline of an element stands.
-    fn stands(&mut self, pool: u32, slot: Slot, place: u32) {
+    /// Notes the place of an element's deadline in the heap.
+    fn set_place(&mut self, pool: u32, slot: Slot, place: u32) {
         let pool = self.pools[pool as usize].as_mut();
         if let Some(deadline) = pool.and_then(|pool| pool.deadlines.get_mut(slot.index())) {
             deadline.place = place;
         }
     }
 
-    /// Moves a deadline up to where no later one stands above it.
+    /// Moves a deadline up until the one above it is not later.
     fn rise(&mut self, mut at: usize) {
         let watch = self.watches.0[at];
         while at > 0 {
@@ -169,7 +169,7 @@ impl Handlespace {
         self.put(at, watch);
     }
 
-    /// Moves a deadline down to where no earlier one stands below it.
+    /// Moves a deadline down until the ones below it are not earlier.
     fn sink(&mut self, mut at: usize) {
         let watch = self.watches.0[at];
         loop {
@@ -187,7 +187,7 @@ impl Handlespace {
 
     fn put(&mut self, at: usize, watch: Watch) {
         self.watches.0[at] = watch;
-        self.stands(watch.pool, watch.slot, at as u32);
+        self.set_place(watch.pool, watch.slot, at as u32);
     }
 }
 

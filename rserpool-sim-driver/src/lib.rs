@@ -50,7 +50,7 @@
 //! that connect to each other at once get one association. Flow control and several addresses of one
 //! host are not modelled. Announcements are datagrams: they are lost, doubled and reordered.
 //!
-//! [`Mode::Packets`] runs whole nodes ([`rserpool_core::node`]) with the SCTP stack of production, whose
+//! [`Mode::Packets`] runs whole nodes ([`rserpool_transport::node`]) with the SCTP stack of production, whose
 //! packets go through cables that delay, lose, double and reorder them; about ten times as much work
 //! for the same minute. It is repeatable, too: the stack does its handshakes itself and draws tags,
 //! ports, TSNs and keys from its seed, and sctp-proto, which it lets carry data only, draws nothing

@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, CommandId, ConnectId, ElementId, Instant, Random};
 use rserpool_core::endpoint::{Action, Channel, Endpoint, Event};
-use rserpool_core::node::{EndpointKey, Node};
-use rserpool_core::transport::Datagram;
-use rserpool_core::transport::sctp::{self, SctpConfig};
+use rserpool_transport::Datagram;
+use rserpool_transport::node::{EndpointKey, Node};
+use rserpool_transport::sctp::{self, SctpConfig};
 
 use super::process::Actor;
 use super::{Process, Program, Report, Wish};

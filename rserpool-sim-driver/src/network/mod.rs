@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use rserpool_core::base::{Instant, Random};
-use rserpool_core::transport::sctp::SctpConfig;
+use rserpool_transport::sctp::SctpConfig;
 
 use crate::id::HostId;
 use crate::random::{Purpose, stream};
@@ -70,7 +70,7 @@ pub struct Sctp {
 }
 
 impl Sctp {
-    /// The fast preset of the SCTP stack in `rserpool_core::transport`.
+    /// The fast preset of the SCTP stack in `rserpool-transport`.
     pub const FAST: Self = Self {
         heartbeat: Duration::from_millis(200),
         max_silence: Duration::from_millis(500),

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use rserpool_core::transport::Datagram;
+use rserpool_transport::Datagram;
 
 use crate::hosts::Input;
 use crate::id::{HostId, UDP_PORT};

@@ -8,34 +8,34 @@
 //! # The layers
 //!
 //! ```text
-//!        your application: commands, notices
-//!   ┌──────────────────────────────────────────────────┐
-//!   │ registrar     element     user     inspector     │   pure state machines
-//!   ├──────────────────────────────────────────────────┤   of endpoints;
-//!   │ handlespace   pools, elements, checksum          │   no_std + alloc
-//!   │ policy        the order of selection             │
-//!   │ wire          ASAP and ENRP messages             │
-//!   │ base          time, identifiers, seeds           │
-//!   └──────────────────────────────────────────────────┘
-//!     ▲ events   │ actions   (endpoint: the contract)
-//!   ┌─┴──────────▼─────────────────────────────────────┐
-//!   │ rserpool-transport   SCTP over UDP, TCP, node    │   or a transport of your own
-//!   ├──────────────────────────────────────────────────┤
-//!   │ rserpool-driver      event loop, handles         │   or a loop of your own
-//!   └──────────────────────────────────────────────────┘
-//!        sockets, clock, tasks: rserpool-tokio and others
+//!   your program
+//!        │ commands       ▲ answers, notices
+//!   ┌────▼────────────────┴────────────────────────────────────┐
+//!   │ rserpool-tokio, rserpool-smol, rserpool-blocking         │  or a loop of your own,
+//!   │ rserpool-driver      event loop, handles                 │  see the guide
+//!   ├──────────────────────────────────────────────────────────┤
+//!   │ rserpool-transport   node; SCTP over UDP, ASAP over TCP  │  or a transport of your own
+//!   └────┬────────────────▲────────────────────────────────────┘
+//!        │ events         │ actions      (endpoint: the contract)
+//!   ┌────▼────────────────┴────────────────────────────────────┐
+//!   │ registrar     element     user     inspector             │  this crate:
+//!   │ handlespace   pools, elements, checksum                  │  pure state machines,
+//!   │ policy        the order of selection                     │  no_std + alloc
+//!   │ wire          ASAP and ENRP messages                     │
+//!   │ base          time, identifiers, seeds                   │
+//!   └──────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! | module | what it does | what it does not |
 //! |---|---|---|
-//! | [`base`] | time, identifiers, deadlines, seeded randomness | read a clock |
-//! | [`wire`] | ASAP and ENRP messages to bytes and back | decide anything |
-//! | [`policy`] | the order in which elements are selected | know what an element is |
-//! | [`handlespace`] | pools, elements, consistency, checksum | know associations or timers |
 //! | [`registrar`], [`element`], [`user`], [`inspector`] | the endpoints: state machines | see a packet |
+//! | [`handlespace`] | pools, elements and their deadlines, consistency, checksum | know associations |
+//! | [`policy`] | the order in which elements are selected | know what an element is |
+//! | [`wire`] | ASAP and ENRP messages to octets and back | decide anything |
+//! | [`base`] | time, identifiers, deadlines, seeded randomness | read a clock |
 //!
-//! [`endpoint`] holds the contract by which endpoints are driven and by which they meet a
-//! transport; [`guide`] writes a driver by it. Each layer uses only what stands above it in this table.
+//! Each layer uses only what stands below it. [`endpoint`] holds the contract by which endpoints are driven
+//! and by which they meet a transport; [`guide`] writes a driver by it.
 //!
 //! # The run loop
 //!

@@ -237,6 +237,6 @@ impl World {
     pub(crate) fn name_association(&mut self, host: HostId) -> AssociationId {
         let host = self.host_mut(host);
         host.last_association += 1;
-        AssociationId(host.last_association)
+        AssociationId::sctp(host.last_association)
     }
 }

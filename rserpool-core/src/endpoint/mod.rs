@@ -77,6 +77,7 @@ pub(crate) mod config;
 mod contract;
 pub(crate) mod counters;
 pub mod hunt;
+pub(crate) mod management;
 pub(crate) mod received;
 mod refusal;
 #[cfg(test)]

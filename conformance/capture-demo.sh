@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 capture=${1:-$(mktemp --suffix=.pcapng)}
 
 command -v tshark >/dev/null || { echo "tshark is missing: install Wireshark's command line tools" >&2; exit 2; }
-cargo build --quiet --release -p rserpool-tokio
+cargo build --quiet --release -p rserpool
 
 tshark -q -i lo -f udp -w "$capture" 2>/dev/null &
 sniffer=$!

@@ -264,7 +264,7 @@ def main():
         if os.geteuid() != 0:
             raise CannotRun("needs root, to make network namespaces")
         if not os.access(program, os.X_OK):
-            raise CannotRun(f"{program} is missing: cargo build --release -p rserpool-tokio")
+            raise CannotRun(f"{program} is missing: cargo build --release -p rserpool")
         try:
             Network()
             for how in ("down", "silent"):

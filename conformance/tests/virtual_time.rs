@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use conformance::scenarios::{LIMIT, World, bounded};
 use rserpool_core::base::Instant;
-use rserpool_core::driver::vocabulary::{ElementEvent, Preset};
-use rserpool_core::driver::{PoolElement, Registrar, Runtime};
+use rserpool_driver::vocabulary::{ElementEvent, Preset};
+use rserpool_driver::{PoolElement, Registrar, Runtime};
 
 conformance::scenarios!(World, World, World::block_on);
 

@@ -4,11 +4,11 @@
 // The settings are compiled into this target, which needs only a part of them.
 #![allow(dead_code, unused_imports)]
 
-#[path = "../../rserpool-tokio/src/bin/rserpool/settings/any_text.rs"]
+#[path = "../../rserpool/src/settings/any_text.rs"]
 mod any_text;
-#[path = "../../rserpool-tokio/src/bin/rserpool/exit.rs"]
+#[path = "../../rserpool/src/exit.rs"]
 mod exit;
-#[path = "../../rserpool-tokio/src/bin/rserpool/settings/mod.rs"]
+#[path = "../../rserpool/src/settings/mod.rs"]
 mod settings;
 
 libfuzzer_sys::fuzz_target!(|text: &str| any_text::try_any_text(text));

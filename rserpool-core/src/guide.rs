@@ -13,20 +13,20 @@
 //!                    │
 //!      A ────────────┼──────────── actions and events: associations, messages
 //!                    │
-//!          node and transport::sctp
+//!          rserpool-transport: node, SCTP
 //!                    │
 //!      B ────────────┼──────────── datagrams
 //!                    │
-//!          driver (event loop, handles)
+//!          rserpool-driver: event loop, handles
 //!                    │
 //!      C ────────────┼──────────── futures of some runtime
 //! ```
 //!
 //! | you have | cut at | take | it looks like |
 //! |---|---|---|---|
-//! | associations: SCTP of a kernel, a bus, memory | A | this crate, no feature | `examples/custom_transport.rs` |
-//! | UDP sockets, threads or an event loop | B | feature `sctp` | `examples/blocking.rs`, [below](#datagrams) |
-//! | a runtime for `async` | C | feature `driver` | the crates `rserpool-tokio` and `rserpool-smol`: two traits, `Runtime` and `Socket`, and `Listener` for TCP |
+//! | associations: SCTP of a kernel, a bus, memory | A | this crate | `examples/custom_transport.rs` |
+//! | UDP sockets, threads or an event loop | B | `rserpool-transport` | its example `blocking`, [below](#datagrams) |
+//! | a runtime for `async` | C | `rserpool-driver` | the crates `rserpool-tokio` and `rserpool-smol`: two traits, `Runtime` and `Socket`, and `Listener` for TCP |
 //! | a device without an operating system | A | no default features | the program in `rserpool-core/no-std` |
 //!
 //! # A clock and a seed
@@ -188,14 +188,9 @@
 //!
 //! # Datagrams
 //!
-//! With the feature `sctp` the actions need not be understood: `node::Node` gives them to
-//! `transport::sctp::Sctp`, and what is left are datagrams in and out. A registrar on one blocking
-//! socket, whole, as `cargo run -p rserpool-core --features sctp --example blocking` runs it:
-//!
-#![cfg_attr(feature = "sctp", doc = "```no_run")]
-#![cfg_attr(not(feature = "sctp"), doc = "```ignore")]
-#![doc = include_str!("../examples/blocking.rs")]
-//! ```
+//! With the crate `rserpool-transport` the actions need not be understood: its `Node` gives them to its
+//! `Sctp`, and what is left are datagrams in and out. The front page of that crate shows a registrar on one
+//! blocking socket, whole, as `cargo run -p rserpool-transport --example blocking` runs it.
 //!
 //! # Before it runs in earnest
 //!

@@ -19,11 +19,10 @@
 //!   └──────────────────────────────────────────────────┘
 //!     ▲ events   │ actions   (endpoint: the contract)
 //!   ┌─┴──────────▼─────────────────────────────────────┐
-//!   │ node          several endpoints, one socket      │   feature sctp; or
-//!   │ transport     SCTP over UDP, ASAP over TCP       │   a transport of your own
+//!   │ rserpool-transport   SCTP over UDP, TCP, node    │   or a transport of your own
 //!   ├──────────────────────────────────────────────────┤
-//!   │ driver        event loop, handles                │   feature driver; or
-//!   └──────────────────────────────────────────────────┘   a loop of your own
+//!   │ rserpool-driver      event loop, handles         │   or a loop of your own
+//!   └──────────────────────────────────────────────────┘
 //!        sockets, clock, tasks: rserpool-tokio and others
 //! ```
 //!
@@ -34,8 +33,6 @@
 //! | [`policy`] | the order in which elements are selected | know what an element is |
 //! | [`handlespace`] | pools, elements, consistency, checksum | know associations or timers |
 //! | [`registrar`], [`element`], [`user`], [`inspector`] | the endpoints: state machines | see a packet |
-//! | `transport`, `node` (feature `sctp`) | SCTP over UDP, ASAP over TCP; several endpoints on one socket | see a message |
-//! | `driver` (feature `driver`) | event loop and handles for async runtimes | know a runtime |
 //!
 //! [`endpoint`] holds the contract by which endpoints are driven and by which they meet a
 //! transport; [`guide`] writes a driver by it. Each layer uses only what stands above it in this table.
@@ -85,28 +82,22 @@
 //! # Examples
 //!
 //! ```text
-//! cargo run -p rserpool-core --features sctp --example blocking -- 127.0.0.1:9899
 //! cargo run -p rserpool-core --example custom_transport
 //! cargo run -p rserpool-core --example custom_policy
 //! ```
 //!
-//! A registrar on one blocking socket, a pool that talks through memory instead of SCTP, and a selection
-//! policy of an application's own.
+//! A pool that talks through memory instead of SCTP, and a selection policy of an application's own.
 //!
 //! # Readings
 //!
-//! Comments cite requirements (`ASAP-3.1-22`, listed in `conformance/requirements.tsv`) and readings
-//! of unclear places ("reading A5", listed in `READINGS.md`) by their numbers.
+//! Comments cite requirements (`ASAP-3.1-22`, listed in [`requirements`]) and readings of unclear places
+//! ("reading A5", listed in [`readings`]) by their numbers.
 //!
 //! # Features
 //!
 //! | feature | what it adds |
 //! |---|---|
 //! | `std` (default) | `std` in the dependencies; without it the crate is `no_std` + `alloc`: an element takes some 60 KiB of code on a Cortex-M4 and 3 KiB of heap |
-//! | `sctp` | `transport` and `node`, on sctp-proto |
-//! | `dcsctp` | the same on dcsctp, to be chosen by type; not `Send`, so not for `driver` |
-//! | `driver` | `driver`, on `sctp`: what an adapter for an async runtime needs |
-//! | `udp` | `driver::BatchedSocket`, for adapters whose runtime watches sockets |
 //! | `arbitrary` | messages for fuzzers: `arbitrary::Arbitrary` for the types of [`wire`] |
 //! | `proptest` | the same for property tests: strategies in `wire::strategy` |
 //!
@@ -116,23 +107,22 @@
 //! [`Endpoint::poll_action`]: endpoint::Endpoint::poll_action
 //! [`Endpoint::poll_notice`]: endpoint::Endpoint::poll_notice
 //! [`Endpoint::poll_timeout`]: endpoint::Endpoint::poll_timeout
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;
 
 pub mod base;
-#[cfg(feature = "driver")]
-pub mod driver;
 pub mod element;
 pub mod endpoint;
 pub mod guide;
 pub mod handlespace;
 pub mod inspector;
-#[cfg(feature = "sctp")]
-pub mod node;
 pub mod policy;
+#[cfg(doc)]
+pub mod readings;
 pub mod registrar;
-#[cfg(feature = "sctp")]
-pub mod transport;
+#[cfg(doc)]
+pub mod requirements;
 pub mod user;
 pub mod wire;

@@ -50,7 +50,7 @@
 //! that connect to each other at once get one association. Flow control and several addresses of one
 //! host are not modelled. Announcements are datagrams: they are lost, doubled and reordered.
 //!
-//! [`Mode::Packets`] runs whole nodes ([`rserpool_core::node`]) with the SCTP stack of production, whose
+//! [`Mode::Packets`] runs whole nodes ([`rserpool_transport::node`]) with the SCTP stack of production, whose
 //! packets go through cables that delay, lose, double and reorder them; about ten times as much work
 //! for the same minute. It is repeatable, too: the stack does its handshakes itself and draws tags,
 //! ports, TSNs and keys from its seed, and sctp-proto, which it lets carry data only, draws nothing
@@ -126,6 +126,7 @@
 //! must hold). [`explore`] is on top.
 
 mod applications;
+mod associations;
 pub mod explore;
 mod fault;
 mod hosts;
@@ -134,13 +135,16 @@ mod judges;
 mod network;
 mod random;
 mod record;
+mod schedule;
+mod violation;
 mod world;
 
-pub use applications::{Client, Conversation, Failover, Load, Note, Server, Service, Violation};
+pub use applications::{Client, Conversation, Failover, Load, Note, Server, Service};
 pub use fault::{Fault, Order};
 pub use hosts::custom_endpoint;
-pub use hosts::{Custom, Host, Machinery, Process, Program, Startup};
+pub use hosts::{Custom, CustomProcess, Host, Mode, Process, Program, Startup};
 pub use id::{HostId, UDP_PORT};
 pub use network::{Cable, Sctp};
 pub use record::{Trace, TraceMode};
-pub use world::{Mode, World, WorldConfig};
+pub use violation::Violation;
+pub use world::{World, WorldConfig};

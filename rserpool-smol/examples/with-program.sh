@@ -30,12 +30,12 @@ address() {
 }
 
 start theirs listens "$binaries/rserpool" registrar --bind 127.0.0.1:0 --id 0x1 --preset fast --announce no
-start ours listens "$binaries/examples/registrar" 127.0.0.1:0 "$(address theirs)"
-start element registered "$binaries/examples/echo_element" EchoPool "$(address theirs)"
+start ours listens "$binaries/examples/smol_registrar" 127.0.0.1:0 "$(address theirs)"
+start element registered "$binaries/examples/smol_echo_element" EchoPool "$(address theirs)"
 
 for registrar in theirs ours; do
     within_10_s "$binaries/rserpool" resolve EchoPool --registrar "$(address $registrar)"
-    answer=$(timeout 10 "$binaries/examples/echo_user" EchoPool "$(address $registrar)" <<<'hello' | tail -n 1)
+    answer=$(timeout 10 "$binaries/examples/smol_echo_user" EchoPool "$(address $registrar)" <<<'hello' | tail -n 1)
     [[ $answer == *': hello' ]] || { echo "at the registrar $registrar: $answer"; exit 1; }
 done
 "$binaries/rserpool" pools --registrar "$(address theirs)" --preset fast

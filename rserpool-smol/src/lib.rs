@@ -13,12 +13,12 @@
 //! | look into a registrar | [`Inspector`] |
 //!
 //! The protocol itself is in [`rserpool_core`], without any I/O; this crate is its adapter to smol.
-//! `rserpool-tokio` has the same names for tokio, and the program `rserpool`, which serves both.
+//! `rserpool-tokio` has the same names for tokio, and `rserpool` is the program, which serves both.
 //!
 //! # Example
 //!
 //! A registrar, a server and a client in one program. In real life they are three; the examples
-//! `registrar`, `echo_element` and `echo_user` are.
+//! `smol_registrar`, `smol_echo_element` and `smol_echo_user` are.
 //!
 //! ```
 //! use std::time::Duration;
@@ -105,9 +105,7 @@
 
 mod runtime;
 
-use rserpool_core::driver;
-
-pub use rserpool_core::driver::vocabulary::*;
+pub use rserpool_driver::vocabulary::*;
 pub use runtime::Smol;
 
 /// A registrar that runs in the background: it keeps the handlespace, and answers elements and
@@ -128,7 +126,7 @@ pub use runtime::Smol;
 /// # })
 /// # }
 /// ```
-pub type Registrar = driver::Registrar<Smol>;
+pub type Registrar = rserpool_driver::Registrar<Smol>;
 
 /// A pool element that runs in the background: a server in its pool.
 ///
@@ -152,7 +150,7 @@ pub type Registrar = driver::Registrar<Smol>;
 /// # })
 /// # }
 /// ```
-pub type PoolElement = driver::PoolElement<Smol>;
+pub type PoolElement = rserpool_driver::PoolElement<Smol>;
 
 /// A pool user that runs in the background: it resolves pool handles and opens sessions.
 ///
@@ -169,11 +167,11 @@ pub type PoolElement = driver::PoolElement<Smol>;
 /// # })
 /// # }
 /// ```
-pub type PoolUser = driver::PoolUser<Smol>;
+pub type PoolUser = rserpool_driver::PoolUser<Smol>;
 
 /// A session with a pool: one element at a time, replaced by another when it fails. It comes from
-/// [`PoolUser::connect`](driver::PoolUser::connect); the example of [this crate](crate) has one.
-pub type Session = driver::Session<Smol>;
+/// [`PoolUser::connect`](rserpool_driver::PoolUser::connect); the example of [this crate](crate) has one.
+pub type Session = rserpool_driver::Session<Smol>;
 
 /// Asks a registrar for everything it knows.
 ///
@@ -192,4 +190,4 @@ pub type Session = driver::Session<Smol>;
 /// # })
 /// # }
 /// ```
-pub type Inspector = driver::Inspector<Smol>;
+pub type Inspector = rserpool_driver::Inspector<Smol>;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time;
 
 use rserpool_core::base::Instant;
-use rserpool_core::driver::{
+use rserpool_driver::{
     BatchedSocket, BoxFuture, ByteStream, Connecting, Direction, Listener, Runtime, Socket, UdpSockRef,
     Watched,
 };

@@ -16,14 +16,15 @@
 //! tokio:
 //!
 //! ```text
-//!   your program                the program rserpool (feature cli)
-//!        │ async functions            │
-//!   ┌────▼────────────────────────────▼────────────────────────────────┐
+//!   your program
+//!        │ async functions
+//!   ┌────▼─────────────────────────────────────────────────────────────┐
 //!   │ Registrar     PoolElement     PoolUser, Session     Inspector    │  this crate: names,
 //!   │ Tokio         a task, a UDP socket and a timer for each          │  sockets, timers
 //!   ├──────────────────────────────────────────────────────────────────┤
-//!   │ driver        event loop, bounded queues, handles                │  rserpool-core:
-//!   │ node, transport, state machines, messages                        │  all the rest
+//!   │ rserpool-driver     event loop, bounded queues, handles          │
+//!   │ rserpool-transport  SCTP over UDP, ASAP over TCP                 │  all the rest
+//!   │ rserpool-core       state machines, messages                     │
 //!   └──────────────────────────────────────────────────────────────────┘
 //! ```
 //!
@@ -104,18 +105,10 @@
 //!     .configure_sctp(|sctp| sctp.heartbeat = Duration::from_secs(5));
 //! assert!(builder.check().is_ok());
 //! ```
-//!
-//! # Features
-//!
-//! | feature | what it adds |
-//! |---|---|
-//! | `cli` (default) | the program `rserpool`: registrar, echo server, user and tools on the command line. A library turns it off: `default-features = false` |
 
 mod runtime;
 
-use rserpool_core::driver;
-
-pub use rserpool_core::driver::vocabulary::*;
+pub use rserpool_driver::vocabulary::*;
 pub use runtime::Tokio;
 
 /// A registrar that runs in the background: it keeps the handlespace, and answers elements and
@@ -151,7 +144,7 @@ pub use runtime::Tokio;
 /// # }
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
-pub type Registrar = driver::Registrar<Tokio>;
+pub type Registrar = rserpool_driver::Registrar<Tokio>;
 
 /// A pool element that runs in the background: a server in its pool.
 ///
@@ -183,7 +176,7 @@ pub type Registrar = driver::Registrar<Tokio>;
 /// # }
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
-pub type PoolElement = driver::PoolElement<Tokio>;
+pub type PoolElement = rserpool_driver::PoolElement<Tokio>;
 
 /// A pool user that runs in the background: it resolves pool handles and opens sessions.
 ///
@@ -203,11 +196,11 @@ pub type PoolElement = driver::PoolElement<Tokio>;
 /// # }
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
-pub type PoolUser = driver::PoolUser<Tokio>;
+pub type PoolUser = rserpool_driver::PoolUser<Tokio>;
 
 /// A session with a pool: one element at a time, replaced by another when it fails. It comes from
-/// [`PoolUser::connect`](driver::PoolUser::connect); the example of [this crate](crate) has one.
-pub type Session = driver::Session<Tokio>;
+/// [`PoolUser::connect`](rserpool_driver::PoolUser::connect); the example of [this crate](crate) has one.
+pub type Session = rserpool_driver::Session<Tokio>;
 
 /// Asks a registrar for everything it knows.
 ///
@@ -225,4 +218,4 @@ pub type Session = driver::Session<Tokio>;
 /// # }
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
-pub type Inspector = driver::Inspector<Tokio>;
+pub type Inspector = rserpool_driver::Inspector<Tokio>;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rserpool_core::base::Instant;
-use rserpool_core::driver::{
+use rserpool_driver::{
     AsyncRead, AsyncWrite, BatchedSocket, BoxFuture, ByteStream, Connecting, Direction, Listener, Runtime,
     Socket, UdpSockRef, Watched,
 };

@@ -1,4 +1,4 @@
-//! The example `blocking` of `rserpool-core` as the registrar of real elements and users: a thread with a
+//! The example `blocking` of `rserpool-transport` as the registrar of real elements and users: a thread with a
 //! socket, without a runtime, serves what has one.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rserpool_tokio::{ElementEvent, Inspector, PoolElement, PoolUser, Preset, ProtocolId, SessionEvent};
 
-#[path = "../../rserpool-core/examples/blocking.rs"]
+#[path = "../../rserpool-transport/examples/blocking.rs"]
 #[allow(dead_code, unreachable_pub, reason = "a program, whose main is not called here")]
 #[allow(unfulfilled_lint_expectations, reason = "clocks are banned there, not here")]
 mod blocking;

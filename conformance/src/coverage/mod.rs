@@ -56,7 +56,7 @@ pub enum Status {
 ///
 /// The file is damaged.
 pub fn requirements() -> Vec<Requirement> {
-    let text = std::fs::read_to_string(crate::folder("requirements.tsv")).expect("readable");
+    let text = std::fs::read_to_string(crate::folder("../rserpool-core/requirements.tsv")).expect("readable");
     text.lines().skip(1).map(parse).collect()
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
-use rserpool_core::transport::tcp::{Tcp, TcpConfig};
-use rserpool_core::transport::{ConnectionAction, ConnectionEvent, ConnectionId};
+use rserpool_transport::tcp::{Tcp, TcpConfig};
+use rserpool_transport::{ConnectionAction, ConnectionEvent, ConnectionId};
 
 use super::input::Input;
 

@@ -1,7 +1,7 @@
 //! Whoever dies, the pool goes on.
 
 use rserpool_core::base::{ElementId, RegistrarId};
-use rserpool_core::driver::vocabulary::{ElementEvent, FailureReason, SessionEvent};
+use rserpool_driver::vocabulary::{ElementEvent, FailureReason, SessionEvent};
 
 use super::scope::{
     self, ECHO, Make, POOL, await_elements, ended, eventually, homes, received, registered, registrar,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rserpool_core::base::{ElementId, RegistrarId};
-use rserpool_core::driver::vocabulary::{Delivery, ElementEvent, UserError};
+use rserpool_driver::vocabulary::{Delivery, ElementEvent, UserError};
 
 use super::scope::{
     self, ECHO, Make, POOL, await_elements, ended, homes, one_of_each, received, registered, registrar, serve,

@@ -7,9 +7,9 @@
 //! conformance::scenarios!(Smol, Smol, smol::block_on, tcp);
 //! ```
 //!
-//! It asks of a runtime what [`rserpool_core::driver`] asks, and nothing more. Nothing is timed:
-//! scenarios wait for events, and [`bounded`] ends those that wait in vain. Two runtimes are here:
-//! [`Threads`], the least that an adapter needs, and [`World`], whose time is virtual.
+//! It asks of a runtime what [`rserpool_driver`] asks, and nothing more. Nothing is timed:
+//! scenarios wait for events, and [`bounded`] ends those that wait in vain. One runtime is here:
+//! [`World`], whose time is virtual.
 
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
 
@@ -20,7 +20,6 @@ mod registration;
 mod resolution;
 mod scope;
 mod sessions;
-mod threads;
 mod virtual_time;
 
 use std::sync::mpsc;
@@ -43,7 +42,6 @@ pub use sessions::{
     dropped_futures_lose_nothing, requests_are_answered_in_order, senders_wait_while_congested,
     who_does_not_listen_is_not_alive,
 };
-pub use threads::{Threads, block_on};
 pub use virtual_time::World;
 
 /// How long a scenario may take on a busy machine; most need less than a second.
@@ -109,6 +107,7 @@ pub fn bounded(limit: Duration, test: impl FnOnce() + Send + 'static) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rserpool_blocking::block_on;
 
     #[test]
     #[should_panic(expected = "still waiting after 10ms")]

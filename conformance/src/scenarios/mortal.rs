@@ -8,7 +8,7 @@ use std::ops::Deref;
 use async_channel::{Receiver, Sender, bounded};
 use futures_lite::future;
 use rserpool_core::base::Instant;
-use rserpool_core::driver::{BoxFuture, Connecting, Listener, Runtime, Socket};
+use rserpool_driver::{BoxFuture, Connecting, Listener, Runtime, Socket};
 
 /// The runtime `R` for one endpoint, whose task ends when it is killed.
 ///

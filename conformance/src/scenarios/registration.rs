@@ -4,9 +4,9 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
-use rserpool_core::driver::vocabulary::{ElementEvent, RegistrationError, StartError};
-use rserpool_core::driver::{Inspector, PoolElement, Registrar};
 use rserpool_core::wire::{CauseCode, EncapsulationPorts, Policy};
+use rserpool_driver::vocabulary::{ElementEvent, RegistrationError, StartError};
+use rserpool_driver::{Inspector, PoolElement, Registrar};
 
 use super::mortal::Mortal;
 use super::scope::{self, Make, POOL, await_elements, loopback, registered};

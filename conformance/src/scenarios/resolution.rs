@@ -1,7 +1,7 @@
 //! Users that resolve pool handles.
 
 use rserpool_core::base::ElementId;
-use rserpool_core::driver::vocabulary::UserError;
+use rserpool_driver::vocabulary::UserError;
 
 use super::scope::{Make, POOL, await_elements, registrar, server, tcp_registrar, user, user_builder};
 
@@ -14,7 +14,7 @@ pub async fn pools_are_resolved<G: Make, E: Make>() {
         servers.push(server::<E>(id, &at).await);
     }
     let user = user::<E>(&at).await;
-    let ids = |resolution: rserpool_core::driver::Resolution| {
+    let ids = |resolution: rserpool_driver::Resolution| {
         let mut ids: Vec<ElementId> = resolution.elements.iter().map(|element| element.id).collect();
         ids.sort();
         ids

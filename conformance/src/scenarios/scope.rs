@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rserpool_core::base::{ElementId, ProtocolId, RegistrarId};
-use rserpool_core::driver::vocabulary::{Builder, ElementEvent, Preset, SessionEvent};
-use rserpool_core::driver::{PoolElement, PoolUser, Registrar, Runtime, Session, TcpListening};
 use rserpool_core::element::ElementConfig;
 use rserpool_core::registrar::RegistrarConfig;
-use rserpool_core::transport::sctp::SctpConfig;
 use rserpool_core::user::UserConfig;
 use rserpool_core::wire::PoolEntry;
+use rserpool_driver::vocabulary::{Builder, ElementEvent, Preset, SessionEvent};
+use rserpool_driver::{PoolElement, PoolUser, Registrar, Runtime, Session, TcpListening};
+use rserpool_transport::sctp::SctpConfig;
 
 use super::mortal::{Mortal, Process};
 

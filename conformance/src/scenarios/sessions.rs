@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_lite::future;
 use rserpool_core::base::{ElementId, ProtocolId};
-use rserpool_core::driver::EVENT_QUEUE;
-use rserpool_core::driver::vocabulary::{Delivery, ElementEvent, Refusal, SessionEvent};
+use rserpool_driver::EVENT_QUEUE;
+use rserpool_driver::vocabulary::{Delivery, ElementEvent, Refusal, SessionEvent};
 
 use super::scope::{
     self, ECHO, Make, POOL, await_elements, one_of_each, pause, received, registrar, serve, server,

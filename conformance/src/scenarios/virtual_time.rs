@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use rserpool_core::base::Instant;
-use rserpool_core::driver::{BoxFuture, Received, Runtime, Socket};
-use rserpool_core::transport::Datagram;
+use rserpool_driver::{BoxFuture, Received, Runtime, Socket};
+use rserpool_transport::Datagram;
 
 /// The end of the world: who waits for longer waits in vain.
 const END: Instant = Instant::from_nanos(600 * 1_000_000_000);

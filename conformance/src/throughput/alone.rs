@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{Action, Event};
-use rserpool_core::transport::sctp::SctpConfig;
-use rserpool_core::transport::{Datagram, Stack};
+use rserpool_transport::sctp::SctpConfig;
+use rserpool_transport::{Datagram, Stack};
 use sctp_proto::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Payload,
     PayloadProtocolIdentifier, ServerConfig, StreamEvent, Transmit, TransportConfig,

@@ -15,8 +15,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rserpool_core::transport::Stack;
-use rserpool_core::transport::sctp::{Dcsctp, Sctp, SctpConfig, SctpProto};
+use rserpool_transport::Stack;
+use rserpool_transport::sctp::{Dcsctp, Sctp, SctpConfig, SctpProto};
 use serde_json::{Value, json};
 
 /// How long each measurement takes.

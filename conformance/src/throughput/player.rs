@@ -5,7 +5,7 @@ use std::time::{Duration, Instant as Clock};
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{Action, Event};
-use rserpool_core::transport::Stack;
+use rserpool_transport::Stack;
 
 use super::{LENGTH, SPAN};
 

@@ -8,9 +8,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rserpool_core::base::TransportAddress;
-use rserpool_core::driver::{BoxFuture, Received, Runtime, Socket};
-use rserpool_core::transport::Datagram;
+use rserpool_driver::{BoxFuture, Received, Runtime, Socket};
 use rserpool_tokio::Tokio;
+use rserpool_transport::Datagram;
 
 use super::player::{Role, Side};
 use super::{Figures, PORT, Subject};

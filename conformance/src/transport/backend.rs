@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use rserpool_core::transport::Stack;
-use rserpool_core::transport::sctp::{Dcsctp, Sctp, SctpConfig, SctpProto};
+use rserpool_transport::Stack;
+use rserpool_transport::sctp::{Dcsctp, Sctp, SctpConfig, SctpProto};
 
 /// What does the data phase of the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

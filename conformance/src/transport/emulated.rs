@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bytes::Bytes;
 use rserpool_core::base::{Carrier, Instant, TransportAddress};
-use rserpool_core::transport::sctp::SctpConfig;
+use rserpool_transport::sctp::SctpConfig;
 
 use super::backend::Backend;
 use super::bench::{Cuts, Failure, World};

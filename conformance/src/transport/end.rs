@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{AbortCause, Action, DownReason, Event};
-use rserpool_core::transport::Stack;
+use rserpool_transport::Stack;
 
 use super::content::{Message, content};
 

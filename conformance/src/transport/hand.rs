@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{Action, Event};
-use rserpool_core::transport::Stack;
-use rserpool_core::transport::sctp::SctpConfig;
+use rserpool_transport::Stack;
+use rserpool_transport::sctp::SctpConfig;
 
 use super::backend::Backend;
 use super::bench::Failure;

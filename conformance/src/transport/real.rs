@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{Instant, TransportAddress};
-use rserpool_core::transport::sctp::SctpConfig;
+use rserpool_transport::sctp::SctpConfig;
 
 use super::backend::Backend;
 use super::bench::{Cuts, Failure, World};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rserpool_core::transport::sctp::SctpConfig;
+use rserpool_transport::sctp::SctpConfig;
 
 use super::wire::Link;
 

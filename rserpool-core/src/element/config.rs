@@ -6,7 +6,6 @@ use core::time::Duration;
 
 use crate::base::{ElementId, PoolHandle, TransportAddress, is_usable_address};
 use crate::endpoint::ConfigError;
-use crate::endpoint::config::require;
 use crate::endpoint::hunt::HuntConfig;
 use crate::wire::{LifeUnit, Padding, Policy, RegistrationLife};
 
@@ -119,35 +118,43 @@ impl ElementConfig {
     /// The first key whose value cannot work.
     pub fn check(&self) -> Result<(), ConfigError> {
         let positive = "must be longer than zero";
-        require(!self.handle.as_bytes().is_empty(), "handle", "must not be empty")?;
-        require(
+        ConfigError::require(!self.handle.as_bytes().is_empty(), "handle", "must not be empty")?;
+        ConfigError::require(
             self.handle.as_bytes().len() <= PoolHandle::MAX_OCTETS,
             "handle",
             "must not exceed 1,024 octets",
         )?;
-        require(self.id != Some(ElementId(0)), "id", "must not be 0, which means none")?;
-        require(!self.addresses.is_empty(), "addresses", "must name at least one address")?;
-        require(
+        ConfigError::require(self.id != Some(ElementId(0)), "id", "must not be 0, which means none")?;
+        ConfigError::require(!self.addresses.is_empty(), "addresses", "must name at least one address")?;
+        ConfigError::require(
             self.addresses.iter().all(is_usable_address),
             "addresses",
             "must be addresses that users can connect to",
         )?;
-        require(self.port != 0, "port", "must not be 0")?;
+        ConfigError::require(self.port != 0, "port", "must not be 0")?;
         let life = self.life.duration();
-        require(life.is_none_or(|life| !life.is_zero()), "life", "must be at least 1 s, or -1 for ever")?;
-        require(!self.registration_timeout.is_zero(), "registration-timeout", positive)?;
-        require(!self.deregistration_timeout.is_zero(), "deregistration-timeout", positive)?;
+        ConfigError::require(
+            life.is_none_or(|life| !life.is_zero()),
+            "life",
+            "must be at least 1 s, or -1 for ever",
+        )?;
+        ConfigError::require(!self.registration_timeout.is_zero(), "registration-timeout", positive)?;
+        ConfigError::require(!self.deregistration_timeout.is_zero(), "deregistration-timeout", positive)?;
         let interval = self.reregistration();
-        require(!interval.is_zero(), "reregistration-interval", positive)?;
-        require(
+        ConfigError::require(!interval.is_zero(), "reregistration-interval", positive)?;
+        ConfigError::require(
             life.is_none_or(|life| interval < life),
             "reregistration-interval",
             "must be shorter than the registration life",
         )?;
-        require(self.max_registration_attempts != 0, "max-registration-attempts", "must be at least 1")?;
-        require(self.max_sessions != 0, "max-sessions", "must be at least 1")?;
+        ConfigError::require(
+            self.max_registration_attempts != 0,
+            "max-registration-attempts",
+            "must be at least 1",
+        )?;
+        ConfigError::require(self.max_sessions != 0, "max-sessions", "must be at least 1")?;
         let by_sctp = !self.hunt.registrars.iter().any(TransportAddress::is_tcp);
-        require(
+        ConfigError::require(
             by_sctp,
             "hunt.registrars",
             "an element reaches registrars by SCTP only (RFC 5352 section 2.1)",

@@ -11,7 +11,12 @@ pub struct ConfigError {
     pub problem: &'static str,
 }
 
-/// An error that names `key` unless `condition` holds.
-pub(crate) fn require(condition: bool, key: &'static str, problem: &'static str) -> Result<(), ConfigError> {
-    if condition { Ok(()) } else { Err(ConfigError { key, problem }) }
+impl ConfigError {
+    /// Checks one value.
+    ///
+    /// # Errors
+    /// An error that names `key`, unless `condition` holds.
+    pub fn require(condition: bool, key: &'static str, problem: &'static str) -> Result<(), Self> {
+        if condition { Ok(()) } else { Err(Self { key, problem }) }
+    }
 }

@@ -238,6 +238,17 @@ pub enum HangUp {
     Flooding,
 }
 
+impl From<HangUp> for DownReason {
+    /// How the association ends when the transport hangs up.
+    fn from(reason: HangUp) -> Self {
+        match reason {
+            HangUp::Malformed => Self::Violation,
+            HangUp::Slow | HangUp::Unread | HangUp::Silent => Self::Silent,
+            HangUp::Flooding | HangUp::TooMany => Self::QueueFull,
+        }
+    }
+}
+
 /// What a peer said when it aborted an association (RFC 9260 section 3.3.10).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct AbortReason {

@@ -6,7 +6,6 @@ use core::time::Duration;
 
 use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId, TransportAddress};
 use crate::endpoint::ConfigError;
-use crate::endpoint::config::require;
 use crate::handlespace::Limits;
 use crate::policy::Policies;
 use crate::wire::{LifeUnit, Padding};
@@ -205,7 +204,7 @@ impl RegistrarConfig {
             ("max-elements", self.limits.elements != 0),
         ];
         for (key, holds) in not_zero {
-            require(holds, key, "must not be zero")?;
+            ConfigError::require(holds, key, "must not be zero")?;
         }
         let durations = [
             ("keep-alive-interval", self.keep_alive_interval),
@@ -219,19 +218,19 @@ impl RegistrarConfig {
         ];
         for (key, duration) in durations {
             let works = (Duration::from_millis(1)..=LONGEST).contains(&duration);
-            require(works, key, "must be from 1 ms to 30 days")?;
+            ConfigError::require(works, key, "must be from 1 ms to 30 days")?;
         }
         // Foreign peers tell the protocols apart by the ports.
-        require(self.asap_port != self.enrp_port, "enrp-port", "must differ from asap-port")?;
+        ConfigError::require(self.asap_port != self.enrp_port, "enrp-port", "must differ from asap-port")?;
         let by_sctp = !self.enrp.peers.iter().any(TransportAddress::is_tcp);
-        require(by_sctp, "peer", "registrars reach each other by SCTP only")?;
+        ConfigError::require(by_sctp, "peer", "registrars reach each other by SCTP only")?;
         let few = self.enrp.peers.len() <= MAX_CONFIGURED_PEERS;
-        require(few, "peer", "must be given at most 32 times")?;
+        ConfigError::require(few, "peer", "must be given at most 32 times")?;
         // Or every peer is suspected between two of its heartbeats.
         let heard = self.enrp.max_time_last_heard > self.enrp.heartbeat_cycle;
-        require(heard, "max-time-last-heard", "must be longer than peer-heartbeat-cycle")?;
+        ConfigError::require(heard, "max-time-last-heard", "must be longer than peer-heartbeat-cycle")?;
         // A page must hold at least one element with several addresses and a short pool handle.
         let page = (512..=65_000).contains(&self.handle_table_octets);
-        require(page, "handle-table-octets", "must be from 512 to 65000")
+        ConfigError::require(page, "handle-table-octets", "must be from 512 to 65000")
     }
 }

@@ -11,14 +11,7 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 
 use super::peer_status::PeerStatus;
-
-/// The question for counters.
-pub(crate) const COUNTERS_REQUEST: &[u8] = b"counters";
-/// The question for peers.
-pub(crate) const PEERS_REQUEST: &[u8] = b"peers";
-/// The first line of the answer to the latter, so that an answer is never empty: SCTP has no empty
-/// messages.
-pub(crate) const PEERS_HEADER: &str = "id\tstate\tconnected\telements\tchecksum\tannounced_checksum\taddress";
+use crate::endpoint::management::PEERS_HEADER;
 
 /// One line for each counter.
 pub(super) fn counters_text(figures: &[(&'static str, u64)]) -> String {

@@ -34,7 +34,7 @@ mod interface;
 mod invariants;
 mod links;
 mod listing;
-pub(crate) mod management;
+mod management;
 mod own;
 mod peer_status;
 mod registration;
@@ -67,6 +67,7 @@ use self::own::Verdict;
 use crate::base::{
     AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, TransportAddress,
 };
+use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST};
 use crate::endpoint::received::Received;
 use crate::endpoint::{AbortCause, Action, Channel, ConnectError, Endpoint, Event};
 use crate::handlespace::{Handlespace, PeHandle};
@@ -412,8 +413,8 @@ impl Registrar {
 
     fn handle_management(&mut self, from: AssociationId, request: &Bytes) {
         let text = match &request[..] {
-            management::COUNTERS_REQUEST => management::counters_text(&self.figures()),
-            management::PEERS_REQUEST => management::peers_text(self.peers()),
+            COUNTERS_REQUEST => management::counters_text(&self.figures()),
+            PEERS_REQUEST => management::peers_text(self.peers()),
             _ => {
                 self.ctx.counters.malformed += 1;
                 return;

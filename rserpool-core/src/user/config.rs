@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use crate::endpoint::ConfigError;
-use crate::endpoint::config::require;
 use crate::endpoint::hunt::HuntConfig;
 use crate::policy::Policies;
 use crate::wire::Padding;
@@ -109,11 +108,11 @@ impl UserConfig {
             ("retry-interval", self.retry_interval),
         ];
         for (key, duration) in durations {
-            require(!duration.is_zero(), key, "must be longer than zero")?;
+            ConfigError::require(!duration.is_zero(), key, "must be longer than zero")?;
         }
-        require(self.max_cached_pools != 0, "max-cached-pools", "must be at least 1")?;
-        require(self.max_sessions != 0, "max-sessions", "must be at least 1")?;
-        require(self.max_unanswered_octets != 0, "max-unanswered-octets", "must be at least 1")?;
+        ConfigError::require(self.max_cached_pools != 0, "max-cached-pools", "must be at least 1")?;
+        ConfigError::require(self.max_sessions != 0, "max-sessions", "must be at least 1")?;
+        ConfigError::require(self.max_unanswered_octets != 0, "max-unanswered-octets", "must be at least 1")?;
         self.hunt.check()
     }
 }

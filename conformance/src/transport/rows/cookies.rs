@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rserpool_core::endpoint::Event;
-use rserpool_core::transport::sctp::SctpConfig;
+use rserpool_transport::sctp::SctpConfig;
 
 use crate::transport::bench::{Failure, Outcome, ensure};
 use crate::transport::hand::{Hand, PORT, address};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rserpool_core::base::ProtocolId;
 use rserpool_core::endpoint::{Action, DownReason, Event};
-use rserpool_core::transport::sctp::SctpConfig;
+use rserpool_transport::sctp::SctpConfig;
 
 use crate::transport::bench::{Outcome, SOON, ensure};
 use crate::transport::end::{FRIEND, Order, PEER, US};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rserpool_core::transport::sctp::SctpConfig;
+use rserpool_transport::sctp::SctpConfig;
 
 use crate::transport::bench::{Bench, Outcome, ensure};
 use crate::transport::emulated::Emulated;

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::base::TransportAddress;
-use crate::endpoint::config::{ConfigError, require};
+use crate::endpoint::config::ConfigError;
 
 /// How to find a registrar.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,15 +50,23 @@ impl HuntConfig {
     /// The first key whose value cannot work.
     pub fn check(&self) -> Result<(), ConfigError> {
         for registrar in &self.registrars {
-            require(
+            ConfigError::require(
                 registrar.is_complete(),
                 "hunt.registrars",
                 "every registrar needs an address, an SCTP port and a UDP port, or a TCP port",
             )?;
         }
-        require(!self.timeout.is_zero(), "hunt.timeout", "must be longer than zero")?;
-        require(self.timeout_max >= self.timeout, "hunt.timeout-max", "must not be below hunt.timeout")?;
-        require(self.rounds != Some(0), "hunt.rounds", "must be at least 1; leave it out to hunt for ever")?;
-        require(!self.outdate.is_zero(), "hunt.outdate", "must be longer than zero")
+        ConfigError::require(!self.timeout.is_zero(), "hunt.timeout", "must be longer than zero")?;
+        ConfigError::require(
+            self.timeout_max >= self.timeout,
+            "hunt.timeout-max",
+            "must not be below hunt.timeout",
+        )?;
+        ConfigError::require(
+            self.rounds != Some(0),
+            "hunt.rounds",
+            "must be at least 1; leave it out to hunt for ever",
+        )?;
+        ConfigError::require(!self.outdate.is_zero(), "hunt.outdate", "must be longer than zero")
     }
 }

@@ -1,5 +1,0 @@
-//! The scenarios on threads that block: no asynchronous runtime at all.
-
-use conformance::scenarios::{Threads, block_on};
-
-conformance::scenarios!(Threads, Threads, block_on);

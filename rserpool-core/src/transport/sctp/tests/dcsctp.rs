@@ -1,4 +1,0 @@
-use crate::transport::sctp::Dcsctp as Tested;
-
-#[path = "suite/mod.rs"]
-mod suite;

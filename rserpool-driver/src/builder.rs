@@ -1,0 +1,381 @@
+//! Builders: a preset, adjustments to it, and the start of an event loop.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_channel::{bounded, unbounded};
+
+use super::announce::{AnnounceGroup, AnnounceSocket, Announcing};
+use super::delivery::{Delivery, EventReceiver};
+use super::error::StartError;
+use super::event_loop::{EventLoop, State};
+use super::handle::{Handle, Local};
+use super::role::Role;
+use super::tcp::{Connections, TcpListening};
+use super::{Runtime, Socket, interfaces};
+use rserpool_core::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, TransportAddress};
+use rserpool_transport::Carriers;
+use rserpool_transport::node::Node;
+use rserpool_transport::sctp::{Sctp, SctpConfig};
+use rserpool_transport::tcp::{Tcp, TcpConfig};
+
+/// Commands that wait for the event loop; whoever comes then waits himself.
+pub(super) const REQUEST_QUEUE: usize = 256;
+/// Events that wait for the application, fewer if messages are longer than 4 KiB; then the event loop
+/// receives no more.
+pub const EVENT_QUEUE: usize = 1024;
+
+/// Octets that the socket is to hold in each direction.
+const SOCKET_BUFFER: usize = 4 << 20;
+
+/// The longest span of [`Builder::busy_poll`]: beyond it a core would be burnt for round trips of
+/// networks where waking up takes no share worth it.
+pub const MAX_BUSY_POLL: Duration = Duration::from_millis(10);
+
+/// Which set of timers and limits to start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Preset {
+    /// The RFCs' own values, for any network.
+    #[default]
+    Rfc,
+    /// For a LAN: the failure of an element is noticed, and a session moved, within 500 ms.
+    Fast,
+}
+
+/// Prepares an endpoint: a configuration of type `C`, to be run on the runtime `R`.
+///
+/// Without a call to [`Builder::bind`] a registrar binds UDP port 9899 of all IPv4 addresses, and
+/// every other endpoint a free port, of IPv6 if the first registrar, or the group of the
+/// announcements, has an IPv6 address.
+#[must_use = "nothing happens before `start`"]
+pub struct Builder<R, C> {
+    runtime: R,
+    bind: Option<SocketAddr>,
+    preset: Preset,
+    seed: Option<u64>,
+    pub(super) announcing: Announcing,
+    pub(super) listening: TcpListening,
+    busy_poll: Duration,
+    adjust: Vec<Adjust<C>>,
+    adjust_sctp: Vec<Adjust<SctpConfig>>,
+    adjust_tcp: Vec<Adjust<TcpConfig>>,
+}
+
+type Adjust<C> = Box<dyn FnOnce(&mut C) + Send>;
+
+/// What a builder must know of a configuration.
+pub trait Configuration: Clone {
+    /// The endpoint that is configured.
+    type Endpoint: Role;
+
+    /// The UDP port if none is asked for.
+    const DEFAULT_UDP_PORT: u16 = 0;
+
+    /// The values of a preset.
+    fn preset(preset: Preset, seed: u64) -> Self;
+
+    /// The registrars to be contacted.
+    fn registrars(&self) -> &[TransportAddress] {
+        &[]
+    }
+
+    /// Fills in what follows from the addresses to which the sockets are bound, and from what is
+    /// announced.
+    fn complete(&mut self, _local: Local, _announcing: &Announcing) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    /// Refuses what cannot work.
+    fn check(&self) -> Result<(), StartError>;
+
+    /// Our own addresses, if the configuration names them.
+    fn addresses(&self) -> Vec<IpAddr> {
+        Vec::new()
+    }
+
+    /// The SCTP ports to listen on.
+    fn ports(&self) -> Vec<u16> {
+        Vec::new()
+    }
+
+    /// The endpoint.
+    fn endpoint(self, now: Instant) -> Self::Endpoint;
+}
+
+impl<R: Runtime + Default, C: Configuration> Builder<R, C> {
+    pub(super) fn new() -> Self {
+        Self {
+            runtime: R::default(),
+            bind: None,
+            preset: Preset::default(),
+            seed: None,
+            announcing: Announcing::default(),
+            listening: TcpListening::No,
+            busy_poll: Duration::ZERO,
+            adjust: Vec::new(),
+            adjust_sctp: Vec::new(),
+            adjust_tcp: Vec::new(),
+        }
+    }
+}
+
+impl<R: Runtime, C: Configuration> Builder<R, C> {
+    /// Runs on this runtime, and not on one made with [`Default`].
+    pub fn runtime(mut self, runtime: R) -> Self {
+        self.runtime = runtime;
+        self
+    }
+
+    /// The IP address and UDP port of the encapsulation socket; port 0 takes a free one. Its
+    /// address family decides which peers can be reached.
+    pub fn bind(mut self, address: SocketAddr) -> Self {
+        self.bind = Some(address);
+        self
+    }
+
+    /// For so long after each datagram the endpoint asks its socket for the next one instead of
+    /// sleeping until it comes (default 0: it sleeps at once; at most [`MAX_BUSY_POLL`]). To wake a
+    /// sleeping core can take longer than all the rest of a round trip in a data centre; this saves it
+    /// for the processor time of one core while there is traffic, and wants a core to spare for each
+    /// endpoint that does it. 100 us suit answers on the same host or link.
+    pub fn busy_poll(mut self, span: Duration) -> Self {
+        self.busy_poll = span;
+        self
+    }
+
+    /// The timers and limits to start from (default [`Preset::Rfc`]).
+    pub fn preset(mut self, preset: Preset) -> Self {
+        self.preset = preset;
+        self
+    }
+
+    /// Uses a multicast group where registrars announce themselves to elements and users (RFC 5352
+    /// section 3.6): a registrar announces itself there, everybody else listens. By default nothing is
+    /// sent to or heard from any group.
+    ///
+    /// Bound to one address, the endpoint uses the interface that has it, else every interface that
+    /// can carry multicast, and loopback too: to listen, and to speak if there is nothing else.
+    pub fn announce_group(mut self, group: impl Into<AnnounceGroup>) -> Self {
+        self.announcing.asap = Some(group.into());
+        self
+    }
+
+    /// TTL or hop limit of announcements: 1, the default, keeps them on the own link.
+    pub fn announce_ttl(mut self, ttl: u8) -> Self {
+        self.announcing.ttl = ttl;
+        self
+    }
+
+    /// Seed of all random choices, for runs that are to be repeated. By default it comes from the
+    /// operating system.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Changes any value of the preset; called in the order given, when the endpoint starts.
+    pub fn configure(mut self, adjust: impl FnOnce(&mut C) + Send + 'static) -> Self {
+        self.adjust.push(Box::new(adjust));
+        self
+    }
+
+    /// Changes any value of the SCTP stack.
+    pub fn configure_sctp(mut self, adjust: impl FnOnce(&mut SctpConfig) + Send + 'static) -> Self {
+        self.adjust_sctp.push(Box::new(adjust));
+        self
+    }
+
+    /// Changes any limit of TCP connections.
+    pub fn configure_tcp(mut self, adjust: impl FnOnce(&mut TcpConfig) + Send + 'static) -> Self {
+        self.adjust_tcp.push(Box::new(adjust));
+        self
+    }
+
+    /// Checks the configuration without starting anything.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Config`], which names the key.
+    pub fn check(mut self) -> Result<(), StartError> {
+        let (config, _, _) = self.adjust()?;
+        let mut udp = self.address(&config);
+        let tcp = self.listening.address(udp);
+        if udp.port() == 0 {
+            udp.set_port(DEFAULT_ENCAPSULATION_PORT);
+        }
+        self.complete(config, Local { udp, tcp }).map(|_| ())
+    }
+
+    /// Binds, checks, and spawns the event loop.
+    pub(super) fn launch(mut self) -> Result<Launched<C>, StartError> {
+        let (config, mut sctp, tcp) = self.adjust()?;
+        let (socket, udp) = self.open_socket(self.address(&config))?;
+        let (listener, listening) = self.listening.listen(&self.runtime, udp)?.unzip();
+        let local = Local { udp, tcp: listening };
+        let config = self.complete(config, local)?;
+        if sctp.tell_addresses && sctp.addresses.is_empty() {
+            sctp.addresses = match config.addresses() {
+                none if none.is_empty() => own_addresses(udp, config.registrars())?,
+                addresses => addresses,
+            };
+        }
+        let announcements = self.join_announcements(udp)?;
+        let runtime = Arc::new(self.runtime);
+        // Whom connections are for that are accepted: only registrars accept any.
+        let service = config.ports().first().copied().unwrap_or(ASAP_PORT);
+        let mut node = Node::new(Carriers::new(Sctp::new(sctp, udp), Tcp::new(tcp, service)));
+        let endpoint = node.add(config.clone().endpoint(runtime.now()), &config.ports());
+
+        let (requests, request_receiver) = bounded(REQUEST_QUEUE);
+        let (dropped_sessions, dropped_receiver) = unbounded();
+        let (application, events) = bounded(EVENT_QUEUE);
+        let event_loop = EventLoop {
+            runtime: Arc::clone(&runtime),
+            node,
+            endpoint,
+            socket,
+            announcements,
+            connections: Connections::new(listener),
+            requests: Box::pin(request_receiver),
+            dropped_sessions: Box::pin(dropped_receiver),
+            delivery: Delivery::new(application),
+            state: State::default(),
+        };
+        runtime.spawn(Box::pin(event_loop.run()));
+        Ok(Launched { handle: Handle { requests, dropped_sessions, local }, events, config })
+    }
+
+    /// The preset, with the adjustments of the caller.
+    fn adjust(&mut self) -> Result<(C, SctpConfig, TcpConfig), StartError> {
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().map_err(StartError::Entropy)?,
+        };
+        let mut config = C::preset(self.preset, seed);
+        self.adjust.drain(..).for_each(|adjust| adjust(&mut config));
+        let mut sctp = match self.preset {
+            Preset::Rfc => SctpConfig::rfc(seed),
+            Preset::Fast => SctpConfig::fast(seed),
+        };
+        self.adjust_sctp.drain(..).for_each(|adjust| adjust(&mut sctp));
+        sctp.check().map_err(|error| StartError::Config(error.into()))?;
+        let mut tcp = TcpConfig::default();
+        self.adjust_tcp.drain(..).for_each(|adjust| adjust(&mut tcp));
+        tcp.check().map_err(|error| StartError::Config(error.into()))?;
+        if self.busy_poll > MAX_BUSY_POLL {
+            return Err(StartError::Config(format!("busy_poll may be at most {MAX_BUSY_POLL:?}").into()));
+        }
+        Ok((config, sctp, tcp))
+    }
+
+    /// Where to bind.
+    fn address(&self, config: &C) -> SocketAddr {
+        self.bind.unwrap_or_else(|| {
+            let registrar = config.registrars().first().and_then(|registrar| registrar.addresses.first());
+            let ipv6 = match (registrar, self.announcing.asap) {
+                (Some(registrar), _) => registrar.is_ipv6(),
+                (None, Some(AnnounceGroup::At(group))) => group.is_ipv6(),
+                (None, _) => false,
+            };
+            let all: IpAddr = if ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+            SocketAddr::new(all, C::DEFAULT_UDP_PORT)
+        })
+    }
+
+    fn open_socket(&self, address: SocketAddr) -> Result<(Box<dyn Socket>, SocketAddr), StartError> {
+        // No address reuse: a second process on the same port must fail, not share.
+        let bind = |source| StartError::Bind { address, source };
+        let socket = UdpSocket::bind(address).map_err(bind)?;
+        socket.set_nonblocking(true).map_err(bind)?;
+        // All associations share it: the usual 200 KiB overflow while the process does not run. The
+        // system gives what it allows.
+        let options = socket2::SockRef::from(&socket);
+        let _ = options.set_recv_buffer_size(SOCKET_BUFFER);
+        let _ = options.set_send_buffer_size(SOCKET_BUFFER);
+        let mut socket = self.runtime.wrap_socket(socket).map_err(StartError::Runtime)?;
+        socket.busy_poll(self.busy_poll);
+        let local = socket.local_addr().map_err(StartError::Runtime)?;
+        Ok((socket, local))
+    }
+
+    fn complete(&self, mut config: C, local: Local) -> Result<C, StartError> {
+        self.announcing.groups(local.udp.ip())?;
+        config.complete(local, &self.announcing)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn join_announcements(&self, local: SocketAddr) -> Result<Vec<AnnounceSocket>, StartError> {
+        let mut sockets = Vec::new();
+        for (channel, group) in self.announcing.groups(local.ip())? {
+            let joined =
+                AnnounceSocket::join(&self.runtime, (channel, group), self.announcing.ttl, local.ip());
+            sockets.extend(joined.map_err(|source| StartError::Join { group, source })?);
+        }
+        Ok(sockets)
+    }
+}
+
+/// An event loop that runs, seen from the handles.
+pub(super) struct Launched<C: Configuration> {
+    pub(super) handle: Handle<C::Endpoint>,
+    pub(super) events: EventReceiver<C::Endpoint>,
+    pub(super) config: C,
+}
+
+/// How many own addresses are told at most; who connects tries no more than three.
+const MAX_OWN_ADDRESSES: usize = 8;
+
+/// The addresses by which others reach a socket that is bound to `local`: its own, or, if it is
+/// bound to all addresses, those from which the operating system would reach the registrars. If
+/// none can be reached so, or none is known yet, that of the default route, or else all those of this
+/// machine. (All of them at once would name bridges of containers, which have the same addresses on
+/// many hosts.)
+pub(super) fn own_addresses(
+    local: SocketAddr,
+    registrars: &[TransportAddress],
+) -> Result<Vec<IpAddr>, StartError> {
+    if !local.ip().is_unspecified() {
+        return Ok(vec![local.ip()]);
+    }
+    let mut own = routes(local, registrars);
+    if own.is_empty() {
+        let far = if local.is_ipv6() { FAR_V6 } else { FAR_V4 };
+        own.extend(route(local, SocketAddr::new(far, DEFAULT_ENCAPSULATION_PORT)));
+    }
+    if own.is_empty() {
+        own = interfaces::addresses(local.ip());
+    }
+    own.truncate(MAX_OWN_ADDRESSES);
+    if own.is_empty() { Err(StartError::NoAddress) } else { Ok(own) }
+}
+
+/// Addresses that are nobody's (RFC 5737, RFC 3849): only the default route leads there.
+const FAR_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
+const FAR_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+
+/// The addresses from which the operating system would reach these registrars.
+fn routes(local: SocketAddr, registrars: &[TransportAddress]) -> Vec<IpAddr> {
+    let mut own = Vec::new();
+    for registrar in registrars {
+        for address in &registrar.addresses {
+            let port = if registrar.is_tcp() { registrar.port } else { registrar.udp_port };
+            if let Some(from) = route(local, SocketAddr::new(*address, port))
+                && !own.contains(&from)
+            {
+                own.push(from);
+            }
+        }
+    }
+    own
+}
+
+/// The address from which the operating system would reach another one. Connecting a UDP socket sends
+/// nothing; it only looks the route up.
+fn route(local: SocketAddr, to: SocketAddr) -> Option<IpAddr> {
+    let probe = UdpSocket::bind(SocketAddr::new(local.ip(), 0)).ok()?;
+    probe.connect(to).ok()?;
+    probe.local_addr().ok().map(|from| from.ip())
+}

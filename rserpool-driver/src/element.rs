@@ -1,0 +1,267 @@
+//! The handle of a pool element.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Runtime;
+use super::announce::Announcing;
+use super::builder::{Builder, Configuration, Preset, own_addresses};
+use super::delivery::{EventReceiver, next_event};
+use super::error::StartError;
+use super::handle::{Handle, Local};
+use super::log::{Line, Log};
+use super::role::{Place, Role};
+use rserpool_core::base::{
+    ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, TransportAddress,
+};
+use rserpool_core::element::{self, Command, ElementConfig, Notice, Refusal};
+use rserpool_core::endpoint::hunt::HuntConfig;
+use rserpool_core::wire::Policy;
+
+/// A pool element that runs in the background; clones are handles of the same one.
+///
+/// Take its events with [`PoolElement::next_event`] all the time: an element whose application
+/// does not listen counts as dead (see [`crate`]). When the last handle is dropped, the
+/// element deregisters and ends.
+pub struct PoolElement<R> {
+    handle: Handle<element::Element>,
+    events: EventReceiver<element::Element>,
+    id: ElementId,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R: Runtime + Default> PoolElement<R> {
+    /// Prepares an element of this pool.
+    pub fn builder(pool: impl Into<PoolHandle>) -> Builder<R, ElementConfig> {
+        let pool = pool.into();
+        Builder::new().configure(move |config: &mut ElementConfig| config.handle = pool)
+    }
+}
+
+impl<R: Runtime> Builder<R, ElementConfig> {
+    /// Adds a registrar: its IP address and the UDP port of its SCTP encapsulation.
+    pub fn registrar(self, address: SocketAddr) -> Self {
+        let registrar = TransportAddress::new(address.ip(), ASAP_PORT, address.port());
+        self.configure(move |config| config.hunt.registrars.push(registrar))
+    }
+
+    /// The PE identifier (default: drawn at random).
+    pub fn id(self, id: ElementId) -> Self {
+        self.configure(move |config| config.id = Some(id))
+    }
+
+    /// The policy by which the pool's elements are selected, with this element's values (default
+    /// round robin). All elements of a pool must have the same policy.
+    pub fn policy(self, policy: Policy) -> Self {
+        self.configure(move |config| config.policy = policy)
+    }
+
+    /// The SCTP port on which users reach the element (default 7, echo).
+    pub fn port(self, port: u16) -> Self {
+        self.configure(move |config| config.port = port)
+    }
+
+    /// Starts the element; it registers as soon as it has found a registrar.
+    ///
+    /// Bound to the unspecified address, it registers the address by which it reaches its
+    /// registrars.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot work or the address cannot be bound.
+    pub async fn start(self) -> Result<PoolElement<R>, StartError> {
+        let launched = self.launch()?;
+        let id = launched.config.id.unwrap_or_default();
+        Ok(PoolElement { handle: launched.handle, events: launched.events, id, runtime: PhantomData })
+    }
+}
+
+impl<R> PoolElement<R> {
+    /// Its PE identifier.
+    pub const fn id(&self) -> ElementId {
+        self.id
+    }
+
+    /// The address and UDP port to which it is bound.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.handle.local.udp
+    }
+
+    /// Waits for the next event; `None` once the element has ended. [`Notice::Accepted`] and
+    /// [`Notice::Refused`] answer commands and are no events.
+    ///
+    /// Cancel safe: no event is lost. Of several callers each event goes to one.
+    pub async fn next_event(&self) -> Option<Notice> {
+        next_event(&self.events).await
+    }
+
+    /// Sends a message to a user, on stream 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Congested`] while the queue to this user is full: keep the message until
+    /// [`Notice::Writable`], or close the session.
+    pub async fn send(
+        &self,
+        session: AssociationId,
+        protocol: ProtocolId,
+        bytes: impl Into<Bytes>,
+    ) -> Result<(), Refusal> {
+        self.ask(Command::Send { session, protocol, stream: 0, bytes: bytes.into() }).await
+    }
+
+    /// Closes the session with a user, after what is queued has been delivered.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownSession`] if it has ended already.
+    pub async fn close(&self, session: AssociationId) -> Result<(), Refusal> {
+        self.ask(Command::Close { session }).await
+    }
+
+    /// Registers anew with these policy values, for example the present load.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ShuttingDown`].
+    pub async fn update_policy(&self, policy: Policy) -> Result<(), Refusal> {
+        self.ask(Command::UpdatePolicy(policy)).await
+    }
+
+    /// Leaves the pool; sessions go on.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ShuttingDown`].
+    pub async fn deregister(&self) -> Result<(), Refusal> {
+        self.ask(Command::Deregister).await
+    }
+
+    /// Deregisters, closes all sessions and ends, after `within` at the latest.
+    pub async fn shutdown(&self, within: Duration) {
+        self.handle.shutdown(within).await;
+    }
+
+    async fn ask(&self, command: Command) -> Result<(), Refusal> {
+        match self.handle.command(command).await {
+            Ok(Notice::Refused(refusal)) => Err(refusal),
+            Ok(_) => Ok(()),
+            Err(_) => Err(Refusal::ShuttingDown),
+        }
+    }
+}
+
+impl<R> Clone for PoolElement<R> {
+    fn clone(&self) -> Self {
+        Self { handle: self.handle.clone(), events: self.events.clone(), id: self.id, runtime: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for PoolElement<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolElement").field("id", &self.id).field("local", &self.handle.local.udp).finish()
+    }
+}
+
+/// The port of the echo service (RFC 862), which is what one tries first.
+const DEFAULT_PORT: u16 = 7;
+
+impl Configuration for ElementConfig {
+    type Endpoint = element::Element;
+
+    fn preset(preset: Preset, seed: u64) -> Self {
+        // `PoolElement::builder` replaces the handle, `complete` the addresses.
+        let handle = PoolHandle::from("");
+        let mut config = match preset {
+            Preset::Rfc => Self::rfc(handle, Vec::new(), DEFAULT_PORT, 0, HuntConfig::rfc(Vec::new()), seed),
+            Preset::Fast => {
+                Self::fast(handle, Vec::new(), DEFAULT_PORT, 0, HuntConfig::fast(Vec::new()), seed)
+            }
+        };
+        config.id = Some(ElementId(Random::new(!seed).identifier()));
+        config
+    }
+
+    fn registrars(&self) -> &[TransportAddress] {
+        &self.hunt.registrars
+    }
+
+    fn complete(&mut self, local: Local, announcing: &Announcing) -> Result<(), StartError> {
+        self.udp_port = local.udp.port();
+        if self.hunt.registrars.is_empty() && announcing.asap.is_none() {
+            return Err(StartError::NoRegistrar);
+        }
+        if self.addresses.is_empty() {
+            self.addresses = own_addresses(local.udp, &self.hunt.registrars)?;
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        Self::check(self).map_err(|error| StartError::Config(error.into()))
+    }
+
+    fn addresses(&self) -> Vec<IpAddr> {
+        self.addresses.clone()
+    }
+
+    fn ports(&self) -> Vec<u16> {
+        vec![self.port]
+    }
+
+    fn endpoint(self, now: Instant) -> Self::Endpoint {
+        element::Element::new(self, now)
+    }
+}
+
+impl Role for element::Element {
+    fn place(_notice: &Notice) -> Place {
+        Place::Application
+    }
+
+    fn repeats(notice: &Notice) -> bool {
+        matches!(notice, Notice::NoRegistrar { .. })
+    }
+
+    fn octets(notice: &Notice) -> usize {
+        if let Notice::Received { bytes, .. } = notice { bytes.len() } else { 0 }
+    }
+
+    fn log(notice: &Notice, log: &mut Log) {
+        match notice {
+            Notice::Registered { home, registrar, .. } => {
+                if let Some(Line { suppressed }) = log.allow("registered") {
+                    tracing::info!(%home, %registrar, suppressed, "registered");
+                }
+            }
+            Notice::RegistrationFailed(error) => {
+                if let Some(Line { suppressed }) = log.allow("registration failed") {
+                    tracing::warn!(%error, suppressed, "registration failed");
+                }
+            }
+            Notice::HomeChanged { home } => {
+                if let Some(Line { suppressed }) = log.allow("home changed") {
+                    tracing::info!(%home, suppressed, "another registrar is the home now");
+                }
+            }
+            Notice::NoRegistrar { tried } => {
+                if let Some(Line { suppressed }) = log.allow("no registrar") {
+                    tracing::warn!(?tried, suppressed, "no registrar answers");
+                }
+            }
+            Notice::SessionOpened { session, peer } => {
+                tracing::debug!(session = session.0, %peer, "session opened");
+            }
+            Notice::SessionClosed { session, reason } => {
+                tracing::debug!(session = session.0, %reason, "session closed");
+            }
+            Notice::Deregistered => tracing::info!("deregistered"),
+            Notice::Stopped => tracing::info!("element stopped"),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Why an endpoint could not start, or is no more.
+
+use std::io;
+use std::net::SocketAddr;
+
+use rserpool_core::base::{RegistrarId, TransportAddress};
+use rserpool_core::user::UserError;
+
+/// Why an endpoint could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A configured value cannot work; the text names its key.
+    #[error("{0}")]
+    Config(Box<dyn std::error::Error + Send + Sync>),
+    /// The UDP port of SCTP encapsulation could not be bound.
+    #[error("{}", bind_text(address, source))]
+    Bind {
+        /// The address and port asked for.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The TCP port of ASAP could not be bound.
+    #[error("{}", listen_text(address, source))]
+    Listen {
+        /// The address and port.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The multicast group of the announcements could not be joined.
+    #[error(
+        "cannot join the announcement group {group}: {source}; name registrars instead, or bind to an interface that carries multicast"
+    )]
+    Join {
+        /// The group and its port.
+        group: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Bound to the unspecified address, and this machine seems to have no address that others could
+    /// be told.
+    #[error("no own address is known; bind to an address instead of all of them")]
+    NoAddress,
+    /// An element that could never register: no registrar is configured, and announcements are not
+    /// heard either.
+    #[error("no registrar is configured, and announcements are not listened to; name a registrar or a group")]
+    NoRegistrar,
+    /// The operating system gives no random numbers for the seed.
+    #[error("the operating system gives no random numbers: {0}; set a seed, for tests only")]
+    Entropy(getrandom::Error),
+    /// The runtime does not take the socket, for example outside its context.
+    #[error("the runtime does not take the socket: {0}; start endpoints within the context of the runtime")]
+    Runtime(io::Error),
+}
+
+/// The endpoint has left, and its event loop has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the endpoint has been shut down")]
+pub struct Stopped;
+
+/// Another registrar of the operational scope has the same identifier. An identifier never changes
+/// (RFC 5353 section 2.1), so one of the two has to stop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the registrar at {peer} has the identifier {id} too; give each its own")]
+pub struct IdentifierTaken {
+    /// The identifier.
+    pub id: RegistrarId,
+    /// Where the other one is.
+    pub peer: TransportAddress,
+}
+
+/// An event loop that has ended is a user that is shutting down.
+impl From<Stopped> for UserError {
+    fn from(_: Stopped) -> Self {
+        Self::ShuttingDown
+    }
+}
+
+fn bind_text(address: &SocketAddr, source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "UDP port {address} is in use by another process; choose another, or port 0 for a free one"
+            )
+        }
+        io::ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
+        _ => format!("cannot bind UDP port {address}: {source}"),
+    }
+}
+
+fn listen_text(address: &SocketAddr, source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "TCP port {address} is in use by another process; choose another, or none, for ASAP over TCP"
+            )
+        }
+        io::ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
+        _ => format!("cannot listen on TCP port {address}: {source}"),
+    }
+}

@@ -1,0 +1,68 @@
+//! What all handles have in common: the way into an event loop.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender, bounded};
+
+use super::delivery::{SessionQueue, Waiting};
+use super::error::Stopped;
+use super::event_loop::Request;
+use super::role::Role;
+use rserpool_core::user::SessionId;
+
+/// Where an endpoint is bound.
+#[derive(Clone, Copy, Debug)]
+pub struct Local {
+    /// The UDP port of SCTP encapsulation.
+    pub(super) udp: SocketAddr,
+    /// The TCP port of ASAP, if there is one.
+    pub(super) tcp: Option<SocketAddr>,
+}
+
+/// Sends commands to one event loop. When the last one is dropped, the endpoint leaves.
+pub(super) struct Handle<E: Role> {
+    pub(super) requests: Sender<Request<E>>,
+    /// Sessions that nobody holds any more. At most one entry per session, so it needs no bound.
+    pub(super) dropped_sessions: Sender<SessionId>,
+    pub(super) local: Local,
+}
+
+impl<E: Role> Clone for Handle<E> {
+    fn clone(&self) -> Self {
+        Self {
+            requests: self.requests.clone(),
+            dropped_sessions: self.dropped_sessions.clone(),
+            local: self.local,
+        }
+    }
+}
+
+impl<E: Role> Handle<E> {
+    /// Hands a command over and waits for its final notice.
+    pub(super) async fn command(&self, command: E::Command) -> Result<E::Notice, Stopped> {
+        let answer = self.submit(command, None).await?;
+        answer.recv().await.map_err(|_| Stopped)
+    }
+
+    /// Hands a command over; its final notice comes over the channel returned.
+    pub(super) async fn submit(
+        &self,
+        command: E::Command,
+        session: Option<SessionQueue<E>>,
+    ) -> Result<Receiver<E::Notice>, Stopped> {
+        let (reply, answer) = bounded(1);
+        let request = Request::Command { command, waiting: Waiting { reply, session } };
+        self.requests.send(request).await.map_err(|_| Stopped)?;
+        Ok(answer)
+    }
+
+    /// Leaves within this time and waits until it is done.
+    pub(super) async fn shutdown(&self, within: Duration) {
+        let (done, ended) = bounded(1);
+        if self.requests.send(Request::Shutdown { within, done }).await.is_ok() {
+            // The loop never sends: the channel closes when the loop ends.
+            let _ = ended.recv().await;
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The handle of an inspector.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Runtime;
+use super::announce::AnnounceGroup;
+use super::builder::{Builder, Configuration, Preset};
+use super::error::StartError;
+use super::handle::Handle;
+use super::log::Log;
+use super::role::{Place, Role};
+use rserpool_core::base::{ENRP_PORT, Instant, TransportAddress};
+use rserpool_core::inspector::{self, Command, InspectError, InspectorConfig, Notice, PeerReport, Snapshot};
+use rserpool_core::wire::Padding;
+
+/// Asks one registrar for its handlespace, its peers and its counters; clones share it.
+pub struct Inspector<R> {
+    handle: Handle<inspector::Inspector>,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R: Runtime + Default> Inspector<R> {
+    /// Prepares an inspector of the registrar at this IP address and UDP port.
+    pub fn builder(registrar: SocketAddr) -> Builder<R, InspectorConfig> {
+        Self::at(TransportAddress::new(registrar.ip(), ENRP_PORT, registrar.port()))
+    }
+
+    /// Prepares an inspector of the registrar with these addresses and this ENRP port.
+    pub fn at(registrar: TransportAddress) -> Builder<R, InspectorConfig> {
+        Builder::new().configure(move |config: &mut InspectorConfig| config.registrar = Some(registrar))
+    }
+
+    /// Prepares an inspector of the first registrar that announces itself in this group.
+    pub fn announced_in(group: impl Into<AnnounceGroup>) -> Builder<R, InspectorConfig> {
+        Builder::new().announce_group(group)
+    }
+}
+
+impl<R: Runtime> Builder<R, InspectorConfig> {
+    /// Starts the inspector; it asks when it is asked.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot work or the address cannot be bound.
+    pub async fn start(self) -> Result<Inspector<R>, StartError> {
+        Ok(Inspector { handle: self.launch()?.handle, runtime: PhantomData })
+    }
+}
+
+impl<R> Inspector<R> {
+    /// The whole handlespace of the registrar with its peers, by ENRP.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar does not answer, or refuses.
+    pub async fn handlespace(&self) -> Result<Snapshot, InspectError> {
+        match self.handle.command(Command::Handlespace).await {
+            Ok(Notice::Handlespace(handlespace)) => Ok(handlespace),
+            Ok(Notice::Failed(error)) => Err(error),
+            _ => Err(InspectError::Busy),
+        }
+    }
+
+    /// The counters of the registrar by name, if it is one of this project.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar does not answer.
+    pub async fn counters(&self) -> Result<Vec<(String, u64)>, InspectError> {
+        match self.handle.command(Command::Counters).await {
+            Ok(Notice::Counters(counters)) => Ok(counters),
+            Ok(Notice::Failed(error)) => Err(error),
+            _ => Err(InspectError::Busy),
+        }
+    }
+
+    /// How the registrar takes its peers to be, if it is one of this project.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar does not answer.
+    pub async fn peers(&self) -> Result<Vec<PeerReport>, InspectError> {
+        match self.handle.command(Command::Peers).await {
+            Ok(Notice::Peers(peers)) => Ok(peers),
+            Ok(Notice::Failed(error)) => Err(error),
+            _ => Err(InspectError::Busy),
+        }
+    }
+
+    /// Closes its association and ends, after `within` at the latest.
+    pub async fn shutdown(&self, within: Duration) {
+        self.handle.shutdown(within).await;
+    }
+}
+
+impl<R> Clone for Inspector<R> {
+    fn clone(&self) -> Self {
+        Self { handle: self.handle.clone(), runtime: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for Inspector<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inspector").field("local", &self.handle.local.udp).finish()
+    }
+}
+
+impl Configuration for InspectorConfig {
+    type Endpoint = inspector::Inspector;
+
+    fn preset(preset: Preset, _seed: u64) -> Self {
+        let timeout = match preset {
+            Preset::Rfc => Duration::from_secs(15),
+            Preset::Fast => Duration::from_secs(2),
+        };
+        Self { registrar: None, enrp_port: ENRP_PORT, timeout, padding: Padding::default() }
+    }
+
+    fn registrars(&self) -> &[TransportAddress] {
+        self.registrar.as_slice()
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        if self.timeout.is_zero() {
+            return Err(StartError::Config("timeout: must be longer than zero".into()));
+        }
+        if self.registrar.as_ref().is_some_and(TransportAddress::is_tcp) {
+            return Err(StartError::Config("registrar: an inspector asks by ENRP, which needs SCTP".into()));
+        }
+        Ok(())
+    }
+
+    fn endpoint(self, now: Instant) -> Self::Endpoint {
+        inspector::Inspector::new(self, now)
+    }
+}
+
+impl Role for inspector::Inspector {
+    fn place(_notice: &Notice) -> Place {
+        Place::Nobody
+    }
+
+    fn log(notice: &Notice, _log: &mut Log) {
+        if let Notice::Failed(error) = notice {
+            tracing::debug!(%error, "inspection failed");
+        }
+    }
+}

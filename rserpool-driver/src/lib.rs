@@ -1,0 +1,95 @@
+//! The event loop and the handles of Reliable Server Pooling: everything that an adapter for some runtime
+//! needs.
+//!
+//! This crate drives the state machines of [`rserpool_core`] over [`rserpool_transport`]: it reads the clock,
+//! sockets and queues. It knows no runtime. An adapter implements two traits, [`Runtime`] and [`Socket`]
+//! (or, with the feature `udp`, `Watched` instead of the latter), and [`Listener`] if it is to have ASAP
+//! over TCP, and names the handles with its own runtime, as `rserpool-tokio`, `rserpool-smol` and
+//! `rserpool-blocking` do:
+//!
+//! ```
+//! use rserpool_driver::Runtime;
+//!
+//! pub type PoolUser<MyRuntime> = rserpool_driver::PoolUser<MyRuntime>;
+//! # fn is_a_runtime<R: Runtime>() {}
+//! ```
+//!
+//! ```text
+//!   rserpool-tokio      rserpool-smol      rserpool-blocking      your adapter
+//! ────────┬──────────────────┬───────────────────┬─────────────────────┬──────
+//!   ┌─────▼──────────────────▼───────────────────▼─────────────────────▼────┐
+//!   │ handles       Registrar  PoolElement  PoolUser  Session  Inspector    │
+//!   │   │ commands  ▲ answers, notices: bounded queues                      │
+//!   │ event loop    one task for each endpoint: clock, sockets, timers      │
+//!   ├───────────────────────────────────────────────────────────────────────┤
+//!   │ rserpool-transport, rserpool-core                                     │
+//!   └───────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! The scenarios in the package `conformance` test all this on every runtime.
+//!
+//! # How it works
+//!
+//! Each endpoint has a task of its own, the event loop, and a UDP socket of its own. A handle
+//! sends commands to it over a bounded queue; each command carries the channel for its answer. In
+//! every round the loop sends what is to be sent, passes notices on, takes commands, receives,
+//! and serves the timers, each within a budget, so that no source starves another.
+//!
+//! # Who does not listen is not alive
+//!
+//! Events wait in bounded queues, [`EVENT_QUEUE`] for an element and [`SESSION_QUEUE`] for a
+//! session. When one is full, the event loop receives nothing more until the application takes an
+//! event; commands and timers go on. This is on purpose: pooling reports whether a *server* is
+//! alive, and an application that hangs is not. Its keep-alives go unanswered and users move on.
+//! Drop a session whose events you do not read; dropping closes it.
+//!
+//! # Cancel safety
+//!
+//! Every async function here may be dropped at any time. A command that was taken before is still
+//! carried out, and its answer is lost, except that a session nobody has received is closed.
+//! Functions that wait for an event lose no event.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `udp` | `BatchedSocket` and `Watched`: UDP in batches, for adapters whose runtime watches sockets |
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod announce;
+mod builder;
+mod delivery;
+mod element;
+mod error;
+mod event_loop;
+mod handle;
+mod inspector;
+mod interfaces;
+mod log;
+mod registrar;
+mod role;
+mod runtime;
+mod session;
+mod tcp;
+#[cfg(feature = "udp")]
+mod udp;
+mod user;
+pub mod vocabulary;
+
+pub use announce::{
+    ASAP_ANNOUNCE_GROUP, ASAP_ANNOUNCE_GROUP_V6, AnnounceGroup, Announcing, ENRP_ANNOUNCE_GROUP,
+    ENRP_ANNOUNCE_GROUP_V6, RSPLIB_ASAP_GROUP, RSPLIB_ENRP_GROUP,
+};
+pub use builder::{Builder, EVENT_QUEUE, MAX_BUSY_POLL, Preset};
+pub use element::PoolElement;
+pub use error::{IdentifierTaken, StartError, Stopped};
+pub use inspector::Inspector;
+pub use registrar::Registrar;
+pub use runtime::{
+    AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,
+};
+pub use session::{SESSION_QUEUE, Session, SessionEvent};
+pub use tcp::TcpListening;
+#[cfg(feature = "udp")]
+pub use udp::{BatchedSocket, Direction, UdpSockRef, Watched};
+pub use user::{PoolUser, Resolution};

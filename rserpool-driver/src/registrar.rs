@@ -1,0 +1,290 @@
+//! The handle of a registrar.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::Runtime;
+use super::announce::{AnnounceGroup, Announcing};
+use super::builder::{Builder, Configuration, Preset, own_addresses};
+use super::delivery::{EventReceiver, next_event};
+use super::error::{IdentifierTaken, StartError, Stopped};
+use super::handle::{Handle, Local};
+use super::log::{Line, Log};
+use super::role::{Place, Role};
+use super::tcp::TcpListening;
+use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, TransportAddress};
+use rserpool_core::endpoint::HangUp;
+use rserpool_core::registrar::{self, Command, Notice, PeerStatus, RegistrarConfig};
+use rserpool_core::wire::PoolEntry;
+
+/// A registrar that runs in the background; clones are handles of the same one.
+///
+/// It needs nobody to listen: what happens is logged. When the last handle is dropped, the
+/// registrar closes its associations and ends.
+pub struct Registrar<R> {
+    handle: Handle<registrar::Registrar>,
+    events: EventReceiver<registrar::Registrar>,
+    id: RegistrarId,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R: Runtime + Default> Registrar<R> {
+    /// Prepares a registrar.
+    pub fn builder() -> Builder<R, RegistrarConfig> {
+        Builder::new().tcp(TcpListening::default())
+    }
+}
+
+impl<R: Runtime> Builder<R, RegistrarConfig> {
+    /// The ENRP server identifier (default: drawn at random). Give every registrar of a scope its
+    /// own, and keep it over restarts.
+    pub fn id(self, id: RegistrarId) -> Self {
+        self.configure(move |config| config.id = Some(id))
+    }
+
+    /// Adds another registrar of the operational scope: its IP address and the UDP port of its SCTP
+    /// encapsulation. The first that answers is the mentor (RFC 5353 section 3.2.2).
+    pub fn peer(self, address: SocketAddr) -> Self {
+        let peer = TransportAddress::new(address.ip(), ENRP_PORT, address.port());
+        self.configure(move |config| config.enrp.peers.push(peer))
+    }
+
+    /// Finds other registrars by multicast, and lets them find this one; an extension of RFC 5353
+    /// (reading B22), off by default.
+    pub fn enrp_announce_group(mut self, group: impl Into<AnnounceGroup>) -> Self {
+        self.announcing.enrp = Some(group.into());
+        self
+    }
+
+    /// Where to accept users over TCP (default: [`TcpListening::Standard`]). Elements and other
+    /// registrars come by SCTP.
+    pub fn tcp(mut self, listening: TcpListening) -> Self {
+        self.listening = listening;
+        self
+    }
+
+    /// Starts the registrar.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot work or the address cannot be bound.
+    pub async fn start(self) -> Result<Registrar<R>, StartError> {
+        let launched = self.launch()?;
+        let id = launched.config.id.unwrap_or(RegistrarId::NONE);
+        Ok(Registrar { handle: launched.handle, events: launched.events, id, runtime: PhantomData })
+    }
+}
+
+impl<R> Registrar<R> {
+    /// Its ENRP server identifier.
+    pub const fn id(&self) -> RegistrarId {
+        self.id
+    }
+
+    /// The address and UDP port to which it is bound.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.handle.local.udp
+    }
+
+    /// The address and TCP port on which it accepts users, if it does.
+    pub const fn tcp_addr(&self) -> Option<SocketAddr> {
+        self.handle.local.tcp
+    }
+
+    /// The whole handlespace: every pool with its elements.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar has been shut down.
+    pub async fn pools(&self) -> Result<Vec<PoolEntry>, Stopped> {
+        match self.handle.command(Command::Pools).await? {
+            Notice::Pools(pools) => Ok(pools),
+            _ => Err(Stopped),
+        }
+    }
+
+    /// What the registrar has done so far, and how much it keeps, by name.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar has been shut down.
+    pub async fn counters(&self) -> Result<Vec<(&'static str, u64)>, Stopped> {
+        match self.handle.command(Command::Counters).await? {
+            Notice::Counters(counters) => Ok(counters),
+            _ => Err(Stopped),
+        }
+    }
+
+    /// The other registrars, in the order of their identifiers.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar has been shut down.
+    pub async fn peers(&self) -> Result<Vec<PeerStatus>, Stopped> {
+        match self.handle.command(Command::Peers).await? {
+            Notice::Peers(peers) => Ok(peers),
+            _ => Err(Stopped),
+        }
+    }
+
+    /// Waits until the registrar has ended. Of several callers one learns the reason.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// If it had to stop because another registrar has its identifier.
+    pub async fn ended(&self) -> Result<(), IdentifierTaken> {
+        match next_event(&self.events).await {
+            Some(Notice::IdentifierTaken { id, peer }) => Err(IdentifierTaken { id, peer }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands its elements over to other registrars, closes all associations and ends, after `within` at
+    /// the latest.
+    pub async fn shutdown(&self, within: Duration) {
+        self.handle.shutdown(within).await;
+    }
+}
+
+impl<R> Clone for Registrar<R> {
+    fn clone(&self) -> Self {
+        Self { handle: self.handle.clone(), events: self.events.clone(), id: self.id, runtime: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for Registrar<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registrar").field("id", &self.id).field("local", &self.handle.local.udp).finish()
+    }
+}
+
+impl Configuration for RegistrarConfig {
+    type Endpoint = registrar::Registrar;
+
+    const DEFAULT_UDP_PORT: u16 = DEFAULT_ENCAPSULATION_PORT;
+
+    fn preset(preset: Preset, seed: u64) -> Self {
+        let id = RegistrarId(rserpool_core::base::Random::new(!seed).identifier());
+        match preset {
+            Preset::Rfc => Self::rfc(Some(id), seed),
+            Preset::Fast => Self::fast(Some(id), seed),
+        }
+    }
+
+    fn complete(&mut self, local: Local, announcing: &Announcing) -> Result<(), StartError> {
+        self.udp_port = local.udp.port();
+        self.announce = announcing.asap.is_some();
+        self.enrp.announce = announcing.enrp.is_some();
+        // Peers may come whether or not any are configured.
+        if self.addresses.is_empty() {
+            self.addresses = own_addresses(local.udp, &self.enrp.peers)?;
+        }
+        self.tcp = local.tcp.map(|tcp| {
+            let all = tcp.ip().is_unspecified();
+            let addresses = if all { self.addresses.clone() } else { vec![tcp.ip()] };
+            TransportAddress::tcp(addresses, tcp.port())
+        });
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        Self::check(self).map_err(|error| StartError::Config(error.into()))
+    }
+
+    fn addresses(&self) -> Vec<IpAddr> {
+        self.addresses.clone()
+    }
+
+    fn ports(&self) -> Vec<u16> {
+        vec![self.asap_port, self.enrp_port]
+    }
+
+    fn endpoint(self, now: Instant) -> Self::Endpoint {
+        registrar::Registrar::new(self, now)
+    }
+}
+
+/// The kind of its line in the log: each reason has its own, so that one does not suppress another.
+const fn hang_up_line(reason: HangUp) -> &'static str {
+    match reason {
+        HangUp::TooMany => "hung up: too many",
+        HangUp::Malformed => "hung up: malformed",
+        HangUp::Slow => "hung up: slow",
+        HangUp::Unread => "hung up: unread",
+        HangUp::Silent => "hung up: silent",
+        HangUp::Flooding => "hung up: flooding",
+        _ => "hung up",
+    }
+}
+
+impl Role for registrar::Registrar {
+    fn place(notice: &Notice) -> Place {
+        match notice {
+            Notice::IdentifierTaken { .. } => Place::Application,
+            _ => Place::Nobody,
+        }
+    }
+
+    fn log(notice: &Notice, log: &mut Log) {
+        match notice {
+            Notice::Registered { pe, peer } => {
+                if let Some(Line { suppressed }) = log.allow("registered") {
+                    tracing::info!(?pe, %peer, suppressed, "element registered");
+                }
+            }
+            Notice::Rejected { pe, peer, cause } => {
+                if let Some(Line { suppressed }) = log.allow("rejected") {
+                    tracing::warn!(?pe, %peer, ?cause, suppressed, "registration refused");
+                }
+            }
+            Notice::Removed { pe, reason } => {
+                if let Some(Line { suppressed }) = log.allow("removed") {
+                    tracing::info!(?pe, %reason, suppressed, "element removed");
+                }
+            }
+            Notice::Moved { pe, home } => {
+                if let Some(Line { suppressed }) = log.allow("moved") {
+                    tracing::info!(?pe, %home, suppressed, "element has another home");
+                }
+            }
+            Notice::Malformed { peer, error } => {
+                if let Some(Line { suppressed }) = log.allow("malformed") {
+                    tracing::warn!(%peer, %error, suppressed, "malformed message");
+                }
+            }
+            Notice::Serving { mentor } => match mentor {
+                Some(mentor) => tracing::info!(%mentor, "serving; handlespace downloaded"),
+                None => tracing::info!("serving; no other registrar has answered yet"),
+            },
+            Notice::PeerFound { peer, address } => {
+                if let Some(Line { suppressed }) = log.allow("peer found") {
+                    tracing::info!(%peer, %address, suppressed, "registrar found");
+                }
+            }
+            Notice::PeerLost { peer } => {
+                if let Some(Line { suppressed }) = log.allow("peer lost") {
+                    tracing::warn!(%peer, suppressed, "registrar is taken to be dead");
+                }
+            }
+            Notice::TakenOver { target, by, elements } => {
+                if let Some(Line { suppressed }) = log.allow("taken over") {
+                    tracing::warn!(%target, %by, elements, suppressed, "elements of a dead registrar taken over");
+                }
+            }
+            Notice::IdentifierTaken { id, peer } => {
+                tracing::error!(%id, %peer, "another registrar has our identifier; stopping, give each its own id");
+            }
+            Notice::HungUp { peer, reason } => {
+                if let Some(Line { suppressed }) = log.allow(hang_up_line(*reason)) {
+                    tracing::warn!(%peer, %reason, suppressed, "hung up on a client");
+                }
+            }
+            Notice::Stopped => tracing::info!("registrar stopped"),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What the event loop must know of an endpoint beyond the contract.
+
+use super::log::Log;
+use rserpool_core::endpoint::Endpoint;
+use rserpool_core::user::SessionId;
+
+/// Who is told a notice that answers no command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The application, in the order of events.
+    Application,
+    /// The application, through the handle of a session.
+    Session(SessionId),
+    /// Likewise, as the last event of the session.
+    EndOfSession(SessionId),
+    /// Whoever waits to send in a session.
+    Writable(SessionId),
+    /// Nobody: it is logged.
+    Nobody,
+}
+
+/// An endpoint that the event loop can drive.
+pub trait Role: Endpoint<Command: Send, Notice: Send> + Send + 'static {
+    /// Who is told.
+    fn place(notice: &Self::Notice) -> Place;
+
+    /// Whether the same notice comes again by itself, so that one may be left out while events
+    /// wait.
+    fn repeats(_notice: &Self::Notice) -> bool {
+        false
+    }
+
+    /// The octets of the message in an event.
+    fn octets(_notice: &Self::Notice) -> usize {
+        0
+    }
+
+    /// The session that this answer to a command has opened.
+    fn opened(_notice: &Self::Notice) -> Option<SessionId> {
+        None
+    }
+
+    /// The command that closes a session.
+    fn close(_session: SessionId) -> Option<Self::Command> {
+        None
+    }
+
+    /// Writes a notice to the log, unless lines of its kind come too fast.
+    fn log(notice: &Self::Notice, log: &mut Log);
+}

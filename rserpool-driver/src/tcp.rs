@@ -1,0 +1,404 @@
+//! The TCP connections of one endpoint: accepts, opens, reads and writes as the node wants it.
+//!
+//! Connections are many and mostly silent, so each has a waker of its own, which notes that it has
+//! something to do: a wakeup costs what is to be done, however many connections there are.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+
+use super::{AsyncRead, AsyncWrite, ByteStream, Connecting, Listener, Runtime, StartError};
+use rserpool_core::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant};
+use rserpool_core::endpoint::{ConnectError, Endpoint};
+use rserpool_transport::node::Node;
+use rserpool_transport::{Carriers, ConnectionAction, ConnectionEvent, ConnectionId};
+
+/// Octets read from a connection in one round; then the others have their turn.
+const READ_OCTETS: usize = 16 * 1024;
+/// Connections accepted in one round.
+const ACCEPTS_PER_ROUND: usize = 16;
+/// How long nobody is accepted when that has failed, for lack of file descriptors for example.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections that wait for us to accept them; the operating system turns further ones away.
+const BACKLOG: i32 = 128;
+
+/// Where a registrar accepts users over TCP (RFC 5352 section 3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TcpListening {
+    /// On port 3863 of the address that is bound for SCTP, if the UDP port of that is the standard one,
+    /// 9899: whoever has chosen another port shares the host with other registrars.
+    #[default]
+    Standard,
+    /// Nowhere.
+    No,
+    /// Here; without an address, at the one that is bound for SCTP.
+    At(Option<IpAddr>, u16),
+}
+
+impl TcpListening {
+    /// The address and port to bind, for a registrar whose SCTP is bound to `udp`.
+    pub(super) fn address(self, udp: SocketAddr) -> Option<SocketAddr> {
+        match self {
+            Self::No => None,
+            Self::Standard => {
+                (udp.port() == DEFAULT_ENCAPSULATION_PORT).then(|| SocketAddr::new(udp.ip(), ASAP_PORT))
+            }
+            Self::At(address, port) => Some(SocketAddr::new(address.unwrap_or_else(|| udp.ip()), port)),
+        }
+    }
+
+    /// Listens. A runtime without TCP is an error only if TCP was asked for.
+    pub(super) fn listen<R: Runtime>(
+        self,
+        runtime: &R,
+        udp: SocketAddr,
+    ) -> Result<Option<Bound>, StartError> {
+        let Some(address) = self.address(udp) else { return Ok(None) };
+        let bind = |source| StartError::Listen { address, source };
+        let socket = open(address).map_err(bind)?;
+        let local = socket.local_addr().map_err(bind)?;
+        match runtime.wrap_listener(socket) {
+            Ok(listener) => Ok(Some((listener, local))),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported && self == Self::Standard => Ok(None),
+            Err(error) => Err(StartError::Runtime(error)),
+        }
+    }
+}
+
+/// A socket that listens, and where.
+pub(super) type Bound = (Box<dyn Listener>, SocketAddr);
+
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    // Connections of an earlier life may linger; a second listener fails all the same. (On Windows this
+    // would let it share the port.)
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// The connections, and the socket that accepts them.
+pub(super) struct Connections {
+    listener: Option<Box<dyn Listener>>,
+    /// Until when nobody is accepted.
+    pub(super) pause: Option<Instant>,
+    open: BTreeMap<ConnectionId, Connection>,
+    ready: Arc<Ready>,
+    /// Connections that have something to do, perhaps, once reading is wanted again.
+    held: BTreeSet<ConnectionId>,
+    buffer: Box<[u8]>,
+}
+
+struct Connection {
+    state: State,
+    waker: Waker,
+}
+
+enum State {
+    Opening(Connecting),
+    Open {
+        stream: Box<dyn ByteStream>,
+        outgoing: VecDeque<Bytes>,
+        /// We write no more, and the peer is to be told so.
+        finishing: bool,
+    },
+}
+
+impl Connections {
+    pub(super) fn new(listener: Option<Box<dyn Listener>>) -> Self {
+        Self {
+            listener,
+            pause: None,
+            open: BTreeMap::new(),
+            ready: Arc::default(),
+            held: BTreeSet::new(),
+            buffer: vec![0; READ_OCTETS].into(),
+        }
+    }
+
+    /// Does what can be done now; true if anything was. While `reads` is false nothing is read or
+    /// accepted. An error of the listener is for the log.
+    pub(super) fn poll<R: Runtime, E: Endpoint>(
+        &mut self,
+        runtime: &R,
+        node: &mut Node<E, Carriers>,
+        reads: bool,
+        context: &mut Context<'_>,
+    ) -> (bool, Option<io::Error>) {
+        let begun = self.carry_out(runtime, node);
+        if self.listener.is_none() && self.open.is_empty() {
+            return (begun, None);
+        }
+        self.ready.wake_by(context.waker());
+        self.pause = self.pause.filter(|until| runtime.now() < *until);
+        let (mut progress, failure) = if reads { self.accept(runtime, node, context) } else { (false, None) };
+        progress |= begun | self.carry_out(runtime, node);
+        let mut ready = self.ready.take();
+        if reads {
+            ready.append(&mut self.held);
+        }
+        for id in ready {
+            let Some(connection) = self.open.get_mut(&id) else { continue };
+            let event = connection.look(reads && node.reads(id), &mut self.buffer);
+            if !reads {
+                // Nobody will say that there is something to read: it has not been waited for.
+                self.held.insert(id);
+            }
+            let Some(event) = event else { continue };
+            match event {
+                ConnectionEvent::Failed(_) | ConnectionEvent::Lost => drop(self.open.remove(&id)),
+                _ => self.ready.note(id),
+            }
+            node.handle_connection(runtime.now(), id, event);
+            progress = true;
+        }
+        progress |= self.carry_out(runtime, node);
+        (progress, failure)
+    }
+
+    fn accept<R: Runtime, E: Endpoint>(
+        &mut self,
+        runtime: &R,
+        node: &mut Node<E, Carriers>,
+        context: &mut Context<'_>,
+    ) -> (bool, Option<io::Error>) {
+        let Some(listener) = self.listener.as_mut().filter(|_| self.pause.is_none()) else {
+            return (false, None);
+        };
+        for turn in 0..ACCEPTS_PER_ROUND {
+            match listener.poll_accept(context) {
+                Poll::Ready(Ok((stream, peer))) => {
+                    // Whoever is refused is hung up on, here, as his stream is dropped.
+                    if let Some(id) = node.accept(runtime.now(), peer) {
+                        let state = State::Open { stream, outgoing: VecDeque::new(), finishing: false };
+                        let waker = self.ready.waker(id);
+                        self.open.insert(id, Connection { state, waker });
+                        self.ready.note(id);
+                    }
+                }
+                // He has gone already; the next one may be there.
+                Poll::Ready(Err(error)) if is_of_peer(&error) => {}
+                Poll::Ready(Err(error)) => {
+                    self.pause = Some(runtime.now() + ACCEPT_PAUSE);
+                    return (turn > 0, Some(error));
+                }
+                Poll::Pending => return (turn > 0, None),
+            }
+        }
+        (true, None)
+    }
+
+    /// Does what the node has decided.
+    fn carry_out<R: Runtime, E: Endpoint>(&mut self, runtime: &R, node: &mut Node<E, Carriers>) -> bool {
+        let mut any = false;
+        while let Some(action) = node.poll_connection() {
+            any = true;
+            let id = match action {
+                ConnectionAction::Open { connection, address } => {
+                    let state = State::Opening(runtime.connect(address));
+                    self.open.insert(connection, Connection { state, waker: self.ready.waker(connection) });
+                    connection
+                }
+                ConnectionAction::Write { connection, bytes } => {
+                    if let Some(State::Open { outgoing, .. }) = self.state(connection) {
+                        outgoing.push_back(bytes);
+                    }
+                    connection
+                }
+                ConnectionAction::Finish { connection } => {
+                    if let Some(State::Open { finishing, .. }) = self.state(connection) {
+                        *finishing = true;
+                    }
+                    connection
+                }
+                ConnectionAction::Drop { connection } => {
+                    self.open.remove(&connection);
+                    continue;
+                }
+            };
+            self.ready.note(id);
+        }
+        any
+    }
+
+    fn state(&mut self, id: ConnectionId) -> Option<&mut State> {
+        self.open.get_mut(&id).map(|connection| &mut connection.state)
+    }
+}
+
+impl Connection {
+    /// Does one thing: opens, writes, or reads. If there is nothing to tell, its waker will be called
+    /// when there is.
+    fn look(&mut self, reads: bool, buffer: &mut [u8]) -> Option<ConnectionEvent> {
+        let context = &mut Context::from_waker(&self.waker);
+        match &mut self.state {
+            State::Opening(opening) => match opening.as_mut().poll(context) {
+                Poll::Pending => None,
+                Poll::Ready(Ok(stream)) => {
+                    self.state = State::Open { stream, outgoing: VecDeque::new(), finishing: false };
+                    Some(ConnectionEvent::Opened)
+                }
+                Poll::Ready(Err(error)) => Some(ConnectionEvent::Failed(connect_error(&error))),
+            },
+            State::Open { stream, outgoing, finishing } => {
+                match write(stream, outgoing, context) {
+                    Ok(0) => {}
+                    Ok(written) => return Some(ConnectionEvent::Written(written)),
+                    Err(_) => return Some(ConnectionEvent::Lost),
+                }
+                if *finishing && Pin::new(&mut *stream).poll_close(context).is_ready() {
+                    *finishing = false;
+                }
+                if !reads {
+                    return None;
+                }
+                match Pin::new(stream).poll_read(context, buffer) {
+                    Poll::Pending => None,
+                    // Told once: the node reads no more after it.
+                    Poll::Ready(Ok(0)) => Some(ConnectionEvent::Ended),
+                    Poll::Ready(Ok(octets)) => {
+                        let octets = buffer.get(..octets).unwrap_or_default();
+                        Some(ConnectionEvent::Received(Bytes::copy_from_slice(octets)))
+                    }
+                    Poll::Ready(Err(_)) => Some(ConnectionEvent::Lost),
+                }
+            }
+        }
+    }
+}
+
+/// Writes what it can, and tells how much.
+fn write(
+    stream: &mut Box<dyn ByteStream>,
+    outgoing: &mut VecDeque<Bytes>,
+    context: &mut Context<'_>,
+) -> io::Result<usize> {
+    let mut written = 0;
+    while let Some(first) = outgoing.front_mut() {
+        match Pin::new(&mut *stream).poll_write(context, first) {
+            Poll::Pending => break,
+            Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(octets)) => {
+                written += octets;
+                first.advance(octets);
+                if first.is_empty() {
+                    outgoing.pop_front();
+                }
+            }
+            Poll::Ready(Err(error)) => return Err(error),
+        }
+    }
+    Ok(written)
+}
+
+/// Whether it is the peer's doing that a connection could not be accepted.
+fn is_of_peer(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+}
+
+fn connect_error(error: &io::Error) -> ConnectError {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => ConnectError::Refused,
+        io::ErrorKind::TimedOut => ConnectError::TimedOut,
+        _ => ConnectError::NoRoute,
+    }
+}
+
+/// The connections that have something to do.
+#[derive(Default)]
+struct Ready(Mutex<ReadyState>);
+
+#[derive(Default)]
+struct ReadyState {
+    ids: BTreeSet<ConnectionId>,
+    /// Who is to be woken, once, when there is another.
+    event_loop: Option<Waker>,
+}
+
+impl Ready {
+    fn state(&self) -> std::sync::MutexGuard<'_, ReadyState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake_by(&self, event_loop: &Waker) {
+        self.state().event_loop = Some(event_loop.clone());
+    }
+
+    fn note(&self, id: ConnectionId) {
+        self.state().ids.insert(id);
+    }
+
+    fn take(&self) -> BTreeSet<ConnectionId> {
+        std::mem::take(&mut self.state().ids)
+    }
+
+    fn waker(self: &Arc<Self>, id: ConnectionId) -> Waker {
+        Arc::new(ConnectionWaker { id, ready: Arc::clone(self) }).into()
+    }
+}
+
+struct ConnectionWaker {
+    id: ConnectionId,
+    ready: Arc<Ready>,
+}
+
+impl Wake for ConnectionWaker {
+    fn wake(self: Arc<Self>) {
+        let event_loop = {
+            let mut state = self.ready.state();
+            state.ids.insert(self.id);
+            state.event_loop.take()
+        };
+        if let Some(event_loop) = event_loop {
+            event_loop.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// ASAP-3.3-10, ASAP-8.2-01: the well-known port, where SCTP has its own.
+    #[test]
+    fn tcp_has_its_standard_port_where_sctp_has() {
+        let address = |listening: TcpListening, udp: &str| {
+            listening.address(udp.parse().unwrap()).map(|address| address.to_string())
+        };
+        let standard = TcpListening::Standard;
+        assert_eq!(address(standard, "192.0.2.1:9899").as_deref(), Some("192.0.2.1:3863"));
+        assert_eq!(address(standard, "[::]:9899").as_deref(), Some("[::]:3863"));
+        assert_eq!(address(standard, "192.0.2.1:20001"), None);
+        assert_eq!(address(TcpListening::No, "192.0.2.1:9899"), None);
+        assert_eq!(address(TcpListening::At(None, 4000), "127.0.0.1:1").as_deref(), Some("127.0.0.1:4000"));
+        let elsewhere = TcpListening::At("192.0.2.9".parse().ok(), 4000);
+        assert_eq!(address(elsewhere, "127.0.0.1:1").as_deref(), Some("192.0.2.9:4000"));
+    }
+
+    /// Whoever wakes a connection wakes the event loop once, until it has looked.
+    #[test]
+    fn a_wakeup_names_its_connection() {
+        let ready = Arc::new(Ready::default());
+        let event_loop = Arc::new(Ready::default());
+        let wakers = [1, 2].map(|id| ready.waker(ConnectionId(id)));
+        ready.wake_by(&event_loop.waker(ConnectionId(9)));
+        wakers[1].wake_by_ref();
+        assert_eq!(event_loop.take(), BTreeSet::from([ConnectionId(9)]));
+        wakers[0].wake_by_ref();
+        wakers[1].wake_by_ref();
+        assert_eq!(event_loop.take(), BTreeSet::new());
+        assert_eq!(ready.take(), BTreeSet::from([1, 2].map(ConnectionId)));
+    }
+}

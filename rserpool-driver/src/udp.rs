@@ -1,0 +1,240 @@
+//! UDP in batches, for runtimes that watch sockets: several datagrams come in with one system call.
+
+use std::io::{self, IoSliceMut};
+use std::net::{SocketAddr, UdpSocket};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+
+use super::{Received, Socket};
+use rserpool_transport::Datagram;
+
+pub use quinn_udp::UdpSockRef;
+
+/// Buffers filled by one system call; each may hold several datagrams of one sender.
+const RECEIVE_BATCH: usize = 4;
+/// The largest that UDP, or the kernel when it joins datagrams, can hand over.
+const BUFFER_OCTETS: usize = 65_536;
+
+/// A non-blocking UDP socket that a runtime watches: all that [`BatchedSocket`] needs of it.
+pub trait Watched: Send + 'static {
+    /// Attempts an operation on the socket when it is ready, again and again until it no longer
+    /// says [`io::ErrorKind::WouldBlock`]. Pending means that the task will be woken.
+    ///
+    /// # Errors
+    ///
+    /// That of the operation, or that the runtime does not watch any more.
+    fn poll_io(
+        &mut self,
+        context: &mut Context<'_>,
+        direction: Direction,
+        operation: &mut dyn FnMut(UdpSockRef<'_>) -> io::Result<()>,
+    ) -> Poll<io::Result<()>>;
+
+    /// The socket, for an attempt that waits for nothing.
+    fn socket(&self) -> UdpSockRef<'_>;
+}
+
+/// What a socket must be ready for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// A datagram has arrived, or an error.
+    Receive,
+    /// There is room for a datagram.
+    Send,
+}
+
+/// The [`Socket`] of an adapter whose runtime watches sockets.
+pub struct BatchedSocket<W> {
+    watched: W,
+    local: SocketAddr,
+    state: UdpSocketState,
+    buffers: Box<[u8]>,
+    busy_poll: Duration,
+    /// When something was received last.
+    received_at: Option<Instant>,
+}
+
+impl<W: Watched> BatchedSocket<W> {
+    /// Prepares a bound socket for batches, and lets the runtime watch it.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system or `watch` reports.
+    pub fn new(socket: UdpSocket, watch: impl FnOnce(UdpSocket) -> io::Result<W>) -> io::Result<Self> {
+        let state = UdpSocketState::new((&socket).into())?;
+        let local = socket.local_addr()?;
+        let buffers = vec![0; RECEIVE_BATCH * BUFFER_OCTETS].into_boxed_slice();
+        let watched = watch(socket)?;
+        Ok(Self { watched, local, state, buffers, busy_poll: Duration::ZERO, received_at: None })
+    }
+
+    fn note_arrival(&mut self) {
+        self.received_at = Some(Instant::now());
+    }
+
+    /// Whether the socket is to be asked again and again, although nothing is there.
+    fn is_busy(&mut self) -> bool {
+        let busy = self.received_at.is_some_and(|at| at.elapsed() < self.busy_poll);
+        if !busy {
+            self.received_at = None;
+        }
+        busy
+    }
+}
+
+impl<W: Watched> Socket for BatchedSocket<W> {
+    fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        received: &mut Vec<Received>,
+    ) -> Poll<io::Result<()>> {
+        let busy = self.is_busy();
+        let Self { watched, state, buffers, .. } = self;
+        let mut meta = [RecvMeta::default(); RECEIVE_BATCH];
+        let mut filled = 0;
+        let mut receive = |socket: UdpSockRef<'_>| -> io::Result<()> {
+            let mut chunks = buffers.chunks_mut(BUFFER_OCTETS).map(IoSliceMut::new);
+            let mut buffers: [IoSliceMut<'_>; RECEIVE_BATCH] =
+                std::array::from_fn(|_| chunks.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
+            filled = state.recv(socket, &mut buffers, &mut meta)?;
+            Ok(())
+        };
+        if busy {
+            match receive(watched.socket()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // The other tasks of the runtime have their turn before the next attempt.
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                received => received?,
+            }
+        } else {
+            ready!(watched.poll_io(context, Direction::Receive, &mut receive))?;
+        }
+        if !self.busy_poll.is_zero() {
+            self.note_arrival();
+        }
+        for (meta, buffer) in meta.iter().take(filled).zip(self.buffers.chunks(BUFFER_OCTETS)) {
+            let octets = buffer.get(..meta.len).unwrap_or(buffer);
+            for datagram in octets.chunks(meta.stride.max(1)) {
+                received.push(Received { source: meta.addr, bytes: Bytes::copy_from_slice(datagram) });
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn busy_poll(&mut self, span: Duration) {
+        self.busy_poll = span;
+    }
+
+    /// One system call per datagram: with segmentation offload a capture would show several SCTP
+    /// packets as one broken one.
+    fn poll_send(&mut self, context: &mut Context<'_>, datagrams: &[Datagram]) -> Poll<io::Result<usize>> {
+        let Self { watched, state, .. } = self;
+        for (sent, datagram) in datagrams.iter().enumerate() {
+            let transmit = Transmit {
+                destination: datagram.destination,
+                ecn: None,
+                contents: &datagram.bytes,
+                segment_size: None,
+                src_ip: None,
+            };
+            let outcome =
+                watched.poll_io(context, Direction::Send, &mut |socket| state.try_send(socket, &transmit));
+            match outcome {
+                Poll::Ready(Ok(())) => {}
+                // What hinders this datagram comes up again when it is the first.
+                _ if sent > 0 => return Poll::Ready(Ok(sent)),
+                outcome => return outcome.map_ok(|()| 0),
+            }
+        }
+        Poll::Ready(Ok(datagrams.len()))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use super::*;
+
+    /// A socket that never gets ready by itself, as that of a runtime that sleeps.
+    struct Asleep(UdpSocket);
+
+    impl Watched for Asleep {
+        fn poll_io(
+            &mut self,
+            _: &mut Context<'_>,
+            _: Direction,
+            operation: &mut dyn FnMut(UdpSockRef<'_>) -> io::Result<()>,
+        ) -> Poll<io::Result<()>> {
+            match operation((&self.0).into()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                outcome => Poll::Ready(outcome),
+            }
+        }
+
+        fn socket(&self) -> UdpSockRef<'_> {
+            (&self.0).into()
+        }
+    }
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Receives until nothing is left; says what came and how often the task was woken meanwhile.
+    fn receive(socket: &mut BatchedSocket<Asleep>) -> (Vec<Received>, usize) {
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut received = Vec::new();
+        while socket.poll_receive(&mut Context::from_waker(&waker), &mut received).is_ready() {}
+        (received, wakes.0.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn a_busy_socket_asks_again_at_once_for_a_while_after_each_datagram() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = socket.local_addr().unwrap();
+        let mut socket = BatchedSocket::new(socket, |socket| {
+            socket.set_nonblocking(true)?;
+            Ok(Asleep(socket))
+        })
+        .unwrap();
+        // By default it sleeps.
+        peer.send_to(b"one", to).unwrap();
+        let (received, wakes) = receive(&mut socket);
+        assert_eq!((received.len(), wakes), (1, 0));
+
+        // Nothing has come yet since it was told to be busy.
+        socket.busy_poll(Duration::from_secs(3600));
+        assert_eq!(receive(&mut socket).1, 0);
+        peer.send_to(b"two", to).unwrap();
+        let (received, wakes) = receive(&mut socket);
+        assert_eq!((received.len(), wakes), (1, 1));
+        let (received, wakes) = receive(&mut socket);
+        assert_eq!((received.len(), wakes), (0, 1));
+        peer.send_to(b"three", to).unwrap();
+        let (received, wakes) = receive(&mut socket);
+        assert_eq!((received[0].bytes.as_ref(), wakes), (&b"three"[..], 1));
+
+        // The while is over.
+        socket.busy_poll(Duration::from_nanos(1));
+        assert_eq!(receive(&mut socket).1, 0);
+    }
+}

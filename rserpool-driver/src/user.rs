@@ -1,0 +1,239 @@
+//! The handle of a pool user.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Runtime;
+use super::builder::{Builder, Configuration, Preset};
+use super::error::StartError;
+use super::handle::Handle;
+use super::log::{Line, Log};
+use super::role::{Place, Role};
+use super::session::Session;
+use rserpool_core::base::{ASAP_PORT, ElementId, Instant, PoolHandle, TransportAddress};
+use rserpool_core::endpoint::hunt::HuntConfig;
+use rserpool_core::user::{self, Command, Notice, SessionId, UserConfig, UserError};
+use rserpool_core::wire::{Policy, PoolElement};
+
+/// A pool user that runs in the background; clones are handles of the same one.
+///
+/// When the last handle and the last session are dropped, it closes its associations and ends.
+pub struct PoolUser<R> {
+    handle: Handle<user::User>,
+    runtime: PhantomData<fn() -> R>,
+}
+
+/// What a registrar says of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resolution {
+    /// The pool.
+    pub handle: PoolHandle,
+    /// Its policy.
+    pub policy: Policy,
+    /// Elements, in the registrar's order: the first is the one to use.
+    pub elements: Vec<PoolElement>,
+}
+
+impl<R: Runtime + Default> PoolUser<R> {
+    /// Prepares a pool user.
+    pub fn builder() -> Builder<R, UserConfig> {
+        Builder::new()
+    }
+}
+
+impl<R: Runtime> Builder<R, UserConfig> {
+    /// Adds a registrar: its IP address and the UDP port of its SCTP encapsulation.
+    pub fn registrar(self, address: SocketAddr) -> Self {
+        let registrar = TransportAddress::new(address.ip(), ASAP_PORT, address.port());
+        self.configure(move |config| config.hunt.registrars.push(registrar))
+    }
+
+    /// Adds a registrar that is asked over TCP: its IP address and TCP port, which is 3863 as a rule.
+    /// Sessions with elements use SCTP all the same.
+    pub fn registrar_tcp(self, address: SocketAddr) -> Self {
+        let registrar = TransportAddress::tcp(vec![address.ip()], address.port());
+        self.configure(move |config| config.hunt.registrars.push(registrar))
+    }
+
+    /// Starts the pool user; it looks for a registrar when it needs one.
+    ///
+    /// # Errors
+    ///
+    /// If a value cannot work or the address cannot be bound.
+    pub async fn start(self) -> Result<PoolUser<R>, StartError> {
+        Ok(PoolUser { handle: self.launch()?.handle, runtime: PhantomData })
+    }
+}
+
+impl<R> PoolUser<R> {
+    /// The address and UDP port to which it is bound.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.handle.local.udp
+    }
+
+    /// Asks for as many elements of a pool as the registrar likes to name; a recent answer may
+    /// come from the cache.
+    ///
+    /// # Errors
+    ///
+    /// If the pool is unknown, the registrar refuses, or no registrar answers.
+    pub async fn resolve(&self, pool: impl Into<PoolHandle>) -> Result<Resolution, UserError> {
+        self.ask(Command::Resolve { handle: pool.into(), items: None, cached: true }).await
+    }
+
+    /// Asks a registrar, not the cache, for this many elements; `u32::MAX` means all.
+    ///
+    /// # Errors
+    ///
+    /// As for [`PoolUser::resolve`].
+    pub async fn resolve_items(
+        &self,
+        pool: impl Into<PoolHandle>,
+        items: Option<u32>,
+    ) -> Result<Resolution, UserError> {
+        self.ask(Command::Resolve { handle: pool.into(), items, cached: false }).await
+    }
+
+    /// Opens a session with an element of a pool.
+    ///
+    /// Cancel safe: a session that is opened after the future was dropped is closed again.
+    ///
+    /// # Errors
+    ///
+    /// If the pool cannot be resolved, or none of its elements can be reached in time.
+    pub async fn connect(&self, pool: impl Into<PoolHandle>) -> Result<Session<R>, UserError> {
+        Session::open(&self.handle, pool.into()).await
+    }
+
+    /// Tells the registrar that an element could not be reached.
+    ///
+    /// # Errors
+    ///
+    /// If the user is shutting down.
+    pub async fn report_unreachable(
+        &self,
+        pool: impl Into<PoolHandle>,
+        element: ElementId,
+    ) -> Result<(), UserError> {
+        let handle = pool.into();
+        self.handle
+            .command(Command::ReportUnreachable { handle, element })
+            .await
+            .map(|_| ())
+            .map_err(UserError::from)
+    }
+
+    /// Forgets what the cache knows of a pool.
+    ///
+    /// # Errors
+    ///
+    /// If the user is shutting down.
+    pub async fn purge(&self, pool: impl Into<PoolHandle>) -> Result<(), UserError> {
+        self.handle.command(Command::Purge { handle: pool.into() }).await.map(|_| ()).map_err(UserError::from)
+    }
+
+    /// Closes all sessions and ends, after `within` at the latest.
+    pub async fn shutdown(&self, within: Duration) {
+        self.handle.shutdown(within).await;
+    }
+
+    async fn ask(&self, command: Command) -> Result<Resolution, UserError> {
+        match self.handle.command(command).await.map_err(UserError::from)? {
+            Notice::Resolved { handle, policy, elements } => Ok(Resolution { handle, policy, elements }),
+            Notice::Failed(error) => Err(error),
+            _ => Err(UserError::ShuttingDown),
+        }
+    }
+}
+
+impl<R> Clone for PoolUser<R> {
+    fn clone(&self) -> Self {
+        Self { handle: self.handle.clone(), runtime: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for PoolUser<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolUser").field("local", &self.handle.local.udp).finish()
+    }
+}
+
+impl Configuration for UserConfig {
+    type Endpoint = user::User;
+
+    fn preset(preset: Preset, seed: u64) -> Self {
+        match preset {
+            Preset::Rfc => Self::rfc(HuntConfig::rfc(Vec::new()), seed),
+            Preset::Fast => Self::fast(HuntConfig::fast(Vec::new()), seed),
+        }
+    }
+
+    fn registrars(&self) -> &[TransportAddress] {
+        &self.hunt.registrars
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        Self::check(self).map_err(|error| StartError::Config(error.into()))
+    }
+
+    fn endpoint(self, _now: Instant) -> Self::Endpoint {
+        user::User::new(self)
+    }
+}
+
+impl Role for user::User {
+    fn place(notice: &Notice) -> Place {
+        match notice {
+            Notice::ElementFailed { session, .. }
+            | Notice::FailedOver { session, .. }
+            | Notice::Received { session, .. }
+            | Notice::Unanswered { session, .. } => Place::Session(*session),
+            Notice::Closed { session, .. } => Place::EndOfSession(*session),
+            Notice::Writable { session } => Place::Writable(*session),
+            _ => Place::Nobody,
+        }
+    }
+
+    fn opened(notice: &Notice) -> Option<SessionId> {
+        if let Notice::Opened { session, .. } = notice { Some(*session) } else { None }
+    }
+
+    fn close(session: SessionId) -> Option<Command> {
+        Some(Command::Close { session })
+    }
+
+    fn octets(notice: &Notice) -> usize {
+        if let Notice::Received { bytes, .. } = notice { bytes.len() } else { 0 }
+    }
+
+    fn log(notice: &Notice, log: &mut Log) {
+        match notice {
+            Notice::Opened { session, element, peer } => {
+                tracing::debug!(session = session.0, %element, %peer, "session opened");
+            }
+            Notice::ElementFailed { session, element, reason } => {
+                if let Some(Line { suppressed }) = log.allow("element failed") {
+                    tracing::warn!(session = session.0, %element, %reason, suppressed, "element failed");
+                }
+            }
+            Notice::FailedOver { session, from, to, resent, .. } => {
+                if let Some(Line { suppressed }) = log.allow("failed over") {
+                    let resent = resent.len();
+                    tracing::info!(session = session.0, %from, %to, resent, suppressed, "failed over");
+                }
+            }
+            Notice::Closed { session, error } => {
+                tracing::debug!(session = session.0, ?error, "session closed");
+            }
+            Notice::NoRegistrar { tried } => {
+                if let Some(Line { suppressed }) = log.allow("no registrar") {
+                    tracing::warn!(?tried, suppressed, "no registrar answers");
+                }
+            }
+            _ => {}
+        }
+    }
+}

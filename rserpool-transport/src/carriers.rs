@@ -1,0 +1,107 @@
+//! SCTP over UDP and ASAP over TCP side by side, as one stack.
+
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::sctp::Sctp;
+use super::tcp::Tcp;
+use super::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Stack};
+use rserpool_core::base::Instant;
+use rserpool_core::endpoint::{Action, Event};
+
+/// Both carriers of ASAP. Which one an association belongs to, its identifier tells; which one opens
+/// it, the address of the peer.
+#[derive(Debug)]
+pub struct Carriers {
+    sctp: Sctp,
+    tcp: Tcp,
+}
+
+impl Carriers {
+    /// Both.
+    pub const fn new(sctp: Sctp, tcp: Tcp) -> Self {
+        Self { sctp, tcp }
+    }
+
+    /// SCTP, to be queried.
+    pub const fn sctp(&self) -> &Sctp {
+        &self.sctp
+    }
+
+    /// TCP, to be queried.
+    pub const fn tcp(&self) -> &Tcp {
+        &self.tcp
+    }
+}
+
+impl Stack for Carriers {
+    fn listen(&mut self, local_port: u16) {
+        self.sctp.listen(local_port);
+    }
+
+    fn stop_listening(&mut self) {
+        self.sctp.stop_listening();
+        self.tcp.stop_listening();
+    }
+
+    fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
+        self.sctp.handle_datagram(now, source, bytes);
+    }
+
+    fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
+        self.tcp.accept(now, peer)
+    }
+
+    fn handle_connection(&mut self, now: Instant, connection: ConnectionId, event: ConnectionEvent) {
+        self.tcp.handle_connection(now, connection, event);
+    }
+
+    fn reads(&self, connection: ConnectionId) -> bool {
+        self.tcp.reads(connection)
+    }
+
+    fn handle_action(&mut self, now: Instant, action: Action) {
+        let tcp = match &action {
+            Action::Connect { peer, .. } => peer.is_tcp(),
+            Action::Send { association, .. }
+            | Action::Shutdown { association, .. }
+            | Action::Abort { association, .. } => Tcp::is_tcp(*association),
+            // Names of attempts are unique among both; whoever does not know it does nothing.
+            Action::CancelConnect { .. } => {
+                self.tcp.handle_action(now, action.clone());
+                false
+            }
+            Action::Announce { .. } => return,
+        };
+        match tcp {
+            true => self.tcp.handle_action(now, action),
+            false => self.sctp.handle_action(now, action),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.sctp.handle_timeout(now);
+        self.tcp.handle_timeout(now);
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        self.sctp.poll_event().or_else(|| self.tcp.poll_event())
+    }
+
+    fn poll_datagram(&mut self) -> Option<Datagram> {
+        self.sctp.poll_datagram()
+    }
+
+    fn poll_connection(&mut self) -> Option<ConnectionAction> {
+        self.tcp.poll_connection()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        [self.sctp.poll_timeout(), self.tcp.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn associations(&self) -> usize {
+        self.sctp.associations() + self.tcp.associations()
+    }
+}

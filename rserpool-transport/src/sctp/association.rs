@@ -1,0 +1,553 @@
+//! One association from its establishment to its end: data through the engine, liveness, and
+//! the shutdown sequence.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::chunk::{self, Data, Init, at_or_before, cause, kind};
+use super::config::SctpConfig;
+use super::destinations::Destinations;
+use super::engine::{Arrival, Engine, Outgoing, Portion};
+use super::ledger::{Ledger, Offer};
+use super::liveness::{Liveness, Pulse};
+use super::packet::{self, Chunk, Chunks, Header, Path};
+use super::sacks::Sacks;
+use super::shared::Core;
+use rserpool_core::base::{AssociationId, Carrier, Instant, TransportAddress};
+use rserpool_core::endpoint::{DownReason, Event};
+
+#[derive(Debug)]
+pub(super) struct Association<E: Engine> {
+    pub(super) id: AssociationId,
+    pub(super) local_port: u16,
+    pub(super) remote_port: u16,
+    destinations: Destinations,
+    /// The address from which the last packet came: answers go there.
+    reply: usize,
+    /// Addresses that have just been verified.
+    proved: Vec<Path>,
+    pub(super) local_tag: u32,
+    pub(super) peer_tag: u32,
+    pub(super) flow: E::Flow,
+    /// Whether the endpoint still knows it: false once it was told the end, while the last
+    /// packets of a shutdown are exchanged.
+    pub(super) named: bool,
+    /// Whether our endpoint has asked for the end.
+    leaving: bool,
+    ledger: Ledger,
+    phase: Phase,
+    liveness: Liveness,
+    /// Streams we may send on, and streams we take.
+    outbound: u16,
+    inbound: u16,
+    /// The last TSN that we have acknowledged in sequence.
+    received: u32,
+    /// The receive window that the peer stated last.
+    window: u32,
+    /// The last TSN of ours that was sent for the first time.
+    sent: u32,
+    /// Whether a timer of the engine has run since the last packets were made.
+    timed_out: bool,
+    /// Whether data had to be sent again because no SACK came in time. From then on SACKs are asked for.
+    impatient: bool,
+    sacks: Sacks,
+    /// Answers for the next packet.
+    control: Vec<Chunk>,
+    /// Whether a SHUTDOWN belongs to them; it is made last, when `received` is known.
+    shutdown_due: bool,
+}
+
+/// The states of RFC 9260 section 4 from ESTABLISHED on.
+#[derive(Debug)]
+enum Phase {
+    Open,
+    /// SHUTDOWN-PENDING: our endpoint wants to close; what is queued goes out first.
+    Pending(Instant),
+    /// SHUTDOWN-SENT, and when to give up.
+    Sent(Instant, Retry),
+    /// SHUTDOWN-RECEIVED: the peer wants to close; what is queued goes out first.
+    Received(Instant),
+    /// SHUTDOWN-ACK-SENT: both sides have everything, only the peer's last word is missing.
+    Acknowledged(Instant, Retry),
+}
+
+/// When to send something again: the wait doubles up to RTO.Max.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retry {
+    pub(super) at: Instant,
+    wait: Duration,
+}
+
+/// Why and how an association ends.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) reason: DownReason,
+    /// What the peer is told.
+    pub(super) parting: Option<Chunk>,
+}
+
+/// The most control chunks that wait for the next packet. A peer that asks for more answers
+/// before any packet goes out gets fewer.
+const MAX_CONTROL: usize = 16;
+
+/// How far, in TSNs, DATA may be ahead of what we have acknowledged: more than our own stack ever
+/// sends, and a bound for what a peer can make us remember in tiny pieces.
+const MAX_AHEAD: i32 = 4096;
+
+/// For how many times RTO.Initial a SHUTDOWN ACK is sent again. Everything has been delivered by then.
+const SHUTDOWN_ACK_WAITS: u32 = 4;
+
+impl<E: Engine> Association<E> {
+    pub(super) fn new(
+        id: AssociationId,
+        path: Path,
+        (local, peer): (&Init, &Init),
+        flow: E::Flow,
+        now: Instant,
+        config: &SctpConfig,
+    ) -> Self {
+        Self {
+            id,
+            local_port: path.local_port,
+            remote_port: path.remote_port,
+            destinations: Destinations::new(path.remote, now, config),
+            reply: 0,
+            proved: Vec::new(),
+            local_tag: local.tag,
+            peer_tag: peer.tag,
+            flow,
+            named: true,
+            leaving: false,
+            ledger: Ledger::new(config),
+            phase: Phase::Open,
+            liveness: Liveness::new(now, config),
+            outbound: local.outbound.min(peer.inbound),
+            inbound: local.inbound,
+            received: peer.tsn.wrapping_sub(1),
+            window: peer.window,
+            sent: local.tsn.wrapping_sub(1),
+            timed_out: false,
+            impatient: false,
+            sacks: Sacks::new(),
+            control: Vec::new(),
+            shutdown_due: false,
+        }
+    }
+
+    /// Whether a packet is really the peer's (RFC 9260 section 8.5); its tag may be its own, reflected.
+    pub(super) const fn accepts(&self, header: &Header, reflected: bool) -> bool {
+        header.tag == if reflected { self.peer_tag } else { self.local_tag }
+    }
+
+    /// Which of the peer's addresses a packet comes from, from whatever UDP port.
+    pub(super) fn source(&self, path: &Path) -> Option<usize> {
+        let ports = path.local_port == self.local_port && path.remote_port == self.remote_port;
+        ports.then(|| self.destinations.find(path.remote.ip())).flatten()
+    }
+
+    /// An address that may be the peer's as well.
+    pub(super) fn propose(&mut self, remote: SocketAddr, core: &Core) {
+        self.destinations.propose(remote, core.now, &core.config);
+    }
+
+    /// Forgets an address that was proposed.
+    pub(super) fn withdraw(&mut self, address: IpAddr) {
+        if let Some(index) = self.destinations.find(address) {
+            self.destinations.withdraw(index);
+            self.reply = 0;
+        }
+    }
+
+    /// Addresses that have been verified since the last call.
+    pub(super) fn take_proved(&mut self) -> Vec<Path> {
+        std::mem::take(&mut self.proved)
+    }
+
+    pub(super) fn is_verified(&self, index: usize) -> bool {
+        self.destinations.is_verified(index)
+    }
+
+    pub(super) fn set_port(&mut self, index: usize, udp_port: u16) {
+        self.destinations.set_port(index, udp_port);
+    }
+
+    /// The path to one of the peer's addresses.
+    pub(super) fn path(&self, index: usize) -> Path {
+        self.path_to(self.destinations.remote(index))
+    }
+
+    /// The paths to its verified addresses.
+    pub(super) fn verified(&self) -> impl Iterator<Item = Path> {
+        self.destinations.verified().map(|remote| self.path_to(remote))
+    }
+
+    /// The peer with its verified addresses.
+    pub(super) fn peer(&self) -> TransportAddress {
+        let addresses = self.destinations.verified().map(|remote| remote.ip()).collect();
+        let udp_port = self.destinations.remote(0).port();
+        TransportAddress { addresses, port: self.remote_port, udp_port, carrier: Carrier::Sctp }
+    }
+
+    const fn path_to(&self, remote: SocketAddr) -> Path {
+        Path { remote, remote_port: self.remote_port, local_port: self.local_port }
+    }
+
+    /// Sends chunks to one of the peer's addresses.
+    fn emit(&self, core: &mut Core, remote: SocketAddr, chunks: &[Chunk]) {
+        packet::bundle(self.path_to(remote).header(self.peer_tag), chunks, |bytes| core.emit(remote, bytes));
+    }
+
+    /// The last word.
+    pub(super) fn part(&self, core: &mut Core, parting: Chunk) {
+        self.emit(core, self.destinations.current(), &[parting]);
+    }
+
+    /// From now on, answers go to this address.
+    fn reply_to(&mut self, core: &mut Core, index: usize) {
+        if index != self.reply && !self.control.is_empty() {
+            let control = std::mem::take(&mut self.control);
+            self.emit(core, self.destinations.remote(self.reply), &control);
+        }
+        self.reply = index;
+    }
+
+    /// The peer has returned our cookie.
+    pub(super) fn acknowledge_cookie(&mut self, core: &mut Core, index: usize) {
+        self.reply_to(core, index);
+        self.answer(Chunk::new(kind::COOKIE_ACK, Bytes::new()));
+    }
+
+    /// Queues a message. Nothing is taken any more once a shutdown has begun.
+    pub(super) fn send(&mut self, core: &mut Core, mut message: Outgoing) -> Result<(), End> {
+        if !matches!(self.phase, Phase::Open) || message.bytes.is_empty() {
+            return Ok(());
+        }
+        if message.stream >= self.outbound {
+            message.stream = 0;
+        }
+        match self.ledger.offer(message) {
+            Offer::Taken => {}
+            Offer::Congested => core.events.push_back(Event::Congested { association: self.id }),
+            Offer::Full => {
+                return Err(self.end(DownReason::QueueFull, Some(chunk::abort(cause::OUT_OF_RESOURCE, ""))));
+            }
+        }
+        Ok(())
+    }
+
+    /// Queues a chunk for the next packet.
+    pub(super) fn answer(&mut self, chunk: Chunk) {
+        if self.control.len() < MAX_CONTROL {
+            self.control.push(chunk);
+        }
+    }
+
+    /// Our endpoint wants to close.
+    pub(super) fn shutdown(&mut self, core: &mut Core, deadline: Instant) {
+        self.leaving = true;
+        match &mut self.phase {
+            Phase::Open => self.phase = Phase::Pending(deadline),
+            Phase::Received(until) => *until = deadline.min(*until),
+            Phase::Pending(_) | Phase::Sent(..) | Phase::Acknowledged(..) => {}
+        }
+        self.advance(core);
+    }
+
+    /// A packet of the peer has arrived, from this of its addresses.
+    pub(super) fn receive(
+        &mut self,
+        core: &mut Core,
+        engine: &mut E,
+        source: usize,
+        chunks: Chunks,
+    ) -> Result<(), End> {
+        self.reply_to(core, source);
+        self.liveness.heard(core.now);
+        let mut inner = Vec::new();
+        let mut peer_shutdown = false;
+        for chunk in chunks {
+            match chunk.kind {
+                kind::DATA => inner.extend(self.data(&chunk)?.map(Portion::Data)),
+                kind::SACK => {
+                    let Some((cumulative, window)) = chunk::parse_sack(&chunk) else { continue };
+                    self.window = window;
+                    inner.push(Portion::Sack(chunk, cumulative));
+                }
+                kind::HEARTBEAT => self.answer(Chunk::new(kind::HEARTBEAT_ACK, chunk.body)),
+                kind::ABORT => {
+                    let reason = DownReason::Aborted(chunk::parse_abort(&chunk));
+                    return Err(self.end(reason, None));
+                }
+                kind::SHUTDOWN => {
+                    let Some(cumulative) = chunk::parse_shutdown(&chunk) else { continue };
+                    peer_shutdown = true;
+                    // Engines ignore what a SHUTDOWN acknowledges, so they get a SACK.
+                    inner.push(Portion::Sack(chunk::sack(cumulative, self.window), cumulative));
+                }
+                kind::SHUTDOWN_ACK if matches!(self.phase, Phase::Sent(..) | Phase::Acknowledged(..)) => {
+                    let complete = Chunk::new(kind::SHUTDOWN_COMPLETE, Bytes::new());
+                    return Err(self.end(DownReason::Local, Some(complete)));
+                }
+                kind::SHUTDOWN_COMPLETE if matches!(self.phase, Phase::Acknowledged(..)) => {
+                    return Err(self.end(DownReason::PeerShutdown, None));
+                }
+                kind::HEARTBEAT_ACK => self.heartbeat_answered(core, &chunk),
+                // An ERROR is a remark, not an end.
+                kind::INIT | kind::INIT_ACK | kind::ERROR => {}
+                kind::COOKIE_ECHO | kind::COOKIE_ACK | kind::SHUTDOWN_ACK | kind::SHUTDOWN_COMPLETE => {}
+                unknown => {
+                    // The two high bits say: report it, and go on (RFC 9260 section 3.2).
+                    if unknown & 0x40 != 0 {
+                        self.answer(chunk::unrecognized_chunk(&chunk));
+                    }
+                    if unknown & 0x80 == 0 {
+                        break;
+                    }
+                }
+            }
+        }
+        self.sacks.arrived(&inner);
+        self.deliver(core, engine, &inner)?;
+        if peer_shutdown {
+            self.peer_shutdown(core);
+        } else if matches!(self.phase, Phase::Sent(..)) && inner.iter().any(|p| matches!(p, Portion::Data(_)))
+        {
+            // The peer has not seen our SHUTDOWN yet (section 9.2).
+            self.shutdown_due = true;
+        }
+        self.advance(core);
+        Ok(())
+    }
+
+    /// Time has passed.
+    pub(super) fn handle_timeout(&mut self, core: &mut Core, engine: &mut E) -> Result<(), End> {
+        let now = core.now;
+        if engine.timeout(&self.flow).is_some_and(|at| at <= now) {
+            engine.handle_timeout(now, &mut self.flow);
+            self.timed_out = true;
+        }
+        let user_abort = |text| Some(chunk::abort(cause::USER_ABORT, text));
+        match &mut self.phase {
+            Phase::Pending(until) | Phase::Sent(until, _) | Phase::Received(until) if *until <= now => {
+                return Err(self.end(DownReason::PeerShutdown, user_abort("shutdown took too long")));
+            }
+            Phase::Sent(_, retry) if retry.is_due(now) => {
+                retry.back_off(now, &core.config);
+                self.shutdown_due = true;
+                self.destinations.suspect(now, &core.config);
+            }
+            Phase::Acknowledged(until, _) if *until <= now => {
+                return Err(self.end(DownReason::PeerShutdown, None));
+            }
+            Phase::Acknowledged(_, retry) => {
+                if retry.is_due(now) {
+                    retry.back_off(now, &core.config);
+                    self.destinations.suspect(now, &core.config);
+                    let acknowledgement = Chunk::new(kind::SHUTDOWN_ACK, Bytes::new());
+                    self.emit(core, self.destinations.current(), &[acknowledgement]);
+                }
+                // From here on only the limit above counts.
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.ask_destinations(core);
+        match self.liveness.check(now) {
+            Pulse::Fine => {}
+            Pulse::Beat => self.emit(core, self.destinations.current(), &[chunk::heartbeat(0)]),
+            Pulse::Silent => return Err(self.end(DownReason::Silent, user_abort("no answer"))),
+        }
+        Ok(())
+    }
+
+    /// When [`Association::handle_timeout`] wants to be called.
+    pub(super) fn deadline(&self, engine: &E) -> Instant {
+        let alive = self.liveness.deadline();
+        let alive = self.destinations.deadline().map_or(alive, |at| at.min(alive));
+        let alive = self.sacks.deadline().map_or(alive, |at| at.min(alive));
+        let phase = match &self.phase {
+            Phase::Open => alive,
+            Phase::Pending(until) | Phase::Received(until) => alive.min(*until),
+            Phase::Sent(until, retry) => alive.min(*until).min(retry.at),
+            Phase::Acknowledged(until, retry) => retry.at.min(*until),
+        };
+        engine.timeout(&self.flow).map_or(phase, |at| at.min(phase))
+    }
+
+    /// Puts everything that may be sent into packets. Causes no event: events are for those who
+    /// hand something in, and this runs when packets are fetched.
+    pub(super) fn flush(&mut self, core: &mut Core, engine: &mut E) {
+        while let Some((message, receipt)) = self.ledger.release() {
+            // The ledger lets nothing through that the engine refuses while it lives.
+            if !engine.write(core.now, &mut self.flow, &message, receipt) {
+                break;
+            }
+        }
+        let (mut answers, mut data) = (Vec::new(), Vec::new());
+        let (received, sent, mut again) = (&mut self.received, &mut self.sent, false);
+        let (sacks, until) = (&mut self.sacks, core.now + core.config.sack_delay);
+        engine.transmit(core.now, &mut self.flow, |chunk| {
+            if chunk.kind == kind::DATA {
+                let tsn = chunk::first_u32(&chunk);
+                again |= at_or_before(tsn, *sent);
+                *sent = if at_or_before(tsn, *sent) { *sent } else { tsn };
+                data.push(chunk);
+            } else {
+                *received = chunk::parse_sack(&chunk).map_or(*received, |(tsn, _)| tsn);
+                sacks.made(chunk::fit_sack(chunk), until);
+            }
+        });
+        let is_open = matches!(self.phase, Phase::Open);
+        let overdue = std::mem::take(&mut self.timed_out) && again;
+        self.impatient |= overdue;
+        // Whoever waits for the last of it should not wait for the peer's delay as well (RFC 7053): that
+        // may be longer than our RTO.Min, as it is with Linux and the fast preset.
+        if let Some(last) = data.last_mut().filter(|_| again || self.impatient || !is_open) {
+            last.flags |= Data::IMMEDIATE;
+        }
+        answers.extend(self.sacks.take(core.now, !is_open || !data.is_empty() || !self.control.is_empty()));
+        if overdue {
+            self.destinations.suspect(core.now, &core.config);
+            self.ask_destinations(core);
+        }
+        if std::mem::take(&mut self.shutdown_due) {
+            data.insert(0, chunk::shutdown(self.received));
+        }
+        if !data.is_empty() {
+            self.liveness.asked(core.now);
+        }
+        let (current, reply) = (self.destinations.current(), self.destinations.remote(self.reply));
+        let control = std::mem::take(&mut self.control);
+        if reply == current {
+            answers.extend(control);
+            answers.append(&mut data);
+            self.emit(core, current, &answers);
+        } else if self.destinations.is_verified(self.reply) {
+            answers.extend(control);
+            self.emit(core, reply, &answers);
+            self.emit(core, current, &data);
+        } else {
+            self.emit(core, reply, &control);
+            answers.append(&mut data);
+            self.emit(core, current, &answers);
+        }
+    }
+
+    /// Sends the HEARTBEATs that are due to the peer's addresses, if it has several.
+    fn ask_destinations(&mut self, core: &mut Core) {
+        if self.destinations.deadline().is_none_or(|at| at > core.now) {
+            return;
+        }
+        let mut beats = Vec::new();
+        let Core { now, config, random, .. } = &mut *core;
+        let asked = self.destinations.handle_timeout(*now, config, random, |remote, secret| {
+            beats.push((remote, chunk::heartbeat(secret)));
+        });
+        for (remote, heartbeat) in beats {
+            self.emit(core, remote, &[heartbeat]);
+        }
+        if asked {
+            self.liveness.asked(core.now);
+        }
+    }
+
+    fn heartbeat_answered(&mut self, core: &Core, chunk: &Chunk) {
+        let secret = chunk::parse_heartbeat(chunk);
+        let proved = secret.and_then(|secret| self.destinations.answered(secret, core.now, &core.config));
+        self.proved.extend(proved.map(|index| self.path(index)));
+    }
+
+    /// Checks a DATA chunk.
+    fn data(&self, chunk: &Chunk) -> Result<Option<Data>, End> {
+        let Some(data) = Data::parse(chunk).filter(|data| data.stream < self.inbound) else {
+            return Err(self.violation("DATA without user data or stream"));
+        };
+        // What is too far ahead of the gap cannot be remembered; the peer will send it again.
+        let ahead = data.tsn.wrapping_sub(self.received).cast_signed();
+        Ok((ahead <= MAX_AHEAD).then_some(data))
+    }
+
+    fn deliver(&mut self, core: &mut Core, engine: &mut E, inner: &[Portion]) -> Result<(), End> {
+        if inner.is_empty() {
+            return Ok(());
+        }
+        let (association, named, ledger) = (self.id, self.named, &mut self.ledger);
+        let result = engine.receive(core.now, &mut self.flow, inner, |arrival| match arrival {
+            Arrival::Message { protocol, stream, bytes } if named => {
+                core.events.push_back(Event::Message { association, protocol, stream, bytes });
+            }
+            Arrival::Message { .. } => {}
+            Arrival::Delivered(receipt) => ledger.settle(receipt),
+        });
+        if result.is_err() {
+            return Err(self.violation("DATA or SACK impossible, or message too long"));
+        }
+        if self.ledger.drained() && self.named {
+            core.events.push_back(Event::Drained { association });
+        }
+        Ok(())
+    }
+
+    /// The peer wants to close.
+    fn peer_shutdown(&mut self, core: &Core) {
+        match &self.phase {
+            Phase::Open => self.phase = Phase::Received(core.now + core.config.shutdown_guard),
+            // Both want it. Whoever has more to say says it first.
+            Phase::Pending(until) | Phase::Sent(until, _) => self.phase = Phase::Received(*until),
+            Phase::Received(_) => {}
+            Phase::Acknowledged(..) => self.answer(Chunk::new(kind::SHUTDOWN_ACK, Bytes::new())),
+        }
+    }
+
+    /// Takes the next step of a shutdown once the peer has everything.
+    fn advance(&mut self, core: &mut Core) {
+        if !self.ledger.is_empty() {
+            return;
+        }
+        let retry = Retry::new(core.now, &core.config);
+        match self.phase {
+            Phase::Pending(until) => {
+                self.phase = Phase::Sent(until, retry);
+                self.shutdown_due = true;
+            }
+            Phase::Received(_) => {
+                let until = core.now + core.config.rto_initial * SHUTDOWN_ACK_WAITS;
+                self.phase = Phase::Acknowledged(until, retry);
+                self.answer(Chunk::new(kind::SHUTDOWN_ACK, Bytes::new()));
+                // The peer's SHUTDOWN says that it has nothing more, and it has all of ours.
+                let end = self.end(DownReason::PeerShutdown, None);
+                core.disconnected(self.id, end.reason);
+                self.named = false;
+            }
+            Phase::Open | Phase::Sent(..) | Phase::Acknowledged(..) => {}
+        }
+    }
+
+    /// The peer has broken the protocol.
+    fn violation(&self, text: &str) -> End {
+        self.end(DownReason::Violation, Some(chunk::abort(cause::PROTOCOL_VIOLATION, text)))
+    }
+
+    /// The end of this association: whatever came in between, whoever asked for it gets it.
+    fn end(&self, reason: DownReason, parting: Option<Chunk>) -> End {
+        End { reason: if self.leaving { DownReason::Local } else { reason }, parting }
+    }
+}
+
+impl Retry {
+    pub(super) fn new(now: Instant, config: &SctpConfig) -> Self {
+        let wait = config.rto_initial.max(Duration::from_millis(1));
+        Self { at: now + wait, wait }
+    }
+
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.at <= now
+    }
+
+    pub(super) fn back_off(&mut self, now: Instant, config: &SctpConfig) {
+        self.wait = (self.wait * 2).min(config.rto_max).max(Duration::from_millis(1));
+        self.at = now + self.wait;
+    }
+}

@@ -1,0 +1,426 @@
+//! What the chunks mean that this stack makes and reads itself (RFC 9260 section 3.3).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::packet::{CHUNK_HEADER, Chunk, HEADER, MAX_PACKET};
+use super::parameters::{self, PARAMETER_HEADER, Parameters, put_parameter, take_parameter};
+use rserpool_core::endpoint::AbortReason;
+
+/// Chunk types (RFC 9260 section 3.2).
+pub(super) mod kind {
+    pub(in super::super) const DATA: u8 = 0;
+    pub(in super::super) const INIT: u8 = 1;
+    pub(in super::super) const INIT_ACK: u8 = 2;
+    pub(in super::super) const SACK: u8 = 3;
+    pub(in super::super) const HEARTBEAT: u8 = 4;
+    pub(in super::super) const HEARTBEAT_ACK: u8 = 5;
+    pub(in super::super) const ABORT: u8 = 6;
+    pub(in super::super) const SHUTDOWN: u8 = 7;
+    pub(in super::super) const SHUTDOWN_ACK: u8 = 8;
+    pub(in super::super) const ERROR: u8 = 9;
+    pub(in super::super) const COOKIE_ECHO: u8 = 10;
+    pub(in super::super) const COOKIE_ACK: u8 = 11;
+    pub(in super::super) const SHUTDOWN_COMPLETE: u8 = 14;
+}
+
+/// Error causes (RFC 9260 section 3.3.10).
+pub(super) mod cause {
+    pub(in super::super) const STALE_COOKIE: u16 = 3;
+    pub(in super::super) const OUT_OF_RESOURCE: u16 = 4;
+    pub(in super::super) const UNRESOLVABLE_ADDRESS: u16 = 5;
+    pub(in super::super) const UNRECOGNIZED_CHUNK: u16 = 6;
+    pub(in super::super) const INVALID_PARAMETER: u16 = 7;
+    pub(in super::super) const UNRECOGNIZED_PARAMETERS: u16 = 8;
+    pub(in super::super) const USER_ABORT: u16 = 12;
+    pub(in super::super) const PROTOCOL_VIOLATION: u16 = 13;
+}
+
+/// The T bit of ABORT and SHUTDOWN COMPLETE: the tag is the receiver's own word, reflected.
+pub(super) const REFLECTED: u8 = 1;
+
+const HEARTBEAT_INFO: u16 = 1;
+const INIT_FIELDS: usize = 16;
+const DATA_FIELDS: usize = 12;
+const SACK_FIELDS: usize = 12;
+
+/// The fixed part of INIT and INIT ACK: what one side brings into an association.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Init {
+    /// The verification tag of packets to this side; never 0.
+    pub(super) tag: u32,
+    /// Octets of receive window.
+    pub(super) window: u32,
+    /// How many streams this side wants to send on.
+    pub(super) outbound: u16,
+    /// How many streams this side takes.
+    pub(super) inbound: u16,
+    /// The first TSN of this side.
+    pub(super) tsn: u32,
+}
+
+impl Init {
+    /// The chunk; with the state cookie if it is an INIT ACK.
+    pub(super) fn chunk(&self, kind: u8, cookie: &[u8]) -> Chunk {
+        self.offer(kind, &[], &[], cookie)
+    }
+
+    /// The chunk with our addresses, and with what we did not understand of the peer's.
+    pub(super) fn offer(&self, kind: u8, own: &[IpAddr], unknown: &[Bytes], cookie: &[u8]) -> Chunk {
+        let mut body = BytesMut::with_capacity(INIT_FIELDS + PARAMETER_HEADER + cookie.len());
+        self.put(&mut body);
+        parameters::put_addresses(&mut body, own);
+        parameters::put_unknown(&mut body, unknown);
+        if !cookie.is_empty() {
+            parameters::put_cookie(&mut body, cookie);
+        }
+        Chunk::new(kind, body.freeze())
+    }
+
+    /// The fields as they stand on the wire.
+    pub(super) fn put(&self, to: &mut BytesMut) {
+        to.put_u32(self.tag);
+        to.put_u32(self.window);
+        to.put_u16(self.outbound);
+        to.put_u16(self.inbound);
+        to.put_u32(self.tsn);
+    }
+
+    /// Reads the fields; `None` if octets are missing.
+    pub(super) fn take(from: &mut Bytes) -> Option<Self> {
+        (from.len() >= INIT_FIELDS).then(|| Self {
+            tag: from.get_u32(),
+            window: from.get_u32(),
+            outbound: from.get_u16(),
+            inbound: from.get_u16(),
+            tsn: from.get_u32(),
+        })
+    }
+
+    /// Reads an INIT or INIT ACK.
+    pub(super) fn parse(chunk: &Chunk) -> Option<(Self, Parameters)> {
+        let mut rest = chunk.body.clone();
+        let init = Self::take(&mut rest)?;
+        Some((init, Parameters::read(rest)))
+    }
+
+    /// Whether its values are allowed (RFC 9260 section 3.3.2). A first TSN of 0 is, but the
+    /// engine refuses it: one peer in 2^32 has to try again.
+    pub(super) const fn is_valid(&self) -> bool {
+        self.tag != 0 && self.outbound != 0 && self.inbound != 0 && self.window >= 1500 && self.tsn != 0
+    }
+}
+
+/// A DATA chunk (RFC 9260 section 3.3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Data {
+    /// I, U, B and E.
+    pub(super) flags: u8,
+    pub(super) tsn: u32,
+    pub(super) stream: u16,
+    pub(super) sequence: u16,
+    pub(super) protocol: u32,
+    pub(super) payload: Bytes,
+}
+
+impl Data {
+    /// The flag "send the SACK at once" (RFC 7053).
+    pub(super) const IMMEDIATE: u8 = 8;
+    /// The flag "first fragment of its message".
+    pub(super) const BEGIN: u8 = 2;
+
+    /// Reads a DATA chunk; `None` if it carries no user data.
+    pub(super) fn parse(chunk: &Chunk) -> Option<Self> {
+        let mut rest = chunk.body.clone();
+        (rest.len() > DATA_FIELDS).then(|| Self {
+            flags: chunk.flags & 0x0f,
+            tsn: rest.get_u32(),
+            stream: rest.get_u16(),
+            sequence: rest.get_u16(),
+            protocol: rest.get_u32(),
+            payload: rest,
+        })
+    }
+
+    /// The chunk.
+    #[cfg(test)]
+    pub(super) fn chunk(&self) -> Chunk {
+        let mut body = BytesMut::with_capacity(DATA_FIELDS + self.payload.len());
+        body.put_u32(self.tsn);
+        body.put_u16(self.stream);
+        body.put_u16(self.sequence);
+        body.put_u32(self.protocol);
+        body.put_slice(&self.payload);
+        Chunk { kind: kind::DATA, flags: self.flags, body: body.freeze() }
+    }
+}
+
+/// The largest user data of one DATA chunk.
+pub(super) const MAX_FRAGMENT: usize = MAX_PACKET - HEADER - CHUNK_HEADER - DATA_FIELDS;
+
+/// The cumulative TSN and the window of a SACK; `None` if it is cut or contradicts itself.
+pub(super) fn parse_sack(chunk: &Chunk) -> Option<(u32, u32)> {
+    let mut rest = chunk.body.clone();
+    if rest.len() < SACK_FIELDS {
+        return None;
+    }
+    let (cumulative, window) = (rest.get_u32(), rest.get_u32());
+    let (gaps, duplicates) = (usize::from(rest.get_u16()), usize::from(rest.get_u16()));
+    if rest.len() != (gaps + duplicates) * 4 {
+        return None;
+    }
+    let ordered = (0..gaps).all(|_| {
+        let (start, end) = (rest.get_u16(), rest.get_u16());
+        start != 0 && start <= end
+    });
+    ordered.then_some((cumulative, window))
+}
+
+/// A SACK without gaps.
+pub(super) fn sack(cumulative: u32, window: u32) -> Chunk {
+    let mut body = BytesMut::with_capacity(SACK_FIELDS);
+    body.put_u32(cumulative);
+    body.put_u32(window);
+    body.put_u32(0);
+    Chunk::new(kind::SACK, body.freeze())
+}
+
+/// Whether a SACK tells of neither gaps nor duplicates.
+pub(super) fn is_plain_sack(chunk: &Chunk) -> bool {
+    chunk.body.get(8..SACK_FIELDS) == Some(&[0; 4])
+}
+
+/// Shortens a SACK that does not fit a packet: the peer learns of the later gaps when the
+/// earlier ones are closed, and duplicates are for its statistics only.
+pub(super) fn fit_sack(chunk: Chunk) -> Chunk {
+    const ROOM: usize = MAX_PACKET - HEADER - CHUNK_HEADER - SACK_FIELDS;
+    if chunk.body.len() <= SACK_FIELDS + ROOM {
+        return chunk;
+    }
+    let mut rest = chunk.body.slice(8..);
+    let gaps = usize::from(rest.get_u16()).min(ROOM / 4);
+    let mut body = BytesMut::with_capacity(SACK_FIELDS + gaps * 4);
+    body.put_slice(&chunk.body[..8]);
+    body.put_u16(gaps as u16);
+    body.put_u16(0);
+    body.put_slice(&chunk.body[SACK_FIELDS..SACK_FIELDS + gaps * 4]);
+    Chunk::new(kind::SACK, body.freeze())
+}
+
+/// A SACK that promises fewer octets than it did.
+#[cfg(feature = "dcsctp")]
+pub(super) fn narrow_sack(chunk: &Chunk, less: u32) -> Chunk {
+    let mut body = BytesMut::from(&chunk.body[..]);
+    if let Some((_, window)) = parse_sack(chunk) {
+        body[4..8].copy_from_slice(&window.saturating_sub(less).to_be_bytes());
+    }
+    Chunk::new(kind::SACK, body.freeze())
+}
+
+/// A HEARTBEAT that says which address it is about.
+pub(super) fn heartbeat(secret: u64) -> Chunk {
+    let mut body = BytesMut::new();
+    put_parameter(&mut body, HEARTBEAT_INFO, &secret.to_be_bytes());
+    Chunk::new(kind::HEARTBEAT, body.freeze())
+}
+
+/// What our HEARTBEAT said that is answered here.
+pub(super) fn parse_heartbeat(chunk: &Chunk) -> Option<u64> {
+    let (kind, whole) = take_parameter(&mut chunk.body.clone())?;
+    let secret = whole[PARAMETER_HEADER..].try_into().ok()?;
+    (kind == HEARTBEAT_INFO).then(|| u64::from_be_bytes(secret))
+}
+
+/// An ABORT or ERROR with one cause.
+pub(super) fn with_cause(kind: u8, cause: u16, detail: &[u8]) -> Chunk {
+    let mut body = BytesMut::new();
+    // What does not fit an ERROR would not fit our packets either.
+    put_parameter(&mut body, cause, &detail[..detail.len().min(MAX_PACKET / 2)]);
+    Chunk::new(kind, body.freeze())
+}
+
+/// An ABORT with one cause. The text says more to whoever looks; causes other than these two have
+/// no place for one.
+pub(super) fn abort(cause: u16, text: &str) -> Chunk {
+    let place = matches!(cause, cause::USER_ABORT | cause::PROTOCOL_VIOLATION);
+    with_cause(kind::ABORT, cause, if place { text.as_bytes() } else { &[] })
+}
+
+/// What an ABORT says.
+pub(super) fn parse_abort(chunk: &Chunk) -> AbortReason {
+    const MAX_TEXT: usize = 128;
+    let Some((cause, whole)) = take_parameter(&mut chunk.body.clone()) else { return AbortReason::default() };
+    let mut text = String::new();
+    if matches!(cause, cause::USER_ABORT | cause::PROTOCOL_VIOLATION) {
+        let said = String::from_utf8_lossy(&whole[PARAMETER_HEADER..]);
+        for character in said.chars().filter(|c| !c.is_control()) {
+            if text.len() + character.len_utf8() > MAX_TEXT {
+                break;
+            }
+            text.push(character);
+        }
+    }
+    AbortReason { cause: Some(cause), text }
+}
+
+/// An ERROR about a chunk of unknown type, with the chunk (section 3.3.10.6).
+pub(super) fn unrecognized_chunk(chunk: &Chunk) -> Chunk {
+    let length = u16::try_from(CHUNK_HEADER + chunk.body.len()).unwrap_or(u16::MAX);
+    let detail = [&[chunk.kind, chunk.flags][..], &length.to_be_bytes(), &chunk.body].concat();
+    with_cause(kind::ERROR, cause::UNRECOGNIZED_CHUNK, &detail)
+}
+
+/// Whether an ERROR says that our cookie was too old.
+pub(super) fn is_stale_cookie(chunk: &Chunk) -> bool {
+    take_parameter(&mut chunk.body.clone()).is_some_and(|(kind, _)| kind == cause::STALE_COOKIE)
+}
+
+/// An ERROR that says by how much a cookie has outlived its life (RFC 9260 section 3.3.10.3).
+pub(super) fn stale_cookie(staleness: Duration) -> Chunk {
+    let micros = u32::try_from(staleness.as_micros()).unwrap_or(u32::MAX);
+    with_cause(kind::ERROR, cause::STALE_COOKIE, &micros.to_be_bytes())
+}
+
+/// An ERROR about parameters that we do not know (section 3.3.10.8).
+pub(super) fn unrecognized_parameters(unknown: &[Bytes]) -> Chunk {
+    let mut detail = BytesMut::new();
+    for whole in unknown {
+        detail.put_slice(whole);
+        detail.put_bytes(0, detail.len().next_multiple_of(4) - detail.len());
+    }
+    with_cause(kind::ERROR, cause::UNRECOGNIZED_PARAMETERS, &detail)
+}
+
+/// The first field of a chunk's body: the TSN of DATA.
+pub(super) fn first_u32(chunk: &Chunk) -> u32 {
+    chunk.body.first_chunk().map_or(0, |octets| u32::from_be_bytes(*octets))
+}
+
+/// A SHUTDOWN with the last TSN received in sequence.
+pub(super) fn shutdown(cumulative: u32) -> Chunk {
+    Chunk::new(kind::SHUTDOWN, Bytes::copy_from_slice(&cumulative.to_be_bytes()))
+}
+
+/// The last TSN received in sequence, from a SHUTDOWN.
+pub(super) fn parse_shutdown(chunk: &Chunk) -> Option<u32> {
+    let mut rest = chunk.body.clone();
+    (rest.len() >= 4).then(|| rest.get_u32())
+}
+
+/// Whether `a` comes at or before `b` in serial number arithmetic (RFC 1982).
+pub(super) const fn at_or_before(a: u32, b: u32) -> bool {
+    b.wrapping_sub(a) < 1 << 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INIT: Init = Init { tag: 1, window: 65_536, outbound: 3, inbound: 4, tsn: 5 };
+
+    #[test]
+    fn init_with_cookie_round_trips_at_every_length() {
+        let chunk = INIT.chunk(kind::INIT_ACK, b"cookie");
+        let read = |chunk: &Chunk| Init::parse(chunk).map(|(init, parameters)| (init, parameters.cookie));
+        assert_eq!(read(&chunk), Some((INIT, Some(Bytes::from_static(b"cookie")))));
+        for length in 0..chunk.body.len() {
+            let cut = Chunk::new(kind::INIT_ACK, chunk.body.slice(..length));
+            let expected = (length >= 16).then_some((INIT, None));
+            assert_eq!(read(&cut), expected, "{length} octets");
+        }
+    }
+
+    #[test]
+    fn an_offer_lists_addresses_and_reports_in_front_of_its_cookie() {
+        let own = ["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        let unknown = [Bytes::from_static(&[0xc0, 9, 0, 5, 1])];
+        let (init, parameters) = Init::parse(&INIT.offer(kind::INIT_ACK, &own, &unknown, b"c")).unwrap();
+        assert_eq!((init, &parameters.addresses[..]), (INIT, &own[..]));
+        assert_eq!(parameters.cookie, Some(Bytes::from_static(b"c")));
+    }
+
+    #[test]
+    fn a_heartbeat_round_trips() {
+        let chunk = heartbeat(0x0102_0304_0506_0708);
+        assert_eq!(parse_heartbeat(&chunk), Some(0x0102_0304_0506_0708));
+        for length in 0..chunk.body.len() {
+            assert_eq!(parse_heartbeat(&Chunk::new(kind::HEARTBEAT_ACK, chunk.body.slice(..length))), None);
+        }
+    }
+
+    #[test]
+    fn init_values_are_checked() {
+        assert!(INIT.is_valid());
+        assert!(!Init { tag: 0, ..INIT }.is_valid());
+        assert!(!Init { outbound: 0, ..INIT }.is_valid());
+        assert!(!Init { inbound: 0, ..INIT }.is_valid());
+        assert!(!Init { window: 1499, ..INIT }.is_valid());
+    }
+
+    #[test]
+    fn data_round_trips_and_needs_user_data() {
+        let data = Data {
+            flags: 3,
+            tsn: 1,
+            stream: 2,
+            sequence: 3,
+            protocol: 11,
+            payload: Bytes::from_static(b"x"),
+        };
+        let chunk = data.chunk();
+        assert_eq!(Data::parse(&chunk), Some(data));
+        for length in 0..chunk.body.len() {
+            assert_eq!(Data::parse(&Chunk::new(kind::DATA, chunk.body.slice(..length))), None);
+        }
+    }
+
+    #[test]
+    fn a_sack_must_be_whole_and_its_gaps_in_order() {
+        assert_eq!(parse_sack(&sack(7, 9)), Some((7, 9)));
+        let with_gap = |start: u16, end: u16| {
+            let mut body = BytesMut::from(&[0, 0, 0, 7, 0, 0, 0, 9, 0, 1, 0, 0][..]);
+            body.put_u16(start);
+            body.put_u16(end);
+            Chunk::new(kind::SACK, body.freeze())
+        };
+        assert_eq!(parse_sack(&with_gap(2, 3)), Some((7, 9)));
+        assert_eq!(parse_sack(&with_gap(0, 3)), None);
+        assert_eq!(parse_sack(&with_gap(3, 2)), None);
+        for length in 0..16 {
+            assert_eq!(parse_sack(&Chunk::new(kind::SACK, with_gap(2, 3).body.slice(..length))), None);
+        }
+    }
+
+    #[test]
+    fn a_long_sack_is_shortened_to_a_packet() {
+        let mut body = BytesMut::from(&[0, 0, 0, 7, 0, 0, 0, 9][..]);
+        body.put_u16(1000);
+        body.put_u16(500);
+        (0..1000u16).for_each(|n| body.put_u32(u32::from(n * 2 + 1) << 16 | u32::from(n * 2 + 1)));
+        body.put_bytes(0, 2000);
+        let chunk = fit_sack(Chunk::new(kind::SACK, body.freeze()));
+        assert_eq!(parse_sack(&chunk), Some((7, 9)));
+        assert_eq!(chunk.body.len() + CHUNK_HEADER + HEADER, MAX_PACKET);
+        assert_eq!(fit_sack(sack(1, 2)), sack(1, 2));
+    }
+
+    #[test]
+    fn the_reason_of_an_abort_is_kept_within_bounds() {
+        let reason = |cause, text: &str| AbortReason { cause, text: text.into() };
+        assert_eq!(parse_abort(&abort(12, "enough\n of it")), reason(Some(12), "enough of it"));
+        assert_eq!(parse_abort(&abort(4, "no place for a text")), reason(Some(4), ""));
+        assert_eq!(parse_abort(&Chunk::new(kind::ABORT, Bytes::new())), reason(None, ""));
+        let long = parse_abort(&abort(13, &"\u{e9}".repeat(200)));
+        assert_eq!(long, reason(Some(13), &"\u{e9}".repeat(64)));
+        let broken = with_cause(kind::ABORT, 12, &[0xff, b'x']);
+        assert_eq!(parse_abort(&broken), reason(Some(12), "\u{fffd}x"));
+    }
+
+    #[test]
+    fn serial_numbers_wrap() {
+        assert!(at_or_before(u32::MAX, 0) && at_or_before(5, 5));
+        assert!(!at_or_before(0, u32::MAX));
+    }
+}

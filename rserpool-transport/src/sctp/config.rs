@@ -1,0 +1,186 @@
+//! The settings of the SCTP stack.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use rserpool_core::endpoint::{self, ConfigError};
+
+/// How the stack behaves; see [`SctpConfig::rfc`] and [`SctpConfig::fast`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SctpConfig {
+    /// Where tags, TSNs, ports and the cookie key are drawn from. Must be unpredictable outside
+    /// of tests, since it keeps strangers from forging packets.
+    pub seed: u64,
+    /// The most associations at a time, attempts included. The default, 20,000, is what a
+    /// registrar with 10,000 elements and as many users needs.
+    pub max_associations: usize,
+    /// Whether to tell every peer our addresses in INIT and INIT ACK, so that it can reach us at
+    /// another one when the first fails. Off by default: RFC 6951 section 5.7 forbids it where a NAT
+    /// may be in between. What a peer tells of itself is used either way, once it is verified.
+    pub tell_addresses: bool,
+    /// Our own addresses, for this. At most 8 count. Empty by default; whoever binds the socket
+    /// fills them in.
+    pub addresses: Vec<IpAddr>,
+    /// Streams in each direction, 1 to 65,535. ASAP and ENRP use stream 0 only.
+    pub streams: u16,
+    /// The longest message, in octets, sent or received. An association over which a longer one
+    /// is to travel is aborted.
+    pub max_message_size: usize,
+    /// The receive window in octets: what an association holds of incomplete messages. At least
+    /// one message of the longest kind has to fit.
+    pub receive_buffer: u32,
+    /// Octets of application data queued in one association at which it is congested. Every
+    /// message counts 64 octets more than it has, so that many small ones are bounded too.
+    pub send_queue: usize,
+    /// Octets of ASAP and ENRP messages queued in one association at which it is aborted,
+    /// counted alike. More than `send_queue`, because nothing holds their senders back.
+    pub control_queue: usize,
+    /// After how much time without a packet from the peer it is sent a HEARTBEAT (RFC 9260
+    /// section 8.3, HB.interval). A peer with several addresses gets one at each in every interval.
+    pub heartbeat: Duration,
+    /// For how long a peer may leave data or a HEARTBEAT unanswered before the association is
+    /// given up. Stands for the counters of RFC 9260 section 8.1.
+    pub max_silence: Duration,
+    /// RTO.Initial (RFC 9260 section 6.3.1); also the first wait in a handshake.
+    pub rto_initial: Duration,
+    /// RTO.Min.
+    pub rto_min: Duration,
+    /// RTO.Max.
+    pub rto_max: Duration,
+    /// How long a single packet with data may wait for its SACK, in case there is something to send with
+    /// it or a second packet comes (RFC 9260 section 6.2); at most 500 ms. Should be well below the
+    /// RTO.Min of peers.
+    pub sack_delay: Duration,
+    /// How long a peer may take to return our cookie (Valid.Cookie.Life).
+    pub cookie_life: Duration,
+    /// The time between the first packets to two addresses of one peer.
+    pub stagger: Duration,
+    /// How long a peer that shuts an association down waits for what we still have to deliver
+    /// (T5-shutdown-guard, RFC 9260 section 9.2).
+    pub shutdown_guard: Duration,
+    /// How many packets that belong to no association are answered per second, and how many at
+    /// once. High enough to tell all elements of a registrar that it has restarted.
+    pub stray_replies: u32,
+}
+
+impl SctpConfig {
+    /// The timers of RFC 9260 section 16, for paths of any length.
+    pub fn rfc(seed: u64) -> Self {
+        Self {
+            seed,
+            max_associations: 20_000,
+            tell_addresses: false,
+            addresses: Vec::new(),
+            streams: 256,
+            max_message_size: endpoint::MAX_MESSAGE,
+            receive_buffer: 2 << 20,
+            send_queue: 1 << 20,
+            control_queue: 4 << 20,
+            heartbeat: Duration::from_secs(30),
+            // Eleven time-outs in a row: 1 + 2 + 4 + 8 + 16 + 32 + 5 x 60 s (Association.Max.Retrans = 10).
+            max_silence: Duration::from_secs(363),
+            rto_initial: Duration::from_secs(1),
+            rto_min: Duration::from_secs(1),
+            rto_max: Duration::from_secs(60),
+            sack_delay: Duration::from_millis(100),
+            cookie_life: Duration::from_secs(60),
+            stagger: Duration::from_millis(250),
+            // Five times RTO.Max.
+            shutdown_guard: Duration::from_secs(300),
+            stray_replies: 2_000,
+        }
+    }
+
+    /// Timers for one site: a peer that falls silent is noticed half a second after data was
+    /// sent to it, 0.7 s after its last packet when there is nothing to send.
+    pub fn fast(seed: u64) -> Self {
+        Self {
+            heartbeat: Duration::from_millis(200),
+            max_silence: Duration::from_millis(500),
+            rto_initial: Duration::from_millis(100),
+            rto_min: Duration::from_millis(50),
+            rto_max: Duration::from_millis(250),
+            sack_delay: Duration::from_millis(12),
+            cookie_life: Duration::from_secs(10),
+            stagger: Duration::from_millis(50),
+            shutdown_guard: Duration::from_secs(2),
+            ..Self::rfc(seed)
+        }
+    }
+
+    /// The addresses that peers are told.
+    pub(super) fn told(&self) -> &[IpAddr] {
+        if self.tell_addresses { &self.addresses } else { &[] }
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// The first key whose value cannot work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let lasting = |duration: Duration| duration >= Duration::from_millis(1);
+        ConfigError::require(self.max_associations > 0, "sctp.max-associations", "must be at least 1")?;
+        ConfigError::require(self.streams > 0, "sctp.streams", "must be at least 1")?;
+        ConfigError::require(
+            (endpoint::MAX_MESSAGE..=MAX_MESSAGE).contains(&self.max_message_size),
+            "sctp.max-message-size",
+            "must be from 1,048,576 to 16,777,216 octets",
+        )?;
+        ConfigError::require(
+            self.receive_buffer as usize >= self.max_message_size.saturating_add(65_536),
+            "sctp.receive-buffer",
+            "must exceed sctp.max-message-size by 65,536 octets",
+        )?;
+        ConfigError::require(self.send_queue > 0, "sctp.send-queue", "must be at least 1")?;
+        ConfigError::require(
+            self.control_queue >= 65_536,
+            "sctp.control-queue",
+            "must be at least 65,536 octets",
+        )?;
+        ConfigError::require(lasting(self.heartbeat), "sctp.heartbeat", "must be at least 1 ms")?;
+        ConfigError::require(lasting(self.max_silence), "sctp.max-silence", "must be at least 1 ms")?;
+        ConfigError::require(lasting(self.rto_min), "sctp.rto-min", "must be at least 1 ms")?;
+        ConfigError::require(
+            self.rto_initial >= self.rto_min,
+            "sctp.rto-initial",
+            "must not be less than sctp.rto-min",
+        )?;
+        ConfigError::require(
+            self.rto_max >= self.rto_initial,
+            "sctp.rto-max",
+            "must not be less than sctp.rto-initial",
+        )?;
+        ConfigError::require(
+            self.sack_delay <= Duration::from_millis(500),
+            "sctp.sack-delay",
+            "must not exceed 500 ms",
+        )?;
+        // Twice the longest round trip that a handshake may take.
+        ConfigError::require(
+            self.cookie_life >= Duration::from_secs(1),
+            "sctp.cookie-life",
+            "must be at least 1 s",
+        )
+    }
+}
+
+/// The largest [`SctpConfig::max_message_size`].
+const MAX_MESSAGE: usize = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_valid_and_a_bad_field_is_named() {
+        assert_eq!(SctpConfig::rfc(1).check(), Ok(()));
+        assert_eq!(SctpConfig::fast(1).check(), Ok(()));
+        let bad = SctpConfig { rto_max: Duration::from_millis(1), ..SctpConfig::fast(1) };
+        assert_eq!(
+            bad.check().unwrap_err().to_string(),
+            "sctp.rto-max: must not be less than sctp.rto-initial"
+        );
+        let bad = SctpConfig { receive_buffer: 1 << 20, ..SctpConfig::fast(1) };
+        assert_eq!(bad.check().unwrap_err().key, "sctp.receive-buffer");
+    }
+}

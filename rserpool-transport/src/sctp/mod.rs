@@ -1,0 +1,436 @@
+//! SCTP over UDP (RFC 6951): one socket, any number of associations, no I/O.
+//!
+//! ```text
+//!   actions, events          Sctp (stack)          which association, which deadline
+//!        │                      │
+//!        │      ┌───────────────┼─────────────────┐
+//!        │   dispatch        attempt          association   shutdown, silence
+//!        │   cookie, stray   active side      ledger        what is queued, and how much
+//!        │      │               │             destinations  the peer's addresses, HEARTBEATs
+//!        │      │               │             sacks         when to tell what has arrived
+//!        │      │               │             engine        DATA and SACK, by a library
+//!        │      └───────────────┼─────────────────┘
+//!   datagrams       packet, chunk, parameters      octets, checksum
+//! ```
+//!
+//! Handshake, shutdown, aborts, failure detection and the choice among the peer's addresses follow
+//! RFC 9260 and are done here; the transfer of data is done by a library ([`Engine`]), to which an
+//! association looks as if it had one path.
+//!
+//! A packet belongs to the association whose tag it carries, if its ports are right and its address is
+//! one that the peer has named; the UDP port may change at any time. Addresses of the peer beyond the
+//! first are used once they are verified ([`Event::Addresses`]); ours are told if the configuration
+//! says so ([`SctpConfig::tell_addresses`]). From which of our addresses a packet leaves is the choice
+//! of the operating system.
+//!
+//! Not supported: dynamic addresses (RFC 5061), chunk authentication (RFC 4895), partial reliability,
+//! and path MTU discovery: packets have at most 1,200 octets.
+
+mod allowance;
+mod association;
+mod attempt;
+mod chunk;
+mod config;
+mod cookie;
+mod destinations;
+mod dispatch;
+mod engine;
+mod ledger;
+mod liveness;
+mod packet;
+mod parameters;
+mod sacks;
+mod shared;
+mod spent;
+mod stray;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+
+use self::association::{Association, End};
+use self::attempt::{Attempt, Handshake};
+use self::chunk::cause;
+use self::cookie::Bakery;
+use self::engine::Outgoing;
+use self::packet::{Chunks, Path};
+use self::shared::Core;
+use self::spent::Spent;
+use crate::{Datagram, Stack};
+use rserpool_core::base::{
+    AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, TransportAddress,
+    is_usable_address,
+};
+use rserpool_core::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
+
+pub use config::SctpConfig;
+#[cfg(feature = "dcsctp")]
+pub use engine::Dcsctp;
+pub use engine::{Engine, SctpProto};
+pub use shared::Counters;
+
+/// SCTP over UDP (RFC 6951) on one socket.
+#[derive(Debug)]
+pub struct Sctp<E: Engine = SctpProto> {
+    core: Core,
+    engine: E,
+    local: SocketAddr,
+    bakery: Bakery,
+    listening: BTreeSet<u16>,
+    /// Where the packets of associations and attempts come from; verified addresses only.
+    paths: BTreeMap<Path, Owner>,
+    /// The tags that their peers put into packets to us.
+    tags: BTreeMap<u32, Owner>,
+    associations: BTreeMap<AssociationId, Association<E>>,
+    attempts: BTreeMap<ConnectId, Attempt>,
+    deadlines: Deadlines<Owner>,
+    /// Associations that may have something to send.
+    dirty: BTreeSet<AssociationId>,
+    spent: Spent,
+    last_association: u64,
+}
+
+/// Whose a path or a deadline is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Owner {
+    Association(AssociationId),
+    Attempt(ConnectId),
+}
+
+impl Sctp {
+    /// A stack for the socket bound to `local`, whose address family decides which peers can be
+    /// reached. The configuration must be [valid](SctpConfig::check).
+    pub fn new(config: SctpConfig, local: SocketAddr) -> Self {
+        Self::with_engine(config, local)
+    }
+}
+
+impl<E: Engine> Sctp<E> {
+    /// The same as [`Sctp::new`] with any engine: `Sctp::<Dcsctp>::with_engine(config, local)`.
+    pub fn with_engine(config: SctpConfig, local: SocketAddr) -> Self {
+        let mut random = Random::new(config.seed);
+        let bakery = Bakery::new(&mut random, config.cookie_life);
+        let engine = E::new(&config);
+        let core = Core::new(config, random);
+        Self {
+            core,
+            engine,
+            local,
+            bakery,
+            listening: BTreeSet::new(),
+            paths: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            associations: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            deadlines: Deadlines::default(),
+            dirty: BTreeSet::new(),
+            spent: Spent::default(),
+            last_association: 0,
+        }
+    }
+
+    /// What has happened since the start.
+    pub const fn counters(&self) -> Counters {
+        self.core.counters
+    }
+
+    /// Whether one more association would exceed the limit.
+    fn is_full(&self) -> bool {
+        self.associations.len() + self.attempts.len() >= self.core.config.max_associations
+    }
+
+    /// A handshake is complete. `None` if the engine refuses what the peer has stated.
+    fn establish(&mut self, handshake: Handshake, request: Option<ConnectId>) -> Option<AssociationId> {
+        let Handshake { path, local, peer, others } = handshake;
+        if self.tags.contains_key(&local.tag) {
+            return None;
+        }
+        let flow = self.engine.open(self.core.now, &local, &peer)?;
+        self.last_association += 1;
+        let id = AssociationId(self.last_association);
+        let mut association =
+            Association::new(id, path, (&local, &peer), flow, self.core.now, &self.core.config);
+        for remote in others {
+            if self.is_candidate(&path, remote.ip()) {
+                association.propose(remote, &self.core);
+            }
+        }
+        self.associations.insert(id, association);
+        self.paths.insert(path, Owner::Association(id));
+        self.tags.insert(local.tag, Owner::Association(id));
+        let core = &mut self.core;
+        core.named += 1;
+        core.counters.connected += 1;
+        core.events.push_back(Event::Connected {
+            association: id,
+            request,
+            local_port: path.local_port,
+            peer: TransportAddress::new(path.remote.ip(), path.remote_port, path.remote.port()),
+        });
+        self.touch(id);
+        Some(id)
+    }
+
+    /// Whether an address that a peer has told may be asked if it is the peer's. Loopback is told by
+    /// somebody else's host only by mistake, and an address of a link says too little.
+    fn is_candidate(&self, path: &Path, address: IpAddr) -> bool {
+        let local_link = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+        let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
+        address.is_ipv4() == self.local.is_ipv4()
+            && is_usable_address(&address)
+            && !(broadcast || local_link)
+            && (!address.is_loopback() || path.remote.ip().is_loopback())
+    }
+
+    /// A packet of the peer has arrived, from this of its addresses and this UDP port.
+    fn deliver(&mut self, id: AssociationId, index: usize, udp_port: u16, chunks: Chunks) {
+        let mut news = self.follow_port(id, index, udp_port);
+        self.with(id, |association, core, engine| association.receive(core, engine, index, chunks));
+        let proved = self.associations.get_mut(&id).map(Association::take_proved).unwrap_or_default();
+        for path in proved {
+            let owner = *self.paths.entry(path).or_insert(Owner::Association(id));
+            if owner == Owner::Association(id) {
+                news = true;
+            } else if let Some(association) = self.associations.get_mut(&id) {
+                association.withdraw(path.remote.ip());
+            }
+        }
+        if let Some(association) = self.associations.get(&id).filter(|a| news && a.named) {
+            let peer = association.peer();
+            self.core.events.push_back(Event::Addresses { association: id, peer });
+        }
+    }
+
+    /// The UDP port of an address follows its packets (RFC 6951 section 5.4), if no other association
+    /// is there. Tells whether anything has changed for those who know the address.
+    fn follow_port(&mut self, id: AssociationId, index: usize, udp_port: u16) -> bool {
+        let Some(association) = self.associations.get_mut(&id) else { return false };
+        let old = association.path(index);
+        let new = Path { remote: SocketAddr::new(old.remote.ip(), udp_port), ..old };
+        if new == old || udp_port == 0 || self.paths.contains_key(&new) {
+            return false;
+        }
+        association.set_port(index, udp_port);
+        let known = association.is_verified(index);
+        if known {
+            self.paths.remove(&old);
+            self.paths.insert(new, Owner::Association(id));
+        }
+        known
+    }
+
+    /// Lets an association act, and takes the consequences.
+    fn with(
+        &mut self,
+        id: AssociationId,
+        act: impl FnOnce(&mut Association<E>, &mut Core, &mut E) -> Result<(), End>,
+    ) {
+        let Some(association) = self.associations.get_mut(&id) else { return };
+        match act(association, &mut self.core, &mut self.engine) {
+            Ok(()) => self.touch(id),
+            Err(end) => self.end(id, end),
+        }
+    }
+
+    /// Ends an association.
+    fn end(&mut self, id: AssociationId, end: End) {
+        let Some(mut association) = self.associations.remove(&id) else { return };
+        if let Some(parting) = end.parting {
+            association.part(&mut self.core, parting);
+        }
+        if std::mem::take(&mut association.named) {
+            self.core.disconnected(id, end.reason);
+        }
+        self.engine.close(&association.flow);
+        self.spent.add(association.local_tag);
+        self.tags.remove(&association.local_tag);
+        for path in association.verified() {
+            self.paths.remove(&path);
+        }
+        self.deadlines.clear(&Owner::Association(id));
+        self.dirty.remove(&id);
+    }
+
+    /// Ends an attempt without an association.
+    fn fail(&mut self, request: ConnectId, reason: ConnectError) {
+        if self.forget(request, None) {
+            self.core.failed(request, reason);
+        }
+    }
+
+    /// Removes an attempt and its paths, except the one that won.
+    fn forget(&mut self, request: ConnectId, winner: Option<Path>) -> bool {
+        let Some(attempt) = self.attempts.remove(&request) else { return false };
+        attempt.abandon(&mut self.core, winner);
+        for path in attempt.paths() {
+            self.paths.remove(&path);
+        }
+        for tag in attempt.tags() {
+            if self.tags.get(&tag) == Some(&Owner::Attempt(request)) {
+                self.tags.remove(&tag);
+            }
+        }
+        self.deadlines.clear(&Owner::Attempt(request));
+        true
+    }
+
+    /// Takes the deadline of an attempt again.
+    fn rearm(&mut self, request: ConnectId) {
+        if let Some(attempt) = self.attempts.get(&request) {
+            self.deadlines.set(Owner::Attempt(request), attempt.deadline());
+        }
+    }
+
+    /// An association may have something to send; its deadline is taken when that is fetched.
+    fn touch(&mut self, id: AssociationId) {
+        self.dirty.insert(id);
+    }
+
+    fn connect(&mut self, request: ConnectId, local_port: u16, peer: &TransportAddress, deadline: Instant) {
+        if self.is_full() {
+            return self.core.failed(request, ConnectError::TooMany);
+        }
+        let reachable = peer
+            .addresses
+            .iter()
+            .filter(|address| address.is_ipv4() == self.local.is_ipv4() && is_usable_address(address));
+        let mut paths: Vec<Path> = reachable
+            .take(MAX_TRIED_ADDRESSES)
+            .map(|address| Path {
+                remote: SocketAddr::new(*address, peer.udp_port),
+                remote_port: peer.port,
+                local_port,
+            })
+            .collect();
+        if paths.is_empty() || peer.udp_port == 0 || peer.port == 0 {
+            return self.core.failed(request, ConnectError::NoRoute);
+        }
+        if local_port == 0 {
+            let Some(port) = self.free_port(&paths) else {
+                return self.core.failed(request, ConnectError::TooMany);
+            };
+            paths.iter_mut().for_each(|path| path.local_port = port);
+        }
+        // Two associations with the same ports at both ends would be one.
+        paths.retain(|path| !self.paths.contains_key(path));
+        if paths.is_empty() || self.attempts.contains_key(&request) {
+            return self.core.failed(request, ConnectError::InUse);
+        }
+        paths.iter().for_each(|path| {
+            self.paths.insert(*path, Owner::Attempt(request));
+        });
+        let attempt = Attempt::new(&mut self.core, paths, deadline);
+        for tag in attempt.tags() {
+            // Once in 2^32 somebody else has it: then answers must come from where we have asked.
+            self.tags.entry(tag).or_insert(Owner::Attempt(request));
+        }
+        self.attempts.insert(request, attempt);
+        self.rearm(request);
+    }
+
+    /// An SCTP port above 32,767 that is free on all these paths. The dynamic range of IANA is half
+    /// as large, less than the limit of associations.
+    fn free_port(&mut self, paths: &[Path]) -> Option<u16> {
+        const FIRST: u16 = 32_768;
+        const COUNT: u16 = u16::MAX - FIRST;
+        let start = self.core.random.below(u64::from(COUNT)) as u16;
+        (0..COUNT).map(|n| FIRST + (start + n) % COUNT).find(|&local_port| {
+            !self.listening.contains(&local_port)
+                && paths.iter().all(|path| !self.paths.contains_key(&Path { local_port, ..*path }))
+        })
+    }
+}
+
+impl<E: Engine> Stack for Sctp<E> {
+    fn listen(&mut self, local_port: u16) {
+        self.listening.insert(local_port);
+    }
+
+    fn stop_listening(&mut self) {
+        self.listening.clear();
+    }
+
+    fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
+        self.core.now = self.core.now.max(now);
+        self.core.counters.datagrams_received += 1;
+        dispatch::datagram(self, source, &bytes);
+    }
+
+    fn handle_action(&mut self, now: Instant, action: Action) {
+        self.core.now = self.core.now.max(now);
+        match action {
+            Action::Connect { request, local_port, peer, deadline } => {
+                self.connect(request, local_port, &peer, deadline);
+            }
+            Action::CancelConnect { request } => {
+                self.forget(request, None);
+            }
+            Action::Send { association, protocol, stream, bytes } => {
+                self.with(association, |a, core, _| a.send(core, Outgoing { protocol, stream, bytes }));
+            }
+            Action::Shutdown { association, deadline } => self.with(association, |a, core, _| {
+                a.shutdown(core, deadline);
+                Ok(())
+            }),
+            Action::Abort { association, cause } => {
+                let parting = Some(match cause {
+                    AbortCause::User => chunk::abort(cause::USER_ABORT, "aborted by the user"),
+                    AbortCause::ProtocolViolation => {
+                        chunk::abort(cause::PROTOCOL_VIOLATION, "RSerPool message not understood")
+                    }
+                });
+                self.end(association, End { reason: DownReason::Local, parting });
+            }
+            Action::Announce { .. } => {}
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.core.now = self.core.now.max(now);
+        // Fetched first: what is due again at once waits for the next call.
+        let now = self.core.now;
+        let due: Vec<Owner> = std::iter::from_fn(|| self.deadlines.pop_due(now)).collect();
+        for owner in due {
+            match owner {
+                Owner::Association(id) => self.with(id, Association::handle_timeout),
+                Owner::Attempt(request) => {
+                    if let Some(attempt) = self.attempts.get_mut(&request) {
+                        let progress = attempt.handle_timeout(&mut self.core);
+                        dispatch::progress(self, request, progress);
+                    }
+                }
+            }
+        }
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        self.core.events.pop_front()
+    }
+
+    fn poll_datagram(&mut self) -> Option<Datagram> {
+        loop {
+            if let Some(datagram) = self.core.packets.pop_front() {
+                return Some(datagram);
+            }
+            let id = self.dirty.pop_first()?;
+            if let Some(association) = self.associations.get_mut(&id) {
+                association.flush(&mut self.core, &mut self.engine);
+                let deadline = association.deadline(&self.engine);
+                self.deadlines.set(Owner::Association(id), deadline);
+            }
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// Attempts, and associations that an endpoint knows. One that only waits for the last
+    /// packet of its shutdown has delivered everything and does not count.
+    fn associations(&self) -> usize {
+        self.core.named + self.attempts.len()
+    }
+}

@@ -1,0 +1,4 @@
+use crate::sctp::Dcsctp as Tested;
+
+#[path = "suite/mod.rs"]
+mod suite;

@@ -1,0 +1,4 @@
+use crate::sctp::SctpProto as Tested;
+
+#[path = "suite/mod.rs"]
+mod suite;

@@ -1,0 +1,144 @@
+//! One TCP connection: what has come in, what waits to be written, and how long it may last.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::TcpConfig;
+use super::frames::{Frames, LONGEST};
+use rserpool_core::base::Instant;
+use rserpool_core::endpoint::HangUp;
+
+/// The longest message that a user may send: room for a registration with the longest pool handle
+/// (1,024 octets) and the largest Pool Element that a registrar keeps (2,048), so that even this,
+/// which must come over SCTP, is answered and not cut off. What users ask is shorter.
+const MAX_REQUEST: usize = 4096;
+
+/// Octets that wait to be written at which no further request is read: an answer has up to 65,535
+/// octets, a request may have 16, so who asks without reading the answers must wait.
+pub(super) const PAUSE_AT: usize = 1 << 16;
+
+/// The most octets that may wait to be written: an answer beyond the pause, and some to spare.
+pub(super) const MAX_OUTPUT: usize = 4 * PAUSE_AT;
+
+/// The most octets that may wait to be read; a driver that asks [`Connection::reads`] keeps less.
+pub(super) const MAX_INPUT: usize = 4 * PAUSE_AT;
+
+/// Who has opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opener {
+    /// We have, to ask a registrar.
+    Us,
+    /// A user has, from this address.
+    Peer(SocketAddr),
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) opener: Opener,
+    pub(super) frames: Frames,
+    /// Whether it stands in the queue of those that may have messages.
+    pub(super) queued: bool,
+    /// Whether the endpoint knows it.
+    pub(super) named: bool,
+    /// The messages that wait to be written: how many octets each still has, and since when it waits.
+    output: VecDeque<(usize, Instant)>,
+    waiting: usize,
+    /// When it was opened, or the last message came.
+    heard: Instant,
+    /// Whether any message has come.
+    asked: bool,
+    /// Since when a message is incomplete.
+    partial: Option<Instant>,
+    /// When it is to be dropped, once we have decided to close it.
+    pub(super) closing: Option<Instant>,
+    /// Whether we have told the peer that nothing more comes.
+    pub(super) finished: bool,
+    /// Whether the peer has told us so.
+    pub(super) ended: bool,
+}
+
+impl Connection {
+    pub(super) fn new(opener: Opener, now: Instant) -> Self {
+        let limit = if opener == Opener::Us { LONGEST } else { MAX_REQUEST };
+        Self {
+            opener,
+            frames: Frames::new(limit),
+            queued: false,
+            named: true,
+            output: VecDeque::new(),
+            waiting: 0,
+            heard: now,
+            asked: false,
+            partial: None,
+            closing: None,
+            finished: false,
+            ended: false,
+        }
+    }
+
+    /// Whether more of what the peer sends is wanted. Only who answers may wait with reading: if both
+    /// ends did, both could wait for ever.
+    pub(super) fn reads(&self) -> bool {
+        !self.ended && !self.is_paused()
+    }
+
+    /// Whether the peer has to take answers before it is given more.
+    pub(super) fn is_paused(&self) -> bool {
+        self.opener != Opener::Us && self.waiting >= PAUSE_AT
+    }
+
+    /// Whether everything has been written.
+    pub(super) const fn is_written(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// A message waits to be written from now on; false if there are too many.
+    pub(super) fn queue(&mut self, now: Instant, octets: usize) -> bool {
+        self.output.push_back((octets, now));
+        self.waiting += octets;
+        self.waiting <= MAX_OUTPUT
+    }
+
+    /// So many octets have been written.
+    pub(super) fn written(&mut self, mut octets: usize) {
+        self.waiting = self.waiting.saturating_sub(octets);
+        while let Some((first, _)) = self.output.front_mut() {
+            if octets < *first {
+                *first -= octets;
+                break;
+            }
+            octets -= *first;
+            self.output.pop_front();
+        }
+    }
+
+    /// A whole message has been taken.
+    pub(super) const fn took_message(&mut self, now: Instant) {
+        self.heard = now;
+        self.asked = true;
+        self.partial = None;
+    }
+
+    /// There is no whole message at the moment.
+    pub(super) fn took_none(&mut self, now: Instant) {
+        match self.frames.len() {
+            0 => self.partial = None,
+            _ => self.partial = self.partial.or(Some(now)),
+        }
+    }
+
+    /// When it has lasted too long, and why; without a reason it is our own close that has.
+    pub(super) fn deadline(&self, config: &TcpConfig) -> Option<(Instant, Option<HangUp>)> {
+        let patience = if self.asked { config.idle_timeout } else { config.first_timeout };
+        // Nobody asks twice while we close, and our own connections are the registrar's to close.
+        let idle = matches!(self.opener, Opener::Peer(_)) && self.closing.is_none();
+        let limits = [
+            self.partial.map(|since| (since + config.message_timeout, Some(HangUp::Slow))),
+            self.output.front().map(|(_, since)| (*since + config.write_timeout, Some(HangUp::Unread))),
+            idle.then_some((self.heard + patience, Some(HangUp::Silent))),
+            self.closing.map(|at| (at, None)),
+        ];
+        limits.into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+}

@@ -1,0 +1,230 @@
+//! `rserpool connect`: lines from the input go to a pool, answers come back.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use rserpool_core::base::{ElementId, ProtocolId};
+use rserpool_core::user::RequestId;
+use rserpool_driver::SessionEvent;
+use rserpool_tokio::Session;
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
+
+use crate::exit::Failure;
+use crate::runtime::run_async;
+use crate::settings::{Source, UserSettings};
+use crate::signals::{LEAVE_WITHIN, Termination};
+use crate::{client, output};
+
+/// Send lines to a pool and show the answers.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rserpool connect EchoPool --registrar 127.0.0.1:20001
+  rserpool connect EchoPool --registrar tcp:127.0.0.1:3863
+  seq 1000 | rserpool connect EchoPool --registrar 127.0.0.1:20001 --json
+
+Each line is a request; what is unanswered when an element fails goes to the next one. Ends after
+the last answer when the input ends.")]
+pub(crate) struct ConnectCommand {
+    /// The pool
+    pool: String,
+    /// Print events as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    settings: UserSettings,
+}
+
+/// The payload protocol identifier of the echo service: none in particular.
+pub(crate) const ECHO: ProtocolId = ProtocolId(0);
+/// Lines that wait for an answer; then no more is read.
+const MAX_UNANSWERED: usize = 256;
+/// Answers remembered, to know one that comes twice because its request was resent.
+const REMEMBERED: usize = 256;
+/// Octets of the longest line; SCTP here carries no longer message.
+const MAX_LINE: usize = rserpool_core::endpoint::MAX_MESSAGE;
+
+impl ConnectCommand {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let Some(builder) = client::prepare(&self.source, &self.settings)? else { return Ok(()) };
+        run_async(async {
+            let mut termination = Termination::new()?;
+            let user = builder.start().await?;
+            let result = tokio::select! {
+                result = self.converse(&user) => result,
+                () = termination.wait() => Ok(()),
+            };
+            user.shutdown(LEAVE_WITHIN).await;
+            result
+        })
+    }
+
+    async fn converse(&self, user: &rserpool_tokio::PoolUser) -> Result<(), Failure> {
+        let session =
+            user.connect(self.pool.as_str()).await.map_err(|error| client::explain(&self.pool, &error))?;
+        self.say_opened(session.element())?;
+        let mut input = Some(BufReader::new(tokio::io::stdin()).split(b'\n'));
+        let mut unanswered = Unanswered::default();
+        // A session that is full takes a line only after answers were taken, so both go on at once.
+        let mut sending = None;
+        while input.is_some() || sending.is_some() || !unanswered.waiting.is_empty() {
+            let reading = unanswered.waiting.len() < MAX_UNANSWERED && sending.is_none();
+            tokio::select! {
+                biased;
+                sent = finish(&mut sending), if sending.is_some() => {
+                    sending = None;
+                    unanswered.waiting.push_back(sent?);
+                }
+                event = session.next_event() => match event {
+                    Some(event) => self.handle(&session, &mut unanswered, event).await?,
+                    None => return Err(Failure::failed("the session has ended")),
+                },
+                line = next_line(&mut input), if reading && input.is_some() => match line? {
+                    // SCTP has no empty messages.
+                    Some(line) if line.is_empty() => {}
+                    Some(line) => sending = Some(Box::pin(send(&session, line))),
+                    None => input = None,
+                },
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle(
+        &self,
+        session: &Session,
+        unanswered: &mut Unanswered,
+        event: SessionEvent,
+    ) -> Result<(), Failure> {
+        match event {
+            SessionEvent::Received { element, bytes, .. } => {
+                match unanswered.settle(&bytes) {
+                    Answer::To(request) => drop(session.answered(request).await),
+                    Answer::Unasked => {}
+                    Answer::Again => return Ok(()),
+                }
+                let text = String::from_utf8_lossy(&bytes);
+                if self.json {
+                    let element = element.to_string();
+                    return output::json(&json!({ "event": "answer", "element": element, "text": text }));
+                }
+                output::line(format!("{element}: {text}"))
+            }
+            SessionEvent::ElementFailed { element, reason } => {
+                let (element, reason) = (element.to_string(), reason.to_string());
+                self.say(
+                    &json!({ "event": "element_failed", "element": element, "reason": reason }),
+                    &format!("element {element} failed: {reason}"),
+                )
+            }
+            SessionEvent::FailedOver { from, to, resent, .. } => self.say(
+                &json!({
+                    "event": "failover", "from": from.to_string(), "to": to.to_string(),
+                    "resent": resent.len(),
+                }),
+                &format!("moved from {from} to {to}, {} requests sent again", resent.len()),
+            ),
+            SessionEvent::Closed { error: Some(error) } => Err(client::explain(&self.pool, &error)),
+            // Closed at our own wish; and no request is sent that is only reported when unanswered.
+            _ => Ok(()),
+        }
+    }
+
+    fn say_opened(&self, element: ElementId) -> Result<(), Failure> {
+        let element = element.to_string();
+        self.say(&json!({ "event": "opened", "element": element }), &format!("connected to {element}"))
+    }
+
+    /// JSON on the standard output, or a remark beside the answers.
+    fn say(&self, event: &serde_json::Value, text: &str) -> Result<(), Failure> {
+        if self.json {
+            return output::json(event);
+        }
+        eprintln!("rserpool: {text}");
+        Ok(())
+    }
+}
+
+/// The next line without its end; `None` at the end of the input. Cancel safe.
+async fn next_line(
+    input: &mut Option<tokio::io::Split<BufReader<Stdin>>>,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(lines) = input else { return Ok(None) };
+    let line = lines.next_segment().await?;
+    Ok(line.map(|line| line.strip_suffix(b"\r").map(<[u8]>::to_vec).unwrap_or(line)))
+}
+
+/// Waits for the line that is being sent.
+async fn finish<T>(sending: &mut Option<Pin<Box<impl Future<Output = T>>>>) -> T {
+    match sending {
+        Some(sending) => sending.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn send(session: &Session, line: Vec<u8>) -> Result<(RequestId, Bytes), Failure> {
+    if line.len() > MAX_LINE {
+        return Err(Failure::failed(format!("a line is longer than {MAX_LINE} octets")));
+    }
+    let line = Bytes::from(line);
+    let refused = |refusal| Failure::failed(format!("not sent: {refusal}"));
+    let request = session.request(ECHO, line.clone()).await.map_err(refused)?;
+    Ok((request, line))
+}
+
+/// Lines that were sent and not answered, in their order.
+///
+/// An echo names its request by its content. Any other service answers in order. An answer that
+/// was settled already comes again if its request was resent while it was on its way.
+#[derive(Debug, Default)]
+struct Unanswered {
+    waiting: VecDeque<(RequestId, Bytes)>,
+    settled: VecDeque<Bytes>,
+}
+
+/// What an answer belongs to.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    To(RequestId),
+    Again,
+    Unasked,
+}
+
+impl Unanswered {
+    fn settle(&mut self, answer: &Bytes) -> Answer {
+        let same = self.waiting.iter().position(|(_, line)| line == answer);
+        if same.is_none() && self.settled.contains(answer) {
+            return Answer::Again;
+        }
+        let Some((request, _)) = self.waiting.remove(same.unwrap_or(0)) else { return Answer::Unasked };
+        self.settled.push_back(answer.clone());
+        if self.settled.len() > REMEMBERED {
+            self.settled.pop_front();
+        }
+        Answer::To(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_find_their_requests() {
+        let mut unanswered = Unanswered::default();
+        for (id, line) in [(1, "a"), (2, "b"), (3, "a"), (4, "c")] {
+            unanswered.waiting.push_back((RequestId(id), Bytes::from(line)));
+        }
+        let mut settle = |text: &'static str| unanswered.settle(&Bytes::from(text));
+        assert_eq!(settle("b"), Answer::To(RequestId(2)));
+        assert_eq!(settle("b"), Answer::Again, "resent while its answer was on the way");
+        assert_eq!(settle("a"), Answer::To(RequestId(1)));
+        assert_eq!(settle("a"), Answer::To(RequestId(3)));
+        assert_eq!(settle("sunny"), Answer::To(RequestId(4)), "another service answers in order");
+        assert_eq!(settle("and warm"), Answer::Unasked);
+    }
+}

@@ -1,0 +1,55 @@
+//! `rserpool pools`: the whole handlespace of a registrar, the registrars that share it, and whether
+//! their copies agree.
+
+use std::sync::Arc;
+
+use crate::exit::Failure;
+use crate::inspect::Inspectors;
+use crate::runtime::run_async;
+use crate::settings::{InspectorSettings, Source};
+use crate::survey::Survey;
+use crate::view::Handlespace;
+use crate::{output, table};
+
+/// Show the whole handlespace, the registrars that share it, and whether their copies agree.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rserpool pools
+  rserpool pools --registrar 127.0.0.1:20001
+  rserpool pools --registrar 127.0.0.1:20001 --json | jq '.pools[].elements[].id'
+
+Asks a registrar over ENRP, as a peer without an identifier would, and then every registrar it knows.
+Ends with 1 if the copies still differ after a second, or if no registrar shows its handlespace. A
+registrar that is starting, or does not answer, is said to be so, and has no copy to compare.")]
+pub(crate) struct PoolsCommand {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    settings: InspectorSettings,
+}
+
+impl PoolsCommand {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let inspectors = Inspectors::new(self.source.load(&self.settings)?)?;
+        if self.source.validate {
+            return output::line("configuration is valid");
+        }
+        run_async(async {
+            inspectors.start_log()?;
+            let survey = Survey::take(&Arc::new(inspectors)).await?;
+            let handlespace = Handlespace::new(&survey);
+            if self.json {
+                output::pretty_json(&handlespace)?;
+            } else {
+                output::line(table::handlespace(&handlespace))?;
+            }
+            if handlespace.agree {
+                return Ok(());
+            }
+            Err(Failure::failed("the registrars have different copies of the handlespace"))
+        })
+    }
+}

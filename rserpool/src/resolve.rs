@@ -1,0 +1,56 @@
+//! `rserpool resolve`: asks a registrar for elements of a pool.
+
+use crate::exit::Failure;
+use crate::runtime::run_async;
+use crate::settings::{Source, UserSettings};
+use crate::view::Pool;
+use crate::{client, output};
+
+/// Ask a registrar for elements of a pool.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rserpool resolve EchoPool --registrar 127.0.0.1:20001
+  rserpool resolve EchoPool --registrar 127.0.0.1:20001 --items 3 --json
+  rserpool resolve EchoPool --registrar tcp:127.0.0.1:3863
+
+Over TCP no SCTP is needed to ask a registrar; sessions with elements use SCTP.
+Ends with 1 if the pool is unknown or no registrar answers.")]
+pub(crate) struct ResolveCommand {
+    /// The pool
+    pool: String,
+    /// How many elements to ask for; `all` for as many as possible [default: the registrar's choice]
+    #[arg(long, value_parser = items)]
+    items: Option<u32>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    settings: UserSettings,
+}
+
+impl ResolveCommand {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let Some(builder) = client::prepare(&self.source, &self.settings)? else { return Ok(()) };
+        run_async(async {
+            let user = builder.start().await?;
+            let answer = user.resolve_items(self.pool.as_str(), self.items).await;
+            user.shutdown(crate::signals::LEAVE_WITHIN).await;
+            let resolution = answer.map_err(|error| client::explain(&self.pool, &error))?;
+            let pool = Pool::new(&resolution.handle, Some(&resolution.policy), &resolution.elements);
+            if self.json {
+                return output::pretty_json(&pool);
+            }
+            output::line(format!("{} ({})", pool.handle, pool.policy))?;
+            output::line(crate::table::elements(&pool))
+        })
+    }
+}
+
+fn items(text: &str) -> Result<u32, String> {
+    match text {
+        "all" => Ok(u32::MAX),
+        _ => text.parse().map_err(|_| format!("\"{text}\" is no number; write one, or all")),
+    }
+}

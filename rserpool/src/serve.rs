@@ -1,0 +1,253 @@
+//! `rserpool serve`: a pool element with a service.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::ValueEnum;
+use rserpool_core::base::{ASAP_PORT, AssociationId, ProtocolId, TransportAddress};
+use rserpool_core::element::{ElementConfig, Notice, Refusal, RegistrationError};
+use rserpool_core::wire::{CauseCode, Policy};
+use rserpool_driver::Builder;
+use rserpool_tokio::{PoolElement, Tokio};
+use serde_json::json;
+
+use crate::discovery::Registrars;
+use crate::exit::Failure;
+use crate::runtime::run_async;
+use crate::settings::{ElementSettings, Host, Source};
+use crate::signals::{LEAVE_WITHIN, Termination};
+use crate::{client, logging, output};
+
+/// Run a pool element with a service.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  rserpool serve echo
+  rserpool serve echo --pool EchoPool --registrar 127.0.0.1:20001
+  rserpool serve echo --registrar 127.0.0.1:20001 --bind 127.0.0.1:0 --id 0x2001 --policy RoundRobin
+
+Without --registrar it uses one that announces itself by multicast.
+SIGTERM and Ctrl-C deregister the element and end within 2 s.")]
+pub(crate) struct ServeCommand {
+    /// The service
+    service: Service,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    settings: ElementSettings,
+    /// Print events as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The services there are.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Service {
+    /// Every message goes back to whoever sent it (pool EchoPool).
+    Echo,
+}
+
+/// After how long an element that no registrar answered tries again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// Octets of answers kept for a user that does not read them; then the session is closed.
+const MAX_BACKLOG: usize = 4 << 20;
+/// What an answer counts beside its content, so that many short ones are bounded too.
+const ANSWER_OVERHEAD: usize = 64;
+
+/// Answers for a user who does not take them at the moment.
+#[derive(Default)]
+struct Backlog {
+    answers: VecDeque<(ProtocolId, Bytes)>,
+    octets: usize,
+}
+
+impl Backlog {
+    fn push(&mut self, protocol: ProtocolId, bytes: Bytes) {
+        self.octets += bytes.len() + ANSWER_OVERHEAD;
+        self.answers.push_back((protocol, bytes));
+    }
+
+    /// The first answer leaves, because it was taken.
+    fn pop(&mut self) {
+        if let Some((_, bytes)) = self.answers.pop_front() {
+            self.octets -= bytes.len() + ANSWER_OVERHEAD;
+        }
+    }
+}
+
+impl ServeCommand {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let Service::Echo = self.service;
+        let settings = self.source.load(&self.settings)?;
+        let builder = builder(&settings)?;
+        logging::filter(&settings.log, logging::DAEMON)?;
+        if self.source.validate {
+            builder.check()?;
+            return output::line("configuration is valid");
+        }
+        logging::start(&settings.log, logging::DAEMON)?;
+        let policy = settings.policy.map_or(Policy::RoundRobin, Policy::from);
+        let patient = settings.hunt.rounds.is_none_or(|rounds| rounds.0 == 0);
+        run_async(async move {
+            let mut termination = Termination::new()?;
+            let element = builder.start().await?;
+            let mut echo = Echo {
+                element: element.clone(),
+                policy,
+                patient,
+                json: self.json,
+                told: None,
+                tried: Vec::new(),
+                waiting: BTreeMap::new(),
+            };
+            let result = tokio::select! {
+                result = echo.serve() => result,
+                () = termination.wait() => Ok(()),
+            };
+            element.shutdown(LEAVE_WITHIN).await;
+            result
+        })
+    }
+}
+
+fn builder(settings: &ElementSettings) -> Result<Builder<Tokio, ElementConfig>, Failure> {
+    let registrars = Registrars::new(
+        Host::resolve,
+        settings.registrar.as_ref(),
+        ASAP_PORT,
+        settings.bind,
+        settings.announce,
+        settings.announce_group,
+    )?;
+    let mut builder = PoolElement::builder("EchoPool").preset(settings.preset.unwrap_or_default().into());
+    if let Some(bind) = settings.bind {
+        builder = builder.bind(bind.0);
+    }
+    if let Some(span) = settings.busy_poll {
+        builder = builder.busy_poll(span.0);
+    }
+    if let Some(group) = registrars.group {
+        builder = builder.announce_group(group);
+    }
+    let (role, hunt, sctp) = (settings.clone(), settings.hunt.clone(), settings.sctp.clone());
+    Ok(builder
+        .configure(move |config| {
+            config.hunt.registrars = registrars.named;
+            role.apply(config);
+            hunt.apply(&mut config.hunt);
+        })
+        .configure_sctp(move |config| sctp.apply(config)))
+}
+
+/// The echo service.
+struct Echo {
+    element: PoolElement,
+    policy: Policy,
+    /// Whether to go on when no registrar answers.
+    patient: bool,
+    json: bool,
+    /// The registrar that was named last; renewals are not worth a line.
+    told: Option<TransportAddress>,
+    /// The registrars of the last round of the hunt that found none.
+    tried: Vec<TransportAddress>,
+    waiting: BTreeMap<AssociationId, Backlog>,
+}
+
+impl Echo {
+    async fn serve(&mut self) -> Result<(), Failure> {
+        while let Some(event) = self.element.next_event().await {
+            match event {
+                Notice::Received { session, protocol, bytes, .. } => {
+                    self.answer(session, protocol, bytes).await;
+                }
+                Notice::Writable { session } => self.drain(session).await,
+                Notice::SessionClosed { session, .. } => {
+                    self.waiting.remove(&session);
+                }
+                Notice::Registered { home, registrar, .. } if self.told.as_ref() != Some(&registrar) => {
+                    self.say_registered(home, &registrar)?;
+                    self.told = Some(registrar);
+                }
+                Notice::Deregistered => self.told = None,
+                Notice::NoRegistrar { tried } => self.tried = tried,
+                Notice::RegistrationFailed(error) => self.registration_failed(error)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn answer(&mut self, session: AssociationId, protocol: ProtocolId, bytes: Bytes) {
+        if let Some(backlog) = self.waiting.get_mut(&session) {
+            if backlog.octets < MAX_BACKLOG {
+                backlog.push(protocol, bytes);
+            } else {
+                tracing::warn!(session = session.0, "user does not read its answers; session closed");
+                self.waiting.remove(&session);
+                let _ = self.element.close(session).await;
+            }
+        } else if self.element.send(session, protocol, bytes.clone()).await == Err(Refusal::Congested) {
+            self.waiting.entry(session).or_default().push(protocol, bytes);
+        }
+    }
+
+    async fn drain(&mut self, session: AssociationId) {
+        let Some(backlog) = self.waiting.get_mut(&session) else { return };
+        while let Some((protocol, bytes)) = backlog.answers.front().cloned() {
+            if self.element.send(session, protocol, bytes).await == Err(Refusal::Congested) {
+                return;
+            }
+            backlog.pop();
+        }
+        self.waiting.remove(&session);
+    }
+
+    fn say_registered(
+        &self,
+        home: rserpool_core::base::RegistrarId,
+        registrar: &TransportAddress,
+    ) -> Result<(), Failure> {
+        let (id, bind) = (self.element.id(), self.element.local_addr());
+        if self.json {
+            output::json(&json!({
+                "event": "registered", "id": id.to_string(), "home": home.to_string(),
+                "registrar": registrar.to_string(), "bind": bind.to_string(),
+            }))
+        } else {
+            output::line(format!("element {id} on UDP {bind} is registered at {registrar}"))
+        }
+    }
+
+    fn registration_failed(&self, error: RegistrationError) -> Result<(), Failure> {
+        match error {
+            RegistrationError::Rejected(causes) => {
+                let mut codes = causes.iter().flat_map(|error| &error.causes).map(|cause| cause.code);
+                let meaning = match codes.next() {
+                    Some(CauseCode::INVALID_VALUES) => {
+                        format!(": cause 0x3, most likely it has no policy {}", self.policy)
+                    }
+                    Some(CauseCode::NON_UNIQUE_IDENTIFIER) => {
+                        format!(": cause 0x4, another element {} is alive", self.element.id())
+                    }
+                    Some(CauseCode::INCONSISTENT_POLICY) => {
+                        format!(": cause 0x5, the pool has another policy than {}", self.policy)
+                    }
+                    _ => String::new(),
+                };
+                Err(Failure::failed(format!("{}{meaning}", RegistrationError::Rejected(causes))))
+            }
+            RegistrationError::Unanswered if self.patient => {
+                // Beside this loop, because users are served all the same.
+                let (element, policy) = (self.element.clone(), self.policy.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(TRY_AGAIN).await;
+                    // Refused only while the element is leaving; then there is nothing to repeat.
+                    let _ = element.update_policy(policy).await;
+                });
+                Ok(())
+            }
+            RegistrationError::Unanswered => Err(Failure::failed(client::no_registrar(&self.tried))),
+            other => Err(Failure::failed(other.to_string())),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The settings of the log.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::settings;
+
+settings! {
+    /// What is logged, and how. Logs go to the standard error output.
+    LogSettings for () {
+        /// Form of log lines [default: text]
+        format / "log": LogFormat;
+        /// What to log, as in RUST_LOG: `info`, `rserpool_driver=debug`
+        filter / "log-filter": String;
+    }
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}

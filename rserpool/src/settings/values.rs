@@ -1,0 +1,385 @@
+//! The types of single values, each read alike from a flag and from a TOML file; addresses are in
+//! `places`.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use rserpool_core::base::{ElementId, RegistrarId};
+use rserpool_core::policy::Counting;
+use rserpool_core::registrar::TakeoverWinner;
+use rserpool_core::wire::{LifeUnit, Padding, Policy, RegistrationLife};
+use rserpool_driver::Preset;
+use serde::{Deserialize, Serialize};
+
+/// A duration with its unit: `250ms`, `5s`, `1m 30s`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Time(pub(crate) Duration);
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        humantime::parse_duration(text)
+            .map(Self)
+            .map_err(|_| format!("\"{text}\" is no duration; write 250ms, 5s or 2m"))
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", humantime::format_duration(self.0))
+    }
+}
+
+impl From<Time> for Duration {
+    fn from(time: Time) -> Self {
+        time.0
+    }
+}
+
+impl From<Time> for Option<Duration> {
+    fn from(time: Time) -> Self {
+        Some(time.0)
+    }
+}
+
+/// A registration life: a duration of whole seconds, or `infinite`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Life(RegistrationLife);
+
+impl FromStr for Life {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "infinite" {
+            return Ok(Self(RegistrationLife::INFINITE));
+        }
+        let duration = Time::from_str(text)?.0;
+        match i32::try_from(duration.as_secs()) {
+            Ok(seconds) if duration.subsec_nanos() == 0 => Ok(Self(RegistrationLife(seconds))),
+            _ => Err(format!("\"{text}\" is no life: write whole seconds, below 68 years, or infinite")),
+        }
+    }
+}
+
+impl fmt::Display for Life {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.duration() {
+            Some(duration) => Time(duration).fmt(f),
+            None => f.write_str("infinite"),
+        }
+    }
+}
+
+impl From<Life> for RegistrationLife {
+    fn from(life: Life) -> Self {
+        life.0
+    }
+}
+
+/// An identifier of 32 bits, `0x2001` or decimal, not zero.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "IdForm", into = "String")]
+pub(crate) struct Id(pub(crate) u32);
+
+/// How an identifier may stand in a TOML file.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "an identifier such as 0x2001")]
+enum IdForm {
+    Number(u32),
+    Text(String),
+}
+
+impl TryFrom<IdForm> for Id {
+    type Error = String;
+
+    fn try_from(form: IdForm) -> Result<Self, String> {
+        match form {
+            IdForm::Number(number) => number.to_string().parse(),
+            IdForm::Text(text) => text.parse(),
+        }
+    }
+}
+
+impl FromStr for Id {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+            Some(digits) => u32::from_str_radix(digits, 16),
+            None => text.parse(),
+        };
+        match number {
+            Ok(0) => Err("0 is no identifier: it means none".into()),
+            Ok(number) => Ok(Self(number)),
+            Err(_) => Err(format!("\"{text}\" is no identifier; write 0x1 to 0xffffffff, or decimal digits")),
+        }
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0)
+    }
+}
+
+impl From<Id> for Option<RegistrarId> {
+    fn from(id: Id) -> Self {
+        Some(RegistrarId(id.0))
+    }
+}
+
+impl From<Id> for Option<ElementId> {
+    fn from(id: Id) -> Self {
+        Some(ElementId(id.0))
+    }
+}
+
+/// A policy by its name, with its values after colons: `WeightedRoundRobin:3`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct PolicyText(pub(crate) Policy);
+
+impl FromStr for PolicyText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Policy::from_str(text).map(Self).map_err(|error| error.to_string())
+    }
+}
+
+impl fmt::Display for PolicyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<PolicyText> for Policy {
+    fn from(text: PolicyText) -> Self {
+        text.0
+    }
+}
+
+/// What serde needs of a type that is read with `FromStr` and written with `Display`.
+macro_rules! as_text {
+    ($($name:ident),+) => {$(
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.to_string()
+            }
+        }
+    )+};
+}
+pub(super) use as_text;
+as_text!(Time, Life, PolicyText);
+
+impl From<Id> for String {
+    fn from(id: Id) -> Self {
+        id.to_string()
+    }
+}
+
+/// How often to try; 0 means for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Attempts(pub(crate) u32);
+
+impl FromStr for Attempts {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+impl From<Attempts> for Option<u32> {
+    fn from(attempts: Attempts) -> Self {
+        (attempts.0 != 0).then_some(attempts.0)
+    }
+}
+
+/// Yes or no; `true` and `false` in a TOML file.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Switch(pub(crate) bool);
+
+impl FromStr for Switch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "yes" | "true" | "on" | "1" => Ok(Self(true)),
+            "no" | "false" | "off" | "0" => Ok(Self(false)),
+            _ => Err(format!("\"{text}\" is neither yes nor no")),
+        }
+    }
+}
+
+impl From<Switch> for bool {
+    fn from(switch: Switch) -> Self {
+        switch.0
+    }
+}
+
+/// Which timers and limits to start from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PresetName {
+    /// The RFCs' own values, for any network.
+    #[default]
+    Rfc,
+    /// For a LAN: failures are noticed, and sessions moved, within 500 ms.
+    Fast,
+}
+
+impl From<PresetName> for Preset {
+    fn from(name: PresetName) -> Self {
+        match name {
+            PresetName::Rfc => Self::Rfc,
+            PresetName::Fast => Self::Fast,
+        }
+    }
+}
+
+/// Whether the padding of the last parameter counts in the length of a message.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PaddingForm {
+    /// It does not, as RFC 5354 says.
+    Strict,
+    /// It does, as RSPLIB expects.
+    Padded,
+}
+
+impl From<PaddingForm> for Padding {
+    fn from(form: PaddingForm) -> Self {
+        match form {
+            PaddingForm::Strict => Self::Strict,
+            PaddingForm::Padded => Self::Padded,
+        }
+    }
+}
+
+/// Which of two registrars that want to take over the same peer goes on.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WinnerName {
+    /// The one with the larger identifier, as RFC 5353 has it.
+    LargerId,
+    /// The one with the smaller identifier, as RSPLIB has it.
+    SmallerId,
+}
+
+impl From<WinnerName> for TakeoverWinner {
+    fn from(name: WinnerName) -> Self {
+        match name {
+            WinnerName::LargerId => Self::LargerId,
+            WinnerName::SmallerId => Self::SmallerId,
+        }
+    }
+}
+
+/// The unit of registration lives on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LifeUnitName {
+    /// As RFC 5354 has it.
+    Seconds,
+    /// As RSPLIB has it.
+    Milliseconds,
+}
+
+impl From<LifeUnitName> for LifeUnit {
+    fn from(name: LifeUnitName) -> Self {
+        match name {
+            LifeUnitName::Seconds => Self::Seconds,
+            LifeUnitName::Milliseconds => Self::Milliseconds,
+        }
+    }
+}
+
+/// Which elements of an answer count as selected for load degradation.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CountingName {
+    /// All that are listed, as RFC 5356 says.
+    Listed,
+    /// Only the first, as RSPLIB does.
+    First,
+}
+
+impl From<CountingName> for Counting {
+    fn from(name: CountingName) -> Self {
+        match name {
+            CountingName::Listed => Self::Listed,
+            CountingName::First => Self::First,
+        }
+    }
+}
+
+/// What stands for a value in the help.
+pub(crate) trait Named {
+    const NAME: &'static str;
+}
+
+impl<T: Named> Named for Vec<T> {
+    const NAME: &'static str = T::NAME;
+}
+
+macro_rules! named {
+    ($($name:literal: $($ty:ty),+;)+) => {$($(
+        impl $crate::settings::Named for $ty {
+            const NAME: &'static str = $name;
+        }
+    )+)+};
+}
+pub(super) use named;
+named! {
+    "TIME": Time;
+    "TIME|infinite": Life;
+    "N": u8, u16, u32, usize, Attempts;
+    "ID": Id;
+    "IP": IpAddr;
+    "ORDER": WinnerName;
+    "WHICH": CountingName;
+    "UNIT": LifeUnitName;
+    "POLICY": PolicyText;
+    "yes|no": Switch;
+    "PRESET": PresetName;
+    "FORM": PaddingForm, super::LogFormat;
+    "TEXT": String;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_hexadecimal_or_decimal_but_not_zero() {
+        let read = |text: &str| text.parse::<Id>().map(|id| id.0);
+        assert_eq!((read("0x2001"), read("8193"), read("0XFF")), (Ok(0x2001), Ok(8193), Ok(255)));
+        for bad in ["0", "0x0", "2001h", "0x1ffffffff", "-1", ""] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lives_are_whole_seconds() {
+        let read = |text: &str| text.parse::<Life>().map(|life| RegistrationLife::from(life).0);
+        assert_eq!((read("300s"), read("5m"), read("infinite")), (Ok(300), Ok(300), Ok(-1)));
+        assert!(read("1500ms").is_err() && read("100years").is_err());
+    }
+}

@@ -150,7 +150,7 @@ impl<E: Engine> Sctp<E> {
         }
         let flow = self.engine.open(self.core.now, &local, &peer)?;
         self.last_association += 1;
-        let id = AssociationId(self.last_association);
+        let id = AssociationId::sctp(self.last_association);
         let mut association =
             Association::new(id, path, (&local, &peer), flow, self.core.now, &self.core.config);
         for remote in others {

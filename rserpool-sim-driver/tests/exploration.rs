@@ -22,6 +22,16 @@ fn a_few_worlds_are_sound() {
     (0..15).for_each(|seed| assert_seed_is_sound(seed, Mode::Messages));
 }
 
+/// The worlds of the seeds in `RSERPOOL_SIM_SEEDS`, written A..B: for `mutants.sh`.
+#[test]
+#[ignore = "only where many worlds are asked for, by RSERPOOL_SIM_SEEDS=0..200"]
+fn many_worlds_are_sound() {
+    let seeds = std::env::var("RSERPOOL_SIM_SEEDS").unwrap_or_else(|_| "0..200".into());
+    let range = seeds.split_once("..").and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?));
+    let range: std::ops::Range<u64> = range.expect("RSERPOOL_SIM_SEEDS is written A..B");
+    range.for_each(|seed| assert_seed_is_sound(seed, Mode::Messages));
+}
+
 #[test]
 fn a_few_worlds_of_packets_are_sound() {
     let small = |seed: &u64| {

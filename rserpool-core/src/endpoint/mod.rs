@@ -78,6 +78,7 @@ mod contract;
 pub(crate) mod counters;
 pub mod hunt;
 pub(crate) mod received;
+mod refusal;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -86,3 +87,4 @@ pub use contract::{
     AbortCause, AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, HangUp, MAX_MESSAGE,
     Outbox,
 };
+pub use refusal::Refusal;

@@ -28,10 +28,9 @@ use crate::base::{
     AssociationId, CommandId, ConnectId, Deadlines, ElementId, Instant, PoolHandle, ProtocolId, Random,
     TransportAddress,
 };
-use crate::element::Refusal;
 use crate::endpoint::hunt::{ConnectIds, Hunt};
 use crate::endpoint::received::{Received, asap_error};
-use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox};
+use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox, Refusal};
 use crate::wire::AsapMessage;
 use cache::Cache;
 pub use config::UserConfig;

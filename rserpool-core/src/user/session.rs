@@ -10,8 +10,7 @@ use super::state::{Purpose, Search, Serving, Session, State};
 use super::{Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
 use super::{Timer, User};
 use crate::base::{CommandId, Instant, PoolHandle, ProtocolId};
-use crate::element::Refusal;
-use crate::endpoint::{Action, DownReason, MAX_MESSAGE};
+use crate::endpoint::{Action, DownReason, MAX_MESSAGE, Refusal};
 
 /// How long closing one session may take; what the element has not acknowledged by then is lost.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -193,10 +193,10 @@ impl World {
             }
         }
         assert!(self.element.sessions() <= 2);
-        assert!(self.element.associations.len() <= self.associations.len());
+        assert!(self.element.links.len() <= self.associations.len());
         let home = self.element.home.as_ref().map(|home| home.association);
-        assert!(home.is_none_or(|home| self.element.associations.contains_key(&home)));
-        assert!(self.element.registrars.iter().all(|id| self.element.associations.contains_key(id)));
+        assert!(home.is_none_or(|home| self.element.links.contains(home)));
+        assert!(self.element.links.registrars_are_linked());
     }
 }
 

@@ -37,7 +37,7 @@ impl Registrar {
 
     fn counters_text(&self) -> String {
         let mut text = String::new();
-        for (name, value) in self.figures() {
+        for (name, value) in self.figures().named() {
             let _ = writeln!(text, "{name} {value}");
         }
         text

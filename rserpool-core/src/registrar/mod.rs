@@ -22,9 +22,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
-pub use counters::Counters;
+pub use counters::{Counters, Figures, Sizes};
 use enrp::{ContactId, Enrp, HandOver};
-pub use interface::{Command, Notice, RemovalReason};
+pub use interface::{Answer, Command, Notice, RemovalReason};
 #[cfg(test)]
 use keep_alive::MAX_PROBES;
 use own::OwnElement;
@@ -35,7 +35,7 @@ use crate::base::{
     TransportAddress,
 };
 use crate::endpoint::hunt::ConnectIds;
-use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox};
+use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox, Output};
 use crate::handlespace::{Handlespace, PeHandle};
 use crate::wire::{AsapMessage, DecodeError, EnrpBody, EnrpMessage, ErrorCause, OperationError, Reaction};
 
@@ -123,7 +123,7 @@ pub struct Registrar {
     others: announce::OtherRegistrars,
     deadlines: Deadlines<Timer>,
     counters: Counters,
-    outbox: Outbox<Notice>,
+    outbox: Outbox<Answer, Notice>,
     shutdown: Option<Shutdown>,
 }
 
@@ -180,18 +180,17 @@ impl Registrar {
     }
 
     /// Counters, and the sizes of what is kept.
-    pub fn figures(&self) -> Vec<(&'static str, u64)> {
-        let sizes = [
-            ("pools", self.handlespace.pool_count()),
-            ("elements", self.handlespace.element_count()),
-            ("own_elements", self.own.len()),
-            ("associations", self.links.len()),
-            ("peers", self.enrp.peer_count()),
-            ("contacts", self.enrp.contact_count()),
-            ("timers", self.deadlines.len() + self.handlespace.watch_count()),
-        ];
-        let sizes = sizes.into_iter().map(|(name, size)| (name, size as u64));
-        self.counters.named().chain(sizes).collect()
+    pub fn figures(&self) -> Figures {
+        let sizes = Sizes {
+            pools: self.handlespace.pool_count() as u64,
+            elements: self.handlespace.element_count() as u64,
+            own_elements: self.own.len() as u64,
+            associations: self.links.len() as u64,
+            peers: self.enrp.peer_count() as u64,
+            contacts: self.enrp.contact_count() as u64,
+            timers: (self.deadlines.len() + self.handlespace.watch_count()) as u64,
+        };
+        Figures { counters: self.counters, sizes }
     }
 
     fn handle_message(&mut self, now: Instant, from: AssociationId, protocol: ProtocolId, bytes: &Bytes) {
@@ -384,6 +383,7 @@ impl Registrar {
 
 impl Endpoint for Registrar {
     type Command = Command;
+    type Answer = Answer;
     type Notice = Notice;
 
     fn handle_event(&mut self, now: Instant, event: Event) {
@@ -419,12 +419,12 @@ impl Endpoint for Registrar {
     }
 
     fn handle_command(&mut self, _now: Instant, id: CommandId, command: Command) {
-        let notice = match command {
-            Command::Pools => Notice::Pools(self.pool_entries()),
-            Command::Counters => Notice::Counters(self.figures()),
-            Command::Peers => Notice::Peers(self.peers()),
+        let answer = match command {
+            Command::Pools => Answer::Pools(self.pool_entries()),
+            Command::Counters => Answer::Counters(self.figures()),
+            Command::Peers => Answer::Peers(self.peers()),
         };
-        self.outbox.answer(id, notice);
+        self.outbox.answer(id, answer);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -459,8 +459,8 @@ impl Endpoint for Registrar {
         self.outbox.actions.pop_front()
     }
 
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Notice)> {
-        self.outbox.notices.pop_front()
+    fn poll_output(&mut self) -> Option<Output<Answer, Notice>> {
+        self.outbox.outputs.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

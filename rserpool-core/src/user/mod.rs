@@ -30,13 +30,16 @@ use crate::base::{
 };
 use crate::endpoint::hunt::{ConnectIds, Hunt};
 use crate::endpoint::received::{Received, asap_error};
-use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox, Refusal};
+use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox, Output, Refusal};
 use crate::wire::AsapMessage;
 use cache::Cache;
 pub use config::UserConfig;
 pub use counters::Counters;
 use health::Health;
-pub use interface::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
+pub use interface::{
+    Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, Resolution, Resolve,
+    SessionId, UserError,
+};
 use registrar::Home;
 pub use requests::MAX_UNANSWERED;
 use resolution::Resolutions;
@@ -47,13 +50,13 @@ use state::{Purpose, Search, Session, State};
 /// ```
 /// use rserpool_core::base::{CommandId, Instant, TransportAddress};
 /// use rserpool_core::endpoint::{Action, Endpoint, hunt::HuntConfig};
-/// use rserpool_core::user::{Command, User, UserConfig};
+/// use rserpool_core::user::{Command, Open, User, UserConfig};
 ///
 /// let registrar = TransportAddress::new([127, 0, 0, 1].into(), 3863, 20001);
 /// let config = UserConfig::fast(HuntConfig::fast(vec![registrar.clone()]), 1);
 /// config.check()?;
 /// let mut user = User::new(config);
-/// user.handle_command(Instant::ORIGIN, CommandId(1), Command::Open { handle: "EchoPool".into() });
+/// user.handle_command(Instant::ORIGIN, CommandId(1), Command::Open(Open::new("EchoPool".into())));
 /// let Some(Action::Connect { peer, .. }) = user.poll_action() else { panic!() };
 /// assert_eq!(peer, registrar);
 /// # Ok::<(), rserpool_core::endpoint::ConfigError>(())
@@ -62,7 +65,7 @@ use state::{Purpose, Search, Session, State};
 pub struct User {
     config: UserConfig,
     random: Random,
-    out: Outbox<Notice>,
+    out: Outbox<Answer, Notice>,
     counters: Counters,
     connects: ConnectIds,
     hunt: Hunt,
@@ -204,51 +207,6 @@ impl User {
         self.stop_if_closed();
     }
 
-    fn session_command(&mut self, now: Instant, id: CommandId, command: Command) {
-        let result = match command {
-            Command::Send { .. } | Command::Failover { .. } | Command::Close { .. }
-                if self.shutdown.is_some() =>
-            {
-                Err(Refusal::ShuttingDown)
-            }
-            Command::Send { session, protocol, bytes, delivery } => {
-                self.send(now, session, protocol, bytes, delivery)
-            }
-            Command::Answered { session, request } => self.answered(session, request),
-            Command::Failover { session } | Command::Close { session } if !self.is_open(session) => {
-                Err(Refusal::UnknownSession)
-            }
-            // The answer comes before what follows from the command.
-            Command::Failover { session } => {
-                self.out.answer(id, Notice::Accepted);
-                self.failover(now, session);
-                return;
-            }
-            Command::Close { session } => {
-                self.out.answer(id, Notice::Accepted);
-                self.close(now, session);
-                return;
-            }
-            Command::ReportUnreachable { handle, element } => {
-                self.health.failed(now, &handle, element);
-                self.report(now, &handle, element);
-                Ok(())
-            }
-            Command::Purge { handle } => {
-                self.cache.purge(&handle);
-                Ok(())
-            }
-            Command::Resolve { .. } | Command::Open { .. } => Ok(()),
-        };
-        self.out.answer(
-            id,
-            match result {
-                Ok(()) => Notice::Accepted,
-                Err(refusal) => Notice::Refused(refusal),
-            },
-        );
-    }
-
     fn stop_if_closed(&mut self) {
         if self.shutdown.is_some() && !self.stopped && self.sessions.is_empty() && self.home.is_none() {
             self.stopped = true;
@@ -276,6 +234,7 @@ impl User {
 
 impl Endpoint for User {
     type Command = Command;
+    type Answer = Answer;
     type Notice = Notice;
 
     fn handle_event(&mut self, now: Instant, event: Event) {
@@ -315,16 +274,40 @@ impl Endpoint for User {
     }
 
     fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
-        match command {
-            Command::Resolve { .. } | Command::Open { .. } if self.shutdown.is_some() => {
-                self.out.answer(id, Notice::Failed(UserError::ShuttingDown));
+        let running = self.shutdown.is_none();
+        let answer = match command {
+            Command::Resolve(question) if running => return self.resolve_command(now, id, question),
+            Command::Resolve(_) => Answer::Resolved(Err(UserError::ShuttingDown)),
+            Command::Open(Open { handle }) if running => return self.open(now, id, handle),
+            Command::Open(_) => Answer::Opened(Err(UserError::ShuttingDown)),
+            Command::Purge { handle } => {
+                self.cache.purge(&handle);
+                Answer::Noted
             }
-            Command::Resolve { handle, items, cached } => {
-                self.resolve_command(now, id, handle, items, cached);
+            Command::ReportUnreachable { handle, element } => {
+                self.health.failed(now, &handle, element);
+                self.report(now, &handle, element);
+                Answer::Noted
             }
-            Command::Open { handle } => self.open(now, id, handle),
-            command => self.session_command(now, id, command),
-        }
+            Command::Answered { session, request } => Answer::Done(self.answered(session, request)),
+            Command::Send(_) | Command::Failover { .. } | Command::Close { .. } if !running => {
+                Answer::Done(Err(Refusal::ShuttingDown))
+            }
+            Command::Send(message) => Answer::Done(self.send(now, message)),
+            Command::Failover { session } | Command::Close { session } if !self.is_open(session) => {
+                Answer::Done(Err(Refusal::UnknownSession))
+            }
+            // The answer comes before what follows from the command.
+            Command::Failover { session } => {
+                self.out.answer(id, Answer::Done(Ok(())));
+                return self.failover(now, session);
+            }
+            Command::Close { session } => {
+                self.out.answer(id, Answer::Done(Ok(())));
+                return self.close(now, session);
+            }
+        };
+        self.out.answer(id, answer);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -348,8 +331,8 @@ impl Endpoint for User {
         self.out.actions.pop_front()
     }
 
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Notice)> {
-        self.out.notices.pop_front()
+    fn poll_output(&mut self) -> Option<Output<Answer, Notice>> {
+        self.out.outputs.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -365,7 +348,7 @@ impl Endpoint for User {
         self.hunt.stop(&mut self.out.actions);
         self.reports.clear();
         for id in self.resolutions.drain() {
-            self.out.answer(id, Notice::Failed(UserError::ShuttingDown));
+            self.out.answer(id, Answer::Resolved(Err(UserError::ShuttingDown)));
         }
         let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
         for id in ids {
@@ -374,7 +357,7 @@ impl Endpoint for User {
                     let command = *command;
                     self.end_search(id);
                     self.sessions.remove(&id);
-                    self.out.answer(command, Notice::Failed(UserError::ShuttingDown));
+                    self.out.answer(command, Answer::Opened(Err(UserError::ShuttingDown)));
                 }
                 Some(State::Searching(_)) => {
                     self.close(now, id);

@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use super::{Notice, SessionId, UserError};
+use super::{Answer, Resolve, SessionId, UserError};
 use super::{Timer, User};
 use crate::base::{CommandId, Instant, PoolHandle, ProtocolId, TransportAddress};
 use crate::wire::{AsapMessage, CauseCode, OperationError, Policy, PoolElement};
@@ -120,9 +120,7 @@ impl User {
         &mut self,
         now: Instant,
         id: CommandId,
-        handle: PoolHandle,
-        items: Option<u32>,
-        cached: bool,
+        Resolve { handle, items, cached }: Resolve,
     ) {
         let wanted = items.map_or(usize::MAX, |items| items as usize);
         // How many elements the registrar would give for 0 and for all is not known here.
@@ -133,9 +131,9 @@ impl User {
             && let Some((policy, elements)) = self.cache.listing(&handle, wanted)
         {
             self.counters.cache_hits += 1;
-            self.out.answer(id, Notice::Resolved { handle, policy, elements });
+            self.out.answer(id, Answer::resolved(handle, policy, elements));
         } else if let Err(error) = self.resolve(now, handle, items, Waiter::Command(id)) {
-            self.out.answer(id, Notice::Failed(error));
+            self.out.answer(id, Answer::Resolved(Err(error)));
         }
     }
 
@@ -271,23 +269,19 @@ impl User {
         if let Some(next) = later.pop_front() {
             self.begin(now, handle.clone(), next, later);
         }
-        let notice = match &result {
+        let answer = match &result {
             Ok((policy, elements)) => {
                 // A question for a few must not make the cache forget the others.
                 let few = question.items.is_some() && elements.len() < self.cache.len(handle);
                 if !(few && self.cache.is_fresh(now, handle)) {
                     self.cache.store(now, handle, policy.clone(), elements.clone());
                 }
-                Notice::Resolved {
-                    handle: handle.clone(),
-                    policy: policy.clone(),
-                    elements: elements.clone(),
-                }
+                Answer::resolved(handle.clone(), policy.clone(), elements.clone())
             }
-            Err(error) => Notice::Failed(error.clone()),
+            Err(error) => Answer::Resolved(Err(error.clone())),
         };
         for id in question.commands {
-            self.out.answer(id, notice.clone());
+            self.out.answer(id, answer.clone());
         }
         let outcome = result.map(|_| ());
         for session in question.sessions {

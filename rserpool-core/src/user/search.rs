@@ -8,7 +8,7 @@ use alloc::collections::BTreeMap;
 
 use super::resolution::Waiter;
 use super::state::{Purpose, Search, Serving, Session, State};
-use super::{FailureReason, Notice, SessionId, UserError};
+use super::{Answer, FailureReason, Notice, Opened, SessionId, UserError};
 use super::{Timer, User};
 use crate::base::{AssociationId, ConnectId, ElementId, Instant, PoolHandle};
 use crate::endpoint::{AbortCause, Action, DownReason};
@@ -95,7 +95,7 @@ impl User {
         match purpose {
             Purpose::Open(command) => {
                 self.counters.sessions_opened += 1;
-                self.out.answer(command, Notice::Opened { session: id, element, peer });
+                self.out.answer(command, Answer::Opened(Ok(Opened { session: id, element, peer })));
             }
             Purpose::Replace(from) => {
                 self.counters.failovers += 1;
@@ -226,7 +226,7 @@ impl User {
         let Some(session) = self.sessions.remove(&id) else { return };
         match session.state {
             State::Searching(Search { purpose: Purpose::Open(command), .. }) => {
-                self.out.answer(command, Notice::Failed(error));
+                self.out.answer(command, Answer::Opened(Err(error)));
             }
             _ => self.tell_closed(id, Some(error)),
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::requests::Requests;
 use super::state::{Purpose, Search, Serving, Session, State};
-use super::{Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
+use super::{Answer, FailureReason, Message, Notice, RequestId, SessionId, UserError};
 use super::{Timer, User};
 use crate::base::{CommandId, Instant, PoolHandle, ProtocolId};
 use crate::endpoint::{Action, DownReason, MAX_MESSAGE, Refusal};
@@ -18,7 +18,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 impl User {
     pub(super) fn open(&mut self, now: Instant, command: CommandId, handle: PoolHandle) {
         if self.sessions.len() >= self.config.max_sessions {
-            self.out.answer(command, Notice::Failed(UserError::TooMany));
+            self.out.answer(command, Answer::Opened(Err(UserError::TooMany)));
             return;
         }
         self.last_session += 1;
@@ -29,14 +29,8 @@ impl User {
         self.search(now, id);
     }
 
-    pub(super) fn send(
-        &mut self,
-        now: Instant,
-        id: SessionId,
-        protocol: ProtocolId,
-        bytes: Bytes,
-        delivery: Delivery,
-    ) -> Result<(), Refusal> {
+    pub(super) fn send(&mut self, now: Instant, message: Message) -> Result<(), Refusal> {
+        let Message { session: id, protocol, bytes, delivery } = message;
         if matches!(protocol, ProtocolId::ASAP | ProtocolId::ENRP) {
             return Err(Refusal::ReservedProtocol);
         }

@@ -22,7 +22,7 @@ impl Commands {
         id
     }
 
-    /// A final notice has come.
+    /// An answer has come.
     pub(crate) fn end(&mut self, id: CommandId) -> Result<(), Violation> {
         match self.open.remove(&id) {
             Some(_) => Ok(()),

@@ -1,10 +1,11 @@
 //! Programs and the processes that they become: an endpoint with its application.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 
 use rserpool_core::base::{CommandId, Instant};
 use rserpool_core::element::{self, ElementConfig};
-use rserpool_core::endpoint::{Action, Endpoint, Event};
+use rserpool_core::endpoint::{Action, Endpoint, Event, Output};
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 use rserpool_core::user::{self, UserConfig};
 
@@ -123,19 +124,33 @@ impl Process {
     /// The next notice, after the application has been told.
     fn poll_note(&mut self, now: Instant) -> Option<(Note, Result<(), Violation>)> {
         match self {
-            Self::Registrar(registrar) => {
-                registrar.poll_notice().map(|(_, notice)| (Note::Registrar(notice), Ok(())))
-            }
-            Self::Element(server) => {
-                let (id, notice) = server.element.poll_notice()?;
-                let verdict = server.notice(now, id, &notice);
-                Some((Note::Element(notice), verdict))
-            }
-            Self::User(client) => {
-                let (id, notice) = client.user.poll_notice()?;
-                let verdict = client.notice(now, id, &notice);
-                Some((Note::User(notice), verdict))
-            }
+            Self::Registrar(registrar) => Some(match registrar.poll_output()? {
+                Output::Answer(id, answer) => {
+                    let detail = format!("{id:?} was answered by {answer:?}");
+                    (
+                        Note::Custom(format!("{answer:?}")),
+                        Err(Violation::new("nobody commands a registrar", detail)),
+                    )
+                }
+                Output::Notice(notice) => (Note::Registrar(notice), Ok(())),
+            }),
+            Self::Element(server) => Some(match server.element.poll_output()? {
+                Output::Answer(id, answer) => (Note::ElementAnswer(answer), server.answer(id)),
+                Output::Notice(notice) => {
+                    server.notice(now, &notice);
+                    (Note::Element(notice), Ok(()))
+                }
+            }),
+            Self::User(client) => Some(match client.user.poll_output()? {
+                Output::Answer(id, answer) => {
+                    let verdict = client.answer(now, id, &answer);
+                    (Note::UserAnswer(answer), verdict)
+                }
+                Output::Notice(notice) => {
+                    let verdict = client.notice(now, &notice);
+                    (Note::User(notice), verdict)
+                }
+            }),
             Self::Custom(Machinery(machine)) => machine.poll_note().map(|note| (Note::Custom(note), Ok(()))),
         }
     }
@@ -211,6 +226,7 @@ impl Actor {
 
 impl Endpoint for Actor {
     type Command = Wish;
+    type Answer = Infallible;
     type Notice = Report;
 
     fn handle_event(&mut self, now: Instant, event: Event) {
@@ -246,8 +262,8 @@ impl Endpoint for Actor {
         Some(action)
     }
 
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Report)> {
-        self.seen.pop_front().or_else(|| self.told.pop_front()).map(|report| (None, report))
+    fn poll_output(&mut self) -> Option<Output<Infallible, Report>> {
+        self.seen.pop_front().or_else(|| self.told.pop_front()).map(Output::Notice)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -82,15 +82,19 @@ impl World {
         let name = &self.hosts[host.0].name;
         let quiet = matches!(
             note,
-            Note::User(user::Notice::Accepted | user::Notice::Received { .. })
-                | Note::Element(element::Notice::Accepted | element::Notice::Received { .. })
+            Note::UserAnswer(user::Answer::Done(Ok(())) | user::Answer::Noted)
+                | Note::User(user::Notice::Received { .. })
+                | Note::ElementAnswer(element::Answer::Done(Ok(())))
+                | Note::Element(element::Notice::Received { .. })
         );
         if !quiet {
             self.trace.note(self.clock, [20, host.0 as u64], &[], || {
                 let text = match &note {
                     Note::Registrar(notice) => format!("{notice:?}"),
                     Note::Element(notice) => format!("{notice:?}"),
+                    Note::ElementAnswer(answer) => format!("{answer:?}"),
                     Note::User(notice) => format!("{notice:?}"),
+                    Note::UserAnswer(answer) => format!("{answer:?}"),
                     Note::Custom(notice) => notice.clone(),
                 };
                 format!("{name} ! {text}")

@@ -1,12 +1,12 @@
-//! The commands an application has given: each is answered by exactly one final notice.
+//! The commands an application has given: each gets exactly one answer.
 
 use std::collections::BTreeMap;
 
 use rserpool_core::base::{CommandId, Instant};
 
-use super::Violation;
+use crate::violation::Violation;
 
-/// The commands that wait for their final notice.
+/// The commands that wait for their answer.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
     last: u64,
@@ -27,7 +27,7 @@ impl Commands {
         match self.open.remove(&id) {
             Some(_) => Ok(()),
             None => {
-                Err(Violation::new("one final notice for each command", format!("{id:?} was answered twice")))
+                Err(Violation::new("one answer for each command", format!("{id:?} was answered twice")))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Properties under random events: no panic, bounds kept, one final notice for every command.
+//! Properties under random events: no panic, bounds kept, one answer for every command.
 
 use alloc::collections::BTreeSet;
 

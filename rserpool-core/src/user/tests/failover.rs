@@ -111,7 +111,7 @@ fn the_same_element_may_come_back() {
 #[test]
 fn a_session_without_elements_ends_with_its_reason() {
     let mut user = serving(&[1]);
-    user.config.failover_deadline = ms(130);
+    user.context.config.failover_deadline = ms(130);
     event(&mut user, 20, disconnected(2, DownReason::Silent));
     event(&mut user, 21, connect_failed(3));
     let unknown = || refusal_of(HOME, "pool", CauseCode::UNKNOWN_POOL_HANDLE);

@@ -1,4 +1,4 @@
-//! Properties under random events: no panic, bounds kept, one final notice for every command.
+//! Properties under random events: no panic, bounds kept, one answer for every command.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -251,24 +251,20 @@ impl World {
                 }
             }
         }
-        let unanswered: usize =
-            self.user.sessions.values_mut().map(|session| session.requests.iter_mut().count()).sum();
+        let unanswered = self.user.sessions.unanswered();
         assert_eq!(unanswered, self.owed.iter().filter(|(id, _)| !self.is_closing(*id)).count());
         assert!(self.user.sessions() <= MAX_SESSIONS);
-        assert!(self.user.associations.len() < MAX_SESSIONS + 1);
-        assert_eq!(self.user.attempts.len() + self.hunting(), self.attempts.len());
+        assert!(self.user.sessions.associations() < MAX_SESSIONS + 1);
+        assert_eq!(self.user.sessions.attempts() + self.hunting(), self.attempts.len());
     }
 
     fn is_closing(&self, id: SessionId) -> bool {
-        matches!(
-            self.user.sessions.get(&id).map(|session| &session.state),
-            Some(super::super::state::State::Closing { .. })
-        )
+        self.user.sessions.is_closing(id)
     }
 
     /// How many attempts belong to the hunt.
     fn hunting(&self) -> usize {
-        self.attempts.iter().filter(|request| !self.user.attempts.contains_key(request)).count()
+        self.attempts.iter().filter(|request| !self.user.sessions.has_attempt(**request)).count()
     }
 }
 

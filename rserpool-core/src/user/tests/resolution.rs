@@ -234,7 +234,7 @@ fn the_configuration_is_checked() {
 #[test]
 fn a_resolution_does_not_wait_for_ever_for_a_registrar() {
     let mut user = asked(&[1]);
-    let give_up = at(10 + user.config.failover_deadline.as_millis() as u64);
+    let give_up = at(10 + user.context.config.failover_deadline.as_millis() as u64);
     let (actions, _) = event(&mut user, 5, disconnected(HOME, DownReason::Silent));
     assert_eq!(actions, vec![]);
     resolve(&mut user, 10, 2, None, false);

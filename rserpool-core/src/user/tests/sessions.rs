@@ -147,7 +147,7 @@ fn a_full_queue_is_told_and_so_is_its_end() {
     let step = event(&mut user, 12, Event::Drained { association: AssociationId(2) });
     assert_eq!(step, (vec![], vec![writable.clone()]));
     let mut bounded = serving(&[1]);
-    bounded.config.max_unanswered_octets = 4;
+    bounded.context.config.max_unanswered_octets = 4;
     send(&mut bounded, 10, retry(1), "abc");
     assert_eq!(send(&mut bounded, 11, retry(2), "de"), refused(Refusal::Congested));
     assert_eq!(send(&mut bounded, 11, Delivery::Once, "de"), accepted(vec![data(2, DATA, "de")]));
@@ -211,7 +211,7 @@ fn messages_have_a_length() {
     for (id, octets, taken) in
         [(1, 0, false), (2, 1, true), (3, MAX_MESSAGE, true), (4, MAX_MESSAGE + 1, false)]
     {
-        user.config.max_unanswered_octets = usize::MAX;
+        user.context.config.max_unanswered_octets = usize::MAX;
         let (session, bytes) = (SessionId(1), bytes::Bytes::from(vec![7; octets]));
         let send = Command::Send(Message::new(session, DATA, bytes).delivery(retry(id)));
         let (actions, notices) = command(&mut user, 10, 9, send);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use rserpool_core::base::{ElementId, PoolHandle};
 use rserpool_core::handlespace::PeHandle;
 
-use crate::applications::Violation;
-use crate::explore::Plan;
+use super::plan::Plan;
 use crate::fault::Fault;
 use crate::id::HostId;
+use crate::violation::Violation;
 use crate::world::World;
 
 /// How long everybody may take for a clean stop.
@@ -28,91 +28,102 @@ fn twins_contend(plan: &Plan) -> bool {
     plan.registrars.len() > 1 && plan.elements.iter().any(|element| element.config.id.is_some())
 }
 
-impl World {
+/// A world that has come to rest, and the plan that it has gone through.
+#[derive(Debug)]
+pub(super) struct Verdict<'a> {
+    pub(super) world: &'a mut World,
+    pub(super) plan: &'a Plan,
+}
+
+impl Verdict<'_> {
     /// Judges a world at rest. Users are asked to resolve once more, so some time passes.
-    pub(crate) fn judge(&mut self, plan: &Plan) {
-        for (user, _) in plan.user_hosts() {
-            self.resolve(user);
+    pub(super) fn judge(&mut self) {
+        for (user, _) in self.plan.user_hosts() {
+            self.world.resolve(user);
         }
-        let asked = self.now();
-        let answered = plan.users.iter().map(|user| user.config.request_timeout).max().unwrap_or_default();
-        self.run_for(answered * 4);
-        if self.violation().is_some() {
+        let asked = self.world.now();
+        let answered =
+            self.plan.users.iter().map(|user| user.config.request_timeout).max().unwrap_or_default();
+        self.world.run_for(answered * 4);
+        if self.world.violation().is_some() {
             return;
         }
         let verdict = self
-            .judge_agreement(plan)
-            .and_then(|()| self.judge_registrars(plan))
-            .and_then(|()| self.judge_elements(plan))
-            .and_then(|()| self.judge_users(plan, asked));
+            .judge_agreement()
+            .and_then(|()| self.judge_registrars())
+            .and_then(|()| self.judge_elements())
+            .and_then(|()| self.judge_users(asked));
         if let Err(violation) = verdict {
-            return self.violated(violation);
+            return self.world.violated(violation);
         }
-        self.judge_keep_alives(plan);
-        if self.violation().is_none() {
-            self.wind_down(plan);
+        self.judge_keep_alives();
+        if self.world.violation().is_none() {
+            self.wind_down();
         }
     }
 
     /// Stops everybody cleanly: users, then elements, then registrars; each must come to its end,
     /// and elements must be off every list at once.
-    fn wind_down(&mut self, plan: &Plan) {
-        let users: Vec<HostId> = plan.user_hosts().map(|(host, _)| host).collect();
-        let elements: Vec<HostId> = plan.element_hosts().map(|(host, _)| host).collect();
-        for hosts in [users, elements, plan.registrar_hosts().collect()] {
+    fn wind_down(&mut self) {
+        let users: Vec<HostId> = self.plan.user_hosts().map(|(host, _)| host).collect();
+        let elements: Vec<HostId> = self.plan.element_hosts().map(|(host, _)| host).collect();
+        for hosts in [users, elements, self.plan.registrar_hosts().collect()] {
             for &host in &hosts {
-                self.apply(Fault::Stop(host, STOP_WITHIN));
+                self.world.apply(Fault::Stop(host, STOP_WITHIN));
             }
-            self.run_for(STOP_WITHIN + self.sctp.rto_max);
-            if let Some(host) = hosts.iter().find(|host| self.host(**host).process().is_some()) {
-                let detail = format!("{} runs on", self.host(*host).name);
-                self.violated(Violation::new("who is stopped comes to an end in time", detail));
+            self.world.run_for(STOP_WITHIN + self.world.sctp().rto_max);
+            if let Some(host) = hosts.iter().find(|host| self.world.host(**host).process().is_some()) {
+                let detail = format!("{} runs on", self.world.host(*host).name());
+                self.world.violated(Violation::new("who is stopped comes to an end in time", detail));
             }
-            let elements_run = plan.element_hosts().any(|(host, _)| self.server(host).is_some());
+            let elements_run = self.plan.element_hosts().any(|(host, _)| self.world.server(host).is_some());
             let lists = |host: HostId| {
-                self.registrar(host).is_some_and(|registrar| registrar.handlespace().element_count() > 0)
+                self.world
+                    .registrar(host)
+                    .is_some_and(|registrar| registrar.handlespace().element_count() > 0)
             };
-            if !elements_run && plan.registrar_hosts().any(lists) {
+            if !elements_run && self.plan.registrar_hosts().any(lists) {
                 let detail = "a registrar lists elements after all of them have stopped";
-                self.violated(Violation::new("elements that stop leave no trace", detail));
+                self.world.violated(Violation::new("elements that stop leave no trace", detail));
             }
-            if self.violation().is_some() {
+            if self.world.violation().is_some() {
                 return;
             }
         }
-        if !self.associations.is_empty() {
-            let detail = format!("{:?}", self.associations);
-            self.violated(Violation::new("nothing is left when everybody has stopped", detail));
+        if let Some(detail) = self.world.open_associations() {
+            self.world.violated(Violation::new("nothing is left when everybody has stopped", detail));
         }
     }
 
     /// The registrars that run and that somebody who knows `knows` from the start can find. Of one that
     /// is elsewhere now its address is not known any more.
-    fn findable(&self, plan: &Plan, knows: &[HostId]) -> Vec<HostId> {
-        let announced = |host: &HostId| plan.registrars[host.0].config.announce;
-        let known = |host: &HostId| knows.contains(host) && !self.history.moved.contains(host);
-        plan.registrar_hosts()
-            .filter(|host| self.registrar(*host).is_some() && (known(host) || announced(host)))
+    fn findable(&self, knows: &[HostId]) -> Vec<HostId> {
+        let announced = |host: &HostId| self.plan.registrars[host.0].config.announce;
+        let known = |host: &HostId| knows.contains(host) && !self.world.judges().is_elsewhere(*host);
+        self.plan
+            .registrar_hosts()
+            .filter(|host| self.world.registrar(*host).is_some() && (known(host) || announced(host)))
             .collect()
     }
 
-    fn judge_agreement(&self, plan: &Plan) -> Result<(), Violation> {
-        let registrars: Vec<HostId> = plan.registrar_hosts().collect();
-        if twins_contend(plan) {
+    fn judge_agreement(&self) -> Result<(), Violation> {
+        let registrars: Vec<HostId> = self.plan.registrar_hosts().collect();
+        if twins_contend(self.plan) {
             return Ok(());
         }
-        self.agreement(&registrars)
-            .and_then(|()| self.checksums_agree(&registrars))
-            .and_then(|()| self.judge_audits())
+        self.world
+            .agreement(&registrars)
+            .and_then(|()| self.world.checksums_agree(&registrars))
+            .and_then(|()| self.world.judges().judge_audits(&self.world.view()))
     }
 
-    fn judge_registrars(&self, plan: &Plan) -> Result<(), Violation> {
-        for host in plan.registrar_hosts() {
-            let Some(registrar) = self.registrar(host) else { continue };
-            let name = &self.host(host).name;
+    fn judge_registrars(&self) -> Result<(), Violation> {
+        for host in self.plan.registrar_hosts() {
+            let Some(registrar) = self.world.registrar(host) else { continue };
+            let name = &self.world.host(host).name();
             let space = registrar.handlespace();
             for (pool, element) in space.elements_after(None) {
-                let alive = plan.element_hosts().any(|(id, _)| self.is_element(id, pool, element.id));
+                let alive = self.plan.element_hosts().any(|(id, _)| self.is_element(id, pool, element.id));
                 if !alive {
                     let detail = format!("{name} lists {pool}/{}, which does not run", element.id);
                     return Err(Violation::new("at rest the dead are gone", detail));
@@ -124,11 +135,11 @@ impl World {
             let own_elements = own.count() as u64;
             let lives =
                 space.elements_after(None).filter(|(_, e)| e.life.duration().is_some()).count() as u64;
-            let config = &plan.registrars[host.0].config;
+            let config = &self.plan.registrars[host.0].config;
             let announcements = u64::from(config.announce) + u64::from(config.enrp.announce);
-            let peers = (registrar.peers().len() + plan.registrars[host.0].knows.len()) as u64;
+            let peers = (registrar.peers().len() + self.plan.registrars[host.0].knows.len()) as u64;
             let expected_figures = [
-                ("associations", self.host(host).peers.len() as u64),
+                ("associations", self.world.host(host).associations() as u64),
                 ("own_elements", own_elements),
                 ("timers", lives + own_elements + announcements + PEER_TIMERS * peers + ENRP_TIMERS),
             ];
@@ -146,29 +157,32 @@ impl World {
     }
 
     fn is_element(&self, host: HostId, pool: &PoolHandle, id: ElementId) -> bool {
-        self.server(host).is_some_and(|s| s.element().id() == id && s.config().handle == *pool)
+        self.world.server(host).is_some_and(|s| s.element().id() == id && s.config().handle == *pool)
     }
 
-    fn judge_elements(&self, plan: &Plan) -> Result<(), Violation> {
-        for (host, element) in plan.element_hosts() {
-            let Some(server) = self.server(host) else { continue };
+    fn judge_elements(&self) -> Result<(), Violation> {
+        for (host, element) in self.plan.element_hosts() {
+            let Some(server) = self.world.server(host) else { continue };
             let (id, pool) = (server.element().id(), &server.config().handle);
-            let name = &self.host(host).name;
-            let twins = plan.element_hosts().filter(|(host, _)| self.is_element(*host, pool, id)).count();
-            if twins > 1 || self.findable(plan, &element.knows).is_empty() {
+            let name = &self.world.host(host).name();
+            let twins =
+                self.plan.element_hosts().filter(|(host, _)| self.is_element(*host, pool, id)).count();
+            if twins > 1 || self.findable(&element.knows).is_empty() {
                 continue;
             }
-            let listing: Vec<HostId> = plan
+            let listing: Vec<HostId> = self
+                .plan
                 .registrar_hosts()
                 .filter(|host| {
                     let pe = PeHandle { pool: pool.clone(), element: id };
-                    self.registrar(*host).is_some_and(|r| r.handlespace().get(&pe).is_some())
+                    self.world.registrar(*host).is_some_and(|r| r.handlespace().get(&pe).is_some())
                 })
                 .collect();
-            let running = plan.registrar_hosts().filter(|host| self.registrar(*host).is_some()).count();
+            let running =
+                self.plan.registrar_hosts().filter(|host| self.world.registrar(*host).is_some()).count();
             // All list it with the same home: that is a part of the agreement.
             let pe = PeHandle { pool: pool.clone(), element: id };
-            let listed = listing.first().and_then(|host| self.registrar(*host));
+            let listed = listing.first().and_then(|host| self.world.registrar(*host));
             let home = listed.and_then(|r| r.handlespace().get(&pe)).map(|element| element.home);
             let detail = format!(
                 "{name} ({pe}) is listed by {} of {running} registrars, with the home {home:?}, is registered: {}, its home is {}",
@@ -190,53 +204,60 @@ impl World {
             }
             if let Some((command, since)) = server.commands().oldest() {
                 let detail = format!("{name}: {command:?} since {since:?}");
-                return Err(Violation::new("one final notice for each command", detail));
+                return Err(Violation::new("one answer for each command", detail));
             }
         }
         Ok(())
     }
 
     /// How many keep-alives each element that runs has answered.
-    fn keep_alives(&self, plan: &Plan) -> BTreeMap<HostId, u64> {
-        let answered = |host| self.server(host).map(|server| server.element().counters().keep_alives);
-        plan.element_hosts().filter_map(|(host, _)| Some((host, answered(host)?))).collect()
+    fn keep_alives(&self) -> BTreeMap<HostId, u64> {
+        let answered = |host| self.world.server(host).map(|server| server.element().counters().keep_alives);
+        self.plan.element_hosts().filter_map(|(host, _)| Some((host, answered(host)?))).collect()
     }
 
     /// Elements are asked again and again, or nobody would notice one that hangs: some time passes.
-    fn judge_keep_alives(&mut self, plan: &Plan) {
-        let before = self.keep_alives(plan);
-        let asked = plan.registrars.iter().map(|registrar| self.patience_with_element(&registrar.config));
-        self.run_for(asked.max().unwrap_or_default());
-        let now = self.keep_alives(plan);
-        let forgotten = plan.element_hosts().find(|(host, element)| {
-            self.server(*host).is_some_and(|server| !server.has_left() && server.element().is_registered())
+    fn judge_keep_alives(&mut self) {
+        let before = self.keep_alives();
+        let asked = self
+            .plan
+            .registrars
+            .iter()
+            .map(|registrar| self.world.view().patience_with_element(&registrar.config));
+        self.world.run_for(asked.max().unwrap_or_default());
+        let now = self.keep_alives();
+        let forgotten = self.plan.element_hosts().find(|(host, element)| {
+            self.world
+                .server(*host)
+                .is_some_and(|server| !server.has_left() && server.element().is_registered())
                 && element.config.id.is_none()
-                && !self.findable(plan, &element.knows).is_empty()
+                && !self.findable(&element.knows).is_empty()
                 && before.get(host) == now.get(host)
         });
         if let Some((host, _)) = forgotten {
-            let detail = &self.host(host).name;
-            self.violated(Violation::new("at rest every element is asked whether it lives", detail));
+            let detail = self.world.host(host).name();
+            self.world.violated(Violation::new("at rest every element is asked whether it lives", detail));
         }
     }
 
-    fn judge_users(&self, plan: &Plan, asked: rserpool_core::base::Instant) -> Result<(), Violation> {
-        let now = self.now();
-        for (host, user) in plan.user_hosts() {
-            let Some(client) = self.client(host) else { continue };
-            let (name, pool) = (&self.host(host).name, &user.load.pool);
+    fn judge_users(&self, asked: rserpool_core::base::Instant) -> Result<(), Violation> {
+        let now = self.world.now();
+        for (host, user) in self.plan.user_hosts() {
+            let Some(client) = self.world.client(host) else { continue };
+            let (name, pool) = (&self.world.host(host).name(), &user.load.pool);
             let late = |since| now.since(since) > Duration::from_secs(2) + user.config.failover_deadline * 2;
             if let Some((command, since)) = client.commands().oldest().filter(|(_, since)| late(*since)) {
                 let detail = format!("{name}: {command:?} since {since:?}");
-                return Err(Violation::new("one final notice for each command", detail));
+                return Err(Violation::new("one answer for each command", detail));
             }
-            let findable = self.findable(plan, &user.knows);
+            let findable = self.findable(&user.knows);
             let known = |host: &HostId| {
-                self.registrar(*host)
+                self.world
+                    .registrar(*host)
                     .is_some_and(|r| r.handlespace().pool(pool).is_some_and(|p| !p.is_empty()))
             };
             // Two with one identifier expel each other, and the pool is empty in between.
-            if !findable.iter().any(known) || twins_contend(plan) {
+            if !findable.iter().any(known) || twins_contend(self.plan) {
                 continue;
             }
             match client.resolved() {

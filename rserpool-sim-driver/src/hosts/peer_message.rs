@@ -1,4 +1,5 @@
-//! What a registrar may do with a message of another one, judged before and after (RFC 5353).
+//! What a registrar may do with a message of another registrar (RFC 5353), judged on the spot: only here are
+//! the moments before and after it both seen.
 
 use rserpool_core::base::{PoolHandle, ProtocolId, RegistrarId};
 use rserpool_core::endpoint::Event;
@@ -6,24 +7,24 @@ use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::Registrar;
 use rserpool_core::wire::{EnrpBody, EnrpMessage, PoolElement, UpdateAction};
 
-use crate::applications::Violation;
+use crate::violation::Violation;
 
-/// What must be the same after a message was handled.
+/// What must still hold when a message has been handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Exchange {
-    /// Somebody speaks who is not the home of this element: it stays.
+pub(super) enum Expectation {
+    /// The sender wants an element removed whose home it is not: the element stays, with this home.
     Stranger(PeHandle, RegistrarId),
-    /// A page of a peer's table, and not the last one: so many elements of the peer stay.
+    /// A page of a peer's table, and not the last one: at least this many elements of the peer stay.
     Page(RegistrarId, usize),
 }
 
-/// The types of the messages that matter: of the others nothing is decoded.
+/// The types of the messages that are judged. Others are not decoded, which would take time.
 const TABLE_RESPONSE: u8 = 3;
 const UPDATE: u8 = 4;
 
-impl Exchange {
-    /// What a registrar is about to be told; `None` if it is nothing that is judged here.
-    pub(crate) fn before(registrar: &Registrar, event: &Event) -> Option<Self> {
+impl Expectation {
+    /// What must hold after a registrar has handled this event; `None` if the event is not judged here.
+    pub(super) fn before(registrar: &Registrar, event: &Event) -> Option<Self> {
         let Event::Message { protocol: ProtocolId::ENRP, bytes, .. } = event else { return None };
         if !matches!(bytes.first(), Some(&(TABLE_RESPONSE | UPDATE))) {
             return None;
@@ -37,7 +38,7 @@ impl Exchange {
             }
             EnrpBody::HandleTableResponse { more: true, pools, .. } => {
                 let space = registrar.handlespace();
-                // A mentor lists all: what an earlier one told of as its own may have another home.
+                // A mentor lists all elements: one that an earlier mentor listed as its own may have another home.
                 let moves = |handle: &PoolHandle, element: &PoolElement| {
                     let pe = PeHandle { pool: handle.clone(), element: element.id };
                     !registrar.is_serving()
@@ -52,8 +53,8 @@ impl Exchange {
         }
     }
 
-    /// Whether it is still so.
-    pub(crate) fn judge(&self, registrar: &Registrar) -> Result<(), Violation> {
+    /// Whether it still holds.
+    pub(super) fn judge(&self, registrar: &Registrar) -> Result<(), Violation> {
         let space = registrar.handlespace();
         match self {
             Self::Stranger(pe, home) if space.get(pe).map(|element| element.home) != Some(*home) => {

@@ -1,47 +1,39 @@
-//! The course of things: what is due happens, one thing after the other.
+//! The course of time: what is due happens, one thing after the other.
 
 use std::time::Duration;
 
 use rserpool_core::base::Instant;
 use rserpool_core::{element, user};
 
+use super::World;
 use crate::fault::Fault;
-use crate::hosts::Input;
-use crate::hosts::{Program, Wish};
+use crate::hosts::{Input, Wish};
 use crate::id::HostId;
-use crate::world::Occurrence;
-use crate::world::World;
+use crate::schedule::{AssociationStep, Occurrence};
 
 impl World {
-    /// Adds a host on which `program` starts at once. Seeds, and the addresses of elements and
-    /// registrars, are set here.
-    pub fn add(&mut self, name: impl Into<String>, program: Program) -> HostId {
-        let id = self.add_idle(name, program);
-        self.start(id);
-        id
-    }
-
     /// Lets time pass. Stops early, and for good, at the first violation of an invariant.
     pub fn run_for(&mut self, duration: Duration) {
         self.run_until(self.clock + duration);
     }
 
-    /// Lets time pass until `end`.
+    /// Lets time pass until `end`, or to the first violation.
     pub fn run_until(&mut self, end: Instant) {
-        while self.history.violation.is_none() {
-            let Some((at, occurrence)) = self.queue.pop_until(end) else {
+        while self.violation.is_none() {
+            let Some((at, occurrence)) = self.schedule.pop_until(end) else {
                 self.clock = self.clock.max(end);
                 return;
             };
+            debug_assert!(at >= self.clock, "time goes back");
             self.clock = at;
             self.steps += 1;
             self.happen(occurrence);
         }
     }
 
-    /// Makes something happen at a time to come.
+    /// Makes something happen at a time to come; now, if the time has passed.
     pub fn at(&mut self, time: Instant, fault: Fault) {
-        self.schedule(time.max(self.clock), Occurrence::Fault(fault));
+        self.schedule.add(time.max(self.clock), Occurrence::Fault(fault));
     }
 
     /// Gives the element on a host a command.
@@ -64,22 +56,25 @@ impl World {
             Occurrence::Wake { host, life } => self.wake(host, life),
             Occurrence::Ready { host, life } => self.ready(host, life),
             Occurrence::Input { host, life, event } => {
-                if self.host(host).life == life {
+                if self.host(host).life() == life {
                     self.input(host, Input::Event(event));
                 }
             }
             Occurrence::Datagram { source, destination, bytes } => {
                 self.datagram_arrives(source, destination, bytes);
             }
-            Occurrence::Handshake { host, life, request, step } => self.handshake(host, life, request, step),
-            Occurrence::Arrive { key, side, item } => self.arrive(key, side, item),
-            Occurrence::Abort { key, side } => self.abort_arrives(key, side),
-            Occurrence::Flush { key, side } => self.flush(key, side),
-            Occurrence::Silence { key, side } => self.silence(key, side),
-            Occurrence::GiveUp { key, side } => self.give_up(key, side),
-            Occurrence::Orphan { key, side, once } => self.orphan(key, side, once),
-            Occurrence::CloseDeadline { key, side } => self.close_deadline(key, side),
+            Occurrence::Association(step) => self.association_step(step),
             Occurrence::Fault(fault) => self.apply(fault),
+        }
+    }
+
+    fn association_step(&mut self, step: AssociationStep) {
+        let (associations, mut around) = self.associations_and_surroundings();
+        let Some(delivery) = associations.happen(&mut around, step) else { return };
+        self.input(delivery.host, Input::Event(delivery.event));
+        if let Some(key) = delivery.established {
+            let (associations, mut around) = self.associations_and_surroundings();
+            associations.established(&mut around, key);
         }
     }
 }

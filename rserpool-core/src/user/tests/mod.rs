@@ -90,6 +90,10 @@ fn accepted(actions: Vec<Action>) -> Step {
     (actions, vec![Output::Answer(CommandId(9), Answer::Done(Ok(())))])
 }
 
+fn noted(actions: Vec<Action>) -> Step {
+    (actions, vec![Output::Answer(CommandId(9), Answer::Noted)])
+}
+
 fn refused(refusal: Refusal) -> Step {
     (vec![], vec![Output::Answer(CommandId(9), Answer::Done(Err(refusal)))])
 }

@@ -71,7 +71,7 @@ fn the_cache_answers_until_it_is_stale_or_purged() {
     // An answer to a question for a few does not make the cache forget the others.
     event(&mut user, 5_005, resolved(HOME, &[2]));
     assert_eq!(resolve(&mut user, 5_006, 7, None, true), (vec![], vec![result(7, &[1, 2])]));
-    let purged = vec![Output::Answer(CommandId(8), Answer::Done(Ok(())))];
+    let purged = vec![Output::Answer(CommandId(8), Answer::Noted)];
     assert_eq!(command(&mut user, 5_007, 8, Command::Purge { handle: "pool".into() }), (vec![], purged));
     assert_eq!(resolve(&mut user, 5_008, 9, None, true), (vec![question(HOME)], vec![]));
 }

@@ -181,7 +181,8 @@ fn shutdown_closes_everything_and_stops() {
     command(&mut user, 10, 2, Command::Resolve(Resolve::new("other".into())));
     command(&mut user, 10, 3, Command::Open(Open::new("other".into())));
     user.begin_shutdown(at(20), at(1_000));
-    let ended = vec![failure(2, UserError::ShuttingDown), failure(3, UserError::ShuttingDown)];
+    let unresolved = Output::Answer(CommandId(2), Answer::Resolved(Err(UserError::ShuttingDown)));
+    let ended = vec![unresolved, failure(3, UserError::ShuttingDown)];
     assert_eq!(drain(&mut user), (vec![shutdown(2, at(1_000)), shutdown(HOME, at(1_000))], ended));
     assert_eq!(open(&mut user, 21, 4), (vec![], vec![failure(4, UserError::ShuttingDown)]));
     assert_eq!(send(&mut user, 21, Delivery::Once, "a"), refused(Refusal::ShuttingDown));

@@ -53,7 +53,7 @@ impl Switchboard {
                     return;
                 };
                 self.last += 1;
-                let association = AssociationId(self.last);
+                let association = AssociationId::sctp(self.last);
                 self.associations.insert(association, [from, to]);
                 let caller = TransportAddress { port: local_port, ..address(from) };
                 let request = Some(request);

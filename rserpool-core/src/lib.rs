@@ -58,7 +58,7 @@
 //! let mut registrar = Registrar::new(RegistrarConfig::rfc(Some(RegistrarId(1)), 42), now);
 //!
 //! // The transport says that a user has connected and sent a message.
-//! let association = AssociationId(1);
+//! let association = AssociationId::sctp(1);
 //! let peer = TransportAddress::new("192.0.2.7".parse()?, 40000, 9899);
 //! let connected = Event::Connected { association, request: None, local_port: 3863, peer };
 //! registrar.handle_event(now, connected);

@@ -5,6 +5,8 @@ use core::fmt;
 
 use bytes::Bytes;
 
+use super::Carrier;
+
 /// Defines an identifier of 32 bits on the wire, shown as `0x` and lower-case hexadecimal digits.
 macro_rules! wire_identifier {
     ($(#[$doc:meta])* $name:ident) => {
@@ -130,10 +132,46 @@ macro_rules! local_identifier {
     };
 }
 
-local_identifier! {
-    /// An association, named by the transport and never reused. A TCP connection would be one too.
-    AssociationId
+/// An association: its carrier, and a number that the transport chooses and never uses again for that carrier.
+/// A TCP connection is one, too.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AssociationId {
+    carrier: Carrier,
+    number: u64,
 }
+
+impl AssociationId {
+    /// An association over SCTP, whatever carries its packets.
+    pub const fn sctp(number: u64) -> Self {
+        Self { carrier: Carrier::Sctp, number }
+    }
+
+    /// A TCP connection.
+    pub const fn tcp(number: u64) -> Self {
+        Self { carrier: Carrier::Tcp, number }
+    }
+
+    /// What carries its messages. A driver with several transports finds by it the one that is meant.
+    pub const fn carrier(self) -> Carrier {
+        self.carrier
+    }
+
+    /// Its number, unique among the associations of one transport.
+    pub const fn number(self) -> u64 {
+        self.number
+    }
+}
+
+impl fmt::Debug for AssociationId {
+    /// `AssociationId(2)`, or `AssociationId(tcp 2)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.carrier {
+            Carrier::Sctp => write!(f, "AssociationId({})", self.number),
+            Carrier::Tcp => write!(f, "AssociationId(tcp {})", self.number),
+        }
+    }
+}
+
 local_identifier! {
     /// An attempt to connect, named by the endpoint that asks for it and never reused by it.
     ConnectId

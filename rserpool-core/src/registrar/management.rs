@@ -13,14 +13,7 @@ use bytes::Bytes;
 
 use super::{PeerStatus, Registrar};
 use crate::base::{AssociationId, ProtocolId};
-
-/// The question for counters.
-pub(crate) const COUNTERS_REQUEST: &[u8] = b"counters";
-/// The question for peers.
-pub(crate) const PEERS_REQUEST: &[u8] = b"peers";
-/// The first line of the answer to the latter, so that an answer is never empty: SCTP has no empty
-/// messages.
-pub(crate) const PEERS_HEADER: &str = "id\tstate\tconnected\telements\tchecksum\tannounced_checksum\taddress";
+use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST};
 
 impl Registrar {
     pub(super) fn handle_management(&mut self, from: AssociationId, request: &Bytes) {

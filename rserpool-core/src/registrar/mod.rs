@@ -10,7 +10,7 @@ mod counters;
 mod enrp;
 mod interface;
 mod keep_alive;
-pub(crate) mod management;
+mod management;
 mod own;
 mod peer_status;
 mod registration;

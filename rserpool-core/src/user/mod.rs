@@ -363,7 +363,7 @@ impl Endpoint for User {
             Phase::Closing { deadline } => Some(deadline),
             Phase::Running | Phase::Stopped => None,
         };
-        let hunt = self.resolver.registrar().deadline();
+        let hunt = self.resolver.registrar().poll_timeout();
         [shutdown, self.context.deadlines.next(), hunt].into_iter().flatten().min()
     }
 

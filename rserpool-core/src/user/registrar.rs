@@ -53,7 +53,7 @@ impl Registrar {
         self.hunt.tried()
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.hunt.poll_timeout()
     }
 

@@ -26,9 +26,7 @@ impl Commands {
     pub(crate) fn end(&mut self, id: CommandId) -> Result<(), Violation> {
         match self.open.remove(&id) {
             Some(_) => Ok(()),
-            None => {
-                Err(Violation::new("one answer for each command", format!("{id:?} was answered twice")))
-            }
+            None => Err(Violation::new("one answer for each command", format!("{id:?} was answered twice"))),
         }
     }
 

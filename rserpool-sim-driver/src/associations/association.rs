@@ -134,7 +134,7 @@ impl Sockets {
     /// A name for a new association, never used before on this host.
     pub(super) const fn name_association(&mut self) -> AssociationId {
         self.last_association += 1;
-        AssociationId(self.last_association)
+        AssociationId::sctp(self.last_association)
     }
 
     /// A port of the dynamic range (RFC 6335).

@@ -82,14 +82,14 @@ impl Record {
     /// A process was handed an event.
     pub(crate) fn event(&mut self, now: Instant, hosts: &Hosts, host: HostId, event: &Event) {
         let (kind, number, octets): (u64, u64, &[u8]) = match event {
-            Event::Connected { association, .. } => (10, association.0, &[]),
+            Event::Connected { association, .. } => (10, association.number(), &[]),
             Event::ConnectFailed { request, .. } => (11, request.0, &[]),
-            Event::Message { association, bytes, .. } => (12, association.0, bytes),
-            Event::Congested { association } => (13, association.0, &[]),
-            Event::Drained { association } => (14, association.0, &[]),
-            Event::Disconnected { association, .. } => (15, association.0, &[]),
+            Event::Message { association, bytes, .. } => (12, association.number(), bytes),
+            Event::Congested { association } => (13, association.number(), &[]),
+            Event::Drained { association } => (14, association.number(), &[]),
+            Event::Disconnected { association, .. } => (15, association.number(), &[]),
             Event::Announce { bytes, .. } => (16, 0, bytes),
-            Event::Addresses { association, .. } => (17, association.0, &[]),
+            Event::Addresses { association, .. } => (17, association.number(), &[]),
             Event::HungUp { .. } => (18, 0, &[]),
         };
         let words = [kind << 32 | host.0 as u64, number];
@@ -168,7 +168,7 @@ fn describe(hosts: &Hosts, host: HostId, event: &Event) -> String {
     match event {
         Event::Connected { association, request, .. } => {
             let how = if request.is_some() { "connected to" } else { "accepted" };
-            format!("{name} {how} {} ({})", peer_of(association), association.0)
+            format!("{name} {how} {} ({})", peer_of(association), association.number())
         }
         Event::ConnectFailed { request, reason } => format!("{name} attempt {} failed: {reason}", request.0),
         Event::Message { association, protocol, bytes, .. } => {
@@ -177,7 +177,7 @@ fn describe(hosts: &Hosts, host: HostId, event: &Event) -> String {
         Event::Congested { association } => format!("{name} congested towards {}", peer_of(association)),
         Event::Drained { association } => format!("{name} drained towards {}", peer_of(association)),
         Event::Disconnected { association, reason } => {
-            format!("{name} association {} ended: {reason}", association.0)
+            format!("{name} association {} ended: {reason}", association.number())
         }
         Event::Addresses { association, peer } => format!("{name} finds {} at {peer}", peer_of(association)),
         Event::HungUp { peer, reason, .. } => format!("{name} hung up on {peer}: {reason}"),

@@ -60,9 +60,9 @@ fn shutdown_leaves_the_pool_before_it_closes_sessions() {
     assert_eq!(event(&mut element, 41, connected(3, None, user(2))), (vec![abort(3)], vec![]));
     // What arrives meanwhile is still served.
     let request =
-        Notice::Received { session: AssociationId(2), protocol: DATA, stream: 0, bytes: "b".into() };
+        Notice::Received { session: AssociationId::sctp(2), protocol: DATA, stream: 0, bytes: "b".into() };
     assert_eq!(event(&mut element, 42, received(2, DATA, "b")), (vec![], vec![Output::Notice(request)]));
-    let answer = Command::Send(Message::new(AssociationId(2), DATA, "B"));
+    let answer = Command::Send(Message::new(AssociationId::sctp(2), DATA, "B"));
     let accepted = vec![Output::Answer(CommandId(1), Answer::Done(Ok(())))];
     assert_eq!(command(&mut element, 43, 1, answer.clone()), (vec![data(2, DATA, "B")], accepted));
     let step = event(&mut element, 50, deregistered(HOME));
@@ -71,7 +71,7 @@ fn shutdown_leaves_the_pool_before_it_closes_sessions() {
     let refused = vec![Output::Answer(CommandId(2), Answer::Done(Err(Refusal::ShuttingDown)))];
     assert_eq!(command(&mut element, 51, 2, answer), (vec![], refused));
     assert_eq!(event(&mut element, 60, disconnected(HOME, DownReason::Local)), (vec![], vec![]));
-    let closed = Notice::SessionClosed { session: AssociationId(2), reason: DownReason::Local };
+    let closed = Notice::SessionClosed { session: AssociationId::sctp(2), reason: DownReason::Local };
     let step = event(&mut element, 61, disconnected(2, DownReason::Local));
     assert_eq!(step, (vec![], vec![Output::Notice(closed), STOPPED]));
     assert_eq!((element.is_stopped(), element.poll_timeout()), (true, None));
@@ -88,7 +88,7 @@ fn shutdown_ends_in_time_whoever_is_silent() {
     let closing = vec![shutdown(HOME, at(240)), shutdown(2, at(240))];
     assert_eq!(expire(&mut element, 140), (closing, vec![failed]));
     let closed =
-        Output::Notice(Notice::SessionClosed { session: AssociationId(2), reason: DownReason::Local });
+        Output::Notice(Notice::SessionClosed { session: AssociationId::sctp(2), reason: DownReason::Local });
     assert_eq!(expire(&mut element, 240), (vec![abort(HOME), abort(2)], vec![closed, STOPPED]));
     let refused = Answer::Deregistered(Err(DeregistrationError::Refused(Refusal::ShuttingDown)));
     let refused = vec![Output::Answer(CommandId(1), refused)];

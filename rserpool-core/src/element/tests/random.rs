@@ -78,7 +78,7 @@ struct World {
 impl World {
     fn pick(&self, place: usize) -> AssociationId {
         let count = self.associations.len().max(1);
-        self.associations.get(place % count).copied().unwrap_or(AssociationId(0))
+        self.associations.get(place % count).copied().unwrap_or(AssociationId::sctp(0))
     }
 
     fn event(&mut self, event: Event) {
@@ -140,7 +140,7 @@ impl World {
                     return;
                 }
                 self.next += 1;
-                let association = AssociationId(self.next);
+                let association = AssociationId::sctp(self.next);
                 self.associations.push(association);
                 let peer = registrar(self.next as u8 % 3);
                 self.event(Event::Connected { association, request, local_port: 7, peer });

@@ -4,7 +4,7 @@ use super::*;
 use crate::base::ProtocolId;
 
 fn send(element: &mut Element, session: u64, protocol: ProtocolId) -> Step {
-    let session = AssociationId(session);
+    let session = AssociationId::sctp(session);
     let command = Command::Send(Message::new(session, protocol, "x").stream(3));
     super::command(element, 100, 1, command)
 }
@@ -23,7 +23,7 @@ fn passes_messages_through() {
     let mut element = registered(&[1]);
     assert_eq!(event(&mut element, 30, connected(2, None, user(1))), (vec![], vec![]));
     assert_eq!(send(&mut element, 2, DATA), refused(Refusal::UnknownSession), "no session yet");
-    let session = AssociationId(2);
+    let session = AssociationId::sctp(2);
     let opened = Output::Notice(Notice::SessionOpened { session, peer: user(1) });
     let got = |bytes: &'static str| {
         Output::Notice(Notice::Received { session, protocol: DATA, stream: 0, bytes: bytes.into() })
@@ -54,14 +54,14 @@ fn a_full_queue_is_told_and_so_is_its_end() {
     event(&mut element, 30, connected(2, None, user(1)));
     event(&mut element, 31, received(2, DATA, "a"));
     let (congested, drained) = (
-        Event::Congested { association: AssociationId(2) },
-        Event::Drained { association: AssociationId(2) },
+        Event::Congested { association: AssociationId::sctp(2) },
+        Event::Drained { association: AssociationId::sctp(2) },
     );
     event(&mut element, 32, congested.clone());
     assert_eq!(event(&mut element, 33, drained.clone()), (vec![], vec![]), "nobody was refused");
     event(&mut element, 34, congested);
     assert_eq!(send(&mut element, 2, DATA), refused(Refusal::Congested));
-    let writable = Output::Notice(Notice::Writable { session: AssociationId(2) });
+    let writable = Output::Notice(Notice::Writable { session: AssociationId::sctp(2) });
     assert_eq!(event(&mut element, 35, drained), (vec![], vec![writable]));
 }
 
@@ -70,12 +70,12 @@ fn closes_a_session() {
     let mut element = registered(&[1]);
     event(&mut element, 30, connected(2, None, user(1)));
     event(&mut element, 31, received(2, DATA, "a"));
-    let close = Command::Close { session: AssociationId(2) };
+    let close = Command::Close { session: AssociationId::sctp(2) };
     let step = command(&mut element, 32, 1, close.clone());
     assert_eq!(step, accepted(vec![shutdown(2, at(10_032))]));
     assert_eq!(command(&mut element, 33, 1, close), refused(Refusal::UnknownSession));
     let closed =
-        Output::Notice(Notice::SessionClosed { session: AssociationId(2), reason: DownReason::Local });
+        Output::Notice(Notice::SessionClosed { session: AssociationId::sctp(2), reason: DownReason::Local });
     assert_eq!(event(&mut element, 34, disconnected(2, DownReason::Local)), (vec![], vec![closed]));
 }
 
@@ -115,7 +115,7 @@ fn a_silent_home_that_is_also_a_session_ends_as_one() {
     event(&mut element, 4, received(3, DATA, "a"));
     event(&mut element, 5, keep_alive(3, true, 3));
     let closed =
-        Output::Notice(Notice::SessionClosed { session: AssociationId(3), reason: DownReason::Local });
+        Output::Notice(Notice::SessionClosed { session: AssociationId::sctp(3), reason: DownReason::Local });
     let step = expire(&mut element, 105);
     assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(155))], vec![closed]));
 }
@@ -128,7 +128,7 @@ fn messages_have_a_length() {
     event(&mut element, 31, received(2, DATA, "a"));
     for (octets, taken) in [(0, false), (1, true), (MAX_MESSAGE, true), (MAX_MESSAGE + 1, false)] {
         let bytes = bytes::Bytes::from(vec![7; octets]);
-        let send = Command::Send(Message::new(AssociationId(2), DATA, bytes));
+        let send = Command::Send(Message::new(AssociationId::sctp(2), DATA, bytes));
         let (actions, notices) = command(&mut element, 32, 9, send);
         let answer = if taken { Answer::Done(Ok(())) } else { Answer::Done(Err(Refusal::Length)) };
         assert_eq!(

@@ -53,7 +53,7 @@ fn an_answer_from_elsewhere_does_not_count() {
 fn reports_are_checked_and_counted() {
     let mut rig = Rig::new();
     rig.register(A, 1);
-    for reporter in [11, 12, 13].map(AssociationId) {
+    for reporter in [11, 12, 13].map(AssociationId::sctp) {
         rig.connect(reporter, 9000);
         assert_eq!(rig.asap(reporter, &unreachable(1)), [keep_alive(A, 1)]);
         assert_eq!(rig.asap(A, &ack(1)), []);
@@ -87,7 +87,7 @@ fn a_reregistration_forgets_reports() {
     let mut rig = Rig::new();
     rig.register(A, 1);
     for round in 0..3 {
-        for reporter in [11, 12, 13].map(|n| AssociationId(n + 10 * round)) {
+        for reporter in [11, 12, 13].map(|n| AssociationId::sctp(n + 10 * round)) {
             rig.connect(reporter, 9000);
             rig.asap(reporter, &unreachable(1));
         }

@@ -175,8 +175,8 @@ proptest! {
             match step {
                 Step::Connect(a, port) => if up.insert(a) {
                     generation += 1;
-                    names.insert(a, AssociationId(generation));
-                    rig.connect(AssociationId(generation), port);
+                    names.insert(a, AssociationId::sctp(generation));
+                    rig.connect(AssociationId::sctp(generation), port);
                 },
                 Step::Disconnect(a) => if up.remove(&a) {
                     rig.disconnect(names[&a]);
@@ -185,9 +185,9 @@ proptest! {
                     let attempt = rig.registrar.attempts.get(&ConnectId(request)).cloned();
                     if let Some(Attempt::Element(pe)) = attempt && up.insert(a) {
                         generation += 1;
-                        names.insert(a, AssociationId(generation));
+                        names.insert(a, AssociationId::sctp(generation));
                         let peer = rig.registrar.own[&pe].peer.clone();
-                        let (association, request) = (AssociationId(generation), Some(ConnectId(request)));
+                        let (association, request) = (AssociationId::sctp(generation), Some(ConnectId(request)));
                         rig.event(Event::Connected { association, request, local_port: ASAP_PORT, peer });
                     }
                 }

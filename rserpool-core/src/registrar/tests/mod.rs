@@ -25,9 +25,9 @@ use crate::wire::{
 
 const ID: RegistrarId = RegistrarId(0x1);
 const POOL: &str = "EchoPool";
-const A: AssociationId = AssociationId(1);
-const B: AssociationId = AssociationId(2);
-const C: AssociationId = AssociationId(3);
+const A: AssociationId = AssociationId::sctp(1);
+const B: AssociationId = AssociationId::sctp(2);
+const C: AssociationId = AssociationId::sctp(3);
 
 /// A registrar with a clock of its own.
 struct Rig {

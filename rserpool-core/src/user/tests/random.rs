@@ -98,7 +98,7 @@ impl World {
 
     fn pick(&self, place: usize) -> AssociationId {
         let count = self.associations.len().max(1);
-        self.associations.get(place % count).copied().unwrap_or(AssociationId(0))
+        self.associations.get(place % count).copied().unwrap_or(AssociationId::sctp(0))
     }
 
     fn event(&mut self, event: Event) {
@@ -212,7 +212,7 @@ impl World {
                     _ => None,
                 };
                 self.next += 1;
-                let association = AssociationId(self.next);
+                let association = AssociationId::sctp(self.next);
                 self.associations.push(association);
                 self.event(Event::Connected { association, request, local_port: 1, peer: registrar(1) });
             }

@@ -142,9 +142,9 @@ fn passes_messages_through() {
 fn a_full_queue_is_told_and_so_is_its_end() {
     let mut user = serving(&[1]);
     let writable = Output::Notice(Notice::Writable { session: SessionId(1) });
-    event(&mut user, 10, Event::Congested { association: AssociationId(2) });
+    event(&mut user, 10, Event::Congested { association: AssociationId::sctp(2) });
     assert_eq!(send(&mut user, 11, retry(1), "a"), refused(Refusal::Congested));
-    let step = event(&mut user, 12, Event::Drained { association: AssociationId(2) });
+    let step = event(&mut user, 12, Event::Drained { association: AssociationId::sctp(2) });
     assert_eq!(step, (vec![], vec![writable.clone()]));
     let mut bounded = serving(&[1]);
     bounded.context.config.max_unanswered_octets = 4;

@@ -132,9 +132,9 @@ fn a_flood_of_registrars_is_bounded() {
     let mut rig = Rig::serving();
     for n in 0..200u32 {
         let id = RegistrarId(1_000 + n);
-        rig.called_by(AssociationId(100 + u64::from(n)), id);
-        let actions = rig.from(AssociationId(100 + u64::from(n)), id, heartbeat(0xffff, id));
-        assert_eq!(actions == [abort(AssociationId(100 + u64::from(n)))], n >= 64);
+        rig.called_by(AssociationId::sctp(100 + u64::from(n)), id);
+        let actions = rig.from(AssociationId::sctp(100 + u64::from(n)), id, heartbeat(0xffff, id));
+        assert_eq!(actions == [abort(AssociationId::sctp(100 + u64::from(n)))], n >= 64);
     }
     assert_eq!((rig.known().len(), rig.registrar.counters.peers_refused), (64, 136));
     rig.registrar.check_enrp();

@@ -24,8 +24,8 @@ const LOW: RegistrarId = RegistrarId(0x10);
 const HIGH: RegistrarId = RegistrarId(0x90);
 const TOP: RegistrarId = RegistrarId(0xa0);
 
-const D: AssociationId = AssociationId(4);
-const E: AssociationId = AssociationId(5);
+const D: AssociationId = AssociationId::sctp(4);
+const E: AssociationId = AssociationId::sctp(5);
 
 const NO_RESPONSE: Duration = Duration::from_secs(5);
 const NONE: RegistrarId = RegistrarId::NONE;
@@ -62,8 +62,8 @@ impl Rig {
         let expected = peers.iter().zip(1..).map(|(peer, request)| contact(request, *peer, deadline));
         assert_eq!(attempts, expected.collect::<Vec<_>>());
         for (peer, request) in peers.iter().zip(1..) {
-            let actions = rig.reached(AssociationId(request), request, *peer);
-            assert_eq!(actions, [to(AssociationId(request), NONE, rig.presence(true))]);
+            let actions = rig.reached(AssociationId::sctp(request), request, *peer);
+            assert_eq!(actions, [to(AssociationId::sctp(request), NONE, rig.presence(true))]);
         }
         rig
     }

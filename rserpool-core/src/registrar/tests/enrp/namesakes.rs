@@ -58,7 +58,7 @@ fn who_always_hangs_up_is_called_ever_less() {
             actions = rig.jump();
         }
         waited.push(rig.now.since(before));
-        association = AssociationId(10 + n);
+        association = AssociationId::sctp(10 + n);
         rig.reached(association, rig.registrar.attempts.keys().last().copied().unwrap().0, HIGH);
     }
     assert_eq!(waited[0], Duration::ZERO);

@@ -304,9 +304,9 @@ fn an_element_waits_once() {
     rig.refuse(1, ConnectError::Refused);
     assert_eq!(rig.registrar.waiting.len(), 301 - MAX_PROBES);
     for round in 0..50 {
-        rig.connect(AssociationId(100 + round), 4300);
-        rig.asap(AssociationId(100 + round), &registration(300));
-        rig.disconnect(AssociationId(100 + round));
+        rig.connect(AssociationId::sctp(100 + round), 4300);
+        rig.asap(AssociationId::sctp(100 + round), &registration(300));
+        rig.disconnect(AssociationId::sctp(100 + round));
         assert_eq!(rig.registrar.waiting.len(), 301 - MAX_PROBES);
     }
     rig.registrar.check_enrp();

@@ -145,7 +145,7 @@ struct World {
 impl World {
     fn open(&mut self, link: usize, port: u16, peer: TransportAddress, request: Option<ConnectId>) {
         self.last += 1;
-        let association = AssociationId(self.last);
+        let association = AssociationId::sctp(self.last);
         self.up.insert(link, (association, Other::at(peer.udp_port)));
         self.rig
             .registrar

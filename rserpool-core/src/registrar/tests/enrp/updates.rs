@@ -102,11 +102,11 @@ fn removals_are_told_to_all_peers() {
     let mut reported = rig();
     let all = cast(&[B, A], &gone(&reported));
     for reporter in 11..=13 {
-        reported.connect(AssociationId(reporter), 9000);
-        reported.asap(AssociationId(reporter), &unreachable(1));
+        reported.connect(AssociationId::sctp(reporter), 9000);
+        reported.asap(AssociationId::sctp(reporter), &unreachable(1));
     }
-    reported.connect(AssociationId(14), 9000);
-    let actions = reported.asap(AssociationId(14), &unreachable(1));
+    reported.connect(AssociationId::sctp(14), 9000);
+    let actions = reported.asap(AssociationId::sctp(14), &unreachable(1));
     assert_eq!(actions, [all, vec![deregistered(C, 1, None)]].concat());
 }
 

@@ -16,7 +16,9 @@ use rserpool_core::base::{
 };
 use rserpool_core::element::{self, Element, ElementConfig};
 use rserpool_core::endpoint::hunt::HuntConfig;
-use rserpool_core::endpoint::{AbortReason, Action, ConnectError, DownReason, Endpoint, Event, Output};
+use rserpool_core::endpoint::{
+    AbortReason, Action, ConnectError, DownReason, Endpoint, Event, Output, OutputOf,
+};
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 use rserpool_core::user::{self, Delivery, RequestId, User, UserConfig};
 
@@ -124,7 +126,7 @@ impl<E: Endpoint> Plugged<E> {
     }
 
     /// One turn of the contract: one thing goes in, actions are carried out, answers and notices come back.
-    fn turn(&mut self, now: Instant, board: &mut Switchboard) -> Vec<Output<E::Answer, E::Notice>> {
+    fn turn(&mut self, now: Instant, board: &mut Switchboard) -> Vec<OutputOf<E>> {
         if let Some(event) = board.inboxes[self.plug].pop_front() {
             self.endpoint.handle_event(now, event);
         } else if let Some(command) = self.commands.pop_front() {

@@ -108,7 +108,7 @@ impl<R> Registrar<R> {
     ///
     /// If the registrar has been shut down.
     pub async fn counters(&self) -> Result<Figures, Stopped> {
-        self.handle.ask(Command::Counters, own!(Answer::Counters)).await
+        self.handle.ask(Command::Counters, own!(Answer::Counters)).await.map(|figures| *figures)
     }
 
     /// The other registrars, in the order of their identifiers.

@@ -289,6 +289,9 @@ pub enum Output<A, N> {
     Notice(N),
 }
 
+/// What the endpoint `E` tells its application.
+pub type OutputOf<E> = Output<<E as Endpoint>::Answer, <E as Endpoint>::Notice>;
+
 /// A registrar, a pool element, a pool user, or an endpoint of somebody's own.
 ///
 /// One that sends back whatever it gets, and wants nothing:

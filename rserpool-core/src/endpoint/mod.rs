@@ -87,6 +87,6 @@ pub(crate) mod testing;
 pub use config::ConfigError;
 pub use contract::{
     AbortCause, AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, HangUp, MAX_MESSAGE,
-    Outbox, Output,
+    Outbox, Output, OutputOf,
 };
 pub use refusal::Refusal;

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Action, ConnectError, DownReason, Endpoint, Event, Output};
+use super::{Action, ConnectError, DownReason, Endpoint, Event, OutputOf};
 use crate::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
 use crate::wire::{AsapMessage, Padding};
 
@@ -85,8 +85,7 @@ pub(crate) fn disconnected(association: u64, reason: DownReason) -> Event {
 }
 
 /// All that an endpoint has ready: actions, answers and notices.
-#[expect(clippy::type_complexity, reason = "a pair of lists")]
-pub(crate) fn drain<E: Endpoint>(endpoint: &mut E) -> (Vec<Action>, Vec<Output<E::Answer, E::Notice>>) {
+pub(crate) fn drain<E: Endpoint>(endpoint: &mut E) -> (Vec<Action>, Vec<OutputOf<E>>) {
     let actions = core::iter::from_fn(|| endpoint.poll_action()).collect();
     let outputs = core::iter::from_fn(|| endpoint.poll_output()).collect();
     (actions, outputs)

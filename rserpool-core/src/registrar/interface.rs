@@ -1,5 +1,6 @@
 //! What an application asks of a registrar, what it is answered, and what it is told unasked.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::{Figures, PeerStatus};
@@ -27,7 +28,7 @@ pub enum Answer {
     /// To [`Command::Pools`].
     Pools(Vec<PoolEntry>),
     /// To [`Command::Counters`].
-    Counters(Figures),
+    Counters(Box<Figures>),
     /// To [`Command::Peers`]: the other registrars, in the order of their identifiers.
     Peers(Vec<PeerStatus>),
 }

@@ -16,6 +16,7 @@ mod peer_status;
 mod registration;
 mod resolution;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -421,7 +422,7 @@ impl Endpoint for Registrar {
     fn handle_command(&mut self, _now: Instant, id: CommandId, command: Command) {
         let answer = match command {
             Command::Pools => Answer::Pools(self.pool_entries()),
-            Command::Counters => Answer::Counters(self.figures()),
+            Command::Counters => Answer::Counters(Box::new(self.figures())),
             Command::Peers => Answer::Peers(self.peers()),
         };
         self.outbox.answer(id, answer);

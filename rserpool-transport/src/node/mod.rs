@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Stack};
 use rserpool_core::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant};
-use rserpool_core::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Output};
+use rserpool_core::endpoint::{AbortCause, Action, Channel, Endpoint, Event, OutputOf};
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +40,7 @@ pub struct Node<E: Endpoint, S> {
     deadlines: Deadlines<usize>,
     leaving: Leaving,
     announces: VecDeque<(Channel, Bytes)>,
-    outputs: VecDeque<(EndpointKey, Output<E::Answer, E::Notice>)>,
+    outputs: VecDeque<(EndpointKey, OutputOf<E>)>,
 }
 
 #[derive(Debug)]
@@ -211,7 +211,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
     }
 
     /// The next thing to tell the application, with the endpoint that says it.
-    pub fn poll_output(&mut self) -> Option<(EndpointKey, Output<E::Answer, E::Notice>)> {
+    pub fn poll_output(&mut self) -> Option<(EndpointKey, OutputOf<E>)> {
         self.outputs.pop_front()
     }
 

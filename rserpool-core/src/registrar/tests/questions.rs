@@ -210,7 +210,7 @@ fn commands_are_answered_once() {
     rig.registrar.handle_command(rig.now, CommandId(8), Command::Counters);
     let figures = rig.registrar.figures();
     assert_eq!((figures.counters.registrations, figures.sizes.own_elements), (1, 1));
-    let counters = Output::Answer(CommandId(8), Answer::Counters(figures));
+    let counters = Output::Answer(CommandId(8), Answer::Counters(Box::new(figures)));
     assert_eq!((rig.registrar.poll_output(), rig.registrar.poll_output()), (Some(counters), None));
 
     rig.registrar.handle_command(rig.now, CommandId(9), Command::Peers);

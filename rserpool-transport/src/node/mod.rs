@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Stack};
 use rserpool_core::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant};
-use rserpool_core::endpoint::{AbortCause, Action, Channel, Endpoint, Event, OutputOf};
+use rserpool_core::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Output, OutputOf};
 
 #[cfg(test)]
 mod tests;
@@ -40,8 +40,11 @@ pub struct Node<E: Endpoint, S> {
     deadlines: Deadlines<usize>,
     leaving: Leaving,
     announces: VecDeque<(Channel, Bytes)>,
-    outputs: VecDeque<(EndpointKey, OutputOf<E>)>,
+    outputs: VecDeque<Told<E::Answer, E::Notice>>,
 }
+
+/// What an endpoint tells its application.
+type Told<A, N> = (EndpointKey, Output<A, N>);
 
 #[derive(Debug)]
 struct Member<E> {

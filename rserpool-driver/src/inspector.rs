@@ -139,12 +139,14 @@ impl Role for inspector::Inspector {
     fn log(_notice: &Notice, _log: &mut Log) {}
 
     fn log_answer(answer: &Answer, _log: &mut Log) {
-        let error = match answer {
-            Answer::Handlespace(Err(error)) | Answer::Counters(Err(error)) | Answer::Peers(Err(error)) => {
-                error
-            }
-            _ => return,
+        let failed = match answer {
+            Answer::Handlespace(answer) => answer.as_ref().err(),
+            Answer::Counters(answer) => answer.as_ref().err(),
+            Answer::Peers(answer) => answer.as_ref().err(),
+            _ => None,
         };
-        tracing::debug!(%error, "inspection failed");
+        if let Some(error) = failed {
+            tracing::debug!(%error, "inspection failed");
+        }
     }
 }

@@ -3,7 +3,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::{Figures, PeerStatus};
+use super::counters::Figures;
+use super::peer_status::PeerStatus;
 use crate::base::{RegistrarId, TransportAddress};
 use crate::endpoint::HangUp;
 use crate::handlespace::PeHandle;

@@ -88,7 +88,7 @@ impl Verdict<'_> {
                     return Err(Violation::new("at rest the dead are gone", detail));
                 }
             }
-            let figures: BTreeMap<&str, u64> = registrar.figures().into_iter().collect();
+            let figures: BTreeMap<&str, u64> = registrar.figures().named().collect();
             let figure = |name: &str| figures.get(name).copied().unwrap_or_default();
             let own = space.elements_after(None).filter(|(_, element)| element.home == registrar.id());
             let own_elements = own.count() as u64;

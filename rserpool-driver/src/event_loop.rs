@@ -17,6 +17,7 @@ use super::role::Role;
 use super::tcp::Connections;
 use super::{BoxFuture, Received, Runtime, Socket};
 use rserpool_core::base::{CommandId, Instant};
+use rserpool_core::endpoint::Output;
 use rserpool_core::user::SessionId;
 use rserpool_transport::node::{EndpointKey, Node};
 use rserpool_transport::{Carriers, Datagram};
@@ -284,9 +285,18 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
     /// Passes on what the node has decided; datagrams wait for the next flush.
     fn settle(&mut self) {
         let now = self.runtime.now();
-        while let Some((_, id, notice)) = self.node.poll_notice() {
-            E::log(&notice, self.state.log.at(now));
-            self.delivery.accept(id, notice);
+        while let Some((_, output)) = self.node.poll_output() {
+            let log = self.state.log.at(now);
+            match output {
+                Output::Answer(id, answer) => {
+                    E::log_answer(&answer, log);
+                    self.delivery.answer(id, answer);
+                }
+                Output::Notice(notice) => {
+                    E::log(&notice, log);
+                    self.delivery.accept(notice);
+                }
+            }
         }
         while let Some(session) = self.delivery.pop_abandoned() {
             self.close(session);

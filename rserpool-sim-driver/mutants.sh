@@ -27,7 +27,7 @@ mkdir -p "$output"
 only=()
 for file in "${files[@]}"; do only+=(--file "$file"); done
 status=0
-cargo mutants --package rserpool-core "${only[@]}" --shard "$shard" --jobs 1 --output "$output" \
+cargo mutants --package rserpool-core "${only[@]}" --shard "$shard" --sharding round-robin --jobs 1 --output "$output" \
     --test-package rserpool-sim-driver -- --test exploration -- --include-ignored many_worlds worlds_that_have \
     || status=$?
 # 2: some were missed, 3: some ran out of time. Anything else went wrong before.

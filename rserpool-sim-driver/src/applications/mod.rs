@@ -19,7 +19,7 @@ pub enum Note {
     Element(element::Notice),
     /// By a user.
     User(user::Notice),
-    /// By an endpoint of somebody's own, as text.
+    /// By an endpoint of your own, as text.
     Custom(String),
 }
 

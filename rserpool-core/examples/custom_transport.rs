@@ -40,7 +40,7 @@ struct Switchboard {
 }
 
 impl Switchboard {
-    /// The only thing that a transport must understand: seven actions, answered by events.
+    /// All that a transport has to understand: six actions, which it answers with events.
     fn carry_out(&mut self, from: Plug, action: Action) {
         match action {
             // Exactly one `Connected` or `ConnectFailed` answers; the other end sees a `Connected` without

@@ -234,9 +234,9 @@ impl Membership {
     }
 
     /// The home registrar has removed the element although the application did not ask for it: the element's
-    /// keep-alives went unanswered while this process was frozen, or the life has run out (ASAP-3.2-01: a
-    /// registrar deregisters an element of its own accord). The element registers again at once; if that
-    /// happens again and again, ever later.
+    /// keep-alives went unanswered while this process was frozen, or the life has run out (ASAP-3.2-01: the
+    /// element is removed and told so). The element registers again at once; if it is removed again and again,
+    /// after longer and longer pauses.
     fn removed(&mut self, now: Instant, context: &mut Context, home: &Home) -> Then {
         context.counters.removals += 1;
         if self.is_granted() {

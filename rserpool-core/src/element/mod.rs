@@ -1,8 +1,11 @@
-//! The pool element: a server's place in a pool, and its half of the sessions with users.
+//! The pool element: a server's place in a pool, and its side of the sessions with users.
 //!
-//! It finds a registrar, registers, renews the registration, answers keep-alives, follows a change
-//! of its home registrar, and leaves cleanly (RFC 5352 sections 3.1, 3.2, 3.4 and 3.6). It passes
-//! application messages through; what they mean is the application's business.
+//! It finds a registrar, registers, renews the registration, answers keep-alives, follows a change of its
+//! home registrar, and leaves cleanly (RFC 5352 sections 3.1, 3.2, 3.4 and 3.6). It passes application
+//! messages through without looking at them.
+//!
+//! The parts do not know each other: `membership` is the place in the pool, `links` are the associations.
+//! What they decide is carried out here.
 
 mod config;
 mod context;

@@ -1,9 +1,21 @@
-//! The pool user: resolves pool handles, talks to elements, and moves on when one dies.
+//! The pool user: resolves pool handles, talks to elements, and moves to another element when one dies.
 //!
-//! It finds a registrar, resolves handles, keeps a cache, reports unreachable elements (RFC 5352
-//! sections 3.3, 3.5 and 3.7) and holds sessions: an association with one element at a time,
-//! replaced by another when the element fails. The application marks the requests that are to
-//! be sent again; nothing is resent silently.
+//! It finds a registrar, resolves handles, keeps a cache, reports unreachable elements (RFC 5352 sections
+//! 3.3,
+//! 3.5 and 3.7), and holds sessions: an association with one element at a time, which is replaced by another
+//! one when the element fails. The application marks the requests that may be sent again; nothing else is
+//! resent.
+//!
+//! Each part uses only the parts below it:
+//!
+//! ```text
+//! sessions      all sessions, by name, association and attempt
+//!   session     one session        search     its search for an element
+//!   requests    what is unanswered    health    which elements have failed
+//! resolution    questions to a registrar    cache    its answers
+//! registrar     the one that is asked, the hunt for it, reports
+//! context       configuration, counters, deadlines, outbox
+//! ```
 
 mod cache;
 mod config;

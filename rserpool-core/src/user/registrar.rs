@@ -28,7 +28,7 @@ pub(super) struct Registrar {
     reports: VecDeque<(PoolHandle, ElementId)>,
 }
 
-/// The registrar that is asked (ASAP-1.1-02: a user asks one registrar at a time).
+/// The registrar that is asked (ASAP-1.1-02: a user picks one registrar as its home).
 #[derive(Debug)]
 pub(super) struct Home {
     pub(super) association: AssociationId,

@@ -125,7 +125,7 @@ impl Session {
         Ok(())
     }
 
-    /// Keeps a request if its delivery asks for it. `sent`: when, if an element serves the session.
+    /// Keeps a message if it is supervised. `sent`: when it was sent, if an element serves the session.
     pub(super) fn keep(
         &mut self,
         delivery: Delivery,

@@ -287,8 +287,8 @@ impl Sessions {
         self.advance(now, context, resolver, id);
     }
 
-    /// The element that serves a session has failed, or counts as failed: another one is looked for. A session
-    /// that searches is left alone: it fails over already.
+    /// The element that serves a session has failed, or counts as failed: another one is looked for. A
+    /// session that searches is left alone: it fails over already.
     pub(super) fn fail_over(
         &mut self,
         now: Instant,

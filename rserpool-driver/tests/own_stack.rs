@@ -141,7 +141,7 @@ impl Stack for InMemory {
                 self.frames.push_back((to, open));
             }
             Action::CancelConnect { request } => {
-                self.attempts.retain(|_, attempt| attempt.request != request)
+                self.attempts.retain(|_, attempt| attempt.request != request);
             }
             Action::Send { association, protocol, stream, bytes } => {
                 if let Some((link, with)) = self.links.get(&association).copied() {
@@ -195,14 +195,14 @@ struct Plug {
 impl Plug {
     fn new(hub: &Hub, here: SocketAddr) -> Self {
         let (sender, inbox) = unbounded();
-        hub.lock().unwrap().insert(here, sender);
+        hub.lock().expect("nothing panics while it holds the lock").insert(here, sender);
         Self { here, hub: Arc::clone(hub), inbox: Box::pin(inbox) }
     }
 }
 
 impl Io<InMemory> for Plug {
     fn flush<E: Endpoint>(&mut self, node: &mut Node<E, InMemory>, now: Instant, _: &mut Context<'_>) {
-        let hub = self.hub.lock().unwrap();
+        let hub = self.hub.lock().expect("nothing panics while it holds the lock");
         for (to, frame) in node.with_stack(now, |stack| std::mem::take(&mut stack.frames)) {
             if let Some(inbox) = hub.get(&to) {
                 let _ = inbox.try_send((self.here, frame));

@@ -20,7 +20,7 @@ use rserpool_core::endpoint::{AbortReason, Action, ConnectError, DownReason, End
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 use rserpool_core::user::{self, Delivery, RequestId, User, UserConfig};
 
-/// Who is plugged in where.
+/// The socket at which an endpoint is plugged in, by its number.
 type Plug = usize;
 const REGISTRAR: Plug = 0;
 const ELEMENTS: [Plug; 2] = [1, 2];
@@ -86,7 +86,7 @@ impl Switchboard {
         Some(if a == end { b } else { a })
     }
 
-    /// Both ends are told that it is over, and nobody names it again.
+    /// Tells both ends that an association is over; its name is not used any more.
     fn end(&mut self, association: AssociationId, by: Plug, told: DownReason) {
         let Some(other) = self.other_end(association, by) else { return };
         self.associations.remove(&association);

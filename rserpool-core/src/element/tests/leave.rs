@@ -9,7 +9,8 @@ fn begin_shutdown(element: &mut Element, now: u64, deadline: u64) -> Step {
     drain(element)
 }
 
-/// ASAP-3.2-02, ASAP-3.2-03, ASAP-3.2-04, ASAP-3.2-06, ASAP-6.2-01
+/// ASAP-6.2-01, ASAP-3.2-02, ASAP-3.2-03, ASAP-3.2-04, ASAP-3.2-06: a deregistration names pool and element,
+/// goes over the association of the registration, starts T3, and the response stops T3.
 #[test]
 fn deregisters_with_its_home() {
     let mut element = registered(&[1]);

@@ -91,7 +91,7 @@ fn sessions_and_associations_are_bounded() {
     assert_eq!((element.sessions(), element.counters().associations_refused), (1, 2));
 }
 
-/// The home registrar is no exception: it is replaced.
+/// The home registrar is not an exception: it is replaced.
 #[test]
 fn a_home_that_is_one_session_too_many_is_lost() {
     let mut element = Element::new(ElementConfig { max_sessions: 1, ..config(&[1]) }, Instant::ORIGIN);
@@ -116,7 +116,7 @@ fn a_silent_home_that_is_also_a_session_ends_as_one() {
     assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(155))], vec![closed]));
 }
 
-/// A message that no transport takes is refused here, and fells nobody.
+/// A message that no transport takes is refused here, and does not end an association.
 #[test]
 fn messages_have_a_length() {
     let mut element = registered(&[1]);

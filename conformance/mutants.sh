@@ -11,7 +11,7 @@
 # Prints what was caught and what was not, and how many requirements had a cited test that failed for some
 # mutant; mutants.out/fell.txt in the target directory lists them. Ends with status 1 if a mutant survives that
 # conformance/mutants-accepted.txt does not list. The tree itself is left alone; what each test said stays in
-# mutants.out/log.
+# mutants.out/log there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never CARGO_PROFILE_DEV_DEBUG=0 PROPTEST_FAILURE_PERSISTENCE=off
@@ -26,7 +26,7 @@ files=("$@")
     $core/handlespace/{mod,pool,checksum,watch}.rs
     "$core/registrar/**/*.rs" "$core/element/*.rs" "$core/user/*.rs" "$core/endpoint/hunt/*.rs"
 )
-output=${CARGO_TARGET_DIR:-target}/conformance-mutants
+output=$(realpath -m "${CARGO_TARGET_DIR:-target}/conformance-mutants")
 mkdir -p "$output"
 
 # Requirements and the unit tests of the core that cite them, a pair on each line.
@@ -39,7 +39,7 @@ echo "${#tests[@]} cited tests"
 only=()
 for file in "${files[@]}"; do only+=(--file "$file"); done
 status=0
-cargo mutants --package rserpool-core "${only[@]}" --shard "$shard" --sharding round-robin --jobs 1 --output "$output" \
+CARGO_TARGET_DIR=$output/build cargo mutants --package rserpool-core "${only[@]}" --shard "$shard" --sharding round-robin --jobs 1 --output "$output" \
     -- --lib -- "${tests[@]}" || status=$?
 # 2: some were missed, 3: some ran out of time. Anything else went wrong before.
 ((status == 0 || status == 2 || status == 3)) || exit "$status"

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::PeerStatus;
+use super::peer_status::PeerStatus;
 use crate::base::{RegistrarId, TransportAddress};
 use crate::endpoint::HangUp;
 use crate::handlespace::PeHandle;

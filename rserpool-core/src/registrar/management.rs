@@ -10,8 +10,33 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write;
 
+use super::context::Context;
+use super::elements::Elements;
+use super::enrp::peers::Peers;
+use super::links::Links;
 use super::peer_status::PeerStatus;
 use crate::endpoint::management::PEERS_HEADER;
+
+/// Counters, and the sizes of what is kept.
+pub(super) fn figures(
+    ctx: &Context,
+    links: &Links,
+    elements: &Elements,
+    peers: &Peers,
+) -> Vec<(&'static str, u64)> {
+    let listing = &elements.listing;
+    let sizes = [
+        ("pools", listing.pool_count()),
+        ("elements", listing.element_count()),
+        ("own_elements", elements.own.len()),
+        ("associations", links.len()),
+        ("peers", peers.len()),
+        ("contacts", peers.contacts.len()),
+        ("timers", ctx.deadlines.len() + listing.watch_count()),
+    ];
+    let sizes = sizes.into_iter().map(|(name, size)| (name, size as u64));
+    ctx.counters.named().chain(sizes).collect()
+}
 
 /// One line for each counter.
 pub(super) fn counters_text(figures: &[(&'static str, u64)]) -> String {

@@ -7,27 +7,27 @@
 //! # Where to cut
 //!
 //! ```text
-//!        your application: commands, answers, notices
+//!   your program: commands, answers, notices
 //!                    │
-//!   registrar   element   user   your own endpoint
-//!                    │
-//!      A ────────────┼──────────── actions and events: associations, messages
-//!                    │
-//!          rserpool-transport: node, SCTP
-//!                    │
-//!      B ────────────┼──────────── datagrams
+//!      A ────────────┼──────────── futures of some runtime
 //!                    │
 //!          rserpool-driver: event loop, handles
 //!                    │
-//!      C ────────────┼──────────── futures of some runtime
+//!      B ────────────┼──────────── datagrams
+//!                    │
+//!          rserpool-transport: node, SCTP
+//!                    │
+//!      C ────────────┼──────────── events and actions: associations, messages
+//!                    │
+//!   registrar   element   user   your own endpoint
 //! ```
 //!
 //! | you have | cut at | take | it looks like |
 //! |---|---|---|---|
-//! | associations: SCTP of a kernel, a bus, memory | A | this crate | `examples/custom_transport.rs` |
+//! | a runtime for `async` | A | `rserpool-driver` | the crates `rserpool-tokio` and `rserpool-smol`: two traits, `Runtime` and `Socket`, and `Listener` for TCP |
 //! | UDP sockets, threads or an event loop | B | `rserpool-transport` | its example `blocking`, [below](#datagrams) |
-//! | a runtime for `async` | C | `rserpool-driver` | the crates `rserpool-tokio` and `rserpool-smol`: two traits, `Runtime` and `Socket`, and `Listener` for TCP |
-//! | a device without an operating system | A | no default features | the program in `rserpool-core/no-std` |
+//! | associations: SCTP of a kernel, a bus, memory | C | this crate | `examples/custom_transport.rs` |
+//! | a device without an operating system | C | this crate without default features | the program in `rserpool-core/no-std` |
 //!
 //! # A clock and a seed
 //!

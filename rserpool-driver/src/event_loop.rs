@@ -17,6 +17,7 @@ use super::log::{Line, Log};
 use super::role::Role;
 use super::{BoxFuture, Received, Runtime};
 use rserpool_core::base::{CommandId, Instant};
+use rserpool_core::endpoint::Output;
 use rserpool_core::user::SessionId;
 use rserpool_transport::Stack;
 use rserpool_transport::node::{EndpointKey, Node};
@@ -243,9 +244,18 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
     /// Passes on what the node has decided; datagrams wait for the next flush.
     fn settle(&mut self) {
         let now = self.parts.runtime.now();
-        while let Some((_, id, notice)) = self.node.poll_notice() {
-            E::log(&notice, self.state.log.at(now));
-            self.parts.delivery.accept(id, notice);
+        while let Some((_, output)) = self.node.poll_output() {
+            let log = self.state.log.at(now);
+            match output {
+                Output::Answer(id, answer) => {
+                    E::log_answer(&answer, log);
+                    self.parts.delivery.answer(id, answer);
+                }
+                Output::Notice(notice) => {
+                    E::log(&notice, log);
+                    self.parts.delivery.accept(notice);
+                }
+            }
         }
         while let Some(session) = self.parts.delivery.pop_abandoned() {
             self.close(session);

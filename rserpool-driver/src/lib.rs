@@ -95,4 +95,4 @@ pub use session::{SESSION_QUEUE, Session, SessionEvent};
 pub use tcp::TcpListening;
 #[cfg(feature = "udp")]
 pub use udp::{BatchedSocket, Direction, UdpSockRef, Watched};
-pub use user::{PoolUser, Resolution};
+pub use user::PoolUser;

@@ -99,7 +99,7 @@
 //! At every step:
 //!
 //! * Every message decodes, and no receiver finds fault with it.
-//! * Each command gets exactly one final notice, of a kind that its documentation names.
+//! * Each command gets exactly one answer, of a kind that its documentation names.
 //! * No registration is lost, and no element is given up, without a reason.
 //! * No element is selected that has been dead for longer than the keep-alives of its registrar allow.
 //! * Only its home removes an element.

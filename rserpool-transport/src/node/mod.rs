@@ -4,7 +4,7 @@
 //! the endpoint that asked, actions back to the stack. It adds no timer and no protocol of its
 //! own. Like everything below it, a node does no I/O; a driver owns it, hands in what the sockets
 //! received and what the clock says, and after every input drains [`Node::poll_datagram`],
-//! [`Node::poll_connection`], [`Node::poll_announce`] and [`Node::poll_notice`].
+//! [`Node::poll_connection`], [`Node::poll_announce`] and [`Node::poll_output`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams};
 use rserpool_core::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant};
-use rserpool_core::endpoint::{AbortCause, Action, Channel, Endpoint, Event};
+use rserpool_core::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Output, OutputOf};
 
 #[cfg(test)]
 mod tests;
@@ -40,8 +40,11 @@ pub struct Node<E: Endpoint, S> {
     deadlines: Deadlines<usize>,
     leaving: Leaving,
     announces: VecDeque<(Channel, Bytes)>,
-    notices: VecDeque<(EndpointKey, Option<CommandId>, E::Notice)>,
+    outputs: VecDeque<Told<E::Answer, E::Notice>>,
 }
+
+/// What an endpoint tells its application.
+type Told<A, N> = (EndpointKey, Output<A, N>);
 
 #[derive(Debug)]
 struct Member<E> {
@@ -89,7 +92,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
             deadlines: Deadlines::default(),
             leaving: Leaving::No,
             announces: VecDeque::new(),
-            notices: VecDeque::new(),
+            outputs: VecDeque::new(),
         }
     }
 
@@ -184,10 +187,9 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
         self.announces.pop_front()
     }
 
-    /// The next thing to tell the application, with the endpoint that says it, and an identifier
-    /// if it answers a command.
-    pub fn poll_notice(&mut self) -> Option<(EndpointKey, Option<CommandId>, E::Notice)> {
-        self.notices.pop_front()
+    /// The next thing to tell the application, with the endpoint that says it.
+    pub fn poll_output(&mut self) -> Option<(EndpointKey, OutputOf<E>)> {
+        self.outputs.pop_front()
     }
 
     /// The one deadline at which [`Node::handle_timeout`] wants to be called.
@@ -291,8 +293,8 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
                 }
             }
         }
-        while let Some((id, notice)) = member.endpoint.poll_notice() {
-            self.notices.push_back((EndpointKey(key), id, notice));
+        while let Some(output) = member.endpoint.poll_output() {
+            self.outputs.push_back((EndpointKey(key), output));
         }
         match member.endpoint.poll_timeout() {
             Some(at) => self.deadlines.set(key, at),

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Stack};
+use crate::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams};
 use rserpool_core::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant};
 use rserpool_core::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Output, OutputOf};
 
@@ -124,28 +124,12 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
         &self.stack
     }
 
-    /// A datagram has arrived on the encapsulation socket.
-    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
-        self.stack.handle_datagram(now, source, bytes);
+    /// Lets something happen to the stack, and carries out what follows from it. By this a driver serves a
+    /// stack that takes neither [datagrams](Datagrams) nor [streams](Streams).
+    pub fn with_stack<T>(&mut self, now: Instant, act: impl FnOnce(&mut S) -> T) -> T {
+        let outcome = act(&mut self.stack);
         self.settle(now);
-    }
-
-    /// Somebody has connected by TCP; `None` if he is to be dropped at once.
-    pub fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
-        let connection = self.stack.accept(now, peer);
-        self.settle(now);
-        connection
-    }
-
-    /// Something has happened to a TCP connection.
-    pub fn handle_connection(&mut self, now: Instant, connection: ConnectionId, event: ConnectionEvent) {
-        self.stack.handle_connection(now, connection, event);
-        self.settle(now);
-    }
-
-    /// Whether to read from a TCP connection at the moment.
-    pub fn reads(&self, connection: ConnectionId) -> bool {
-        self.stack.reads(connection)
+        outcome
     }
 
     /// A datagram has arrived on an announcement channel; every endpoint sees it.
@@ -196,16 +180,6 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
             self.collect(now, key);
         }
         self.settle(now);
-    }
-
-    /// The next datagram for the encapsulation socket.
-    pub fn poll_datagram(&mut self) -> Option<Datagram> {
-        self.stack.poll_datagram()
-    }
-
-    /// The next thing to be done with a TCP connection.
-    pub fn poll_connection(&mut self) -> Option<ConnectionAction> {
-        self.stack.poll_connection()
     }
 
     /// The next datagram for an announcement channel.
@@ -343,6 +317,40 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
             let cause = AbortCause::User;
             self.stack.handle_action(now, Action::Abort { association, cause });
         }
+    }
+}
+
+impl<E: Endpoint, S: Stack + Datagrams> Node<E, S> {
+    /// A datagram has arrived on the encapsulation socket.
+    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
+        self.with_stack(now, |stack| stack.handle_datagram(now, source, bytes));
+    }
+
+    /// The next datagram for the encapsulation socket.
+    pub fn poll_datagram(&mut self) -> Option<Datagram> {
+        self.stack.poll_datagram()
+    }
+}
+
+impl<E: Endpoint, S: Stack + Streams> Node<E, S> {
+    /// A client has connected by TCP. `None`: drop the connection.
+    pub fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
+        self.with_stack(now, |stack| stack.accept(now, peer))
+    }
+
+    /// Something has happened to a TCP connection.
+    pub fn handle_connection(&mut self, now: Instant, connection: ConnectionId, event: ConnectionEvent) {
+        self.with_stack(now, |stack| stack.handle_connection(now, connection, event));
+    }
+
+    /// Whether to read from a TCP connection at the moment.
+    pub fn reads(&self, connection: ConnectionId) -> bool {
+        self.stack.reads(connection)
+    }
+
+    /// The next thing to be done with a TCP connection.
+    pub fn poll_connection(&mut self) -> Option<ConnectionAction> {
+        self.stack.poll_connection()
     }
 }
 

@@ -277,6 +277,20 @@ pub enum AbortCause {
     ProtocolViolation,
 }
 
+/// What an endpoint tells its application.
+///
+/// Exhaustive like [`Event`] and [`Action`]: a driver must pass both on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output<A, N> {
+    /// The end of the command with this identifier.
+    Answer(CommandId, A),
+    /// What the application has not asked for.
+    Notice(N),
+}
+
+/// What the endpoint `E` tells its application.
+pub type OutputOf<E> = Output<<E as Endpoint>::Answer, <E as Endpoint>::Notice>;
+
 /// A registrar, a pool element, a pool user, or an endpoint of somebody's own.
 ///
 /// One that sends back whatever it gets, and wants nothing:
@@ -284,21 +298,22 @@ pub enum AbortCause {
 /// ```
 /// use core::convert::Infallible;
 /// use rserpool_core::base::{AssociationId, CommandId, Instant, ProtocolId};
-/// use rserpool_core::endpoint::{Action, Endpoint, Event, Outbox};
+/// use rserpool_core::endpoint::{Action, Endpoint, Event, Outbox, Output};
 ///
 /// #[derive(Default)]
 /// struct Echo {
-///     out: Outbox<Infallible>,
+///     outbox: Outbox<Infallible, Infallible>,
 ///     stopped: bool,
 /// }
 ///
 /// impl Endpoint for Echo {
 ///     type Command = Infallible;
+///     type Answer = Infallible;
 ///     type Notice = Infallible;
 ///
 ///     fn handle_event(&mut self, _now: Instant, event: Event) {
 ///         if let Event::Message { association, protocol, stream, bytes } = event {
-///             self.out.act(Action::Send { association, protocol, stream, bytes });
+///             self.outbox.act(Action::Send { association, protocol, stream, bytes });
 ///         }
 ///     }
 ///
@@ -309,11 +324,11 @@ pub enum AbortCause {
 ///     fn handle_timeout(&mut self, _now: Instant) {}
 ///
 ///     fn poll_action(&mut self) -> Option<Action> {
-///         self.out.actions.pop_front()
+///         self.outbox.actions.pop_front()
 ///     }
 ///
-///     fn poll_notice(&mut self) -> Option<(Option<CommandId>, Infallible)> {
-///         self.out.notices.pop_front()
+///     fn poll_output(&mut self) -> Option<Output<Infallible, Infallible>> {
+///         self.outbox.outputs.pop_front()
 ///     }
 ///
 ///     fn poll_timeout(&self) -> Option<Instant> {
@@ -337,15 +352,17 @@ pub enum AbortCause {
 /// assert_eq!((echo.poll_action(), echo.poll_action()), (Some(said), None));
 /// ```
 pub trait Endpoint {
-    /// What the application can ask for. Each command is answered by exactly one final notice.
+    /// What the application can ask for.
     type Command;
-    /// What the application is told.
+    /// What ends a command. Each command gets exactly one answer, at once or later.
+    type Answer;
+    /// What the application is told unasked.
     type Notice;
 
     /// Something happened outside.
     fn handle_event(&mut self, now: Instant, event: Event);
 
-    /// The application asks for something; its final notice carries `id`.
+    /// The application asks for something; the answer carries `id`.
     fn handle_command(&mut self, now: Instant, id: CommandId, command: Self::Command);
 
     /// Time has passed; does nothing if no deadline is due.
@@ -354,8 +371,8 @@ pub trait Endpoint {
     /// The next thing to be done outside.
     fn poll_action(&mut self) -> Option<Action>;
 
-    /// The next thing to tell the application; with an identifier if it answers a command.
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Self::Notice)>;
+    /// The next thing to tell the application.
+    fn poll_output(&mut self) -> Option<Output<Self::Answer, Self::Notice>>;
 
     /// The one deadline at which [`Endpoint::handle_timeout`] wants to be called.
     fn poll_timeout(&self) -> Option<Instant>;
@@ -372,20 +389,20 @@ pub trait Endpoint {
 /// Both queues are drained after every input, so their length is bounded by what one input can
 /// cause.
 #[derive(Debug)]
-pub struct Outbox<N> {
+pub struct Outbox<A, N> {
     /// Actions in their order.
     pub actions: VecDeque<Action>,
-    /// Notices in their order.
-    pub notices: VecDeque<(Option<CommandId>, N)>,
+    /// Answers and notices in their order.
+    pub outputs: VecDeque<Output<A, N>>,
 }
 
-impl<N> Default for Outbox<N> {
+impl<A, N> Default for Outbox<A, N> {
     fn default() -> Self {
-        Self { actions: VecDeque::new(), notices: VecDeque::new() }
+        Self { actions: VecDeque::new(), outputs: VecDeque::new() }
     }
 }
 
-impl<N> Outbox<N> {
+impl<A, N> Outbox<A, N> {
     /// Queues an action.
     pub fn act(&mut self, action: Action) {
         self.actions.push_back(action);
@@ -396,14 +413,14 @@ impl<N> Outbox<N> {
         self.act(Action::Send { association, protocol, stream: 0, bytes });
     }
 
-    /// Queues a notice that answers no command.
+    /// Queues a notice.
     pub fn tell(&mut self, notice: N) {
-        self.notices.push_back((None, notice));
+        self.outputs.push_back(Output::Notice(notice));
     }
 
-    /// Queues the final notice of a command.
-    pub fn answer(&mut self, id: CommandId, notice: N) {
-        self.notices.push_back((Some(id), notice));
+    /// Queues the one answer to a command.
+    pub fn answer(&mut self, id: CommandId, answer: A) {
+        self.outputs.push_back(Output::Answer(id, answer));
     }
 
     /// All actions, for tests that assert them in their order.

@@ -10,7 +10,7 @@
 //! 1. hand in one thing: [`Endpoint::handle_event`], [`Endpoint::handle_command`] or
 //!    [`Endpoint::handle_timeout`], with a `now` that never goes backwards;
 //! 2. drain [`Endpoint::poll_action`] until `None` and carry the actions out in their order;
-//! 3. drain [`Endpoint::poll_notice`] until `None` and hand the notices to the application;
+//! 3. drain [`Endpoint::poll_output`] until `None` and hand answers and notices to the application;
 //! 4. sleep until something arrives or [`Endpoint::poll_timeout`] is due.
 //!
 //! To leave, call [`Endpoint::begin_shutdown`] and go on with the loop until [`Endpoint::is_stopped`], at
@@ -19,7 +19,8 @@
 //! # What an endpoint promises
 //!
 //! * Whatever a peer sends causes an answer, a counter or a notice; never an `Err`, never a panic.
-//! * Every command is answered by exactly one final notice with its [`CommandId`](crate::base::CommandId).
+//! * Every command gets exactly one [`Output::Answer`] with its [`CommandId`](crate::base::CommandId). What
+//!   follows from the command comes after the answer.
 //! * What it keeps is bounded: by its configuration, by a named constant, or by the associations.
 //! * The same inputs give the same outputs, octet for octet:
 //!
@@ -86,6 +87,6 @@ pub(crate) mod testing;
 pub use config::ConfigError;
 pub use contract::{
     AbortCause, AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, HangUp, MAX_MESSAGE,
-    Outbox,
+    Outbox, Output, OutputOf,
 };
 pub use refusal::Refusal;

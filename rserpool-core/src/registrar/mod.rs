@@ -41,13 +41,14 @@ mod peer_status;
 mod registration;
 mod resolution;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
-pub use counters::Counters;
-pub use interface::{Command, Notice, RemovalReason};
+pub use counters::{Counters, Figures, Sizes};
+pub use interface::{Answer, Command, Notice, RemovalReason};
 pub use peer_status::{PeerState, PeerStatus};
 
 use self::announce::OtherRegistrars;
@@ -70,7 +71,7 @@ use crate::base::{
 };
 use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST};
 use crate::endpoint::received::Received;
-use crate::endpoint::{AbortCause, Action, Channel, ConnectError, Endpoint, Event};
+use crate::endpoint::{AbortCause, Action, Channel, ConnectError, Endpoint, Event, Output};
 use crate::handlespace::{Handlespace, PeHandle};
 use crate::wire::{AsapMessage, DecodeError, EnrpBody, EnrpMessage, PoolElement, UpdateAction};
 
@@ -133,7 +134,7 @@ impl Registrar {
     }
 
     /// Counters, and the sizes of what is kept.
-    pub fn figures(&self) -> Vec<(&'static str, u64)> {
+    pub fn figures(&self) -> Figures {
         management::figures(&self.ctx, &self.links, &self.elements, &self.peers)
     }
 }
@@ -468,6 +469,7 @@ impl Registrar {
 
 impl Endpoint for Registrar {
     type Command = Command;
+    type Answer = Answer;
     type Notice = Notice;
 
     fn handle_event(&mut self, now: Instant, event: Event) {
@@ -505,12 +507,12 @@ impl Endpoint for Registrar {
     }
 
     fn handle_command(&mut self, _now: Instant, id: CommandId, command: Command) {
-        let notice = match command {
-            Command::Pools => Notice::Pools(self.elements.listing.pool_entries()),
-            Command::Counters => Notice::Counters(self.figures()),
-            Command::Peers => Notice::Peers(self.peers()),
+        let answer = match command {
+            Command::Pools => Answer::Pools(self.elements.listing.pool_entries()),
+            Command::Counters => Answer::Counters(Box::new(self.figures())),
+            Command::Peers => Answer::Peers(self.peers()),
         };
-        self.ctx.outbox.answer(id, notice);
+        self.ctx.outbox.answer(id, answer);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -535,8 +537,8 @@ impl Endpoint for Registrar {
         self.ctx.outbox.actions.pop_front()
     }
 
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Notice)> {
-        self.ctx.outbox.notices.pop_front()
+    fn poll_output(&mut self) -> Option<Output<Answer, Notice>> {
+        self.ctx.outbox.outputs.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

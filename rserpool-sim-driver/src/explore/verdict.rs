@@ -88,7 +88,7 @@ impl Verdict<'_> {
                     return Err(Violation::new("at rest the dead are gone", detail));
                 }
             }
-            let figures: BTreeMap<&str, u64> = registrar.figures().into_iter().collect();
+            let figures: BTreeMap<&str, u64> = registrar.figures().named().collect();
             let figure = |name: &str| figures.get(name).copied().unwrap_or_default();
             let own = space.elements_after(None).filter(|(_, element)| element.home == registrar.id());
             let own_elements = own.count() as u64;
@@ -176,7 +176,7 @@ impl Verdict<'_> {
         }
         if let Some((command, since)) = server.commands().oldest() {
             let detail = format!("{name}: {command:?} since {since:?}");
-            return Err(Violation::new("one final notice for each command", detail));
+            return Err(Violation::new("one answer for each command", detail));
         }
         Ok(())
     }
@@ -220,7 +220,7 @@ impl Verdict<'_> {
             let late = |since| now.since(since) > patience;
             if let Some((command, since)) = client.commands().oldest().filter(|(_, since)| late(*since)) {
                 let detail = format!("{name}: {command:?} since {since:?}");
-                return Err(Violation::new("one final notice for each command", detail));
+                return Err(Violation::new("one answer for each command", detail));
             }
             // Two with one identifier expel each other, and the pool is empty in between.
             if !self.is_pool_known(user, pool) || self.twins_contend() {

@@ -126,25 +126,31 @@ pub struct Snapshot {
 #[non_exhaustive]
 pub enum InspectError {
     /// No registrar is configured, and none has announced itself in time.
-    #[error("no registrar announces itself; name one")]
+    #[error("no registrar announces itself: name one")]
     Unannounced,
     /// No association with the registrar could be opened, or it has ended.
     #[error("registrar {0} cannot be reached: check its address and UDP port")]
     Unreachable(TransportAddress),
     /// The registrar did not answer in time, for example because its configuration turns the question off.
-    #[error("registrar {0} does not answer this question; it may be of a kind that does not know it")]
+    #[error(
+        "registrar {0} does not answer this question: use a registrar that knows it, and has it turned on"
+    )]
     Unanswered(TransportAddress),
     /// The registrar refused: it is starting (RFC 5353 section 3.2.3), or it is one of RSPLIB, which sends
     /// its handle table only to peers.
-    #[error("registrar {0} refused: it is starting, or shows its handlespace to its peers only")]
+    #[error(
+        "registrar {0} refused, because it is starting or shows its handlespace only to its peers: try again later, or ask another one"
+    )]
     Refused(TransportAddress),
     /// The answer cannot be understood, or does not end.
     #[error(
-        "registrar {0} gave an answer that cannot be understood; it may speak another version of the protocol"
+        "registrar {0} gave an answer that cannot be understood: check that it speaks the same version of the protocol"
     )]
     Unintelligible(TransportAddress),
     /// There are too many questions at the same time, or the inspector is shutting down.
-    #[error("the inspector takes no more questions; wait for the answers to those before, or start another")]
+    #[error(
+        "the inspector takes no more questions: wait for the answers to earlier ones, or start another one"
+    )]
     Busy,
 }
 

@@ -76,7 +76,7 @@ fn policies() -> Result<Policies, NotPrivate> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let now = Instant::from_nanos(0);
-    let link = AssociationId(1);
+    let link = AssociationId::sctp(1);
     let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     // A registrar with the policy, and three elements: idle, half loaded, nearly full.

@@ -20,7 +20,7 @@ use rserpool_core::endpoint::{AbortReason, Action, ConnectError, DownReason, End
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 use rserpool_core::user::{self, Delivery, RequestId, User, UserConfig};
 
-/// Who is plugged in where.
+/// The socket at which an endpoint is plugged in, by its number.
 type Plug = usize;
 const REGISTRAR: Plug = 0;
 const ELEMENTS: [Plug; 2] = [1, 2];
@@ -40,7 +40,7 @@ struct Switchboard {
 }
 
 impl Switchboard {
-    /// The only thing that a transport must understand: seven actions, answered by events.
+    /// All that a transport has to understand: six actions, which it answers with events.
     fn carry_out(&mut self, from: Plug, action: Action) {
         match action {
             // Exactly one `Connected` or `ConnectFailed` answers; the other end sees a `Connected` without
@@ -53,7 +53,7 @@ impl Switchboard {
                     return;
                 };
                 self.last += 1;
-                let association = AssociationId(self.last);
+                let association = AssociationId::sctp(self.last);
                 self.associations.insert(association, [from, to]);
                 let caller = TransportAddress { port: local_port, ..address(from) };
                 let request = Some(request);
@@ -86,7 +86,7 @@ impl Switchboard {
         Some(if a == end { b } else { a })
     }
 
-    /// Both ends are told that it is over, and nobody names it again.
+    /// Tells both ends that an association is over; its name is not used any more.
     fn end(&mut self, association: AssociationId, by: Plug, told: DownReason) {
         let Some(other) = self.other_end(association, by) else { return };
         self.associations.remove(&association);

@@ -94,15 +94,16 @@
 //! assert_eq!(*peer, registrar);
 //!
 //! // The transport has connected them: the element registers, with one message.
+//! let home = AssociationId::sctp(1);
 //! let up = Event::Connected {
-//!     association: AssociationId(1),
+//!     association: home,
 //!     request: Some(*request),
 //!     local_port: *local_port,
 //!     peer: registrar,
 //! };
 //! let mut sent = 0;
 //! let carry_out = |action| match action {
-//!     Action::Send { association: AssociationId(1), .. } => sent += 1,
+//!     Action::Send { association, .. } if association == home => sent += 1,
 //!     other => panic!("{other:?}"),
 //! };
 //! turn(&mut element, Instant::ORIGIN, Input::Event(up), carry_out, |_, _| ());

@@ -1,41 +1,43 @@
 //! Reliable Server Pooling (RFC 5351 to 5356) as pure state machines without I/O.
 //!
-//! A pool handle names a pool. Pool elements register in it at a registrar; pool users resolve the
-//! handle, talk to one element and move to another when it dies. This crate holds the whole
-//! protocol and nothing else: no socket, no clock, no thread, no runtime. `rserpool-tokio` binds
-//! it to tokio, `rserpool-smol` to smol and async-std; to bind it to something else, read the [`guide`].
+//! A pool handle names a pool. Pool elements register in the pool at a registrar. Pool users resolve the
+//! handle, talk to one element, and move to another one when it dies. This crate holds the whole protocol and
+//! nothing else: no socket, no clock, no thread, no runtime. `rserpool-tokio` runs it on tokio,
+//! `rserpool-smol` on smol and async-std, `rserpool-blocking` on plain threads. To run it on something else,
+//! read the [`guide`].
 //!
 //! # The layers
 //!
 //! ```text
-//!        your application: commands, notices
-//!   ┌──────────────────────────────────────────────────┐
+//!        your application
+//!     │ commands   ▲ answers, notices
+//!   ┌─▼────────────┴───────────────────────────────────┐
+//!   │ rserpool-tokio, -smol, -blocking   sockets       │   or a runtime of your own
+//!   ├──────────────────────────────────────────────────┤
+//!   │ rserpool-driver      event loop, handles, clock  │   or a loop of your own
+//!   ├──────────────────────────────────────────────────┤
+//!   │ rserpool-transport   SCTP over UDP, TCP, node    │   or a transport of your own
+//!   └─┬────────────▲───────────────────────────────────┘
+//!     │ events     │ actions   (endpoint: the contract)
+//!   ┌─▼────────────┴───────────────────────────────────┐
 //!   │ registrar     element     user     inspector     │   pure state machines
-//!   ├──────────────────────────────────────────────────┤   of endpoints;
-//!   │ handlespace   pools, elements, checksum          │   no_std + alloc
-//!   │ policy        the order of selection             │
-//!   │ wire          ASAP and ENRP messages             │
+//!   │ handlespace   pools, elements, checksum          │
+//!   │ policy        the order of selection             │   this crate:
+//!   │ wire          ASAP and ENRP messages             │   no_std + alloc
 //!   │ base          time, identifiers, seeds           │
 //!   └──────────────────────────────────────────────────┘
-//!     ▲ events   │ actions   (endpoint: the contract)
-//!   ┌─┴──────────▼─────────────────────────────────────┐
-//!   │ rserpool-transport   SCTP over UDP, TCP, node    │   or a transport of your own
-//!   ├──────────────────────────────────────────────────┤
-//!   │ rserpool-driver      event loop, handles         │   or a loop of your own
-//!   └──────────────────────────────────────────────────┘
-//!        sockets, clock, tasks: rserpool-tokio and others
 //! ```
 //!
 //! | module | what it does | what it does not |
 //! |---|---|---|
 //! | [`base`] | time, identifiers, deadlines, seeded randomness | read a clock |
 //! | [`wire`] | ASAP and ENRP messages to bytes and back | decide anything |
-//! | [`policy`] | the order in which elements are selected | know what an element is |
-//! | [`handlespace`] | pools, elements, consistency, checksum | know associations or timers |
+//! | [`policy`] | the order in which elements are selected | know elements, only their numbers |
+//! | [`handlespace`] | pools, elements, consistency, checksum, a deadline for each element | know messages or associations |
 //! | [`registrar`], [`element`], [`user`], [`inspector`] | the endpoints: state machines | see a packet |
 //!
-//! [`endpoint`] holds the contract by which endpoints are driven and by which they meet a
-//! transport; [`guide`] writes a driver by it. Each layer uses only what stands above it in this table.
+//! [`endpoint`] holds the contract by which endpoints are driven and by which they meet a transport;
+//! [`guide`] writes a driver by it. In this table, each module uses only modules above it.
 //!
 //! # The run loop
 //!
@@ -58,7 +60,7 @@
 //! let mut registrar = Registrar::new(RegistrarConfig::rfc(Some(RegistrarId(1)), 42), now);
 //!
 //! // The transport says that a user has connected and sent a message.
-//! let association = AssociationId(1);
+//! let association = AssociationId::sctp(1);
 //! let peer = TransportAddress::new("192.0.2.7".parse()?, 40000, 9899);
 //! let connected = Event::Connected { association, request: None, local_port: 3863, peer };
 //! registrar.handle_event(now, connected);
@@ -67,7 +69,7 @@
 //! let message = Event::Message { association, protocol: ProtocolId::ASAP, stream: 0, bytes };
 //! registrar.handle_event(now, message);
 //!
-//! // What the registrar wants done is one message: no such pool.
+//! // The registrar asks for one action, a message: there is no such pool.
 //! let Some(Action::Send { bytes, .. }) = registrar.poll_action() else { panic!("no answer") };
 //! let AsapMessage::HandleResolutionResponse { error: Some(error), .. } =
 //!     AsapMessage::decode(&bytes)?.message
@@ -90,8 +92,8 @@
 //!
 //! # Readings
 //!
-//! Comments cite requirements (`ASAP-3.1-22`, listed in [`requirements`]) and readings of unclear places
-//! ("reading A5", listed in [`readings`]) by their numbers.
+//! Comments cite requirements of the RFCs by number (`ASAP-3.1-22`, listed in [`requirements`]), and how
+//! their unclear places are read ("reading A5", listed in [`readings`]).
 //!
 //! # Features
 //!

@@ -254,10 +254,10 @@ impl Role for element::Element {
                 }
             }
             Notice::SessionOpened { session, peer } => {
-                tracing::debug!(session = session.0, %peer, "session opened");
+                tracing::debug!(session = session.number(), %peer, "session opened");
             }
             Notice::SessionClosed { session, reason } => {
-                tracing::debug!(session = session.0, %reason, "session closed");
+                tracing::debug!(session = session.number(), %reason, "session closed");
             }
             Notice::Deregistered => tracing::info!("deregistered"),
             Notice::Stopped => tracing::info!("element stopped"),

@@ -126,6 +126,7 @@
 //! must hold). [`explore`] is on top.
 
 mod applications;
+mod associations;
 pub mod explore;
 mod fault;
 mod hosts;
@@ -134,13 +135,16 @@ mod judges;
 mod network;
 mod random;
 mod record;
+mod schedule;
+mod violation;
 mod world;
 
-pub use applications::{Client, Conversation, Failover, Load, Note, Server, Service, Violation};
+pub use applications::{Client, Conversation, Failover, Load, Note, Server, Service};
 pub use fault::{Fault, Order};
 pub use hosts::custom_endpoint;
-pub use hosts::{Custom, Host, Machinery, Process, Program, Startup};
+pub use hosts::{Custom, CustomProcess, Host, Mode, Process, Program, Startup};
 pub use id::{HostId, UDP_PORT};
 pub use network::{Cable, Sctp};
 pub use record::{Trace, TraceMode};
-pub use world::{Mode, World, WorldConfig};
+pub use violation::Violation;
+pub use world::{World, WorldConfig};

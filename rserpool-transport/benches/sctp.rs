@@ -117,7 +117,7 @@ fn round_trip<E: Engine>(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         for from in [0, 1] {
             // Both ends have numbered their first association alike.
-            let association = AssociationId(1);
+            let association = AssociationId::sctp(1);
             let send =
                 Action::Send { association, protocol: ProtocolId(0), stream: 0, bytes: payload.clone() };
             pair.stacks[from].handle_action(pair.now, send);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::sctp::Sctp;
 use super::tcp::Tcp;
 use super::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Stack};
-use rserpool_core::base::Instant;
+use rserpool_core::base::{Carrier, Instant};
 use rserpool_core::endpoint::{Action, Event};
 
 /// Both carriers of ASAP. Which one an association belongs to, its identifier tells; which one opens
@@ -62,21 +62,22 @@ impl Stack for Carriers {
     }
 
     fn handle_action(&mut self, now: Instant, action: Action) {
-        let tcp = match &action {
-            Action::Connect { peer, .. } => peer.is_tcp(),
+        let carrier = match &action {
+            Action::Connect { peer, .. } => peer.carrier,
             Action::Send { association, .. }
             | Action::Shutdown { association, .. }
-            | Action::Abort { association, .. } => Tcp::is_tcp(*association),
-            // Names of attempts are unique among both; whoever does not know it does nothing.
+            | Action::Abort { association, .. } => association.carrier(),
+            // Attempts have names that are unique among both; the stack that does not know one ignores it.
             Action::CancelConnect { .. } => {
                 self.tcp.handle_action(now, action.clone());
-                false
+                Carrier::Sctp
             }
             Action::Announce { .. } => return,
         };
-        match tcp {
-            true => self.tcp.handle_action(now, action),
-            false => self.sctp.handle_action(now, action),
+        match carrier {
+            Carrier::Tcp => self.tcp.handle_action(now, action),
+            // SCTP answers an attempt at an address that it does not know, too.
+            _ => self.sctp.handle_action(now, action),
         }
     }
 

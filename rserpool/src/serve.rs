@@ -182,7 +182,7 @@ impl Echo {
             if backlog.octets < MAX_BACKLOG {
                 backlog.push(protocol, bytes);
             } else {
-                tracing::warn!(session = session.0, "user does not read its answers; session closed");
+                tracing::warn!(session = session.number(), "user does not read its answers; session closed");
                 self.waiting.remove(&session);
                 let _ = self.element.close(session).await;
             }

@@ -31,7 +31,7 @@ fn config(input: &mut Input<'_>) -> ElementConfig {
 }
 
 fn command(input: &mut Input<'_>) -> Command {
-    let session = AssociationId(u64::from(input.below(12)));
+    let session = AssociationId::sctp(u64::from(input.below(12)));
     match input.below(8) {
         0 => Command::Deregister,
         1 | 2 => Command::UpdatePolicy(Policy::RoundRobin),

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
+use rserpool_core::base::{AssociationId, Carrier, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
 use rserpool_transport::tcp::{Tcp, TcpConfig};
 use rserpool_transport::{ConnectionAction, ConnectionEvent, ConnectionId};
@@ -171,7 +171,7 @@ impl World {
         while let Some(event) = self.tcp.poll_event() {
             match event {
                 Event::Connected { association, request, peer, .. } => {
-                    assert!(Tcp::is_tcp(association) && peer.is_tcp());
+                    assert!(association.carrier() == Carrier::Tcp && peer.is_tcp());
                     assert!(self.up.insert(association), "connected twice");
                     assert!(request.is_none_or(|request| self.attempts.remove(&request)));
                 }
@@ -226,7 +226,7 @@ impl World {
 
     /// A message is the next that has come in over its connection: as long as it says, and filled up.
     fn check_message(&mut self, association: AssociationId, message: &Bytes) {
-        let id = ConnectionId(association.0 & (u64::MAX >> 1));
+        let id = ConnectionId(association.number());
         let length = usize::from(u16::from_be_bytes([message[2], message[3]]));
         assert!(length >= 4 && message.len() == length.next_multiple_of(4));
         if let Some(connection) = self.connections.get_mut(&id) {

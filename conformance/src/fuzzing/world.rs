@@ -209,7 +209,7 @@ where
 
     fn connected(&mut self, request: Option<ConnectId>, local_port: u16, peer: TransportAddress) {
         self.last_association += 1;
-        let association = AssociationId(self.last_association);
+        let association = AssociationId::sctp(self.last_association);
         self.associations.insert(association, None);
         // The packets come from one address, and the transport says which.
         let address = peer.addresses.first().copied().unwrap_or_else(|| ip(1));

@@ -32,7 +32,7 @@ pub(super) struct Alone {
 const FULL: usize = 1 << 20;
 const LOW: usize = FULL / 2;
 
-const ID: AssociationId = AssociationId(1);
+const ID: AssociationId = AssociationId::sctp(1);
 const BINARY: PayloadProtocolIdentifier = PayloadProtocolIdentifier::Binary;
 
 impl Alone {

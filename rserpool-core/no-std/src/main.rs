@@ -21,7 +21,7 @@ use heap::Heap;
 #[global_allocator]
 static HEAP: Heap = Heap::new();
 
-/// Nobody could read a message: the figures speak for programs that only reset.
+/// There is nothing to print a message on: the figures are for programs that only reset.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     stop(101)

@@ -22,7 +22,7 @@ use crate::HEAP;
 const USERS: u64 = 64;
 
 /// The association with the registrar; those of users have higher numbers.
-const HOME: AssociationId = AssociationId(1);
+const HOME: AssociationId = AssociationId::sctp(1);
 
 /// ASAP_REGISTRATION: pool handle; PE identifier, no home, 300 s, SCTP port 7 on 192.0.2.2 for data
 /// and control, round robin, UDP port 9899.
@@ -83,7 +83,7 @@ pub(crate) fn run() -> Result<[(&'static str, usize); 4], u8> {
     let peak = HEAP.take_peak() - start;
 
     // Users come, all at the same time; each is answered by an echo.
-    for user in (2..).map(AssociationId).take(USERS as usize) {
+    for user in (2..).map(AssociationId::sctp).take(USERS as usize) {
         let peer = TransportAddress::new([192, 0, 2, 3].into(), 40_000, 9899);
         element.handle_event(now, connected(user, None, peer));
         element.handle_event(now, message(user, DATA, b"hello"));
@@ -99,7 +99,7 @@ pub(crate) fn run() -> Result<[(&'static str, usize); 4], u8> {
     expect(15, element.sessions() == USERS as usize)?;
     let associations = HEAP.alive() - start - registered;
     let busy = HEAP.take_peak() - start;
-    for user in (2..).map(AssociationId).take(USERS as usize) {
+    for user in (2..).map(AssociationId::sctp).take(USERS as usize) {
         element
             .handle_event(now, Event::Disconnected { association: user, reason: DownReason::PeerShutdown });
         expect(16, matches!(element.poll_notice(), Some((None, Notice::SessionClosed { .. }))))?;

@@ -28,8 +28,9 @@ pub const fn is_usable_address(address: &IpAddr) -> bool {
     !address.is_unspecified() && !address.is_multicast()
 }
 
-/// What carries messages to a transport address.
+/// What carries messages to a transport address, and over an association.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[non_exhaustive]
 pub enum Carrier {
     /// SCTP over UDP (RFC 6951).
     #[default]

@@ -1,12 +1,12 @@
-//! A set of named deadlines with the earliest at hand.
+//! A set of named deadlines that gives fast access to the earliest.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::Instant;
 
-/// Deadlines, at most one for each key. Every operation costs O(log n); nothing scans.
+/// Deadlines, at most one for each key. Every operation takes O(log n).
 ///
-/// The caller bounds the number of keys: each is something alive (an element, a request).
+/// The caller bounds the number of keys: each key stands for something that exists (an element, a request).
 #[derive(Clone, Debug)]
 pub struct Deadlines<K> {
     by_time: BTreeSet<(Instant, K)>,
@@ -20,7 +20,7 @@ impl<K> Default for Deadlines<K> {
 }
 
 impl<K: Ord + Clone> Deadlines<K> {
-    /// Arms the deadline of `key`, in place of an earlier one.
+    /// Arms the deadline of `key`, or moves it if it is armed.
     pub fn set(&mut self, key: K, at: Instant) {
         if let Some(old) = self.by_key.insert(key.clone(), at) {
             self.by_time.remove(&(old, key.clone()));
@@ -28,7 +28,7 @@ impl<K: Ord + Clone> Deadlines<K> {
         self.by_time.insert((at, key));
     }
 
-    /// Disarms the deadline of `key`; tells whether there was one.
+    /// Disarms the deadline of `key`. Returns whether it was armed.
     pub fn clear(&mut self, key: &K) -> bool {
         match self.by_key.remove(key) {
             Some(at) => self.by_time.remove(&(at, key.clone())),
@@ -36,7 +36,7 @@ impl<K: Ord + Clone> Deadlines<K> {
         }
     }
 
-    /// When the deadline of `key` falls due, if it is armed.
+    /// When the deadline of `key` is due, if it is armed.
     pub fn get(&self, key: &K) -> Option<Instant> {
         self.by_key.get(key).copied()
     }
@@ -46,7 +46,7 @@ impl<K: Ord + Clone> Deadlines<K> {
         self.by_time.first().map(|(at, _)| *at)
     }
 
-    /// Takes one key whose deadline is due at `now`, the earliest first.
+    /// Disarms one deadline that is due at `now`, the earliest first, and returns its key.
     pub fn pop_due(&mut self, now: Instant) -> Option<K> {
         if self.next()? > now {
             return None;

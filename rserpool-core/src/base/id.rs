@@ -1,9 +1,11 @@
-//! Identifiers, each a type of its own so that none is taken for another.
+//! Identifiers. Each has its own type, so that one cannot be mistaken for another.
 
 use alloc::string::String;
 use core::fmt;
 
 use bytes::Bytes;
+
+use super::Carrier;
 
 /// Defines an identifier of 32 bits on the wire, shown as `0x` and lower-case hexadecimal digits.
 macro_rules! wire_identifier {
@@ -28,35 +30,35 @@ macro_rules! wire_identifier {
 }
 
 wire_identifier! {
-    /// The ENRP server identifier of a registrar (RFC 5353 section 2.1). Zero means "none" or
-    /// "everybody", so a registrar never has it.
+    /// The ENRP server identifier of a registrar (RFC 5353 section 2.1). No registrar has zero, which means
+    /// "none" or "all".
     RegistrarId
 }
 
 wire_identifier! {
-    /// The PE identifier of a pool element (RFC 5354 section 3.14), unique within its pool. Zero
-    /// is never chosen, because RSPLIB takes it for "none".
+    /// The PE identifier of a pool element (RFC 5354 section 3.14), unique within its pool. Zero is never
+    /// chosen, because it means "none" to RSPLIB.
     ElementId
 }
 
 impl RegistrarId {
-    /// No registrar: an element without a home, or an ENRP message to everybody.
+    /// No registrar: the home of an element that has none, or the receiver of an ENRP message to all.
     pub const NONE: Self = Self(0);
 }
 
 /// The name of a pool (RFC 5354 section 3.9): octets, compared by length and content.
 ///
-/// A handle of up to 32 octets works with every implementation; RSPLIB takes no longer one. The
-/// wire allows 65,531 octets.
+/// A handle of up to 32 octets works with every implementation; RSPLIB refuses longer ones. A message could
+/// hold 65,531 octets.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolHandle(Bytes);
 
 impl PoolHandle {
-    /// The longest handle, in octets, that this project registers and resolves: handles stand in
-    /// tables and in every message about an element. The wire allows more.
+    /// The longest handle, in octets, that is registered and resolved here. Handles are kept in tables and
+    /// are part of every message about an element.
     pub const MAX_OCTETS: usize = 1024;
 
-    /// A handle of these octets.
+    /// A handle of these octets. Its length is not checked here.
     pub fn new(octets: impl Into<Bytes>) -> Self {
         Self(octets.into())
     }
@@ -85,7 +87,7 @@ impl From<String> for PoolHandle {
 }
 
 impl fmt::Display for PoolHandle {
-    /// Control characters are escaped: a handle comes from the network and goes to a terminal.
+    /// Escapes control characters: a handle comes from the network and may be shown in a terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in String::from_utf8_lossy(&self.0).chars() {
             if c.is_control() { write!(f, "{}", c.escape_default())? } else { write!(f, "{c}")? }
@@ -117,11 +119,11 @@ impl ProtocolId {
     pub const ASAP: Self = Self(11);
     /// ENRP (RFC 5353 section 5.3).
     pub const ENRP: Self = Self(12);
-    /// This project's own question for counters, see `registrar::management`.
+    /// The private question for counters and peers, by which an inspector asks a registrar.
     pub const MANAGEMENT: Self = Self(0x5253_0001);
 }
 
-/// Defines an identifier that stays within one process.
+/// Defines an identifier that is used only within one process.
 macro_rules! local_identifier {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -130,12 +132,49 @@ macro_rules! local_identifier {
     };
 }
 
-local_identifier! {
-    /// An association, named by the transport and never reused. A TCP connection would be one too.
-    AssociationId
+/// Identifies an association: its carrier, and a number that the transport of that carrier chooses and never
+/// uses again. A TCP connection is an association, too.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AssociationId {
+    carrier: Carrier,
+    number: u64,
 }
+
+impl AssociationId {
+    /// An association over SCTP, whatever carries its packets.
+    pub const fn sctp(number: u64) -> Self {
+        Self { carrier: Carrier::Sctp, number }
+    }
+
+    /// A TCP connection.
+    pub const fn tcp(number: u64) -> Self {
+        Self { carrier: Carrier::Tcp, number }
+    }
+
+    /// What carries its messages. With several transports, a driver chooses the transport by it.
+    pub const fn carrier(self) -> Carrier {
+        self.carrier
+    }
+
+    /// The number, unique among the associations of one transport.
+    pub const fn number(self) -> u64 {
+        self.number
+    }
+}
+
+impl fmt::Debug for AssociationId {
+    /// `AssociationId(2)`, or `AssociationId(tcp 2)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.carrier {
+            Carrier::Sctp => write!(f, "AssociationId({})", self.number),
+            Carrier::Tcp => write!(f, "AssociationId(tcp {})", self.number),
+        }
+    }
+}
+
 local_identifier! {
-    /// An attempt to connect, named by the endpoint that asks for it and never reused by it.
+    /// Identifies an attempt to connect. The endpoint that asks for the attempt chooses it and never uses it
+    /// again.
     ConnectId
 }
 local_identifier! {

@@ -1,7 +1,7 @@
-//! What every layer above stands on: time, identifiers, deadlines, seeded randomness.
+//! What all other modules are built on: time, identifiers, deadlines, seeded randomness.
 //!
-//! Nothing here knows a protocol, reads a clock or asks the operating system for entropy: time
-//! and seeds are handed in by whoever drives the state machines.
+//! Nothing here knows a protocol, reads a clock or asks the operating system for entropy. The driver hands in
+//! time and seeds.
 
 mod address;
 mod deadlines;

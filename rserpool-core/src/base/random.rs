@@ -1,4 +1,4 @@
-//! Randomness that is wholly drawn from a seed.
+//! Random numbers that follow from a seed alone.
 
 use core::time::Duration;
 
@@ -7,11 +7,12 @@ use rand_core::{Rng, SeedableRng};
 
 /// A stream of random numbers: the same seed gives the same stream, on every machine.
 ///
-/// ChaCha with eight rounds: good enough for PE identifiers ("good-quality", RFC 5352 section
-/// 3.1 R2.2). The daemon takes its seed from the operating system, a simulation from its scenario.
+/// The stream is ChaCha with eight rounds, which is good enough for PE identifiers ("good-quality", RFC 5352
+/// section 3.1 R2.2). The program takes its seed from the operating system, a simulation from its scenario.
 ///
-/// Selections draw from a second stream (SplitMix64), which costs a nanosecond; whoever sees enough
-/// of it can continue it, and gains nothing, because every user may ask for every element anyway.
+/// Selections use a second stream (SplitMix64), which takes a nanosecond for each number. An observer of
+/// enough selections can predict the next ones, but gains nothing: every user may ask for every element
+/// anyway.
 #[derive(Clone, Debug)]
 pub struct Random {
     good: ChaCha8Rng,
@@ -34,8 +35,8 @@ impl Random {
         self.good.next_u64()
     }
 
-    /// A number below `bound` from the quick stream; 0 if `bound` is 0. The bias is below 2^-64
-    /// times `bound`.
+    /// A number below `bound` from the quick stream; 0 if `bound` is 0. The probability of each number is off
+    /// by less than 2^-64 times `bound`.
     pub const fn quick_below(&mut self, bound: u64) -> u64 {
         self.quick = self.quick.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = self.quick;
@@ -55,12 +56,13 @@ impl Random {
         }
     }
 
-    /// A number below `bound`; 0 if `bound` is 0. The bias is below 2^-32 for a bound of 32 bits.
+    /// A number below `bound`; 0 if `bound` is 0. For a bound of 32 bits, the probability of each number is
+    /// off by less than 2^-32.
     pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 
-    /// A duration between half and one and a half of `middle`, evenly spread: the variation of
+    /// A duration between half of `middle` and one and a half times it, evenly distributed: the variation of
     /// keep-alives that RFC 5352 section 3.5 asks for.
     pub fn vary_by_half(&mut self, middle: Duration) -> Duration {
         let nanos = u64::try_from(middle.as_nanos()).unwrap_or(u64::MAX);

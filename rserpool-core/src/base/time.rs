@@ -1,4 +1,4 @@
-//! Time as the state machines see it: whole nanoseconds since an origin of the driver's choice.
+//! Time as the state machines see it: whole nanoseconds since an origin that the driver chooses.
 
 use core::fmt;
 use core::ops::{Add, AddAssign, Sub};
@@ -6,9 +6,9 @@ use core::time::Duration;
 
 /// A moment, in nanoseconds since an origin that the driver chooses once and keeps.
 ///
-/// It is not `std::time::Instant`, so that a simulator can start at zero, a trace can be compared
-/// and a device without an operating system can count its own ticks. Arithmetic saturates: the
-/// largest value, 584 years after the origin, means "never".
+/// It is not `std::time::Instant`, so that a simulator can start at zero, traces can be compared, and a
+/// device without an operating system can count its own ticks. Arithmetic saturates: the largest value, 584
+/// years after the origin, means "never".
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Instant(u64);
 
@@ -26,7 +26,7 @@ impl Instant {
         self.0
     }
 
-    /// The time from `earlier` until this moment, zero if `earlier` is not earlier.
+    /// The time from `earlier` until this moment; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

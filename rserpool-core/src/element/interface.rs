@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::base::{AssociationId, ProtocolId, RegistrarId, TransportAddress};
-use crate::endpoint::DownReason;
+use crate::endpoint::{DownReason, Refusal};
 use crate::wire::{OperationError, Policy};
 
 /// What the application can ask an element for.
@@ -120,29 +120,4 @@ pub enum RegistrationError {
         "no registrar answered; check the addresses of the registrars, then update the policy to try again"
     )]
     Unanswered,
-}
-
-/// Why a command was not carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// There is no such session (any more).
-    #[error("there is no such session any more; open another, or wait for one")]
-    UnknownSession,
-    /// The session's queue is full; wait for `Writable`.
-    #[error("the queue of the session is full; wait until it is writable")]
-    Congested,
-    /// Application data must not carry PPID 11 (RFC 5352 section 5) nor 12.
-    #[error("the payload protocol identifiers 11 and 12 belong to ASAP and ENRP; take another")]
-    ReservedProtocol,
-    /// SCTP has no empty messages, and none over [`MAX_MESSAGE`](crate::endpoint::MAX_MESSAGE)
-    /// octets is taken.
-    #[error("a message has 1 to {} octets; send several", crate::endpoint::MAX_MESSAGE)]
-    Length,
-    /// Another unanswered request of the session has the same identifier.
-    #[error("an unanswered request has the same identifier; take another")]
-    DuplicateRequest,
-    /// The endpoint is shutting down or has stopped.
-    #[error("the endpoint is shutting down; start another")]
-    ShuttingDown,
 }

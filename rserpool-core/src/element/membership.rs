@@ -1,85 +1,476 @@
-//! The place of the element in its pool, and how far a change of it has come.
+//! The place of the element in its pool: registration, its answers and timers, and leaving (RFC 5352
+//! sections 3.1 and 3.2).
+//!
+//! What has to be done about the home registrar, which is not known here, is returned as [`Then`].
 
 use alloc::vec::Vec;
 
+use super::context::{Context, Home};
+use super::{Notice, RegistrationError};
 use crate::base::{CommandId, Instant};
-use crate::wire::Policy;
+use crate::wire::{
+    AsapMessage, EncapsulationPorts, OperationError, Policy, PoolElement, SctpTransport, Transport,
+    TransportUse,
+};
+
+/// How many T3 a deregistration may take in all: two attempts and the hunt between them.
+const LEAVING_IN_T3: u32 = 3;
 
 /// The place of the element in its pool.
 #[derive(Debug)]
 pub(super) struct Membership {
-    pub(super) step: Step,
-    pub(super) policy: Policy,
+    step: Step,
+    policy: Policy,
+    listing: Listing,
     /// Registrations sent since the last one that was granted.
-    pub(super) attempts: u32,
-    /// A registrar has granted a registration, and none has ended it since.
-    pub(super) granted: bool,
-    /// A registrar may list the element, granted or not.
-    pub(super) listed: bool,
-    /// The policy has changed since the registration that is under way.
-    pub(super) changed: bool,
+    attempts: u32,
     /// Removals by a registrar since a registration last stood for a whole T4.
-    pub(super) removals: u32,
+    removals: u32,
 }
 
-/// What the element is about.
+/// What the element is doing about its place.
 #[derive(Debug)]
-pub(super) enum Step {
+enum Step {
     /// It hunts for a registrar in order to register.
     Seeking,
     /// It waits for the answer to a registration.
-    Registering { t2: Instant },
+    Registering { t2: Instant, sent: Sent },
     /// It is registered.
     Registered { t4: Instant },
     /// It was removed again and again, and waits before it registers anew.
     BackingOff { until: Instant },
     /// It has stopped trying.
-    GivenUp { refused: bool },
+    GivenUp(GivenUp),
     /// It leaves the pool.
     Leaving(Leaving),
     /// It has left the pool.
     Left,
 }
 
-impl Membership {
-    pub(super) const fn new(policy: Policy) -> Self {
-        Self {
-            step: Step::Seeking,
-            policy,
-            attempts: 0,
-            granted: false,
-            listed: false,
-            changed: false,
-            removals: 0,
-        }
-    }
+/// The registration that is under way, compared with what the application wants by now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    UpToDate,
+    /// The policy has changed since.
+    Outdated,
+}
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        match &self.step {
-            Step::Registering { t2: at } | Step::Registered { t4: at } | Step::BackingOff { until: at } => {
-                Some(*at)
-            }
-            Step::Leaving(leaving) => Some(leaving.deadline()),
-            Step::Seeking | Step::GivenUp { .. } | Step::Left => None,
-        }
-    }
+/// Why no registration is tried any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GivenUp {
+    Refused,
+    Unanswered,
+}
+
+/// Whether registrars list the element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listing {
+    No,
+    /// One may: a registration was sent and not granted, or what was granted is given up.
+    Perhaps,
+    /// One has granted a registration, and none has ended it since.
+    Granted,
 }
 
 /// A deregistration that is under way.
 #[derive(Debug)]
-pub(super) struct Leaving {
+struct Leaving {
     /// When it ends in any case.
-    pub(super) until: Instant,
+    until: Instant,
     /// When T3 expires, if the request has been sent.
-    pub(super) t3: Option<Instant>,
-    /// Whether another registrar has been looked for.
-    pub(super) retried: bool,
+    t3: Option<Instant>,
+    registrar: Registrar,
     /// The commands to be answered.
-    pub(super) waiting: Vec<CommandId>,
+    waiting: Vec<CommandId>,
+}
+
+/// The registrar that is asked to deregister the element: there is one more after the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Registrar {
+    First,
+    Second,
+}
+
+/// What follows for the home registrar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Then {
+    Nothing,
+    /// There is no home: look for one.
+    Seek,
+    /// A hunt that is on is no longer needed.
+    StopSeeking,
+    /// The element has left its pool.
+    HasLeft,
+}
+
+/// What a deadline has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Due {
+    /// The home registrar has not answered within T2 or T3: it is given up.
+    HomeIsSilent,
+    Then(Then),
+}
+
+impl Membership {
+    /// An element that was never registered.
+    pub(super) const fn new(policy: Policy) -> Self {
+        Self { step: Step::Seeking, policy, listing: Listing::No, attempts: 0, removals: 0 }
+    }
+
+    /// Whether a registrar has granted the registration, and none has ended it since.
+    pub(super) const fn is_granted(&self) -> bool {
+        matches!(self.listing, Listing::Granted)
+    }
+
+    pub(super) const fn has_left(&self) -> bool {
+        matches!(self.step, Step::Left)
+    }
+
+    /// Whether the element waits for a hunt to find a registrar.
+    pub(super) const fn is_seeking(&self) -> bool {
+        matches!(self.step, Step::Seeking)
+    }
+
+    /// Whether what it is doing needs a home registrar.
+    pub(super) const fn needs_home(&self) -> bool {
+        matches!(self.step, Step::Registering { .. } | Step::Registered { .. })
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.step {
+            Step::Registering { t2: at, .. }
+            | Step::Registered { t4: at }
+            | Step::BackingOff { until: at } => Some(*at),
+            Step::Leaving(leaving) => Some(leaving.deadline()),
+            Step::Seeking | Step::GivenUp(_) | Step::Left => None,
+        }
+    }
+
+    /// Sends a registration to the home registrar and starts T2; without a home, seeks one.
+    pub(super) fn register(&mut self, now: Instant, context: &mut Context, home: Option<&Home>) -> Then {
+        let Some(home) = home else {
+            self.step = Step::Seeking;
+            return Then::Seek;
+        };
+        let (handle, element) = (context.config.handle.clone(), self.as_registered(context, home));
+        if !context.send(home.association, &AsapMessage::Registration { handle, element }) {
+            return self.give_up(context, RegistrationError::Rejected(None));
+        }
+        context.counters.registrations_sent += 1;
+        self.attempts = self.attempts.saturating_add(1);
+        if self.listing == Listing::No {
+            self.listing = Listing::Perhaps;
+        }
+        let t2 = now + context.config.registration_timeout;
+        self.step = Step::Registering { t2, sent: Sent::UpToDate };
+        Then::Nothing
+    }
+
+    /// The home registrar has granted a registration, perhaps with a warning, or refused it.
+    pub(super) fn handle_answer(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        home: &Home,
+        answer: Result<Option<OperationError>, Option<OperationError>>,
+    ) -> Then {
+        let Step::Registering { sent, .. } = self.step else {
+            context.counters.unexpected += 1;
+            return Then::Nothing;
+        };
+        debug_assert_ne!(self.listing, Listing::No, "a registration was sent");
+        match answer {
+            Err(error) => {
+                context.counters.registrations_refused += 1;
+                if self.listing == Listing::Perhaps {
+                    self.listing = Listing::No;
+                }
+                if sent == Sent::Outdated && !self.attempts_used_up(context) {
+                    return self.register(now, context, Some(home));
+                }
+                self.give_up(context, RegistrationError::Rejected(error))
+            }
+            Ok(warning) => {
+                context.counters.registrations_granted += 1;
+                let registrar = home.registrar.clone();
+                context.outbox.tell(Notice::Registered { home: home.id, registrar, warning });
+                self.listing = Listing::Granted;
+                self.attempts = 0;
+                self.step = Step::Registered { t4: now + context.config.reregistration() };
+                match sent {
+                    Sent::UpToDate => Then::Nothing,
+                    Sent::Outdated => self.register(now, context, Some(home)),
+                }
+            }
+        }
+    }
+
+    /// A registrar answers a deregistration, or has removed the element unasked. `home` is the home registrar
+    /// if it is the sender.
+    pub(super) fn handle_deregistration(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        home: Option<&Home>,
+        error: Option<OperationError>,
+    ) -> Then {
+        match (&self.step, home) {
+            (Step::Leaving(Leaving { t3: Some(_), .. }), Some(_)) => {
+                let result = match error {
+                    None => Ok(()),
+                    error => Err(RegistrationError::Rejected(error)),
+                };
+                return self.leave_now(context, result);
+            }
+            (Step::Leaving(_) | Step::Left, _) => {}
+            (_, Some(home)) if error.is_none() => return self.removed(now, context, home),
+            // A registrar that was home once may forget us when it likes.
+            _ => {}
+        }
+        context.counters.unexpected += 1;
+        Then::Nothing
+    }
+
+    /// The home registrar has removed the element although the application did not ask for it: the element's
+    /// keep-alives went unanswered while this process was frozen, or the life has run out (ASAP-3.2-01: the
+    /// element is removed and told so). The element registers again at once; if it is removed again and again,
+    /// after longer and longer pauses.
+    fn removed(&mut self, now: Instant, context: &mut Context, home: &Home) -> Then {
+        context.counters.removals += 1;
+        if self.is_granted() {
+            context.outbox.tell(Notice::Deregistered);
+        }
+        self.listing = match self.step {
+            Step::Registering { .. } => Listing::Perhaps,
+            _ => Listing::No,
+        };
+        if !matches!(self.step, Step::Registered { .. }) {
+            return Then::Nothing;
+        }
+        let before = self.removals;
+        self.removals = before.saturating_add(1);
+        let Some(doublings) = before.checked_sub(1) else { return self.register(now, context, Some(home)) };
+        let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
+        let delay = context.config.registration_timeout.saturating_mul(factor);
+        self.step = Step::BackingOff { until: now + delay.min(context.config.reregistration()) };
+        Then::Nothing
+    }
+
+    /// The application has other policy values.
+    pub(super) fn update_policy(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        home: Option<&Home>,
+        policy: Policy,
+    ) -> Then {
+        self.policy = policy;
+        match &mut self.step {
+            Step::Registered { .. } => self.register(now, context, home),
+            Step::GivenUp(_) => self.register_anew(now, context, home),
+            Step::Registering { sent, .. } => {
+                *sent = Sent::Outdated;
+                Then::Nothing
+            }
+            Step::Seeking | Step::BackingOff { .. } | Step::Leaving(_) | Step::Left => Then::Nothing,
+        }
+    }
+
+    /// There is a home registrar now: do what could not be done without one.
+    pub(super) fn handle_home(&mut self, now: Instant, context: &mut Context, home: &Home) -> Then {
+        match self.step {
+            Step::Seeking => self.register(now, context, Some(home)),
+            Step::Leaving(_) => self.deregister(now, context, home),
+            _ => Then::Nothing,
+        }
+    }
+
+    /// Another registrar has made itself the home: it is registered with at once.
+    pub(super) fn handle_new_home(&mut self, now: Instant, context: &mut Context, home: &Home) -> Then {
+        match self.step {
+            // What was refused is not sent again unchanged, whichever registrar asks (ASAP-3.1-14: a rejected
+            // registration is not repeated).
+            Step::GivenUp(GivenUp::Refused) | Step::Left => Then::Nothing,
+            Step::Leaving(_) => self.deregister(now, context, home),
+            _ => self.register_anew(now, context, Some(home)),
+        }
+    }
+
+    /// The home registrar is lost or was given up (ASAP-3.1-10 and ASAP-3.2-05: another one is looked for).
+    pub(super) fn handle_home_gone(&mut self, context: &mut Context) -> Then {
+        let used_up = self.attempts_used_up(context);
+        match &mut self.step {
+            Step::Registering { .. } if used_up => self.give_up(context, RegistrationError::Unanswered),
+            Step::Registering { .. } | Step::Registered { .. } => {
+                self.step = Step::Seeking;
+                Then::Seek
+            }
+            Step::Leaving(leaving) => {
+                leaving.t3 = None;
+                match core::mem::replace(&mut leaving.registrar, Registrar::Second) {
+                    Registrar::First => Then::Seek,
+                    Registrar::Second => self.leave_now(context, Err(RegistrationError::Unanswered)),
+                }
+            }
+            Step::Seeking | Step::BackingOff { .. } | Step::GivenUp(_) | Step::Left => Then::Nothing,
+        }
+    }
+
+    /// The last permitted round of the hunt has found no registrar.
+    pub(super) fn handle_hunt_given_up(&mut self, context: &mut Context) -> Then {
+        match self.step {
+            Step::Seeking => self.give_up(context, RegistrationError::Unanswered),
+            Step::Leaving(_) => self.leave_now(context, Err(RegistrationError::Unanswered)),
+            _ => Then::Nothing,
+        }
+    }
+
+    /// A deadline may have passed.
+    pub(super) fn handle_timeout(&mut self, now: Instant, context: &mut Context, home: Option<&Home>) -> Due {
+        if self.deadline().is_none_or(|deadline| now < deadline) {
+            return Due::Then(Then::Nothing);
+        }
+        match &self.step {
+            Step::Registering { .. } => {
+                context.counters.registrations_unanswered += 1;
+                Due::HomeIsSilent
+            }
+            Step::Registered { .. } => {
+                self.removals = 0;
+                Due::Then(self.register(now, context, home))
+            }
+            Step::BackingOff { .. } => Due::Then(self.register(now, context, home)),
+            Step::Leaving(leaving) if leaving.until <= now => {
+                Due::Then(self.leave_now(context, Err(RegistrationError::Unanswered)))
+            }
+            Step::Leaving(_) => Due::HomeIsSilent,
+            Step::Seeking | Step::GivenUp(_) | Step::Left => Due::Then(Then::Nothing),
+        }
+    }
+
+    /// Leaves the pool, before `limit` if there is one; the end answers `command`.
+    pub(super) fn leave(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        home: Option<&Home>,
+        limit: Option<Instant>,
+        command: Option<CommandId>,
+    ) -> Then {
+        let usual = now + context.config.deregistration_timeout.saturating_mul(LEAVING_IN_T3);
+        let until = limit.map_or(usual, |limit| limit.min(usual));
+        match &mut self.step {
+            Step::Left => {
+                answer_left(context, command);
+                Then::Nothing
+            }
+            Step::Leaving(leaving) => {
+                leaving.until = leaving.until.min(until);
+                leaving.waiting.extend(command);
+                Then::Nothing
+            }
+            _ if self.listing == Listing::No => {
+                self.step = Step::Left;
+                answer_left(context, command);
+                Then::StopSeeking
+            }
+            _ => {
+                let waiting = command.into_iter().collect();
+                self.step = Step::Leaving(Leaving { until, t3: None, registrar: Registrar::First, waiting });
+                home.map_or(Then::Seek, |home| self.deregister(now, context, home))
+            }
+        }
+    }
+
+    /// Leaves at once, unconfirmed if a deregistration is under way.
+    pub(super) fn stop(&mut self, context: &mut Context) -> Then {
+        self.leave_now(context, Err(RegistrationError::Unanswered))
+    }
+
+    /// Sends a deregistration to the home registrar and starts T3.
+    fn deregister(&mut self, now: Instant, context: &mut Context, home: &Home) -> Then {
+        let Step::Leaving(leaving) = &mut self.step else { return Then::Nothing };
+        leaving.t3 = Some(now + context.config.deregistration_timeout);
+        let (handle, element) = (context.config.handle.clone(), context.id);
+        if context.send(home.association, &AsapMessage::Deregistration { handle, element }) {
+            context.counters.deregistrations_sent += 1;
+        }
+        Then::Nothing
+    }
+
+    /// The deregistration has come to its end.
+    fn leave_now(&mut self, context: &mut Context, result: Result<(), RegistrationError>) -> Then {
+        self.listing = Listing::No;
+        let notice = match result {
+            Ok(()) => Notice::Deregistered,
+            Err(error) => Notice::RegistrationFailed(error),
+        };
+        if let Step::Leaving(leaving) = core::mem::replace(&mut self.step, Step::Left) {
+            if leaving.waiting.is_empty() {
+                context.outbox.tell(notice.clone());
+            }
+            for id in leaving.waiting {
+                context.outbox.answer(id, notice.clone());
+            }
+        }
+        Then::HasLeft
+    }
+
+    fn give_up(&mut self, context: &mut Context, error: RegistrationError) -> Then {
+        if self.is_granted() {
+            self.listing = Listing::Perhaps;
+        }
+        self.step = Step::GivenUp(match error {
+            RegistrationError::Rejected(_) => GivenUp::Refused,
+            RegistrationError::Unanswered => GivenUp::Unanswered,
+        });
+        context.outbox.tell(Notice::RegistrationFailed(error));
+        Then::StopSeeking
+    }
+
+    /// Registers with all attempts that are permitted.
+    fn register_anew(&mut self, now: Instant, context: &mut Context, home: Option<&Home>) -> Then {
+        self.attempts = 0;
+        self.register(now, context, home)
+    }
+
+    /// Whether the number of attempts exceeds MAX-REG-ATTEMPT (ASAP-3.1-19, reading B10).
+    const fn attempts_used_up(&self, context: &Context) -> bool {
+        self.attempts > context.config.max_registration_attempts
+    }
+
+    /// The Pool Element parameter (R2; ASAP-3.1-09: without an ASAP transport).
+    fn as_registered(&self, context: &Context, home: &Home) -> PoolElement {
+        let config = &context.config;
+        let usage = if config.control { TransportUse::DataPlusControl } else { TransportUse::DataOnly };
+        let ports = EncapsulationPorts { user: config.udp_port, asap: config.udp_port };
+        PoolElement {
+            id: context.id,
+            home: home.id,
+            life: config.life_unit.on_wire(config.life),
+            user_transport: Transport::Sctp(SctpTransport {
+                port: config.port,
+                usage,
+                addresses: config.addresses.as_slice().into(),
+            }),
+            policy: self.policy.clone(),
+            asap_transport: None,
+            encapsulation: (config.udp_port != 0).then_some(ports),
+        }
+    }
 }
 
 impl Leaving {
-    pub(super) fn deadline(&self) -> Instant {
+    fn deadline(&self) -> Instant {
         self.t3.map_or(self.until, |t3| t3.min(self.until))
+    }
+}
+
+/// Answers a command to leave: the element is in no pool.
+fn answer_left(context: &mut Context, command: Option<CommandId>) {
+    if let Some(id) = command {
+        context.outbox.answer(id, Notice::Deregistered);
     }
 }

@@ -1,21 +1,20 @@
-//! The pool element: a server's place in a pool, and its half of the sessions with users.
+//! The pool element: a server's place in a pool, and its side of the sessions with users.
 //!
-//! It finds a registrar, registers, renews the registration, answers keep-alives, follows a change
-//! of its home registrar, and leaves cleanly (RFC 5352 sections 3.1, 3.2, 3.4 and 3.6). It passes
-//! application messages through; what they mean is the application's business.
+//! It finds a registrar, registers, renews the registration, answers keep-alives, follows a change of its
+//! home registrar, and leaves cleanly (RFC 5352 sections 3.1, 3.2, 3.4 and 3.6). It passes application
+//! messages through without looking at them.
+//!
+//! The parts do not know each other: `membership` is the place in the pool, `links` are the associations.
+//! What they decide is carried out here.
 
 mod config;
+mod context;
 mod counters;
-mod home;
 mod interface;
-mod leave;
+mod links;
 mod membership;
-mod registration;
-mod sessions;
 #[cfg(test)]
 mod tests;
-
-use alloc::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
@@ -23,16 +22,18 @@ use crate::base::{
     AssociationId, CommandId, ConnectId, ElementId, Instant, ProtocolId, Random, RegistrarId,
     TransportAddress,
 };
+#[doc(no_inline)]
+pub use crate::endpoint::Refusal;
 use crate::endpoint::hunt::{ConnectIds, Hunt, RoundEnd};
 use crate::endpoint::received::{Received, asap_error};
 use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox};
 use crate::wire::AsapMessage;
 pub use config::ElementConfig;
+use context::{Context, Home};
 pub use counters::Counters;
-use home::Home;
-pub use interface::{Command, Notice, Refusal, RegistrationError};
-use membership::Membership;
-use sessions::Association;
+pub use interface::{Command, Notice, RegistrationError};
+use links::{Links, Taken};
+use membership::{Due, Membership, Then};
 
 /// A pool element.
 ///
@@ -53,19 +54,12 @@ use sessions::Association;
 /// ```
 #[derive(Debug)]
 pub struct Element {
-    config: ElementConfig,
-    id: ElementId,
-    out: Outbox<Notice>,
-    counters: Counters,
+    context: Context,
     connects: ConnectIds,
     hunt: Hunt,
     home: Option<Home>,
     membership: Membership,
-    associations: BTreeMap<AssociationId, Association>,
-    /// The associations with registrars: those that have spoken, and those known to be some.
-    registrars: BTreeSet<AssociationId>,
-    /// How many associations are sessions.
-    sessions: usize,
+    links: Links,
     phase: Phase,
 }
 
@@ -91,27 +85,22 @@ impl Element {
     pub fn new(config: ElementConfig, now: Instant) -> Self {
         let id = config.id.unwrap_or_else(|| ElementId(Random::new(config.seed).identifier()));
         let mut element = Self {
-            id,
-            out: Outbox::default(),
-            counters: Counters::default(),
             connects: ConnectIds::default(),
             // The registrar connects to the port it was contacted from.
             hunt: Hunt::new(config.hunt.clone(), config.port),
             home: None,
             membership: Membership::new(config.policy.clone()),
-            associations: BTreeMap::new(),
-            registrars: BTreeSet::new(),
-            sessions: 0,
+            links: Links::default(),
             phase: Phase::Running,
-            config,
+            context: Context { config, id, counters: Counters::default(), outbox: Outbox::default() },
         };
-        element.register(now);
+        element.seek(now, None);
         element
     }
 
     /// The PE identifier.
     pub const fn id(&self) -> ElementId {
-        self.id
+        self.context.id
     }
 
     /// The home registrar; [`RegistrarId::NONE`] while there is none or it has not named itself.
@@ -121,20 +110,20 @@ impl Element {
 
     /// Whether a registrar has granted the registration, and none has ended it since.
     pub const fn is_registered(&self) -> bool {
-        self.membership.granted
+        self.membership.is_granted()
     }
 
     /// How many sessions with users are open.
     pub const fn sessions(&self) -> usize {
-        self.sessions
+        self.links.sessions()
     }
 
     /// What has happened so far, in numbers.
     pub const fn counters(&self) -> &Counters {
-        &self.counters
+        &self.context.counters
     }
 
-    fn connected(
+    fn handle_connected(
         &mut self,
         now: Instant,
         association: AssociationId,
@@ -142,19 +131,30 @@ impl Element {
         peer: TransportAddress,
     ) {
         match request {
-            None => self.accept(now, association, peer),
-            Some(request) => match self.hunt.handle_connected(request, &mut self.out.actions) {
+            None => self.handle_accepted(now, association, peer),
+            Some(request) => match self.hunt.handle_connected(request, &mut self.context.outbox.actions) {
                 Some(registrar) => {
-                    self.associations.insert(association, Association::outbound(peer));
-                    self.registrars.insert(association);
-                    self.home_found(now, Home { association, registrar, id: RegistrarId::NONE });
+                    self.links.opened(association, peer);
+                    self.handle_home(now, Home { association, registrar, id: RegistrarId::NONE });
                 }
-                None => self.out.act(Action::Abort { association, cause: AbortCause::User }),
+                None => self.context.outbox.act(Action::Abort { association, cause: AbortCause::User }),
             },
         }
     }
 
-    fn message(
+    /// A peer has opened an association.
+    fn handle_accepted(&mut self, now: Instant, association: AssociationId, peer: TransportAddress) {
+        if self.phase != Phase::Running {
+            return links::refuse(&mut self.context, association);
+        }
+        let is_registrar = self.hunt.registrar_at(now, &peer).is_some();
+        if self.links.accept(&mut self.context, association, peer) && is_registrar {
+            self.links.is_registrar(association);
+            self.end_hunt_if_connected(now);
+        }
+    }
+
+    fn handle_message(
         &mut self,
         now: Instant,
         association: AssociationId,
@@ -163,55 +163,229 @@ impl Element {
         bytes: Bytes,
     ) {
         match protocol {
-            _ if !self.associations.contains_key(&association) => {}
-            ProtocolId::ASAP => self.asap_message(now, association, &bytes),
-            ProtocolId::ENRP => self.counters.unexpected += 1,
-            _ => self.application_message(now, association, protocol, stream, bytes),
+            _ if !self.links.contains(association) => {}
+            ProtocolId::ASAP => self.handle_asap(now, association, &bytes),
+            ProtocolId::ENRP => self.context.counters.unexpected += 1,
+            _ => match self.links.handle_message(&mut self.context, association, protocol, stream, bytes) {
+                Taken::Yes => {}
+                Taken::LinkGone => self.handle_link_gone(now, association),
+            },
         }
     }
 
-    fn asap_message(&mut self, now: Instant, association: AssociationId, bytes: &Bytes) {
+    fn handle_asap(&mut self, now: Instant, association: AssociationId, bytes: &Bytes) {
         let Received { message, report } = AsapMessage::decode(bytes).into();
-        if let Some(error) = report.and_then(|report| asap_error(report, self.config.padding)) {
-            self.counters.errors_sent += 1;
-            self.out.send(association, ProtocolId::ASAP, error);
+        let context = &mut self.context;
+        if let Some(error) = report.and_then(|report| asap_error(report, context.config.padding)) {
+            context.counters.errors_sent += 1;
+            context.outbox.send(association, ProtocolId::ASAP, error);
         }
         let Ok(message) = message else {
-            self.counters.malformed += 1;
+            context.counters.malformed += 1;
             return;
         };
-        match message {
-            AsapMessage::RegistrationResponse { rejected, handle, element, error } => {
-                let ours = self.names_us(&handle, element);
-                self.registration_response(now, association, ours, rejected, error);
-            }
-            AsapMessage::DeregistrationResponse { handle, element, error } => {
-                let ours = self.names_us(&handle, element);
-                self.deregistration_response(now, association, ours, error);
+        let home = self.home.as_ref().filter(|home| home.association == association);
+        let then = match message {
+            AsapMessage::RegistrationResponse { rejected, handle, element, error } => match home {
+                Some(home) if context.is_about_us(&handle, element) => {
+                    let answer = if rejected { Err(error) } else { Ok(error) };
+                    self.membership.handle_answer(now, context, home, answer)
+                }
+                _ => unexpected(context),
+            },
+            AsapMessage::DeregistrationResponse { handle, element, error }
+                if context.is_about_us(&handle, element) =>
+            {
+                self.membership.handle_deregistration(now, context, home, error)
             }
             AsapMessage::EndpointKeepAlive { home, registrar, handle, element } => {
-                let ours = self.names_us(&handle, element.unwrap_or(self.id));
-                self.keep_alive(now, association, ours, home, registrar);
+                // Also a keep-alive for another element, such as an earlier life of ours, tells what its
+                // sender is; whether it is one of our registrars is asked when one is needed.
+                self.links.is_registrar(association);
+                if context.is_about_us(&handle, element.unwrap_or(context.id)) {
+                    return self.handle_keep_alive(now, association, registrar, home);
+                }
+                context.counters.foreign_keep_alives += 1;
+                Then::Nothing
             }
-            AsapMessage::Error { .. } => self.counters.errors_received += 1,
+            AsapMessage::Error { .. } => {
+                context.counters.errors_received += 1;
+                Then::Nothing
+            }
             AsapMessage::Cookie { .. }
             | AsapMessage::CookieEcho { .. }
             | AsapMessage::BusinessCard { .. } => {
-                self.counters.unsupported += 1;
+                context.counters.unsupported += 1;
+                Then::Nothing
             }
-            _ => self.counters.unexpected += 1,
+            _ => unexpected(context),
+        };
+        self.carry_out(now, then, None);
+    }
+
+    /// KA1 to KA2.4. An element that has left does not answer, so that no registrar lists it again.
+    fn handle_keep_alive(
+        &mut self,
+        now: Instant,
+        association: AssociationId,
+        registrar: RegistrarId,
+        wants_home: bool,
+    ) {
+        let context = &mut self.context;
+        if self.membership.has_left() {
+            context.counters.unexpected += 1;
+            return;
+        }
+        let (handle, element) = (context.config.handle.clone(), context.id);
+        context.send(association, &AsapMessage::EndpointKeepAliveAck { handle, element });
+        context.counters.keep_alives += 1;
+        match &mut self.home {
+            _ if registrar == RegistrarId::NONE => {}
+            Some(home) if home.association == association => {
+                let renamed = home.id != RegistrarId::NONE && home.id != registrar;
+                home.id = registrar;
+                if renamed {
+                    context.outbox.tell(Notice::HomeChanged { home: registrar });
+                }
+            }
+            Some(home) if home.id == registrar => {}
+            _ if wants_home => self.adopt(now, association, registrar),
+            Some(_) => {}
+            // It may list us from an earlier life: now it gets a registration.
+            None => self.end_hunt_if_connected(now),
         }
     }
 
-    fn disconnected(&mut self, now: Instant, association: AssociationId, reason: DownReason) {
-        let Some(ended) = self.associations.remove(&association) else { return };
-        self.registrars.remove(&association);
-        self.session_ended(association, &ended, reason);
-        if self.home.as_ref().is_some_and(|home| home.association == association) {
-            self.home_lost(now);
+    fn handle_disconnected(&mut self, now: Instant, association: AssociationId, reason: DownReason) {
+        if self.links.remove(&mut self.context, association, reason) {
+            self.handle_link_gone(now, association);
+        }
+    }
+
+    /// A link is gone: if it led to the home registrar, that is lost.
+    fn handle_link_gone(&mut self, now: Instant, association: AssociationId) {
+        if let Some(lost) = self.home.take_if(|home| home.association == association) {
+            self.context.counters.homes_lost += 1;
+            let then = self.membership.handle_home_gone(&mut self.context);
+            self.carry_out(now, then, Some(lost.registrar));
         }
         self.stop_if_closed();
     }
+
+    /// Does what the membership has decided; a hunt tries the registrar to `avoid` last.
+    fn carry_out(&mut self, now: Instant, then: Then, avoid: Option<TransportAddress>) {
+        match then {
+            Then::Nothing => {}
+            Then::Seek => self.seek(now, avoid),
+            Then::StopSeeking => self.hunt.stop(&mut self.context.outbox.actions),
+            Then::HasLeft => {
+                self.hunt.stop(&mut self.context.outbox.actions);
+                if let Phase::Leaving { deadline } = self.phase {
+                    self.close_all(deadline);
+                }
+            }
+        }
+    }
+
+    /// Looks for a registrar other than `avoid`: one that is connected to us already, or by a hunt.
+    fn seek(&mut self, now: Instant, avoid: Option<TransportAddress>) {
+        if self.hunt.is_on() || self.take_connected_registrar(now, avoid.as_ref()) {
+            return;
+        }
+        self.context.counters.hunts += 1;
+        self.hunt.start(now, avoid, &mut self.connects, &mut self.context.outbox.actions);
+    }
+
+    /// A hunt that is on may end with a registrar that has connected to us, is known by now, or
+    /// has spoken. It has to: no second association can come up between the same two ports.
+    fn end_hunt_if_connected(&mut self, now: Instant) {
+        if self.hunt.is_on() {
+            self.take_connected_registrar(now, None);
+        }
+    }
+
+    /// Makes a known registrar our home that has an association with us, if there is one.
+    fn take_connected_registrar(&mut self, now: Instant, avoid: Option<&TransportAddress>) -> bool {
+        let known = |peer: &TransportAddress| {
+            self.hunt.registrar_at(now, peer).filter(|registrar| avoid != Some(*registrar)).cloned()
+        };
+        let Some((association, registrar)) = self.links.find_registrar(known) else { return false };
+        self.hunt.stop(&mut self.context.outbox.actions);
+        self.handle_home(now, Home { association, registrar, id: RegistrarId::NONE });
+        true
+    }
+
+    /// There is a home registrar now.
+    fn handle_home(&mut self, now: Instant, home: Home) {
+        let home = self.home.insert(home);
+        let then = self.membership.handle_home(now, &mut self.context, home);
+        self.carry_out(now, then, None);
+    }
+
+    /// Another registrar has taken the element over (KA2.4). It is registered with at once, over
+    /// the association by which it spoke (reading B42).
+    fn adopt(&mut self, now: Instant, association: AssociationId, id: RegistrarId) {
+        let Some(registrar) = self.links.peer(association).cloned() else { return };
+        self.context.counters.home_changes += 1;
+        self.hunt.stop(&mut self.context.outbox.actions);
+        self.context.outbox.tell(Notice::HomeChanged { home: id });
+        let home = self.home.insert(Home { association, registrar, id });
+        let then = self.membership.handle_new_home(now, &mut self.context, home);
+        self.carry_out(now, then, None);
+    }
+
+    /// Gives the silent home registrar up: a new attempt from the same port must not meet the old
+    /// association.
+    fn drop_home(&mut self, now: Instant) {
+        let silent = self.home.take().map(|home| {
+            self.links.abort(&mut self.context, home.association);
+            home.registrar
+        });
+        let then = self.membership.handle_home_gone(&mut self.context);
+        self.carry_out(now, then, silent);
+    }
+
+    /// Leaves the pool, before `limit` if there is one; the end answers `command`.
+    fn leave(&mut self, now: Instant, limit: Option<Instant>, command: Option<CommandId>) {
+        let then = self.membership.leave(now, &mut self.context, self.home.as_ref(), limit, command);
+        self.carry_out(now, then, None);
+    }
+
+    fn close_all(&mut self, deadline: Instant) {
+        self.phase = Phase::Closing { deadline };
+        self.links.close_all(&mut self.context, deadline);
+        self.stop_if_closed();
+    }
+
+    /// The shutdown has lasted too long: whatever is left is aborted.
+    fn abort_all(&mut self) {
+        self.home = None;
+        self.links.abort_all(&mut self.context);
+        self.stop_if_closed();
+    }
+
+    fn stop_if_closed(&mut self) {
+        if matches!(self.phase, Phase::Closing { .. }) && self.links.is_empty() {
+            self.phase = Phase::Stopped;
+            self.context.outbox.tell(Notice::Stopped);
+        }
+    }
+
+    /// What holds between the parts after every input.
+    fn check_invariants(&self) {
+        let home = self.home.as_ref();
+        debug_assert!(home.is_none_or(|home| self.links.contains(home.association)), "the home is linked");
+        debug_assert!(home.is_some() || !self.membership.needs_home(), "there is a registrar to answer");
+        debug_assert!(home.is_none() || !self.hunt.is_on(), "a home ends the hunt");
+        debug_assert!(self.hunt.is_on() || !self.membership.is_seeking(), "seeking is hunting");
+        debug_assert!(self.phase != Phase::Stopped || self.links.is_empty(), "stopped without links");
+        debug_assert!(self.links.sessions() <= self.context.config.max_sessions, "sessions are bounded");
+    }
+}
+
+fn unexpected(context: &mut Context) -> Then {
+    context.counters.unexpected += 1;
+    Then::Nothing
 }
 
 impl Endpoint for Element {
@@ -221,23 +395,25 @@ impl Endpoint for Element {
     fn handle_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Connected { association, request, peer, local_port: _ } => {
-                self.connected(now, association, request, peer);
+                self.handle_connected(now, association, request, peer);
             }
             Event::ConnectFailed { request, reason } => {
-                let (ids, actions) = (&mut self.connects, &mut self.out.actions);
+                let (ids, actions) = (&mut self.connects, &mut self.context.outbox.actions);
                 self.hunt.handle_connect_failed(now, request, &reason, ids, actions);
             }
             Event::Message { association, protocol, stream, bytes } => {
-                self.message(now, association, protocol, stream, bytes);
+                self.handle_message(now, association, protocol, stream, bytes);
             }
-            Event::Congested { association } => self.congested(association),
-            Event::Drained { association } => self.drained(association),
-            Event::Disconnected { association, reason } => self.disconnected(now, association, reason),
+            Event::Congested { association } => self.links.handle_congested(association),
+            Event::Drained { association } => self.links.handle_drained(&mut self.context, association),
+            Event::Disconnected { association, reason } => {
+                self.handle_disconnected(now, association, reason);
+            }
             Event::Announce { channel: Channel::Asap, source, bytes } => {
-                let (ids, actions) = (&mut self.connects, &mut self.out.actions);
+                let (ids, actions) = (&mut self.connects, &mut self.context.outbox.actions);
                 match self.hunt.handle_announce(now, source, &bytes, ids, actions) {
-                    true => self.counters.announces += 1,
-                    false => self.counters.bad_announces += 1,
+                    true => self.context.counters.announces += 1,
+                    false => self.context.counters.bad_announces += 1,
                 }
                 self.end_hunt_if_connected(now);
             }
@@ -245,58 +421,73 @@ impl Endpoint for Element {
             | Event::HungUp { .. }
             | Event::Announce { channel: Channel::Enrp, .. } => {}
         }
+        self.check_invariants();
     }
 
     fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
-        match command {
+        let context = &mut self.context;
+        let result = match command {
             Command::Send { session, protocol, stream, bytes } => {
-                let notice = match self.send(session, protocol, stream, bytes) {
-                    Ok(()) => Notice::Accepted,
-                    Err(refusal) => Notice::Refused(refusal),
-                };
-                self.out.answer(id, notice);
+                let closing = matches!(self.phase, Phase::Closing { .. } | Phase::Stopped);
+                match self.links.send(context, session, protocol, stream, bytes) {
+                    Err(Refusal::UnknownSession) if closing => Err(Refusal::ShuttingDown),
+                    result => result,
+                }
             }
-            Command::Close { session } => {
-                let notice = match self.close(now, session) {
-                    Ok(()) => Notice::Accepted,
-                    Err(refusal) => Notice::Refused(refusal),
-                };
-                self.out.answer(id, notice);
-            }
-            Command::Deregister if self.phase == Phase::Stopped => {
-                self.out.answer(id, Notice::Refused(Refusal::ShuttingDown));
-            }
-            Command::Deregister => self.leave(now, None, Some(id)),
-            Command::UpdatePolicy(_) if self.phase != Phase::Running => {
-                self.out.answer(id, Notice::Refused(Refusal::ShuttingDown));
-            }
+            Command::Close { session } => self.links.close(now, context, session),
+            Command::Deregister if self.phase == Phase::Stopped => Err(Refusal::ShuttingDown),
+            // The end of the deregistration answers.
+            Command::Deregister => return self.leave(now, None, Some(id)),
+            Command::UpdatePolicy(_) if self.phase != Phase::Running => Err(Refusal::ShuttingDown),
             Command::UpdatePolicy(policy) => {
-                self.out.answer(id, Notice::Accepted);
-                self.update_policy(now, policy);
+                // The answer comes before what follows from the command.
+                context.outbox.answer(id, Notice::Accepted);
+                let then = self.membership.update_policy(now, context, self.home.as_ref(), policy);
+                return self.carry_out(now, then, None);
             }
-        }
+        };
+        context.outbox.answer(
+            id,
+            match result {
+                Ok(()) => Notice::Accepted,
+                Err(refusal) => Notice::Refused(refusal),
+            },
+        );
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.membership_timeout(now);
-        let (ids, actions) = (&mut self.connects, &mut self.out.actions);
+        match self.membership.handle_timeout(now, &mut self.context, self.home.as_ref()) {
+            Due::HomeIsSilent => self.drop_home(now),
+            Due::Then(then) => self.carry_out(now, then, None),
+        }
+        let (ids, actions) = (&mut self.connects, &mut self.context.outbox.actions);
         match self.hunt.handle_timeout(now, ids, actions) {
-            Some(RoundEnd::GoesOn { tried }) => self.out.tell(Notice::NoRegistrar { tried }),
+            Some(RoundEnd::GoesOn { tried }) => self.context.outbox.tell(Notice::NoRegistrar { tried }),
             Some(RoundEnd::GivenUp { tried }) => {
-                self.out.tell(Notice::NoRegistrar { tried });
-                self.hunt_given_up();
+                self.context.outbox.tell(Notice::NoRegistrar { tried });
+                let then = self.membership.handle_hunt_given_up(&mut self.context);
+                self.carry_out(now, then, None);
             }
             None => {}
         }
-        self.phase_timeout(now);
+        match self.phase {
+            Phase::Leaving { deadline } if deadline <= now => {
+                let then = self.membership.stop(&mut self.context);
+                self.carry_out(now, then, None);
+                self.abort_all();
+            }
+            Phase::Closing { deadline } if deadline <= now => self.abort_all(),
+            _ => {}
+        }
+        self.check_invariants();
     }
 
     fn poll_action(&mut self) -> Option<Action> {
-        self.out.actions.pop_front()
+        self.context.outbox.actions.pop_front()
     }
 
     fn poll_notice(&mut self) -> Option<(Option<CommandId>, Notice)> {
-        self.out.notices.pop_front()
+        self.context.outbox.notices.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -307,8 +498,19 @@ impl Endpoint for Element {
         [phase, self.membership.deadline(), self.hunt.poll_timeout()].into_iter().flatten().min()
     }
 
+    /// Leaves the pool first, so that no user is sent here any more, then closes every association, which
+    /// delivers what is queued.
     fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
-        self.shut_down(now, deadline);
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.phase = Phase::Leaving { deadline };
+        // The other half of the time is for the associations.
+        self.leave(now, Some(now + (deadline - now) / 2), None);
+        if self.membership.has_left() {
+            self.close_all(deadline);
+        }
+        self.check_invariants();
     }
 
     fn is_stopped(&self) -> bool {

@@ -331,7 +331,7 @@ pub enum AbortCause {
 /// }
 ///
 /// let mut echo = Echo::default();
-/// let (association, protocol) = (AssociationId(1), ProtocolId(0));
+/// let (association, protocol) = (AssociationId::sctp(1), ProtocolId(0));
 /// let heard = Event::Message { association, protocol, stream: 3, bytes: "hello".into() };
 /// echo.handle_event(Instant::ORIGIN, heard);
 /// let said = Action::Send { association, protocol, stream: 3, bytes: "hello".into() };

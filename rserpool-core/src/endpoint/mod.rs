@@ -30,9 +30,9 @@
 //! use rserpool_core::registrar::{Registrar, RegistrarConfig};
 //!
 //! // A registrar that draws its identifier and its keep-alives from the seed, and hears rubbish.
+//! let association = AssociationId::sctp(1);
 //! let run = |seed| {
 //!     let mut registrar = Registrar::new(RegistrarConfig::rfc(None, seed), Instant::ORIGIN);
-//!     let association = AssociationId(1);
 //!     let peer = TransportAddress::new([192, 0, 2, 7].into(), 40_000, 9899);
 //!     let mut now = Instant::ORIGIN;
 //!     registrar.handle_event(now, Event::Connected { association, request: None, local_port: 3863, peer });
@@ -51,7 +51,7 @@
 //! assert_eq!(run(42), run(42));
 //! assert_ne!(run(42).0, run(43).0);
 //! // What was wrong is said to the sender, over the same association.
-//! assert!(run(42).1.iter().all(|action| matches!(action, Action::Send { association: AssociationId(1), .. })));
+//! assert!(run(42).1.iter().all(|action| matches!(action, Action::Send { association: a, .. } if *a == association)));
 //! ```
 //!
 //! # What a transport owes
@@ -77,7 +77,9 @@ pub(crate) mod config;
 mod contract;
 pub(crate) mod counters;
 pub mod hunt;
+pub(crate) mod management;
 pub(crate) mod received;
+mod refusal;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -86,3 +88,4 @@ pub use contract::{
     AbortCause, AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, HangUp, MAX_MESSAGE,
     Outbox,
 };
+pub use refusal::Refusal;

@@ -44,11 +44,11 @@ pub(crate) fn cancel(request: u64) -> Action {
 }
 
 pub(crate) fn abort(association: u64) -> Action {
-    Action::Abort { association: AssociationId(association), cause: super::AbortCause::User }
+    Action::Abort { association: AssociationId::sctp(association), cause: super::AbortCause::User }
 }
 
 pub(crate) fn shutdown(association: u64, deadline: Instant) -> Action {
-    Action::Shutdown { association: AssociationId(association), deadline }
+    Action::Shutdown { association: AssociationId::sctp(association), deadline }
 }
 
 /// An ASAP message sent.
@@ -58,12 +58,12 @@ pub(crate) fn asap(association: u64, message: &AsapMessage) -> Action {
 
 /// A message sent.
 pub(crate) fn data(association: u64, protocol: ProtocolId, bytes: impl Into<Bytes>) -> Action {
-    Action::Send { association: AssociationId(association), protocol, stream: 0, bytes: bytes.into() }
+    Action::Send { association: AssociationId::sctp(association), protocol, stream: 0, bytes: bytes.into() }
 }
 
 pub(crate) fn connected(association: u64, request: Option<u64>, peer: TransportAddress) -> Event {
     let request = request.map(ConnectId);
-    Event::Connected { association: AssociationId(association), request, local_port: 7, peer }
+    Event::Connected { association: AssociationId::sctp(association), request, local_port: 7, peer }
 }
 
 pub(crate) fn connect_failed(request: u64) -> Event {
@@ -77,11 +77,11 @@ pub(crate) fn heard(association: u64, message: &AsapMessage) -> Event {
 
 /// A message received.
 pub(crate) fn received(association: u64, protocol: ProtocolId, bytes: impl Into<Bytes>) -> Event {
-    Event::Message { association: AssociationId(association), protocol, stream: 0, bytes: bytes.into() }
+    Event::Message { association: AssociationId::sctp(association), protocol, stream: 0, bytes: bytes.into() }
 }
 
 pub(crate) fn disconnected(association: u64, reason: DownReason) -> Event {
-    Event::Disconnected { association: AssociationId(association), reason }
+    Event::Disconnected { association: AssociationId::sctp(association), reason }
 }
 
 /// All actions and notices that an endpoint has ready.

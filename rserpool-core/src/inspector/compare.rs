@@ -7,35 +7,35 @@ use super::Snapshot;
 use crate::base::RegistrarId;
 use crate::handlespace::Checksum;
 
-/// The elements of one home registrar, as one copy has them.
+/// The elements of one home registrar in one copy, summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ownership {
-    /// How many there are.
+    /// The number of elements.
     pub elements: usize,
     /// The PE checksum over them (RFC 5353 section 3.6.2).
     pub checksum: u16,
 }
 
 impl Ownership {
-    /// No element.
+    /// No elements; 0xffff is the checksum over none.
     pub const NONE: Self = Self { elements: 0, checksum: 0xffff };
 }
 
-/// A copy that differs from what the home registrar itself has.
+/// A copy in which the elements of one home differ from what that registrar itself lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Whose copy.
+    /// The registrar that holds the copy.
     pub copy: RegistrarId,
     /// The home of the elements that differ.
     pub home: RegistrarId,
-    /// What the copy has.
+    /// The elements of this home in the copy.
     pub found: Ownership,
-    /// What the home registrar has; if it was not asked, what the first copy has.
+    /// The elements that the home registrar itself lists; if it was not asked, those in the first copy.
     pub expected: Ownership,
 }
 
-/// The elements of each home registrar in one copy. Elements without a home are left out: they have
-/// just registered, and are told to peers when they have one.
+/// The elements of each home registrar in one copy, summed up. Elements without a home are left out: they
+/// have just registered, and peers are told of them when they have one.
 pub fn ownership(copy: &Snapshot) -> BTreeMap<RegistrarId, Ownership> {
     let mut homes: BTreeMap<RegistrarId, (usize, Checksum)> = BTreeMap::new();
     for pool in &copy.pools {
@@ -49,8 +49,8 @@ pub fn ownership(copy: &Snapshot) -> BTreeMap<RegistrarId, Ownership> {
     homes.into_iter().map(|(home, sum)| (home, owned(sum))).collect()
 }
 
-/// All differences between these copies, in the order of the copies and then of the homes. Copies that
-/// were taken while elements came and went may differ for a moment.
+/// All differences between these copies, ordered by copy and then by home. Copies that are taken while
+/// elements come and go may differ for a moment.
 pub fn differences(copies: &[Snapshot]) -> Vec<Difference> {
     let owned: Vec<(RegistrarId, BTreeMap<RegistrarId, Ownership>)> =
         copies.iter().map(|copy| (copy.registrar, ownership(copy))).collect();
@@ -102,7 +102,7 @@ mod tests {
         }
     }
 
-    /// ENRP-3.6.2: each home has a checksum of its own, and who has just registered has no home.
+    /// ENRP-3.6.2: each home has a checksum of its own; an element that has just registered has no home.
     #[test]
     fn elements_are_summed_up_by_home() {
         let owned = ownership(&copy(1, &[(0x0100_0001, 1), (0x0100_0002, 1), (7, 2), (8, 0)]));

@@ -18,9 +18,9 @@ pub use compare::{Difference, Ownership, differences, ownership};
 
 use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, RegistrarId, TransportAddress};
 use crate::endpoint::hunt::read_announcement;
+use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST};
 use crate::endpoint::received::Received;
 use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox};
-use crate::registrar::management::{COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST};
 use crate::wire::{EnrpBody, EnrpMessage, Padding, PoolEntry, ServerInformation};
 
 /// Commands that wait at most; further ones fail at once.

@@ -10,7 +10,7 @@ use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, Policy, PoolElement, RegistrationLife, Transport,
 };
 
-const LINK: AssociationId = AssociationId(1);
+const LINK: AssociationId = AssociationId::sctp(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn registrar() -> TransportAddress {

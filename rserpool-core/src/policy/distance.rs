@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-/// The distance of a delay in milliseconds: the nearest multiple of `step`, so that small
-/// differences do not count. The delay is half a round-trip time, or the sum of several such. A
-/// step of zero rounds to whole milliseconds.
+/// The distance in milliseconds for a delay: the multiple of `step` nearest to it, so that small differences
+/// do not count. The delay is half a round-trip time, or the sum of several such delays. A step of zero
+/// rounds to whole milliseconds.
 pub fn distance(delay: Duration, step: Duration) -> u32 {
     let step = step.max(Duration::from_millis(1)).as_nanos();
     let steps = (delay.as_nanos() + step / 2) / step;

@@ -7,25 +7,25 @@ use super::{Counting, SelectionPolicy, Slot};
 use crate::base::Random;
 use crate::wire::Policy;
 
-/// Elements by weight.
+/// Elements that are drawn in proportion to their weights.
 ///
-/// They stand in groups of similar weight: group g holds the weights above 2^(g-1) up to 2^g. A
-/// draw takes a group in proportion to its size times 2^g, a member evenly, and keeps it with the
-/// probability weight / 2^g, which is above a half; otherwise it is repeated. So every element has
-/// exactly its share, and neither a draw nor a change depends on how many there are.
+/// Elements of similar weight form a group: group g holds the weights above 2^(g-1) up to 2^g. A draw picks
+/// a group in proportion to its size times 2^g, then one of its members evenly, and keeps that member with
+/// the probability weight / 2^g, which is above one half; otherwise the draw is repeated. Every element
+/// therefore has exactly its share, and the time of a draw or a change does not depend on their number.
 #[derive(Debug)]
 pub struct Lottery {
-    /// The heaviest group first; most draws end there.
+    /// In descending order of weight: most draws end at the first.
     groups: Vec<Group>,
-    /// Elements of weight 0, drawn only if nobody has a weight (reading B35).
+    /// Elements of weight 0, drawn only if there are no others (reading B35).
     idle: Group,
-    /// The sum of what the groups span.
+    /// The sum of the groups' spans.
     span: u64,
-    places: Vec<Place>,
+    records: Vec<Record>,
     counting: Counting,
-    /// Whether any element has ever had a load degradation.
+    /// Whether any element has ever had a load degradation. Otherwise selections change nothing.
     degrades: bool,
-    /// Whether values are ignored.
+    /// Whether all elements have the same share, whatever their values are.
     even: bool,
 }
 
@@ -36,21 +36,21 @@ struct Group {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    /// The place among the members of its group, or [`NOWHERE`].
+struct Record {
+    /// The index among the members of its group, or [`NOWHERE`].
     at: u32,
     weight: u32,
     degradation: u32,
-    /// It is among those that the selection under way has chosen.
+    /// Whether the selection under way has chosen it.
     chosen: bool,
 }
 
-/// How many elements of an answer are compared with each other for nothing.
+/// In an answer of up to so many elements, looking through those chosen is as fast as marking them.
 const FEW: usize = 16;
 
 const NOWHERE: u32 = u32::MAX;
 
-const OUTSIDE: Place = Place { at: NOWHERE, weight: 0, degradation: 0, chosen: false };
+const OUTSIDE: Record = Record { at: NOWHERE, weight: 0, degradation: 0, chosen: false };
 
 impl Group {
     const fn span(&self) -> u64 {
@@ -59,21 +59,29 @@ impl Group {
 }
 
 impl Lottery {
-    /// In proportion to the weights.
+    /// A lottery in which the weights count.
     pub(super) const fn new(counting: Counting) -> Self {
         let idle = Group { bits: 0, members: Vec::new() };
-        Self { groups: Vec::new(), idle, span: 0, places: Vec::new(), counting, degrades: false, even: false }
+        Self {
+            groups: Vec::new(),
+            idle,
+            span: 0,
+            records: Vec::new(),
+            counting,
+            degrades: false,
+            even: false,
+        }
     }
 
-    /// Evenly, whatever the values are.
+    /// A lottery in which all elements have the same share, whatever their values are.
     pub(super) const fn even() -> Self {
         let mut lottery = Self::new(Counting::First);
         lottery.even = true;
         lottery
     }
 
-    fn place(&self, slot: Slot) -> Option<Place> {
-        self.places.get(slot.index()).copied().filter(|place| place.at != NOWHERE)
+    fn record(&self, slot: Slot) -> Option<Record> {
+        self.records.get(slot.index()).copied().filter(|record| record.at != NOWHERE)
     }
 
     fn group(&mut self, weight: u32) -> &mut Group {
@@ -95,12 +103,12 @@ impl Lottery {
         if weight != 0 {
             self.span += span;
         }
-        let place = &mut self.places[slot.index()];
-        (place.at, place.weight) = (at, weight);
+        let record = &mut self.records[slot.index()];
+        (record.at, record.weight) = (at, weight);
     }
 
     fn leave(&mut self, slot: Slot) {
-        let Place { at, weight, .. } = self.places[slot.index()];
+        let Record { at, weight, .. } = self.records[slot.index()];
         let group = self.group(weight);
         let span = 1 << group.bits;
         group.members.swap_remove(at as usize);
@@ -109,12 +117,12 @@ impl Lottery {
             self.span -= span;
         }
         if let Some((moved, _)) = moved {
-            self.places[moved.index()].at = at;
+            self.records[moved.index()].at = at;
         }
-        self.places[slot.index()].at = NOWHERE;
+        self.records[slot.index()].at = NOWHERE;
     }
 
-    /// Draws one of those that have a weight; there is one.
+    /// Draws one of the elements that have a weight; `None` if there is none.
     fn draw(&self, random: &mut Random) -> Option<Slot> {
         if self.span == 0 {
             return None;
@@ -134,48 +142,47 @@ impl Lottery {
         }
     }
 
-    /// Draws up to `count` different ones, each in proportion among those that are left.
+    /// Draws up to `count` different elements, each in proportion to its weight among those that are left.
     ///
-    /// One that is drawn a second time is put aside until the end, so that not more than twice
-    /// `count` draws are needed, whatever the weights are.
+    /// An element that is drawn a second time is put aside until the end, so that at most twice `count`
+    /// draws are needed, whatever the weights are.
     fn draw_different(&mut self, random: &mut Random, count: usize, selected: &mut Vec<Slot>) {
         let begin = selected.len();
-        // A few are compared with each other; many are marked.
         let few = count <= FEW;
         let mut aside = Vec::new();
         while selected.len() - begin < count {
             let Some(slot) = self.draw(random) else { break };
             let chosen =
-                if few { selected[begin..].contains(&slot) } else { self.places[slot.index()].chosen };
+                if few { selected[begin..].contains(&slot) } else { self.records[slot.index()].chosen };
             if chosen {
                 aside.push(slot);
                 self.leave(slot);
             } else {
                 selected.push(slot);
                 if !few {
-                    self.places[slot.index()].chosen = true;
+                    self.records[slot.index()].chosen = true;
                 }
             }
         }
         for slot in aside {
-            let weight = self.places[slot.index()].weight;
+            let weight = self.records[slot.index()].weight;
             self.enter(slot, weight);
         }
         if !few {
             for slot in &selected[begin..] {
-                self.places[slot.index()].chosen = false;
+                self.records[slot.index()].chosen = false;
             }
         }
     }
 
-    /// Draws among those without weight as if they had one.
+    /// Draws evenly among the elements of weight 0.
     fn draw_idle(&mut self, random: &mut Random, count: usize, selected: &mut Vec<Slot>) {
         let total = self.idle.members.len();
         for at in 0..count.min(total) {
             let drawn = at + random.quick_below((total - at) as u64) as usize;
             self.idle.members.swap(at, drawn);
             for at in [at, drawn] {
-                self.places[self.idle.members[at].0.index()].at = at as u32;
+                self.records[self.idle.members[at].0.index()].at = at as u32;
             }
             selected.push(self.idle.members[at].0);
         }
@@ -189,25 +196,25 @@ impl SelectionPolicy for Lottery {
             Some(Terms::Share { weight, degradation }) => (weight, degradation),
             _ => return,
         };
-        match self.place(slot) {
+        match self.record(slot) {
             Some(old) if old.weight == weight => {}
             Some(_) => {
                 self.leave(slot);
                 self.enter(slot, weight);
             }
             None => {
-                if self.places.len() <= slot.index() {
-                    self.places.resize(slot.index() + 1, OUTSIDE);
+                if self.records.len() <= slot.index() {
+                    self.records.resize(slot.index() + 1, OUTSIDE);
                 }
                 self.enter(slot, weight);
             }
         }
-        self.places[slot.index()].degradation = degradation;
+        self.records[slot.index()].degradation = degradation;
         self.degrades |= degradation > 0;
     }
 
     fn remove(&mut self, slot: Slot) {
-        if self.place(slot).is_some() {
+        if self.record(slot).is_some() {
             self.leave(slot);
         }
     }
@@ -228,7 +235,7 @@ impl SelectionPolicy for Lottery {
             Counting::First => 1,
         };
         for slot in selected[begin..].iter().take(counted) {
-            let Place { weight, degradation, .. } = self.places[slot.index()];
+            let Record { weight, degradation, .. } = self.records[slot.index()];
             let less = weight.saturating_sub(degradation);
             if less != weight {
                 self.leave(*slot);

@@ -1,13 +1,13 @@
 //! The order in which a pool's elements are selected (RFC 5356).
 //!
-//! A [`Selection`] knows elements by their [`Slot`] in the pool and holds what its policy must
-//! remember of each, nothing more. Registrars and the cache of pool users run the very same code.
-//! Built-in policies are variants of an enum, because a selection costs tens of nanoseconds and an
-//! indirection would show; [`Policies`] adds those of an application.
+//! A [`Selection`] identifies elements by their [`Slot`] in the pool, and keeps only what its policy must
+//! remember of each. Registrars and the cache of pool users run the same code. Built-in policies are
+//! variants of an enum, because a selection takes tens of nanoseconds and an indirection would be
+//! noticeable; [`Policies`] adds those of an application.
 //!
-//! There are three of them, because the policies of the RFC are special cases of each other:
-//! [`Ring`] for round robin; [`Ranked`] for all that list the best first (weighted round robin is one
-//! of them: the best is whose turn is the nearest); [`Lottery`] for all random ones.
+//! Three structures are enough, because the policies of the RFC are special cases of each other: [`Ring`]
+//! for round robin; [`Ranked`] for all that list the best element first (in weighted round robin, the best
+//! is the one whose turn is next); [`Lottery`] for all random ones.
 
 mod distance;
 mod lottery;
@@ -33,32 +33,33 @@ use crate::base::Random;
 use crate::wire::Policy;
 use terms::Terms;
 
-/// The number of an element within its pool. Numbers are dense and used again: they stay below the
-/// largest number of elements that the pool has had, so that arrays can be indexed by them.
+/// The number of an element within its pool. Numbers are dense and reused: they stay below the largest
+/// number of elements that the pool has ever had, so they can index arrays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub u32);
 
 impl Slot {
-    /// The number as an index.
+    /// The number as an index into an array.
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// What a policy does. An application implements it for a policy of its own, see [`Policies`].
+/// Selects elements by one policy. An application implements this trait for a policy of its own, see
+/// [`Policies`].
 pub trait SelectionPolicy: fmt::Debug + Send {
-    /// Adds an element, or takes over the new values of one that is there.
+    /// Adds an element. If it is there already, `values` replace its values.
     fn insert(&mut self, slot: Slot, values: &Policy);
 
     /// Removes an element, if it is there.
     fn remove(&mut self, slot: Slot);
 
-    /// Appends up to `count` different elements to `selected`, the preferred one first, and moves
-    /// on as the policy demands of one selection.
+    /// Makes one selection: appends up to `count` different elements to `selected`, the preferred one
+    /// first, and updates what the policy remembers of selections.
     fn select(&mut self, random: &mut Random, count: usize, selected: &mut Vec<Slot>);
 }
 
-/// The elements of one pool in the keeping of its policy.
+/// The elements of one pool, ordered by its policy.
 #[derive(Debug)]
 pub enum Selection {
     /// Round Robin (RFC 5356 section 4.1).
@@ -67,12 +68,12 @@ pub enum Selection {
     Ranked(Ranked),
     /// Random, Weighted Random, Randomized Least Used and its forms.
     Lottery(Lottery),
-    /// A policy of the application.
+    /// A policy that the application has added to [`Policies`].
     Custom(Box<dyn SelectionPolicy>),
 }
 
 impl Selection {
-    /// The built-in selection for the policy that `values` belong to; `None` if there is none.
+    /// The built-in selection for the policy to which `values` belong; `None` if it is not built in.
     pub fn built_in(values: &Policy, counting: Counting) -> Option<Self> {
         Some(match Terms::of(values)? {
             Terms::Turn => Self::Ring(Ring::default()),

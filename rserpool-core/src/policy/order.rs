@@ -1,4 +1,4 @@
-//! A sorted list of entries whose best ones are at hand.
+//! A sorted list of entries that gives fast access to the best ones.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -6,9 +6,9 @@ use alloc::collections::VecDeque;
 /// An entry; the smallest is the best.
 pub(super) type Entry = u128;
 
-/// Entries in descending order, in chunks, so that the best stand at the very end: they are read
-/// from adjacent memory and taken off for nothing. What goes behind all others costs nothing either;
-/// all else costs two searches and the shift of a part of a chunk.
+/// Entries in descending order, in chunks. The best entries are at the very end: they are read from adjacent
+/// memory, and removing them moves nothing. Adding an entry behind all others moves nothing either; every
+/// other change takes two searches and the shift of a part of one chunk.
 #[derive(Debug, Default)]
 pub(super) struct Order {
     chunks: VecDeque<Chunk>,
@@ -16,7 +16,7 @@ pub(super) struct Order {
     bounds: VecDeque<Entry>,
 }
 
-/// Some entries in descending order, with room at either end, so that the shorter side gives way.
+/// Some entries in descending order, with room at either end, so that the shorter side is shifted.
 #[derive(Debug)]
 struct Chunk {
     entries: Box<[Entry; CHUNK]>,
@@ -24,11 +24,11 @@ struct Chunk {
     end: usize,
 }
 
-/// Entries in a chunk at most: 1 KiB, of which mostly not more than half is shifted.
+/// The most entries in a chunk: 1 KiB, of which a change mostly shifts less than half.
 const CHUNK: usize = 64;
 
 impl Chunk {
-    /// Takes entries over, and has its room in front of them.
+    /// A chunk of these entries, with its room in front of them.
     fn new(entries: &[Entry]) -> Self {
         let mut chunk = Self { entries: Box::new([0; CHUNK]), begin: CHUNK - entries.len(), end: CHUNK };
         chunk.entries[chunk.begin..].copy_from_slice(entries);
@@ -43,10 +43,10 @@ impl Chunk {
         self.end - self.begin
     }
 
-    /// Behind how many entries this one stands, or would: those that are not smaller. It counts among
-    /// every eighth entry, then among eight: no jump depends on what is compared, so none is
-    /// mispredicted, which costs more than comparing.
-    fn place(&self, entry: Entry) -> usize {
+    /// The index at which an entry is inserted: the number of entries that are not smaller. (An entry that is
+    /// there stands one before.) It counts among every eighth entry, then among eight of them. No branch
+    /// depends on the comparisons, because a mispredicted branch takes longer than comparing.
+    fn insertion_index(&self, entry: Entry) -> usize {
         let not_smaller = |other: &&Entry| **other >= entry;
         let (blocks, rest) = self.entries().as_chunks::<8>();
         let block = blocks.iter().map(|block| &block[7]).filter(not_smaller).count();
@@ -54,10 +54,10 @@ impl Chunk {
         8 * block + within.iter().filter(not_smaller).count()
     }
 
-    /// Adds an entry behind so many others; there is room.
-    fn insert(&mut self, place: usize, entry: Entry) {
-        let at = self.begin + place;
-        let forward = self.end == CHUNK || (self.begin > 0 && place < self.len() / 2);
+    /// Inserts an entry at this index; there must be room.
+    fn insert(&mut self, index: usize, entry: Entry) {
+        let at = self.begin + index;
+        let forward = self.end == CHUNK || (self.begin > 0 && index < self.len() / 2);
         if forward {
             self.entries.copy_within(self.begin..at, self.begin - 1);
             self.begin -= 1;
@@ -69,10 +69,10 @@ impl Chunk {
         }
     }
 
-    /// Takes out an entry that stands behind so many others.
-    fn remove(&mut self, place: usize) {
-        let at = self.begin + place;
-        if place < self.len() / 2 {
+    /// Removes the entry at this index.
+    fn remove(&mut self, index: usize) {
+        let at = self.begin + index;
+        if index < self.len() / 2 {
             self.entries.copy_within(self.begin..at, self.begin + 1);
             self.begin += 1;
         } else {
@@ -97,12 +97,12 @@ impl Order {
         self.chunks.iter().rev().flat_map(|chunk| chunk.entries().iter().rev().copied())
     }
 
-    /// The best entries that stand together in memory, the best one last.
+    /// The best entries that are adjacent in memory, the best one last.
     pub(super) fn nearest(&self) -> &[Entry] {
         self.chunks.back().map_or(&[], |chunk| chunk.entries())
     }
 
-    /// Adds an entry that is not there.
+    /// Adds an entry, which must not be there yet.
     pub(super) fn insert(&mut self, entry: Entry) {
         if self.bounds.front().is_none_or(|largest| entry > *largest) {
             return self.append(entry);
@@ -116,11 +116,11 @@ impl Order {
             at += usize::from(entry <= self.bounds[at + 1]);
         }
         let chunk = &mut self.chunks[at];
-        chunk.insert(chunk.place(entry), entry);
+        chunk.insert(chunk.insertion_index(entry), entry);
     }
 
-    /// Adds an entry behind all others. Without room for it in front, a new chunk is begun, so that
-    /// elements that take turns are never shifted.
+    /// Adds an entry behind all others. If the first chunk has no room in front, a new chunk is begun, so
+    /// that elements that take turns are never shifted.
     fn append(&mut self, entry: Entry) {
         match self.chunks.front_mut() {
             Some(chunk) if chunk.begin > 0 => {
@@ -134,15 +134,15 @@ impl Order {
         }
     }
 
-    /// Removes an entry that is there.
+    /// Removes an entry, which must be there.
     pub(super) fn remove(&mut self, entry: Entry) {
         let at = self.chunk_of(entry);
         let Some(chunk) = self.chunks.get_mut(at) else { return };
-        let Some(place) = chunk.place(entry).checked_sub(1) else { return };
-        if chunk.entries()[place] != entry {
+        let Some(index) = chunk.insertion_index(entry).checked_sub(1) else { return };
+        if chunk.entries()[index] != entry {
             return;
         }
-        chunk.remove(place);
+        chunk.remove(index);
         match chunk.entries().first() {
             Some(first) => self.bounds[at] = *first,
             None => self.drop_chunk(at),
@@ -150,7 +150,7 @@ impl Order {
         self.merge(at);
     }
 
-    /// Takes the best entry off.
+    /// Removes the best entry.
     pub(super) fn pop_best(&mut self) -> Option<Entry> {
         let chunk = self.chunks.back_mut()?;
         let best = chunk.entries().last().copied();
@@ -161,7 +161,7 @@ impl Order {
         best
     }
 
-    /// Puts another entry in place of the best one.
+    /// Replaces the best entry with another one.
     pub(super) fn replace_best(&mut self, entry: Entry) {
         if let Some(chunk) = self.chunks.back_mut()
             && let [.., second, _] = *chunk.entries()
@@ -174,7 +174,7 @@ impl Order {
         self.insert(entry);
     }
 
-    /// The chunk in which an entry stands, or would if it does not go behind all others.
+    /// The chunk that holds an entry, or into which it would be inserted if it does not go behind all others.
     fn chunk_of(&self, entry: Entry) -> usize {
         self.bounds.partition_point(|bound| *bound >= entry).saturating_sub(1)
     }

@@ -1,4 +1,4 @@
-//! Which policies there are: the built-in ones, and those of an application.
+//! The policies that pools can have: the built-in ones, and those of an application.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -16,11 +16,11 @@ pub enum Counting {
     /// Every element that is listed, as RFC 5356 section 5.2.2 says.
     #[default]
     Listed,
-    /// Only the first, which the user will most likely use: as RSPLIB does.
+    /// Only the first, which the user will most likely use. RSPLIB counts like this.
     First,
 }
 
-/// The policies by which pools can select.
+/// The policies that pools can have.
 ///
 /// An application adds its own under private numbers. `examples/custom_policy.rs` shows one, in a
 /// registrar and in a user.
@@ -30,7 +30,7 @@ pub enum Counting {
 /// use rserpool_core::policy::{Policies, SelectionPolicy, Slot};
 /// use rserpool_core::wire::{Policy, PolicyType};
 ///
-/// /// Selects whoever came last.
+/// /// Selects the newest element.
 /// #[derive(Debug, Default)]
 /// struct Newest(Vec<Slot>);
 ///
@@ -53,14 +53,14 @@ pub enum Counting {
 /// ```
 #[derive(Clone, Default)]
 pub struct Policies {
-    /// Which elements of an answer count as selected.
+    /// Which elements of an answer count as selected, for the built-in policies.
     pub counting: Counting,
     custom: BTreeMap<PolicyType, Arc<Make>>,
 }
 
 type Make = dyn Fn() -> Box<dyn SelectionPolicy> + Send + Sync;
 
-/// A policy of an application must have a private number (RFC 5356 section 7.1).
+/// The number of an application's policy is not private (RFC 5356 section 7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not a private policy number: take one from 0x80000000 to 0xffffffff that has no layout here")]
 pub struct NotPrivate(pub PolicyType);
@@ -69,7 +69,7 @@ impl Policies {
     /// Adds a policy of the application: `make` is called for each new pool of it.
     ///
     /// # Errors
-    /// The number is not for private use, or is that of a built-in policy.
+    /// The number is not for private use (it is below 0x80000000), or it belongs to a built-in policy.
     pub fn add<P: SelectionPolicy + 'static>(
         &mut self,
         kind: PolicyType,
@@ -82,18 +82,19 @@ impl Policies {
         Ok(())
     }
 
-    /// The selection of a registrar for a new pool whose policy `values` belong to; `None` if there
-    /// is none.
+    /// How a registrar selects in a new pool with the policy to which `values` belong; `None` if the policy
+    /// is not known.
     pub fn selection(&self, values: &Policy) -> Option<Selection> {
         Selection::built_in(values, self.counting).or_else(|| self.custom(values))
     }
 
-    /// The selection of a pool user among the elements that a registrar has listed, inserted in the
-    /// order of the list; `None` if that order is to be kept.
+    /// How a pool user selects among the elements that a registrar has listed, which it inserts in the
+    /// order of the list; `None` if it keeps that order.
     ///
-    /// A user takes turns for round robin and its weighted form (POL-4.1.3-01, POL-4.2.3-01), draws
-    /// evenly for all random policies, whose registrar has weighted already (POL-4.3.3-01), and keeps
-    /// to the list for all others (POL-4.5.3-01, POL-5.1.3-01).
+    /// A user takes turns for round robin and its weighted form (POL-4.1.3-01, POL-4.2.3-01: it uses the
+    /// list from its first entry on, again and again), draws evenly for all random policies, since the
+    /// registrar has applied the weights (POL-4.3.3-01), and keeps the order of the list for all others
+    /// (POL-4.5.3-01: the highest priority first; POL-5.1.3-01: the order given).
     pub fn selection_of_user(&self, values: &Policy) -> Option<Selection> {
         match Selection::built_in(values, self.counting) {
             Some(Selection::Ring(_)) => Some(Selection::Ring(super::Ring::default())),
@@ -112,7 +113,7 @@ impl Policies {
 }
 
 impl PartialEq for Policies {
-    /// Policies of an application are equal if they are the very same.
+    /// Two policies of an application are equal only if one is a clone of the other.
     fn eq(&self, other: &Self) -> bool {
         let same = |a: &Arc<Make>, b: &Arc<Make>| core::ptr::addr_eq(Arc::as_ptr(a), Arc::as_ptr(b));
         self.counting == other.counting

@@ -8,16 +8,16 @@ use super::{Counting, SelectionPolicy, Slot};
 use crate::base::Random;
 use crate::wire::Policy;
 
-/// Elements by rank, the smallest first; equal ones in turn.
+/// Elements by rank, the smallest first; elements of equal rank take turns.
 ///
-/// A selection reads what it lists from the end of a sorted list and moves one element, or all that
-/// are listed, to their new places.
+/// A selection reads the elements it lists from the end of a sorted list, and moves the first of them, or
+/// all, to their new places.
 #[derive(Debug)]
 pub struct Ranked {
     order: Order,
     elements: Vec<Element>,
     len: u32,
-    /// The turn of the next element that is moved: among equal ranks the smaller turn comes first.
+    /// The turn given to the next element that is moved. Among equal ranks, the smaller turn comes first.
     turn: u32,
     moves: Moves,
 }
@@ -25,10 +25,10 @@ pub struct Ranked {
 /// What a selection does to ranks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moves {
-    /// It adds the load degradation to the first element or to all that are listed, which may be
-    /// zero: then the element only goes behind its equals.
+    /// It adds the load degradation to the first element, or to all that are listed. If that is zero, the
+    /// element only goes behind its equals.
     Degrade(Counting),
-    /// The first element goes to its next place in the rounds.
+    /// It moves the first element to its next place in the rounds.
     Rounds,
 }
 
@@ -36,23 +36,23 @@ enum Moves {
 struct Element {
     rank: u64,
     turn: u32,
-    /// Load degradation or weight.
+    /// The load degradation, or the weight.
     step: u32,
 }
 
-/// An element that is not there; no turn is so large.
+/// An element that is not there: no turn is this large.
 const OUTSIDE: Element = Element { rank: 0, turn: u32::MAX, step: 0 };
 
-/// The rank of elements that cannot serve (weight 0): listed only if nobody can (reading B35).
+/// The rank of elements of weight 0, which are listed only if there are no others (reading B35).
 const IDLE: u64 = u64::MAX;
 
 impl Ranked {
-    /// The smallest value first.
+    /// Lists the smallest value first.
     pub(super) const fn by_value(counting: Counting) -> Self {
         Self::new(Moves::Degrade(counting))
     }
 
-    /// By weighted turns.
+    /// Lists in weighted turns.
     pub(super) const fn by_rounds() -> Self {
         Self::new(Moves::Rounds)
     }
@@ -65,7 +65,7 @@ impl Ranked {
         self.elements.get(slot.index()).copied().filter(|element| element.turn != OUTSIDE.turn)
     }
 
-    /// The place of an element that comes now, or comes back with other values.
+    /// Rank and step of an element that is added, or whose values have changed.
     fn first_rank(&self, terms: Terms) -> (u64, u32) {
         match terms {
             Terms::Rank { value, degradation } => (value, degradation.unwrap_or(0)),
@@ -97,8 +97,8 @@ impl Ranked {
         entry(rank, turn, slot)
     }
 
-    /// Makes sure that there are turns for every element: when they run out, once in billions of
-    /// selections, elements get new ones in their present order, and rounds are counted from zero.
+    /// Makes sure that there is a turn for every element. Turns run out once in billions of selections; then
+    /// elements get new ones in their present order, and rounds are counted from zero.
     fn reserve_turns(&mut self) {
         if OUTSIDE.turn - self.turn > self.len {
             return;
@@ -118,7 +118,7 @@ impl Ranked {
         }
     }
 
-    /// Lists up to `count` of the best; elements that cannot serve only if no other can.
+    /// Lists up to `count` of the best; those of weight 0 only if there are no others.
     fn list(&self, count: usize, selected: &mut Vec<Slot>) {
         let nearest = self.order.nearest();
         let serves = self.order.best().is_some_and(|best| rank_of(best) != IDLE);
@@ -137,7 +137,7 @@ impl SelectionPolicy for Ranked {
         let Some(terms) = Terms::of(values) else { return };
         self.reserve_turns();
         let (rank, step) = match (self.element(slot), terms) {
-            // An element that comes back as it was keeps its turn.
+            // An element whose values have not changed keeps its turn.
             (Some(old), Terms::Rounds { weight }) if old.step == weight => return,
             (Some(old), terms) => {
                 let (rank, step) = self.first_rank(terms);
@@ -189,19 +189,19 @@ impl SelectionPolicy for Ranked {
     }
 }
 
-/// The bits of a rank that tell the place within a round; those above count rounds.
+/// The bits of a rank that tell the position within a round; those above count rounds.
 const ROUND_MASK: u64 = 0xffff_ffff;
 
-/// The next place in the rounds behind `now`. An element of weight w stands in each round at
-/// (2j + 1) / 2w for j from 0 to w - 1: as evenly spread as can be (POL-4.2.2-02), and for weight 1
-/// in the middle, so that equal weights are round robin.
+/// The next position in the rounds after `now`. An element of weight w has its turns at (2j + 1) / 2w of each
+/// round, for j from 0 to w - 1: as evenly spread as possible, as POL-4.2.2-02 asks, and
+/// for weight 1 in the middle, so that equal weights are round robin.
 const fn next_in_rounds(now: u64, weight: u32) -> u64 {
     if weight == 0 {
         return IDLE;
     }
     let (round, within, weight) = (now & !ROUND_MASK, now & ROUND_MASK, weight as u64);
     let mut j = (within * weight) >> 32;
-    // Where the place of j, rounded down, is behind `within`: asked without a division.
+    // Finds the first j whose position, rounded down, is after `within`, without a division.
     while j < weight && (2 * j + 1) << 31 < (within + 1) * weight {
         j += 1;
     }

@@ -6,35 +6,35 @@ use super::{SelectionPolicy, Slot};
 use crate::base::Random;
 use crate::wire::Policy;
 
-/// Elements in the order in which they came, closed to a ring.
+/// A ring of elements in the order in which they were added.
 ///
-/// Neighbours are linked by number: adding and removing cost the same however many there are, and
-/// a selection follows one link for each element it lists.
+/// Each slot holds the numbers of its neighbours: adding and removing take the same time however many there
+/// are, and a selection takes one step for each element it lists.
 #[derive(Debug, Default)]
 pub struct Ring {
-    links: Vec<Link>,
-    /// With whom the next selection begins; a newcomer stands before it, last in the round.
+    neighbours: Vec<Neighbours>,
+    /// The element with which the next selection begins. A new element is added before it: last in the round.
     head: Option<Slot>,
     len: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Link {
+struct Neighbours {
     next: Slot,
     previous: Slot,
 }
 
-/// The link of a slot that is not in the ring.
-const OUTSIDE: Link = Link { next: Slot(u32::MAX), previous: Slot(u32::MAX) };
+/// The neighbours of a slot that is not in the ring.
+const OUTSIDE: Neighbours = Neighbours { next: Slot(u32::MAX), previous: Slot(u32::MAX) };
 
 impl Ring {
     fn contains(&self, slot: Slot) -> bool {
-        self.links.get(slot.index()).is_some_and(|link| link.next != OUTSIDE.next)
+        self.neighbours.get(slot.index()).is_some_and(|at| at.next != OUTSIDE.next)
     }
 
     fn join(&mut self, first: Slot, second: Slot) {
-        self.links[first.index()].next = second;
-        self.links[second.index()].previous = first;
+        self.neighbours[first.index()].next = second;
+        self.neighbours[second.index()].previous = first;
     }
 }
 
@@ -43,11 +43,11 @@ impl SelectionPolicy for Ring {
         if self.contains(slot) {
             return;
         }
-        if self.links.len() <= slot.index() {
-            self.links.resize(slot.index() + 1, OUTSIDE);
+        if self.neighbours.len() <= slot.index() {
+            self.neighbours.resize(slot.index() + 1, OUTSIDE);
         }
         let head = *self.head.get_or_insert(slot);
-        let last = if self.len == 0 { slot } else { self.links[head.index()].previous };
+        let last = if self.len == 0 { slot } else { self.neighbours[head.index()].previous };
         self.join(last, slot);
         self.join(slot, head);
         self.len += 1;
@@ -57,9 +57,9 @@ impl SelectionPolicy for Ring {
         if !self.contains(slot) {
             return;
         }
-        let Link { next, previous } = self.links[slot.index()];
+        let Neighbours { next, previous } = self.neighbours[slot.index()];
         self.join(previous, next);
-        self.links[slot.index()] = OUTSIDE;
+        self.neighbours[slot.index()] = OUTSIDE;
         self.len -= 1;
         if self.len == 0 {
             self.head = None;
@@ -73,8 +73,8 @@ impl SelectionPolicy for Ring {
         let mut at = head;
         for _ in 0..count.min(self.len) {
             selected.push(at);
-            at = self.links[at.index()].next;
+            at = self.neighbours[at.index()].next;
         }
-        self.head = Some(self.links[head.index()].next);
+        self.head = Some(self.neighbours[head.index()].next);
     }
 }

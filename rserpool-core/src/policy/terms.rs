@@ -1,21 +1,21 @@
-//! What the values of a policy mean for the structure that selects by it.
+//! What the values of a policy mean to the structure that selects by it.
 
 use crate::wire::Policy;
 
-/// An element fully loaded (RFC 5356 section 3.1).
+/// The load of an element that is fully loaded (RFC 5356 section 3.1).
 const FULL: u32 = u32::MAX;
 
-/// How an element stands to the others of its pool.
+/// How an element is selected among the others of its pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Terms {
-    /// All are equal, in turn.
+    /// All elements are equal and take turns.
     Turn,
-    /// In turn, `weight` times in each round; never if that is 0.
+    /// Elements take turns, this one `weight` times in each round; never if that is 0.
     Rounds { weight: u32 },
-    /// The smallest `value` first; `degradation` is added for each selection if the policy counts
-    /// them.
+    /// The element with the smallest `value` comes first. `degradation` is added for each selection;
+    /// `None` if the policy does not count selections.
     Rank { value: u64, degradation: Option<u32> },
-    /// By chance, in proportion to `weight`, from which each selection takes `degradation`.
+    /// Elements are drawn in proportion to `weight`, from which each selection takes `degradation`.
     Share { weight: u32, degradation: u32 },
 }
 
@@ -40,7 +40,7 @@ impl Terms {
             Policy::RandomizedPriorityLeastUsedDegradation { load, degradation } => {
                 Self::Share { weight: (FULL - load).saturating_sub(degradation), degradation }
             }
-            // The highest priority is the smallest rank.
+            // The highest priority has the smallest rank.
             Policy::Priority { priority } => rank([FULL - priority, 0], 0, 0, None),
             Policy::LeastUsed { load } => rank([load, 0], 0, 0, None),
             Policy::LeastUsedDegradation { load, degradation } => rank([load, 0], 0, 0, Some(degradation)),
@@ -63,11 +63,11 @@ impl Terms {
     }
 }
 
-/// How many low bits of a rank hold the distance, which decides between equal loads (draft
-/// rserpool-delay section 3.2). The 48 bits above hold 65,536 times a full load.
+/// The low bits of a rank, which hold the distance: it decides between equal loads (draft rserpool-delay
+/// section 3.2). The 48 bits above hold loads of up to 65,536 times a full load.
 pub(super) const DISTANCE_BITS: u32 = 16;
 
-/// The largest rank: sums saturate here (reading B33).
+/// The largest rank, at which sums saturate (reading B33).
 pub(super) const MAX_RANK: u64 = u64::MAX - 1;
 
 fn rank(loads: [u32; 2], dpf: u32, distance: u32, degradation: Option<u32>) -> Terms {
@@ -78,7 +78,7 @@ fn rank(loads: [u32; 2], dpf: u32, distance: u32, degradation: Option<u32>) -> T
     Terms::Rank { value: value.min(MAX_RANK), degradation }
 }
 
-/// A weight less a part of it for every millisecond of distance: reading B50.
+/// The weight, reduced by a part of it for every millisecond of distance (reading B50).
 fn nearer(weight: u32, dpf: u32, distance: u32) -> u32 {
     let part = (u64::from(dpf) * u64::from(distance)).min(FULL.into());
     let loss = (u64::from(weight) * part).div_ceil(FULL.into());

@@ -135,15 +135,15 @@ fn round_robin() {
     let mut pool = Pool::new(&[const { Policy::RoundRobin }; 3]);
     assert_eq!([pool.select(2), pool.select(9), pool.select(0)], [vec![0, 1], vec![1, 2, 0], vec![]]);
     assert_eq!([pool.select(1), pool.select(1)], [[2], [0]]);
-    // In mid-round the head, 1, leaves; a newcomer comes last in the round; one that comes back with
-    // the same values keeps its place.
+    // In mid-round, the head, 1, leaves. A new element is last in the round; one that is added again with
+    // the same values keeps its position.
     pool.remove(1);
     pool.insert(7, &Policy::RoundRobin);
     pool.insert(2, &Policy::RoundRobin);
     assert_eq!(pool.firsts(5, 1), [2, 0, 7, 2, 0]);
 }
 
-/// POL-4.2.1-01: equal weights are round robin, to the element, whoever comes and goes.
+/// POL-4.2.1-01: equal weights are exactly round robin, whichever elements come and go.
 #[test]
 fn equal_weights_are_round_robin() {
     let weight_one = Policy::WeightedRoundRobin { weight: 1 };
@@ -182,8 +182,8 @@ fn weighted_round_robin_is_in_proportion() {
     assert!(counts[0].abs_diff(500) <= 3 && counts[2].abs_diff(300) <= 3 && counts[4].abs_diff(100) <= 3);
 }
 
-/// POL-4.2.2-02: the places of an element are evenly spread: between two of them lie as many
-/// selections as the sum of weights over its own, one more or less for each other element.
+/// POL-4.2.2-02: the turns of an element are evenly spread. Between two of them are as many selections as
+/// the sum of weights divided by its own, one more or less for each other element.
 #[test]
 fn weighted_round_robin_is_evenly_spread() {
     let weights = [8, 4, 3, 1];
@@ -199,7 +199,8 @@ fn weighted_round_robin_is_evenly_spread() {
     }
 }
 
-/// POL-3.2-01, reading B34, B35: weight 0 serves only where nobody else can, and then in turn.
+/// POL-3.2-01, readings B34 and B35: elements of weight 0 serve only if there are no others, and then in
+/// turn.
 #[test]
 fn weight_zero_serves_only_in_need() {
     let mut pool = Pool::new(&weighted_rounds([0, 2, 0]));
@@ -239,7 +240,7 @@ fn weighted_random() {
     };
     for weights in [&[1, 2, 3, 4, 5, 6, 7, 8, 9][..], &[1000, 1, 1, 300, 7], &[1, u32::MAX, 1 << 31]] {
         let shares: Vec<f64> = weights.iter().map(|weight| f64::from(*weight)).collect();
-        // An element that nobody would see in 20,000 selections is not for a chi-square test.
+        // An element that is not expected in 20,000 selections is left out of a chi-square test.
         let shares: Vec<f64> =
             shares.iter().map(|share| if *share < 1e-6 * shares[0] { 0.0 } else { *share }).collect();
         let mut pool = Pool::new(&weighted(weights));
@@ -285,7 +286,7 @@ fn least_used_first() {
     assert_eq!(pool.select(9), [5, 1, 2, 4, 0, 3]);
     pool.insert(5, &Policy::LeastUsed { load: 6 });
     assert_eq!([pool.select(2), pool.select(2), pool.select(2)], [[1, 2], [2, 4], [4, 1]]);
-    // Who re-registers with the same load keeps its turn; a newcomer waits for its own.
+    // An element that re-registers with the same load keeps its turn; a new one waits for its own.
     pool.insert(1, &Policy::LeastUsed { load: 5 });
     pool.insert(6, &Policy::LeastUsed { load: 5 });
     assert_eq!(pool.firsts(5, 1), [1, 2, 4, 6, 1]);
@@ -293,8 +294,8 @@ fn least_used_first() {
     assert_eq!(pool.firsts(4, 1), [4, 6, 1, 4]);
 }
 
-/// POL-5.2.2-01, POL-5.2.2-02: the counter is raised for everyone listed (reading B33), counts into
-/// the load, and is zero again after a re-registration.
+/// POL-5.2.2-01, POL-5.2.2-02: the counter of every listed element is raised (reading B33), adds to its load,
+/// and is zero again after a re-registration.
 #[test]
 fn least_used_with_degradation() {
     let values = degrading([(0, 10), (5, 10), (12, 1)]);
@@ -305,7 +306,7 @@ fn least_used_with_degradation() {
     pool.insert(1, &values[1]);
     pool.insert(0, &values[0]);
     assert_eq!(pool.firsts(3, 1), [0, 1, 0]);
-    // In RSPLIB's way only the first counts.
+    // As RSPLIB counts, only the first.
     let mut pool = Pool::counting(Counting::First, &values);
     assert_eq!([pool.select(2), pool.select(2), pool.select(3)], [vec![0, 1], vec![1, 0], vec![0, 2, 1]]);
 }
@@ -390,7 +391,7 @@ fn least_used_with_distance() {
     // 10 + 2 x 100 is more than 100 + 2 x 50.
     let mut pool = Pool::new(&[at(10, 2, 100), at(100, 2, 50), at(201, 0, 100)]);
     assert_eq!(pool.select(3), [1, 2, 0]);
-    // With a measured distance the same element stands elsewhere.
+    // With a measured distance, the same element is elsewhere in the order.
     pool.insert(1, &at(100, 2, 50).at_distance(60));
     assert_eq!(pool.select(3), [2, 0, 1]);
 

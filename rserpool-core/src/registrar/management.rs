@@ -1,59 +1,36 @@
-//! Counters and peers for whoever asks: a private protocol of this project
-//! ([`ProtocolId::MANAGEMENT`]).
+//! Counters and peers as text: a private protocol of this project
+//! ([`ProtocolId::MANAGEMENT`](crate::base::ProtocolId::MANAGEMENT)).
 //!
 //! A message with the octets `counters` is answered by one with a line `name value` for each
-//! counter; `peers` by one with a line for each peer, its fields parted by tabs. They tell no more
-//! than the handlespace and the list of servers do, which ENRP tells anyone; a setting turns them off.
+//! counter; `peers` by one with a line for each peer, its fields separated by tabs. They tell no more than
+//! the handlespace and the list of servers, which ENRP tells anyone; a setting turns them off.
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt::Write;
 
-use bytes::Bytes;
+use super::peer_status::PeerStatus;
+use crate::endpoint::management::PEERS_HEADER;
 
-use super::{PeerStatus, Registrar};
-use crate::base::{AssociationId, ProtocolId};
-
-/// The question for counters.
-pub(crate) const COUNTERS_REQUEST: &[u8] = b"counters";
-/// The question for peers.
-pub(crate) const PEERS_REQUEST: &[u8] = b"peers";
-/// The first line of the answer to the latter, so that an answer is never empty: SCTP has no empty
-/// messages.
-pub(crate) const PEERS_HEADER: &str = "id\tstate\tconnected\telements\tchecksum\tannounced_checksum\taddress";
-
-impl Registrar {
-    pub(super) fn handle_management(&mut self, from: AssociationId, request: &Bytes) {
-        let text = match &request[..] {
-            COUNTERS_REQUEST => self.counters_text(),
-            PEERS_REQUEST => self.peers_text(),
-            _ => {
-                self.counters.malformed += 1;
-                return;
-            }
-        };
-        self.outbox.send(from, ProtocolId::MANAGEMENT, text.into());
+/// One line for each counter.
+pub(super) fn counters_text(figures: &[(&'static str, u64)]) -> String {
+    let mut text = String::new();
+    for (name, value) in figures {
+        let _ = writeln!(text, "{name} {value}");
     }
+    text
+}
 
-    fn counters_text(&self) -> String {
-        let mut text = String::new();
-        for (name, value) in self.figures() {
-            let _ = writeln!(text, "{name} {value}");
-        }
-        text
+/// The header and one line for each peer.
+pub(super) fn peers_text(peers: Vec<PeerStatus>) -> String {
+    let mut text = format!("{PEERS_HEADER}\n");
+    for peer in peers {
+        let PeerStatus { id, address, connected, state, elements, checksum, announced_checksum } = peer;
+        let announced = announced_checksum.map_or_else(|| "-".into(), |sum| format!("{sum:#06x}"));
+        let address = address.map_or_else(|| "-".into(), |address| address.to_string());
+        let _ =
+            writeln!(text, "{id}\t{state}\t{connected}\t{elements}\t{checksum:#06x}\t{announced}\t{address}");
     }
-
-    fn peers_text(&self) -> String {
-        let mut text = format!("{PEERS_HEADER}\n");
-        for peer in self.peers() {
-            let PeerStatus { id, address, connected, state, elements, checksum, announced_checksum } = peer;
-            let announced = announced_checksum.map_or_else(|| "-".into(), |sum| format!("{sum:#06x}"));
-            let address = address.map_or_else(|| "-".into(), |address| address.to_string());
-            let _ = writeln!(
-                text,
-                "{id}\t{state}\t{connected}\t{elements}\t{checksum:#06x}\t{announced}\t{address}"
-            );
-        }
-        text
-    }
+    text
 }

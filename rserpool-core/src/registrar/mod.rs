@@ -1,140 +1,88 @@
-//! The registrar: keeps the handlespace, answers elements and users (RFC 5352), and keeps it
-//! together with other registrars (RFC 5353).
+//! The registrar: keeps the handlespace, answers elements and users (RFC 5352), and keeps it together with
+//! other registrars (RFC 5353).
 //!
-//! One value holds everything a registrar knows. It opens associations to other registrars, and to
-//! ask an element whose own association is down whether it is alive.
+//! ```text
+//!                      Registrar (this file): which part an input concerns
+//!          │                      │                       │
+//!    registration           resolution, announce         enrp       ENRP: see its own picture
+//!    management             what users ask               │
+//!          └──────────┬───────────┴───────────────────────┘
+//!                 Elements:  listing   the handlespace; the only part that writes to it
+//!                            own       the elements whose home we are, and whether they live
+//!                            former    elements that were ours and may come back
+//!                     │
+//!          links, attempts, group      associations: up, being opened, with peers
+//!          answers                     what elements are told
+//!          context                     time, configuration, randomness, deadlines, the ways out
+//! ```
+//!
+//! Each part keeps its state to itself: others read it and call its methods, which take the [`Context`] and
+//! whatever other part they need. What a part decides about something above it is what it returns.
 
 mod announce;
+mod answers;
+mod attempts;
 mod config;
+mod context;
 mod counters;
+mod elements;
 mod enrp;
+mod former;
+mod group;
 mod interface;
-mod keep_alive;
-pub(crate) mod management;
+#[cfg(test)]
+mod invariants;
+mod links;
+mod listing;
+mod management;
 mod own;
 mod peer_status;
 mod registration;
 mod resolution;
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::Counters;
-use enrp::{ContactId, Enrp, HandOver};
 pub use interface::{Command, Notice, RemovalReason};
-#[cfg(test)]
-use keep_alive::MAX_PROBES;
-use own::OwnElement;
 pub use peer_status::{PeerState, PeerStatus};
 
+use self::announce::OtherRegistrars;
+use self::attempts::Attempt;
+use self::context::{Context, Stage, Timer};
+use self::elements::Elements;
+use self::enrp::audit::{self, TablePage};
+use self::enrp::join::Join;
+use self::enrp::namesake::{self, Namesake};
+use self::enrp::offers::{self, Leaving};
+use self::enrp::ourselves::{self, Reply};
+use self::enrp::peers::{Fate, Meeting, Peers};
+use self::enrp::presence::{self, Presence};
+use self::enrp::table::Downloads;
+use self::enrp::{claims, takeovers};
+use self::links::{Links, Opener};
+use self::own::Verdict;
 use crate::base::{
-    AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, Random, RegistrarId,
-    TransportAddress,
+    AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, TransportAddress,
 };
-use crate::endpoint::hunt::ConnectIds;
-use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox};
+use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST};
+use crate::endpoint::received::Received;
+use crate::endpoint::{AbortCause, Action, Channel, ConnectError, Endpoint, Event};
 use crate::handlespace::{Handlespace, PeHandle};
-use crate::wire::{AsapMessage, DecodeError, EnrpBody, EnrpMessage, ErrorCause, OperationError, Reaction};
-
-/// A deadline of the registrar, beside those of the handlespace, which are for keep-alives.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    /// The registration life of an element of ours.
-    Life(PeHandle),
-    /// The next announcement.
-    Announce,
-    /// The next heartbeat to our peers.
-    Heartbeat,
-    /// A peer is silent, or has not answered.
-    Peer(RegistrarId),
-    /// Not everybody has acknowledged the takeover of this peer.
-    Takeover(RegistrarId),
-    /// The next page in a resynchronisation with a peer.
-    Audit(RegistrarId),
-    /// The mentor's answer, or the end of the pause after a refusal.
-    Join,
-    /// The time to find a mentor is over.
-    MentorTimeout,
-    /// A place where a registrar may be is tried again.
-    Contact(ContactId),
-    /// A download of our handle table that is not gone on with.
-    Download(AssociationId),
-    /// A former element has not answered.
-    Reclaim(PeHandle),
-    /// Elements that we hand over have not been taken.
-    HandOver,
-}
-
-/// What an attempt to connect is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Attempt {
-    /// To ask an element of ours whether it is alive.
-    Element(PeHandle),
-    /// To meet another registrar.
-    Registrar(ContactId),
-}
-
-/// An association, with what must be known when it ends.
-#[derive(Debug)]
-struct Link {
-    peer: TransportAddress,
-    /// Whether we have opened it.
-    opened: bool,
-    /// Whether we have sent ENRP_PRESENCE over it.
-    greeted: bool,
-    /// The registrar at the other end, once it has named itself.
-    registrar: Option<RegistrarId>,
-    /// The place that was contacted by it.
-    contact: Option<ContactId>,
-    /// The elements that registered over it.
-    elements: BTreeSet<PeHandle>,
-    /// The elements whose identifiers it contests.
-    challenges: BTreeSet<PeHandle>,
-    /// Where the download of a handle table over it stands.
-    table: Option<enrp::TableCursor>,
-}
-
-impl Link {
-    fn new(peer: TransportAddress, opened: bool) -> Self {
-        let (elements, challenges) = (BTreeSet::new(), BTreeSet::new());
-        let (greeted, registrar, contact, table) = (false, None, None, None);
-        Self { peer, opened, greeted, registrar, contact, elements, challenges, table }
-    }
-}
+use crate::wire::{AsapMessage, DecodeError, EnrpBody, EnrpMessage, PoolElement, UpdateAction};
 
 /// A registrar. See [`crate::endpoint`] for how it is driven.
 #[derive(Debug)]
 pub struct Registrar {
-    id: RegistrarId,
-    config: RegistrarConfig,
-    random: Random,
-    handlespace: Handlespace,
-    own: BTreeMap<PeHandle, OwnElement>,
-    links: BTreeMap<AssociationId, Link>,
-    enrp: Enrp,
-    /// Attempts to connect that are under way.
-    attempts: BTreeMap<ConnectId, Attempt>,
-    /// Elements that wait until they may be connected to, in their order.
-    waiting: BTreeMap<u64, PeHandle>,
-    connects: ConnectIds,
-    others: announce::OtherRegistrars,
-    deadlines: Deadlines<Timer>,
-    counters: Counters,
-    outbox: Outbox<Notice>,
-    shutdown: Option<Shutdown>,
-}
-
-/// How far a shutdown has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shutdown {
-    /// Our elements are offered to our peers; everything else goes on.
-    HandingOver(HandOver),
-    /// Every association is being closed.
-    Closing,
-    Stopped,
+    ctx: Context,
+    links: Links,
+    elements: Elements,
+    peers: Peers,
+    join: Join,
+    downloads: Downloads,
+    others: OtherRegistrars,
 }
 
 impl Registrar {
@@ -142,99 +90,213 @@ impl Registrar {
     ///
     /// The configuration is taken as it is; [`RegistrarConfig::check`] finds what cannot work.
     pub fn new(config: RegistrarConfig, now: Instant) -> Self {
-        let mut random = Random::new(config.seed);
+        let elements = Elements::new(&config);
         let mut registrar = Self {
-            id: config.id.unwrap_or_else(|| RegistrarId(random.identifier())),
-            random,
-            handlespace: Handlespace::with_policies(config.limits, config.policies.clone()),
-            own: BTreeMap::new(),
-            links: BTreeMap::new(),
-            enrp: Enrp::default(),
-            attempts: BTreeMap::new(),
-            waiting: BTreeMap::new(),
-            connects: ConnectIds::default(),
-            others: announce::OtherRegistrars::default(),
-            deadlines: Deadlines::default(),
-            counters: Counters::default(),
-            outbox: Outbox::default(),
-            shutdown: None,
-            config,
+            ctx: Context::new(config, now),
+            links: Links::default(),
+            elements,
+            peers: Peers::default(),
+            join: Join::default(),
+            downloads: Downloads::default(),
+            others: OtherRegistrars::default(),
         };
-        registrar.start_joining(now);
+        let Self { ctx, links, elements, peers, join, .. } = &mut registrar;
+        join.start(ctx, links, elements, peers);
         registrar
     }
 
-    /// The ENRP server identifier.
+    /// The ENRP server identifier. It may change until the first message that names it is sent.
     pub const fn id(&self) -> RegistrarId {
-        self.id
+        self.ctx.id
     }
 
-    /// The handlespace.
-    pub const fn handlespace(&self) -> &Handlespace {
-        &self.handlespace
+    /// Whether it offers its services: it has the handlespace of its peers, or is alone, and has not begun to
+    /// close its associations.
+    pub const fn is_serving(&self) -> bool {
+        self.ctx.is_serving()
     }
 
-    /// What has been done so far.
+    /// The elements of all registrars of the scope, as far as this one knows them.
+    pub fn handlespace(&self) -> &Handlespace {
+        &self.elements.listing
+    }
+
+    /// What was counted since the start.
     pub const fn counters(&self) -> &Counters {
-        &self.counters
+        &self.ctx.counters
+    }
+
+    /// The other registrars, in the order of their identifiers.
+    pub fn peers(&self) -> Vec<PeerStatus> {
+        self.peers.statuses(&self.ctx, &self.elements.listing)
     }
 
     /// Counters, and the sizes of what is kept.
     pub fn figures(&self) -> Vec<(&'static str, u64)> {
+        let listing = &self.elements.listing;
         let sizes = [
-            ("pools", self.handlespace.pool_count()),
-            ("elements", self.handlespace.element_count()),
-            ("own_elements", self.own.len()),
+            ("pools", listing.pool_count()),
+            ("elements", listing.element_count()),
+            ("own_elements", self.elements.own.len()),
             ("associations", self.links.len()),
-            ("peers", self.enrp.peer_count()),
-            ("contacts", self.enrp.contact_count()),
-            ("timers", self.deadlines.len() + self.handlespace.watch_count()),
+            ("peers", self.peers.len()),
+            ("contacts", self.peers.contacts.len()),
+            ("timers", self.ctx.deadlines.len() + listing.watch_count()),
         ];
         let sizes = sizes.into_iter().map(|(name, size)| (name, size as u64));
-        self.counters.named().chain(sizes).collect()
+        self.ctx.counters.named().chain(sizes).collect()
     }
+}
 
-    fn handle_message(&mut self, now: Instant, from: AssociationId, protocol: ProtocolId, bytes: &Bytes) {
-        match protocol {
-            // Elements and users come in by another port, and not before we serve.
-            ProtocolId::ASAP if !self.is_serving() => self.counters.unexpected += 1,
-            ProtocolId::ASAP => match AsapMessage::decode(bytes) {
-                Ok(decoded) => {
-                    self.report_parameters(from, protocol, decoded.report);
-                    self.handle_asap(now, from, decoded.message);
-                }
-                Err(error) => self.handle_malformed(from, protocol, error),
-            },
-            ProtocolId::ENRP => match EnrpMessage::decode(bytes) {
-                Ok(decoded) => {
-                    self.report_parameters(from, protocol, decoded.report);
-                    self.handle_enrp(now, from, decoded.message);
-                }
-                Err(error) => self.handle_malformed(from, protocol, error),
-            },
-            ProtocolId::MANAGEMENT if self.config.management => self.handle_management(from, bytes),
-            _ => self.counters.unknown_protocol += 1,
+/// Associations.
+impl Registrar {
+    fn handle_connected(
+        &mut self,
+        id: AssociationId,
+        request: Option<ConnectId>,
+        local_port: u16,
+        peer: TransportAddress,
+    ) {
+        let Self { ctx, links, elements, .. } = self;
+        let attempt = request.map(|request| ctx.attempts.end(request));
+        // An attempt that was cancelled as it succeeded, an element that came before we serve, or anybody
+        // while we leave. An association that is not used would keep its peer from opening one of its own
+        // between the same ports; and a client that is turned away tries another registrar.
+        let early = local_port == ctx.config.asap_port && !ctx.is_serving();
+        let unwanted = match &attempt {
+            Some(attempt) => attempt.is_none() || ctx.is_closing(),
+            None => early || ctx.is_leaving(),
+        };
+        if unwanted {
+            return ctx.abort(id, AbortCause::User);
+        }
+        ctx.counters.tcp_accepted += u64::from(peer.is_tcp());
+        links.open(id, peer, if request.is_some() { Opener::Us } else { Opener::Peer });
+        match attempt.flatten() {
+            Some(Attempt::Element(pe)) => {
+                let verdict = elements.own.probe_connected(ctx, &mut elements.listing, links, id, &pe);
+                self.conclude(&pe, verdict);
+            }
+            Some(Attempt::Registrar(contact)) => {
+                self.peers.contacts.contact_made(ctx, links, contact, id);
+                ourselves::greet(ctx, links, &elements.listing, id, RegistrarId::NONE);
+            }
+            None => {}
         }
     }
 
-    fn handle_asap(&mut self, now: Instant, from: AssociationId, message: AsapMessage) {
+    fn handle_connect_failed(&mut self, request: ConnectId, reason: &ConnectError) {
+        let Self { ctx, links, elements, .. } = self;
+        match ctx.attempts.end(request) {
+            Some(Attempt::Element(pe)) => {
+                let verdict = elements.own.probe_failed(ctx, &mut elements.listing, links, &pe, reason);
+                self.conclude(&pe, verdict);
+            }
+            Some(Attempt::Registrar(contact)) => {
+                if let Some(peer) = self.peers.contacts.contact_failed(ctx, contact, reason) {
+                    let fate = self.peers.peer_refused(ctx, peer);
+                    self.judge(peer, fate);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn handle_disconnected(&mut self, id: AssociationId) {
+        let Self { ctx, links, elements, peers, join, downloads, .. } = self;
+        let Some(link) = links.close(id) else { return };
+        elements.own.drop_challenges(id, &link.challenges);
+        downloads.download_ended(ctx, id);
+        if ctx.is_closing() {
+            // No peer or element is sought any more, and nothing is waited for.
+            return self.stop_if_closed();
+        }
+        // First, so that no peer is told over it what follows for the elements.
+        if let Some(contact) = link.contact {
+            peers.contacts.contact_lost(ctx, contact);
+        }
+        if let Some(registrar) = link.registrar
+            && peers.peer_lost(ctx, &mut elements.listing, registrar, id)
+        {
+            join.mentor_gone(ctx, links, elements, peers, registrar);
+        }
+        for pe in &link.elements {
+            let Self { ctx, links, elements, .. } = self;
+            elements.former.left(ctx, links, pe, id);
+            let verdict = elements.own.registrant_lost(ctx, &mut elements.listing, pe, id);
+            self.conclude(pe, verdict);
+        }
+    }
+}
+
+/// Messages.
+impl Registrar {
+    fn handle_message(&mut self, from: AssociationId, protocol: ProtocolId, bytes: &Bytes) {
+        match protocol {
+            // Elements and users come in by another port, and not before we serve.
+            ProtocolId::ASAP if !self.ctx.is_serving() => self.ctx.counters.unexpected += 1,
+            ProtocolId::ASAP => {
+                let Received { message, report } = AsapMessage::decode(bytes).into();
+                if let Some(error) = report {
+                    self.ctx.counters.errors_sent += 1;
+                    self.ctx.send_asap(from, &AsapMessage::Error { error });
+                }
+                match message {
+                    Ok(message) => self.handle_asap(from, message),
+                    Err(error) => self.handle_malformed(from, error),
+                }
+            }
+            ProtocolId::ENRP => {
+                let Received { message, report } = EnrpMessage::decode(bytes).into();
+                if let Some(error) = report {
+                    self.ctx.counters.errors_sent += 1;
+                    self.ctx.send_enrp(from, RegistrarId::NONE, EnrpBody::Error { error });
+                }
+                match message {
+                    Ok(message) => self.handle_enrp(from, message),
+                    Err(error) => self.handle_malformed(from, error),
+                }
+            }
+            ProtocolId::MANAGEMENT if self.ctx.config.management => self.handle_management(from, bytes),
+            _ => self.ctx.counters.unknown_protocol += 1,
+        }
+    }
+
+    fn handle_malformed(&mut self, from: AssociationId, error: DecodeError) {
+        self.ctx.counters.malformed += 1;
+        if let Some(link) = self.links.get(&from) {
+            self.ctx.outbox.tell(Notice::Malformed { peer: link.peer.clone(), error });
+        }
+    }
+
+    fn handle_asap(&mut self, from: AssociationId, message: AsapMessage) {
+        let Self { ctx, links, elements, .. } = self;
         match message {
             AsapMessage::Registration { handle, element } => {
-                self.handle_registration(now, from, handle, element);
+                registration::handle_registration(ctx, links, elements, from, &handle, element);
             }
             AsapMessage::Deregistration { handle, element } => {
-                self.handle_deregistration(now, from, PeHandle { pool: handle, element });
+                let pe = PeHandle { pool: handle, element };
+                registration::handle_deregistration(ctx, links, elements, from, &pe);
             }
             AsapMessage::HandleResolution { handle, subscribe: _, items } => {
-                self.handle_resolution(from, handle, items);
+                resolution::resolve(ctx, &mut elements.listing, from, handle, items);
             }
             AsapMessage::EndpointKeepAliveAck { handle, element } => {
-                self.handle_keep_alive_ack(now, from, &PeHandle { pool: handle, element });
+                let pe = PeHandle { pool: handle, element };
+                if claims::handle_former_ack(ctx, links, elements, from, &pe) {
+                    return;
+                }
+                if let Some(challenger) = elements.own.handle_ack(ctx, &mut elements.listing, from, &pe) {
+                    answers::refuse_challenger(ctx, links, &pe, challenger.association);
+                }
             }
             AsapMessage::EndpointUnreachable { handle, element } => {
-                self.handle_unreachable(now, from, &PeHandle { pool: handle, element });
+                let pe = PeHandle { pool: handle, element };
+                let verdict = elements.own.handle_unreachable(ctx, &mut elements.listing, from, &pe);
+                self.conclude(&pe, verdict);
             }
-            AsapMessage::Error { .. } => self.counters.errors_received += 1,
+            AsapMessage::Error { .. } => ctx.counters.errors_received += 1,
             // RFC 5352 section 4 gives a registrar no part in these.
             AsapMessage::RegistrationResponse { .. }
             | AsapMessage::DeregistrationResponse { .. }
@@ -243,141 +305,210 @@ impl Registrar {
             | AsapMessage::ServerAnnounce { .. }
             | AsapMessage::Cookie { .. }
             | AsapMessage::CookieEcho { .. }
-            | AsapMessage::BusinessCard { .. } => self.counters.unexpected += 1,
+            | AsapMessage::BusinessCard { .. } => ctx.counters.unexpected += 1,
         }
     }
 
-    fn handle_malformed(&mut self, from: AssociationId, protocol: ProtocolId, error: DecodeError) {
-        self.counters.malformed += 1;
-        if let Reaction::Report(cause) = &error.reaction {
-            self.report_parameters(from, protocol, alloc::vec![cause.clone()]);
-        }
-        if let Some(link) = self.links.get(&from) {
-            self.outbox.tell(Notice::Malformed { peer: link.peer.clone(), error });
-        }
-    }
-
-    /// Sends ASAP_ERROR or ENRP_ERROR with these causes, if there are any.
-    fn report_parameters(&mut self, to: AssociationId, protocol: ProtocolId, causes: Vec<ErrorCause>) {
-        if causes.is_empty() {
+    fn handle_enrp(&mut self, from: AssociationId, message: EnrpMessage) {
+        let EnrpMessage { sender, receiver, body } = message;
+        if receiver != RegistrarId::NONE && receiver != self.ctx.id {
+            self.ctx.counters.wrong_receiver += 1;
             return;
         }
-        self.counters.errors_sent += 1;
-        let error = OperationError { causes };
-        if protocol == ProtocolId::ENRP {
-            self.send_enrp(to, RegistrarId::NONE, EnrpBody::Error { error });
-        } else {
-            self.send_asap(to, &AsapMessage::Error { error });
+        if sender == self.ctx.id && !self.ctx.take_another_name() {
+            return self.handle_namesake(from, &body);
         }
-    }
-
-    fn send_asap(&mut self, to: AssociationId, message: &AsapMessage) {
-        // Handles and elements are bounded, so everything fits but a resolution of many elements,
-        // which checks for itself.
-        if let Ok(bytes) = message.encode(self.config.padding) {
-            self.outbox.send(to, ProtocolId::ASAP, bytes);
+        // Anyone may ask, also with sender identifier 0; asking so makes nobody a peer.
+        if sender != RegistrarId::NONE && !self.meet(from, sender) {
+            return;
         }
-    }
-
-    fn handle_connected(
-        &mut self,
-        now: Instant,
-        id: AssociationId,
-        request: Option<ConnectId>,
-        local_port: u16,
-        peer: TransportAddress,
-    ) {
-        let attempt = request.map(|request| self.attempts.remove(&request));
-        // An attempt that was cancelled as it succeeded, an element that came before we serve, or
-        // anybody while we leave. An association that nobody uses would keep its peer from opening
-        // one of its own between the same ports; and who is turned away tries another registrar.
-        let early = local_port == self.config.asap_port && !self.is_serving();
-        let unwanted = match &attempt {
-            Some(attempt) => attempt.is_none() || self.is_closing(),
-            None => early || self.shutdown.is_some(),
-        };
-        if unwanted {
-            return self.outbox.act(Action::Abort { association: id, cause: AbortCause::User });
-        }
-        self.counters.tcp_accepted += u64::from(peer.is_tcp());
-        self.links.insert(id, Link::new(peer, request.is_some()));
-        match attempt.flatten() {
-            Some(Attempt::Element(pe)) => self.probe_connected(now, id, &pe),
-            Some(Attempt::Registrar(contact)) => self.contact_made(now, contact, id),
-            None => {}
-        }
-    }
-
-    /// More is known of where a peer is. What it has registered is listed with it: its other addresses
-    /// are needed when the first has failed.
-    fn handle_addresses(&mut self, id: AssociationId, peer: TransportAddress) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        link.peer = peer.clone();
-        // A UDP port may change with every packet: it is told when an element registers again.
-        let mut grown = Vec::new();
-        for pe in &link.elements {
-            if let Some(own) = self.own.get_mut(pe) {
-                if own.peer.addresses != peer.addresses {
-                    grown.push(pe.clone());
-                }
-                own.peer = peer.clone();
+        let Self { ctx, links, elements, peers, join, .. } = self;
+        match body {
+            EnrpBody::ListRequest => peers.answer_list_request(ctx, from, sender),
+            EnrpBody::HandleTableRequest { own_only } => {
+                self.downloads.answer_table_request(ctx, &elements.listing, from, sender, own_only);
+            }
+            EnrpBody::Error { .. } => ctx.counters.errors_received += 1,
+            _ if sender == RegistrarId::NONE => ctx.counters.unexpected += 1,
+            EnrpBody::Presence { reply_required, checksum, server } => {
+                let reply = if reply_required { Reply::Required } else { Reply::Needless };
+                let said = Presence { reply, checksum, server };
+                presence::handle_presence(ctx, links, elements, peers, from, sender, said);
+            }
+            EnrpBody::ListResponse { rejected, servers } => {
+                let list = (!rejected).then_some(servers);
+                join.handle_list(ctx, links, elements, peers, sender, list);
+            }
+            EnrpBody::HandleTableResponse { rejected, more, pools } => {
+                let page = TablePage { rejected, more, pools };
+                join.handle_table(ctx, links, elements, peers, sender, page);
+            }
+            EnrpBody::HandleUpdate { takeover_suggested, action, handle, element } => {
+                let pe = elements.listing.name(&handle, element.id);
+                let offered =
+                    takeover_suggested && offers::is_offered_to_us(ctx, peers, sender, receiver, &pe);
+                let said = if offered { Said::Offer } else { Said::Claim };
+                self.handle_update(sender, action, said, &pe, element);
+            }
+            EnrpBody::InitTakeover { target } => {
+                takeovers::handle_init_takeover(ctx, links, elements, peers, join, sender, target);
+            }
+            EnrpBody::InitTakeoverAck { target } => {
+                takeovers::handle_takeover_ack(ctx, links, elements, peers, join, sender, target);
+            }
+            EnrpBody::TakeoverServer { target } => {
+                takeovers::handle_takeover_server(ctx, links, elements, peers, join, sender, target);
             }
         }
-        for pe in grown {
-            self.list_anew(&pe, &peer);
+    }
+
+    fn handle_update(
+        &mut self,
+        sender: RegistrarId,
+        action: UpdateAction,
+        said: Said,
+        pe: &PeHandle,
+        element: PoolElement,
+    ) {
+        let Self { ctx, links, elements, peers, .. } = self;
+        ctx.counters.updates_received += 1;
+        match (action, said) {
+            // Only the home registrar speaks for an element (RFC 5353 section 2.4).
+            (UpdateAction::ADD_PE, _) if element.home != sender => ctx.counters.updates_refused += 1,
+            (UpdateAction::ADD_PE, Said::Offer) => {
+                offers::accept_offer(ctx, links, elements, peers, sender, pe, element);
+            }
+            (UpdateAction::ADD_PE, Said::Claim) => {
+                claims::handle_claim(ctx, links, elements, peers, sender, pe, element);
+            }
+            (UpdateAction::DEL_PE, _) => claims::handle_removal(ctx, elements, sender, pe),
+            _ => ctx.counters.unexpected += 1,
         }
     }
 
-    fn handle_disconnected(&mut self, now: Instant, id: AssociationId) {
-        let Some(link) = self.links.remove(&id) else { return };
-        self.drop_challenges(id, &link.challenges);
-        self.deadlines.clear(&Timer::Download(id));
-        if self.is_closing() {
-            // Nobody is sought any more, and nothing is waited for.
-            return self.stop_if_closed();
-        }
-        // First, so that no peer is told over it what follows for the elements.
-        if let Some(contact) = link.contact {
-            self.contact_lost(now, contact);
-        }
-        if let Some(registrar) = link.registrar {
-            self.peer_disconnected(now, registrar, id);
-        }
-        for pe in &link.elements {
-            self.former_left(pe, id);
-            self.registrant_disconnected(now, pe, id);
+    /// Takes note of the registrar that speaks over an association; false if it must not be heeded.
+    fn meet(&mut self, from: AssociationId, id: RegistrarId) -> bool {
+        let Self { ctx, links, elements, peers, .. } = self;
+        match peers.meet(ctx, links, &elements.listing, from, id) {
+            Meeting::Refused => false,
+            Meeting::Known => true,
+            Meeting::New { predecessors } => {
+                for predecessor in predecessors {
+                    self.judge(predecessor, Fate::Died);
+                }
+                self.join.seek_mentor(&mut self.ctx);
+                true
+            }
         }
     }
 
-    /// What may follow from anything: a place for an element that waits to be asked, or the end of a
-    /// hand-over.
-    fn settle(&mut self, now: Instant) {
-        self.connect_waiting(now);
-        self.handed_over();
-    }
-
-    /// Whether we listen to nobody any more.
-    const fn is_closing(&self) -> bool {
-        matches!(self.shutdown, Some(Shutdown::Closing | Shutdown::Stopped))
-    }
-
-    fn close_all(&mut self, deadline: Instant) {
-        self.shutdown = Some(Shutdown::Closing);
-        self.deadlines = Deadlines::default();
-        self.handlespace.unwatch_all();
-        for request in core::mem::take(&mut self.attempts).into_keys() {
-            self.outbox.act(Action::CancelConnect { request });
+    fn handle_namesake(&mut self, from: AssociationId, body: &EnrpBody) {
+        let Self { ctx, links, elements, peers, .. } = self;
+        let namesake = namesake::meet_namesake(ctx, links, &elements.listing, peers, from, body);
+        if namesake == Namesake::WasFirst {
+            let deadline = ctx.answer_due();
+            self.leave(deadline);
         }
-        for association in self.links.keys() {
-            self.outbox.act(Action::Shutdown { association: *association, deadline });
+    }
+
+    fn handle_management(&mut self, from: AssociationId, request: &Bytes) {
+        let text = match &request[..] {
+            COUNTERS_REQUEST => management::counters_text(&self.figures()),
+            PEERS_REQUEST => management::peers_text(self.peers()),
+            _ => {
+                self.ctx.counters.malformed += 1;
+                return;
+            }
+        };
+        self.ctx.outbox.send(from, ProtocolId::MANAGEMENT, text.into());
+    }
+}
+
+/// What the sender of an ADD_PE wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    /// That we become the home of the element.
+    Offer,
+    /// That the element is its own.
+    Claim,
+}
+
+/// Decisions and deadlines.
+impl Registrar {
+    /// Does what a look at an element of ours has led to.
+    fn conclude(&mut self, pe: &PeHandle, verdict: Verdict) {
+        let Self { ctx, links, elements, .. } = self;
+        registration::conclude(ctx, links, elements, pe, verdict);
+    }
+
+    /// Does what a look at a peer has led to.
+    fn judge(&mut self, id: RegistrarId, fate: Fate) {
+        let Self { ctx, links, elements, peers, join, .. } = self;
+        takeovers::conclude(ctx, links, elements, peers, join, id, fate);
+    }
+
+    fn handle_timer(&mut self, timer: Timer) {
+        let Self { ctx, links, elements, peers, join, .. } = self;
+        match timer {
+            Timer::Life(pe) => self.conclude(&pe, Verdict::Goes(RemovalReason::Expired)),
+            Timer::Announce => self.others.announce(ctx),
+            Timer::Heartbeat => presence::heartbeat(ctx, elements, peers),
+            Timer::Peer(id) => {
+                let fate = peers.peer_due(ctx, &elements.listing, id);
+                self.judge(id, fate);
+            }
+            Timer::Takeover(id) => takeovers::takeover_due(ctx, links, elements, peers, join, id),
+            Timer::Audit(id) => audit::audit_due(ctx, &mut elements.listing, peers, id),
+            Timer::Join => join.join_due(ctx, links, elements, peers),
+            Timer::MentorTimeout => join.mentor_timeout(ctx, links, elements, peers),
+            Timer::Contact(contact) => peers.contacts.contact_due(ctx, links, contact),
+            Timer::Download(association) => self.downloads.download_given_up(association),
+            Timer::Reclaim(pe) => elements.former.unanswered(ctx, links, &pe),
+            Timer::HandOver => {
+                let leaving = offers::hand_over_due(ctx, elements);
+                self.close_if(leaving);
+            }
+        }
+    }
+
+    /// What may follow from anything: room for an element that waits to be asked, or the end of a hand-over.
+    fn finish_input(&mut self) {
+        let Self { ctx, elements, .. } = self;
+        elements.own.connect_waiting(ctx, &mut elements.listing);
+        let leaving = offers::handed_over(ctx, elements);
+        self.close_if(leaving);
+    }
+}
+
+/// Shutdown.
+impl Registrar {
+    fn leave(&mut self, deadline: Instant) {
+        let Self { ctx, elements, peers, .. } = self;
+        if !ctx.is_leaving() {
+            let leaving = offers::hand_over(ctx, elements, peers, deadline);
+            self.close_if(leaving);
+        }
+    }
+
+    fn close_if(&mut self, leaving: Leaving) {
+        let Leaving::Now(deadline) = leaving else { return };
+        let Self { ctx, links, elements, .. } = self;
+        ctx.stage = Stage::Closing;
+        ctx.deadlines = Deadlines::default();
+        elements.listing.unwatch_all();
+        for request in ctx.attempts.end_all() {
+            ctx.outbox.act(Action::CancelConnect { request });
+        }
+        for association in links.keys() {
+            ctx.outbox.act(Action::Shutdown { association: *association, deadline });
         }
         self.stop_if_closed();
     }
 
     fn stop_if_closed(&mut self) {
-        if self.shutdown == Some(Shutdown::Closing) && self.links.is_empty() {
-            self.shutdown = Some(Shutdown::Stopped);
-            self.outbox.tell(Notice::Stopped);
+        if self.ctx.stage == Stage::Closing && self.links.is_empty() {
+            self.ctx.stage = Stage::Stopped;
+            self.ctx.outbox.tell(Notice::Stopped);
         }
     }
 }
@@ -387,94 +518,85 @@ impl Endpoint for Registrar {
     type Notice = Notice;
 
     fn handle_event(&mut self, now: Instant, event: Event) {
+        self.ctx.now = now;
         match event {
             Event::Connected { association, request, local_port, peer } => {
-                self.handle_connected(now, association, request, local_port, peer);
+                self.handle_connected(association, request, local_port, peer);
             }
-            Event::Addresses { association, peer } => self.handle_addresses(association, peer),
-            Event::ConnectFailed { request, reason } => match self.attempts.remove(&request) {
-                Some(Attempt::Element(pe)) => self.probe_failed(now, &pe, &reason),
-                Some(Attempt::Registrar(contact)) => self.contact_failed(now, contact, &reason),
-                None => {}
-            },
+            Event::Addresses { association, peer } => {
+                let Self { ctx, links, elements, .. } = self;
+                registration::handle_addresses(ctx, links, elements, association, peer);
+            }
+            Event::ConnectFailed { request, reason } => self.handle_connect_failed(request, &reason),
             Event::Message { association, protocol, stream: _, bytes } => {
-                if !self.is_closing() && self.links.contains_key(&association) {
-                    self.handle_message(now, association, protocol, &bytes);
+                if !self.ctx.is_closing() && self.links.contains_key(&association) {
+                    self.handle_message(association, protocol, &bytes);
                 }
             }
-            Event::Disconnected { association, reason: _ } => self.handle_disconnected(now, association),
-            Event::Announce { channel: Channel::Asap, source: _, bytes } => self.handle_announce(now, &bytes),
+            Event::Disconnected { association, reason: _ } => self.handle_disconnected(association),
+            Event::Announce { channel: Channel::Asap, source: _, bytes } => {
+                self.others.handle_announce(&mut self.ctx, &bytes);
+            }
             Event::Announce { channel: Channel::Enrp, source, bytes } => {
-                self.handle_enrp_announce(now, source, &bytes);
+                presence::handle_enrp_announce(&mut self.ctx, &mut self.peers, source, &bytes);
             }
             Event::HungUp { local_port: _, peer, reason } => {
-                self.counters.hung_up(reason);
-                self.outbox.tell(Notice::HungUp { peer, reason });
+                self.ctx.counters.hung_up(reason);
+                self.ctx.outbox.tell(Notice::HungUp { peer, reason });
             }
-            // All we send is control messages, whose queue the transport bounds, and counters,
-            // which are lost with whoever does not read them.
+            // All we send is control messages, whose queue the transport bounds, and counters, which are lost
+            // if the client does not read them.
             Event::Congested { .. } | Event::Drained { .. } => {}
         }
-        self.settle(now);
+        self.finish_input();
     }
 
     fn handle_command(&mut self, _now: Instant, id: CommandId, command: Command) {
         let notice = match command {
-            Command::Pools => Notice::Pools(self.pool_entries()),
+            Command::Pools => Notice::Pools(self.elements.listing.pool_entries()),
             Command::Counters => Notice::Counters(self.figures()),
             Command::Peers => Notice::Peers(self.peers()),
         };
-        self.outbox.answer(id, notice);
+        self.ctx.outbox.answer(id, notice);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        self.ctx.now = now;
         loop {
-            let timers = self.deadlines.next();
-            if self.handlespace.next_watch().is_some_and(|at| timers.is_none_or(|next| at <= next))
-                && let Some(pe) = self.handlespace.pop_watch(now)
+            let Self { ctx, elements, .. } = self;
+            let timers = ctx.deadlines.next();
+            if elements.listing.next_watch().is_some_and(|at| timers.is_none_or(|next| at <= next))
+                && let Some(pe) = elements.listing.pop_watch(now)
             {
-                self.keep_alive_due(now, &pe);
+                let verdict = elements.own.keep_alive_due(ctx, &mut elements.listing, &pe);
+                self.conclude(&pe, verdict);
                 continue;
             }
-            let Some(timer) = self.deadlines.pop_due(now) else { break };
-            match timer {
-                Timer::Life(pe) => self.remove_own(now, &pe, RemovalReason::Expired),
-                Timer::Announce => self.announce(now),
-                Timer::Heartbeat => self.heartbeat(now),
-                Timer::Peer(id) => self.check_peer(now, id),
-                Timer::Takeover(id) => self.takeover_due(now, id),
-                Timer::Audit(id) => self.audit_due(now, id),
-                Timer::Join => self.join_due(now),
-                Timer::MentorTimeout => self.mentor_timeout(now),
-                Timer::Contact(contact) => self.contact_due(now, contact),
-                Timer::Download(association) => self.download_given_up(association),
-                Timer::Reclaim(pe) => self.reclaim_unanswered(&pe),
-                Timer::HandOver => self.hand_over_due(now),
-            }
+            let Some(timer) = ctx.deadlines.pop_due(now) else { break };
+            self.handle_timer(timer);
         }
-        self.settle(now);
+        self.finish_input();
     }
 
     fn poll_action(&mut self) -> Option<Action> {
-        self.outbox.actions.pop_front()
+        self.ctx.outbox.actions.pop_front()
     }
 
     fn poll_notice(&mut self) -> Option<(Option<CommandId>, Notice)> {
-        self.outbox.notices.pop_front()
+        self.ctx.outbox.notices.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.next().into_iter().chain(self.handlespace.next_watch()).min()
+        self.ctx.deadlines.next().into_iter().chain(self.elements.listing.next_watch()).min()
     }
 
     fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
-        if self.shutdown.is_none() && !self.hand_over(now, deadline) {
-            self.close_all(deadline);
-        }
+        self.ctx.now = now;
+        self.leave(deadline);
     }
 
     fn is_stopped(&self) -> bool {
-        self.shutdown == Some(Shutdown::Stopped)
+        self.ctx.stage == Stage::Stopped
     }
 }
 

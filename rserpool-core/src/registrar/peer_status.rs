@@ -8,13 +8,13 @@ use crate::base::{RegistrarId, TransportAddress};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PeerStatus {
-    /// Its identifier.
+    /// Its ENRP server identifier.
     pub id: RegistrarId,
     /// Where it speaks ENRP, if that is known.
     pub address: Option<TransportAddress>,
     /// Whether an association with it is up.
     pub connected: bool,
-    /// How it is taken to be.
+    /// Whether it is taken to be alive.
     pub state: PeerState,
     /// How many elements of the handlespace it is the home of.
     pub elements: usize,
@@ -24,18 +24,18 @@ pub struct PeerStatus {
     pub announced_checksum: Option<u16>,
 }
 
-/// How a peer is taken to be (RFC 5353 sections 3.4 and 3.5).
+/// Whether a peer is taken to be alive (RFC 5353 sections 3.4 and 3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum PeerState {
-    /// Heard of late, or just learned of.
+    /// Heard within MAX-TIME-LAST-HEARD, or just learned of.
     Active,
     /// Asked for a sign of life.
     Suspect,
-    /// Somebody else is taking it over.
+    /// Another registrar is taking it over.
     Inactive,
     /// This registrar is taking it over.
-    TakenOver,
+    TakingOver,
 }
 
 impl fmt::Display for PeerState {
@@ -44,7 +44,7 @@ impl fmt::Display for PeerState {
             Self::Active => "active",
             Self::Suspect => "suspect",
             Self::Inactive => "inactive",
-            Self::TakenOver => "being taken over",
+            Self::TakingOver => "being taken over",
         })
     }
 }

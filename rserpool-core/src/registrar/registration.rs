@@ -1,338 +1,250 @@
-//! Registration and deregistration (RFC 5352 sections 3.1 and 3.2).
+//! Registration and deregistration (RFC 5352 sections 3.1 and 3.2), and the removal of elements of ours.
 
-use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
-use super::own::{Challenger, OwnElement};
-use super::{Notice, Registrar, RemovalReason, Timer};
-use crate::base::{AssociationId, ElementId, Instant, PoolHandle, TransportAddress};
-use crate::handlespace::{Admission, AdmissionError, Inconsistent, PeHandle};
+use super::announce::asap_transport;
+use super::answers;
+use super::context::Context;
+use super::elements::Elements;
+use super::interface::{Notice, RemovalReason};
+use super::links::Links;
+use super::listing::{Change, Update, check_values};
+use super::own::{Challenger, Contender, Taken, Verdict};
+use crate::base::{AssociationId, PoolHandle, TransportAddress};
+use crate::handlespace::PeHandle;
 use crate::wire::{
-    AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, PoolElement, RegistrationLife, SctpTransport,
-    Transport, TransportUse, UpdateAction,
+    CauseCode, EncapsulationPorts, ErrorCause, PoolElement, SctpTransport, Transport, TransportUse,
 };
 
-/// The longest Pool Element parameter that is kept: room for 64 IPv6 addresses, RSPLIB's limit, and
-/// what a home registrar adds. So memory is bounded by the number of elements, and any element fits
-/// into any message about it.
-const MAX_ELEMENT_OCTETS: usize = 2048;
-
-impl Registrar {
-    pub(super) fn handle_registration(
-        &mut self,
-        now: Instant,
-        from: AssociationId,
-        handle: PoolHandle,
-        element: PoolElement,
-    ) {
-        let pe = PeHandle { pool: self.handlespace.intern(&handle), element: element.id };
-        if self.is_over_tcp(from) {
-            return self.reject_registration(from, &pe, self.only_sctp());
-        }
-        if self.config.check_addresses
-            && let Some(link) = self.links.get(&from)
-            && verified_transport(&element.user_transport, &link.peer).is_none()
-        {
-            return self.reject_registration(from, &pe, ErrorCause::invalid_values(element.to_parameter()));
-        }
-        if let Err(cause) = check_values(&pe, &element) {
-            return self.reject_registration(from, &pe, cause);
-        }
-        match self.contender(from, &pe) {
-            Contender::Rightful => self.grant_registration(now, from, &pe, element),
-            Contender::Waiting => {
-                self.reject_registration(from, &pe, ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER));
-            }
-            // The owner of the identifier is asked first: an answer refuses the newcomer, silence
-            // lets it in. So an element that was restarted with its old identifier gets back.
-            Contender::New => {
-                if let Some(own) = self.own.get_mut(&pe) {
-                    own.challenger = Some(Challenger { association: from, element });
-                }
-                if let Some(link) = self.links.get_mut(&from) {
-                    link.challenges.insert(pe.clone());
-                }
-                self.check_alive(now, &pe);
-            }
-        }
+/// An element wants to register.
+pub(super) fn handle_registration(
+    ctx: &mut Context,
+    links: &mut Links,
+    elements: &mut Elements,
+    from: AssociationId,
+    handle: &PoolHandle,
+    element: PoolElement,
+) {
+    let Some(link) = links.get(&from) else { return };
+    let pe = elements.listing.name(handle, element.id);
+    // ASAP-2.1-01: an element speaks SCTP with its registrar. Over TCP comes a user at most.
+    if link.peer.is_tcp() {
+        let cause = only_sctp(ctx);
+        return answers::reject(ctx, links, from, &pe, cause);
     }
-
-    /// Whether an association is a TCP connection: then only a user may be at its other end (ASAP-2.1-01).
-    fn is_over_tcp(&self, from: AssociationId) -> bool {
-        self.links.get(&from).is_some_and(|link| link.peer.is_tcp())
+    if ctx.config.check_addresses && verified_transport(&element.user_transport, &link.peer).is_none() {
+        let cause = ErrorCause::invalid_values(element.to_parameter());
+        return answers::reject(ctx, links, from, &pe, cause);
     }
-
-    /// The cause for an element that comes over TCP: it is to use our SCTP transport (reading B14).
-    fn only_sctp(&self) -> ErrorCause {
-        ErrorCause::inconsistent_transport(&Transport::Sctp(self.asap_transport()))
+    if let Err(cause) = check_values(&pe, &element) {
+        return answers::reject(ctx, links, from, &pe, cause);
     }
-
-    /// How a registration over `from` stands to what is registered under its identifier.
-    fn contender(&self, from: AssociationId, pe: &PeHandle) -> Contender {
-        let (Some(own), Some(link)) = (self.own.get(pe), self.links.get(&from)) else {
-            return Contender::Rightful;
-        };
-        let Some(registrant) = own.registrant else { return Contender::Rightful };
-        if registrant == from || own.peer.is_same_endpoint(&link.peer) {
-            return Contender::Rightful;
-        }
-        match &own.challenger {
-            Some(other) if other.association != from => Contender::Waiting,
-            _ => Contender::New,
-        }
-    }
-
-    /// Enters an element into the handlespace with ourselves as its home, and answers.
-    fn grant_registration(&mut self, now: Instant, from: AssociationId, pe: &PeHandle, element: PoolElement) {
-        let Some(peer) = self.links.get(&from).map(|link| link.peer.clone()) else { return };
-        let life = element.life;
-        let stated = self.config.check_addresses.then(|| element.user_transport.clone());
-        let element = self.as_home(element, &peer);
-        // What we have added counts as well, or peers would refuse what we have granted.
-        if let Err(cause) = check_values(pe, &element) {
-            return self.reject_registration(from, pe, cause);
-        }
-        let stated = stated.filter(|stated| *stated != element.user_transport);
-        let told = self.own.get(pe).is_some_and(|own| own.told == Some(self.enrp.meetings));
-        let unchanged = told && self.handlespace.get(pe) == Some(&element);
-        let silent = self.config.enrp.suppress_unchanged && unchanged;
-        let admission = match self.handlespace.admit(&pe.pool, element.clone()) {
-            Ok(admission) => admission,
-            Err(error) => return self.reject_registration(from, pe, admission_cause(error)),
-        };
-        match admission {
-            Admission::New => self.counters.registrations += 1,
-            Admission::Renewed => self.counters.reregistrations += 1,
-        }
-        self.forget_former(pe);
-        let moved = self.take_into_own(from, pe, peer.clone());
-        if moved {
-            self.outbox.tell(Notice::Registered { pe: pe.clone(), peer });
-        }
-        self.renew_life(now, pe, life);
-        self.send_asap(
-            from,
-            &AsapMessage::RegistrationResponse {
-                rejected: false,
-                handle: pe.pool.clone(),
-                element: pe.element,
-                error: None,
-            },
-        );
-        if !silent {
-            self.announce_update(UpdateAction::ADD_PE, pe, element);
-        }
-        if let Some(own) = self.own.get_mut(pe) {
-            own.told = Some(self.enrp.meetings);
-            own.stated = stated;
-        }
-        // A new association may know nothing of us yet: its first keep-alive names its home.
-        if moved {
-            self.check_alive(now, pe);
-        }
-    }
-
-    /// The registration of an element ends after its life from now on, if it ends at all.
-    pub(super) fn renew_life(&mut self, now: Instant, pe: &PeHandle, life: RegistrationLife) {
-        match self.config.life_unit.duration(life) {
-            Some(life) => self.deadlines.set(Timer::Life(pe.clone()), now + life),
-            None => {
-                self.deadlines.clear(&Timer::Life(pe.clone()));
-            }
-        }
-    }
-
-    /// Notes over which association an element speaks; tells whether that has changed, or whether
-    /// it was not ours before.
-    fn take_into_own(&mut self, from: AssociationId, pe: &PeHandle, peer: TransportAddress) -> bool {
-        if let Some(link) = self.links.get_mut(&from) {
-            link.elements.insert(pe.clone());
-        }
-        let fresh = OwnElement {
-            registrant: Some(from),
-            peer,
-            stated: None,
-            asked: None,
-            probe: None,
-            waits: None,
-            hindered: false,
-            claimed: false,
-            offered: None,
-            told: None,
-            reporters: BTreeSet::new(),
-            challenger: None,
-        };
-        let Some(own) = self.own.get_mut(pe) else {
-            self.own.insert(pe.clone(), fresh);
-            return true;
-        };
-        own.reporters.clear();
-        own.claimed = false;
-        own.offered = None;
-        if own.registrant == Some(from) {
-            return false;
-        }
-        let mut old = core::mem::replace(own, fresh);
-        own.challenger = old.challenger.take();
-        if let Some(link) = old.registrant.and_then(|id| self.links.get_mut(&id)) {
-            link.elements.remove(pe);
-        }
-        self.cancel_probe(&old);
-        self.handlespace.unwatch(pe);
-        true
-    }
-
-    /// Addresses of an element's association have been verified: it is listed with them now, and the other
-    /// registrars are told. There are few of them, and they only become more.
-    pub(super) fn list_anew(&mut self, pe: &PeHandle, peer: &TransportAddress) {
-        if self.shutdown.is_some() {
-            return;
-        }
-        let (Some(own), Some(listed)) = (self.own.get(pe), self.handlespace.get(pe)) else { return };
-        let mut element = listed.clone();
-        if let Some(stated) = own.stated.clone() {
-            element.user_transport = stated;
-        }
-        let element = self.as_home(element, peer);
-        if self.handlespace.get(pe) != Some(&element)
-            && check_values(pe, &element).is_ok()
-            && self.handlespace.admit(&pe.pool, element.clone()).is_ok()
-        {
-            self.announce_update(UpdateAction::ADD_PE, pe, element);
-        }
-    }
-
-    /// The element as we list it: we are its home, and its ASAP transport is where the
-    /// registration came from (RFC 5352 section 3.1 rule 4).
-    fn as_home(&self, mut element: PoolElement, peer: &TransportAddress) -> PoolElement {
-        let stated = element.encapsulation.unwrap_or_default();
-        // The port that the parameter leaves open is the one seen, if both transports are one.
-        let same_port = matches!(&element.user_transport, Transport::Sctp(sctp) if sctp.port == peer.port);
-        let user = if stated.user == 0 && same_port { peer.udp_port } else { stated.user };
-        element.home = self.id;
-        if self.config.check_addresses
-            && let Some(verified) = verified_transport(&element.user_transport, peer)
-        {
-            element.user_transport = verified;
-        }
-        element.asap_transport = Some(SctpTransport {
-            port: peer.port,
-            usage: TransportUse::DataOnly,
-            addresses: peer.addresses.as_slice().into(),
-        });
-        element.encapsulation = Some(EncapsulationPorts { user, asap: peer.udp_port });
-        element
-    }
-
-    pub(super) fn reject_registration(&mut self, to: AssociationId, pe: &PeHandle, cause: ErrorCause) {
-        self.counters.registrations_rejected += 1;
-        if let Some(link) = self.links.get(&to) {
-            let peer = link.peer.clone();
-            self.outbox.tell(Notice::Rejected { pe: pe.clone(), peer, cause: cause.code });
-        }
-        self.send_asap(
-            to,
-            &AsapMessage::RegistrationResponse {
-                rejected: true,
-                handle: pe.pool.clone(),
-                element: pe.element,
-                error: Some(cause.into()),
-            },
-        );
-    }
-
-    /// The owner of the identifier is silent or gone: its challenger takes its place.
-    pub(super) fn accept_challenger(&mut self, now: Instant, pe: &PeHandle, challenger: Challenger) {
-        self.end_challenge(challenger.association, pe);
-        self.grant_registration(now, challenger.association, pe, challenger.element);
-    }
-
-    /// The owner of the identifier has answered: its challenger is refused.
-    pub(super) fn refuse_challenger(&mut self, pe: &PeHandle) {
-        if let Some(challenger) = self.own.get_mut(pe).and_then(|own| own.challenger.take()) {
-            self.end_challenge(challenger.association, pe);
+    match elements.own.contender(&pe, from, link) {
+        Contender::Rightful => grant(ctx, links, elements, from, &pe, element),
+        Contender::Waiting => {
             let cause = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);
-            self.reject_registration(challenger.association, pe, cause);
+            answers::reject(ctx, links, from, &pe, cause);
         }
-    }
-
-    pub(super) fn end_challenge(&mut self, association: AssociationId, pe: &PeHandle) {
-        if let Some(link) = self.links.get_mut(&association) {
-            link.challenges.remove(pe);
+        // The owner of the identifier is asked first: an answer refuses the newcomer, silence lets it in.
+        // Therefore an element that was restarted with its old identifier gets back.
+        Contender::New => {
+            elements.own.set_challenger(&pe, Challenger { association: from, element });
+            links.begin_challenge(from, &pe);
+            elements.own.check_alive(ctx, &mut elements.listing, &pe);
         }
-    }
-
-    /// An association has ended: registrations that waited over it are moot.
-    pub(super) fn drop_challenges(&mut self, association: AssociationId, challenged: &BTreeSet<PeHandle>) {
-        for pe in challenged {
-            if let Some(own) = self.own.get_mut(pe)
-                && own.challenger.as_ref().is_some_and(|challenger| challenger.association == association)
-            {
-                own.challenger = None;
-            }
-        }
-    }
-
-    pub(super) fn handle_deregistration(&mut self, now: Instant, from: AssociationId, pe: PeHandle) {
-        if self.is_over_tcp(from) {
-            self.counters.deregistrations_rejected += 1;
-            return self.answer_deregistration(from, &pe, Some(self.only_sctp().into()));
-        }
-        // Unknown: what is asked for is so already (ASAP-3.2-09), and shall stay so.
-        if self.handlespace.get(&pe).is_none() {
-            self.former_left(&pe, from);
-            return self.answer_deregistration(from, &pe, None);
-        }
-        if !self.speaks_for(from, &pe) {
-            self.counters.deregistrations_rejected += 1;
-            return self.answer_deregistration(from, &pe, Some(ErrorCause::bare(CauseCode::SECURITY).into()));
-        }
-        self.remove_own(now, &pe, RemovalReason::Deregistered);
-        self.answer_deregistration(from, &pe, None);
     }
 }
 
-/// See [`Registrar::contender`].
-enum Contender {
-    /// Nobody else stands under the identifier.
-    Rightful,
-    /// Somebody else does, over an association that is up.
-    New,
-    /// Somebody else does, and a third one waits for its place already.
-    Waiting,
+/// The cause for an element that comes over TCP: it must use our SCTP transport (reading B14).
+fn only_sctp(ctx: &Context) -> ErrorCause {
+    ErrorCause::inconsistent_transport(&Transport::Sctp(asap_transport(&ctx.config)))
 }
 
-/// The values that no registration may have (cause 0x3 with the parameter that holds them).
-pub(super) fn check_values(pe: &PeHandle, element: &PoolElement) -> Result<(), ErrorCause> {
-    let fits = element.encoded_len().is_some_and(|octets| octets <= MAX_ELEMENT_OCTETS);
-    if pe.pool.as_bytes().len() > PoolHandle::MAX_OCTETS || !fits {
-        return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
+/// Lists an element with ourselves as its home, and answers.
+fn grant(
+    ctx: &mut Context,
+    links: &mut Links,
+    elements: &mut Elements,
+    from: AssociationId,
+    pe: &PeHandle,
+    element: PoolElement,
+) {
+    let Some(peer) = links.get(&from).map(|link| link.peer.clone()) else {
+        debug_assert!(false, "{pe} registers over an association that is down");
+        return;
+    };
+    let life = element.life;
+    let stated = ctx.config.check_addresses.then(|| element.user_transport.clone());
+    let element = as_home(ctx, element, &peer);
+    let stated = stated.filter(|stated| *stated != element.user_transport);
+    // All peers know it as it is: the RFC demands an update all the same (see the configuration).
+    let known = ctx.config.enrp.suppress_unchanged
+        && elements.own.get(pe).is_some_and(|own| own.announced_in == Some(ctx.group.epoch()))
+        && elements.listing.get(pe) == Some(&element);
+    // What we have added counts as well, or peers would refuse what we have granted.
+    let change = match elements.listing.enter(pe, element) {
+        Ok(change) => change,
+        Err(cause) => return answers::reject(ctx, links, from, pe, cause),
+    };
+    match change {
+        Change::Entered => ctx.counters.registrations += 1,
+        Change::Renewed | Change::Removed(_) => ctx.counters.reregistrations += 1,
     }
-    let life_ok = element.life == RegistrationLife::INFINITE || element.life.0 > 0;
-    if element.id == ElementId(0) || !life_ok || pe.pool.as_bytes().is_empty() {
-        return Err(ErrorCause::invalid_values(element.to_parameter()));
+    elements.former.forget(ctx, links, pe);
+    let taken = elements.own.take(ctx, &mut elements.listing, links, from, pe, peer.clone());
+    if taken == Taken::Moved {
+        ctx.outbox.tell(Notice::Registered { pe: pe.clone(), peer });
     }
-    Ok(())
+    elements.own.renew_life(ctx, pe, life);
+    answers::grant(ctx, from, pe);
+    elements.listing.publish(ctx, pe, change, if known { Update::Needless } else { Update::Sent });
+    elements.own.announced(ctx, pe, stated);
+    // A new association may know nothing of us yet: its first keep-alive names its home.
+    if taken == Taken::Moved {
+        elements.own.check_alive(ctx, &mut elements.listing, pe);
+    }
 }
 
-/// The error cause of a refused admission.
-pub(super) fn admission_cause(error: AdmissionError) -> ErrorCause {
-    match error {
-        AdmissionError::UnsupportedPolicy(policy) => ErrorCause::invalid_values(policy.to_parameter()),
-        AdmissionError::Inconsistent(Inconsistent::Policy(policy)) => {
-            ErrorCause::inconsistent_policy(&policy)
+/// More is known of where a peer is. What it has registered is listed with that: its other addresses are
+/// needed when the first has failed.
+pub(super) fn handle_addresses(
+    ctx: &mut Context,
+    links: &mut Links,
+    elements: &mut Elements,
+    association: AssociationId,
+    peer: TransportAddress,
+) {
+    let Some(link) = links.get(&association) else { return };
+    // A UDP port may change with every packet: it is told when an element registers again.
+    let mut grown = Vec::new();
+    for pe in &link.elements {
+        if elements.own.set_peer(pe, &peer) {
+            grown.push(pe.clone());
         }
-        AdmissionError::Inconsistent(Inconsistent::Transport(transport)) => {
-            ErrorCause::inconsistent_transport(&transport)
-        }
-        AdmissionError::Inconsistent(Inconsistent::Use(_)) => {
-            ErrorCause::bare(CauseCode::INCONSISTENT_TRANSPORT_USE)
-        }
-        AdmissionError::Full(_) => ErrorCause::bare(CauseCode::LACK_OF_RESOURCES),
+    }
+    for pe in grown {
+        list_anew(ctx, elements, &pe, &peer);
+    }
+    links.set_peer(association, peer);
+}
+
+/// Addresses of an element's association have been verified: it is listed with them now, and the other
+/// registrars are told. There are few of them, and they only become more.
+fn list_anew(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle, peer: &TransportAddress) {
+    if ctx.is_leaving() {
+        return;
+    }
+    let (Some(own), Some(listed)) = (elements.own.get(pe), elements.listing.get(pe)) else { return };
+    let mut element = listed.clone();
+    if let Some(stated) = own.stated.clone() {
+        element.user_transport = stated;
+    }
+    let element = as_home(ctx, element, peer);
+    if elements.listing.get(pe) != Some(&element)
+        && let Ok(change) = elements.listing.enter(pe, element)
+    {
+        elements.listing.publish(ctx, pe, change, Update::Sent);
     }
 }
 
-/// A user transport without the addresses that are not of its association; `None` if nothing is left.
+/// The element as we list it: we are its home, and its ASAP transport is where the registration came from
+/// (RFC 5352 section 3.1 rule 4).
+fn as_home(ctx: &Context, mut element: PoolElement, peer: &TransportAddress) -> PoolElement {
+    let stated = element.encapsulation.unwrap_or_default();
+    // The port that the parameter leaves open is the one seen, if both transports are one.
+    let same_port = matches!(&element.user_transport, Transport::Sctp(sctp) if sctp.port == peer.port);
+    let user = if stated.user == 0 && same_port { peer.udp_port } else { stated.user };
+    element.home = ctx.id;
+    if ctx.config.check_addresses
+        && let Some(verified) = verified_transport(&element.user_transport, peer)
+    {
+        element.user_transport = verified;
+    }
+    element.asap_transport = Some(SctpTransport {
+        port: peer.port,
+        usage: TransportUse::DataOnly,
+        addresses: peer.addresses.as_slice().into(),
+    });
+    element.encapsulation = Some(EncapsulationPorts { user, asap: peer.udp_port });
+    element
+}
+
+/// A user transport without the addresses that its association does not have; `None` if nothing is left.
 fn verified_transport(stated: &Transport, peer: &TransportAddress) -> Option<Transport> {
     let mut verified = stated.clone();
     verified.keep_addresses(|address| peer.addresses.contains(&address)).then_some(verified)
+}
+
+/// An element wants to leave.
+pub(super) fn handle_deregistration(
+    ctx: &mut Context,
+    links: &mut Links,
+    elements: &mut Elements,
+    from: AssociationId,
+    pe: &PeHandle,
+) {
+    let Some(link) = links.get(&from) else { return };
+    if link.peer.is_tcp() {
+        let cause = only_sctp(ctx);
+        return answers::keep_registered(ctx, from, pe, cause);
+    }
+    // ASAP-3.2-09: it is not registered, so that the request is fulfilled already.
+    if elements.listing.get(pe).is_none() {
+        elements.former.left(ctx, links, pe, from);
+        return answers::deregistered(ctx, from, pe);
+    }
+    if !elements.own.get(pe).is_some_and(|own| own.is_spoken_for(from, link)) {
+        return answers::keep_registered(ctx, from, pe, ErrorCause::bare(CauseCode::SECURITY));
+    }
+    remove(ctx, links, elements, pe, RemovalReason::Deregistered);
+    answers::deregistered(ctx, from, pe);
+}
+
+/// Does what a look at an element of ours has led to.
+pub(super) fn conclude(
+    ctx: &mut Context,
+    links: &mut Links,
+    elements: &mut Elements,
+    pe: &PeHandle,
+    verdict: Verdict,
+) {
+    if let Verdict::Goes(reason) = verdict {
+        remove(ctx, links, elements, pe, reason);
+    }
+}
+
+/// Removes an element of ours, with all that waits for it, and tells it unless it has asked for that: it
+/// may be alive after all and want to come back. (RFC 5352 section 3.2 demands that when a life ends; a
+/// frozen process that thaws needs it as well.)
+fn remove(
+    ctx: &mut Context,
+    links: &mut Links,
+    elements: &mut Elements,
+    pe: &PeHandle,
+    reason: RemovalReason,
+) {
+    let Some(own) = elements.own.release(ctx, &mut elements.listing, pe) else { return };
+    let change = elements.listing.remove(pe);
+    debug_assert!(change.is_some(), "{pe} is ours and not listed");
+    if let Some(change) = change {
+        elements.listing.publish(ctx, pe, change, Update::Sent);
+    }
+    if let Some(registrant) = own.registrant() {
+        links.untie(registrant, pe);
+        if reason != RemovalReason::Deregistered {
+            answers::deregistered(ctx, registrant, pe);
+        }
+    }
+    match reason {
+        RemovalReason::Deregistered => ctx.counters.deregistrations += 1,
+        RemovalReason::Silent => ctx.counters.removed_silent += 1,
+        RemovalReason::Reported => ctx.counters.removed_reported += 1,
+        RemovalReason::Expired => ctx.counters.removed_expired += 1,
+    }
+    ctx.outbox.tell(Notice::Removed { pe: pe.clone(), reason });
+    // The owner of the identifier is silent or gone: its challenger takes its place.
+    if let Some(challenger) = own.challenger {
+        links.end_challenge(challenger.association, pe);
+        grant(ctx, links, elements, challenger.association, pe, challenger.element);
+    }
 }

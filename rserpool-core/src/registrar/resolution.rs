@@ -2,49 +2,54 @@
 
 use alloc::vec::Vec;
 
-use super::Registrar;
+use super::context::Context;
+use super::listing::Listing;
 use crate::base::{AssociationId, PoolHandle, ProtocolId};
 use crate::wire::{AsapMessage, CauseCode, EncodeError, ErrorCause, PoolElement};
 
-impl Registrar {
-    /// Answers with elements in the order in which the pool's policy selects them.
-    pub(super) fn handle_resolution(&mut self, from: AssociationId, handle: PoolHandle, items: Option<u32>) {
-        let count = match items {
-            None | Some(0) => self.config.resolution_items,
-            Some(items) => items.min(self.config.max_resolution_items),
-        };
-        let Some((policy, selected)) = self.handlespace.select(&handle, count as usize, &mut self.random)
-        else {
-            self.counters.resolutions_unknown += 1;
-            let error = Some(ErrorCause::bare(CauseCode::UNKNOWN_POOL_HANDLE).into());
-            let (policy, elements) = (None, Vec::new());
-            let answer =
-                AsapMessage::HandleResolutionResponse { updates: false, handle, policy, elements, error };
-            return self.send_asap(from, &answer);
-        };
-        self.counters.resolutions += 1;
-        let policy = Some(policy.clone());
-        let elements: Vec<PoolElement> = selected.into_iter().map(as_seen_by_users).collect();
-        let mut answer =
-            AsapMessage::HandleResolutionResponse { updates: false, handle, policy, elements, error: None };
-        loop {
-            match answer.encode(self.config.padding) {
-                Ok(bytes) => return self.outbox.send(from, ProtocolId::ASAP, bytes),
-                // A message holds 65,535 octets: a user that wants as many as possible gets those.
-                Err(EncodeError::TooLong(_)) => {}
-                Err(_) => return,
-            }
-            let AsapMessage::HandleResolutionResponse { elements, .. } = &mut answer else { return };
-            let fewer = elements.len() / 2;
-            if fewer == 0 {
-                return;
-            }
-            elements.truncate(fewer);
+/// Answers with elements in the order in which the pool's policy selects them. `items` is how many the user
+/// wants; 0, or nothing, leaves that to us.
+pub(super) fn resolve(
+    ctx: &mut Context,
+    listing: &mut Listing,
+    from: AssociationId,
+    handle: PoolHandle,
+    items: Option<u32>,
+) {
+    let count = match items {
+        None | Some(0) => ctx.config.resolution_items,
+        Some(items) => items.min(ctx.config.max_resolution_items),
+    };
+    let Some((policy, selected)) = listing.select(&handle, count as usize, &mut ctx.random) else {
+        ctx.counters.resolutions_unknown += 1;
+        let error = Some(ErrorCause::bare(CauseCode::UNKNOWN_POOL_HANDLE).into());
+        let (policy, elements) = (None, Vec::new());
+        let answer =
+            AsapMessage::HandleResolutionResponse { updates: false, handle, policy, elements, error };
+        return ctx.send_asap(from, &answer);
+    };
+    ctx.counters.resolutions += 1;
+    let policy = Some(policy.clone());
+    let elements: Vec<PoolElement> = selected.into_iter().map(as_seen_by_users).collect();
+    let mut answer =
+        AsapMessage::HandleResolutionResponse { updates: false, handle, policy, elements, error: None };
+    loop {
+        match answer.encode(ctx.config.padding) {
+            Ok(bytes) => return ctx.outbox.send(from, ProtocolId::ASAP, bytes),
+            // A message holds 65,535 octets: a user that wants as many as possible gets those.
+            Err(EncodeError::TooLong(_)) => {}
+            Err(_) => return,
         }
+        let AsapMessage::HandleResolutionResponse { elements, .. } = &mut answer else { return };
+        let fewer = elements.len() / 2;
+        if fewer == 0 {
+            return;
+        }
+        elements.truncate(fewer);
     }
 }
 
-/// An element without its ASAP transport, which is the business of registrars (reading A10).
+/// An element without its ASAP transport, which concerns registrars only (reading A10).
 fn as_seen_by_users(element: &PoolElement) -> PoolElement {
     PoolElement { asap_transport: None, ..element.clone() }
 }

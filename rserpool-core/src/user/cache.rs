@@ -1,4 +1,4 @@
-//! What was resolved, for as long as it may be used again (RFC 5352 section 3.3, C1 to C4).
+//! Elements that were resolved, for as long as they may be used again (RFC 5352 section 3.3, C1 to C4).
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -8,8 +8,8 @@ use crate::base::{Deadlines, ElementId, Instant, PoolHandle, Random};
 use crate::policy::{Policies, Selection, SelectionPolicy, Slot};
 use crate::wire::{Policy, PoolElement};
 
-/// The cache of a user. A stale entry is kept until it is replaced or makes room: when no
-/// registrar answers, it still says where elements were.
+/// The cache of a user. A stale entry is kept until it is replaced, or until another one needs its room: when
+/// no registrar answers, it still says where elements were.
 #[derive(Debug)]
 pub(super) struct Cache {
     pools: BTreeMap<PoolHandle, Pool>,
@@ -22,10 +22,10 @@ pub(super) struct Cache {
 #[derive(Debug)]
 struct Pool {
     policy: Policy,
-    /// In the registrar's order, each once; the place of an element is its slot.
+    /// In the registrar's order, each element once; the index of an element is its slot.
     elements: Vec<PoolElement>,
     slots: BTreeMap<ElementId, Slot>,
-    /// `None` where the registrar's order is kept.
+    /// `None` if the registrar's order is kept.
     selection: Option<Selection>,
 }
 
@@ -34,7 +34,7 @@ impl Cache {
         Self { pools: BTreeMap::new(), stale: Deadlines::default(), life, limit, policies }
     }
 
-    /// Takes over what a registrar has answered.
+    /// Stores the answer of a registrar, instead of an earlier one.
     pub(super) fn store(
         &mut self,
         now: Instant,
@@ -78,7 +78,7 @@ impl Cache {
         self.stale.get(handle).is_some_and(|stale| now < stale)
     }
 
-    /// How many elements of a pool are known, stale or not.
+    /// The number of elements of a pool that are known, stale or not.
     pub(super) fn len(&self, handle: &PoolHandle) -> usize {
         self.pools.get(handle).map_or(0, |pool| pool.elements.len())
     }
@@ -95,8 +95,8 @@ impl Cache {
         pool.elements.get(pool.slots.get(&id)?.index())
     }
 
-    /// Makes one selection by the pool's policy: all elements, the preferred one first
-    /// (ASAP-6.5.2-01, ASAP-6.5.2.1-01).
+    /// Makes one selection by the pool's policy: all elements, the preferred one first (ASAP-6.5.2-01,
+    /// ASAP-6.5.2.1-01: the user selects by the policy of the pool).
     pub(super) fn select(&mut self, handle: &PoolHandle, random: &mut Random) -> Vec<ElementId> {
         let Some(pool) = self.pools.get_mut(handle) else { return Vec::new() };
         let Some(selection) = &mut pool.selection else {

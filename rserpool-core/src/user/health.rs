@@ -1,19 +1,19 @@
-//! What is remembered of single elements: whether something was sent to them, and failures.
+//! What a user remembers of single elements: whether something was sent to them, and whether they failed.
 
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use crate::base::{Deadlines, ElementId, Instant, PoolHandle};
 
-/// How many elements are remembered; the one not dealt with for the longest time makes room. A
-/// user deals with a few elements in each of a few pools.
+/// The most elements that are remembered. Beyond, the one that was not used for the longest time is
+/// forgotten. A user uses a few elements in each of a few pools.
 const MAX_REMEMBERED: usize = 4_096;
 
-/// The elements a user has dealt with.
+/// The elements that a user has used.
 #[derive(Debug)]
 pub(super) struct Health {
     elements: BTreeMap<Key, Record>,
-    /// When each was last dealt with.
+    /// When each was last used.
     touched: Deadlines<Key>,
     exclusion: Duration,
 }
@@ -22,7 +22,7 @@ type Key = (PoolHandle, ElementId);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Record {
-    /// Something was sent to it since it was last reported.
+    /// Whether something was sent to it since it was last reported.
     sent: bool,
     failed: Option<Instant>,
 }
@@ -53,14 +53,15 @@ impl Health {
         }
     }
 
-    /// Whether a report may be sent now; the next one may only after something was sent again
-    /// (ASAP-3.5-03, ASAP-3.5-04).
+    /// Whether a report may be sent now. The next one may be sent only after something was sent to the
+    /// element again (ASAP-3.5-03: not more than one report for a failure; ASAP-3.5-04: none unless a message
+    /// was sent).
     pub(super) fn take_report(&mut self, handle: &PoolHandle, id: ElementId) -> bool {
         let record = self.elements.get_mut(&(handle.clone(), id));
         record.is_some_and(|record| core::mem::take(&mut record.sent))
     }
 
-    /// When an element that is still excluded has failed.
+    /// When the element failed, if it is still excluded for that.
     pub(super) fn excluded_since(&self, now: Instant, handle: &PoolHandle, id: ElementId) -> Option<Instant> {
         let failed = self.elements.get(&(handle.clone(), id))?.failed?;
         (now < failed + self.exclusion).then_some(failed)

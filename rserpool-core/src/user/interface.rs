@@ -6,8 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
-use crate::element::Refusal;
-use crate::endpoint::DownReason;
+use crate::endpoint::{DownReason, Refusal};
 use crate::wire::{OperationError, Policy, PoolElement};
 
 /// A session with a pool, named by the user endpoint and never reused.

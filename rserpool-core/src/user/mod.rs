@@ -1,12 +1,25 @@
-//! The pool user: resolves pool handles, talks to elements, and moves on when one dies.
+//! The pool user: resolves pool handles, talks to elements, and moves to another element when one dies.
 //!
-//! It finds a registrar, resolves handles, keeps a cache, reports unreachable elements (RFC 5352
-//! sections 3.3, 3.5 and 3.7) and holds sessions: an association with one element at a time,
-//! replaced by another when the element fails. The application marks the requests that are to
-//! be sent again; nothing is resent silently.
+//! It finds a registrar, resolves handles, keeps a cache, reports unreachable elements (RFC 5352 sections
+//! 3.3,
+//! 3.5 and 3.7), and holds sessions: an association with one element at a time, which is replaced by another
+//! one when the element fails. The application marks the requests that may be sent again; nothing else is
+//! resent.
+//!
+//! Each part uses only the parts below it:
+//!
+//! ```text
+//! sessions      all sessions, by name, association and attempt
+//!   session     one session        search     its search for an element
+//!   requests    what is unanswered    health    which elements have failed
+//! resolution    questions to a registrar    cache    its answers
+//! registrar     the one that is asked, the hunt for it, reports
+//! context       configuration, counters, deadlines, outbox
+//! ```
 
 mod cache;
 mod config;
+mod context;
 mod counters;
 mod health;
 mod interface;
@@ -15,33 +28,32 @@ mod requests;
 mod resolution;
 mod search;
 mod session;
-mod state;
+mod sessions;
 #[cfg(test)]
 mod tests;
-
-use alloc::collections::{BTreeMap, VecDeque};
-use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use crate::base::{
-    AssociationId, CommandId, ConnectId, Deadlines, ElementId, Instant, PoolHandle, ProtocolId, Random,
-    TransportAddress,
+    AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, Random, TransportAddress,
 };
-use crate::element::Refusal;
-use crate::endpoint::hunt::{ConnectIds, Hunt};
+#[doc(no_inline)]
+pub use crate::endpoint::Refusal;
+use crate::endpoint::hunt::ConnectIds;
 use crate::endpoint::received::{Received, asap_error};
 use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox};
-use crate::wire::AsapMessage;
+use crate::wire::{AsapMessage, Policy};
 use cache::Cache;
 pub use config::UserConfig;
+use context::{Context, Phase, Timer};
 pub use counters::Counters;
 use health::Health;
 pub use interface::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
-use registrar::Home;
+use registrar::Registrar;
 pub use requests::MAX_UNANSWERED;
-use resolution::Resolutions;
-use state::{Purpose, Search, Session, State};
+use resolution::{Resolved, Resolver};
+use session::Queue;
+use sessions::Sessions;
 
 /// A pool user.
 ///
@@ -61,47 +73,9 @@ use state::{Purpose, Search, Session, State};
 /// ```
 #[derive(Debug)]
 pub struct User {
-    config: UserConfig,
-    random: Random,
-    out: Outbox<Notice>,
-    counters: Counters,
-    connects: ConnectIds,
-    hunt: Hunt,
-    home: Option<Home>,
-    /// The registrar that was lost last, not to be tried first.
-    failed_registrar: Option<TransportAddress>,
-    /// Unreachable elements to be reported when there is a registrar.
-    reports: VecDeque<(PoolHandle, ElementId)>,
-    resolutions: Resolutions,
-    cache: Cache,
-    health: Health,
-    sessions: BTreeMap<SessionId, Session>,
-    last_session: u64,
-    /// The associations of sessions.
-    associations: BTreeMap<AssociationId, SessionId>,
-    /// The attempts of sessions that search.
-    attempts: BTreeMap<ConnectId, SessionId>,
-    timers: Deadlines<Timer>,
-    /// When a shutdown that was begun must be over.
-    shutdown: Option<Instant>,
-    stopped: bool,
-}
-
-/// What a deadline is for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
-    /// T1 of a resolution.
-    Request(PoolHandle),
-    /// The oldest unanswered request of a session.
-    Response(SessionId),
-    /// The next candidate of a search may be tried.
-    Stagger(SessionId),
-    /// A search that found nobody begins anew.
-    Retry(SessionId),
-    /// A search is given up.
-    Search(SessionId),
-    /// A resolution that waits for a registrar is given up.
-    Wait(PoolHandle),
+    context: Context,
+    resolver: Resolver,
+    sessions: Sessions,
 }
 
 impl User {
@@ -109,32 +83,25 @@ impl User {
     ///
     /// The configuration is taken as it is; [`UserConfig::check`] finds what cannot work.
     pub fn new(config: UserConfig) -> Self {
+        let cache = Cache::new(config.cache_life, config.max_cached_pools, config.policies.clone());
         Self {
-            random: Random::new(config.seed),
-            out: Outbox::default(),
-            counters: Counters::default(),
-            connects: ConnectIds::default(),
-            hunt: Hunt::of_user(config.hunt.clone()),
-            home: None,
-            failed_registrar: None,
-            reports: VecDeque::new(),
-            resolutions: Resolutions::default(),
-            cache: Cache::new(config.cache_life, config.max_cached_pools, config.policies.clone()),
-            health: Health::new(config.exclusion),
-            sessions: BTreeMap::new(),
-            last_session: 0,
-            associations: BTreeMap::new(),
-            attempts: BTreeMap::new(),
-            timers: Deadlines::default(),
-            shutdown: None,
-            stopped: false,
-            config,
+            resolver: Resolver::new(cache, Registrar::new(config.hunt.clone())),
+            sessions: Sessions::new(Health::new(config.exclusion)),
+            context: Context {
+                random: Random::new(config.seed),
+                outbox: Outbox::default(),
+                counters: Counters::default(),
+                connects: ConnectIds::default(),
+                deadlines: Deadlines::default(),
+                phase: Phase::Running,
+                config,
+            },
         }
     }
 
     /// Where the registrar is that is asked, while there is one.
     pub fn registrar(&self) -> Option<&TransportAddress> {
-        self.home.as_ref().map(|home| &home.registrar)
+        self.resolver.registrar().home().map(|home| &home.registrar)
     }
 
     /// How many sessions there are, those that look for an element included.
@@ -144,104 +111,164 @@ impl User {
 
     /// What has happened so far, in numbers.
     pub const fn counters(&self) -> &Counters {
-        &self.counters
+        &self.context.counters
     }
 
-    fn connected(&mut self, now: Instant, association: AssociationId, request: Option<ConnectId>) {
+    fn handle_connected(&mut self, now: Instant, association: AssociationId, request: Option<ConnectId>) {
+        let Self { context, resolver, sessions } = self;
         let Some(request) = request else {
-            self.counters.associations_refused += 1;
-            self.out.act(Action::Abort { association, cause: AbortCause::User });
+            context.counters.associations_refused += 1;
+            context.outbox.act(Action::Abort { association, cause: AbortCause::User });
             return;
         };
-        if let Some(registrar) = self.hunt.handle_connected(request, &mut self.out.actions) {
-            self.registrar_found(now, Home { association, registrar });
-        } else if !self.element_connected(now, request, association) {
-            self.out.act(Action::Abort { association, cause: AbortCause::User });
+        if resolver.registrar_mut().handle_connected(context, request, association) {
+            resolver.handle_home(now, context);
+        } else if !sessions.handle_connected(now, context, resolver, request, association) {
+            context.outbox.act(Action::Abort { association, cause: AbortCause::User });
         }
     }
 
-    fn message(&mut self, now: Instant, association: AssociationId, protocol: ProtocolId, bytes: Bytes) {
-        let session = self.associations.get(&association).copied();
-        match (protocol, session) {
-            (_, None) if !self.is_home(association) => self.counters.messages_late += 1,
-            (ProtocolId::ASAP, _) => self.asap_message(now, association, &bytes),
-            (ProtocolId::ENRP, _) | (_, None) => self.counters.unexpected += 1,
-            (_, Some(id)) => self.application_message(id, protocol, bytes),
+    fn handle_message(
+        &mut self,
+        now: Instant,
+        association: AssociationId,
+        protocol: ProtocolId,
+        bytes: Bytes,
+    ) {
+        let counters = &mut self.context.counters;
+        match (protocol, self.sessions.at(association)) {
+            (_, None) if !self.resolver.registrar().is_home(association) => counters.messages_late += 1,
+            (ProtocolId::ASAP, _) => self.handle_asap(now, association, &bytes),
+            (ProtocolId::ENRP, _) | (_, None) => counters.unexpected += 1,
+            (_, Some(id)) => self.sessions.handle_message(&mut self.context, id, protocol, bytes),
         }
     }
 
-    fn asap_message(&mut self, now: Instant, association: AssociationId, bytes: &Bytes) {
+    fn handle_asap(&mut self, now: Instant, association: AssociationId, bytes: &Bytes) {
+        let Self { context, resolver, .. } = self;
         let Received { message, report } = AsapMessage::decode(bytes).into();
-        if let Some(error) = report.and_then(|report| asap_error(report, self.config.padding)) {
-            self.counters.errors_sent += 1;
-            self.out.send(association, ProtocolId::ASAP, error);
+        if let Some(error) = report.and_then(|report| asap_error(report, context.config.padding)) {
+            context.counters.errors_sent += 1;
+            context.outbox.send(association, ProtocolId::ASAP, error);
         }
         let Ok(message) = message else {
-            self.counters.malformed += 1;
+            context.counters.malformed += 1;
             return;
         };
         match message {
             AsapMessage::HandleResolutionResponse { handle, policy, elements, error, updates: _ }
-                if self.is_home(association) =>
+                if resolver.registrar().is_home(association) =>
             {
-                self.resolution_response(now, &handle, policy, elements, error);
+                // No policy parameter means round robin (ASAP-2.2.6-03).
+                let answer = error.map_or_else(|| Ok((policy.unwrap_or(Policy::RoundRobin), elements)), Err);
+                let resolved = resolver.handle_response(now, context, &handle, answer);
+                self.handle_resolved(now, resolved);
             }
-            AsapMessage::Error { .. } => self.counters.errors_received += 1,
+            AsapMessage::Error { .. } => context.counters.errors_received += 1,
             AsapMessage::Cookie { .. }
             | AsapMessage::CookieEcho { .. }
             | AsapMessage::BusinessCard { .. } => {
-                self.counters.unsupported += 1;
+                context.counters.unsupported += 1;
             }
-            _ => self.counters.unexpected += 1,
+            _ => context.counters.unexpected += 1,
         }
     }
 
-    fn disconnected(&mut self, now: Instant, association: AssociationId, reason: DownReason) {
-        if self.is_home(association) {
-            self.registrar_lost(now);
-        } else if let Some(id) = self.associations.remove(&association) {
-            self.session_disconnected(now, id, reason);
+    fn handle_resolved(&mut self, now: Instant, resolved: Option<Resolved>) {
+        if let Some(resolved) = resolved {
+            self.sessions.handle_resolved(now, &mut self.context, &mut self.resolver, resolved);
+        }
+    }
+
+    fn handle_disconnected(&mut self, now: Instant, association: AssociationId, reason: DownReason) {
+        if self.resolver.registrar().is_home(association) {
+            self.handle_home_lost(now);
+        } else {
+            let Self { context, resolver, sessions } = self;
+            sessions.handle_disconnected(now, context, resolver, association, reason);
         }
         self.stop_if_closed();
     }
 
-    fn session_command(&mut self, now: Instant, id: CommandId, command: Command) {
+    /// The association with the registrar has ended.
+    fn handle_home_lost(&mut self, now: Instant) {
+        self.resolver.registrar_mut().handle_lost(&mut self.context);
+        if !self.context.is_running() {
+            return;
+        }
+        for handle in self.resolver.handles() {
+            let resolved = self.resolver.handle_home_lost(now, &mut self.context, &handle);
+            self.handle_resolved(now, resolved);
+        }
+        self.resolver.seek_if_asked(now, &mut self.context);
+    }
+
+    fn handle_hunt_timeout(&mut self, now: Instant) {
+        let Self { context, resolver, .. } = self;
+        let Some(tried) = resolver.registrar_mut().handle_timeout(now, context) else { return };
+        for handle in self.resolver.handles() {
+            let error = UserError::NoRegistrar { tried: tried.clone() };
+            let resolved = self.resolver.resolved(now, &mut self.context, &handle, Err(error));
+            self.handle_resolved(now, resolved);
+        }
+    }
+
+    fn handle_timer(&mut self, now: Instant, timer: Timer) {
+        let Self { context, resolver, sessions } = self;
+        match timer {
+            Timer::Request(handle) => {
+                let resolved = resolver.handle_request_due(now, context, &handle);
+                self.handle_resolved(now, resolved);
+            }
+            Timer::Wait(handle) => {
+                let resolved = resolver.handle_wait_due(now, context, &handle);
+                self.handle_resolved(now, resolved);
+            }
+            Timer::Response(id) => {
+                sessions.fail_over(now, context, resolver, id, FailureReason::Unanswered);
+            }
+            Timer::Stagger(id) => sessions.handle_stagger_due(now, context, resolver, id),
+            Timer::Retry(id) => sessions.handle_retry_due(now, context, resolver, id),
+            Timer::Search(id) => sessions.handle_search_due(context, resolver, id),
+        }
+    }
+
+    /// A command that is answered by whether it was carried out.
+    fn handle_session_command(&mut self, now: Instant, id: CommandId, command: Command) {
+        let Self { context, resolver, sessions } = self;
         let result = match command {
             Command::Send { .. } | Command::Failover { .. } | Command::Close { .. }
-                if self.shutdown.is_some() =>
+                if !context.is_running() =>
             {
                 Err(Refusal::ShuttingDown)
             }
             Command::Send { session, protocol, bytes, delivery } => {
-                self.send(now, session, protocol, bytes, delivery)
+                sessions.send(now, context, session, protocol, bytes, delivery)
             }
-            Command::Answered { session, request } => self.answered(session, request),
-            Command::Failover { session } | Command::Close { session } if !self.is_open(session) => {
+            Command::Answered { session, request } => sessions.answered(context, session, request),
+            Command::Failover { session } | Command::Close { session } if !sessions.is_open(session) => {
                 Err(Refusal::UnknownSession)
             }
             // The answer comes before what follows from the command.
             Command::Failover { session } => {
-                self.out.answer(id, Notice::Accepted);
-                self.failover(now, session);
-                return;
+                context.outbox.answer(id, Notice::Accepted);
+                return sessions.fail_over(now, context, resolver, session, FailureReason::Asked);
             }
             Command::Close { session } => {
-                self.out.answer(id, Notice::Accepted);
-                self.close(now, session);
-                return;
+                context.outbox.answer(id, Notice::Accepted);
+                return sessions.close(now, context, resolver, session);
             }
             Command::ReportUnreachable { handle, element } => {
-                self.health.failed(now, &handle, element);
-                self.report(now, &handle, element);
+                sessions.report_unreachable(now, context, resolver, &handle, element);
                 Ok(())
             }
             Command::Purge { handle } => {
-                self.cache.purge(&handle);
+                resolver.cache_mut().purge(&handle);
                 Ok(())
             }
             Command::Resolve { .. } | Command::Open { .. } => Ok(()),
         };
-        self.out.answer(
+        context.outbox.answer(
             id,
             match result {
                 Ok(()) => Notice::Accepted,
@@ -251,27 +278,29 @@ impl User {
     }
 
     fn stop_if_closed(&mut self) {
-        if self.shutdown.is_some() && !self.stopped && self.sessions.is_empty() && self.home.is_none() {
-            self.stopped = true;
-            self.timers = Deadlines::default();
-            self.out.tell(Notice::Stopped);
+        let closing = matches!(self.context.phase, Phase::Closing { .. });
+        if closing && self.sessions.len() == 0 && self.resolver.registrar().home().is_none() {
+            self.context.phase = Phase::Stopped;
+            self.context.deadlines = Deadlines::default();
+            self.context.outbox.tell(Notice::Stopped);
         }
     }
 
     /// The shutdown has lasted too long: whatever is left is aborted.
-    fn shutdown_timeout(&mut self, now: Instant) {
-        if self.stopped || self.shutdown.is_none_or(|deadline| now < deadline) {
-            return;
-        }
-        let home = self.home.take().map(|home| home.association);
-        let sessions = core::mem::take(&mut self.associations);
-        for association in sessions.into_keys().chain(home) {
-            self.out.act(Action::Abort { association, cause: AbortCause::User });
-        }
-        for id in core::mem::take(&mut self.sessions).into_keys() {
-            self.tell_closed(id, None);
+    fn abort_all(&mut self) {
+        let home = self.resolver.registrar_mut().take_association();
+        self.sessions.abort_all(&mut self.context);
+        if let Some(association) = home {
+            self.context.outbox.act(Action::Abort { association, cause: AbortCause::User });
         }
         self.stop_if_closed();
+    }
+
+    fn check_invariants(&self) {
+        self.resolver.check_invariants();
+        self.sessions.check_invariants(&self.context);
+        let stopped = self.context.phase == Phase::Stopped;
+        debug_assert!(!stopped || self.sessions.len() == 0, "stopped without sessions");
     }
 }
 
@@ -280,118 +309,94 @@ impl Endpoint for User {
     type Notice = Notice;
 
     fn handle_event(&mut self, now: Instant, event: Event) {
+        let Self { context, resolver, sessions } = self;
         match event {
-            Event::Connected { association, request, .. } => self.connected(now, association, request),
+            Event::Connected { association, request, .. } => self.handle_connected(now, association, request),
             Event::ConnectFailed { request, reason } => {
-                let (ids, actions) = (&mut self.connects, &mut self.out.actions);
-                if !self.hunt.handle_connect_failed(now, request, &reason, ids, actions) {
-                    self.element_unconnected(now, request);
+                if !resolver.registrar_mut().handle_connect_failed(now, context, request, &reason) {
+                    sessions.handle_connect_failed(now, context, resolver, request);
                 }
             }
             Event::Message { association, protocol, bytes, stream: _ } => {
-                self.message(now, association, protocol, bytes);
+                self.handle_message(now, association, protocol, bytes);
             }
-            Event::Congested { association } => {
-                if let Some(id) = self.associations.get(&association).copied() {
-                    self.set_congested(id, true);
-                }
+            Event::Congested { association } => sessions.handle_queue(context, association, Queue::Full),
+            Event::Drained { association } => sessions.handle_queue(context, association, Queue::Free),
+            Event::Disconnected { association, reason } => {
+                self.handle_disconnected(now, association, reason);
             }
-            Event::Drained { association } => {
-                if let Some(id) = self.associations.get(&association).copied() {
-                    self.set_congested(id, false);
-                }
-            }
-            Event::Disconnected { association, reason } => self.disconnected(now, association, reason),
             Event::Announce { channel: Channel::Asap, source, bytes } => {
-                let (ids, actions) = (&mut self.connects, &mut self.out.actions);
-                match self.hunt.handle_announce(now, source, &bytes, ids, actions) {
-                    true => self.counters.announces += 1,
-                    false => self.counters.bad_announces += 1,
-                }
+                resolver.registrar_mut().handle_announce(now, context, source, &bytes);
             }
             Event::Addresses { .. }
             | Event::HungUp { .. }
             | Event::Announce { channel: Channel::Enrp, .. } => {}
         }
+        self.check_invariants();
     }
 
     fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
+        let Self { context, resolver, sessions } = self;
         match command {
-            Command::Resolve { .. } | Command::Open { .. } if self.shutdown.is_some() => {
-                self.out.answer(id, Notice::Failed(UserError::ShuttingDown));
+            Command::Resolve { .. } | Command::Open { .. } if !context.is_running() => {
+                context.outbox.answer(id, Notice::Failed(UserError::ShuttingDown));
             }
             Command::Resolve { handle, items, cached } => {
-                self.resolve_command(now, id, handle, items, cached);
+                resolver.resolve_command(now, context, id, handle, items, cached);
             }
-            Command::Open { handle } => self.open(now, id, handle),
-            command => self.session_command(now, id, command),
+            Command::Open { handle } => sessions.open(now, context, resolver, id, handle),
+            command => self.handle_session_command(now, id, command),
         }
+        self.check_invariants();
     }
 
     fn handle_timeout(&mut self, now: Instant) {
         // No more than were armed: what is armed meanwhile has its own turn.
-        for _ in 0..self.timers.len() {
-            let Some(timer) = self.timers.pop_due(now) else { break };
-            match timer {
-                Timer::Request(handle) => self.request_timeout(now, &handle),
-                Timer::Response(id) => self.response_timeout(now, id),
-                Timer::Stagger(id) => self.stagger_timeout(now, id),
-                Timer::Retry(id) => self.retry_timeout(now, id),
-                Timer::Search(id) => self.search_timeout(id),
-                Timer::Wait(handle) => self.wait_timeout(now, &handle),
-            }
+        for _ in 0..self.context.deadlines.len() {
+            let Some(timer) = self.context.deadlines.pop_due(now) else { break };
+            self.handle_timer(now, timer);
         }
-        self.hunt_timeout(now);
-        self.shutdown_timeout(now);
+        self.handle_hunt_timeout(now);
+        if matches!(self.context.phase, Phase::Closing { deadline } if deadline <= now) {
+            self.abort_all();
+        }
+        self.check_invariants();
     }
 
     fn poll_action(&mut self) -> Option<Action> {
-        self.out.actions.pop_front()
+        self.context.outbox.actions.pop_front()
     }
 
     fn poll_notice(&mut self) -> Option<(Option<CommandId>, Notice)> {
-        self.out.notices.pop_front()
+        self.context.outbox.notices.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let shutdown = self.shutdown.filter(|_| !self.stopped);
-        [shutdown, self.timers.next(), self.hunt.poll_timeout()].into_iter().flatten().min()
+        let shutdown = match self.context.phase {
+            Phase::Closing { deadline } => Some(deadline),
+            Phase::Running | Phase::Stopped => None,
+        };
+        let hunt = self.resolver.registrar().poll_timeout();
+        [shutdown, self.context.deadlines.next(), hunt].into_iter().flatten().min()
     }
 
     fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
-        if self.shutdown.is_some() {
+        let Self { context, resolver, sessions } = self;
+        if !context.is_running() {
             return;
         }
-        self.shutdown = Some(deadline);
-        self.hunt.stop(&mut self.out.actions);
-        self.reports.clear();
-        for id in self.resolutions.drain() {
-            self.out.answer(id, Notice::Failed(UserError::ShuttingDown));
-        }
-        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
-        for id in ids {
-            match self.sessions.get(&id).map(|session| &session.state) {
-                Some(State::Searching(Search { purpose: Purpose::Open(command), .. })) => {
-                    let command = *command;
-                    self.end_search(id);
-                    self.sessions.remove(&id);
-                    self.out.answer(command, Notice::Failed(UserError::ShuttingDown));
-                }
-                Some(State::Searching(_)) => {
-                    self.close(now, id);
-                }
-                Some(State::Serving(_)) => self.begin_close(id, deadline),
-                Some(State::Closing { .. }) | None => {}
-            }
-        }
-        self.timers = Deadlines::default();
-        if let Some(home) = &self.home {
-            self.out.act(Action::Shutdown { association: home.association, deadline });
+        context.phase = Phase::Closing { deadline };
+        resolver.begin_shutdown(context);
+        sessions.begin_shutdown(now, context, resolver, deadline);
+        context.deadlines = Deadlines::default();
+        if let Some(home) = resolver.registrar().home() {
+            context.outbox.act(Action::Shutdown { association: home.association, deadline });
         }
         self.stop_if_closed();
+        self.check_invariants();
     }
 
     fn is_stopped(&self) -> bool {
-        self.stopped
+        self.context.phase == Phase::Stopped
     }
 }

@@ -1,122 +1,194 @@
 //! The registrar a user asks: hunted for when there is a question, replaced when it is silent.
 
-use super::{Notice, UserError};
-use super::{Timer, User};
-use crate::base::{AssociationId, ElementId, Instant, PoolHandle, ProtocolId, TransportAddress};
-use crate::endpoint::hunt::RoundEnd;
-use crate::endpoint::{AbortCause, Action};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::Notice;
+use super::context::Context;
+use crate::base::{AssociationId, ConnectId, ElementId, Instant, PoolHandle, TransportAddress};
+use crate::endpoint::hunt::{Hunt, HuntConfig, RoundEnd};
+use crate::endpoint::{AbortCause, Action, ConnectError};
 use crate::wire::AsapMessage;
 
-/// How many reports may wait for a registrar; further ones are dropped, since a registrar finds
-/// out by itself later.
+/// How many reports may wait for a registrar. Further ones are dropped, since a registrar finds out by
+/// itself later.
 const MAX_WAITING_REPORTS: usize = 64;
 
-/// The registrar that is asked (ASAP-1.1-02).
+/// The registrar that is asked, the hunt for one, and what is to be told to it.
+#[derive(Debug)]
+pub(super) struct Registrar {
+    hunt: Hunt,
+    home: Option<Home>,
+    /// The registrar that was lost last, not to be tried first.
+    failed: Option<TransportAddress>,
+    /// Unreachable elements to be reported when there is a registrar.
+    reports: VecDeque<(PoolHandle, ElementId)>,
+}
+
+/// The registrar that is asked (ASAP-1.1-02: a user picks one registrar as its home).
 #[derive(Debug)]
 pub(super) struct Home {
     pub(super) association: AssociationId,
     pub(super) registrar: TransportAddress,
 }
 
-impl User {
+impl Registrar {
+    pub(super) fn new(hunt: HuntConfig) -> Self {
+        Self { hunt: Hunt::of_user(hunt), home: None, failed: None, reports: VecDeque::new() }
+    }
+
+    pub(super) const fn home(&self) -> Option<&Home> {
+        self.home.as_ref()
+    }
+
     pub(super) fn is_home(&self, association: AssociationId) -> bool {
         self.home.as_ref().is_some_and(|home| home.association == association)
     }
 
+    /// The registrars tried in the hunt that is on.
+    pub(super) fn tried(&self) -> Vec<TransportAddress> {
+        self.hunt.tried()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.hunt.poll_timeout()
+    }
+
+    /// Whether no report waits for a registrar.
+    pub(super) fn is_idle(&self) -> bool {
+        self.reports.is_empty()
+    }
+
+    pub(super) const fn is_hunting(&self) -> bool {
+        self.hunt.is_on()
+    }
+
     /// Looks for a registrar, another one than the present or the last one if possible.
-    pub(super) fn seek_registrar(&mut self, now: Instant) {
-        if self.hunt.is_on() || self.shutdown.is_some() {
+    pub(super) fn seek(&mut self, now: Instant, context: &mut Context) {
+        if self.hunt.is_on() || !context.is_running() {
             return;
         }
-        self.counters.hunts += 1;
+        context.counters.hunts += 1;
         let present = self.home.as_ref().map(|home| home.registrar.clone());
-        let avoid = present.or_else(|| self.failed_registrar.take());
-        self.hunt.start(now, avoid, &mut self.connects, &mut self.out.actions);
+        let avoid = present.or_else(|| self.failed.take());
+        self.hunt.start(now, avoid, &mut context.connects, &mut context.outbox.actions);
     }
 
-    /// The hunt has found a registrar: it is asked everything that is unanswered
-    /// (ASAP-3.3-05, ASAP-3.7.2-03).
-    pub(super) fn registrar_found(&mut self, now: Instant, home: Home) {
-        self.failed_registrar = None;
-        let association = home.association;
-        if let Some(old) = self.home.replace(home) {
-            self.out.act(Action::Abort { association: old.association, cause: AbortCause::User });
+    pub(super) fn stop_hunt(&mut self, context: &mut Context) {
+        self.hunt.stop(&mut context.outbox.actions);
+    }
+
+    /// An attempt has succeeded; false if it is not one of the hunt. The registrar found becomes the home
+    /// and is told what waits for it.
+    pub(super) fn handle_connected(
+        &mut self,
+        context: &mut Context,
+        request: ConnectId,
+        association: AssociationId,
+    ) -> bool {
+        let Some(registrar) = self.hunt.handle_connected(request, &mut context.outbox.actions) else {
+            return false;
+        };
+        self.failed = None;
+        if let Some(old) = self.home.replace(Home { association, registrar }) {
+            context.outbox.act(Action::Abort { association: old.association, cause: AbortCause::User });
         }
-        while let Some((handle, element)) = self.reports.pop_front() {
-            self.send_report(association, handle, element);
+        for (handle, element) in core::mem::take(&mut self.reports) {
+            send_report(context, association, handle, element);
         }
-        for handle in self.resolutions.handles() {
-            if self.resolutions.may_send(&handle, self.config.max_request_retransmits) {
-                self.ask(now, &handle);
+        true
+    }
+
+    /// An attempt has failed; false if it is not one of the hunt.
+    pub(super) fn handle_connect_failed(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        request: ConnectId,
+        reason: &ConnectError,
+    ) -> bool {
+        let (ids, actions) = (&mut context.connects, &mut context.outbox.actions);
+        self.hunt.handle_connect_failed(now, request, reason, ids, actions)
+    }
+
+    /// The association with the registrar has ended.
+    pub(super) fn handle_lost(&mut self, context: &mut Context) {
+        if let Some(lost) = self.home.take() {
+            context.counters.homes_lost += 1;
+            self.failed = Some(lost.registrar);
+        }
+    }
+
+    pub(super) fn handle_announce(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        source: SocketAddr,
+        bytes: &Bytes,
+    ) {
+        let (ids, actions) = (&mut context.connects, &mut context.outbox.actions);
+        match self.hunt.handle_announce(now, source, bytes, ids, actions) {
+            true => context.counters.announces += 1,
+            false => context.counters.bad_announces += 1,
+        }
+    }
+
+    /// A deadline of the hunt may have passed. Returns the registrars that were tried if the hunt is given up
+    /// and there is none to ask: while one is there, T1 decides whether it answers.
+    pub(super) fn handle_timeout(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+    ) -> Option<Vec<TransportAddress>> {
+        match self.hunt.handle_timeout(now, &mut context.connects, &mut context.outbox.actions) {
+            Some(RoundEnd::GoesOn { tried }) => {
+                context.outbox.tell(Notice::NoRegistrar { tried });
+                None
             }
-        }
-    }
-
-    /// The association with the registrar has ended (ASAP-3.3-05, ASAP-3.7.1-01).
-    pub(super) fn registrar_lost(&mut self, now: Instant) {
-        let Some(lost) = self.home.take() else { return };
-        self.counters.homes_lost += 1;
-        self.failed_registrar = Some(lost.registrar);
-        if self.shutdown.is_some() {
-            return;
-        }
-        for handle in self.resolutions.handles() {
-            self.timers.clear(&Timer::Request(handle.clone()));
-            if self.resolutions.may_send(&handle, self.config.max_request_retransmits) {
-                self.timers.set(Timer::Wait(handle.clone()), now + self.config.failover_deadline);
-            } else {
-                self.unanswered(now, &handle);
-            }
-        }
-        if !self.resolutions.is_empty() {
-            self.seek_registrar(now);
-        }
-    }
-
-    pub(super) fn hunt_timeout(&mut self, now: Instant) {
-        match self.hunt.handle_timeout(now, &mut self.connects, &mut self.out.actions) {
-            Some(RoundEnd::GoesOn { tried }) => self.out.tell(Notice::NoRegistrar { tried }),
             Some(RoundEnd::GivenUp { tried }) if self.home.is_none() => {
                 self.reports.clear();
-                for handle in self.resolutions.handles() {
-                    self.resolved(now, &handle, Err(UserError::NoRegistrar { tried: tried.clone() }));
-                }
+                Some(tried)
             }
-            // While a registrar is there, T1 decides whether it answers.
-            Some(RoundEnd::GivenUp { .. }) | None => {}
+            Some(RoundEnd::GivenUp { .. }) | None => None,
         }
     }
 
-    /// Ends a hunt that nobody waits for any more.
-    pub(super) fn stop_idle_hunt(&mut self) {
-        if self.resolutions.is_empty() && self.reports.is_empty() {
-            self.hunt.stop(&mut self.out.actions);
-        }
-    }
-
-    /// Tells the registrar that an element is unreachable: at most once for each failure, and only
-    /// if something was sent to it (ASAP-3.5-01, ASAP-3.5-03, ASAP-3.5-04).
-    pub(super) fn report(&mut self, now: Instant, handle: &PoolHandle, element: ElementId) {
-        if !self.health.take_report(handle, element) {
-            self.counters.reports_suppressed += 1;
-            return;
-        }
+    /// Tells the registrar that an element is unreachable, at once or when there is one.
+    pub(super) fn report(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        handle: &PoolHandle,
+        element: ElementId,
+    ) {
         match &self.home {
-            Some(home) => self.send_report(home.association, handle.clone(), element),
+            Some(home) => send_report(context, home.association, handle.clone(), element),
             None => {
                 if self.reports.len() < MAX_WAITING_REPORTS {
                     self.reports.push_back((handle.clone(), element));
                 }
-                self.seek_registrar(now);
+                self.seek(now, context);
             }
         }
     }
 
-    fn send_report(&mut self, association: AssociationId, handle: PoolHandle, element: ElementId) {
-        let report = AsapMessage::EndpointUnreachable { handle, element };
-        if let Ok(bytes) = report.encode(self.config.padding) {
-            self.counters.reports_sent += 1;
-            self.out.send(association, ProtocolId::ASAP, bytes);
-        }
+    /// The user is leaving: no registrar is looked for, and nothing is reported any more.
+    pub(super) fn begin_shutdown(&mut self, context: &mut Context) {
+        self.stop_hunt(context);
+        self.reports.clear();
+    }
+
+    /// Forgets the registrar; returns the association with it.
+    pub(super) fn take_association(&mut self) -> Option<AssociationId> {
+        self.home.take().map(|home| home.association)
+    }
+}
+
+fn send_report(context: &mut Context, to: AssociationId, handle: PoolHandle, element: ElementId) {
+    if context.send(to, &AsapMessage::EndpointUnreachable { handle, element }) {
+        context.counters.reports_sent += 1;
     }
 }

@@ -1,4 +1,4 @@
-//! The supervised requests of a session: kept until they are answered.
+//! The supervised requests of a session, which are kept until they are answered.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -8,11 +8,11 @@ use bytes::Bytes;
 use super::{Delivery, RequestId};
 use crate::base::{Instant, ProtocolId};
 
-/// How many supervised requests of one session may be unanswered at the same time. Bounds memory
-/// where requests are so short that their octets do not.
+/// The most supervised requests of one session that may be unanswered at the same time. It bounds memory if
+/// requests are so short that the bound of their octets does not.
 pub const MAX_UNANSWERED: usize = 10_000;
 
-/// The unanswered requests of one session, in the order in which they were asked for.
+/// The unanswered requests of one session, in the order in which the application sent them.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     queue: BTreeMap<u64, Kept>,
@@ -21,20 +21,26 @@ pub(super) struct Requests {
     octets: usize,
 }
 
+/// What happens to a request when its element fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnFailure {
+    Resend,
+    Report,
+}
+
 /// One unanswered request.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) request: RequestId,
     pub(super) protocol: ProtocolId,
     pub(super) bytes: Bytes,
-    /// The application is told instead of the request being sent again.
-    report: bool,
+    on_failure: OnFailure,
     /// When it was last sent; `None` while it waits for an element.
     pub(super) sent: Option<Instant>,
 }
 
 impl Requests {
-    /// The identifier of a message that is supervised.
+    /// The identifier of a supervised message; `None` if the message is not supervised.
     pub(super) const fn supervised(delivery: Delivery) -> Option<RequestId> {
         match delivery {
             Delivery::Once => None,
@@ -46,14 +52,14 @@ impl Requests {
         self.place.contains_key(&request)
     }
 
-    /// Whether `octets` more, in one request, are within the bounds. A single request may be as
-    /// large as it likes.
+    /// Whether there is room for a request of so many `octets`; all requests together may have `limit`. A
+    /// single request is taken whatever its size is.
     pub(super) fn has_room(&self, octets: usize, limit: usize) -> bool {
         let within = self.octets.saturating_add(octets) <= limit;
         self.queue.is_empty() || (self.queue.len() < MAX_UNANSWERED && within)
     }
 
-    /// Keeps a request if its delivery asks for it.
+    /// Keeps a message if it is supervised.
     pub(super) fn keep(
         &mut self,
         delivery: Delivery,
@@ -61,11 +67,14 @@ impl Requests {
         bytes: Bytes,
         sent: Option<Instant>,
     ) {
-        let Some(request) = Self::supervised(delivery) else { return };
+        let (request, on_failure) = match delivery {
+            Delivery::Once => return,
+            Delivery::Retry(request) => (request, OnFailure::Resend),
+            Delivery::Report(request) => (request, OnFailure::Report),
+        };
         self.octets = self.octets.saturating_add(bytes.len());
         self.place.insert(request, self.next);
-        let report = matches!(delivery, Delivery::Report(_));
-        self.queue.insert(self.next, Kept { request, protocol, bytes, report, sent });
+        self.queue.insert(self.next, Kept { request, protocol, bytes, on_failure, sent });
         self.next += 1;
     }
 
@@ -85,9 +94,10 @@ impl Requests {
         self.queue.first_key_value().and_then(|(_, kept)| kept.sent)
     }
 
-    /// Takes those out that were sent and are to be reported, because their element has failed.
+    /// The element has failed: removes and returns the requests that were sent to it and have to be reported.
     pub(super) fn take_reports(&mut self) -> Vec<RequestId> {
-        let due = self.queue.values().filter(|kept| kept.report && kept.sent.is_some());
+        let due =
+            self.queue.values().filter(|kept| kept.on_failure == OnFailure::Report && kept.sent.is_some());
         let reports: Vec<RequestId> = due.map(|kept| kept.request).collect();
         for request in &reports {
             self.answered(*request);
@@ -95,7 +105,7 @@ impl Requests {
         reports
     }
 
-    /// All requests, to be sent (again) to another element.
+    /// All requests, to be sent to another element.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Kept> {
         self.queue.values_mut()
     }

@@ -3,9 +3,11 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
+use super::cache::Cache;
+use super::context::{Context, Timer};
+use super::registrar::Registrar;
 use super::{Notice, SessionId, UserError};
-use super::{Timer, User};
-use crate::base::{CommandId, Instant, PoolHandle, ProtocolId, TransportAddress};
+use crate::base::{CommandId, ElementId, Instant, PoolHandle, TransportAddress};
 use crate::wire::{AsapMessage, CauseCode, OperationError, Policy, PoolElement};
 
 /// How many pools may be resolved at the same time.
@@ -17,17 +19,29 @@ const MAX_WAITING: usize = 1_024;
 /// How many questions about one pool that differ in `items` may wait for their turn.
 const MAX_LATER: usize = 8;
 
-/// Who waits for a resolution.
+/// What waits for a resolution.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Waiter {
     Command(CommandId),
     Session(SessionId),
 }
 
-/// The resolutions that are under way, one for each pool: answers name nothing but the pool, so a
-/// second question about it waits (reading B41).
-#[derive(Debug, Default)]
-pub(super) struct Resolutions(BTreeMap<PoolHandle, Resolution>);
+/// What is known of pools, and the resolutions that are under way, one for each pool: answers name nothing
+/// but the pool, so a second question about it waits (reading B41).
+#[derive(Debug)]
+pub(super) struct Resolver {
+    resolutions: BTreeMap<PoolHandle, Resolution>,
+    cache: Cache,
+    registrar: Registrar,
+}
+
+/// The end of a resolution, for the sessions that have waited for it.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Resolved {
+    pub(super) sessions: BTreeSet<SessionId>,
+    pub(super) outcome: Result<(), UserError>,
+}
 
 #[derive(Debug, Default)]
 struct Resolution {
@@ -36,11 +50,11 @@ struct Resolution {
     later: VecDeque<Question>,
     /// How often the question was sent.
     sent: u32,
-    /// Whom it was sent to.
+    /// The registrars to which it was sent.
     asked: Vec<TransportAddress>,
 }
 
-/// One question and those who wait for its answer.
+/// One question and what waits for its answer.
 #[derive(Debug, Default)]
 struct Question {
     items: Option<u32>,
@@ -65,60 +79,47 @@ impl Question {
     }
 }
 
-impl Resolutions {
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+impl Resolver {
+    pub(super) const fn new(cache: Cache, registrar: Registrar) -> Self {
+        Self { resolutions: BTreeMap::new(), cache, registrar }
     }
 
+    pub(super) const fn registrar(&self) -> &Registrar {
+        &self.registrar
+    }
+
+    pub(super) const fn registrar_mut(&mut self) -> &mut Registrar {
+        &mut self.registrar
+    }
+
+    pub(super) const fn cache_mut(&mut self) -> &mut Cache {
+        &mut self.cache
+    }
+
+    /// The pools about which there is a question.
     pub(super) fn handles(&self) -> Vec<PoolHandle> {
-        self.0.keys().cloned().collect()
+        self.resolutions.keys().cloned().collect()
     }
 
-    /// Whether the question may be sent once more: 1 + MAX-REQUEST-RETRANSMIT times in all
-    /// (reading B11).
-    pub(super) fn may_send(&self, handle: &PoolHandle, max_retransmits: u32) -> bool {
-        self.0.get(handle).is_some_and(|resolution| resolution.sent <= max_retransmits)
+    /// All elements of a pool that are known, the preferred one first.
+    pub(super) fn select(&mut self, context: &mut Context, handle: &PoolHandle) -> VecDeque<ElementId> {
+        self.cache.select(handle, &mut context.random).into()
     }
 
-    /// A session waits no longer. A question that nobody waits for and that was not sent (so it
-    /// is not `awaited`) is dropped; tells whether there is still a question about the pool.
-    pub(super) fn forget(&mut self, handle: &PoolHandle, session: SessionId, awaited: bool) -> bool {
-        let Some(resolution) = self.0.get_mut(handle) else { return false };
-        resolution.question.sessions.remove(&session);
-        for question in &mut resolution.later {
-            question.sessions.remove(&session);
-        }
-        resolution.later.retain(|question| !question.is_empty());
-        if awaited || !resolution.question.is_empty() {
-            return true;
-        }
-        match resolution.later.pop_front() {
-            Some(question) => {
-                let later = core::mem::take(&mut resolution.later);
-                *resolution = Resolution { question, later, ..Resolution::default() };
-                true
-            }
-            None => {
-                self.0.remove(handle);
-                false
-            }
-        }
+    pub(super) fn is_fresh(&self, now: Instant, handle: &PoolHandle) -> bool {
+        self.cache.is_fresh(now, handle)
     }
 
-    /// Gives every resolution up; returns the commands that waited.
-    pub(super) fn drain(&mut self) -> Vec<CommandId> {
-        let all = core::mem::take(&mut self.0).into_values();
-        all.flat_map(|resolution| core::iter::once(resolution.question).chain(resolution.later))
-            .flat_map(|question| question.commands)
-            .collect()
+    /// Where an element of a pool serves its users, as far as that is known.
+    pub(super) fn user_address(&self, handle: &PoolHandle, element: ElementId) -> Option<TransportAddress> {
+        self.cache.element(handle, element).and_then(PoolElement::user_address)
     }
-}
 
-impl User {
     /// The application wants a handle resolved, from the cache if it may be (C1, C4).
     pub(super) fn resolve_command(
         &mut self,
         now: Instant,
+        context: &mut Context,
         id: CommandId,
         handle: PoolHandle,
         items: Option<u32>,
@@ -132,17 +133,18 @@ impl User {
             && self.cache.is_fresh(now, &handle)
             && let Some((policy, elements)) = self.cache.listing(&handle, wanted)
         {
-            self.counters.cache_hits += 1;
-            self.out.answer(id, Notice::Resolved { handle, policy, elements });
-        } else if let Err(error) = self.resolve(now, handle, items, Waiter::Command(id)) {
-            self.out.answer(id, Notice::Failed(error));
+            context.counters.cache_hits += 1;
+            context.outbox.answer(id, Notice::Resolved { handle, policy, elements });
+        } else if let Err(error) = self.resolve(now, context, handle, items, Waiter::Command(id)) {
+            context.outbox.answer(id, Notice::Failed(error));
         }
     }
 
-    /// Asks a registrar for the elements of a pool, or joins those who have asked.
+    /// Asks a registrar for the elements of a pool, or joins a question about it.
     pub(super) fn resolve(
         &mut self,
         now: Instant,
+        context: &mut Context,
         handle: PoolHandle,
         items: Option<u32>,
         waiter: Waiter,
@@ -150,126 +152,177 @@ impl User {
         if handle.as_bytes().is_empty() || handle.as_bytes().len() > PoolHandle::MAX_OCTETS {
             return Err(UserError::UnknownPool);
         }
-        if let Some(resolution) = self.resolutions.0.get_mut(&handle) {
-            if resolution.question.items == items {
-                return resolution.question.add(waiter);
-            }
-            if let Some(question) = resolution.later.iter_mut().find(|question| question.items == items) {
-                return question.add(waiter);
-            }
-            if resolution.later.len() >= MAX_LATER {
-                return Err(UserError::TooMany);
-            }
-            let mut question = Question { items, ..Question::default() };
-            question.add(waiter)?;
-            resolution.later.push_back(question);
-            return Ok(());
+        if let Some(resolution) = self.resolutions.get_mut(&handle) {
+            return resolution.join(items, waiter);
         }
-        if self.resolutions.0.len() >= MAX_RESOLUTIONS {
+        if self.resolutions.len() >= MAX_RESOLUTIONS {
             return Err(UserError::TooMany);
         }
         let mut question = Question { items, ..Question::default() };
         question.add(waiter)?;
-        self.begin(now, handle, question, VecDeque::new());
+        self.begin(now, context, handle, question, VecDeque::new());
         Ok(())
     }
 
-    fn begin(&mut self, now: Instant, handle: PoolHandle, question: Question, later: VecDeque<Question>) {
+    fn begin(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        handle: PoolHandle,
+        question: Question,
+        later: VecDeque<Question>,
+    ) {
         let resolution = Resolution { question, later, ..Resolution::default() };
-        self.resolutions.0.insert(handle.clone(), resolution);
-        match self.home {
-            Some(_) => self.ask(now, &handle),
+        self.resolutions.insert(handle.clone(), resolution);
+        match self.registrar.home() {
+            Some(_) => self.ask(now, context, &handle),
             None => {
-                self.timers.set(Timer::Wait(handle.clone()), now + self.config.failover_deadline);
-                self.seek_registrar(now);
+                let deadline = now + context.config.failover_deadline;
+                context.deadlines.set(Timer::Wait(handle), deadline);
+                self.registrar.seek(now, context);
             }
         }
     }
 
     /// Sends the question to the registrar and starts T1 (NR1 to NR4).
-    pub(super) fn ask(&mut self, now: Instant, handle: &PoolHandle) {
-        let (Some(home), Some(resolution)) = (&self.home, self.resolutions.0.get_mut(handle)) else { return };
+    fn ask(&mut self, now: Instant, context: &mut Context, handle: &PoolHandle) {
+        let (Some(home), Some(resolution)) = (self.registrar.home(), self.resolutions.get_mut(handle)) else {
+            return;
+        };
         let items = resolution.question.items;
         let question = AsapMessage::HandleResolution { handle: handle.clone(), subscribe: false, items };
-        if let Ok(bytes) = question.encode(self.config.padding) {
-            self.out.send(home.association, ProtocolId::ASAP, bytes);
-            self.counters.resolutions_sent += 1;
+        if context.send(home.association, &question) {
+            context.counters.resolutions_sent += 1;
         }
         resolution.sent = resolution.sent.saturating_add(1);
         if !resolution.asked.contains(&home.registrar) {
             resolution.asked.push(home.registrar.clone());
         }
-        self.timers.clear(&Timer::Wait(handle.clone()));
-        self.timers.set(Timer::Request(handle.clone()), now + self.config.request_timeout);
+        context.deadlines.clear(&Timer::Wait(handle.clone()));
+        context.deadlines.set(Timer::Request(handle.clone()), now + context.config.request_timeout);
+    }
+
+    /// Whether the question may be sent once more: 1 + MAX-REQUEST-RETRANSMIT times in all
+    /// (reading B11).
+    fn may_ask(&self, context: &Context, handle: &PoolHandle) -> bool {
+        let max = context.config.max_request_retransmits;
+        self.resolutions.get(handle).is_some_and(|resolution| resolution.sent <= max)
+    }
+
+    /// There is a registrar now: it is asked everything that is unanswered (ASAP-3.3-05 and ASAP-3.7.2-03: a
+    /// question is repeated to the next registrar).
+    pub(super) fn handle_home(&mut self, now: Instant, context: &mut Context) {
+        for handle in self.handles() {
+            if self.may_ask(context, &handle) {
+                self.ask(now, context, &handle);
+            }
+        }
+    }
+
+    /// The registrar is lost: the question about a pool waits for another one, if it may be sent again
+    /// (ASAP-3.3-05, ASAP-3.7.1-01: another registrar is looked for).
+    pub(super) fn handle_home_lost(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        handle: &PoolHandle,
+    ) -> Option<Resolved> {
+        context.deadlines.clear(&Timer::Request(handle.clone()));
+        if self.may_ask(context, handle) {
+            context.deadlines.set(Timer::Wait(handle.clone()), now + context.config.failover_deadline);
+            return None;
+        }
+        self.unanswered(now, context, handle)
+    }
+
+    /// Looks for a registrar if there is something to ask.
+    pub(super) fn seek_if_asked(&mut self, now: Instant, context: &mut Context) {
+        if !self.resolutions.is_empty() {
+            self.registrar.seek(now, context);
+        }
     }
 
     /// No registrar was found in the time that a search may take.
-    pub(super) fn wait_timeout(&mut self, now: Instant, handle: &PoolHandle) {
-        let tried = self.hunt.tried();
-        self.resolved(now, handle, Err(UserError::NoRegistrar { tried }));
+    pub(super) fn handle_wait_due(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        handle: &PoolHandle,
+    ) -> Option<Resolved> {
+        let tried = self.registrar.tried();
+        self.resolved(now, context, handle, Err(UserError::NoRegistrar { tried }))
     }
 
     /// T1 has expired: the question is repeated and another registrar looked for beside it, until
     /// it was sent often enough (ASAP-3.7.2-01, ASAP-3.7.2-02).
-    pub(super) fn request_timeout(&mut self, now: Instant, handle: &PoolHandle) {
-        self.counters.resolutions_unanswered += 1;
-        if self.resolutions.may_send(handle, self.config.max_request_retransmits) {
-            self.ask(now, handle);
-            self.seek_registrar(now);
-        } else {
-            self.unanswered(now, handle);
+    pub(super) fn handle_request_due(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        handle: &PoolHandle,
+    ) -> Option<Resolved> {
+        context.counters.resolutions_unanswered += 1;
+        if !self.may_ask(context, handle) {
+            return self.unanswered(now, context, handle);
         }
+        self.ask(now, context, handle);
+        self.registrar.seek(now, context);
+        None
     }
 
-    /// The question was sent as often as permitted, in vain.
-    pub(super) fn unanswered(&mut self, now: Instant, handle: &PoolHandle) {
-        let tried =
-            self.resolutions.0.get(handle).map(|resolution| resolution.asked.clone()).unwrap_or_default();
-        self.resolved(now, handle, Err(UserError::NoRegistrar { tried }));
+    /// The question was sent as often as permitted and not answered.
+    fn unanswered(&mut self, now: Instant, context: &mut Context, handle: &PoolHandle) -> Option<Resolved> {
+        let tried = self.resolutions.get(handle).map(|resolution| resolution.asked.clone());
+        let error = UserError::NoRegistrar { tried: tried.unwrap_or_default() };
+        self.resolved(now, context, handle, Err(error))
     }
 
     /// The registrar has answered.
-    pub(super) fn resolution_response(
+    pub(super) fn handle_response(
         &mut self,
         now: Instant,
+        context: &mut Context,
         handle: &PoolHandle,
-        policy: Option<Policy>,
-        elements: Vec<PoolElement>,
-        error: Option<OperationError>,
-    ) {
-        if self.timers.get(&Timer::Request(handle.clone())).is_none() {
-            self.counters.unexpected += 1;
-            return;
+        answer: Result<(Policy, Vec<PoolElement>), OperationError>,
+    ) -> Option<Resolved> {
+        if context.deadlines.get(&Timer::Request(handle.clone())).is_none() {
+            context.counters.unexpected += 1;
+            return None;
         }
         // It does answer, so no other one is needed.
-        self.hunt.stop(&mut self.out.actions);
-        let Some(error) = error else {
-            self.counters.resolutions_answered += 1;
-            // No policy parameter means round robin (ASAP-2.2.6-03).
-            self.resolved(now, handle, Ok((policy.unwrap_or(Policy::RoundRobin), elements)));
-            return;
+        self.registrar.stop_hunt(context);
+        let result = match answer {
+            Ok(answer) => {
+                context.counters.resolutions_answered += 1;
+                Ok(answer)
+            }
+            Err(error) => {
+                context.counters.resolutions_refused += 1;
+                if error.causes.iter().any(|cause| cause.code == CauseCode::UNKNOWN_POOL_HANDLE) {
+                    self.cache.purge(handle);
+                    Err(UserError::UnknownPool)
+                } else {
+                    Err(UserError::Rejected(error))
+                }
+            }
         };
-        self.counters.resolutions_refused += 1;
-        if error.causes.iter().any(|cause| cause.code == CauseCode::UNKNOWN_POOL_HANDLE) {
-            self.cache.purge(handle);
-            self.resolved(now, handle, Err(UserError::UnknownPool));
-        } else {
-            self.resolved(now, handle, Err(UserError::Rejected(error)));
-        }
+        self.resolved(now, context, handle, result)
     }
 
-    /// A resolution has come to its end: tell all who wait, and ask the next question.
+    /// A resolution has come to its end: answers the commands that have waited for it, and asks the next
+    /// question about the pool. Returns what the sessions that have waited are to be told.
     pub(super) fn resolved(
         &mut self,
         now: Instant,
+        context: &mut Context,
         handle: &PoolHandle,
         result: Result<(Policy, Vec<PoolElement>), UserError>,
-    ) {
-        self.timers.clear(&Timer::Request(handle.clone()));
-        self.timers.clear(&Timer::Wait(handle.clone()));
-        let Some(Resolution { question, mut later, .. }) = self.resolutions.0.remove(handle) else { return };
+    ) -> Option<Resolved> {
+        context.deadlines.clear(&Timer::Request(handle.clone()));
+        context.deadlines.clear(&Timer::Wait(handle.clone()));
+        let Resolution { question, mut later, .. } = self.resolutions.remove(handle)?;
         if let Some(next) = later.pop_front() {
-            self.begin(now, handle.clone(), next, later);
+            self.begin(now, context, handle.clone(), next, later);
         }
         let notice = match &result {
             Ok((policy, elements)) => {
@@ -287,14 +340,85 @@ impl User {
             Err(error) => Notice::Failed(error.clone()),
         };
         for id in question.commands {
-            self.out.answer(id, notice.clone());
+            context.outbox.answer(id, notice.clone());
         }
-        let outcome = result.map(|_| ());
-        for session in question.sessions {
-            self.pool_resolved(now, session, outcome.clone());
+        Some(Resolved { sessions: question.sessions, outcome: result.map(|_| ()) })
+    }
+
+    /// A session waits no longer. A question for which nothing waits and that was not sent is dropped.
+    pub(super) fn forget(&mut self, context: &mut Context, handle: &PoolHandle, session: SessionId) {
+        let awaited = context.deadlines.get(&Timer::Request(handle.clone())).is_some();
+        if !self.forget_waiter(handle, session, awaited) {
+            context.deadlines.clear(&Timer::Wait(handle.clone()));
         }
-        if outcome.is_err() {
-            self.stop_idle_hunt();
+        self.stop_idle_hunt(context);
+    }
+
+    /// Tells whether there is still a question about the pool. One that was sent is `awaited`.
+    fn forget_waiter(&mut self, handle: &PoolHandle, session: SessionId, awaited: bool) -> bool {
+        let Some(resolution) = self.resolutions.get_mut(handle) else { return false };
+        resolution.question.sessions.remove(&session);
+        for question in &mut resolution.later {
+            question.sessions.remove(&session);
         }
+        resolution.later.retain(|question| !question.is_empty());
+        if awaited || !resolution.question.is_empty() {
+            return true;
+        }
+        match resolution.later.pop_front() {
+            Some(question) => {
+                let later = core::mem::take(&mut resolution.later);
+                *resolution = Resolution { question, later, ..Resolution::default() };
+                true
+            }
+            None => {
+                self.resolutions.remove(handle);
+                false
+            }
+        }
+    }
+
+    /// Ends a hunt that nothing waits for any more.
+    pub(super) fn stop_idle_hunt(&mut self, context: &mut Context) {
+        if self.resolutions.is_empty() && self.registrar.is_idle() {
+            self.registrar.stop_hunt(context);
+        }
+    }
+
+    /// The user is leaving: every resolution is given up.
+    pub(super) fn begin_shutdown(&mut self, context: &mut Context) {
+        self.registrar.begin_shutdown(context);
+        for resolution in core::mem::take(&mut self.resolutions).into_values() {
+            for question in core::iter::once(resolution.question).chain(resolution.later) {
+                for id in question.commands {
+                    context.outbox.answer(id, Notice::Failed(UserError::ShuttingDown));
+                }
+            }
+        }
+    }
+
+    pub(super) fn check_invariants(&self) {
+        let needed = !self.resolutions.is_empty() || !self.registrar.is_idle();
+        debug_assert!(needed || !self.registrar.is_hunting(), "a hunt has a purpose");
+        debug_assert!(self.resolutions.len() <= MAX_RESOLUTIONS, "resolutions are bounded");
+    }
+}
+
+impl Resolution {
+    /// Adds a waiter to the question with these `items`, which is asked now or later.
+    fn join(&mut self, items: Option<u32>, waiter: Waiter) -> Result<(), UserError> {
+        if self.question.items == items {
+            return self.question.add(waiter);
+        }
+        if let Some(question) = self.later.iter_mut().find(|question| question.items == items) {
+            return question.add(waiter);
+        }
+        if self.later.len() >= MAX_LATER {
+            return Err(UserError::TooMany);
+        }
+        let mut question = Question { items, ..Question::default() };
+        question.add(waiter)?;
+        self.later.push_back(question);
+        Ok(())
     }
 }

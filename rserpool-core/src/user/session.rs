@@ -1,200 +1,195 @@
-//! A session while an element serves it: messages, supervision, the end.
+//! One session with a pool: it looks for an element, is served by one, or is being closed.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::requests::Requests;
-use super::state::{Purpose, Search, Serving, Session, State};
-use super::{Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
-use super::{Timer, User};
-use crate::base::{CommandId, Instant, PoolHandle, ProtocolId};
-use crate::element::Refusal;
-use crate::endpoint::{Action, DownReason, MAX_MESSAGE};
+use super::requests::{Kept, Requests};
+use super::search::{Purpose, Search};
+use super::{Delivery, RequestId};
+use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle, ProtocolId};
+use crate::endpoint::Refusal;
 
-/// How long closing one session may take; what the element has not acknowledged by then is lost.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+#[derive(Debug)]
+pub(super) struct Session {
+    handle: PoolHandle,
+    state: State,
+    requests: Requests,
+    /// A message was refused, and the application waits for [`Notice::Writable`](super::Notice::Writable).
+    awaits_room: bool,
+}
 
-impl User {
-    pub(super) fn open(&mut self, now: Instant, command: CommandId, handle: PoolHandle) {
-        if self.sessions.len() >= self.config.max_sessions {
-            self.out.answer(command, Notice::Failed(UserError::TooMany));
-            return;
-        }
-        self.last_session += 1;
-        let id = SessionId(self.last_session);
+#[derive(Debug)]
+enum State {
+    Searching(Search),
+    Serving(Serving, Queue),
+    /// The association is being closed.
+    Closing(ElementId),
+}
+
+/// The element that serves a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Serving {
+    pub(super) association: AssociationId,
+    pub(super) element: ElementId,
+}
+
+/// The queue of the association, as far as the transport has told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queue {
+    Free,
+    Full,
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It looks for its first element, which this command asked for.
+    Opening(CommandId),
+    /// It looks for another element.
+    FailingOver,
+    Serving,
+    Closing,
+}
+
+impl Session {
+    /// A session that looks for its first element.
+    pub(super) fn new(handle: PoolHandle, command: CommandId) -> Self {
         let state = State::Searching(Search::new(Purpose::Open(command)));
-        let session = Session { handle, state, requests: Requests::default(), refused: false };
-        self.sessions.insert(id, session);
-        self.search(now, id);
+        Self { handle, state, requests: Requests::default(), awaits_room: false }
     }
 
-    pub(super) fn send(
-        &mut self,
-        now: Instant,
-        id: SessionId,
-        protocol: ProtocolId,
-        bytes: Bytes,
-        delivery: Delivery,
-    ) -> Result<(), Refusal> {
-        if matches!(protocol, ProtocolId::ASAP | ProtocolId::ENRP) {
-            return Err(Refusal::ReservedProtocol);
-        }
-        if !(1..=MAX_MESSAGE).contains(&bytes.len()) {
-            return Err(Refusal::Length);
-        }
-        let limit = self.config.max_unanswered_octets;
-        let session = self.sessions.get_mut(&id).ok_or(Refusal::UnknownSession)?;
-        let supervised = Requests::supervised(delivery);
-        if supervised.is_some_and(|request| session.requests.contains(request)) {
-            return Err(Refusal::DuplicateRequest);
-        }
-        let serving = match &session.state {
-            State::Serving(serving) => Some(serving),
-            State::Searching(Search { purpose: Purpose::Replace(_), .. }) => None,
-            State::Searching(_) | State::Closing { .. } => return Err(Refusal::UnknownSession),
-        };
-        let blocked = match serving {
-            Some(serving) => serving.congested,
-            None => supervised.is_none(),
-        };
-        if blocked || (supervised.is_some() && !session.requests.has_room(bytes.len(), limit)) {
-            session.refused = true;
-            return Err(Refusal::Congested);
-        }
-        self.counters.messages_sent += 1;
-        let sent = serving.map(|_| now);
-        if let Some(Serving { association, element, .. }) = serving {
-            self.health.sent(now, &session.handle, *element);
-            let (association, bytes) = (*association, bytes.clone());
-            self.out.act(Action::Send { association, protocol, stream: 0, bytes });
-        }
-        session.requests.keep(delivery, protocol, bytes, sent);
-        self.supervise(id);
-        Ok(())
+    pub(super) const fn handle(&self) -> &PoolHandle {
+        &self.handle
     }
 
-    pub(super) fn answered(&mut self, id: SessionId, request: RequestId) -> Result<(), Refusal> {
-        let session = self.sessions.get_mut(&id).ok_or(Refusal::UnknownSession)?;
-        if session.requests.answered(request) {
-            self.supervise(id);
-            self.tell_writable(id);
+    pub(super) const fn stage(&self) -> Stage {
+        match &self.state {
+            State::Searching(search) => match search.purpose() {
+                Purpose::Open(command) => Stage::Opening(command),
+                Purpose::Replace(_) => Stage::FailingOver,
+            },
+            State::Serving(..) => Stage::Serving,
+            State::Closing(_) => Stage::Closing,
         }
-        Ok(())
-    }
-
-    /// Sends everything that is unanswered to the element that serves the session now; returns
-    /// what was sent before to another one.
-    pub(super) fn send_unanswered(&mut self, now: Instant, id: SessionId) -> Vec<RequestId> {
-        let mut resent = Vec::new();
-        let Some(session) = self.sessions.get_mut(&id) else { return resent };
-        let State::Serving(Serving { association, element, .. }) = session.state else { return resent };
-        for kept in session.requests.iter_mut() {
-            if kept.sent.replace(now).is_some() {
-                resent.push(kept.request);
-            }
-            self.health.sent(now, &session.handle, element);
-            let (protocol, bytes) = (kept.protocol, kept.bytes.clone());
-            self.out.act(Action::Send { association, protocol, stream: 0, bytes });
-        }
-        self.counters.messages_resent += resent.len() as u64;
-        self.supervise(id);
-        resent
-    }
-
-    /// The oldest request has gone unanswered for too long.
-    pub(super) fn response_timeout(&mut self, now: Instant, id: SessionId) {
-        self.element_failed(now, id, FailureReason::Unanswered);
     }
 
     /// Whether the application knows the session and has not closed it.
-    pub(super) fn is_open(&self, id: SessionId) -> bool {
-        match self.sessions.get(&id).map(|session| &session.state) {
-            Some(State::Serving(_)) => true,
-            Some(State::Searching(search)) => matches!(search.purpose, Purpose::Replace(_)),
-            Some(State::Closing { .. }) | None => false,
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self.stage(), Stage::FailingOver | Stage::Serving)
+    }
+
+    /// The pool and the search of a session that searches.
+    pub(super) fn search_mut(&mut self) -> Option<(&PoolHandle, &mut Search)> {
+        match &mut self.state {
+            State::Searching(search) => Some((&self.handle, search)),
+            State::Serving(..) | State::Closing(_) => None,
         }
     }
 
-    pub(super) fn failover(&mut self, now: Instant, id: SessionId) {
-        // A search that is on is a failover already; `element_failed` leaves it alone.
-        self.element_failed(now, id, FailureReason::Asked);
+    /// The element that serves the session.
+    pub(super) const fn serving(&self) -> Option<Serving> {
+        match self.state {
+            State::Serving(serving, _) => Some(serving),
+            State::Searching(_) | State::Closing(_) => None,
+        }
     }
 
-    pub(super) fn close(&mut self, now: Instant, id: SessionId) {
-        match self.sessions.get(&id).map(|session| &session.state) {
-            Some(State::Serving(_)) => self.begin_close(id, now + CLOSE_TIMEOUT),
-            Some(State::Searching(_)) => {
-                self.end_search(id);
-                self.sessions.remove(&id);
-                self.tell_closed(id, None);
+    /// The element at the other end, also of a session that is being closed.
+    pub(super) const fn element(&self) -> Option<ElementId> {
+        match self.state {
+            State::Serving(Serving { element, .. }, _) | State::Closing(element) => Some(element),
+            State::Searching(_) => None,
+        }
+    }
+
+    /// Whether a message may be taken; unanswered requests may have `limit` octets in all. If one is refused
+    /// for want of room, the application waits for it.
+    pub(super) fn admit(&mut self, octets: usize, delivery: Delivery, limit: usize) -> Result<(), Refusal> {
+        let supervised = Requests::supervised(delivery);
+        if supervised.is_some_and(|request| self.requests.contains(request)) {
+            return Err(Refusal::DuplicateRequest);
+        }
+        if !self.is_open() {
+            return Err(Refusal::UnknownSession);
+        }
+        let blocked = match self.state {
+            State::Serving(_, queue) => queue == Queue::Full,
+            // Requests are kept for the next element; other messages are not.
+            _ => supervised.is_none(),
+        };
+        if blocked || (supervised.is_some() && !self.requests.has_room(octets, limit)) {
+            self.awaits_room = true;
+            return Err(Refusal::Congested);
+        }
+        Ok(())
+    }
+
+    /// Keeps a message if it is supervised. `sent`: when it was sent, if an element serves the session.
+    pub(super) fn keep(
+        &mut self,
+        delivery: Delivery,
+        protocol: ProtocolId,
+        bytes: Bytes,
+        sent: Option<Instant>,
+    ) {
+        self.requests.keep(delivery, protocol, bytes, sent);
+    }
+
+    /// Forgets a request that was answered; false if it was not there.
+    pub(super) fn answered(&mut self, request: RequestId) -> bool {
+        self.requests.answered(request)
+    }
+
+    /// All unanswered requests.
+    pub(super) fn unanswered_mut(&mut self) -> impl Iterator<Item = &mut Kept> {
+        self.requests.iter_mut()
+    }
+
+    /// When the oldest unanswered request was last sent to the element that serves the session.
+    pub(super) fn oldest_sent(&self) -> Option<Instant> {
+        self.serving().and_then(|_| self.requests.oldest_sent())
+    }
+
+    /// An element serves the session from now on; returns what it was sought for.
+    pub(super) fn begin_serving(&mut self, serving: Serving) -> Option<Purpose> {
+        let purpose = self.search_mut().map(|(_, search)| search.purpose());
+        debug_assert!(purpose.is_some(), "only a session that searches finds an element");
+        self.state = State::Serving(serving, Queue::Free);
+        purpose
+    }
+
+    /// The element has failed; returns the requests whose failure is to be reported.
+    pub(super) fn begin_failover(&mut self, failed: ElementId) -> Vec<RequestId> {
+        debug_assert_eq!(self.element(), Some(failed), "only the element that serves can fail");
+        self.state = State::Searching(Search::new(Purpose::Replace(failed)));
+        self.requests.take_reports()
+    }
+
+    /// Closes a session that is served; returns its association.
+    pub(super) fn begin_closing(&mut self) -> Option<AssociationId> {
+        let Serving { association, element } = self.serving()?;
+        self.state = State::Closing(element);
+        self.requests = Requests::default();
+        Some(association)
+    }
+
+    /// The queue of the association is full, or free again; false if no element serves the session.
+    pub(super) fn set_queue(&mut self, now: Queue) -> bool {
+        match &mut self.state {
+            State::Serving(_, queue) => {
+                *queue = now;
+                true
             }
-            Some(State::Closing { .. }) | None => {}
+            State::Searching(_) | State::Closing(_) => false,
         }
     }
 
-    /// Shuts the association of a session down, after what is queued has been delivered.
-    pub(super) fn begin_close(&mut self, id: SessionId, deadline: Instant) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let State::Serving(Serving { association, element, .. }) = session.state else { return };
-        session.state = State::Closing { element };
-        session.requests = Requests::default();
-        self.timers.clear(&Timer::Response(id));
-        self.out.act(Action::Shutdown { association, deadline });
-    }
-
-    pub(super) fn session_disconnected(&mut self, now: Instant, id: SessionId, reason: DownReason) {
-        match self.sessions.get(&id).map(|session| &session.state) {
-            Some(State::Closing { .. }) => {
-                self.sessions.remove(&id);
-                self.tell_closed(id, None);
-            }
-            Some(State::Serving(_)) => self.element_failed(now, id, FailureReason::Disconnected(reason)),
-            Some(State::Searching(_)) | None => {}
-        }
-    }
-
-    pub(super) fn application_message(&mut self, id: SessionId, protocol: ProtocolId, bytes: Bytes) {
-        let Some(session) = self.sessions.get(&id) else { return };
-        if let State::Serving(Serving { element, .. }) | State::Closing { element, .. } = session.state {
-            self.counters.messages_received += 1;
-            self.out.tell(Notice::Received { session: id, element, protocol, bytes });
-        }
-    }
-
-    pub(super) fn set_congested(&mut self, id: SessionId, is_congested: bool) {
-        if let Some(Session { state: State::Serving(serving), .. }) = self.sessions.get_mut(&id) {
-            serving.congested = is_congested;
-            self.tell_writable(id);
-        }
-    }
-
-    /// Tells the application that a session takes data again, if it was told that it does not.
-    pub(super) fn tell_writable(&mut self, id: SessionId) {
-        let limit = self.config.max_unanswered_octets;
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        let serves = matches!(session.state, State::Serving(Serving { congested: false, .. }));
-        if session.refused && serves && session.requests.has_room(1, limit) {
-            session.refused = false;
-            self.out.tell(Notice::Writable { session: id });
-        }
-    }
-
-    pub(super) fn tell_closed(&mut self, id: SessionId, error: Option<UserError>) {
-        self.counters.sessions_closed += 1;
-        self.out.tell(Notice::Closed { session: id, error });
-    }
-
-    /// Watches the oldest unanswered request, from when it was last sent.
-    fn supervise(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.get(&id) else { return };
-        let serves = matches!(session.state, State::Serving(_));
-        match session.requests.oldest_sent().filter(|_| serves) {
-            Some(sent) => self.timers.set(Timer::Response(id), sent + self.config.response_timeout),
-            None => {
-                self.timers.clear(&Timer::Response(id));
-            }
-        }
+    /// Whether the application is to be told that the session takes data again.
+    pub(super) fn take_writable(&mut self, limit: usize) -> bool {
+        let free = matches!(self.state, State::Serving(_, Queue::Free));
+        let writable = self.awaits_room && free && self.requests.has_room(1, limit);
+        self.awaits_room &= !writable;
+        writable
     }
 }

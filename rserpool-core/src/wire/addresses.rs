@@ -8,12 +8,12 @@ use core::ops::Deref;
 
 /// The IP addresses of one SCTP endpoint, in the order of preference.
 ///
-/// A single one, as most endpoints have, needs no memory of its own: a registrar keeps two lists for
-/// each element. Reads like a slice, and is made from a vector.
+/// A single address, as most endpoints have, is kept without memory of its own: a registrar keeps two lists
+/// for each element. It reads like a slice, and is made from a vector.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Addresses(Inner);
 
-/// A single address is never kept as many, so that equal lists compare equal.
+/// A list of one address is always `One`, so that equal lists compare equal.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Inner {
     One(IpAddr),

@@ -44,133 +44,137 @@ impl AsapType {
     }
 }
 
-/// An ASAP message.
+/// An ASAP message (RFC 5352 section 2.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum AsapMessage {
     /// ASAP_REGISTRATION (0x01): an element enters a pool, or renews its place in it.
     Registration {
-        /// The pool.
+        /// The handle of the pool (RFC 5354 section 3.9).
         handle: PoolHandle,
-        /// The element as it wants to be listed.
+        /// The element as it asks to be listed.
         element: PoolElement,
     },
     /// ASAP_DEREGISTRATION (0x02): an element leaves its pool.
     Deregistration {
-        /// The pool.
+        /// The handle of the pool (RFC 5354 section 3.9).
         handle: PoolHandle,
-        /// The element.
+        /// The PE identifier of the element (RFC 5354 section 3.14).
         element: ElementId,
     },
-    /// ASAP_REGISTRATION_RESPONSE (0x03).
+    /// ASAP_REGISTRATION_RESPONSE (0x03): a registrar grants or refuses a registration.
     RegistrationResponse {
         /// The R flag: the registration was refused.
         rejected: bool,
-        /// The pool.
+        /// The handle of the pool (RFC 5354 section 3.9).
         handle: PoolHandle,
-        /// The element.
+        /// The PE identifier of the element (RFC 5354 section 3.14).
         element: ElementId,
-        /// Why it was refused, or, if it was not, a warning that values were altered.
+        /// Why it was refused; without the R flag, a warning that the registrar has altered values.
         error: Option<OperationError>,
     },
-    /// ASAP_DEREGISTRATION_RESPONSE (0x04); also sent unasked when a registration ends.
+    /// ASAP_DEREGISTRATION_RESPONSE (0x04): the answer to a deregistration. A registrar also sends it unasked
+    /// when it ends a registration.
     DeregistrationResponse {
-        /// The pool.
+        /// The handle of the pool (RFC 5354 section 3.9).
         handle: PoolHandle,
-        /// The element.
+        /// The PE identifier of the element (RFC 5354 section 3.14).
         element: ElementId,
-        /// Present if the deregistration was refused.
+        /// Why it was refused; `None` if it was not.
         error: Option<OperationError>,
     },
-    /// ASAP_HANDLE_RESOLUTION (0x05).
+    /// ASAP_HANDLE_RESOLUTION (0x05): a user asks for elements of a pool.
     HandleResolution {
-        /// The pool.
+        /// The handle of the pool (RFC 5354 section 3.9).
         handle: PoolHandle,
         /// The S flag: send further responses whenever the pool changes.
         subscribe: bool,
-        /// The Handle Resolution option (draft asap-hropt, parameter 0x803f): how many elements
-        /// are wanted; 0 means the registrar's own default, 0xffffffff as many as possible.
+        /// The Handle Resolution option (draft asap-hropt, parameter 0x803f): how many elements are wanted.
+        /// 0 means the registrar's default, 0xffffffff as many as possible.
         items: Option<u32>,
     },
     /// ASAP_HANDLE_RESOLUTION_RESPONSE (0x06): positive without `error`, negative with it.
     HandleResolutionResponse {
         /// The A flag: further responses will follow.
         updates: bool,
-        /// The pool.
+        /// The handle of the pool (RFC 5354 section 3.9).
         handle: PoolHandle,
-        /// The overall policy; absent means round robin.
+        /// The policy of the pool; `None` means round robin.
         policy: Option<Policy>,
-        /// Elements, in the order in which they were selected.
+        /// The elements in the order in which they were selected.
         elements: Vec<PoolElement>,
-        /// Why there are none.
+        /// Why there are no elements.
         error: Option<OperationError>,
     },
-    /// ASAP_ENDPOINT_KEEP_ALIVE (0x07).
+    /// ASAP_ENDPOINT_KEEP_ALIVE (0x07): a registrar asks an element whether it is alive.
     EndpointKeepAlive {
         /// The H flag: the sender wants to be the home registrar.
         home: bool,
-        /// The sender.
+        /// The registrar that sends it.
         registrar: RegistrarId,
-        /// The pool.
+        /// The handle of the pool (RFC 5354 section 3.9).
         handle: PoolHandle,
-        /// Which element is meant: an addition of RSPLIB, understood by all.
+        /// The element that is meant; `None`: whichever element of the pool receives it. An addition of
+        /// RSPLIB that other implementations understand.
         element: Option<ElementId>,
     },
-    /// ASAP_ENDPOINT_KEEP_ALIVE_ACK (0x08).
+    /// ASAP_ENDPOINT_KEEP_ALIVE_ACK (0x08): an element answers that it is alive.
     EndpointKeepAliveAck {
-        /// The pool.
+        /// The handle of the pool (RFC 5354 section 3.9).
         handle: PoolHandle,
         /// The element that answers.
         element: ElementId,
     },
-    /// ASAP_ENDPOINT_UNREACHABLE (0x09).
+    /// ASAP_ENDPOINT_UNREACHABLE (0x09): a user reports an element to the registrar.
     EndpointUnreachable {
-        /// The pool.
+        /// The handle of the pool (RFC 5354 section 3.9).
         handle: PoolHandle,
         /// The element that could not be reached.
         element: ElementId,
     },
-    /// ASAP_SERVER_ANNOUNCE (0x0a).
+    /// ASAP_SERVER_ANNOUNCE (0x0a): a registrar announces itself, by UDP multicast.
     ServerAnnounce {
-        /// The registrar.
+        /// The ENRP server identifier of the registrar.
         registrar: RegistrarId,
-        /// Where it serves ASAP; none means SCTP at the source address of the datagram.
+        /// Where it speaks ASAP: SCTP or TCP. Empty means SCTP at the source address of the datagram (reading
+        /// A14).
         #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::server_transports))]
         transports: Vec<Transport>,
-        /// UDP ports; `user` counts here.
+        /// The UDP port of its SCTP transports, in `user`.
         encapsulation: Option<EncapsulationPorts>,
     },
-    /// ASAP_COOKIE (0x0b).
+    /// ASAP_COOKIE (0x0b): an element gives its user state to keep, for the element that replaces it.
     Cookie {
-        /// The state to be kept for the element.
+        /// The state, opaque to the user.
         #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::octets))]
         cookie: Bytes,
     },
-    /// ASAP_COOKIE_ECHO (0x0c).
+    /// ASAP_COOKIE_ECHO (0x0c): a user hands that state to the next element.
     CookieEcho {
-        /// The state that another element left.
+        /// The state that the last element left.
         #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::octets))]
         cookie: Bytes,
     },
-    /// ASAP_BUSINESS_CARD (0x0d).
+    /// ASAP_BUSINESS_CARD (0x0d): an element that is also a user names itself, or other elements for a
+    /// failover.
     BusinessCard {
-        /// The pool of the sender.
+        /// The handle of the sender's pool.
         handle: PoolHandle,
-        /// The overall policy; not in the RFC, sent by RSPLIB.
+        /// The policy of the pool. The RFC does not name it; RSPLIB sends it.
         policy: Option<Policy>,
-        /// Elements in the preferred order of failover.
+        /// The elements, in the order in which a failover is to try them.
         #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::some))]
         elements: Vec<PoolElement>,
     },
-    /// ASAP_ERROR (0x0e).
+    /// ASAP_ERROR (0x0e): the answer to a message that could not be read or understood.
     Error {
-        /// What was wrong.
+        /// What was wrong: at least one cause.
         error: OperationError,
     },
 }
 
 impl AsapMessage {
-    /// Its type.
+    /// The type of this message.
     pub const fn message_type(&self) -> AsapType {
         match self {
             Self::Registration { .. } => AsapType::REGISTRATION,
@@ -194,8 +198,8 @@ impl AsapMessage {
     ///
     /// # Errors
     ///
-    /// The message is malformed or not known; the error says what its receiver does then. An
-    /// ASAP_ERROR is never answered with another, so what is wrong with one is never reported.
+    /// The message is malformed or of an unknown type; the error says what its receiver has to do. A bad
+    /// ASAP_ERROR is never reported: otherwise two receivers could answer each other without end.
     pub fn decode(bytes: &Bytes) -> Result<Decoded<Self>, DecodeError> {
         decode_message(bytes, AsapType::ERROR.0, |r, kind, flags| Self::read(r, AsapType(kind), flags))
     }
@@ -204,7 +208,8 @@ impl AsapMessage {
     ///
     /// # Errors
     ///
-    /// Something is too long for its length field, or a list that must not be empty is.
+    /// A parameter or the message is longer than its 16-bit length can say, or a list is empty that must not
+    /// be.
     pub fn encode(&self, padding: Padding) -> Result<Bytes, EncodeError> {
         let elements = match self {
             Self::HandleResolutionResponse { elements, .. } => elements.len(),
@@ -355,7 +360,7 @@ fn read_cookie(r: &mut Reader<'_>) -> Result<Bytes, Fault> {
     Ok(r.enter(&tlv).rest())
 }
 
-/// Takes the transports of ASAP_SERVER_ANNOUNCE: only SCTP and TCP may stand there.
+/// Takes the transports of ASAP_SERVER_ANNOUNCE, where only SCTP and TCP are permitted.
 fn take_server_transports(r: &mut Reader<'_>) -> Result<Vec<Transport>, Fault> {
     let serves_asap = |kind| matches!(kind, ParameterType::SCTP_TRANSPORT | ParameterType::TCP_TRANSPORT);
     let mut transports = Vec::new();

@@ -30,54 +30,53 @@ code_points!(CauseCode, "{:#06x}", {
     PRIVATE_UNSUPPORTED_POLICY = 0x100b => "Unsupported Policy",
 });
 
-/// How many octets a cause may quote: so many that an ENRP_ERROR with this one cause is not longer
-/// than a length of 16 bits can say (reading A18). What is longer is cut.
-/// Both ENRP's header and two parameter headers are taken off.
+/// The most octets that a cause quotes (reading A18); what is longer is cut. An ENRP_ERROR with one such
+/// cause, its header and two parameter headers, is as long as a 16-bit length can say.
 pub(super) const MAX_INFORMATION: usize = 65_532 - 12 - 2 * 4;
 
 /// One error cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct ErrorCause {
-    /// What is wrong.
+    /// The kind of error; determines what `information` holds.
     pub code: CauseCode,
-    /// Cause-specific information, as it is on the wire.
+    /// Information about the error, as it is on the wire.
     #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::octets))]
     pub information: Bytes,
 }
 
 impl ErrorCause {
-    /// A cause without information.
+    /// A cause with empty information.
     pub const fn bare(code: CauseCode) -> Self {
         Self { code, information: Bytes::new() }
     }
 
-    /// Cause 0x1 with the parameter that is not known.
+    /// Cause 0x1, Unrecognized Parameter, with that parameter.
     pub fn unrecognized_parameter(tlv: Bytes) -> Self {
         Self::quoting(CauseCode::UNRECOGNIZED_PARAMETER, tlv)
     }
 
-    /// Cause 0x2 with the message that is not known.
+    /// Cause 0x2, Unrecognized Message, with that message.
     pub fn unrecognized_message(message: Bytes) -> Self {
         Self::quoting(CauseCode::UNRECOGNIZED_MESSAGE, message)
     }
 
-    /// Cause 0x3 with the parameter that holds the invalid values.
+    /// Cause 0x3, Invalid Values, with the parameter that holds them.
     pub fn invalid_values(tlv: Bytes) -> Self {
         Self::quoting(CauseCode::INVALID_VALUES, tlv)
     }
 
-    /// Cause 0x5 with the policy of the pool.
+    /// Cause 0x5, Inconsistent Pooling Policy, with the policy of the pool.
     pub fn inconsistent_policy(pool: &Policy) -> Self {
         Self::quoting(CauseCode::INCONSISTENT_POLICY, Writer::quote(|w| pool.write(w)).unwrap_or_default())
     }
 
-    /// Cause 0x7 with a transport of the kind that the pool has.
+    /// Cause 0x7, Inconsistent Transport Type, with a transport of the kind that the pool has.
     pub fn inconsistent_transport(pool: &Transport) -> Self {
         Self::quoting(CauseCode::INCONSISTENT_TRANSPORT, Writer::quote(|w| pool.write(w)).unwrap_or_default())
     }
 
-    /// A cause with information, cut so that an ERROR message with this one cause can be encoded.
+    /// A cause whose information is cut if an ERROR message could not hold it.
     fn quoting(code: CauseCode, mut information: Bytes) -> Self {
         information.truncate(MAX_INFORMATION);
         Self { code, information }

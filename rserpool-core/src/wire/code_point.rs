@@ -1,4 +1,4 @@
-//! Open code points: numbers of which some have names.
+//! Open code points: numbers of which only some have names, and none is refused.
 
 /// Gives an open code point its constants, its names and a readable `Debug` and `Display`: name
 /// and number, or the number alone.
@@ -7,7 +7,7 @@ macro_rules! code_points {
         impl $type {
             $(#[doc = concat!($name, " (", stringify!($value), ").")] pub const $constant: Self = Self($value);)*
 
-            /// All that are known.
+            /// All code points that have a name.
             pub const KNOWN: &'static [Self] = &[$(Self($value)),*];
 
             /// The name in the standard, "unknown" if there is none.

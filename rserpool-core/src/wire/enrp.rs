@@ -50,89 +50,91 @@ code_points!(UpdateAction, "{:#06x}", {
     DEL_PE = 0x0001 => "DEL_PE",
 });
 
-/// An ENRP message: its sender and receiver, and what it says.
+/// An ENRP message (RFC 5353 section 2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct EnrpMessage {
-    /// The sending registrar.
+    /// The registrar that sends it; [`RegistrarId::NONE`] if the sender is not a registrar, or has no
+    /// identifier yet.
     pub sender: RegistrarId,
-    /// The receiving registrar; [`RegistrarId::NONE`] if it is not known or everybody is meant.
+    /// The registrar that is to receive it; [`RegistrarId::NONE`] if its identifier is not known, or if the
+    /// message is for all.
     pub receiver: RegistrarId,
-    /// What it says.
+    /// The rest of the message, by its type.
     pub body: EnrpBody,
 }
 
-/// What an ENRP message says.
+/// The content of an ENRP message, by its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum EnrpBody {
-    /// ENRP_PRESENCE (0x01).
+    /// ENRP_PRESENCE (0x01): a registrar is there.
     Presence {
-        /// Flag 0x01: the receiver is to answer at once (reading A1).
+        /// Flag 0x01, R: the receiver is to answer at once (reading A1).
         reply_required: bool,
-        /// The checksum over the elements that the sender owns.
+        /// The PE checksum over the elements whose home the sender is (RFC 5353 section 3.6.2).
         checksum: Option<u16>,
-        /// The sender's own entry.
+        /// What the sender states about itself.
         server: Option<ServerInformation>,
     },
-    /// ENRP_HANDLE_TABLE_REQUEST (0x02).
+    /// ENRP_HANDLE_TABLE_REQUEST (0x02): asks for the next page of the handle table.
     HandleTableRequest {
-        /// The W flag: only the elements that the receiver owns.
+        /// The W flag: only the elements whose home the receiver is.
         own_only: bool,
     },
-    /// ENRP_HANDLE_TABLE_RESPONSE (0x03).
+    /// ENRP_HANDLE_TABLE_RESPONSE (0x03): a page of the handle table.
     HandleTableResponse {
         /// The R flag: the request is refused.
         rejected: bool,
-        /// The M flag: there is more; ask again.
+        /// The M flag: another page follows if the receiver asks again.
         more: bool,
-        /// The pools, each with some of its elements.
+        /// Pools, each with some of its elements.
         pools: Vec<PoolEntry>,
     },
-    /// ENRP_HANDLE_UPDATE (0x04).
+    /// ENRP_HANDLE_UPDATE (0x04): an element was added, changed or removed.
     HandleUpdate {
         /// Flag 0x01, draft enrp-takeover: the sender suggests a takeover of the element.
         takeover_suggested: bool,
-        /// What happened to the element.
+        /// Whether the element is listed from now on, or not any more.
         action: UpdateAction,
-        /// The pool.
+        /// The handle of the pool (RFC 5354 section 3.9).
         handle: PoolHandle,
-        /// The element.
+        /// The element, as the sender lists it.
         element: PoolElement,
     },
-    /// ENRP_LIST_REQUEST (0x05).
+    /// ENRP_LIST_REQUEST (0x05): asks for the peers that the receiver knows.
     ListRequest,
-    /// ENRP_LIST_RESPONSE (0x06).
+    /// ENRP_LIST_RESPONSE (0x06): lists them.
     ListResponse {
         /// The R flag: the request is refused.
         rejected: bool,
-        /// The peers of the sender.
+        /// The peers of the sender, without the sender itself.
         servers: Vec<ServerInformation>,
     },
-    /// ENRP_INIT_TAKEOVER (0x07).
+    /// ENRP_INIT_TAKEOVER (0x07): the sender is about to take over the elements of a dead peer.
     InitTakeover {
-        /// The registrar that is taken to be dead.
+        /// The registrar that is taken for dead.
         target: RegistrarId,
     },
-    /// ENRP_INIT_TAKEOVER_ACK (0x08).
+    /// ENRP_INIT_TAKEOVER_ACK (0x08): the receiver may do so.
     InitTakeoverAck {
-        /// The registrar that is taken to be dead.
+        /// The registrar that is taken for dead.
         target: RegistrarId,
     },
-    /// ENRP_TAKEOVER_SERVER (0x09).
+    /// ENRP_TAKEOVER_SERVER (0x09): the sender has taken over the elements of a dead peer.
     TakeoverServer {
-        /// The registrar whose elements the sender has taken over.
+        /// The registrar whose elements have the sender for their home now.
         target: RegistrarId,
     },
-    /// ENRP_ERROR (0x0a).
+    /// ENRP_ERROR (0x0a): the answer to a message that could not be read or understood.
     Error {
-        /// What was wrong.
+        /// What was wrong: at least one cause.
         error: OperationError,
     },
 }
 
 impl EnrpMessage {
-    /// Its type.
+    /// The type of this message.
     pub const fn message_type(&self) -> EnrpType {
         match self.body {
             EnrpBody::Presence { .. } => EnrpType::PRESENCE,
@@ -152,8 +154,8 @@ impl EnrpMessage {
     ///
     /// # Errors
     ///
-    /// The message is malformed or not known; the error says what its receiver does then. An
-    /// ENRP_ERROR is never answered with another, so what is wrong with one is never reported.
+    /// The message is malformed or of an unknown type; the error says what its receiver has to do. A bad
+    /// ENRP_ERROR is never reported: otherwise two receivers could answer each other without end.
     pub fn decode(bytes: &Bytes) -> Result<Decoded<Self>, DecodeError> {
         decode_message(bytes, EnrpType::ERROR.0, |r, kind, flags| {
             if !EnrpType(kind).is_known() {
@@ -169,7 +171,8 @@ impl EnrpMessage {
     ///
     /// # Errors
     ///
-    /// Something is too long for its length field, or a list that must not be empty is.
+    /// A parameter or the message is longer than its 16-bit length can say, or a list is empty that must not
+    /// be.
     pub fn encode(&self, padding: Padding) -> Result<Bytes, EncodeError> {
         let mut writer = Writer::new(self.message_type().0, self.body.flags(), 0);
         writer.u32(self.sender.0);

@@ -1,4 +1,4 @@
-//! Why bytes are no message, and what their sender is to be told.
+//! Why bytes are not a message, and what their sender has to be told.
 
 use super::{ErrorCause, ParameterType};
 
@@ -6,13 +6,13 @@ use super::{ErrorCause, ParameterType};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{malformed}")]
 pub struct DecodeError {
-    /// What is wrong.
+    /// What is wrong with the message.
     pub malformed: Malformed,
-    /// What the receiver does about it.
+    /// What the receiver has to do (RFC 5354 sections 3 and 4).
     pub reaction: Reaction,
 }
 
-/// What the receiver of a bad message does.
+/// What the receiver of a bad message has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reaction {
     /// Drop it silently.
@@ -25,42 +25,42 @@ pub enum Reaction {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// It ends too early.
+    /// The message, or the parameter, ends too early.
     #[error("message ends at octet {at} where {what} was expected")]
     Truncated {
-        /// Where it ends.
+        /// The offset at which it ends.
         at: usize,
-        /// What was to come.
+        /// The field that was expected there.
         what: &'static str,
     },
-    /// A length field is below its header or beyond what holds it.
+    /// A length field is smaller than its own header, or points beyond what contains it.
     #[error("{what} at octet {at} has the impossible length {length}")]
     Length {
-        /// Where the element starts.
+        /// The offset of the message, parameter or cause with that field.
         at: usize,
-        /// What it is.
+        /// The name of it.
         what: &'static str,
-        /// Its length field.
+        /// The value of the length field.
         length: usize,
     },
-    /// More octets follow than padding explains.
+    /// More octets follow the message than padding can explain.
     #[error("{extra} octets follow the end of the message")]
     Trailing {
-        /// How many.
+        /// The number of octets that follow.
         extra: usize,
     },
     /// The message type is not known.
     #[error("unknown message type {0:#04x}")]
     UnknownMessage(u8),
-    /// A parameter is not known and its type asks to stop there (top bits 00 and 01).
+    /// A parameter is not known, and the top bits of its type (00 or 01) ask receivers to stop there.
     #[error("unknown parameter {0:?}")]
     UnknownParameter(ParameterType),
-    /// A known parameter stands where it may not.
+    /// A known parameter is at a place where it is not permitted.
     #[error("parameter {found:?} at octet {at} is not expected here")]
     Unexpected {
-        /// Where.
+        /// The offset of the parameter.
         at: usize,
-        /// Which.
+        /// The type of the parameter.
         found: ParameterType,
     },
     /// A compulsory parameter is absent.
@@ -69,15 +69,15 @@ pub enum Malformed {
     /// A field holds a value that the RFC forbids.
     #[error("{what} at octet {at} has an invalid value")]
     Value {
-        /// Where.
+        /// The offset of the field.
         at: usize,
-        /// Which field.
+        /// The name of the field.
         what: &'static str,
     },
 }
 
 impl Malformed {
-    /// The offset at which the message goes wrong, if there is a single one.
+    /// The offset at which the message is wrong, if there is a single one.
     pub const fn at(&self) -> Option<usize> {
         match self {
             Self::Truncated { at, .. }
@@ -96,11 +96,11 @@ impl Malformed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// A parameter or the message is longer than a 16-bit length can say; send fewer elements
-    /// or a shorter handle.
+    /// A parameter or the message is longer than a 16-bit length can say: send fewer elements, or use a
+    /// shorter handle.
     #[error("{0} is longer than 65,535 octets; send fewer elements, or a shorter handle")]
     TooLong(&'static str),
-    /// The RFC asks for at least one, and there is none; add one.
+    /// The RFC requires at least one of these, and there is none: add one.
     #[error("there is no {0}, where at least one is needed; add one")]
     Missing(&'static str),
 }

@@ -1,5 +1,5 @@
-//! Generators of valid values for fuzzers and property tests: what they make can be encoded, and
-//! decodes to the same again.
+//! Generators of valid values for fuzzers and property tests: each value can be encoded, and decodes to the
+//! same value.
 
 use alloc::vec::Vec;
 
@@ -8,12 +8,12 @@ use bytes::Bytes;
 
 use super::Transport;
 
-/// Opaque octets.
+/// Octets without structure.
 pub(super) fn octets(u: &mut Unstructured<'_>) -> Result<Bytes> {
     Ok(u.arbitrary::<Vec<u8>>()?.into())
 }
 
-/// At least one.
+/// A list of at least one value.
 pub(super) fn some<'a, T: Arbitrary<'a>>(u: &mut Unstructured<'a>) -> Result<Vec<T>> {
     let first = u.arbitrary()?;
     let mut all: Vec<T> = u.arbitrary()?;
@@ -21,7 +21,7 @@ pub(super) fn some<'a, T: Arbitrary<'a>>(u: &mut Unstructured<'a>) -> Result<Vec
     Ok(all)
 }
 
-/// Transports for ASAP_SERVER_ANNOUNCE, where only SCTP and TCP may stand.
+/// Transports for ASAP_SERVER_ANNOUNCE, where only SCTP and TCP are permitted.
 pub(super) fn server_transports(u: &mut Unstructured<'_>) -> Result<Vec<Transport>> {
     let mut transports: Vec<Transport> = u.arbitrary()?;
     transports.retain(|transport| matches!(transport, Transport::Sctp(_) | Transport::Tcp { .. }));

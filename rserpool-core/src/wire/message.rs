@@ -7,12 +7,12 @@ use bytes::Bytes;
 use super::reader::{Fault, Header, Reader, discard};
 use super::{DecodeError, Decoded, ErrorCause, Malformed, Reaction};
 
-/// The lowest flag: R, S, A, H, W or T, as the message type has it.
+/// The lowest flag: R, S, A, H, W or T, depending on the message type.
 pub(super) const FLAG_0: u8 = 0x01;
 /// The M flag of ENRP_HANDLE_TABLE_RESPONSE.
 pub(super) const FLAG_1: u8 = 0x02;
 
-/// Reads header, value and end of a message; `read` reads the value of a type with its flags.
+/// Reads the header, the value and the end of a message. `read` reads the value, given type and flags.
 pub(super) fn decode_message<M>(
     bytes: &Bytes,
     error_type: u8,
@@ -24,7 +24,7 @@ pub(super) fn decode_message<M>(
     let result = read(&mut reader, header.kind, header.flags)
         .and_then(|message| reader.end_of_parameters().map(|()| message));
     match result {
-        // An error message is never answered with another: two receivers would never stop.
+        // An error message is never answered with another one: two receivers would never stop.
         Ok(message) if header.kind == error_type => Ok(Decoded { message, report: Vec::new() }),
         Ok(message) => Ok(Decoded { message, report }),
         Err(error) if header.kind == error_type => Err(*discard(error.malformed)),
@@ -35,8 +35,8 @@ pub(super) fn decode_message<M>(
     }
 }
 
-/// Only the top bits 01 ask for a report; 10 and 11 are reserved, without an action (RFC 5354
-/// section 4).
+/// Only the top bits 01 ask for a report; 10 and 11 are reserved and do not say what to do (RFC 5354 section
+/// 4).
 fn unknown_message(kind: u8, message: Bytes) -> DecodeError {
     let malformed = Malformed::UnknownMessage(kind);
     match kind >> 6 {

@@ -1,10 +1,10 @@
 //! The messages of ASAP (RFC 5352) and ENRP (RFC 5353) and their parameters (RFC 5354), typed.
 //!
-//! Bytes become messages here and messages become bytes; what a message *means* to a registrar,
-//! an element or a user is decided above. Decoding never panics, allocates in proportion to the
-//! message, and shares opaque content (handles, cookies, causes) with the input instead of copying
-//! it. Code points that are not known are kept, not refused. What cannot be decoded comes with the
-//! reaction that the RFCs ask for: silence, or an ERROR with a cause.
+//! This module turns bytes into messages and messages into bytes. What a message *means* to a registrar, an
+//! element or a user is decided by the modules above. Decoding never panics, allocates in proportion to the
+//! message, and shares opaque content (handles, cookies, causes) with the input instead of copying it.
+//! Unknown code points are kept, not refused. If a message cannot be decoded, the error says which reaction
+//! the RFCs ask for: silence, or an ERROR with a cause.
 //!
 //! ```
 //! use rserpool_core::wire::{AsapMessage, Padding, Reaction, describe_asap};
@@ -70,12 +70,12 @@ pub use policy_text::ParsePolicyError;
 pub use transport::{SctpTransport, Transport, TransportKind, TransportUse};
 pub use tree::{Field, describe_asap, describe_enrp};
 
-/// A message, with what its receiver must know beside it.
+/// A decoded message, with what its receiver has to report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded<M> {
-    /// The message.
+    /// The message itself.
     pub message: M,
-    /// Parameters that were skipped and that their type asks to be reported (top bits 11, RFC
-    /// 5354 section 3): each an Unrecognized Parameter cause with the parameter as it came.
+    /// Parameters that were skipped and have to be reported, as the top bits 11 of their type ask (RFC 5354
+    /// section 3): for each, an Unrecognized Parameter cause that quotes it.
     pub report: Vec<ErrorCause>,
 }

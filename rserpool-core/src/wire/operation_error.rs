@@ -7,11 +7,11 @@ use super::reader::{Fault, Reader, Tlv};
 use super::writer::Writer;
 use super::{CauseCode, EncodeError, ErrorCause, ParameterType};
 
-/// The Operation Error parameter: one cause or more.
+/// The Operation Error parameter (RFC 5354 section 3.12).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct OperationError {
-    /// The causes.
+    /// At least one cause.
     #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::some))]
     pub causes: Vec<ErrorCause>,
 }

@@ -1,12 +1,12 @@
 //! Padding: parameters and messages fill up to a multiple of four octets.
 
-/// Whether the padding of the last parameter counts in the length of the message (reading A5).
-/// Receivers of ours accept both.
+/// Whether the length of a message counts the padding of its last parameter (reading A5). Messages are read
+/// either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Padding {
-    /// It does not count, as RFC 5354 section 4 says.
+    /// The padding does not count, as RFC 5354 section 4 says.
     Strict,
-    /// It counts, as RSPLIB expects.
+    /// The padding counts, as RSPLIB expects.
     #[default]
     Padded,
 }

@@ -52,11 +52,11 @@ impl ParameterType {
 pub struct RegistrationLife(pub i32);
 
 impl RegistrationLife {
-    /// It never expires.
+    /// The registration never expires.
     pub const INFINITE: Self = Self(-1);
 
-    /// The life as a duration; `None` if it is infinite. Other negative values, which the RFC
-    /// does not define, count as zero.
+    /// The life as a duration; `None` if it is infinite. The RFC does not define other negative values, which
+    /// count as zero.
     pub fn duration(self) -> Option<Duration> {
         (self != Self::INFINITE).then(|| Duration::from_secs(u64::try_from(self.0).unwrap_or(0)))
     }
@@ -64,19 +64,19 @@ impl RegistrationLife {
 
 /// The unit of a registration life on the wire (reading B7).
 ///
-/// RSPLIB counts milliseconds. Its registrars forget elements that a peer lists with a life in
-/// seconds a thousand times too early, so a scope with such a registrar uses them throughout.
+/// RSPLIB counts milliseconds. Its registrars remove elements that a peer lists with a life in seconds a
+/// thousand times too early, so everything in a scope with such a registrar has to use milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LifeUnit {
-    /// As RFC 5354 section 3.10 has it.
+    /// As in RFC 5354 section 3.10.
     #[default]
     Seconds,
-    /// As RSPLIB has it.
+    /// As in RSPLIB.
     Milliseconds,
 }
 
 impl LifeUnit {
-    /// A life in seconds as it stands in a message. What is too long becomes the longest.
+    /// A life in seconds, converted for a message. If the number is too large, it is the largest.
     pub const fn on_wire(self, life: RegistrationLife) -> RegistrationLife {
         match self {
             Self::Milliseconds if life.0 > 0 => RegistrationLife(life.0.saturating_mul(1000)),
@@ -84,7 +84,7 @@ impl LifeUnit {
         }
     }
 
-    /// How long a life is that stands in a message; `None` if it is infinite.
+    /// The duration of a life from a message; `None` if it is infinite.
     pub fn duration(self, life: RegistrationLife) -> Option<Duration> {
         let seconds = life.duration()?;
         Some(match self {
@@ -96,8 +96,8 @@ impl LifeUnit {
 
 /// A private parameter (0xa6ab): the UDP ports under which SCTP is encapsulated.
 ///
-/// Its type asks others to skip it silently. It stands last in Pool Element, in Server
-/// Information and in ASAP_SERVER_ANNOUNCE, never inside a transport, where RSPLIB would abort.
+/// The top bits of its type ask others to skip it silently. It is the last parameter in Pool Element, in
+/// Server Information and in ASAP_SERVER_ANNOUNCE. It is never inside a transport, where RSPLIB would abort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct EncapsulationPorts {
@@ -111,19 +111,19 @@ pub struct EncapsulationPorts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct PoolElement {
-    /// The PE identifier.
+    /// The PE identifier, unique within the pool and not 0.
     pub id: ElementId,
-    /// The home registrar; [`RegistrarId::NONE`] while there is none.
+    /// The home registrar; [`RegistrarId::NONE`] while there is none, or it is not known.
     pub home: RegistrarId,
-    /// How long the registration lives.
+    /// After what time the registration expires unless it is renewed.
     pub life: RegistrationLife,
     /// Where the element serves its users.
     pub user_transport: Transport,
-    /// The element's policy and its values.
+    /// The policy of the pool, with the values of this element.
     pub policy: Policy,
-    /// Where the element speaks ASAP with registrars; filled in by its home registrar.
+    /// Where the element speaks ASAP with registrars. Its home registrar fills this in.
     pub asap_transport: Option<SctpTransport>,
-    /// The UDP ports of both transports.
+    /// The UDP ports of both transports; `None` means 9899.
     pub encapsulation: Option<EncapsulationPorts>,
 }
 
@@ -131,11 +131,11 @@ pub struct PoolElement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct ServerInformation {
-    /// The registrar.
+    /// The ENRP server identifier of the registrar.
     pub id: RegistrarId,
     /// Where it speaks ENRP.
     pub transport: SctpTransport,
-    /// The UDP port of that transport, in `user`.
+    /// The UDP port of that transport, in `user`; `None` means 9899.
     pub encapsulation: Option<EncapsulationPorts>,
 }
 
@@ -143,16 +143,16 @@ pub struct ServerInformation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct PoolEntry {
-    /// The pool.
+    /// The handle of the pool.
     pub handle: PoolHandle,
-    /// The elements.
+    /// At least one element.
     #[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::some))]
     pub elements: Vec<PoolElement>,
 }
 
 impl EncapsulationPorts {
-    /// Takes the parameter if it is there. The number is private, so one of another length is
-    /// somebody else's and counts as unknown: its type asks to step over it.
+    /// Takes the parameter if it is there. Its number is private: a parameter of another length belongs to
+    /// somebody else and is skipped, as its type asks.
     pub(super) fn take(reader: &mut Reader<'_>) -> Result<Option<Self>, Fault> {
         while let Some(tlv) = reader.take(ParameterType::ENCAPSULATION_PORTS)? {
             if tlv.end - tlv.at == Self::LENGTH {
@@ -175,8 +175,8 @@ impl EncapsulationPorts {
 }
 
 impl PoolElement {
-    /// Reads the parameter. Position tells the transports apart (reading A11): the one before
-    /// the policy serves users, the one after it speaks ASAP and may be absent (A10).
+    /// Reads the parameter. The two transports are told apart by position (reading A11): the one before the
+    /// policy is the user transport, the one after it the ASAP transport, which may be missing (A10).
     pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, Fault> {
         let inner = reader.enter(tlv);
         match Self::plain(inner.octets_left()) {
@@ -211,8 +211,8 @@ impl PoolElement {
         Ok(Self { id, home, life, user_transport, policy, asap_transport, encapsulation })
     }
 
-    /// Reads what nearly all elements are, at once: SCTP transports with a single IPv4 address and a
-    /// policy that is known, with nothing to report. `None` is for anything else, right or wrong.
+    /// Reads in one step what nearly all elements are: SCTP transports with a single IPv4 address and a known
+    /// policy, with nothing to report. `None` for everything else, correct or not.
     pub(super) fn plain(octets: &[u8]) -> Option<Self> {
         let (head, octets) = octets.split_first_chunk::<28>()?;
         let [a, b, c] = *head.first_chunk::<12>()?.as_chunks::<4>().0.first_chunk()?;

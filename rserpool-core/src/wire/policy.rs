@@ -12,8 +12,8 @@ use super::{EncodeError, ParameterType};
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct PolicyType(pub u32);
 
-// The names are those that RSPLIB takes on its command line; numbers from 0xb0000000 on are
-// private to it (reading A20).
+// The names are those that RSPLIB accepts on its command line. Numbers from 0xb0000000 on are private to it
+// (reading A20).
 code_points!(PolicyType, "{:#010x}", {
     ROUND_ROBIN = 0x1 => "RoundRobin",
     WEIGHTED_ROUND_ROBIN = 0x2 => "WeightedRoundRobin",
@@ -35,163 +35,163 @@ code_points!(PolicyType, "{:#010x}", {
     PRIORITY_LEAST_USED_DEGRADATION_DPF = 0xb000_2005 => "PriorityLeastUsedDegradationDPF",
 });
 
-/// A policy with the values of one element.
+/// A policy with the values of one element (RFC 5356).
 ///
-/// Loads and load degradations are fractions of 0xffffffff (RFC 5356 section 2.2): 0 is idle,
-/// 0xffffffff fully loaded. A delay penalty factor is such a fraction too; a distance is in
-/// milliseconds (draft rserpool-delay).
+/// Loads and load degradations are fractions of 0xffffffff (RFC 5356 section 2.2): 0 is idle, 0xffffffff
+/// fully loaded. A delay penalty factor is such a fraction as well; a distance is in milliseconds (draft
+/// rserpool-delay).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Policy {
     /// Round Robin (0x00000001).
     RoundRobin,
     /// Weighted Round Robin (0x00000002).
     WeightedRoundRobin {
-        /** How often per round. */
+        /** How often the element is selected in each round. */
         weight: u32,
     },
     /// Random (0x00000003).
     Random,
     /// Weighted Random (0x00000004).
     WeightedRandom {
-        /** Share of the selections. */
+        /** The share of the selections, in proportion to the other weights. */
         weight: u32,
     },
-    /// Priority (0x00000005): the highest first.
+    /// Priority (0x00000005).
     Priority {
-        /** The priority. */
+        /** The highest number is selected first. */
         priority: u32,
     },
     /// Least Used (0x40000001).
     LeastUsed {
-        /** The load. */
+        /** From 0 (idle) to 0xffffffff (fully loaded). */
         load: u32,
     },
     /// Least Used with Degradation (0x40000002).
     LeastUsedDegradation {
-        /** The load. */
+        /** From 0 (idle) to 0xffffffff (fully loaded). */
         load: u32,
-        /** What a selection adds. */
+        /** What one selection adds to the load, on the same scale. */
         degradation: u32,
     },
     /// Priority Least Used (0x40000003).
     PriorityLeastUsed {
-        /** The load. */
+        /** From 0 (idle) to 0xffffffff (fully loaded). */
         load: u32,
-        /** What a selection adds. */
+        /** What one selection adds to the load, on the same scale. */
         degradation: u32,
     },
     /// Randomized Least Used (0x40000004).
     RandomizedLeastUsed {
-        /** The load. */
+        /** From 0 (idle) to 0xffffffff (fully loaded). */
         load: u32,
     },
     /// Randomized Least Used with Degradation (0xb0001002, private to RSPLIB).
     RandomizedLeastUsedDegradation {
-        /** The load. */
+        /** From 0 (idle) to 0xffffffff (fully loaded). */
         load: u32,
-        /** What a selection adds. */
+        /** What one selection adds to the load, on the same scale. */
         degradation: u32,
     },
     /// Priority Least Used with Degradation (0xb0001003, private to RSPLIB).
     PriorityLeastUsedDegradation {
-        /** The load. */
+        /** From 0 (idle) to 0xffffffff (fully loaded). */
         load: u32,
-        /** What a selection adds. */
+        /** What one selection adds to the load, on the same scale. */
         degradation: u32,
     },
     /// Randomized Priority Least Used (0xb0001001, private to RSPLIB).
     RandomizedPriorityLeastUsed {
-        /** The load. */
+        /** From 0 (idle) to 0xffffffff (fully loaded). */
         load: u32,
-        /** What a selection adds. */
+        /** What one selection adds to the load, on the same scale. */
         degradation: u32,
     },
     /// Randomized Priority Least Used with Degradation (0xb0001004, private to RSPLIB).
     RandomizedPriorityLeastUsedDegradation {
-        /** The load. */
+        /** From 0 (idle) to 0xffffffff (fully loaded). */
         load: u32,
-        /** What a selection adds. */
+        /** What one selection adds to the load, on the same scale. */
         degradation: u32,
     },
     /// Weighted Random with a delay penalty (0xb0002001, private to RSPLIB).
     WeightedRandomDpf {
-        /** The weight. */
+        /** The share of the selections, before the penalty. */
         weight: u32,
-        /** The factor. */
+        /** The penalty for each millisecond of distance, as a fraction of 0xffffffff. */
         dpf: u32,
-        /** The distance. */
+        /** In milliseconds. */
         distance: u32,
     },
     /// Least Used with a delay penalty (0xb0002002, draft rserpool-delay).
     LeastUsedDpf {
-        /** The load. */
+        /** From 0 (idle) to 0xffffffff (fully loaded). */
         load: u32,
-        /** The factor. */
+        /** The penalty for each millisecond of distance, as a fraction of 0xffffffff. */
         dpf: u32,
-        /** The distance. */
+        /** In milliseconds. */
         distance: u32,
     },
     /// Least Used with Degradation and a delay penalty (0xb0002003, private to RSPLIB).
     LeastUsedDegradationDpf {
-        /** The load. */
+        /** From 0 (idle) to 0xffffffff (fully loaded). */
         load: u32,
-        /** What a selection adds. */
+        /** What one selection adds to the load, on the same scale. */
         degradation: u32,
-        /** The factor. */
+        /** The penalty for each millisecond of distance, as a fraction of 0xffffffff. */
         dpf: u32,
-        /** The distance. */
+        /** In milliseconds. */
         distance: u32,
     },
     /// Priority Least Used with a delay penalty (0xb0002004, private to RSPLIB).
     PriorityLeastUsedDpf {
-        /** The load. */
+        /** From 0 (idle) to 0xffffffff (fully loaded). */
         load: u32,
-        /** What a selection adds. */
+        /** What one selection adds to the load, on the same scale. */
         degradation: u32,
-        /** The factor. */
+        /** The penalty for each millisecond of distance, as a fraction of 0xffffffff. */
         dpf: u32,
-        /** The distance. */
+        /** In milliseconds. */
         distance: u32,
     },
     /// Priority Least Used with Degradation and a delay penalty (0xb0002005, private to RSPLIB).
     PriorityLeastUsedDegradationDpf {
-        /** The load. */
+        /** From 0 (idle) to 0xffffffff (fully loaded). */
         load: u32,
-        /** What a selection adds. */
+        /** What one selection adds to the load, on the same scale. */
         degradation: u32,
-        /** The factor. */
+        /** The penalty for each millisecond of distance, as a fraction of 0xffffffff. */
         dpf: u32,
-        /** The distance. */
+        /** In milliseconds. */
         distance: u32,
     },
-    /// A number whose layout we do not know: a private policy of somebody's own.
+    /// A policy whose layout is not known here: somebody's private one.
     Other {
-        /// The number.
+        /// The number of the policy.
         kind: PolicyType,
-        /// What follows it.
+        /// What follows the number on the wire.
         data: Bytes,
     },
 }
 
-/// What a value of a policy means.
+/// The meaning of a value of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PolicyField {
-    /// A share of the selections.
+    /// The share of the selections, in proportion to the other weights.
     Weight,
-    /// A priority; the larger comes first.
+    /// A priority; the larger one comes first.
     Priority,
-    /// The load now, as a fraction of 0xffffffff.
+    /// The present load, as a fraction of 0xffffffff.
     Load,
-    /// What a selection adds to the load, as such a fraction.
+    /// What one selection adds to the load, as a fraction of 0xffffffff.
     Degradation,
-    /// The delay penalty factor, as such a fraction.
+    /// The penalty for each millisecond of distance, as a fraction of 0xffffffff.
     DelayPenaltyFactor,
     /// The distance to the element in milliseconds.
     Distance,
 }
 
 impl PolicyField {
-    /// Its name in the RFC and the draft.
+    /// The name that the RFC or the draft uses.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Weight => "Weight",
@@ -203,24 +203,24 @@ impl PolicyField {
         }
     }
 
-    /// Whether its 32 bits stand for a fraction between 0 and 1.
+    /// Whether its 32 bits are a fraction between 0 and 1.
     pub const fn is_fraction(self) -> bool {
         matches!(self, Self::Load | Self::Degradation | Self::DelayPenaltyFactor)
     }
 }
 
-/// The most fields that a layout has.
+/// The most values that a layout has.
 pub(super) const MAX_FIELDS: usize = 4;
 
 impl PolicyType {
-    /// Whether it is one of the two numbers that no policy may have (RFC 5356 section 7.1).
+    /// Whether it is one of the two reserved numbers (RFC 5356 section 7.1).
     pub(super) const fn is_invalid(self) -> bool {
         matches!(self.0, 0x0 | 0x4000_0000)
     }
 
-    /// What follows the number on the wire, 32 bits each; `None` if we do not know. The private
-    /// layouts are those seen on the wire; 0xb0001001, 0xb0001002 and 0xb0001004 follow their sibling
-    /// 0xb0001003, and 0xb0002004 and 0xb0002005 theirs, 0xb0002003 (reading A20).
+    /// The values that follow the number on the wire, 32 bits each; `None` if the layout is not known. The
+    /// private layouts are those seen on the wire; 0xb0001001, 0xb0001002 and 0xb0001004 are assumed to be
+    /// like 0xb0001003, and 0xb0002004 and 0xb0002005 like 0xb0002003 (reading A20).
     pub(super) const fn layout(self) -> Option<&'static [PolicyField]> {
         use PolicyField::{Degradation, DelayPenaltyFactor, Distance, Load, Priority, Weight};
         Some(match self {
@@ -243,7 +243,7 @@ impl PolicyType {
         })
     }
 
-    /// Whether nobody has seen its layout on the wire yet.
+    /// Whether its layout is assumed, because it was not seen on the wire yet.
     const fn layout_is_guessed(self) -> bool {
         matches!(
             self,
@@ -257,7 +257,7 @@ impl PolicyType {
 }
 
 impl Policy {
-    /// Its number.
+    /// The number of this policy.
     pub const fn kind(&self) -> PolicyType {
         match self {
             Self::RoundRobin => PolicyType::ROUND_ROBIN,
@@ -284,13 +284,13 @@ impl Policy {
         }
     }
 
-    /// Its name as RSPLIB knows it, without values; "unknown" if it has none.
+    /// The name that RSPLIB uses, without values; "unknown" if there is none.
     pub const fn name(&self) -> &'static str {
         self.kind().name()
     }
 
-    /// The same policy at another distance, in milliseconds; one that knows no distance stays as it
-    /// is. A registrar that has measured the delay to an element lists it so (draft rserpool-delay
+    /// The same policy at another distance, in milliseconds; unchanged if the policy has no distance. A
+    /// registrar that has measured the delay to an element lists the element like this (draft rserpool-delay
     /// section 2.2), rounded by [`crate::policy::distance`].
     #[must_use]
     pub fn at_distance(mut self, to: u32) -> Self {
@@ -305,15 +305,14 @@ impl Policy {
         self
     }
 
-    /// Its values with their meaning, in the order of the wire; none for a policy whose layout we
-    /// do not know.
+    /// The values with their meaning, in the order of the wire; none if the layout is not known.
     pub fn values(&self) -> impl Iterator<Item = (PolicyField, u32)> {
         let fields = self.kind().layout().unwrap_or_default();
         fields.iter().copied().zip(self.numbers())
     }
 
-    /// Reads the parameter. A policy that is known must have the length of its layout; one whose
-    /// layout is a guess is otherwise taken as not known.
+    /// Reads the parameter. A known policy must have the length of its layout; if that layout is assumed, a
+    /// policy of another length counts as unknown.
     pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, Fault> {
         let mut inner = reader.enter(tlv);
         let kind = PolicyType(inner.u32("Policy Type")?);
@@ -333,7 +332,7 @@ impl Policy {
         Ok(Self::known(kind, numbers).unwrap_or(Self::Other { kind, data: Bytes::new() }))
     }
 
-    /// Reads the parameter if it follows and its layout is known, and what stands behind it.
+    /// Reads the parameter if it follows and its layout is known; returns it with the octets after it.
     pub(super) fn plain(octets: &[u8]) -> Option<(Self, &[u8])> {
         let (&[0, 8, high, low, a, b, c, d], octets) = octets.split_first_chunk()? else { return None };
         let kind = PolicyType(u32::from_be_bytes([a, b, c, d]));
@@ -414,7 +413,7 @@ impl Policy {
         })
     }
 
-    /// The inverse of [`Policy::known`]; zero where there is nothing.
+    /// The inverse of [`Policy::known`]; missing values are zero.
     const fn numbers(&self) -> [u32; MAX_FIELDS] {
         match *self {
             Self::RoundRobin | Self::Random | Self::Other { .. } => [0; MAX_FIELDS],

@@ -1,10 +1,10 @@
-//! Policies as one types and reads them: RSPLIB's names with values after colons.
+//! Policies as text: RSPLIB's names, with values after colons.
 //!
-//! `WeightedRoundRobin:3`, `Priority:5`, `LeastUsedDegradation:0.2`, `LeastUsedDPF:0.3`. What is
-//! configured follows the name by position. What is measured, load and distance, has a label and
-//! is left out when it is zero: `LeastUsed:load=0.25`. Loads, degradations and delay penalty
-//! factors are fractions from 0 to 1. Text and policy convert into each other without loss, except
-//! for policies whose layout is not known, which can be shown but not typed.
+//! Examples are `WeightedRoundRobin:3`, `Priority:5`, `LeastUsedDegradation:0.2` and `LeastUsedDPF:0.3`.
+//! Configured values follow the name in a fixed order. Measured values, load and distance, have a label, and
+//! are left out when they are zero: `LeastUsed:load=0.25`. Loads, degradations and delay penalty factors are
+//! fractions from 0 to 1. Text and policy convert into each other without loss, except for policies whose
+//! layout is not known: they can be displayed but not parsed.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -15,7 +15,7 @@ use core::str::FromStr;
 use super::policy::MAX_FIELDS;
 use super::{Policy, PolicyField, PolicyType};
 
-/// Why a text is no policy.
+/// Why a text is not a policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParsePolicyError {
@@ -28,15 +28,15 @@ pub enum ParsePolicyError {
         /// The name with its values.
         usage: String,
     },
-    /// A value is no number of the right kind.
+    /// A value is not a number of the right kind.
     #[error(
         "\"{text}\" is no {}: {}", field.name(),
         if field.is_fraction() { "write a fraction from 0 to 1" } else { "write a number from 0 to 4294967295" }
     )]
     Value {
-        /// What was written.
+        /// The value as it was written.
         text: String,
-        /// What it should be.
+        /// The kind of number that is expected.
         field: PolicyField,
     },
 }
@@ -92,7 +92,7 @@ impl FromStr for Policy {
     }
 }
 
-/// The label of a measured value; configured ones have none.
+/// The label of a measured value; `None` for a configured value.
 const fn label(field: PolicyField) -> Option<&'static str> {
     match field {
         PolicyField::Load => Some("load="),
@@ -107,7 +107,7 @@ fn parse(field: PolicyField, text: &str) -> Result<u32, ParsePolicyError> {
     value.ok_or_else(|| ParsePolicyError::Value { text: text.to_string(), field })
 }
 
-/// All policies that can be typed.
+/// All policies that can be parsed.
 fn usages() -> String {
     let usages: Vec<String> =
         PolicyType::KNOWN.iter().filter_map(|kind| Some(usage(*kind, kind.layout()?))).collect();
@@ -127,8 +127,8 @@ fn usage(kind: PolicyType, layout: &[PolicyField]) -> String {
 
 /// A fraction of 0xffffffff as a decimal number from 0 to 1.
 ///
-/// Reading rounds down, as RSPLIB does: 0.3 is 0x4ccccccc. Writing gives the shortest number that
-/// is read as the same fraction. Whole numbers only, so that every machine agrees.
+/// Reading rounds down, as RSPLIB does: 0.3 is 0x4ccccccc. Writing gives the shortest number that is read as
+/// the same fraction. All arithmetic is on whole numbers, so the result is the same on every machine.
 pub(super) struct Fraction(pub(super) u32);
 
 /// Enough digits to tell any two fractions of 32 bits apart.
@@ -157,7 +157,7 @@ impl FromStr for Fraction {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        /// More digits could overflow, and say nothing.
+        /// More digits could overflow, and would not change the result.
         const LONGEST: usize = 20;
         let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
         let digits = |part: &str| part.bytes().all(|c| c.is_ascii_digit());

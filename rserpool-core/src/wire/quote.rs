@@ -1,4 +1,4 @@
-//! Single parameters outside of a message, as error causes quote them.
+//! Single parameters outside a message, as error causes quote them.
 
 use bytes::Bytes;
 
@@ -6,14 +6,16 @@ use super::writer::Writer;
 use super::{Policy, PoolElement};
 
 impl PoolElement {
-    /// The parameter by itself, without padding; empty if it is too long to be one.
+    /// The Pool Element parameter by itself, without padding. Empty if it cannot be encoded, see
+    /// [`PoolElement::encoded_len`].
     pub fn to_parameter(&self) -> Bytes {
         Writer::quote(|writer| self.write(writer)).unwrap_or_default()
     }
 }
 
 impl Policy {
-    /// The parameter by itself; empty if it is too long to be one.
+    /// The Pool Member Selection Policy parameter by itself, without padding. Empty if it is longer than
+    /// 65,535 octets.
     pub fn to_parameter(&self) -> Bytes {
         Writer::quote(|writer| self.write(writer)).unwrap_or_default()
     }

@@ -1,15 +1,13 @@
 //! Reading messages and parameters: framing, and the rules for what is not known (RFC 5354
-//! sections 2 to 4). What a parameter holds is read beside its type.
+//! sections 2 to 4). The content of a parameter is read in the file of its type.
 //!
 //! Three decisions where the RFC is silent:
 //!
-//! * A known parameter in a place where it is not expected is treated as one that is not known
-//!   there, by the top bits of its type: 0x1 to 0x10 make the message be dropped, the private
-//!   0x803f and 0xa6ab are stepped over.
-//! * A compulsory parameter that is missing inside another makes the outer one an Invalid Value,
-//!   which is reported; one that is missing in the message itself makes the message be dropped,
-//!   because there is no parameter to report.
-//! * Impossible lengths are never reported: what would be quoted is not to be trusted.
+//! * A known parameter at a place where it is not expected is treated like an unknown one, by the top bits
+//!   of its type: with 0x1 to 0x10 the message is dropped, the private 0x803f and 0xa6ab are skipped.
+//! * If a compulsory parameter is missing inside another one, the outer one is reported with Invalid Values.
+//!   If it is missing in the message itself, the message is dropped, because there is no parameter to report.
+//! * Impossible lengths are never reported: the octets to be quoted could not be trusted.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -20,12 +18,12 @@ use super::cause::MAX_INFORMATION;
 use super::padding::padded;
 use super::{DecodeError, ErrorCause, Malformed, ParameterType, Reaction};
 
-/// How many skipped parameters of one message are reported. A message of today holds none; the
-/// bound keeps one of 16,000 unknown parameters from becoming an answer of as many causes.
+/// The most skipped parameters of one message that are reported. Today's messages hold none. Without a bound,
+/// a message of 16,000 unknown parameters would cause an answer of as many causes.
 pub(super) const MAX_REPORTS: usize = 16;
 
-/// What is wrong, on its way up: a pointer, because it is handed on in the place of every value that
-/// is read, and hardly ever there.
+/// What is wrong, on its way up. It is boxed because every function that reads a value may return it, and
+/// hardly ever does.
 pub(super) type Fault = Box<DecodeError>;
 
 /// The first four octets of a message.
@@ -33,15 +31,14 @@ pub(super) type Fault = Box<DecodeError>;
 pub(super) struct Header {
     pub(super) kind: u8,
     pub(super) flags: u8,
-    /// Where the message ends, without the padding that its length does not count.
+    /// The offset at which the message ends, without padding that its length does not count.
     pub(super) end: usize,
 }
 
 impl Header {
     pub(super) const LENGTH: usize = 4;
 
-    /// Reads the header. Up to three octets may follow the message: its padding, whatever it
-    /// holds (reading A5).
+    /// Reads the header. Up to three octets may follow the message: padding with any content (reading A5).
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let Some(&[kind, flags, high, low]) = bytes.first_chunk() else {
             return Err(Malformed::Truncated { at: bytes.len(), what: "message header" });
@@ -57,25 +54,25 @@ impl Header {
     }
 }
 
-/// Where a parameter or an error cause stands in its message. All offsets are from the first
-/// octet of the message and within it.
+/// The position of a parameter or an error cause. All offsets count from the first octet of the message and
+/// are within it.
 #[derive(Clone, Copy)]
 pub(super) struct Tlv {
-    /// Its type, or the code of the cause.
+    /// The type of the parameter, or the code of the cause.
     pub(super) code: u16,
-    /// Its first octet.
+    /// The offset of its first octet.
     pub(super) at: usize,
-    /// The octet after its last one, padding not counted.
+    /// The offset after its last octet, without padding.
     pub(super) end: usize,
-    /// Where the next one starts.
+    /// The offset of the next parameter or cause.
     pub(super) next: usize,
 }
 
 impl Tlv {
     pub(super) const HEADER: usize = 4;
 
-    /// Reads the frame at `at`; `None` if nothing is left before `limit`. The padding of the last
-    /// one may count in what holds it or not (reading A5 and A6).
+    /// Reads the frame at `at`; `None` if nothing is left before `limit`. The length of what contains the
+    /// last frame may count that frame's padding or not (readings A5 and A6).
     #[inline]
     pub(super) fn read(
         bytes: &[u8],
@@ -107,9 +104,9 @@ pub(super) struct Reader<'a> {
     bytes: &'a Bytes,
     at: usize,
     end: usize,
-    /// The parameter that is read; `None` for the message itself.
+    /// The parameter whose value is read; `None` for the message itself.
     container: Option<Tlv>,
-    /// Up to where unknown parameters have been dealt with, so that none is reported twice.
+    /// Unknown parameters before this offset have been dealt with, so that none is reported twice.
     judged: usize,
     report: &'a mut Vec<ErrorCause>,
 }
@@ -138,7 +135,7 @@ impl<'a> Reader<'a> {
         self.take_if(|kind| kind == wanted)
     }
 
-    /// The next parameter, if its type is wanted. Unknown ones before it are stepped over.
+    /// The next parameter, if its type is wanted. Unknown parameters before it are skipped.
     #[inline]
     pub(super) fn take_if(&mut self, wanted: impl Fn(ParameterType) -> bool) -> Result<Option<Tlv>, Fault> {
         let found = self.find(wanted)?;
@@ -202,13 +199,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// All that is left, to look at.
+    /// The remaining octets, borrowed.
     #[inline]
     pub(super) fn octets_left(&self) -> &[u8] {
         self.bytes.get(self.at..self.end).unwrap_or_default()
     }
 
-    /// All that is left, shared with the message.
+    /// The remaining octets, shared with the message.
     pub(super) fn rest(&mut self) -> Bytes {
         let rest = self.bytes.slice(self.at..self.end);
         self.at = self.end;
@@ -224,7 +221,7 @@ impl<'a> Reader<'a> {
         Ok(Some((tlv.code, self.bytes.slice(tlv.at + Tlv::HEADER..tlv.end))))
     }
 
-    /// Ends a parameter that holds fields only: nothing may be left.
+    /// Ends a parameter that holds only fields: no octet may be left.
     #[inline]
     pub(super) fn end_of_fields(&self, what: &'static str) -> Result<(), Fault> {
         if self.at == self.end {
@@ -234,7 +231,7 @@ impl<'a> Reader<'a> {
         Err(self.invalid(Malformed::Length { at, what, length }))
     }
 
-    /// Ends what holds parameters: all that is left must be of the kind that is stepped over.
+    /// Ends what holds parameters: all that are left must be ones that are skipped.
     #[inline]
     pub(super) fn end_of_parameters(&mut self) -> Result<(), Fault> {
         while let Some(tlv) = self.tlv(self.at)? {
@@ -247,18 +244,17 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The error for a field of the current parameter that holds a value it must not hold.
+    /// The error for a field of the current parameter with a forbidden value.
     pub(super) fn bad_value(&self, what: &'static str) -> Fault {
         self.invalid(Malformed::Value { at: self.container.map_or(0, |tlv| tlv.at), what })
     }
 
-    /// The error for a compulsory part that is not there.
+    /// The error for a compulsory parameter that is missing.
     pub(super) fn missing(&self, what: &'static str) -> Fault {
         self.invalid(Malformed::Missing(what))
     }
 
-    /// An Invalid Values error that quotes the current parameter; in the message itself there is
-    /// nothing to quote.
+    /// An Invalid Values error that quotes the current parameter. The message itself is not quoted.
     #[cold]
     fn invalid(&self, malformed: Malformed) -> Fault {
         match self.container {
@@ -288,7 +284,7 @@ impl<'a> Reader<'a> {
             0b01 => return Err(Box::new(DecodeError { malformed, reaction: Reaction::Report(cause()) })),
             0b10 => {}
             _ => {
-                // All reports of a message go into one ERROR; what does not fit is left out.
+                // All reports about a message go into one ERROR; what does not fit is left out.
                 let used: usize = self.report.iter().map(|c| padded(Tlv::HEADER + c.information.len())).sum();
                 if self.report.len() < MAX_REPORTS && used + tlv.end - tlv.at + Tlv::HEADER <= MAX_INFORMATION
                 {
@@ -300,7 +296,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The error for a message that is dropped without a word.
+/// The error for a message that is dropped silently.
 #[cold]
 pub(super) fn discard(malformed: Malformed) -> Fault {
     Box::new(DecodeError { malformed, reaction: Reaction::Discard })

@@ -17,7 +17,7 @@ use proptest::prelude::{Strategy, any};
 
 use super::{AsapMessage, EnrpMessage, ErrorCause, Policy, PoolElement, ServerInformation, Transport};
 
-/// Of how many random octets a message is made at most; the messages are of about that length.
+/// The most random octets from which a message is made. The message is about as long.
 const OCTETS: usize = 2_000;
 
 /// Valid ASAP messages of every type, up to about 2,000 octets; they shrink towards short ones.
@@ -25,7 +25,7 @@ pub fn asap_message() -> impl Strategy<Value = AsapMessage> {
     made_of(OCTETS)
 }
 
-/// Valid ENRP messages of every type, likewise.
+/// Valid ENRP messages of every type, up to about 2,000 octets; they shrink towards short ones.
 pub fn enrp_message() -> impl Strategy<Value = EnrpMessage> {
     made_of(OCTETS)
 }
@@ -35,7 +35,7 @@ pub fn pool_element() -> impl Strategy<Value = PoolElement> {
     made_of(OCTETS / 4)
 }
 
-/// What a registrar says of itself.
+/// Server Information parameters.
 pub fn server_information() -> impl Strategy<Value = ServerInformation> {
     made_of(OCTETS / 4)
 }

@@ -23,15 +23,15 @@ pub enum TransportUse {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub struct SctpTransport {
-    /// The SCTP port.
+    /// The SCTP port; nothing is reached at 0.
     pub port: u16,
-    /// What it is used for.
+    /// Whether users may send ASAP messages there.
     pub usage: TransportUse,
-    /// The addresses, at least one on the wire.
+    /// At least one address; a transport without one cannot be encoded.
     pub addresses: Addresses,
 }
 
-/// A transport under which an element serves its users.
+/// Where and how an element serves its users (RFC 5354 sections 3.3 to 3.7 and 3.16).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
 pub enum Transport {
@@ -39,44 +39,44 @@ pub enum Transport {
     Sctp(SctpTransport),
     /// TCP (0x5): data only.
     Tcp {
-        /// The port.
+        /// The port of this protocol.
         port: u16,
-        /// The second half-word: reserved by the RFC, Transport Use for RSPLIB (reading
-        /// A9). We send 0 and ignore it, but keep what came.
+        /// The second half-word: reserved in the RFC, Transport Use in RSPLIB (reading A9). Elements send 0,
+        /// receivers ignore it, and registrars pass it on unchanged.
         reserved: u16,
-        /// The address.
+        /// The only address.
         address: IpAddr,
     },
     /// UDP (0x6): data only.
     Udp {
-        /// The port.
+        /// The port of this protocol.
         port: u16,
-        /// Reserved; kept as it came.
+        /// Reserved, passed on unchanged.
         reserved: u16,
-        /// The address.
+        /// The only address.
         address: IpAddr,
     },
     /// UDP-Lite (0x7): data only.
     UdpLite {
-        /// The port.
+        /// The port of this protocol.
         port: u16,
-        /// Reserved; kept as it came.
+        /// Reserved, passed on unchanged.
         reserved: u16,
-        /// The address.
+        /// The only address.
         address: IpAddr,
     },
     /// DCCP (0x3): data only.
     Dccp {
-        /// The port.
+        /// The port of this protocol.
         port: u16,
-        /// Reserved; kept as it came.
+        /// Reserved, passed on unchanged.
         reserved: u16,
-        /// The DCCP service code.
+        /// The DCCP service code (RFC 4340 section 8.1.2).
         service_code: u32,
-        /// The address.
+        /// The only address.
         address: IpAddr,
     },
-    /// Something else (0x10), known to the application alone.
+    /// Anything else (0x10): only the application knows what it means.
     Opaque(#[cfg_attr(feature = "arbitrary", arbitrary(with = super::generate::octets))] Bytes),
 }
 
@@ -93,12 +93,12 @@ pub enum TransportKind {
     UdpLite,
     /// DCCP.
     Dccp,
-    /// Something else.
+    /// A transport that only the application understands.
     Opaque,
 }
 
 impl Transport {
-    /// Its type.
+    /// The type of this transport.
     pub const fn kind(&self) -> TransportKind {
         match self {
             Self::Sctp(_) => TransportKind::Sctp,
@@ -110,8 +110,8 @@ impl Transport {
         }
     }
 
-    /// Leaves out the addresses that do not `hold`, and says yes; if none holds, it changes nothing and
-    /// says no. An opaque transport has none to be asked about.
+    /// Removes the addresses that do not `hold`. If none holds, changes nothing and returns false. An opaque
+    /// transport has no addresses to be checked.
     pub(crate) fn keep_addresses(&mut self, hold: impl Fn(IpAddr) -> bool) -> bool {
         match self {
             Self::Sctp(sctp) => {
@@ -130,7 +130,7 @@ impl Transport {
         }
     }
 
-    /// What it is used for: all but SCTP carry data only.
+    /// Whether users may send ASAP messages there: only with SCTP.
     pub const fn usage(&self) -> TransportUse {
         match self {
             Self::Sctp(sctp) => sctp.usage,
@@ -140,7 +140,7 @@ impl Transport {
 }
 
 impl SctpTransport {
-    /// Reads the parameter. Nothing but addresses is expected inside a transport.
+    /// Reads the parameter, which may contain only addresses.
     pub(super) fn read(reader: &mut Reader<'_>, tlv: &Tlv) -> Result<Self, Fault> {
         let mut inner = reader.enter(tlv);
         let port = inner.u16("SCTP port")?;
@@ -167,7 +167,7 @@ impl SctpTransport {
         Ok(Self { port, usage, addresses })
     }
 
-    /// Reads the whole parameter if it holds a single IPv4 address.
+    /// Reads the whole parameter in one step if it has a single IPv4 address.
     pub(super) fn plain(octets: &[u8; 16]) -> Option<Self> {
         let [0, 4, 0, 16, port @ .., 0, usage, 0, 1, 0, 8, a, b, c, d] = *octets else { return None };
         let usage = match usage {
@@ -273,7 +273,7 @@ fn write_address(writer: &mut Writer, address: &IpAddr) -> Result<(), EncodeErro
     match address {
         IpAddr::V4(address) => {
             let [a, b, c, d] = address.octets();
-            // Addresses fill whole words, so nothing before this one needs padding.
+            // Addresses are multiples of four octets, so no padding is needed before this one.
             writer.octets(&[0, 1, 0, 8, a, b, c, d]);
             Ok(())
         }

@@ -1,8 +1,7 @@
-//! A message as a tree of named fields, for people.
+//! A message as a tree of named fields, for people to read.
 //!
-//! The tree shows what is there, in the order of the octets, as far as the framing can be
-//! followed. Whether a receiver would take the message is the decoder's business, so its verdict
-//! stands in the last field of a message that it refuses.
+//! The tree shows what is there, in the order of the octets, as far as the framing can be followed. Whether a
+//! receiver would accept the message is decided by the decoder: if it refuses, its verdict is the last field.
 
 mod parameters;
 mod scan;
@@ -20,19 +19,19 @@ use super::{AsapMessage, AsapType, DecodeError, EnrpMessage, EnrpType, UpdateAct
 /// One field of a message, with the fields inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Its name, as in the RFC.
+    /// The name of the field, as in the RFC.
     pub name: &'static str,
-    /// Its value as text; empty if it only holds others.
+    /// The value as text; empty if the field only contains others.
     pub value: String,
-    /// Where it starts in the message, in octets.
+    /// The offset in the message, in octets.
     pub offset: usize,
-    /// How many octets it takes.
+    /// The length in octets.
     pub length: usize,
-    /// The fields inside it.
+    /// The fields that this one contains.
     pub fields: Vec<Self>,
 }
 
-/// Describes an ASAP message, as far as it can be read. If something is wrong with it, the last
+/// Describes an ASAP message, as far as it can be read. If something is wrong with the message, the last
 /// field is named "Malformed" and says what.
 pub fn describe_asap(bytes: &[u8]) -> Field {
     let kind = AsapType::of(bytes).unwrap_or(AsapType(0));
@@ -45,7 +44,7 @@ pub fn describe_asap(bytes: &[u8]) -> Field {
     })
 }
 
-/// Describes an ENRP message, as far as it can be read. If something is wrong with it, the last
+/// Describes an ENRP message, as far as it can be read. If something is wrong with the message, the last
 /// field is named "Malformed" and says what.
 pub fn describe_enrp(bytes: &[u8]) -> Field {
     let kind = EnrpType::of(bytes).unwrap_or(EnrpType(0));
@@ -117,7 +116,7 @@ fn describe(
     verdict: Option<DecodeError>,
     fixed_fields: impl FnOnce(&mut Scan<'_>),
 ) -> Field {
-    // A length that is impossible does not hide what is there.
+    // An impossible length does not hide what is there.
     let end = Header::read(bytes).map_or(bytes.len(), |header| header.end);
     let mut scan = Scan::new(bytes, 0, end);
     scan.u8("Message Type", |_| kind);

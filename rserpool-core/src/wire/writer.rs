@@ -9,20 +9,20 @@ use super::{EncodeError, ParameterType};
 
 /// A message under construction.
 ///
-/// Padding is written before whatever follows it, so the length of a parameter never counts the
-/// padding of its last inner one (RFC 5354 section 2, reading A6).
+/// Padding is written before what follows it, so the length of a parameter never counts the padding of the
+/// last parameter inside it (RFC 5354 section 2, reading A6).
 pub(super) struct Writer {
     octets: Vec<u8>,
 }
 
 impl Writer {
-    /// Room for most messages: a registration takes 64 to 130 octets.
+    /// Enough for most messages: a registration has 64 to 130 octets.
     const CAPACITY: usize = 256;
 
-    /// Room for each element of a message that lists some: one with four addresses takes 80 octets.
+    /// Enough for each listed element: one with four addresses has 80 octets.
     const CAPACITY_OF_ELEMENT: usize = 96;
 
-    /// Begins a message, which may list so many elements.
+    /// Begins a message that may list so many `elements`.
     pub(super) fn new(kind: u8, flags: u8, elements: usize) -> Self {
         let mut octets = Vec::with_capacity(Self::CAPACITY + elements * Self::CAPACITY_OF_ELEMENT);
         octets.extend_from_slice(&[kind, flags, 0, 0]);
@@ -45,7 +45,7 @@ impl Writer {
         self.octets.extend_from_slice(octets);
     }
 
-    /// Writes a parameter with what `value` writes.
+    /// Writes a parameter with the content that `value` writes.
     #[inline]
     pub(super) fn parameter(
         &mut self,
@@ -55,7 +55,7 @@ impl Writer {
         self.tlv(kind.0, kind.name(), value)
     }
 
-    /// Writes a type, or the code of a cause, and a length, around what `value` writes.
+    /// Writes a type, or the code of a cause, a length, and the content that `value` writes.
     #[inline]
     pub(super) fn tlv(
         &mut self,
@@ -83,7 +83,7 @@ impl Writer {
         Ok(self.octets.into())
     }
 
-    /// Ends a message outside of any: a single parameter, as causes quote it.
+    /// Writes a single parameter outside a message, as causes quote it.
     pub(super) fn quote(
         write: impl FnOnce(&mut Self) -> Result<(), EncodeError>,
     ) -> Result<Bytes, EncodeError> {

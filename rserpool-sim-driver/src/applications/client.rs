@@ -9,8 +9,9 @@ use rserpool_core::base::{CommandId, Deadlines, ElementId, Instant, PoolHandle};
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, User, UserConfig};
 
-use super::{Commands, ECHO, Violation};
+use super::{Commands, ECHO};
 use crate::fault::Order;
+use crate::violation::Violation;
 
 /// What the application of a user does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +115,7 @@ enum Purpose {
 /// A user with its application.
 #[derive(Debug)]
 pub struct Client {
-    pub(crate) user: User,
+    user: User,
     config: UserConfig,
     load: Load,
     commands: Commands,
@@ -153,6 +154,10 @@ impl Client {
     /// The endpoint.
     pub const fn user(&self) -> &User {
         &self.user
+    }
+
+    pub(crate) const fn user_mut(&mut self) -> &mut User {
+        &mut self.user
     }
 
     /// Its configuration.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rserpool_core::base::{CommandId, Instant};
 
-use super::Violation;
+use crate::violation::Violation;
 
 /// The commands that wait for their final notice.
 #[derive(Debug, Default)]

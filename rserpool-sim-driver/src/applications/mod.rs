@@ -23,21 +23,5 @@ pub enum Note {
     Custom(String),
 }
 
-/// Something that must never happen.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{invariant}: {detail}")]
-pub struct Violation {
-    /// The invariant, named in a few words.
-    pub invariant: &'static str,
-    /// What was seen.
-    pub detail: String,
-}
-
-impl Violation {
-    pub(crate) fn new(invariant: &'static str, detail: impl Into<String>) -> Self {
-        Self { invariant, detail: detail.into() }
-    }
-}
-
 /// The protocol identifier of the simulated application.
 pub(crate) const ECHO: rserpool_core::base::ProtocolId = rserpool_core::base::ProtocolId(0x1234);

@@ -9,8 +9,9 @@ use rserpool_core::element::{Command, Element, ElementConfig, Notice};
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::wire::Policy;
 
-use super::{Commands, Violation};
+use super::Commands;
 use crate::fault::Order;
+use crate::violation::Violation;
 
 /// How an element serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ impl Default for Service {
 /// An element with its application.
 #[derive(Debug)]
 pub struct Server {
-    pub(crate) element: Element,
+    element: Element,
     config: ElementConfig,
     service: Service,
     commands: Commands,
@@ -58,6 +59,10 @@ impl Server {
     /// The endpoint.
     pub const fn element(&self) -> &Element {
         &self.element
+    }
+
+    pub(crate) const fn element_mut(&mut self) -> &mut Element {
+        &mut self.element
     }
 
     /// Its configuration.

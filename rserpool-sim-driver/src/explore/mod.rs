@@ -7,6 +7,7 @@
 mod drawing;
 mod plan;
 mod run;
+mod verdict;
 
 pub use plan::{ElementPlan, Plan, RegistrarPlan, UserPlan};
 pub use run::{Outcome, RunOptions, shrink};

@@ -5,11 +5,12 @@ use std::time::Duration;
 use rserpool_core::base::Instant;
 
 use super::plan::Plan;
-use crate::applications::Violation;
+use super::verdict::Verdict;
 use crate::fault::Fault;
-use crate::hosts::Program;
+use crate::hosts::{Mode, Program};
 use crate::record::TraceMode;
-use crate::world::{Mode, World, WorldConfig};
+use crate::violation::Violation;
+use crate::world::{World, WorldConfig};
 
 /// What is kept of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ impl Plan {
             self.reconnect(&mut world);
         }
         world.run_for(self.rest);
-        world.judge(self);
+        Verdict { world: &mut world, plan: self }.judge();
         let violation = world.violation().cloned();
         let simulated = world.now().since(Instant::ORIGIN);
         Outcome { violation, hash: world.trace().hash(), steps: world.steps(), simulated, world }

@@ -1,42 +1,15 @@
-//! Programs and the processes that they become: an endpoint with its application.
+//! The processes that programs become: an endpoint with its application.
 
-use std::collections::VecDeque;
-
-use rserpool_core::base::{CommandId, Instant};
-use rserpool_core::element::{self, ElementConfig};
+use rserpool_core::base::Instant;
+use rserpool_core::element;
 use rserpool_core::endpoint::{Action, Endpoint, Event};
-use rserpool_core::registrar::{Registrar, RegistrarConfig};
-use rserpool_core::user::{self, UserConfig};
+use rserpool_core::registrar::Registrar;
+use rserpool_core::user;
 
-use crate::applications::{Client, Load, Note, Server, Service, Violation};
+use super::custom_endpoint::Machine;
+use crate::applications::{Client, Note, Server};
 use crate::fault::Order;
-use crate::hosts::custom_endpoint::{Custom, Machine};
-use crate::judges::Exchange;
-
-/// What runs on a host. Seeds, and the addresses of elements and registrars, are set by the world.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Program {
-    /// A registrar.
-    Registrar(RegistrarConfig),
-    /// An element that sends back what it is sent.
-    Element(ElementConfig, Service),
-    /// A user with its load.
-    User(UserConfig, Load),
-    /// An endpoint of somebody's own.
-    Custom(Custom),
-}
-
-impl Program {
-    /// The SCTP ports on which it listens.
-    pub(crate) fn ports(&self) -> Vec<u16> {
-        match self {
-            Self::Registrar(config) => vec![config.asap_port, config.enrp_port],
-            Self::Element(config, _) => vec![config.port],
-            Self::User(..) => Vec::new(),
-            Self::Custom(custom) => custom.ports().to_vec(),
-        }
-    }
-}
+use crate::violation::Violation;
 
 /// A running program.
 #[derive(Debug)]
@@ -47,13 +20,24 @@ pub enum Process {
     Element(Box<Server>),
     /// A user with its application.
     User(Box<Client>),
-    /// An endpoint of somebody's own, see [`World::custom`](crate::World::custom).
-    Custom(Machinery),
+    /// An endpoint of your own, see [`World::custom`](crate::World::custom).
+    Custom(CustomProcess),
 }
 
-/// An endpoint of somebody's own.
+/// An endpoint of your own.
 #[derive(Debug)]
-pub struct Machinery(pub(crate) Box<dyn Machine>);
+pub struct CustomProcess(Box<dyn Machine>);
+
+impl CustomProcess {
+    pub(super) fn new(machine: Box<dyn Machine>) -> Self {
+        Self(machine)
+    }
+
+    /// The endpoint, if it is an `E`.
+    pub fn endpoint<E: 'static>(&self) -> Option<&E> {
+        self.0.as_any().downcast_ref()
+    }
+}
 
 /// Calls the same method of every kind of endpoint.
 macro_rules! each {
@@ -61,25 +45,25 @@ macro_rules! each {
         match $process {
             Process::Registrar($endpoint) => $call,
             Process::Element(server) => {
-                let $endpoint = &mut server.element;
+                let $endpoint = server.element_mut();
                 $call
             }
             Process::User(client) => {
-                let $endpoint = &mut client.user;
+                let $endpoint = client.user_mut();
                 $call
             }
-            Process::Custom(Machinery($endpoint)) => $call,
+            Process::Custom(CustomProcess($endpoint)) => $call,
         }
     };
 }
 
 impl Process {
-    fn handle_event(&mut self, now: Instant, event: Event) {
+    pub(super) fn handle_event(&mut self, now: Instant, event: Event) {
         each!(self, endpoint => endpoint.handle_event(now, event));
     }
 
     /// Time has passed, for the endpoint or its application.
-    fn handle_timeout(&mut self, now: Instant) {
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
         each!(self, endpoint => endpoint.handle_timeout(now));
         match self {
             Self::Registrar(_) | Self::Custom(_) => {}
@@ -88,59 +72,61 @@ impl Process {
         }
     }
 
-    fn poll_action(&mut self) -> Option<Action> {
+    pub(super) fn poll_action(&mut self) -> Option<Action> {
         each!(self, endpoint => endpoint.poll_action())
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let (endpoint, application) = match self {
             Self::Registrar(registrar) => (registrar.poll_timeout(), None),
-            Self::Element(server) => (server.element.poll_timeout(), server.poll_timeout()),
-            Self::User(client) => (client.user.poll_timeout(), client.poll_timeout()),
-            Self::Custom(Machinery(machine)) => (machine.poll_timeout(), None),
+            Self::Element(server) => (server.element().poll_timeout(), server.poll_timeout()),
+            Self::User(client) => (client.user().poll_timeout(), client.poll_timeout()),
+            Self::Custom(CustomProcess(machine)) => (machine.poll_timeout(), None),
         };
         [endpoint, application].into_iter().flatten().min()
     }
 
-    fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
+    pub(super) fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
         match self {
             Self::Registrar(registrar) => registrar.begin_shutdown(now, deadline),
-            Self::Element(server) => server.element.begin_shutdown(now, deadline),
+            Self::Element(server) => server.element_mut().begin_shutdown(now, deadline),
             Self::User(client) => client.begin_shutdown(now, deadline),
-            Self::Custom(Machinery(machine)) => machine.begin_shutdown(now, deadline),
+            Self::Custom(CustomProcess(machine)) => machine.begin_shutdown(now, deadline),
         }
     }
 
-    fn is_stopped(&self) -> bool {
+    pub(super) fn is_stopped(&self) -> bool {
         match self {
             Self::Registrar(registrar) => registrar.is_stopped(),
-            Self::Element(server) => server.element.is_stopped(),
-            Self::User(client) => client.user.is_stopped(),
-            Self::Custom(Machinery(machine)) => machine.is_stopped(),
+            Self::Element(server) => server.element().is_stopped(),
+            Self::User(client) => client.user().is_stopped(),
+            Self::Custom(CustomProcess(machine)) => machine.is_stopped(),
         }
     }
 
     /// The next notice, after the application has been told.
-    fn poll_note(&mut self, now: Instant) -> Option<(Note, Result<(), Violation>)> {
+    pub(super) fn poll_note(&mut self, now: Instant) -> Option<(Note, Result<(), Violation>)> {
         match self {
             Self::Registrar(registrar) => {
                 registrar.poll_notice().map(|(_, notice)| (Note::Registrar(notice), Ok(())))
             }
             Self::Element(server) => {
-                let (id, notice) = server.element.poll_notice()?;
+                let (id, notice) = server.element_mut().poll_notice()?;
                 let verdict = server.notice(now, id, &notice);
                 Some((Note::Element(notice), verdict))
             }
             Self::User(client) => {
-                let (id, notice) = client.user.poll_notice()?;
+                let (id, notice) = client.user_mut().poll_notice()?;
                 let verdict = client.notice(now, id, &notice);
                 Some((Note::User(notice), verdict))
             }
-            Self::Custom(Machinery(machine)) => machine.poll_note().map(|note| (Note::Custom(note), Ok(()))),
+            Self::Custom(CustomProcess(machine)) => {
+                machine.poll_note().map(|note| (Note::Custom(note), Ok(())))
+            }
         }
     }
 
-    fn wish(&mut self, now: Instant, wish: Wish) {
+    pub(super) fn wish(&mut self, now: Instant, wish: Wish) {
         match (self, wish) {
             (Self::Element(server), Wish::Element(command)) => server.command(now, command),
             (Self::Element(server), Wish::Order(order)) => server.order(now, order),
@@ -159,9 +145,9 @@ pub(crate) enum Wish {
     Element(element::Command),
     /// A command for a user.
     User(user::Command),
-    /// A user shall ask for its pool, past its cache.
+    /// A user asks for its pool, past its cache.
     Resolve,
-    /// The application shall do something.
+    /// The application does something.
     Order(Order),
 }
 
@@ -176,90 +162,4 @@ pub(crate) enum Report {
     Broke(Violation),
     /// Its application was told something.
     Told(Note),
-}
-
-/// A process as one endpoint: its application acts at once on what it is told.
-#[derive(Debug)]
-pub(crate) struct Actor {
-    pub(crate) process: Process,
-    /// Whether actions are reported, because nobody else sees them.
-    pub(crate) overheard: bool,
-    /// What it was handed and has done.
-    seen: VecDeque<Report>,
-    /// What its application was told since.
-    told: VecDeque<Report>,
-}
-
-impl Actor {
-    pub(crate) fn new(now: Instant, process: Process, overheard: bool) -> Self {
-        let mut actor = Self { process, overheard, seen: VecDeque::new(), told: VecDeque::new() };
-        // It may have something to tell from the start.
-        actor.tell_application(now);
-        actor
-    }
-
-    /// Hands notices to the application, which may act upon them.
-    fn tell_application(&mut self, now: Instant) {
-        while let Some((note, verdict)) = self.process.poll_note(now) {
-            if let Err(violation) = verdict {
-                self.told.push_back(Report::Broke(violation));
-            }
-            self.told.push_back(Report::Told(note));
-        }
-    }
-}
-
-impl Endpoint for Actor {
-    type Command = Wish;
-    type Notice = Report;
-
-    fn handle_event(&mut self, now: Instant, event: Event) {
-        self.seen.push_back(Report::Heard(event.clone()));
-        let exchange = match &self.process {
-            Process::Registrar(registrar) => Exchange::before(registrar, &event),
-            _ => None,
-        };
-        self.process.handle_event(now, event);
-        if let (Some(exchange), Process::Registrar(registrar)) = (exchange, &self.process)
-            && let Err(violation) = exchange.judge(registrar)
-        {
-            self.seen.push_back(Report::Broke(violation));
-        }
-        self.tell_application(now);
-    }
-
-    fn handle_command(&mut self, now: Instant, _: CommandId, wish: Wish) {
-        self.process.wish(now, wish);
-        self.tell_application(now);
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.process.handle_timeout(now);
-        self.tell_application(now);
-    }
-
-    fn poll_action(&mut self) -> Option<Action> {
-        let action = self.process.poll_action()?;
-        if self.overheard {
-            self.seen.push_back(Report::Did(action.clone()));
-        }
-        Some(action)
-    }
-
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Report)> {
-        self.seen.pop_front().or_else(|| self.told.pop_front()).map(|report| (None, report))
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.process.poll_timeout()
-    }
-
-    fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
-        self.process.begin_shutdown(now, deadline);
-        self.tell_application(now);
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.process.is_stopped()
-    }
 }

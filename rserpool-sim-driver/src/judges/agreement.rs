@@ -7,87 +7,69 @@ use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{PeerState, Registrar};
 use rserpool_core::wire::PoolElement;
 
-use crate::applications::Violation;
+use super::view::View;
 use crate::id::HostId;
-use crate::world::World;
+use crate::violation::Violation;
 
-impl World {
-    /// Whether these registrars know each other, serve, have one and the same handlespace with the
-    /// same homes, and the checksums that follow from it. Those that do not run are left out.
-    ///
-    /// # Errors
-    /// The first thing that is not so.
-    pub fn agreement(&self, registrars: &[HostId]) -> Result<(), Violation> {
-        let running: Vec<(HostId, &Registrar)> =
-            registrars.iter().filter_map(|host| Some((*host, self.registrar(*host)?))).collect();
-        let scope: BTreeSet<RegistrarId> = running.iter().map(|(_, registrar)| registrar.id()).collect();
-        for (host, registrar) in &running {
-            let name = &self.host(*host).name;
-            if !registrar.is_serving() {
-                return Err(Violation::new("at rest every registrar serves", name));
-            }
-            self.check_peers(name, registrar, &scope)?;
-            check_checksums(name, registrar)?;
+/// See [`World::agreement`](crate::World::agreement).
+pub(crate) fn agreement(view: &View<'_>, registrars: &[HostId]) -> Result<(), Violation> {
+    let running: Vec<(HostId, &Registrar)> =
+        registrars.iter().filter_map(|host| Some((*host, view.registrar(*host)?))).collect();
+    let scope: BTreeSet<RegistrarId> = running.iter().map(|(_, registrar)| registrar.id()).collect();
+    for (host, registrar) in &running {
+        let name = view.name(*host);
+        if !registrar.is_serving() {
+            return Err(Violation::new("at rest every registrar serves", name));
         }
-        let Some(((first, pattern), others)) = running.split_first() else { return Ok(()) };
-        for (host, registrar) in others {
-            if let Some(detail) = difference(pattern, registrar) {
-                let (a, b) = (&self.host(*first).name, &self.host(*host).name);
-                let detail = format!("{a} and {b}: {detail}");
-                return Err(Violation::new("at rest all registrars list the same", detail));
-            }
-        }
-        let stray = entries(pattern).find(|(_, element)| !scope.contains(&element.home));
-        match stray {
-            None => Ok(()),
-            Some((pool, element)) => {
-                let name = &self.host(*first).name;
-                let detail = format!("{name}: {pool}/{} of {}, which does not run", element.id, element.home);
-                Err(Violation::new("at rest every home is a registrar that runs", detail))
-            }
+        check_peers(name, registrar, &scope)?;
+        check_checksums(name, registrar)?;
+    }
+    let Some(((first, pattern), others)) = running.split_first() else { return Ok(()) };
+    for (host, registrar) in others {
+        if let Some(detail) = difference(pattern, registrar) {
+            let (a, b) = (view.name(*first), view.name(*host));
+            let detail = format!("{a} and {b}: {detail}");
+            return Err(Violation::new("at rest all registrars list the same", detail));
         }
     }
-
-    /// It is connected with all others of its scope and knows nobody else.
-    fn check_peers(
-        &self,
-        name: &str,
-        registrar: &Registrar,
-        scope: &BTreeSet<RegistrarId>,
-    ) -> Result<(), Violation> {
-        let peers = registrar.peers();
-        let known: BTreeSet<RegistrarId> = peers.iter().map(|peer| peer.id).collect();
-        let expected: BTreeSet<RegistrarId> =
-            scope.iter().copied().filter(|id| *id != registrar.id()).collect();
-        if known != expected || known.len() != peers.len() {
-            let detail = format!("{name} ({}) knows {known:?}, not {expected:?}", registrar.id());
-            return Err(Violation::new("at rest registrars know each other and nobody else", detail));
+    let stray = entries(pattern).find(|(_, element)| !scope.contains(&element.home));
+    match stray {
+        None => Ok(()),
+        Some((pool, element)) => {
+            let name = view.name(*first);
+            let detail = format!("{name}: {pool}/{} of {}, which does not run", element.id, element.home);
+            Err(Violation::new("at rest every home is a registrar that runs", detail))
         }
-        for peer in peers {
-            if !peer.connected || peer.state != PeerState::Active {
-                let detail = format!("{name}: {peer:?}");
-                return Err(Violation::new("at rest every peer is connected and active", detail));
-            }
-        }
-        Ok(())
     }
 }
 
-impl World {
-    /// Whether the checksum that each of these registrars has for each of its peers is the one that the
-    /// peer has sent last. While elements come, go or move that takes a heartbeat.
-    ///
-    /// # Errors
-    /// The first that is not.
-    pub fn checksums_agree(&self, registrars: &[HostId]) -> Result<(), Violation> {
-        for host in registrars {
-            let peers = self.registrar(*host).map(Registrar::peers).unwrap_or_default();
-            if let Some(peer) = peers.iter().find(|peer| peer.announced_checksum != Some(peer.checksum)) {
-                let detail = format!("{}: {peer:?}", self.host(*host).name);
-                return Err(Violation::new("at rest checksums agree with what their owner says", detail));
-            }
+/// See [`World::checksums_agree`](crate::World::checksums_agree).
+pub(crate) fn checksums_agree(view: &View<'_>, registrars: &[HostId]) -> Result<(), Violation> {
+    for host in registrars {
+        let peers = view.registrar(*host).map(Registrar::peers).unwrap_or_default();
+        if let Some(peer) = peers.iter().find(|peer| peer.announced_checksum != Some(peer.checksum)) {
+            let detail = format!("{}: {peer:?}", view.name(*host));
+            return Err(Violation::new("at rest checksums agree with what their owner says", detail));
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+/// A registrar is connected with all others of its scope, and knows no other.
+fn check_peers(name: &str, registrar: &Registrar, scope: &BTreeSet<RegistrarId>) -> Result<(), Violation> {
+    let peers = registrar.peers();
+    let known: BTreeSet<RegistrarId> = peers.iter().map(|peer| peer.id).collect();
+    let expected: BTreeSet<RegistrarId> = scope.iter().copied().filter(|id| *id != registrar.id()).collect();
+    if known != expected || known.len() != peers.len() {
+        let detail = format!("{name} ({}) knows {known:?}, not {expected:?}", registrar.id());
+        return Err(Violation::new("at rest registrars know each other and nobody else", detail));
+    }
+    match peers.iter().find(|peer| !peer.connected || peer.state != PeerState::Active) {
+        None => Ok(()),
+        Some(peer) => {
+            let detail = format!("{name}: {peer:?}");
+            Err(Violation::new("at rest every peer is connected and active", detail))
+        }
     }
 }
 

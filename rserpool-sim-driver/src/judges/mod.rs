@@ -1,12 +1,204 @@
-//! What must hold: judged while a world runs and when it has come to rest.
+//! What must hold at every step, whatever is broken; and what registrars have in common at rest.
+//!
+//! Judges see the world through a [`View`] and change nothing in it. Each keeps what it has to remember to
+//! itself; what several need is in `scope`.
 
 mod agreement;
-mod at_rest;
-mod elements;
-mod history;
-mod peer_messages;
-mod registrars;
+mod answers;
+mod audits;
+mod failures;
+mod messages;
+mod removals;
+mod scope;
+mod tables;
+mod takeovers;
+mod view;
 
-pub(crate) use history::History;
-pub(crate) use peer_messages::Exchange;
-pub(crate) use registrars::settles_within;
+use bytes::Bytes;
+use rserpool_core::base::{AssociationId, ProtocolId, RegistrarId};
+use rserpool_core::endpoint::Channel;
+use rserpool_core::registrar::Notice;
+use rserpool_core::wire::{AsapMessage, EnrpBody};
+use rserpool_core::{element, user};
+
+pub(crate) use agreement::{agreement, checksums_agree};
+pub(crate) use scope::settles_within;
+pub(crate) use view::View;
+
+use crate::applications::Note;
+use crate::id::HostId;
+use crate::violation::Violation;
+use audits::Audits;
+use failures::Failures;
+use removals::Removals;
+use scope::Scope;
+use tables::Tables;
+use takeovers::Takeovers;
+
+type Verdict = Result<(), Violation>;
+
+/// All judges of a world.
+#[derive(Debug, Default)]
+pub(crate) struct Judges {
+    scope: Scope,
+    takeovers: Takeovers,
+    audits: Audits,
+    tables: Tables,
+    removals: Removals,
+    failures: Failures,
+}
+
+impl Judges {
+    // Facts
+
+    /// The registrar of a host has started.
+    pub(crate) fn started(&mut self, registrar: RegistrarId) {
+        self.scope.started(registrar);
+    }
+
+    /// The process of a host has ended; it was this registrar, if it was one.
+    pub(crate) fn ended(&mut self, view: &View<'_>, host: HostId, registrar: Option<RegistrarId>) {
+        if let Some(registrar) = registrar {
+            self.scope.ended(view.now, registrar);
+        }
+        self.tables.ended(host);
+    }
+
+    /// A host got another address.
+    pub(crate) fn moved(&mut self, host: HostId) {
+        self.removals.moved(host);
+    }
+
+    /// A user was told to report or to give up its elements.
+    pub(crate) const fn told_to_report(&mut self) {
+        self.failures.told_to_report();
+    }
+
+    /// Whether a host is elsewhere than others know.
+    pub(crate) fn is_elsewhere(&self, host: HostId) -> bool {
+        self.removals.is_elsewhere(host)
+    }
+
+    // Verdicts
+
+    /// A process was handed a message.
+    pub(crate) fn heard(&mut self, host: HostId, protocol: ProtocolId, bytes: &Bytes) {
+        if protocol == ProtocolId::ENRP {
+            self.takeovers.heard(host, bytes);
+        }
+    }
+
+    /// A process sends a message.
+    pub(crate) fn message(
+        &mut self,
+        view: &View<'_>,
+        host: HostId,
+        over: AssociationId,
+        protocol: ProtocolId,
+        bytes: &Bytes,
+    ) -> Verdict {
+        match protocol {
+            ProtocolId::ASAP => self.asap(view, host, &messages::asap(view, host, bytes)?),
+            ProtocolId::ENRP => self.enrp(view, host, over, bytes),
+            _ => Ok(()),
+        }
+    }
+
+    fn asap(&mut self, view: &View<'_>, host: HostId, message: &AsapMessage) -> Verdict {
+        match message {
+            AsapMessage::HandleResolutionResponse { handle, error: Some(_), .. } => {
+                let false_reports = self.failures.may_be_false(view);
+                answers::unknown_pool(view, &self.scope, host, handle, false_reports)
+            }
+            AsapMessage::HandleResolutionResponse { handle, elements, .. } => {
+                let elements = elements.iter().map(|element| element.id);
+                answers::selected(view, &self.scope, host, handle, elements)
+            }
+            AsapMessage::Registration { .. } => {
+                self.removals.registering(view.now, host);
+                Ok(())
+            }
+            AsapMessage::Error { error } => {
+                let detail = format!("{} sent {error:?}", view.name(host));
+                Err(Violation::new("nobody finds fault with a message of ours", detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn enrp(&mut self, view: &View<'_>, host: HostId, over: AssociationId, bytes: &Bytes) -> Verdict {
+        let message = messages::enrp(view, host, bytes)?;
+        match &message.body {
+            EnrpBody::HandleTableRequest { own_only: true } => {
+                self.audits.asked(view, &self.scope, host, message.receiver);
+                return Ok(());
+            }
+            EnrpBody::HandleTableResponse { rejected: false, more, pools } => {
+                self.tables.page(view, host, over, *more, pools)?;
+            }
+            _ => {}
+        }
+        messages::may_say(view, host, &message, bytes)
+    }
+
+    /// A process announces itself.
+    pub(crate) fn announcement(
+        &self,
+        view: &View<'_>,
+        host: HostId,
+        channel: Channel,
+        bytes: &Bytes,
+    ) -> Verdict {
+        messages::announcement(view, host, channel, bytes)
+    }
+
+    /// An application was told something.
+    pub(crate) fn notice(&mut self, view: &View<'_>, host: HostId, note: &Note) -> Verdict {
+        match note {
+            Note::Registrar(notice) => self.registrar_notice(view, host, notice),
+            Note::Element(element::Notice::Deregistered) => self.removals.judge_expulsion(view, host),
+            Note::Element(element::Notice::Registered { .. }) => {
+                self.removals.registered(host);
+                Ok(())
+            }
+            Note::User(user::Notice::ElementFailed { element, reason, .. }) => {
+                Failures::judge(view, host, *element, reason)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn registrar_notice(&mut self, view: &View<'_>, host: HostId, notice: &Notice) -> Verdict {
+        match notice {
+            Notice::Moved { home, .. } => {
+                self.audits.moved(view.now);
+                self.audits.yielded(view.now, host, *home);
+            }
+            Notice::TakenOver { target, by, .. } => {
+                self.audits.moved(view.now);
+                if view.registrar(host).is_some_and(|registrar| registrar.id() == *by) {
+                    let elsewhere = |host| self.removals.is_elsewhere(host);
+                    return self.takeovers.won(view, &self.scope, elsewhere, host, *target);
+                }
+            }
+            Notice::PeerFound { peer, .. } => self.scope.met(view.now, host, *peer),
+            Notice::PeerLost { peer } => self.takeovers.lost(view.now, host, *peer),
+            Notice::Removed { pe, reason } => {
+                let false_reports = *reason == rserpool_core::registrar::RemovalReason::Reported
+                    && self.failures.may_be_false(view);
+                return self.removals.judge_removal(view, &self.scope, host, (pe, *reason), false_reports);
+            }
+            Notice::Malformed { error, .. } => {
+                let detail = format!("{}: {error}", view.name(host));
+                return Err(Violation::new("nobody finds fault with a message of ours", detail));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// At rest: each resynchronisation had its reason.
+    pub(crate) fn judge_audits(&self, view: &View<'_>) -> Verdict {
+        self.audits.judge(view)
+    }
+}

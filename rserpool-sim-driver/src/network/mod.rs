@@ -1,109 +1,38 @@
-//! The network: who can reach whom, and how long a packet takes.
+//! The network: which host reaches which, at what address, and how long a packet takes.
 //!
-//! It knows hosts, addresses and cables. Associations, which make its losses good again, are in
-//! [`crate::network`].
+//! It knows hosts, addresses and cables only. Associations, which repair its losses, are in
+//! `associations`.
 
-mod association;
-mod handshake;
-mod transfer;
+mod cable;
+mod sctp;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use rserpool_core::base::{Instant, Random};
-use rserpool_transport::sctp::SctpConfig;
+use rserpool_core::base::{Instant, Random, TransportAddress};
 
-use crate::id::HostId;
+pub use cable::Cable;
+pub use sctp::Sctp;
+
+use crate::id::{HostId, UDP_PORT};
 use crate::random::{Purpose, stream};
 
-pub(crate) use association::{Association, Attempt, End, Item, Path, Side, State, Step};
-
-/// What a cable does to packets.
+/// Whether something passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cable {
-    /// One way.
-    pub delay: Duration,
-    /// At most this much is added to the delay, evenly spread.
-    pub jitter: Duration,
-    /// Packets lost, of a million.
-    pub loss: u32,
-    /// Datagrams delivered twice, of a million. Associations hide it.
-    pub duplication: u32,
-    /// Packets held back so that others overtake them, of a million.
-    pub reordering: u32,
+pub(crate) enum Passage {
+    Open,
+    Closed,
 }
 
-impl Cable {
-    /// A LAN: 1 ms, nothing lost.
-    pub const LAN: Self = Self {
-        delay: Duration::from_millis(1),
-        jitter: Duration::ZERO,
-        loss: 0,
-        duplication: 0,
-        reordering: 0,
-    };
-
-    /// The longest time a packet may take that is not lost.
-    pub fn longest(&self) -> Duration {
-        let held_back = if self.reordering > 0 { self.held_back() } else { Duration::ZERO };
-        self.delay + self.jitter + held_back
-    }
-
-    /// How long a packet is held back that others overtake.
-    fn held_back(&self) -> Duration {
-        self.delay * 2
-    }
-}
-
-/// The timers of the modelled SCTP.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sctp {
-    /// After how long without a packet a peer is asked for a sign of life.
-    pub heartbeat: Duration,
-    /// For how long a peer may leave that, or data, unanswered.
-    pub max_silence: Duration,
-    /// The first wait for an acknowledgement; it doubles from loss to loss.
-    pub rto_initial: Duration,
-    /// The longest wait for an acknowledgement.
-    pub rto_max: Duration,
-}
-
-impl Sctp {
-    /// The fast preset of the SCTP stack in `rserpool-transport`.
-    pub const FAST: Self = Self {
-        heartbeat: Duration::from_millis(200),
-        max_silence: Duration::from_millis(500),
-        rto_initial: Duration::from_millis(100),
-        rto_max: Duration::from_millis(250),
-    };
-
-    /// The timers of RFC 9260 section 16.
-    pub const RFC: Self = Self {
-        heartbeat: Duration::from_secs(30),
-        max_silence: Duration::from_secs(363),
-        rto_initial: Duration::from_secs(1),
-        rto_max: Duration::from_secs(60),
-    };
-}
-
-impl Sctp {
-    /// The settings of a real stack with these timers.
-    pub(crate) fn config(&self, seed: u64) -> SctpConfig {
-        let preset = if *self == Self::FAST { SctpConfig::fast(seed) } else { SctpConfig::rfc(seed) };
-        let Self { heartbeat, max_silence, rto_initial, rto_max } = *self;
-        SctpConfig { heartbeat, max_silence, rto_initial, rto_max, ..preset }
-    }
-}
-
-/// Links and addresses.
+/// Cables and addresses.
 #[derive(Debug)]
 pub(crate) struct Network {
     seed: u64,
-    pub(crate) cable: Cable,
+    cable: Cable,
     /// Directions in which nothing passes.
     blocked: BTreeSet<(HostId, HostId)>,
-    /// Hosts that are cut off from everybody.
+    /// Hosts that are cut off from all others.
     unplugged: BTreeSet<HostId>,
     owners: BTreeMap<IpAddr, HostId>,
     addresses: BTreeMap<HostId, IpAddr>,
@@ -131,7 +60,9 @@ impl Network {
         }
     }
 
-    /// Gives a host a new address, in place of the one it has.
+    // Addresses
+
+    /// Gives a host a new address, which replaces the one that it has.
     pub(crate) fn assign_address(&mut self, host: HostId) -> IpAddr {
         let address = IpAddr::V4(Ipv4Addr::from(self.next_address));
         self.next_address += 1;
@@ -139,42 +70,63 @@ impl Network {
         if let Some(old) = self.addresses.insert(host, address) {
             self.owners.remove(&old);
         }
+        debug_assert_eq!(self.owners.len(), self.addresses.len(), "each host has one address");
         address
     }
 
-    /// Where a host is, if it exists.
+    /// The address of a host; the unspecified one for a host that does not exist.
     pub(crate) fn address(&self, host: HostId) -> IpAddr {
         self.addresses.get(&host).copied().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 
+    /// The address of the UDP socket of a host.
+    pub(crate) fn socket(&self, host: HostId) -> SocketAddr {
+        SocketAddr::new(self.address(host), UDP_PORT)
+    }
+
+    /// Where a host serves an SCTP port.
+    pub(crate) fn service(&self, host: HostId, port: u16) -> TransportAddress {
+        TransportAddress::new(self.address(host), port, UDP_PORT)
+    }
+
+    /// The host that has an address now.
     pub(crate) fn owner(&self, address: IpAddr) -> Option<HostId> {
         self.owners.get(&address).copied()
     }
 
-    pub(crate) fn block(&mut self, now: Instant, from: HostId, to: HostId, block: bool) {
-        match block {
-            true => self.blocked.insert((from, to)),
-            false => self.blocked.remove(&(from, to)),
+    // Faults
+
+    /// Opens or closes one direction.
+    pub(crate) fn set_passage(&mut self, now: Instant, from: HostId, to: HostId, passage: Passage) {
+        match passage {
+            Passage::Closed => self.blocked.insert((from, to)),
+            Passage::Open => self.blocked.remove(&(from, to)),
         };
         self.disturbed.insert(pair(from, to), now);
     }
 
-    /// Everything passes between all hosts.
-    pub(crate) fn unblock_all(&mut self, now: Instant) {
+    /// Opens all directions.
+    pub(crate) fn open_all(&mut self, now: Instant) {
         for (from, to) in std::mem::take(&mut self.blocked) {
             self.disturbed.insert(pair(from, to), now);
         }
     }
 
-    pub(crate) fn unplug(&mut self, host: HostId, unplug: bool) {
-        match unplug {
-            true => self.unplugged.insert(host),
-            false => self.unplugged.remove(&host),
-        };
+    pub(crate) fn unplug(&mut self, host: HostId) {
+        self.unplugged.insert(host);
+    }
+
+    pub(crate) fn plug(&mut self, host: HostId) {
+        self.unplugged.remove(&host);
     }
 
     pub(crate) fn is_unplugged(&self, host: HostId) -> bool {
         self.unplugged.contains(&host)
+    }
+
+    /// What all cables are like.
+    pub(crate) const fn cable(&self) -> &Cable {
+        &self.cable
     }
 
     pub(crate) fn set_cable(&mut self, now: Instant, cable: Cable) {
@@ -182,7 +134,7 @@ impl Network {
         self.all_disturbed = now;
     }
 
-    /// Whether a packet from one host comes to the other.
+    /// Whether packets from one host reach the other.
     pub(crate) fn is_open(&self, from: HostId, to: HostId) -> bool {
         !self.blocked.contains(&(from, to))
             && !self.unplugged.contains(&from)
@@ -196,6 +148,8 @@ impl Network {
         open.then(|| since.max(self.all_disturbed))
     }
 
+    // Travel
+
     /// How long one packet takes; `None` if it is lost.
     pub(crate) fn datagram(&mut self, from: HostId, to: HostId) -> Option<Duration> {
         if !self.is_open(from, to) {
@@ -203,47 +157,39 @@ impl Network {
         }
         let cable = self.cable;
         let random = self.stream(from, to);
-        if cable.loss > 0 && random.below(1_000_000) < u64::from(cable.loss) {
+        if cable.loses(random) {
             return None;
         }
-        Some(travel(&cable, random))
+        Some(cable.travel(random))
     }
 
-    /// Whether this datagram is delivered twice.
-    pub(crate) fn is_duplicated(&mut self, from: HostId, to: HostId) -> bool {
+    /// How often a datagram is delivered that is not lost: once or twice.
+    pub(crate) fn copies(&mut self, from: HostId, to: HostId) -> u32 {
         let duplication = u64::from(self.cable.duplication);
-        duplication > 0 && self.stream(from, to).below(1_000_000) < duplication
+        1 + u32::from(duplication > 0 && self.stream(from, to).below(1_000_000) < duplication)
     }
 
-    /// How long one message takes that is sent again until it arrives; `None` if the sender loses
-    /// patience first.
+    /// How long one message takes that is sent again until it arrives; `None` if the sender gives its
+    /// peer up first.
     pub(crate) fn reliable(&mut self, sctp: &Sctp, from: HostId, to: HostId) -> Option<Duration> {
         let cable = self.cable;
         let random = self.stream(from, to);
         let mut waited = Duration::ZERO;
         let mut rto = sctp.rto_initial;
-        while cable.loss > 0 && random.below(1_000_000) < u64::from(cable.loss) {
+        while cable.loses(random) {
             waited += rto;
             rto = (rto * 2).min(sctp.rto_max);
             if waited > sctp.max_silence {
                 return None;
             }
         }
-        Some(waited + travel(&cable, random))
+        Some(waited + cable.travel(random))
     }
 
     fn stream(&mut self, from: HostId, to: HostId) -> &mut Random {
         let seed = self.seed;
         self.streams.entry((from, to)).or_insert_with(|| stream(seed, from, Purpose::Cable(to)))
     }
-}
-
-fn travel(cable: &Cable, random: &mut Random) -> Duration {
-    let jitter = u64::try_from(cable.jitter.as_nanos()).unwrap_or(u64::MAX);
-    let jitter = if jitter > 0 { random.below(jitter + 1) } else { 0 };
-    let late = cable.reordering > 0 && random.below(1_000_000) < u64::from(cable.reordering);
-    let held_back = if late { cable.held_back() } else { Duration::ZERO };
-    cable.delay + Duration::from_nanos(jitter) + held_back
 }
 
 fn pair(a: HostId, b: HostId) -> (HostId, HostId) {

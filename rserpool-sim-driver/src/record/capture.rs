@@ -10,7 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 use rserpool_core::base::{Instant, ProtocolId};
 
-use crate::network::{End, Side};
+use crate::associations::Direction;
+use crate::schedule::Side;
 
 /// The link type of packets that begin with an IP header.
 const LINKTYPE_RAW: u16 = 101;
@@ -28,7 +29,7 @@ const LAST: u8 = 0x01;
 
 /// A capture that grows.
 #[derive(Debug)]
-pub(crate) struct Capture {
+pub(super) struct Capture {
     file: Vec<u8>,
     /// The last TSN of each direction of each association.
     tsn: BTreeMap<(u64, Side), u32>,
@@ -37,7 +38,7 @@ pub(crate) struct Capture {
 }
 
 impl Capture {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut file = Vec::new();
         let section = [&0x1a2b_3c4d_u32.to_le_bytes()[..], &1u16.to_le_bytes(), &[0; 2], &[0xff; 8]].concat();
         block(&mut file, 0x0a0d_0d0a, &section);
@@ -48,26 +49,24 @@ impl Capture {
         Self { file, tsn: BTreeMap::new(), sequence: BTreeMap::new() }
     }
 
-    /// Adds a message that `from` sends to `to`.
-    #[allow(clippy::too_many_arguments)]
-    pub(crate) fn message(
+    /// Adds a message that travels in a direction.
+    pub(super) fn message(
         &mut self,
         now: Instant,
-        direction: (u64, Side),
-        from: &End,
-        to: &End,
+        direction: Direction,
         stream: u16,
         protocol: ProtocolId,
         bytes: &Bytes,
     ) {
-        let sequence = self.sequence.entry((direction.0, direction.1, stream)).or_default();
+        let Direction { key, side, from, to } = direction;
+        let sequence = self.sequence.entry((key, side, stream)).or_default();
         let number = *sequence;
         *sequence = sequence.wrapping_add(1);
         let count = bytes.len().div_ceil(FRAGMENT).max(1);
         for n in 0..count {
             let part = bytes.get(n * FRAGMENT..).unwrap_or_default();
             let part = part.get(..FRAGMENT).unwrap_or(part);
-            let tsn = self.tsn.entry(direction).or_insert(0);
+            let tsn = self.tsn.entry((key, side)).or_insert(0);
             *tsn += 1;
             let flags = if n == 0 { FIRST } else { 0 } | if n + 1 == count { LAST } else { 0 };
             let mut chunk = vec![0, flags];
@@ -78,14 +77,14 @@ impl Capture {
             chunk.extend(protocol.0.to_be_bytes());
             chunk.extend(part);
             chunk.resize(chunk.len().next_multiple_of(4), 0);
-            let tag = (direction.0 as u32) << 1 | u32::from(direction.1 == Side::Acceptor) | 0x4000_0000;
-            let packet = ip(SCTP, from.address, to.address, &sctp(from.port, to.port, tag, &chunk));
+            let tag = (key as u32) << 1 | u32::from(side == Side::Acceptor) | 0x4000_0000;
+            let packet = ip(SCTP, from.0, to.0, &sctp(from.1, to.1, tag, &chunk));
             self.packet(now, &packet);
         }
     }
 
     /// Adds a datagram; without a checksum, which IPv4 allows.
-    pub(crate) fn datagram(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
+    pub(super) fn datagram(&mut self, now: Instant, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
         let length = (8 + bytes.len() as u16).to_be_bytes();
         let (source, destination) = (from.port().to_be_bytes(), to.port().to_be_bytes());
         let packet = [&source[..], &destination, &length, &[0; 2], bytes].concat();
@@ -106,7 +105,7 @@ impl Capture {
     }
 
     /// The content of the file.
-    pub(crate) fn finish(self) -> Vec<u8> {
+    pub(super) fn finish(self) -> Vec<u8> {
         self.file
     }
 }

@@ -38,20 +38,20 @@ impl World {
             peer.map_or("nobody", |peer| self.hosts[peer.0].name.as_str())
         };
         let (kind, number, octets): (u64, u64, &[u8]) = match event {
-            Event::Connected { association, .. } => (10, association.0, &[]),
+            Event::Connected { association, .. } => (10, association.number(), &[]),
             Event::ConnectFailed { request, .. } => (11, request.0, &[]),
-            Event::Message { association, bytes, .. } => (12, association.0, bytes),
-            Event::Congested { association } => (13, association.0, &[]),
-            Event::Drained { association } => (14, association.0, &[]),
-            Event::Disconnected { association, .. } => (15, association.0, &[]),
+            Event::Message { association, bytes, .. } => (12, association.number(), bytes),
+            Event::Congested { association } => (13, association.number(), &[]),
+            Event::Drained { association } => (14, association.number(), &[]),
+            Event::Disconnected { association, .. } => (15, association.number(), &[]),
             Event::Announce { bytes, .. } => (16, 0, bytes),
-            Event::Addresses { association, .. } => (17, association.0, &[]),
+            Event::Addresses { association, .. } => (17, association.number(), &[]),
             Event::HungUp { .. } => (18, 0, &[]),
         };
         let text = || match event {
             Event::Connected { association, request, .. } => {
                 let how = if request.is_some() { "connected to" } else { "accepted" };
-                format!("{name} {how} {} ({})", who(association), association.0)
+                format!("{name} {how} {} ({})", who(association), association.number())
             }
             Event::ConnectFailed { request, reason } => {
                 format!("{name} attempt {} failed: {reason}", request.0)
@@ -62,7 +62,7 @@ impl World {
             Event::Congested { association } => format!("{name} congested towards {}", who(association)),
             Event::Drained { association } => format!("{name} drained towards {}", who(association)),
             Event::Disconnected { association, reason } => {
-                format!("{name} association {} ended: {reason}", association.0)
+                format!("{name} association {} ended: {reason}", association.number())
             }
             Event::Addresses { association, peer } => {
                 format!("{name} finds {} at {peer}", who(association))

@@ -2,26 +2,38 @@
 
 use std::time::Duration;
 
-use rserpool_core::base::Instant;
-
+use super::World;
 use crate::fault::{Fault, Order};
-use crate::hosts::Host;
 use crate::hosts::{Program, Wish};
 use crate::id::HostId;
-use crate::network::Cable;
-use crate::world::World;
+use crate::network::{Cable, Passage};
+
+/// In which directions something passes between two hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Directions {
+    There,
+    ThereAndBack,
+}
 
 impl World {
     /// Does something to the world now.
     pub fn apply(&mut self, fault: Fault) {
         match fault {
-            Fault::Block(from, to) => self.block(&[from], &[to], true, false),
-            Fault::Unblock(from, to) => self.block(&[from], &[to], false, false),
-            Fault::Split(one, other) => self.block(&one, &other, true, true),
-            Fault::Join(one, other) => self.block(&one, &other, false, true),
+            Fault::Block(from, to) => {
+                self.set_passage(&[from], &[to], Passage::Closed, Directions::There);
+            }
+            Fault::Unblock(from, to) => {
+                self.set_passage(&[from], &[to], Passage::Open, Directions::There);
+            }
+            Fault::Split(one, other) => {
+                self.set_passage(&one, &other, Passage::Closed, Directions::ThereAndBack);
+            }
+            Fault::Join(one, other) => {
+                self.set_passage(&one, &other, Passage::Open, Directions::ThereAndBack);
+            }
             Fault::Cables(cable) => {
-                self.mark_world(&format!("cables are now {cable:?}"));
-                self.network.set_cable(self.now(), cable);
+                self.record.mark_world(self.clock, &format!("cables are now {cable:?}"));
+                self.network.set_cable(self.clock, cable);
                 self.reassess_all();
             }
             fault => {
@@ -32,87 +44,81 @@ impl World {
         }
     }
 
-    /// Does something to a host, and tells which if its associations may notice it. What is not
-    /// running cannot be stopped, and so on.
+    /// Does something to a host, and returns it if its associations may notice. What does not run cannot be
+    /// stopped, and so on.
     fn apply_to_host(&mut self, fault: Fault) -> Option<HostId> {
-        let now = self.now();
+        let now = self.clock;
         match fault {
-            Fault::Kill(host) if self.host(host).process().is_some() => {
+            Fault::Kill(host) if self.host(host).is_running() => {
                 self.mark(host, "is killed");
                 self.exit(host);
                 Some(host)
             }
-            Fault::Start(host) if self.host(host).process().is_none() => {
+            Fault::Start(host) if !self.host(host).is_running() => {
                 self.start(host);
                 None
             }
-            Fault::StartAnew(host) if self.host(host).process().is_none() => {
-                let anew = self.host_mut(host);
-                anew.element = None;
-                if let Program::Registrar(config) = &mut anew.program {
-                    config.id = None;
-                }
+            Fault::StartAnew(host) if !self.host(host).is_running() => {
+                self.hosts.get_mut(host).forget_identity();
                 self.start(host);
                 None
             }
             Fault::Stop(host, within) if self.host(host).answers() => {
                 self.mark(host, "is asked to stop");
-                self.disturb(host).stopping = true;
-                if let Some(body) = &mut self.host_mut(host).body {
-                    body.begin_shutdown(now, now + within);
-                }
+                self.hosts.get_mut(host).stop(now, now + within);
                 self.drain(host);
                 Some(host)
             }
             Fault::Pause(host) if self.host(host).answers() => {
                 self.mark(host, "stands still");
-                self.disturb(host).paused = true;
+                self.hosts.get_mut(host).pause(now);
                 Some(host)
             }
-            Fault::Thaw(host) if self.host(host).paused => {
+            Fault::Thaw(host) if self.host(host).is_paused() => {
                 self.mark(host, "goes on");
-                self.disturb(host).paused = false;
+                self.hosts.get_mut(host).thaw(now);
                 self.catch_up(host);
                 Some(host)
             }
-            Fault::Slow(host, slowness) if self.host(host).process().is_some() => {
+            Fault::Slow(host, slowness) if self.host(host).is_running() => {
                 self.mark(host, &format!("takes {slowness:?} for every input"));
-                self.disturb(host).slowness = slowness;
+                self.hosts.get_mut(host).slow(now, slowness);
                 Some(host)
             }
             Fault::Unplug(host) => {
                 self.mark(host, "is cut off");
-                self.disturb(host);
-                self.network.unplug(host, true);
+                self.hosts.get_mut(host).disturb(now);
+                self.network.unplug(host);
                 Some(host)
             }
             Fault::Plug(host) if self.network.is_unplugged(host) => {
                 self.mark(host, "is connected again");
-                self.disturb(host);
-                self.network.unplug(host, false);
+                self.hosts.get_mut(host).disturb(now);
+                self.network.plug(host);
                 Some(host)
             }
             Fault::Deafen(host) => {
                 self.mark(host, "hears no announcements");
-                self.host_mut(host).multicast = false;
+                self.hosts.get_mut(host).deafen();
                 None
             }
             Fault::Undeafen(host) => {
                 self.mark(host, "hears announcements again");
-                self.host_mut(host).multicast = true;
+                self.hosts.get_mut(host).undeafen();
                 None
             }
             Fault::Move(host) => {
-                self.disturb(host);
+                self.hosts.get_mut(host).disturb(now);
                 let address = self.network.assign_address(host);
-                self.history.moved.insert(host);
-                self.history.movers.insert(host);
+                self.judges.moved(host);
                 self.mark(host, &format!("is at {address} now"));
                 Some(host)
             }
             Fault::Order(host, order) if self.host(host).answers() => {
                 self.mark(host, &format!("is told: {order:?}"));
-                self.history.reports |= matches!(order, Order::Report | Order::Failover);
+                if matches!(order, Order::Report | Order::Failover) {
+                    self.judges.told_to_report();
+                }
                 self.wish(host, Wish::Order(order));
                 None
             }
@@ -120,62 +126,61 @@ impl World {
         }
     }
 
-    /// Lets nothing, or everything, pass from each host of a group to each of another, and back if
-    /// `both`.
-    fn block(&mut self, from: &[HostId], to: &[HostId], block: bool, both: bool) {
-        let now = self.now();
-        let what = if block { "nothing passes" } else { "everything passes" };
-        let names = |group: &[HostId]| {
-            group.iter().map(|id| self.host(*id).name.as_str()).collect::<Vec<_>>().join(" ")
+    /// Lets nothing, or everything, pass from each host of a group to each of another.
+    fn set_passage(&mut self, from: &[HostId], to: &[HostId], passage: Passage, directions: Directions) {
+        let now = self.clock;
+        let what = match passage {
+            Passage::Closed => "nothing passes",
+            Passage::Open => "everything passes",
         };
-        let between = if both { "between" } else { "from" };
-        let and = if both { "and" } else { "to" };
-        let text = format!("{what} {between} {} {and} {}", names(from), names(to));
-        self.mark_world(&text);
+        let names =
+            |group: &[HostId]| group.iter().map(|id| self.host(*id).name()).collect::<Vec<_>>().join(" ");
+        let (from_names, to_names) = (names(from), names(to));
+        let text = match directions {
+            Directions::There => format!("{what} from {from_names} to {to_names}"),
+            Directions::ThereAndBack => format!("{what} between {from_names} and {to_names}"),
+        };
+        self.record.mark_world(now, &text);
         for (a, b) in from.iter().flat_map(|a| to.iter().map(move |b| (*a, *b))) {
-            self.network.block(now, a, b, block);
-            if both {
-                self.network.block(now, b, a, block);
+            self.network.set_passage(now, a, b, passage);
+            if directions == Directions::ThereAndBack {
+                self.network.set_passage(now, b, a, passage);
             }
         }
         from.iter().for_each(|host| self.reassess_host(*host));
     }
 
-    fn disturb(&mut self, host: HostId) -> &mut Host {
-        let now = self.now();
-        let host = self.host_mut(host);
-        host.disturbed = now;
-        host
-    }
-
-    /// Repairs everything: nobody is cut off, slow or paused, and what is dead stays dead.
+    /// Repairs everything: no host is cut off, slow or paused any more. What is dead stays dead.
     pub fn heal(&mut self) {
         let hosts: Vec<HostId> = self.hosts().map(|(id, _)| id).collect();
         for &host in &hosts {
             self.apply(Fault::Plug(host));
             self.apply(Fault::Thaw(host));
-            if !self.host(host).slowness.is_zero() {
+            if self.host(host).is_slow() {
                 self.apply(Fault::Slow(host, Duration::ZERO));
             }
-            if !self.host(host).multicast {
+            if !self.host(host).has_multicast() {
                 self.apply(Fault::Undeafen(host));
             }
         }
-        let quiet = Cable { loss: 0, reordering: 0, duplication: 0, ..self.network.cable };
+        let quiet = Cable { loss: 0, reordering: 0, duplication: 0, ..*self.network.cable() };
         self.apply(Fault::Cables(quiet));
-        self.network.unblock_all(self.now());
+        self.network.open_all(self.clock);
         self.reassess_all();
-    }
-
-    /// Since when two hosts could work and talk without hindrance; `None` if they cannot.
-    pub fn calm_since(&self, a: HostId, b: HostId) -> Option<Instant> {
-        let well = self.host(a).is_well() && self.host(b).is_well();
-        let cables = self.network.calm_since(a, b)?;
-        well.then(|| cables.max(self.host(a).disturbed).max(self.host(b).disturbed))
     }
 
     /// Changes what a host runs from its next start on.
     pub fn set_program(&mut self, host: HostId, program: Program) {
-        self.host_mut(host).program = program;
+        self.hosts.get_mut(host).set_program(program);
+    }
+
+    fn reassess_all(&mut self) {
+        let (associations, mut around) = self.associations_and_surroundings();
+        associations.reassess_all(&mut around);
+    }
+
+    pub(super) fn reassess_host(&mut self, host: HostId) {
+        let (associations, mut around) = self.associations_and_surroundings();
+        associations.reassess_host(&mut around, host);
     }
 }

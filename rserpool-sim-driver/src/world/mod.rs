@@ -1,49 +1,33 @@
-//! The world: hosts, a network, a clock, and the heap of what is going to happen.
+//! The world: it owns all parts, lets what is scheduled happen, and carries out what the parts decide.
 
-mod datagrams;
 mod faults;
 mod presets;
 mod processes;
-mod queue;
-mod steps;
+mod time;
 
-pub(crate) use queue::{Occurrence, Queue};
+use rserpool_core::base::{Instant, TransportAddress};
+use rserpool_core::registrar::Registrar;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use rserpool_core::base::{AssociationId, Instant, TransportAddress};
-
-use crate::applications::{Client, Note, Server, Violation};
-use crate::hosts::Host;
-use crate::hosts::{Process, Program};
-use crate::id::{HostId, UDP_PORT};
-use crate::judges::History;
-use crate::network::Association;
+use crate::applications::{Client, Note, Server};
+use crate::associations::{Associations, Surroundings};
+use crate::hosts::{Host, Hosts, Mode, Process, Program};
+use crate::id::HostId;
+use crate::judges::{self, Judges, View};
 use crate::network::{Cable, Network, Sctp};
-use crate::random::{Purpose, stream};
-use crate::record::Capture;
-use crate::record::{Trace, TraceMode};
-
-/// How endpoints talk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Encoded messages over modelled associations: fast.
-    Messages,
-    /// Whole nodes, whose SCTP stacks send packets.
-    Packets,
-}
+use crate::record::{Keep, Record, Trace, TraceMode};
+use crate::schedule::Schedule;
+use crate::violation::Violation;
 
 /// What a world is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorldConfig {
     /// How endpoints talk.
     pub mode: Mode,
-    /// Where all randomness comes from.
+    /// The seed of all random choices.
     pub seed: u64,
     /// The cables between all hosts.
     pub cable: Cable,
-    /// The timers of the modelled SCTP.
+    /// The timers of SCTP.
     pub sctp: Sctp,
     /// How much of the trace is kept.
     pub trace: TraceMode,
@@ -69,71 +53,55 @@ impl WorldConfig {
 /// A simulated world.
 #[derive(Debug)]
 pub struct World {
-    pub(crate) mode: Mode,
-    pub(crate) seed: u64,
-    pub(crate) clock: Instant,
-    pub(crate) sctp: Sctp,
-    pub(crate) network: Network,
-    pub(crate) associations: BTreeMap<u64, Association>,
-    pub(crate) hosts: Vec<Host>,
-    pub(crate) queue: Queue,
-    last_association: u64,
-    pub(crate) steps: u64,
-    pub(crate) trace: Trace,
-    pub(crate) notes: Option<Vec<(Instant, HostId, Note)>>,
-    pub(crate) history: History,
-    pub(crate) capture: Option<Capture>,
+    mode: Mode,
+    seed: u64,
+    sctp: Sctp,
+    clock: Instant,
+    steps: u64,
+    schedule: Schedule,
+    network: Network,
+    hosts: Hosts,
+    associations: Associations,
+    record: Record,
+    judges: Judges,
+    /// The first violation: nothing happens any more after it.
+    violation: Option<Violation>,
 }
 
 impl World {
     /// A world without hosts.
     pub fn new(config: WorldConfig) -> Self {
+        let WorldConfig { mode, seed, cable, sctp, trace, notes, capture } = config;
+        let keep = |keep| if keep { Keep::All } else { Keep::Nothing };
         Self {
-            mode: config.mode,
-            seed: config.seed,
+            mode,
+            seed,
+            sctp,
             clock: Instant::ORIGIN,
-            sctp: config.sctp,
-            network: Network::new(config.seed, config.cable),
-            associations: BTreeMap::new(),
-            hosts: Vec::new(),
-            queue: Queue::default(),
-            last_association: 0,
             steps: 0,
-            trace: Trace::new(config.trace),
-            notes: config.notes.then(Vec::new),
-            history: History::default(),
-            capture: config.capture.then(Capture::new),
+            schedule: Schedule::default(),
+            network: Network::new(seed, cable),
+            hosts: Hosts::new(seed),
+            associations: Associations::new(sctp),
+            record: Record::new(trace, keep(notes), keep(capture)),
+            judges: Judges::default(),
+            violation: None,
         }
     }
 
     /// Adds a host on which nothing runs until it is started.
     pub fn add_idle(&mut self, name: impl Into<String>, program: Program) -> HostId {
-        let id = HostId(self.hosts.len());
+        let id = self.hosts.add(self.clock, name.into(), program);
         self.network.assign_address(id);
-        self.hosts.push(Host {
-            name: name.into(),
-            program,
-            body: None,
-            life: 0,
-            element: None,
-            paused: false,
-            stopping: false,
-            slowness: Duration::ZERO,
-            ready: Instant::ORIGIN,
-            inbox: Default::default(),
-            wake: None,
-            disturbed: self.clock,
-            died: None,
-            last_association: 0,
-            last_port: 49_151,
-            multicast: true,
-            random: stream(self.seed, id, Purpose::Host),
-            peers: BTreeMap::new(),
-            attempts: BTreeMap::new(),
-            known: BTreeMap::new(),
-            paths: BTreeMap::new(),
-            involved: Default::default(),
-        });
+        self.associations.add_host();
+        id
+    }
+
+    /// Adds a host on which `program` starts at once. Seeds, and the addresses of elements and
+    /// registrars, are set here.
+    pub fn add(&mut self, name: impl Into<String>, program: Program) -> HostId {
+        let id = self.add_idle(name, program);
+        self.start(id);
         id
     }
 
@@ -154,89 +122,140 @@ impl World {
     /// # Panics
     /// If it belongs to another world.
     pub fn host(&self, host: HostId) -> &Host {
-        &self.hosts[host.0]
+        self.hosts.get(host)
     }
 
     /// All hosts.
     pub fn hosts(&self) -> impl Iterator<Item = (HostId, &Host)> {
-        self.hosts.iter().enumerate().map(|(n, host)| (HostId(n), host))
+        self.hosts.iter()
     }
 
     /// The registrar that runs on a host.
-    pub fn registrar(&self, host: HostId) -> Option<&rserpool_core::registrar::Registrar> {
-        match self.host(host).process() {
-            Some(Process::Registrar(registrar)) => Some(registrar),
-            _ => None,
-        }
+    pub fn registrar(&self, host: HostId) -> Option<&Registrar> {
+        self.hosts.registrar(host)
     }
 
     /// The element that runs on a host, with its application.
     pub fn server(&self, host: HostId) -> Option<&Server> {
-        match self.host(host).process() {
-            Some(Process::Element(server)) => Some(server),
-            _ => None,
-        }
+        self.hosts.server(host)
     }
 
     /// The user that runs on a host, with its application.
     pub fn client(&self, host: HostId) -> Option<&Client> {
-        match self.host(host).process() {
-            Some(Process::User(client)) => Some(client),
-            _ => None,
-        }
+        self.hosts.client(host)
     }
 
-    /// The endpoint of somebody's own that runs on a host, if it is an `E`.
+    /// The endpoint of your own that runs on a host, if it is an `E`.
     pub fn custom<E: 'static>(&self, host: HostId) -> Option<&E> {
         match self.host(host).process() {
-            Some(Process::Custom(machinery)) => machinery.0.as_any().downcast_ref(),
+            Some(Process::Custom(process)) => process.endpoint(),
             _ => None,
         }
     }
 
-    /// Where a host serves `port`, as others must be told.
+    /// Where a host serves the SCTP port `port`, as others must be told.
     pub fn address(&self, host: HostId, port: u16) -> TransportAddress {
-        TransportAddress::new(self.network.address(host), port, UDP_PORT)
+        self.network.service(host, port)
     }
 
     /// Every notice so far, if they are kept.
     pub fn notes(&self) -> &[(Instant, HostId, Note)] {
-        self.notes.as_deref().unwrap_or_default()
+        self.record.notes()
     }
 
     /// What has happened so far.
     pub const fn trace(&self) -> &Trace {
-        &self.trace
+        self.record.trace()
     }
 
     /// The first violation of an invariant.
     pub const fn violation(&self) -> Option<&Violation> {
-        self.history.violation.as_ref()
+        self.violation.as_ref()
     }
 
     /// The capture, if one is made, as the content of a pcapng file.
     pub fn take_capture(&mut self) -> Option<Vec<u8>> {
-        self.capture.take().map(Capture::finish)
+        self.record.take_capture()
     }
 
-    // The machinery
+    // Judging
 
-    pub(crate) fn host_mut(&mut self, host: HostId) -> &mut Host {
-        &mut self.hosts[host.0]
+    /// Since when two hosts could work and talk without hindrance; `None` if they cannot.
+    pub fn calm_since(&self, a: HostId, b: HostId) -> Option<Instant> {
+        self.view().calm_since(a, b)
     }
 
-    pub(crate) fn schedule(&mut self, at: Instant, occurrence: Occurrence) {
-        self.queue.push(at, occurrence);
+    /// Whether these registrars know each other, serve, have one and the same handlespace with the
+    /// same homes, and the checksums that follow from it. Those that do not run are left out.
+    ///
+    /// # Errors
+    /// The first of these that does not hold.
+    pub fn agreement(&self, registrars: &[HostId]) -> Result<(), Violation> {
+        judges::agreement(&self.view(), registrars)
     }
 
-    pub(crate) fn next_association(&mut self) -> u64 {
-        self.last_association += 1;
-        self.last_association
+    /// Whether the checksum that each of these registrars has for each of its peers is the one that the
+    /// peer has sent last. While elements come, go or move that takes a heartbeat.
+    ///
+    /// # Errors
+    /// The first checksum that is another one.
+    pub fn checksums_agree(&self, registrars: &[HostId]) -> Result<(), Violation> {
+        judges::checksums_agree(&self.view(), registrars)
     }
 
-    pub(crate) fn name_association(&mut self, host: HostId) -> AssociationId {
-        let host = self.host_mut(host);
-        host.last_association += 1;
-        AssociationId(host.last_association)
+    /// The world as judges see it.
+    pub(crate) const fn view(&self) -> View<'_> {
+        View::new(self.clock, self.mode, &self.sctp, &self.hosts, &self.network)
+    }
+
+    pub(crate) const fn judges(&self) -> &Judges {
+        &self.judges
+    }
+
+    /// The timers of SCTP.
+    pub(crate) const fn sctp(&self) -> &Sctp {
+        &self.sctp
+    }
+
+    /// The modelled associations that are open, in words; `None` if there are none.
+    pub(crate) fn open_associations(&self) -> Option<String> {
+        self.associations.leftovers()
+    }
+
+    /// Something has happened that must never happen: the first such is kept.
+    pub(crate) fn violated(&mut self, violation: Violation) {
+        self.record.violation(self.clock, &violation);
+        self.violation.get_or_insert(violation);
+    }
+
+    /// Takes note of what a judge has found.
+    fn verdict(&mut self, verdict: Result<(), Violation>) {
+        if let Err(violation) = verdict {
+            self.violated(violation);
+        }
+    }
+
+    // Parts
+
+    /// The judges, and what they look at.
+    const fn judges_and_view(&mut self) -> (&mut Judges, View<'_>) {
+        let view = View::new(self.clock, self.mode, &self.sctp, &self.hosts, &self.network);
+        (&mut self.judges, view)
+    }
+
+    /// The modelled associations, and what they depend on.
+    const fn associations_and_surroundings(&mut self) -> (&mut Associations, Surroundings<'_>) {
+        let around = Surroundings {
+            now: self.clock,
+            hosts: &mut self.hosts,
+            network: &mut self.network,
+            schedule: &mut self.schedule,
+        };
+        (&mut self.associations, around)
+    }
+
+    /// A line of the trace about a host.
+    fn mark(&mut self, host: HostId, what: &str) {
+        self.record.mark(self.clock, &self.hosts, host, what);
     }
 }

@@ -6,10 +6,10 @@ use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::user::UserConfig;
 
+use super::World;
 use crate::applications::{Load, Service};
 use crate::hosts::Program;
 use crate::id::HostId;
-use crate::world::World;
 
 /// The SCTP port of the elements.
 const ELEMENT_PORT: u16 = 7;
@@ -56,9 +56,7 @@ impl World {
 
     /// Changes the configuration of a registrar from its next start on.
     pub fn configure_registrar(&mut self, registrar: HostId, change: impl FnOnce(&mut RegistrarConfig)) {
-        if let Program::Registrar(config) = &mut self.host_mut(registrar).program {
-            change(config);
-        }
+        self.hosts.get_mut(registrar).configure_registrar(change);
     }
 
     /// Adds an element that knows these registrars.

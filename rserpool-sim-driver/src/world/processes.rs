@@ -1,200 +1,118 @@
-//! Processes: how they are started, handed what arrives, woken, drained and ended.
+//! Processes: how they are started, handed what arrives, woken and ended, and how what they want is
+//! carried out.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use rserpool_core::base::ProtocolId;
-use rserpool_core::element;
-use rserpool_core::endpoint::{Action, Event};
+use bytes::Bytes;
+use rserpool_core::endpoint::{Action, Channel, Event};
+use rserpool_core::registrar::Registrar;
+use rserpool_transport::Datagram;
 
-use crate::applications::{Client, Server};
-use crate::hosts::Startup;
-use crate::hosts::{Body, Input, Output};
-use crate::hosts::{Machinery, Process, Program, Report, Wish};
+use super::World;
+use crate::applications::Note;
+use crate::hosts::{Conditions, Handed, Input, Output, Report, Wish, Woken};
 use crate::id::{HostId, UDP_PORT};
-use crate::random::{Purpose, stream};
-use crate::world::Occurrence;
-use crate::world::{Mode, World};
+use crate::schedule::Occurrence;
+
+/// The datagrams that wait for a process: what a socket buffer holds. More are lost.
+const SOCKET_BUFFER: usize = 1_000;
 
 impl World {
-    /// Hands a process an event after what happens now.
-    pub(crate) fn input_soon(&mut self, host: HostId, event: Event) {
-        let life = self.host(host).life;
-        self.schedule(self.clock, Occurrence::Input { host, life, event });
+    /// Starts the host's program.
+    pub(super) fn start(&mut self, host: HostId) {
+        let address = self.network.address(host);
+        let (now, mode, sctp, seed) = (self.clock, self.mode, self.sctp, self.seed);
+        self.hosts.get_mut(host).start(Conditions { now, mode, sctp, seed, address });
+        if let Some(registrar) = self.hosts.registrar(host) {
+            self.judges.started(registrar.id());
+        }
+        self.mark(host, "starts");
+        self.drain(host);
+        self.reassess_host(host);
     }
+
+    /// Ends the process on a host, without a word to others.
+    pub(super) fn exit(&mut self, host: HostId) {
+        let registrar = self.registrar(host).map(Registrar::id);
+        let (judges, view) = self.judges_and_view();
+        judges.ended(&view, host, registrar);
+        self.hosts.get_mut(host).exit(self.clock);
+        let (associations, mut around) = self.associations_and_surroundings();
+        associations.forget_all(&mut around, host);
+    }
+
+    // What it is handed
 
     /// Hands a process something, or keeps it until the process can take it.
-    pub(crate) fn input(&mut self, host: HostId, input: Input) {
-        let clock = self.clock;
-        let target = self.host_mut(host);
-        if target.body.is_none() {
-            return;
-        }
-        if target.paused {
-            target.inbox.push_back(input);
-        } else if clock < target.ready || !target.inbox.is_empty() {
-            target.inbox.push_back(input);
-            if target.inbox.len() == 1 {
-                let (at, life) = (target.ready, target.life);
-                self.schedule(at, Occurrence::Ready { host, life });
+    pub(super) fn input(&mut self, host: HostId, input: Input) {
+        match self.hosts.get_mut(host).input(self.clock, input) {
+            Handed::Handled => self.drain(host),
+            Handed::ReadyAt(at) => {
+                let life = self.host(host).life();
+                self.schedule.add(at, Occurrence::Ready { host, life });
             }
-        } else {
-            self.handle(host, input);
+            Handed::Nothing => {}
         }
     }
 
-    fn handle(&mut self, host: HostId, input: Input) {
-        let clock = self.clock;
-        let target = self.host_mut(host);
-        let Some(body) = &mut target.body else { return };
-        body.handle(clock, input);
-        target.ready = clock + target.slowness;
+    /// A slow process takes its next input.
+    pub(super) fn ready(&mut self, host: HostId, life: u32) {
+        let target = self.hosts.get_mut(host);
+        if target.life() != life || target.is_paused() || !target.handle_waiting(self.clock) {
+            return;
+        }
         self.drain(host);
-    }
-
-    /// Lets a process, or its application, do something.
-    pub(crate) fn wish(&mut self, host: HostId, wish: Wish) {
-        let clock = self.clock;
-        if let Some(body) = &mut self.host_mut(host).body {
-            body.wish(clock, wish);
-            self.drain(host);
+        if let Some(at) = self.host(host).ready_at(self.clock) {
+            self.schedule.add(at, Occurrence::Ready { host, life });
         }
     }
 
-    pub(crate) fn ready(&mut self, host: HostId, life: u32) {
-        let target = self.host_mut(host);
-        if target.life != life || target.paused {
+    pub(super) fn wake(&mut self, host: HostId, life: u32) {
+        let target = self.hosts.get_mut(host);
+        if target.life() != life {
             return;
         }
-        let Some(input) = target.inbox.pop_front() else { return };
-        self.handle(host, input);
-        let target = self.host(host);
-        if !target.inbox.is_empty() {
-            self.schedule(target.ready.max(self.clock), Occurrence::Ready { host, life });
+        match target.wake(self.clock) {
+            Woken::TimedOut => self.drain(host),
+            Woken::At(at) => self.schedule.add(at, Occurrence::Wake { host, life }),
+            Woken::Nothing => {}
         }
     }
 
-    pub(crate) fn wake(&mut self, host: HostId, life: u32) {
-        let clock = self.clock;
-        let target = self.host_mut(host);
-        if target.life != life || target.wake.is_none_or(|at| clock < at) {
-            return;
+    /// Lets a process that stood still catch up: what has arrived, and its timers, in any order.
+    pub(super) fn catch_up(&mut self, host: HostId) {
+        let timers_first = self.hosts.get_mut(host).draw(2) == 0;
+        if timers_first {
+            self.time_out(host);
         }
-        target.wake = None;
-        if target.paused {
-            return;
-        }
-        if clock < target.ready {
-            let at = target.ready;
-            target.wake = Some(at);
-            return self.schedule(at, Occurrence::Wake { host, life });
+        let life = self.host(host).life();
+        for _ in 0..self.host(host).waiting() {
+            if self.host(host).is_slow() {
+                return self.ready(host, life);
+            }
+            if self.hosts.get_mut(host).handle_waiting(self.clock) {
+                self.drain(host);
+            }
         }
         self.time_out(host);
     }
 
     fn time_out(&mut self, host: HostId) {
-        let clock = self.clock;
-        let target = self.host_mut(host);
-        let Some(body) = &mut target.body else { return };
-        body.handle_timeout(clock);
-        target.ready = clock + target.slowness;
+        self.hosts.get_mut(host).time_out(self.clock);
         self.drain(host);
     }
 
-    /// Lets a process that was stopped catch up: what has arrived, and its timers, in any order.
-    pub(crate) fn catch_up(&mut self, host: HostId) {
-        let timers_first = self.host_mut(host).random.below(2) == 0;
-        if timers_first {
-            self.time_out(host);
-        }
-        let life = self.host(host).life;
-        for _ in 0..self.host(host).inbox.len() {
-            if self.host(host).slowness > Duration::ZERO {
-                return self.ready(host, life);
-            }
-            if let Some(input) = self.host_mut(host).inbox.pop_front() {
-                self.handle(host, input);
-            }
-        }
-        self.time_out(host);
+    /// Lets a process, or its application, do something.
+    pub(super) fn wish(&mut self, host: HostId, wish: Wish) {
+        self.hosts.get_mut(host).wish(self.clock, wish);
+        self.drain(host);
     }
 
-    /// Starts the host's program.
-    pub(crate) fn start(&mut self, id: HostId) {
-        let (clock, address) = (self.clock, self.network.address(id));
-        let host = &mut self.hosts[id.0];
-        host.life += 1;
-        host.disturbed = clock;
-        host.ready = clock;
-        host.died = None;
-        let seed = stream(self.seed, id, Purpose::Process(host.life)).next_u64();
-        let process = match &mut host.program {
-            Program::Registrar(config) => {
-                config.addresses = vec![address];
-                config.udp_port = UDP_PORT;
-                config.seed = seed;
-                Process::Registrar(Box::new(rserpool_core::registrar::Registrar::new(config.clone(), clock)))
-            }
-            Program::Element(config, service) => {
-                config.addresses = vec![address];
-                config.udp_port = UDP_PORT;
-                config.seed = seed;
-                let config = element::ElementConfig { id: config.id.or(host.element), ..config.clone() };
-                Process::Element(Box::new(Server::new(config, *service, clock)))
-            }
-            Program::User(config, load) => {
-                config.seed = seed;
-                Process::User(Box::new(Client::new(config.clone(), load.clone(), clock)))
-            }
-            Program::Custom(custom) => {
-                Process::Custom(Machinery(custom.start(Startup { now: clock, address, seed })))
-            }
-        };
-        match &process {
-            Process::Registrar(registrar) => self.history.takeovers.started(registrar.id()),
-            Process::Element(server) => host.element = Some(server.element.id()),
-            Process::User(_) | Process::Custom(_) => {}
-        }
-        host.body = Some(match self.mode {
-            Mode::Messages => Body::endpoint(clock, process),
-            Mode::Packets => {
-                let seed = stream(self.seed, id, Purpose::Stack(host.life)).next_u64();
-                let local = SocketAddr::new(address, UDP_PORT);
-                Body::node(clock, process, &host.program.ports(), self.sctp.config(seed), local)
-            }
-        });
-        self.mark(id, "starts");
-        self.drain(id);
-        self.reassess_host(id);
-    }
-
-    /// Ends the process on a host, without a word to anybody.
-    pub(crate) fn exit(&mut self, host: HostId) {
-        let clock = self.clock;
-        if let Some(registrar) = self.registrar(host) {
-            let id = registrar.id();
-            self.history.takeovers.ended(clock, id);
-        }
-        self.history.tables.retain(|(sender, _), _| *sender != host);
-        let gone = self.host_mut(host);
-        gone.body = None;
-        gone.peers.clear();
-        gone.inbox.clear();
-        gone.wake = None;
-        gone.paused = false;
-        gone.stopping = false;
-        gone.slowness = Duration::ZERO;
-        gone.disturbed = clock;
-        gone.died = Some(clock);
-        self.forget_all(host);
-    }
+    // What it wants
 
     /// Carries out what a process has decided, until it wants nothing more.
-    pub(crate) fn drain(&mut self, host: HostId) {
-        let clock = self.clock;
-        while let Some(body) = &mut self.hosts[host.0].body
-            && let Some(output) = body.poll()
-        {
+    pub(super) fn drain(&mut self, host: HostId) {
+        while let Some(output) = self.hosts.get_mut(host).poll() {
             match output {
                 Output::Action(action) => self.carry_out(host, action),
                 Output::Datagram(datagram) => self.send_datagram(host, datagram),
@@ -202,36 +120,129 @@ impl World {
                 Output::Report(report) => self.heed(host, report),
             }
         }
-        let target = &self.hosts[host.0];
-        let Some(body) = &target.body else { return };
-        if body.is_over() {
+        if self.host(host).is_over() {
             self.mark(host, "has stopped");
             return self.exit(host);
         }
-        let (next, life) = (body.poll_timeout(), target.life);
-        if let Some(at) = next.map(|at| at.max(clock).max(target.ready))
-            && target.wake.is_none_or(|wake| at < wake)
-        {
-            self.hosts[host.0].wake = Some(at);
-            self.schedule(at, Occurrence::Wake { host, life });
+        if let Some(at) = self.hosts.get_mut(host).poll_wake(self.clock) {
+            let life = self.host(host).life();
+            self.schedule.add(at, Occurrence::Wake { host, life });
         }
     }
+
+    /// Does what an endpoint wants done over modelled associations.
+    fn carry_out(&mut self, host: HostId, action: Action) {
+        if let Action::Announce { channel, bytes } = action {
+            return self.announce(host, channel, &bytes);
+        }
+        if let Action::Send { association, protocol, stream, bytes } = &action {
+            let (judges, view) = self.judges_and_view();
+            let verdict = judges.message(&view, host, *association, *protocol, bytes);
+            self.verdict(verdict);
+            if self.record.captures()
+                && let Some(direction) = self.associations.direction(host, *association)
+            {
+                self.record.message(self.clock, direction, *stream, *protocol, bytes);
+            }
+        }
+        let (associations, mut around) = self.associations_and_surroundings();
+        let around = &mut around;
+        match action {
+            Action::Connect { request, local_port, peer, deadline } => {
+                associations.connect(around, host, request, local_port, peer, deadline);
+            }
+            Action::CancelConnect { request } => associations.cancel(around, host, request),
+            Action::Send { association, protocol, stream, bytes } => {
+                associations.send(around, host, association, protocol, stream, bytes);
+            }
+            Action::Shutdown { association, deadline } => {
+                associations.shut_down(around, host, association, deadline);
+            }
+            Action::Abort { association, cause: _ } => associations.abort(around, host, association),
+            Action::Announce { .. } => {}
+        }
+    }
+
+    /// Sends an announcement to all that listen.
+    fn announce(&mut self, from: HostId, channel: Channel, bytes: &Bytes) {
+        let (judges, view) = self.judges_and_view();
+        let verdict = judges.announcement(&view, from, channel, bytes);
+        self.verdict(verdict);
+        let source = self.network.socket(from);
+        let listeners: Vec<(HostId, u32)> = self
+            .hosts()
+            .filter(|(id, host)| *id != from && host.hears(channel))
+            .map(|(id, host)| (id, host.life()))
+            .collect();
+        for (host, life) in listeners {
+            for _ in 0..self.network.copies(from, host) {
+                if let Some(delay) = self.network.datagram(from, host) {
+                    let event = Event::Announce { channel, source, bytes: bytes.clone() };
+                    self.schedule.add(self.clock + delay, Occurrence::Input { host, life, event });
+                }
+            }
+        }
+    }
+
+    /// A node sends a datagram of its SCTP stack: the network delays, loses, doubles and reorders it like
+    /// any other. What breaks an association is the judgement of the stack.
+    fn send_datagram(&mut self, from: HostId, datagram: Datagram) {
+        let Datagram { destination, bytes } = datagram;
+        let source = self.network.socket(from);
+        self.record.datagram(self.clock, from, source, destination, &bytes);
+        let Some(to) = self.network.owner(destination.ip()) else { return };
+        for _ in 0..self.network.copies(from, to) {
+            if let Some(delay) = self.network.datagram(from, to) {
+                let bytes = bytes.clone();
+                self.schedule.add(self.clock + delay, Occurrence::Datagram { source, destination, bytes });
+            }
+        }
+    }
+
+    /// A datagram arrives at the host that has its destination by now, if there is one.
+    pub(super) fn datagram_arrives(&mut self, source: SocketAddr, destination: SocketAddr, bytes: Bytes) {
+        let Some(host) = self.network.owner(destination.ip()) else { return };
+        if destination.port() == UDP_PORT && self.host(host).waiting() < SOCKET_BUFFER {
+            self.input(host, Input::Datagram(source, bytes));
+        }
+    }
+
+    // What it reports
 
     /// Takes note of what a process was handed, has done or was told.
     fn heed(&mut self, host: HostId, report: Report) {
         match report {
-            Report::Heard(event) => {
-                self.note_event(host, &event);
-                if let Event::Message { protocol: ProtocolId::ENRP, bytes, .. } = &event {
-                    self.history.takeovers.heard(host, bytes);
-                }
-            }
+            Report::Heard(event) => self.heard(host, &event),
             Report::Did(Action::Send { association, protocol, bytes, .. }) => {
-                self.check_message(host, association, protocol, &bytes);
+                let (judges, view) = self.judges_and_view();
+                let verdict = judges.message(&view, host, association, protocol, &bytes);
+                self.verdict(verdict);
             }
             Report::Did(_) => {}
             Report::Broke(violation) => self.violated(violation),
-            Report::Told(note) => self.note_notice(host, note),
+            Report::Told(note) => self.told(host, note),
         }
+    }
+
+    fn heard(&mut self, host: HostId, event: &Event) {
+        if let Event::Connected { association, peer, .. } = event
+            && let Some(peer) = peer.addresses.iter().find_map(|address| self.network.owner(*address))
+        {
+            self.hosts.get_mut(host).connected(*association, peer);
+        }
+        self.record.event(self.clock, &self.hosts, host, event);
+        match event {
+            Event::Disconnected { association, .. } => self.hosts.get_mut(host).disconnected(*association),
+            Event::Message { protocol, bytes, .. } => self.judges.heard(host, *protocol, bytes),
+            _ => {}
+        }
+    }
+
+    fn told(&mut self, host: HostId, note: Note) {
+        self.record.notice(self.clock, &self.hosts, host, &note);
+        let (judges, view) = self.judges_and_view();
+        let verdict = judges.notice(&view, host, &note);
+        self.verdict(verdict);
+        self.record.keep(self.clock, host, note);
     }
 }

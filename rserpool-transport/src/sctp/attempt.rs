@@ -14,9 +14,6 @@ use super::shared::Core;
 use rserpool_core::base::Instant;
 use rserpool_core::endpoint::ConnectError;
 
-/// The most addresses of one peer that are tried.
-pub(super) const MAX_ADDRESSES: usize = 3;
-
 #[derive(Debug)]
 pub(super) struct Attempt {
     deadline: Instant,

@@ -52,7 +52,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 
 use self::association::{Association, End};
-use self::attempt::{Attempt, Handshake, MAX_ADDRESSES};
+use self::attempt::{Attempt, Handshake};
 use self::chunk::cause;
 use self::cookie::Bakery;
 use self::engine::Outgoing;
@@ -60,7 +60,10 @@ use self::packet::{Chunks, Path};
 use self::shared::Core;
 use self::spent::Spent;
 use crate::{Datagram, Stack};
-use rserpool_core::base::{AssociationId, ConnectId, Deadlines, Instant, Random, TransportAddress};
+use rserpool_core::base::{
+    AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, TransportAddress,
+    is_usable_address,
+};
 use rserpool_core::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
 
 pub use config::SctpConfig;
@@ -147,7 +150,7 @@ impl<E: Engine> Sctp<E> {
         }
         let flow = self.engine.open(self.core.now, &local, &peer)?;
         self.last_association += 1;
-        let id = AssociationId(self.last_association);
+        let id = AssociationId::sctp(self.last_association);
         let mut association =
             Association::new(id, path, (&local, &peer), flow, self.core.now, &self.core.config);
         for remote in others {
@@ -177,7 +180,8 @@ impl<E: Engine> Sctp<E> {
         let local_link = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
         let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
         address.is_ipv4() == self.local.is_ipv4()
-            && !(address.is_unspecified() || address.is_multicast() || broadcast || local_link)
+            && is_usable_address(&address)
+            && !(broadcast || local_link)
             && (!address.is_loopback() || path.remote.ip().is_loopback())
     }
 
@@ -289,11 +293,12 @@ impl<E: Engine> Sctp<E> {
         if self.is_full() {
             return self.core.failed(request, ConnectError::TooMany);
         }
-        let reachable = peer.addresses.iter().filter(|address| {
-            address.is_ipv4() == self.local.is_ipv4() && !address.is_unspecified() && !address.is_multicast()
-        });
+        let reachable = peer
+            .addresses
+            .iter()
+            .filter(|address| address.is_ipv4() == self.local.is_ipv4() && is_usable_address(address));
         let mut paths: Vec<Path> = reachable
-            .take(MAX_ADDRESSES)
+            .take(MAX_TRIED_ADDRESSES)
             .map(|address| Path {
                 remote: SocketAddr::new(*address, peer.udp_port),
                 remote_port: peer.port,

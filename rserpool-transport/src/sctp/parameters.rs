@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use rserpool_core::base::MAX_KEPT_ADDRESSES;
 
 /// Octets of type and length in front of a parameter, or an error cause.
 pub(super) const PARAMETER_HEADER: usize = 4;
@@ -16,9 +17,6 @@ mod kind {
     pub(super) const HOST_NAME: u16 = 11;
     pub(super) const SUPPORTED_ADDRESSES: u16 = 12;
 }
-
-/// The most addresses that are read or told.
-pub(super) const MAX_ADDRESSES: usize = 8;
 
 /// The most octets of unknown parameters that are reported.
 const MAX_REPORT: usize = 256;
@@ -65,7 +63,7 @@ impl Parameters {
     }
 
     fn address(&mut self, address: Option<IpAddr>) {
-        if self.addresses.len() < MAX_ADDRESSES {
+        if self.addresses.len() < MAX_KEPT_ADDRESSES {
             self.addresses.extend(address);
         }
     }
@@ -73,7 +71,7 @@ impl Parameters {
 
 /// Our addresses.
 pub(super) fn put_addresses(to: &mut BytesMut, own: &[IpAddr]) {
-    for address in own.iter().take(MAX_ADDRESSES) {
+    for address in own.iter().take(MAX_KEPT_ADDRESSES) {
         match address {
             IpAddr::V4(address) => put_parameter(to, kind::IPV4, &address.octets()),
             IpAddr::V6(address) => put_parameter(to, kind::IPV6, &address.octets()),
@@ -136,7 +134,7 @@ mod tests {
     #[test]
     fn no_more_addresses_than_the_bound_are_read() {
         let one: (u16, &[u8]) = (5, &[192, 0, 2, 1]);
-        assert_eq!(parameters(&[one; 20]).addresses.len(), MAX_ADDRESSES);
+        assert_eq!(parameters(&[one; 20]).addresses.len(), MAX_KEPT_ADDRESSES);
     }
 
     /// RFC 9260 section 3.2.1.

@@ -2,6 +2,7 @@
 //! once that this process has restarted, instead of leaving it to wait.
 
 use bytes::Bytes;
+use rserpool_core::base::is_usable_address;
 
 use super::chunk::{self, REFLECTED, cause, kind};
 use super::packet::{self, Chunk, Header, Path};
@@ -27,7 +28,7 @@ pub(super) fn refuse(core: &mut Core, path: &Path, tag: u32, cause: u16) {
 pub(super) fn tell(core: &mut Core, path: &Path, tag: u32, chunk: Chunk) {
     let ip = path.remote.ip();
     // A packet with such a source is forged (rule 1), and port 0 cannot be reached.
-    if ip.is_unspecified() || ip.is_multicast() || path.remote.port() == 0 {
+    if !is_usable_address(&ip) || path.remote.port() == 0 {
         return;
     }
     if core.strays.take(core.now) {

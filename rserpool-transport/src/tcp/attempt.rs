@@ -5,11 +5,8 @@ use std::net::SocketAddr;
 
 use super::TcpConfig;
 use crate::ConnectionId;
-use rserpool_core::base::{Instant, TransportAddress};
+use rserpool_core::base::{Instant, MAX_TRIED_ADDRESSES, TransportAddress, is_usable_address};
 use rserpool_core::endpoint::ConnectError;
-
-/// How many addresses of one peer are tried at most.
-const MAX_ADDRESSES: usize = 3;
 
 /// An attempt: its addresses are tried one after the other, the next when one has failed or has not
 /// answered for a while.
@@ -47,9 +44,9 @@ impl Attempt {
         peer: TransportAddress,
         deadline: Instant,
     ) -> Option<Self> {
-        let usable = peer.addresses.iter().filter(|ip| !ip.is_unspecified() && !ip.is_multicast());
+        let usable = peer.addresses.iter().filter(|ip| is_usable_address(ip));
         let left: VecDeque<_> =
-            usable.take(MAX_ADDRESSES).map(|ip| SocketAddr::new(*ip, peer.port)).collect();
+            usable.take(MAX_TRIED_ADDRESSES).map(|ip| SocketAddr::new(*ip, peer.port)).collect();
         if left.is_empty() || peer.port == 0 {
             return None;
         }

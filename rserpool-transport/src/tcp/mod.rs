@@ -29,9 +29,6 @@ use super::{ConnectionAction, ConnectionEvent, ConnectionId};
 use rserpool_core::base::{AssociationId, ConnectId, Deadlines, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{AbortReason, Action, ConnectError, DownReason, Event, HangUp};
 
-/// The top bit tells associations over TCP from those over SCTP, which are counted from 1.
-const TCP_BIT: u64 = 1 << 63;
-
 /// All TCP connections of one node.
 #[derive(Debug)]
 pub struct Tcp {
@@ -83,11 +80,6 @@ impl Tcp {
             named: 0,
             last: 0,
         }
-    }
-
-    /// Whether this association is one of TCP.
-    pub const fn is_tcp(association: AssociationId) -> bool {
-        association.0 & TCP_BIT != 0
     }
 
     /// Attempts, and connections that an endpoint knows.
@@ -463,11 +455,11 @@ impl Tcp {
 }
 
 const fn association(id: ConnectionId) -> AssociationId {
-    AssociationId(id.0 | TCP_BIT)
+    AssociationId::tcp(id.0)
 }
 
 const fn name(association: AssociationId) -> ConnectionId {
-    ConnectionId(association.0 & !TCP_BIT)
+    ConnectionId(association.number())
 }
 
 fn address(peer: SocketAddr) -> TransportAddress {

@@ -45,7 +45,7 @@ fn id(number: u64) -> ConnectionId {
 }
 
 fn name_of(number: u64) -> AssociationId {
-    AssociationId((1 << 63) + number)
+    AssociationId::tcp(number)
 }
 
 /// A message of this many octets, a multiple of four.

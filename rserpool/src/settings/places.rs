@@ -135,8 +135,8 @@ impl Host {
         bind: Option<UdpAddress>,
     ) -> Result<TransportAddress, Failure> {
         match self.carrier {
-            Carrier::Sctp => self.resolve(port, bind),
             Carrier::Tcp => Ok(TransportAddress::tcp(self.look_up()?, self.port)),
+            _ => self.resolve(port, bind),
         }
     }
 

@@ -9,7 +9,8 @@ fn begin_shutdown(element: &mut Element, now: u64, deadline: u64) -> Step {
     drain(element)
 }
 
-/// ASAP-3.2-02, ASAP-3.2-03, ASAP-3.2-04, ASAP-3.2-06, ASAP-6.2-01
+/// ASAP-6.2-01, ASAP-3.2-02, ASAP-3.2-03, ASAP-3.2-04, ASAP-3.2-06: a deregistration names pool and element,
+/// goes over the association of the registration, starts T3, and the response stops T3.
 #[test]
 fn deregisters_with_its_home() {
     let mut element = registered(&[1]);
@@ -59,9 +60,10 @@ fn shutdown_leaves_the_pool_before_it_closes_sessions() {
     assert_eq!(event(&mut element, 41, connected(3, None, user(2))), (vec![abort(3)], vec![]));
     // What arrives meanwhile is still served.
     let request =
-        Notice::Received { session: AssociationId(2), protocol: DATA, stream: 0, bytes: "b".into() };
+        Notice::Received { session: AssociationId::sctp(2), protocol: DATA, stream: 0, bytes: "b".into() };
     assert_eq!(event(&mut element, 42, received(2, DATA, "b")), (vec![], vec![(None, request)]));
-    let answer = Command::Send { session: AssociationId(2), protocol: DATA, stream: 0, bytes: "B".into() };
+    let answer =
+        Command::Send { session: AssociationId::sctp(2), protocol: DATA, stream: 0, bytes: "B".into() };
     let accepted = vec![(Some(CommandId(1)), Notice::Accepted)];
     assert_eq!(command(&mut element, 43, 1, answer.clone()), (vec![data(2, DATA, "B")], accepted));
     let step = event(&mut element, 50, deregistered(HOME));
@@ -70,7 +72,7 @@ fn shutdown_leaves_the_pool_before_it_closes_sessions() {
     let refused = vec![(Some(CommandId(2)), Notice::Refused(Refusal::ShuttingDown))];
     assert_eq!(command(&mut element, 51, 2, answer), (vec![], refused));
     assert_eq!(event(&mut element, 60, disconnected(HOME, DownReason::Local)), (vec![], vec![]));
-    let closed = Notice::SessionClosed { session: AssociationId(2), reason: DownReason::Local };
+    let closed = Notice::SessionClosed { session: AssociationId::sctp(2), reason: DownReason::Local };
     let step = event(&mut element, 61, disconnected(2, DownReason::Local));
     assert_eq!(step, (vec![], vec![(None, closed), STOPPED]));
     assert_eq!((element.is_stopped(), element.poll_timeout()), (true, None));
@@ -86,7 +88,7 @@ fn shutdown_ends_in_time_whoever_is_silent() {
     let failed = (None, Notice::RegistrationFailed(RegistrationError::Unanswered));
     let closing = vec![shutdown(HOME, at(240)), shutdown(2, at(240))];
     assert_eq!(expire(&mut element, 140), (closing, vec![failed]));
-    let closed = (None, Notice::SessionClosed { session: AssociationId(2), reason: DownReason::Local });
+    let closed = (None, Notice::SessionClosed { session: AssociationId::sctp(2), reason: DownReason::Local });
     assert_eq!(expire(&mut element, 240), (vec![abort(HOME), abort(2)], vec![closed, STOPPED]));
     let refused = vec![(Some(CommandId(1)), Notice::Refused(Refusal::ShuttingDown))];
     assert_eq!(command(&mut element, 300, 1, Command::Deregister), (vec![], refused));

@@ -2,8 +2,9 @@
 
 use super::*;
 
-/// ASAP-3.1-01, ASAP-3.1-02, ASAP-3.1-03, ASAP-3.1-04, ASAP-3.1-06, ASAP-3.1-07, ASAP-3.1-08,
-/// ASAP-3.1-09, ASAP-3.1-12, ASAP-3.1-17, ASAP-2.2.1-02, ASAP-6.1-01, PARAM-3.10-03
+/// ASAP-3.1-01, ASAP-3.1-02, ASAP-3.1-03, ASAP-3.1-04, ASAP-3.1-06, ASAP-3.1-07, ASAP-3.1-09, ASAP-2.2.1-02,
+/// ASAP-6.1-01, PARAM-3.10-03: the hunt comes first, then a registration with all that it has to hold.
+/// ASAP-3.1-08, ASAP-3.1-12, ASAP-3.1-17: it starts T2, the response stops T2, and starts T4.
 #[test]
 fn hunts_registers_and_renews() {
     let mut element = Element::new(config(&[1, 2]), Instant::ORIGIN);
@@ -20,7 +21,7 @@ fn hunts_registers_and_renews() {
     assert_eq!(element.poll_timeout(), Some(at(2_030)));
 }
 
-/// ASAP-7.1-04; reading B8
+/// ASAP-7.1-04, reading B8: T4 is the life less 20 s, at most 10 min; half the life if that is short.
 #[test]
 fn t4_follows_from_the_life() {
     let t4 = |seconds| {
@@ -127,7 +128,8 @@ fn a_lost_home_leads_to_another() {
     assert_eq!(step, (vec![connect(5, 7, registrar(2), at(565))], vec![]));
 }
 
-/// ASAP-3.4-01 to ASAP-3.4-03, ASAP-2.2.7-02; reading A13, B16
+/// ASAP-3.4-01 to ASAP-3.4-03, ASAP-2.2.7-02, readings A13 and B16: every keep-alive for this element is
+/// acknowledged to its sender, others are dropped.
 #[test]
 fn answers_keep_alives_for_itself_only() {
     let mut element = registered(&[1]);
@@ -177,8 +179,8 @@ fn a_keep_alive_ends_a_hunt() {
     assert_eq!(step, (vec![ack(2), cancel(1), registration(2, 2)], changed));
 }
 
-/// ASAP-3.2-01: whoever was frozen and removed meanwhile comes back by itself; ever later if it
-/// happens again and again.
+/// ASAP-3.2-01: an element that was frozen and removed meanwhile comes back by itself; after longer and
+/// longer pauses if it is removed again and again.
 #[test]
 fn a_removed_element_registers_again() {
     let mut element = registered(&[1]);
@@ -311,8 +313,8 @@ fn taken_when_announced(about: ElementId, answers: Vec<Action>) {
     assert_eq!(step.0.last(), Some(&registration(7, 0)));
 }
 
-/// Only its home can tell an element that it was removed (ASAP-1.1-01); one that was its home once
-/// forgets it when it likes.
+/// Only its home registrar can tell an element that it was removed (ASAP-1.1-01: there is exactly one). A
+/// former home may forget it at any time.
 #[test]
 fn a_former_home_does_not_expel() {
     let mut element = registered(&[1, 2]);

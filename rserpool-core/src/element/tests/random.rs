@@ -78,7 +78,7 @@ struct World {
 impl World {
     fn pick(&self, place: usize) -> AssociationId {
         let count = self.associations.len().max(1);
-        self.associations.get(place % count).copied().unwrap_or(AssociationId(0))
+        self.associations.get(place % count).copied().unwrap_or(AssociationId::sctp(0))
     }
 
     fn event(&mut self, event: Event) {
@@ -134,7 +134,7 @@ impl World {
                     return;
                 }
                 self.next += 1;
-                let association = AssociationId(self.next);
+                let association = AssociationId::sctp(self.next);
                 self.associations.push(association);
                 let peer = registrar(self.next as u8 % 3);
                 self.event(Event::Connected { association, request, local_port: 7, peer });
@@ -193,10 +193,10 @@ impl World {
             }
         }
         assert!(self.element.sessions() <= 2);
-        assert!(self.element.associations.len() <= self.associations.len());
+        assert!(self.element.links.len() <= self.associations.len());
         let home = self.element.home.as_ref().map(|home| home.association);
-        assert!(home.is_none_or(|home| self.element.associations.contains_key(&home)));
-        assert!(self.element.registrars.iter().all(|id| self.element.associations.contains_key(id)));
+        assert!(home.is_none_or(|home| self.element.links.contains(home)));
+        assert!(self.element.links.registrars_are_linked());
     }
 }
 

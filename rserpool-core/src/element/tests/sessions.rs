@@ -4,7 +4,7 @@ use super::*;
 use crate::base::ProtocolId;
 
 fn send(element: &mut Element, session: u64, protocol: ProtocolId) -> Step {
-    let session = AssociationId(session);
+    let session = AssociationId::sctp(session);
     let command = Command::Send { session, protocol, stream: 3, bytes: "x".into() };
     super::command(element, 100, 1, command)
 }
@@ -23,7 +23,7 @@ fn passes_messages_through() {
     let mut element = registered(&[1]);
     assert_eq!(event(&mut element, 30, connected(2, None, user(1))), (vec![], vec![]));
     assert_eq!(send(&mut element, 2, DATA), refused(Refusal::UnknownSession), "no session yet");
-    let session = AssociationId(2);
+    let session = AssociationId::sctp(2);
     let opened = (None, Notice::SessionOpened { session, peer: user(1) });
     let got = |bytes: &'static str| {
         (None, Notice::Received { session, protocol: DATA, stream: 0, bytes: bytes.into() })
@@ -52,14 +52,14 @@ fn a_full_queue_is_told_and_so_is_its_end() {
     event(&mut element, 30, connected(2, None, user(1)));
     event(&mut element, 31, received(2, DATA, "a"));
     let (congested, drained) = (
-        Event::Congested { association: AssociationId(2) },
-        Event::Drained { association: AssociationId(2) },
+        Event::Congested { association: AssociationId::sctp(2) },
+        Event::Drained { association: AssociationId::sctp(2) },
     );
     event(&mut element, 32, congested.clone());
     assert_eq!(event(&mut element, 33, drained.clone()), (vec![], vec![]), "nobody was refused");
     event(&mut element, 34, congested);
     assert_eq!(send(&mut element, 2, DATA), refused(Refusal::Congested));
-    let writable = (None, Notice::Writable { session: AssociationId(2) });
+    let writable = (None, Notice::Writable { session: AssociationId::sctp(2) });
     assert_eq!(event(&mut element, 35, drained), (vec![], vec![writable]));
 }
 
@@ -68,11 +68,11 @@ fn closes_a_session() {
     let mut element = registered(&[1]);
     event(&mut element, 30, connected(2, None, user(1)));
     event(&mut element, 31, received(2, DATA, "a"));
-    let close = Command::Close { session: AssociationId(2) };
+    let close = Command::Close { session: AssociationId::sctp(2) };
     let step = command(&mut element, 32, 1, close.clone());
     assert_eq!(step, accepted(vec![shutdown(2, at(10_032))]));
     assert_eq!(command(&mut element, 33, 1, close), refused(Refusal::UnknownSession));
-    let closed = (None, Notice::SessionClosed { session: AssociationId(2), reason: DownReason::Local });
+    let closed = (None, Notice::SessionClosed { session: AssociationId::sctp(2), reason: DownReason::Local });
     assert_eq!(event(&mut element, 34, disconnected(2, DownReason::Local)), (vec![], vec![closed]));
 }
 
@@ -91,7 +91,7 @@ fn sessions_and_associations_are_bounded() {
     assert_eq!((element.sessions(), element.counters().associations_refused), (1, 2));
 }
 
-/// The home registrar is no exception: it is replaced.
+/// The home registrar is not an exception: it is replaced.
 #[test]
 fn a_home_that_is_one_session_too_many_is_lost() {
     let mut element = Element::new(ElementConfig { max_sessions: 1, ..config(&[1]) }, Instant::ORIGIN);
@@ -111,12 +111,12 @@ fn a_silent_home_that_is_also_a_session_ends_as_one() {
     event(&mut element, 3, connected(3, None, registrar(3)));
     event(&mut element, 4, received(3, DATA, "a"));
     event(&mut element, 5, keep_alive(3, true, 3));
-    let closed = (None, Notice::SessionClosed { session: AssociationId(3), reason: DownReason::Local });
+    let closed = (None, Notice::SessionClosed { session: AssociationId::sctp(3), reason: DownReason::Local });
     let step = expire(&mut element, 105);
     assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(155))], vec![closed]));
 }
 
-/// A message that no transport takes is refused here, and fells nobody.
+/// A message that no transport takes is refused here, and does not end an association.
 #[test]
 fn messages_have_a_length() {
     let mut element = registered(&[1]);
@@ -124,7 +124,7 @@ fn messages_have_a_length() {
     event(&mut element, 31, received(2, DATA, "a"));
     for (octets, taken) in [(0, false), (1, true), (MAX_MESSAGE, true), (MAX_MESSAGE + 1, false)] {
         let bytes = bytes::Bytes::from(vec![7; octets]);
-        let send = Command::Send { session: AssociationId(2), protocol: DATA, stream: 0, bytes };
+        let send = Command::Send { session: AssociationId::sctp(2), protocol: DATA, stream: 0, bytes };
         let (actions, notices) = command(&mut element, 32, 9, send);
         let answer = if taken { Notice::Accepted } else { Notice::Refused(Refusal::Length) };
         assert_eq!((actions.len(), notices), (usize::from(taken), vec![(Some(CommandId(9)), answer)]));

@@ -1,4 +1,4 @@
-//! The registrars that can be tried: those configured, and those heard in announcements.
+//! The registrars that have announced themselves.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -12,15 +12,14 @@ use crate::base::{
 };
 use crate::wire::{AsapMessage, EncapsulationPorts, Transport};
 
-/// How many announced registrars are remembered. Announcements are not authenticated, so a flood
-/// of them must not take memory (RFC 5352 section 9.2); an operational scope has fewer than ten.
+/// The most announced registrars that are remembered. Announcements are not authenticated, so a flood of them
+/// must not take memory (RFC 5352 section 9.2). An operational scope has fewer than ten registrars.
 pub const MAX_ANNOUNCED: usize = 64;
 
-/// How many periods an announcement may stay away before its registrar is outdated
-/// (reading B13).
+/// A registrar is outdated when it has not announced itself for so many periods (reading B13).
 const PERIODS: u32 = 3;
 
-/// The longest period that is believed: a registrar announces itself every (N+1) seconds.
+/// The longest period between announcements that is taken for one: with N registrars it is N + 1 seconds.
 const LONGEST_PERIOD: Duration = Duration::from_secs(60);
 
 /// The registrars announced so far.
@@ -29,8 +28,8 @@ pub(super) struct Announced {
     heard: BTreeMap<TransportAddress, Heard>,
 }
 
-/// An announced registrar. It is remembered when outdated, because the period of announcements
-/// longer than T7 could never be observed otherwise.
+/// An announced registrar. An outdated one is remembered: otherwise a period longer than T7 could not be
+/// measured.
 #[derive(Clone, Copy, Debug)]
 struct Heard {
     last: Instant,
@@ -44,9 +43,9 @@ impl Announced {
         self.heard.iter().filter(move |(_, heard)| now < heard.until).map(|(address, _)| address)
     }
 
-    /// Takes a datagram of the announcement channel (ASAP-3.6-03, ASAP-3.6-04). Returns the
-    /// registrars it names; `None` if it is no announcement. Without `tcp`, what is reached by TCP does
-    /// not count.
+    /// A datagram has arrived on the announcement channel (ASAP-3.6-03 and ASAP-3.6-04: announced registrars
+    /// are tried, and are outdated after T7). Returns the registrars it names; `None` if it is not an
+    /// announcement. Without `tcp`, registrars that are reached by TCP are left out.
     pub(super) fn hear(
         &mut self,
         now: Instant,
@@ -60,7 +59,7 @@ impl Announced {
         Some(registrars)
     }
 
-    /// Starts or restarts T7 of a registrar; false if there is no room for it.
+    /// Starts or restarts T7 of a registrar. False if there is no room for it.
     fn refresh(&mut self, now: Instant, outdate: Duration, registrar: &TransportAddress) -> bool {
         let period = match self.heard.get(registrar) {
             Some(heard) => now.since(heard.last).min(LONGEST_PERIOD),
@@ -74,7 +73,8 @@ impl Announced {
         true
     }
 
-    /// Forgets the registrar that has been outdated for the longest time, if the table is full.
+    /// If the table is full, forgets the registrar that has been outdated for the longest time. False if none
+    /// is.
     fn make_room(&mut self, now: Instant) -> bool {
         if self.heard.len() < MAX_ANNOUNCED {
             return true;
@@ -87,8 +87,8 @@ impl Announced {
     }
 }
 
-/// The registrars that an announcement names; `None` if it is none. Without a transport it is the one
-/// at the datagram's source (reading A14).
+/// The registrars that an announcement names; `None` if the datagram is not an announcement. Without a
+/// transport, it is the registrar at the datagram's source (reading A14).
 pub(crate) fn read_announcement(source: SocketAddr, bytes: &Bytes) -> Option<Vec<TransportAddress>> {
     let AsapMessage::ServerAnnounce { transports, encapsulation, .. } =
         AsapMessage::decode(bytes).ok()?.message
@@ -101,7 +101,7 @@ pub(crate) fn read_announcement(source: SocketAddr, bytes: &Bytes) -> Option<Vec
     if transports.is_empty() {
         registrars.push(TransportAddress::new(source.ip(), ASAP_PORT, udp_port));
     }
-    // One TCP transport has one address: those with the same port are one place.
+    // A TCP transport has one address: transports with the same port are one registrar.
     let mut by_tcp: Vec<TransportAddress> = Vec::new();
     for transport in transports {
         match transport {

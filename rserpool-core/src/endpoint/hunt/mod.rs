@@ -1,9 +1,9 @@
 //! The hunt for a registrar (RFC 5352 section 3.6), shared by element and user.
 //!
-//! [`Hunt`] keeps the list of known registrars, tries up to three of them at the same time and
-//! hands over the first association that comes up. What is sent over it, and what an association
-//! that was lost means, is its owner's business. It decides nothing about time by itself: its
-//! owner passes it every event that may concern it and its deadline on.
+//! A [`Hunt`] keeps the list of known registrars, tries up to three of them at the same time, and hands over
+//! the first association that comes up. Its owner, an element or a user, decides what is sent over the
+//! association and what follows when it is lost. The owner also passes on every event that may concern the
+//! hunt, and calls it when its deadline is due.
 
 mod config;
 mod known;
@@ -25,26 +25,26 @@ pub(crate) use known::read_announcement;
 use super::{Action, ConnectError};
 use crate::base::{ConnectId, Instant, TransportAddress};
 
-/// How many registrars are tried at the same time (SH1: no more than three).
+/// The most registrars that are tried at the same time (SH1: no more than three).
 pub const MAX_ATTEMPTS: usize = 3;
 
-/// After how long an attempt is repeated whose ports were held by an association that has ended: the
-/// transport releases them after one round trip.
+/// The pause before an attempt is repeated that failed because an association that has ended still held its
+/// ports: the transport releases them after one round trip.
 const PORTS_HELD: Duration = Duration::from_millis(100);
 
-/// Names of attempts to connect: one source for all parts of an endpoint.
+/// Identifiers for attempts to connect: one source for all parts of an endpoint.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectIds(u64);
 
 impl ConnectIds {
-    /// A name that was not used before.
+    /// An identifier that was not used before.
     pub fn next_id(&mut self) -> ConnectId {
         self.0 += 1;
         ConnectId(self.0)
     }
 }
 
-/// What a deadline of the hunt came to.
+/// What follows from the end of a round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoundEnd {
     /// T5 expired and the next round has begun.
@@ -79,30 +79,30 @@ struct Chase {
     deadline: Instant,
     /// Rounds begun.
     rounds: u32,
-    /// Who is being tried.
+    /// The registrars that are being tried.
     pending: BTreeMap<ConnectId, TransportAddress>,
-    /// Who is still to be tried in this round.
+    /// The registrars that are still to be tried in this round.
     queue: VecDeque<TransportAddress>,
-    /// How often each was tried; those tried least come first in the next round (SH5.2).
+    /// How often each was tried. The next round begins with those tried least (SH5.2).
     tried: BTreeMap<TransportAddress, u32>,
-    /// The registrar that has failed its owner: tried only while nobody else is.
+    /// The registrar that has failed its owner: tried only while no other one is.
     avoid: Option<TransportAddress>,
     /// The registrars that are configured to be reached by TCP.
     named_by_tcp: Vec<TransportAddress>,
-    /// Who could not be tried because an earlier association still held the ports.
+    /// The registrars that could not be tried because an earlier association still held the ports.
     held: Vec<TransportAddress>,
     /// When those are tried again.
     retry: Option<Instant>,
 }
 
 impl Hunt {
-    /// The hunt of an element, which has not begun: for registrars that are reached by SCTP, from
-    /// `local_port`, 0 for any. What is announced for TCP does not count (RFC 5352 section 2.1).
+    /// The hunt of an element, not begun yet. It connects by SCTP, from `local_port` (0: any). Registrars
+    /// that are announced for TCP are left out (RFC 5352 section 2.1: elements use SCTP).
     pub fn new(config: HuntConfig, local_port: u16) -> Self {
         Self { config, local_port, tcp: false, announced: Announced::default(), chase: None }
     }
 
-    /// The hunt of a user, for registrars that are reached by SCTP or TCP.
+    /// The hunt of a user, not begun yet. It connects by SCTP or TCP.
     pub fn of_user(config: HuntConfig) -> Self {
         Self { tcp: true, ..Self::new(config, 0) }
     }
@@ -112,7 +112,7 @@ impl Hunt {
         self.chase.is_some()
     }
 
-    /// When [`Hunt::handle_timeout`] wants to be called.
+    /// When [`Hunt::handle_timeout`] has to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.chase.as_ref().map(|chase| chase.retry.map_or(chase.deadline, |at| at.min(chase.deadline)))
     }
@@ -128,8 +128,8 @@ impl Hunt {
         self.chase.iter().flat_map(|chase| chase.tried.keys().cloned()).collect()
     }
 
-    /// Begins to hunt, unless the hunt is on already (SH1, SH2). The registrar to `avoid`, which
-    /// does not answer any more, is tried only when nobody else is.
+    /// Begins to hunt, unless the hunt is on already (SH1, SH2). The registrar to `avoid`, which does not
+    /// answer any more, is tried only while no other one is.
     pub fn start(
         &mut self,
         now: Instant,
@@ -155,15 +155,15 @@ impl Hunt {
         self.begin_round(now, ids, actions);
     }
 
-    /// Ends the hunt and gives all attempts up.
+    /// Ends the hunt and cancels all attempts.
     pub fn stop(&mut self, actions: &mut VecDeque<Action>) {
         if let Some(chase) = self.chase.take() {
             cancel(chase.pending, actions);
         }
     }
 
-    /// Takes a datagram of the announcement channel; false if it announces no registrar. A hunt
-    /// that is on tries the newcomers at once.
+    /// A datagram has arrived on the announcement channel. False if it is not an announcement. A hunt that is
+    /// on tries registrars that it has not tried yet at once.
     pub fn handle_announce(
         &mut self,
         now: Instant,
@@ -187,8 +187,8 @@ impl Hunt {
         true
     }
 
-    /// An attempt has succeeded. If it was one of the hunt, the others are given up, the hunt is
-    /// over (SH3, SH6), and the registrar is returned as it is known here.
+    /// An attempt has succeeded. If it is an attempt of the hunt, the others are cancelled, the hunt is over
+    /// (SH3, SH6), and the registrar is returned as it was configured or announced.
     pub fn handle_connected(
         &mut self,
         request: ConnectId,
@@ -199,9 +199,9 @@ impl Hunt {
         Some(registrar)
     }
 
-    /// An attempt has failed. If it was one of the hunt, another address takes its place (SH4);
-    /// false if it was not. One that failed because an association that has just ended still held
-    /// the ports is repeated soon.
+    /// An attempt has failed. False if it is not an attempt of the hunt. Otherwise another registrar is tried
+    /// instead (SH4). An attempt that failed because an association that has just ended still held the ports
+    /// is repeated soon.
     pub fn handle_connect_failed(
         &mut self,
         now: Instant,
@@ -220,8 +220,8 @@ impl Hunt {
         true
     }
 
-    /// T5 may have expired: the attempts are abandoned, T5 doubles, and other addresses are
-    /// tried (SH5).
+    /// The deadline may have passed. When T5 expires, the attempts are cancelled, T5 doubles, and the next
+    /// round tries other registrars (SH5).
     pub fn handle_timeout(
         &mut self,
         now: Instant,
@@ -256,7 +256,7 @@ impl Hunt {
                 candidates.push(registrar.clone());
             }
         }
-        // What is no candidate any more is forgotten, so that announcements take no memory.
+        // Forget what is not a candidate any more, so that announcements cannot take memory.
         chase.tried.retain(|registrar, _| candidates.contains(registrar));
         candidates.sort_by_key(|registrar| {
             let times = chase.tried.get(registrar).copied().unwrap_or(0);
@@ -272,8 +272,8 @@ impl Hunt {
 }
 
 impl Chase {
-    /// Whether this one is tried only while nobody else is: the registrar to avoid, and what was only
-    /// announced for TCP, whose handshake is shorter than that of SCTP and would win every time.
+    /// Whether this registrar is tried only while no other one is: the one to avoid, and those that were only
+    /// announced for TCP, because the shorter handshake of TCP would always be faster than that of SCTP.
     fn is_last_resort(&self, registrar: &TransportAddress) -> bool {
         self.is_avoided(registrar) || (registrar.is_tcp() && !self.named_by_tcp.contains(registrar))
     }
@@ -282,7 +282,7 @@ impl Chase {
         self.avoid.as_ref().is_some_and(|avoided| avoided.is_same_endpoint(registrar))
     }
 
-    /// Whose turn it is, if anybody's.
+    /// The registrar to try next, if there is one.
     fn next(&mut self) -> Option<TransportAddress> {
         let alone = self.pending.is_empty();
         if alone || !self.is_last_resort(self.queue.front()?) {
@@ -292,7 +292,7 @@ impl Chase {
         self.queue.remove(better)
     }
 
-    /// Tries as many registrars of the queue as may be tried at the same time.
+    /// Tries registrars from the queue, as many as may be tried at the same time.
     fn fill(&mut self, now: Instant, local_port: u16, ids: &mut ConnectIds, actions: &mut VecDeque<Action>) {
         while now < self.deadline && self.pending.len() < MAX_ATTEMPTS {
             let Some(peer) = self.next() else { break };

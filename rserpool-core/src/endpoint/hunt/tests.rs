@@ -62,7 +62,8 @@ fn announcement(transports: Vec<Transport>, udp_port: u16) -> AsapMessage {
     AsapMessage::ServerAnnounce { registrar: RegistrarId(1), transports, encapsulation }
 }
 
-/// ASAP-3.6-07, ASAP-3.6-09, ASAP-3.6-10, ASAP-3.6-12, ASAP-3.6-15
+/// ASAP-3.6-07, ASAP-3.6-09, ASAP-3.6-10, ASAP-3.6-12, ASAP-3.6-15: configured registrars are tried, three at
+/// the same time, until T5 expires; another one after each failure; the first that answers is the home.
 #[test]
 fn three_at_a_time_and_another_for_each_that_fails() {
     let mut script = Script::new(&[1, 2, 3, 4], None);
@@ -137,7 +138,8 @@ fn the_silent_registrar_is_tried_only_when_nobody_else_is() {
     assert_eq!(alone.start(0, Some(1)), [connect(1, 7, registrar(1), at(100))]);
 }
 
-/// ASAP-3.6-01, ASAP-3.6-03, ASAP-3.6-05
+/// ASAP-3.6-01, ASAP-3.6-03, ASAP-3.6-05: announced registrars join the list, by their transports or by the
+/// source.
 #[test]
 fn announced_registrars_are_tried_at_once() {
     let mut script = Script::new(&[], None);
@@ -193,7 +195,7 @@ fn t7_restarts_for_all_that_are_announced() {
     }
 }
 
-/// ASAP-9.2-08
+/// ASAP-9.2-08: a flood of announcements takes no memory.
 #[test]
 fn a_flood_of_announcements_takes_no_memory() {
     let mut script = Script::new(&[], None);
@@ -246,8 +248,8 @@ fn a_user_tries_what_is_configured_for_tcp_like_everybody_else() {
     assert_eq!(script.hunt.handle_connected(ConnectId(3), &mut script.actions), Some(tcp(3)));
 }
 
-/// ASAP-2.2.10-02: what is announced for TCP is tried when SCTP does not answer, or as soon as nobody
-/// else is left; the handshake of TCP is shorter and would win every time.
+/// ASAP-2.2.10-02: a registrar that is announced for TCP is tried when SCTP does not answer, or when no other
+/// registrar is left: the shorter handshake of TCP would always be faster.
 #[test]
 fn a_user_tries_what_is_announced_for_tcp_last() {
     let both = |port| {
@@ -256,7 +258,7 @@ fn a_user_tries_what_is_announced_for_tcp_last() {
         let by_tcp = |last| Transport::Tcp { port, reserved: 0, address: ip(last) };
         announcement(alloc::vec![by_tcp(1), Transport::Sctp(sctp), by_tcp(2)], 9899)
     };
-    // Addresses with the same TCP port are one place.
+    // Addresses with the same TCP port are one registrar.
     let tcp = TransportAddress::tcp(alloc::vec![ip(1), ip(2)], 3863);
     let mut script = Script::new(&[], None);
     script.hunt = Hunt::of_user(script.hunt.config);
@@ -271,7 +273,7 @@ fn a_user_tries_what_is_announced_for_tcp_last() {
     assert_eq!(script.start(1_000, None), [connect(4, 0, registrar(1), at(1_100))]);
     assert_eq!(script.fail(1_001, 4), [connect(5, 0, tcp, at(1_100))]);
 
-    // Port 0 is nobody's, and elements hear SCTP only (ASAP-2.1-01).
+    // Nothing is reached at port 0, and elements use SCTP only (ASAP-2.1-01).
     let mut script = Script::new(&[], None);
     script.start(0, None);
     assert_eq!(script.announce(10, 1, &both(3863)).1, [connect(1, 7, registrar(1), at(100))]);

@@ -1,115 +1,112 @@
 //! Where other registrars may be, and the attempts to reach them.
 //!
-//! A contact is an address: configured, learned from a list or an announcement, or left behind by
-//! a peer that was lost. As long as no association leads there it is tried again and again, with
-//! back-off, or the halves of a healed partition would never meet.
+//! A contact is an address: configured, learned from a list or an announcement, or left behind by a peer that
+//! was lost. As long as no association leads there it is tried again and again, with back-off; otherwise the
+//! halves of a healed partition would never meet.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::base::{AssociationId, ConnectId, Deadlines, Instant, RegistrarId, TransportAddress};
-use crate::endpoint::{AbortCause, Action, ConnectError};
-use crate::registrar::{Attempt, Registrar, Timer};
+use super::ourselves;
+use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, TransportAddress};
+use crate::endpoint::{AbortCause, ConnectError};
+use crate::registrar::attempts::{Attempt, ContactId};
+use crate::registrar::context::{Context, Timer};
+use crate::registrar::links::Links;
 
-/// How many contacts are kept. Lists and announcements are not authenticated; an operational scope
-/// has fewer than ten registrars.
+/// The most contacts that are kept. Lists and announcements are not authenticated; an operational scope has
+/// fewer than ten registrars.
 pub(super) const MAX_CONTACTS: usize = 64;
 
-/// After how many attempts in vain a place is forgotten where nobody was ever met: whoever can send a
-/// list or an announcement could have us knock at 64 doors of his choice for ever.
+/// Failed attempts after which an address that never answered is dropped. Otherwise a forged list could make
+/// us probe 64 addresses of an attacker's choice forever.
 const MAX_FAILURES: u32 = 8;
 
-/// The name of a contact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::registrar) struct ContactId(u32);
+/// How an address became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It is in the configuration: it is never forgotten.
+    Configured,
+    /// Another registrar, or a datagram, has named it.
+    Learned,
+}
 
+/// What is known to be at an address.
 #[derive(Debug)]
-pub(super) struct Contact {
+struct Contact {
     address: TransportAddress,
-    configured: bool,
-    /// Who was met there last.
-    pub(super) peer: Option<RegistrarId>,
-    pub(super) attempt: Option<ConnectId>,
-    /// The association that an attempt has led to.
-    pub(super) association: Option<AssociationId>,
+    origin: Origin,
+    /// The registrar that was met there last.
+    peer: Option<RegistrarId>,
+    way: Way,
     /// The pause after the next failure.
     pause: Duration,
     /// Whether a registrar was ever met there.
     met: bool,
-    /// Attempts in vain since the last association.
+    /// Failed attempts since the last association.
     failures: u32,
-    /// Since when the association is up.
-    since: Instant,
-    /// Associations in a row that ended soon after they had come up. The first is made again at
-    /// once; who goes on closing them is given time.
+    /// Associations in a row that ended soon after they had come up. The first is opened again at once; a
+    /// peer that goes on closing them is given time.
     flaps: u32,
 }
 
+/// Whether an association leads to a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Idle,
+    Attempt(ConnectId),
+    /// An attempt has led to this association, at this time.
+    Up(AssociationId, Instant),
+}
+
+/// The addresses where registrars may be.
 #[derive(Debug, Default)]
-pub(super) struct Contacts {
+pub(in crate::registrar) struct Contacts {
     entries: BTreeMap<ContactId, Contact>,
     last: u32,
 }
 
 impl Contacts {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::registrar) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    pub(super) fn get(&self, contact: ContactId) -> Option<&Contact> {
-        self.entries.get(&contact)
-    }
-
-    #[cfg(test)]
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&ContactId, &Contact)> {
-        self.entries.iter()
-    }
-
-    pub(super) fn remove(&mut self, contact: ContactId) {
-        self.entries.remove(&contact);
-    }
-
-    fn find(&self, address: &TransportAddress) -> Option<ContactId> {
-        let same = self.entries.iter().find(|(_, contact)| contact.address.is_same_endpoint(address));
-        same.map(|(id, _)| *id)
+    /// Drops a contact that turned out to be ourselves.
+    pub(super) fn drop_ourselves(&mut self, ctx: &mut Context, id: ContactId) {
+        self.entries.remove(&id);
+        ctx.deadlines.clear(&Timer::Contact(id));
     }
 
     /// The contact for an address, a new one if need be; `None` if there is no room.
-    fn enter(
-        &mut self,
-        deadlines: &mut Deadlines<Timer>,
-        address: &TransportAddress,
-        configured: bool,
-    ) -> Option<ContactId> {
-        if let Some(found) = self.find(address) {
-            return Some(found);
+    fn enter(&mut self, ctx: &mut Context, address: &TransportAddress, origin: Origin) -> Option<ContactId> {
+        let known = self.entries.iter().find(|(_, contact)| contact.address.is_same_endpoint(address));
+        if let Some((id, _)) = known {
+            return Some(*id);
         }
         if self.entries.len() >= MAX_CONTACTS {
-            let idle = |contact: &Contact| contact.attempt.is_none() && contact.association.is_none();
-            let oldest = self.entries.iter().find(|(_, contact)| !contact.configured && idle(contact));
-            let oldest = *oldest?.0;
+            let idle = |contact: &Contact| contact.origin == Origin::Learned && contact.way == Way::Idle;
+            let oldest = *self.entries.iter().find(|(_, contact)| idle(contact))?.0;
             self.entries.remove(&oldest);
-            deadlines.clear(&Timer::Contact(oldest));
+            ctx.deadlines.clear(&Timer::Contact(oldest));
         }
         self.last = self.last.wrapping_add(1);
         let contact = Contact {
             address: address.clone(),
-            configured,
+            origin,
             peer: None,
-            attempt: None,
-            association: None,
+            way: Way::Idle,
             pause: Duration::ZERO,
             met: false,
             failures: 0,
-            since: Instant::ORIGIN,
             flaps: 0,
         };
         self.entries.insert(ContactId(self.last), contact);
+        debug_assert!(self.entries.len() <= MAX_CONTACTS);
         Some(ContactId(self.last))
     }
 
-    /// Notes who is to be met at an address.
+    /// Notes which registrar was met at an address.
     pub(super) fn is_met_at(&mut self, address: &TransportAddress, peer: RegistrarId) {
         for contact in self.entries.values_mut() {
             if contact.address.is_same_endpoint(address) {
@@ -118,150 +115,155 @@ impl Contacts {
             }
         }
     }
-}
 
-impl Registrar {
     /// Contacts a registrar at an address, unless that is under way or done.
     pub(super) fn contact(
         &mut self,
-        now: Instant,
+        ctx: &mut Context,
         address: &TransportAddress,
-        configured: bool,
+        origin: Origin,
         peer: Option<RegistrarId>,
     ) {
-        if self.is_ourselves(address) {
+        if ourselves::is_own_address(ctx, address) {
             return;
         }
-        let Some(id) = self.enrp.contacts.enter(&mut self.deadlines, address, configured) else { return };
-        if let Some(contact) = self.enrp.contacts.entries.get_mut(&id) {
+        let Some(id) = self.enter(ctx, address, origin) else { return };
+        if let Some(contact) = self.entries.get_mut(&id) {
             contact.peer = peer.or(contact.peer);
             if contact.flaps <= 1 {
                 contact.pause = Duration::ZERO;
             }
         }
-        self.try_contact(now, id);
+        self.attempt(ctx, id);
     }
 
-    /// Looks for a peer where it is said to be, and wherever it was met, at once.
-    pub(super) fn contact_peer(
-        &mut self,
-        now: Instant,
-        peer: RegistrarId,
-        address: Option<TransportAddress>,
-    ) {
-        if let Some(address) = address {
-            self.contact(now, &address, false, Some(peer));
-            if self.enrp.peers.get(&peer).is_some_and(|peer| peer.met) {
-                self.enrp.contacts.is_met_at(&address, peer);
+    /// Looks for a peer at once wherever it was met.
+    pub(super) fn seek(&mut self, ctx: &mut Context, peer: RegistrarId) {
+        let met = self.entries.iter().filter(|(_, contact)| contact.peer == Some(peer)).map(|(id, _)| *id);
+        for id in met.collect::<Vec<_>>() {
+            self.attempt(ctx, id);
+        }
+    }
+
+    /// The time to try a contact again has come, or it was reached and has not named itself.
+    pub(in crate::registrar) fn contact_due(&mut self, ctx: &mut Context, links: &Links, id: ContactId) {
+        let Some(contact) = self.entries.get(&id) else {
+            debug_assert!(false, "the deadline of a contact outlived it");
+            return;
+        };
+        match contact.way {
+            Way::Up(association, _) => {
+                if links.get(&association).is_some_and(|link| link.registrar.is_none()) {
+                    ctx.abort(association, AbortCause::User);
+                }
             }
-        }
-        let others = self.enrp.contacts.entries.iter();
-        let met: Vec<ContactId> =
-            others.filter(|(_, contact)| contact.peer == Some(peer)).map(|(id, _)| *id).collect();
-        for id in met {
-            self.try_contact(now, id);
+            Way::Idle | Way::Attempt(_) => self.attempt(ctx, id),
         }
     }
 
-    /// The time to try a contact again has come, or it was tried and has not named itself.
-    pub(in crate::registrar) fn contact_due(&mut self, now: Instant, id: ContactId) {
-        let Some(contact) = self.enrp.contacts.get(id) else { return };
-        match contact.association {
-            Some(association) if self.links.get(&association).is_some_and(|l| l.registrar.is_none()) => {
-                self.outbox.act(Action::Abort { association, cause: AbortCause::User });
-            }
-            Some(_) => {}
-            None => self.try_contact(now, id),
-        }
-    }
-
-    fn try_contact(&mut self, now: Instant, id: ContactId) {
-        let Some(contact) = self.enrp.contacts.entries.get_mut(&id) else { return };
-        let met = contact.peer.and_then(|peer| self.enrp.peers.get(&peer));
-        let up = met.is_some_and(|peer| peer.association.is_some());
-        let pausing = contact.flaps > 1 && self.deadlines.get(&Timer::Contact(id)).is_some();
-        let busy = contact.attempt.is_some() || contact.association.is_some();
-        if up || busy || pausing || self.shutdown.is_some() {
+    fn attempt(&mut self, ctx: &mut Context, id: ContactId) {
+        let Some(contact) = self.entries.get_mut(&id) else { return };
+        let up = contact.peer.is_some_and(|peer| ctx.group.contains_key(&peer));
+        let pausing = contact.flaps > 1 && ctx.deadlines.get(&Timer::Contact(id)).is_some();
+        if up || contact.way != Way::Idle || pausing || ctx.is_leaving() {
             return;
         }
-        let request = self.connects.next_id();
-        contact.attempt = Some(request);
-        let peer = contact.address.clone();
-        self.deadlines.clear(&Timer::Contact(id));
-        self.attempts.insert(request, Attempt::Registrar(id));
-        let deadline = now + self.config.enrp.max_time_no_response;
-        self.outbox.act(Action::Connect { request, local_port: self.config.enrp_port, peer, deadline });
+        ctx.deadlines.clear(&Timer::Contact(id));
+        let (deadline, port) = (ctx.answer_due(), ctx.config.enrp_port);
+        let attempt = ctx.connect(Attempt::Registrar(id), port, contact.address.clone(), deadline);
+        contact.way = Way::Attempt(attempt);
     }
 
-    /// An attempt has failed. A peer that refuses is not there any more; one that is only silent has
-    /// its own deadline.
+    /// An attempt has failed. Returns the peer that refuses, if it does: it is not there any more. One that
+    /// is only silent has its own deadline.
     pub(in crate::registrar) fn contact_failed(
         &mut self,
-        now: Instant,
+        ctx: &mut Context,
         id: ContactId,
         reason: &ConnectError,
-    ) {
-        let Some(contact) = self.enrp.contacts.entries.get_mut(&id) else { return };
-        contact.attempt = None;
+    ) -> Option<RegistrarId> {
+        let contact = self.entries.get_mut(&id)?;
+        debug_assert!(matches!(contact.way, Way::Attempt(_)), "{contact:?}");
+        contact.way = Way::Idle;
         contact.failures = contact.failures.saturating_add(1);
         let peer = contact.peer;
-        if !contact.configured && !contact.met && contact.failures >= MAX_FAILURES {
-            self.enrp.contacts.remove(id);
+        let hopeless = !contact.met && contact.failures >= MAX_FAILURES;
+        if contact.origin == Origin::Learned && hopeless {
+            self.entries.remove(&id);
         } else {
-            self.contact_later(now, id);
+            self.contact_later(ctx, id);
         }
-        if let Some(peer) = peer.filter(|_| *reason == ConnectError::Refused) {
-            self.peer_refused(now, peer);
-        }
+        peer.filter(|_| *reason == ConnectError::Refused)
     }
 
-    /// Tries a contact again after a pause, which doubles up to half a heartbeat cycle: so two
+    /// Tries a contact again after a pause, which doubles up to half a heartbeat cycle. Therefore two
     /// registrars meet within one cycle after the network lets them.
-    fn contact_later(&mut self, now: Instant, id: ContactId) {
-        let cycle = self.config.enrp.heartbeat_cycle;
-        let Some(contact) = self.enrp.contacts.entries.get_mut(&id) else { return };
+    fn contact_later(&mut self, ctx: &mut Context, id: ContactId) {
+        let cycle = ctx.config.enrp.heartbeat_cycle;
+        let Some(contact) = self.entries.get_mut(&id) else { return };
         contact.pause = (contact.pause * 2).clamp(cycle / 16, cycle / 2).max(Duration::from_millis(1));
-        let wait = self.random.vary_by_half(contact.pause);
-        self.deadlines.set(Timer::Contact(id), now + wait);
+        let wait = ctx.random.vary_by_half(contact.pause);
+        ctx.deadlines.set(Timer::Contact(id), ctx.now + wait);
     }
 
-    /// An attempt has succeeded: we introduce ourselves. Who does not answer is no registrar.
+    /// An attempt has succeeded. A registrar names itself in time after it was greeted.
     pub(in crate::registrar) fn contact_made(
         &mut self,
-        now: Instant,
+        ctx: &mut Context,
+        links: &mut Links,
         id: ContactId,
         association: AssociationId,
     ) {
-        if let Some(contact) = self.enrp.contacts.entries.get_mut(&id) {
-            contact.attempt = None;
-            contact.association = Some(association);
+        if let Some(contact) = self.entries.get_mut(&id) {
+            debug_assert!(matches!(contact.way, Way::Attempt(_)), "{contact:?}");
+            contact.way = Way::Up(association, ctx.now);
             contact.failures = 0;
-            contact.since = now;
         }
-        if let Some(link) = self.links.get_mut(&association) {
-            link.contact = Some(id);
-        }
-        self.deadlines.set(Timer::Contact(id), now + self.config.enrp.max_time_no_response);
-        self.greet(association, RegistrarId::NONE);
+        links.set_contact(association, id);
+        let due = ctx.answer_due();
+        ctx.deadlines.set(Timer::Contact(id), due);
     }
 
     /// The association with a contact has ended.
-    pub(in crate::registrar) fn contact_lost(&mut self, now: Instant, id: ContactId) {
-        if let Some(contact) = self.enrp.contacts.entries.get_mut(&id) {
-            contact.association = None;
-            let lasted = now.since(contact.since) >= self.config.enrp.heartbeat_cycle;
+    pub(in crate::registrar) fn contact_lost(&mut self, ctx: &mut Context, id: ContactId) {
+        let Some(contact) = self.entries.get_mut(&id) else { return };
+        if let Way::Up(_, since) = contact.way {
+            let lasted = ctx.now.since(since) >= ctx.config.enrp.heartbeat_cycle;
             contact.flaps = if lasted { 0 } else { contact.flaps.saturating_add(1) };
-            self.contact_later(now, id);
         }
+        contact.way = Way::Idle;
+        self.contact_later(ctx, id);
     }
+}
 
-    /// Whether an address is one of our own, as far as we know them.
-    pub(super) fn is_ourselves(&self, address: &TransportAddress) -> bool {
-        self.own_address().is_same_endpoint(address)
-    }
-
-    /// Where we speak ENRP, as far as we know it.
-    pub(super) fn own_address(&self) -> TransportAddress {
-        TransportAddress::sctp(self.config.addresses.clone(), self.config.enrp_port, self.config.udp_port)
+#[cfg(test)]
+impl Contacts {
+    /// Every contact is being tried, or there, or waits for its time, or its peer is there.
+    pub(in crate::registrar) fn check(
+        &self,
+        ctx: &Context,
+        links: &Links,
+        timers: &mut alloc::collections::BTreeSet<Timer>,
+    ) {
+        assert!(self.entries.len() <= MAX_CONTACTS);
+        for (id, contact) in &self.entries {
+            let timer = ctx.deadlines.get(&Timer::Contact(*id)).is_some();
+            timers.extend(timer.then_some(Timer::Contact(*id)));
+            match contact.way {
+                Way::Attempt(request) => {
+                    assert_eq!(ctx.attempts.get(&request), Some(&Attempt::Registrar(*id)));
+                }
+                Way::Up(association, _) => assert_eq!(links[&association].contact, Some(*id)),
+                Way::Idle => {
+                    let there = contact.peer.is_some_and(|peer| ctx.group.contains_key(&peer));
+                    assert!(timer || there, "a contact is forgotten: {contact:?}");
+                }
+            }
+        }
+        for (request, attempt) in ctx.attempts.iter() {
+            if let Attempt::Registrar(contact) = attempt {
+                assert_eq!(self.entries[contact].way, Way::Attempt(*request));
+            }
+        }
     }
 }

@@ -1,259 +1,296 @@
 //! From the start to the first service: mentor, peer list, handle table (RFC 5353 section 3.2).
 //!
-//! Every request has its deadline and every refusal its pause; a mentor that fails is replaced by a
-//! backup. Who finds no mentor in time serves alone, and the audit brings it together with the
-//! others when they are met.
+//! Every request has its deadline and every refusal its pause; a mentor that fails is replaced by a backup. A
+//! registrar that finds no mentor in time serves alone, and the audit brings it together with the others when
+//! they are met.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::download::{Page, is_endless};
-use super::peers::PeerList;
-use crate::base::{Instant, RegistrarId};
-use crate::handlespace::PeHandle;
-use crate::registrar::{Notice, PeerState, Registrar, Timer};
-use crate::wire::{EnrpBody, PoolEntry, ServerInformation};
+use super::audit::{self, TablePage};
+use super::contacts::Origin;
+use super::ourselves;
+use super::pages::{Extent, Page, is_endless};
+use super::peer::PeerList;
+use super::peers::Peers;
+use super::{claims, presence};
+use crate::base::RegistrarId;
+use crate::registrar::announce;
+use crate::registrar::context::{Context, Stage, Timer};
+use crate::registrar::elements::Elements;
+use crate::registrar::interface::Notice;
+use crate::registrar::links::Links;
+use crate::wire::{EnrpBody, ServerInformation};
 
-/// Whether a registrar serves yet.
+/// A start under way; nothing of it matters once the registrar serves.
 #[derive(Debug, Default)]
-pub(super) enum Phase {
-    Joining(Join),
-    #[default]
-    Serving,
-}
-
-/// A start under way.
-#[derive(Debug, Default)]
-pub(super) struct Join {
-    mentor: Option<RegistrarId>,
-    step: Step,
+pub(in crate::registrar) struct Join {
+    mentor: Option<Mentor>,
     /// The mentors that have refused or failed since the last pause.
     failed: BTreeSet<RegistrarId>,
-    /// Elements downloaded from this mentor. A mentor that sends more than the handlespace may
-    /// hold, or pages with nothing in them, would never end.
-    received: usize,
-    /// The time to find a mentor is over: we serve as soon as there is nobody left to ask.
+    /// Whether the time to find a mentor is over: we serve as soon as there is none left to ask.
     overdue: bool,
 }
 
-/// What the mentor has been asked for.
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Step {
-    #[default]
-    List,
-    Table,
+/// The peer from which we learn the handlespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mentor {
+    id: RegistrarId,
+    asked: Asked,
 }
 
-impl Registrar {
-    /// Whether it offers its services: it has the handlespace of its peers, or is alone.
-    pub const fn is_serving(&self) -> bool {
-        matches!(self.enrp.phase, Phase::Serving)
-    }
+/// What the mentor has been asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    List,
+    /// The elements received so far. A mentor that sends more than the handlespace may hold, or pages with
+    /// nothing in them, would never end.
+    Table {
+        received: usize,
+    },
+}
 
+impl Join {
     /// Looks for a mentor, or serves at once if there can be none (ENRP-3.2.2.1-03).
-    pub(in crate::registrar) fn start_joining(&mut self, now: Instant) {
-        let peers = self.config.enrp.peers.clone();
-        if self.config.enrp.announce {
-            self.heartbeat(now);
+    pub(in crate::registrar) fn start(
+        &mut self,
+        ctx: &mut Context,
+        links: &mut Links,
+        elements: &mut Elements,
+        peers: &mut Peers,
+    ) {
+        let addresses = ctx.config.enrp.peers.clone();
+        if ctx.config.enrp.announce {
+            presence::heartbeat(ctx, elements, peers);
         }
-        if peers.is_empty() && !self.config.enrp.announce {
-            return self.serve(now, None);
+        if addresses.is_empty() && !ctx.config.enrp.announce {
+            return self.serve(ctx, links, elements, peers, None);
         }
-        self.enrp.phase = Phase::Joining(Join::default());
-        self.deadlines.set(Timer::MentorTimeout, now + self.config.enrp.mentor_timeout);
-        for peer in peers {
-            self.contact(now, &peer, true, None);
+        ctx.deadlines.set(Timer::MentorTimeout, ctx.now + ctx.config.enrp.mentor_timeout);
+        for address in addresses {
+            peers.contacts.contact(ctx, &address, Origin::Configured, None);
         }
     }
 
     /// Makes a peer our mentor, if we need one: the first that is there.
-    pub(super) fn seek_mentor(&mut self, now: Instant) {
-        let Phase::Joining(join) = &mut self.enrp.phase else { return };
-        if join.mentor.is_some() {
+    pub(in crate::registrar) fn seek_mentor(&mut self, ctx: &mut Context) {
+        if !ctx.is_joining() || self.mentor.is_some() {
             return;
         }
-        let there = |(id, peer): (&RegistrarId, &super::Peer)| {
-            (peer.association.is_some() && !join.failed.contains(id)).then_some(*id)
-        };
-        let Some(mentor) = self.enrp.peers.iter().find_map(there) else { return };
-        join.mentor = Some(mentor);
-        join.step = Step::List;
-        join.received = 0;
-        self.wait_for_mentor(now);
-        self.send_to_peer(mentor, EnrpBody::ListRequest);
-    }
-
-    fn wait_for_mentor(&mut self, now: Instant) {
-        self.deadlines.set(Timer::Join, now + self.config.enrp.max_time_no_response);
+        let Some(id) = ctx.group.keys().find(|id| !self.failed.contains(id)).copied() else { return };
+        self.mentor = Some(Mentor { id, asked: Asked::List });
+        wait_for_mentor(ctx);
+        ctx.send_to_peer(id, EnrpBody::ListRequest);
     }
 
     /// The mentor has not answered in time, or the pause after refusals is over.
-    pub(in crate::registrar) fn join_due(&mut self, now: Instant) {
-        let Phase::Joining(join) = &mut self.enrp.phase else { return };
-        if join.mentor.is_some() {
-            return self.mentor_failed(now);
+    pub(in crate::registrar) fn join_due(
+        &mut self,
+        ctx: &mut Context,
+        links: &mut Links,
+        elements: &mut Elements,
+        peers: &mut Peers,
+    ) {
+        debug_assert!(ctx.is_joining(), "the deadline of a mentor outlived it");
+        if self.mentor.is_some() {
+            return self.mentor_failed(ctx, links, elements, peers);
         }
-        join.failed.clear();
-        self.seek_mentor(now);
+        self.failed.clear();
+        self.seek_mentor(ctx);
     }
 
-    /// No mentor has been found in time. One that has been found may go on, and has its backups.
-    pub(in crate::registrar) fn mentor_timeout(&mut self, now: Instant) {
-        let Phase::Joining(join) = &mut self.enrp.phase else { return };
-        match join.mentor {
-            Some(_) => join.overdue = true,
-            None => self.serve(now, None),
+    /// No mentor has been found in time. One that has been found may continue, and has its backups.
+    pub(in crate::registrar) fn mentor_timeout(
+        &mut self,
+        ctx: &mut Context,
+        links: &mut Links,
+        elements: &mut Elements,
+        peers: &mut Peers,
+    ) {
+        debug_assert!(ctx.is_joining(), "the time to find a mentor outlived the start");
+        match self.mentor {
+            Some(_) => self.overdue = true,
+            None => self.serve(ctx, links, elements, peers, None),
         }
     }
 
     /// A peer is gone; if it was our mentor we take another.
-    pub(super) fn mentor_gone(&mut self, now: Instant, id: RegistrarId) {
-        if let Phase::Joining(join) = &self.enrp.phase
-            && join.mentor == Some(id)
-        {
-            self.mentor_failed(now);
+    pub(in crate::registrar) fn mentor_gone(
+        &mut self,
+        ctx: &mut Context,
+        links: &mut Links,
+        elements: &mut Elements,
+        peers: &mut Peers,
+        id: RegistrarId,
+    ) {
+        if ctx.is_joining() && self.mentor.is_some_and(|mentor| mentor.id == id) {
+            self.mentor_failed(ctx, links, elements, peers);
         }
     }
 
     /// Turns to a backup mentor, or, if there is none, waits before all are asked again.
-    fn mentor_failed(&mut self, now: Instant) {
-        let Phase::Joining(join) = &mut self.enrp.phase else { return };
-        let mentor = join.mentor.take();
-        join.failed.extend(mentor);
-        if let Some(mentor) = mentor {
-            self.end_download(now, mentor);
+    fn mentor_failed(
+        &mut self,
+        ctx: &mut Context,
+        links: &mut Links,
+        elements: &mut Elements,
+        peers: &mut Peers,
+    ) {
+        if let Some(mentor) = self.mentor.take() {
+            self.failed.insert(mentor.id);
+            if let Some(peer) = peers.peer_mut(mentor.id) {
+                peer.pages.end_download(ctx);
+            }
         }
-        self.deadlines.set(Timer::Join, now + self.config.enrp.mentor_retry);
-        self.seek_mentor(now);
-        if let Phase::Joining(Join { mentor: None, overdue: true, .. }) = &self.enrp.phase {
-            self.serve(now, None);
+        ctx.deadlines.set(Timer::Join, ctx.now + ctx.config.enrp.mentor_retry);
+        self.seek_mentor(ctx);
+        if self.mentor.is_none() && self.overdue {
+            self.serve(ctx, links, elements, peers, None);
         }
     }
 
-    pub(super) fn handle_list(
+    /// A list of registrars: of the mentor, or of a peer that was asked.
+    pub(in crate::registrar) fn handle_list(
         &mut self,
-        now: Instant,
+        ctx: &mut Context,
+        links: &mut Links,
+        elements: &mut Elements,
+        peers: &mut Peers,
         sender: RegistrarId,
-        rejected: bool,
-        servers: Vec<ServerInformation>,
+        list: Option<Vec<ServerInformation>>,
     ) {
-        let Phase::Joining(join) = &mut self.enrp.phase else {
-            return self.learn_list(now, sender, rejected, &servers);
-        };
-        if join.mentor != Some(sender) || join.step != Step::List {
-            self.counters.unexpected += 1;
+        if !ctx.is_joining() {
+            return learn_list(ctx, peers, sender, list);
+        }
+        let Some(mentor) =
+            self.mentor.as_mut().filter(|mentor| mentor.id == sender && mentor.asked == Asked::List)
+        else {
+            ctx.counters.unexpected += 1;
             return;
-        }
-        if rejected {
-            return self.mentor_failed(now);
-        }
-        join.step = Step::Table;
+        };
+        let Some(servers) = list else { return self.mentor_failed(ctx, links, elements, peers) };
+        mentor.asked = Asked::Table { received: 0 };
         for server in &servers {
-            self.learn_peer(now, server);
+            peers.learn(ctx, server);
         }
-        self.wait_for_mentor(now);
-        self.ask_for_first_page(sender, false);
-    }
-
-    /// Learns of the peers of a peer; one that is still starting itself is asked again.
-    fn learn_list(
-        &mut self,
-        now: Instant,
-        sender: RegistrarId,
-        rejected: bool,
-        servers: &[ServerInformation],
-    ) {
-        // One that nobody asked for may say where our own name is taken: see `keep_newer`.
-        if let Some(namesake) = servers.iter().find(|server| server.id == self.id) {
-            self.learn_peer(now, namesake);
-        }
-        let asked = |peer: &&mut super::Peer| peer.list == PeerList::Asked;
-        let Some(peer) = self.enrp.peers.get_mut(&sender).filter(asked) else {
-            self.counters.unexpected += 1;
-            return;
-        };
-        peer.list = if rejected { PeerList::Unasked } else { PeerList::Told };
-        for server in servers {
-            self.learn_peer(now, server);
+        wait_for_mentor(ctx);
+        if let Some(peer) = peers.peer_mut(sender) {
+            peer.pages.ask_for_first(ctx, sender, Extent::Whole);
         }
     }
 
     /// A page of a handle table: of the mentor's, or of the audit of a peer.
-    pub(super) fn handle_table(
+    pub(in crate::registrar) fn handle_table(
         &mut self,
-        now: Instant,
+        ctx: &mut Context,
+        links: &mut Links,
+        elements: &mut Elements,
+        peers: &mut Peers,
         sender: RegistrarId,
-        rejected: bool,
-        more: bool,
-        pools: Vec<PoolEntry>,
+        page: TablePage,
     ) {
-        match self.take_page(sender) {
-            Page::Wanted => {}
-            unwanted => {
-                self.counters.unexpected += u64::from(unwanted == Page::Unasked);
-                if more {
-                    self.let_forget(now, sender);
-                }
+        let expected = peers.peer_mut(sender).map(|peer| peer.pages.arrived(ctx, page.more));
+        match expected {
+            Some(Page::Wanted) if ctx.is_joining() => {}
+            Some(Page::Wanted) => return audit::handle_page(ctx, links, elements, peers, sender, page),
+            Some(Page::Stale) => return,
+            Some(Page::Unasked) | None => {
+                ctx.counters.unexpected += 1;
                 return;
             }
         }
-        let Phase::Joining(join) = &mut self.enrp.phase else {
-            return self.audit_page(now, sender, rejected, more, pools);
+        let TablePage { rejected, more, pools } = page;
+        let Some(Mentor { asked: Asked::Table { received }, .. }) = &mut self.mentor else {
+            debug_assert!(false, "pages are wanted of a mentor only");
+            return;
         };
-        if is_endless(&mut join.received, &pools, more, self.config.limits.elements) || rejected {
-            return self.mentor_failed(now);
+        if is_endless(received, &pools, more, ctx.config.limits.elements) || rejected {
+            return self.mentor_failed(ctx, links, elements, peers);
         }
         for entry in pools {
             for element in entry.elements {
-                let pe = PeHandle { pool: self.handlespace.intern(&entry.handle), element: element.id };
-                self.enter(now, sender, &pe, element);
+                let pe = elements.listing.name(&entry.handle, element.id);
+                claims::enter(ctx, elements, peers, sender, &pe, element);
             }
         }
-        match more {
-            true => {
-                self.wait_for_mentor(now);
-                self.ask_for_more_pages(sender, false);
-            }
-            false => {
-                self.end_download(now, sender);
-                self.serve(now, Some(sender));
-            }
+        let Some(peer) = peers.peer_mut(sender) else { return };
+        if more {
+            wait_for_mentor(ctx);
+            peer.pages.ask_for_more(ctx, sender, Extent::Whole);
+        } else {
+            peer.pages.end_download(ctx);
+            self.serve(ctx, links, elements, peers, Some(sender));
         }
     }
 
-    /// Offers our services. Elements that are listed as ours, from an earlier life under the same
-    /// identifier, are asked whether they live.
-    fn serve(&mut self, now: Instant, mentor: Option<RegistrarId>) {
-        self.enrp.phase = Phase::Serving;
-        if let Some(peer) = mentor.and_then(|mentor| self.enrp.peers.get_mut(&mentor)) {
+    /// Offers our services. Elements that are listed as ours, from an earlier life under the same identifier,
+    /// are asked whether they live.
+    fn serve(
+        &mut self,
+        ctx: &mut Context,
+        links: &mut Links,
+        elements: &mut Elements,
+        peers: &mut Peers,
+        mentor: Option<RegistrarId>,
+    ) {
+        debug_assert!(ctx.is_joining() && elements.own.is_empty());
+        *self = Self::default();
+        ctx.stage = Stage::Serving;
+        if let Some(peer) = mentor.and_then(|mentor| peers.peer_mut(mentor)) {
             peer.list = PeerList::Told;
         }
-        self.deadlines.clear(&Timer::Join);
-        self.deadlines.clear(&Timer::MentorTimeout);
-        self.outbox.tell(Notice::Serving { mentor });
-        self.start_announcing(now);
-        for pe in self.handlespace_of(self.id) {
-            self.adopt(now, &pe);
+        ctx.deadlines.clear(&Timer::Join);
+        ctx.deadlines.clear(&Timer::MentorTimeout);
+        ctx.outbox.tell(Notice::Serving { mentor });
+        announce::start(ctx);
+        for pe in elements.listing.of_home(ctx.id) {
+            claims::adopt(ctx, links, elements, &pe);
         }
-        self.watch_homes(now);
-        let presence = self.presence(false);
-        self.group_cast(presence);
+        watch_homes(ctx, elements, peers);
+        ourselves::show_life(ctx, &elements.listing);
         // Those met while we were joining may have told us what we could not check then.
-        let heard = self.enrp.peers.iter().filter(|(_, peer)| peer.state == PeerState::Active);
+        let heard = peers.iter().filter(|(_, peer)| peer.is_active());
         let heard: Vec<_> = heard.filter_map(|(id, peer)| Some((*id, peer.announced?))).collect();
         for (peer, checksum) in heard {
-            self.audit(now, peer, checksum);
+            audit::compare(ctx, &mut elements.listing, peers, peer, checksum);
         }
     }
+}
 
-    /// Every home of an element is a peer, also one that died while we were joining: if nobody else
-    /// takes its elements over, we do.
-    fn watch_homes(&mut self, now: Instant) {
-        let homes: Vec<RegistrarId> = self.handlespace.homes().map(|(home, ..)| home).collect();
-        for home in homes {
-            if home != self.id && !self.enrp.peers.contains_key(&home) && self.know_peer(now, home) {
-                self.suspect(now, home);
-            }
+fn wait_for_mentor(ctx: &mut Context) {
+    let due = ctx.answer_due();
+    ctx.deadlines.set(Timer::Join, due);
+}
+
+/// Learns of the peers of a peer; one that has no list yet, because it is joining itself, is asked again.
+fn learn_list(
+    ctx: &mut Context,
+    peers: &mut Peers,
+    sender: RegistrarId,
+    list: Option<Vec<ServerInformation>>,
+) {
+    // One that we have not asked for may say where our own identifier is in use: see `Peers::meet`.
+    if let Some(namesake) = list.iter().flatten().find(|server| server.id == ctx.id) {
+        peers.learn(ctx, namesake);
+    }
+    let asked = peers.peer_mut(sender).filter(|peer| peer.list == PeerList::Asked);
+    let Some(peer) = asked else {
+        ctx.counters.unexpected += 1;
+        return;
+    };
+    peer.list = if list.is_none() { PeerList::Unasked } else { PeerList::Told };
+    for server in list.iter().flatten() {
+        peers.learn(ctx, server);
+    }
+}
+
+/// Every home of an element is a peer, also one that died while we were joining: if no other registrar takes
+/// its elements over, we do.
+fn watch_homes(ctx: &mut Context, elements: &Elements, peers: &mut Peers) {
+    let homes: Vec<RegistrarId> = elements.listing.homes().map(|(home, ..)| home).collect();
+    for home in homes {
+        if home != ctx.id && !peers.contains_key(&home) && peers.know(ctx, home) {
+            peers.suspect(ctx, &elements.listing, home);
         }
     }
 }

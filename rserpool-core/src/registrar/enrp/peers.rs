@@ -1,363 +1,418 @@
 //! The peer list, and whether those in it live (RFC 5353 sections 3.4.1 and 3.4.3).
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::ops::Deref;
 
-use super::audit::Audit;
-use super::download::Pages;
-use super::offer::Offers;
-use super::place::{address_of, describe};
-use crate::base::{AssociationId, Instant, RegistrarId, TransportAddress};
+use super::contacts::{Contacts, Origin};
+use super::ourselves::{self, Reply};
+use super::peer::{Offers, Peer, PeerList, Standing};
+use crate::base::{AssociationId, RegistrarId, TransportAddress};
 use crate::endpoint::{AbortCause, Action};
-use crate::registrar::{Notice, PeerState, PeerStatus, Registrar, Timer};
+use crate::registrar::context::Context;
+use crate::registrar::interface::Notice;
+use crate::registrar::links::{Links, Opener};
+use crate::registrar::listing::Listing;
+use crate::registrar::peer_status::{PeerState, PeerStatus};
 use crate::wire::{EnrpBody, ServerInformation};
 
-/// How many peers are kept: an operational scope has fewer than ten registrars, and every group-cast
-/// is one message for each.
+/// The most peers that are kept: an operational scope has fewer than ten registrars, and each message to all
+/// is one for each.
 pub(super) const MAX_PEERS: usize = 64;
 
-/// Another registrar.
+/// The registrar that speaks over an association.
 #[derive(Debug)]
-pub(super) struct Peer {
-    /// The association with it, while one is up.
-    pub(super) association: Option<AssociationId>,
-    /// Where it speaks ENRP, if that is known.
-    pub(super) address: Option<TransportAddress>,
-    /// How it describes itself.
-    pub(super) server: Option<ServerInformation>,
-    pub(super) last_heard: Instant,
-    pub(super) state: PeerState,
-    /// The checksum that it sent last.
-    pub(super) announced: Option<u16>,
-    pub(super) audit: Audit,
-    pub(super) offers: Offers,
-    pub(super) pages: Pages,
-    /// Whether there was ever an association with it.
-    pub(super) met: bool,
-    pub(super) list: PeerList,
+pub(in crate::registrar) enum Meeting {
+    /// What it says must not be heeded: it speaks in another's name, or there are too many peers.
+    Refused,
+    /// It has named itself over this association before.
+    Known,
+    /// It names itself for the first time. These were at its address before, under other identifiers: it
+    /// has been restarted, and they are dead.
+    New { predecessors: Vec<RegistrarId> },
 }
 
-/// Whether a peer was asked whom it knows, since the association with it came up.
+/// Whether a peer goes on living, as far as we can tell.
+#[must_use = "a dead peer is taken over by the caller"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PeerList {
-    Unasked,
-    Asked,
-    /// It has said so: nobody tells us of registrars without end.
-    Told,
+pub(in crate::registrar) enum Fate {
+    Lives,
+    Died,
 }
 
-impl Registrar {
-    /// The other registrars, in the order of their identifiers.
-    pub fn peers(&self) -> Vec<PeerStatus> {
+/// The association of two with the same peer that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    Old,
+    New,
+}
+
+/// The other registrars. Reading goes through [`Deref`].
+#[derive(Debug, Default)]
+pub(in crate::registrar) struct Peers {
+    entries: BTreeMap<RegistrarId, Peer>,
+    /// Where they and others may be.
+    pub(in crate::registrar) contacts: Contacts,
+}
+
+impl Deref for Peers {
+    type Target = BTreeMap<RegistrarId, Peer>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.entries
+    }
+}
+
+impl Peers {
+    /// The records of a peer.
+    pub(super) fn peer_mut(&mut self, id: RegistrarId) -> Option<&mut Peer> {
+        self.entries.get_mut(&id)
+    }
+
+    /// The records of all peers.
+    pub(super) fn peers_mut(&mut self) -> impl Iterator<Item = (RegistrarId, &mut Peer)> {
+        self.entries.iter_mut().map(|(id, peer)| (*id, peer))
+    }
+
+    /// The other registrars, in the order of their identifiers, as the application sees them.
+    pub(in crate::registrar) fn statuses(&self, ctx: &Context, listing: &Listing) -> Vec<PeerStatus> {
         let status = |(id, peer): (&RegistrarId, &Peer)| PeerStatus {
             id: *id,
             address: peer.address.clone(),
-            connected: peer.association.is_some(),
-            state: peer.state,
-            elements: self.handlespace.owned(*id),
-            checksum: self.handlespace.checksum(*id),
+            connected: ctx.group.contains_key(id),
+            state: peer.state(),
+            elements: listing.owned(*id),
+            checksum: listing.checksum(*id),
             announced_checksum: peer.announced,
         };
-        self.enrp.peers.iter().map(status).collect()
+        self.entries.iter().map(status).collect()
     }
 
-    /// Takes note of who speaks over an association, and that it lives. False if what it says must
-    /// not be heeded: it speaks in another's name, or there are too many peers.
-    pub(super) fn meet(&mut self, now: Instant, from: AssociationId, id: RegistrarId) -> bool {
-        let Some(link) = self.links.get(&from) else { return false };
-        match link.registrar {
-            Some(known) if known != id => {
-                self.counters.spoofed += 1;
-                return false;
-            }
-            Some(_) if self.enrp.peers.contains_key(&id) => {}
-            _ => {
-                if !self.attach(now, from, id) {
-                    return false;
-                }
-            }
+    /// Takes note of the registrar that speaks over an association, and that it lives.
+    pub(in crate::registrar) fn meet(
+        &mut self,
+        ctx: &mut Context,
+        links: &mut Links,
+        listing: &Listing,
+        from: AssociationId,
+        id: RegistrarId,
+    ) -> Meeting {
+        let Some(link) = links.get(&from) else { return Meeting::Refused };
+        if link.registrar.is_some_and(|known| known != id) {
+            ctx.counters.spoofed += 1;
+            return Meeting::Refused;
         }
-        let Some(peer) = self.enrp.peers.get_mut(&id) else { return false };
-        peer.last_heard = now;
-        if peer.state == PeerState::Suspect {
-            self.trust(now, id);
+        if link.registrar.is_some()
+            && let Some(peer) = self.entries.get_mut(&id)
+        {
+            peer.last_heard = ctx.now;
+            if peer.is_suspect() {
+                peer.trust(ctx, id);
+            }
+            return Meeting::Known;
         }
-        true
+        self.attach(ctx, links, listing, from, id)
     }
 
     /// Ties an association to a peer, which may be new.
-    fn attach(&mut self, now: Instant, from: AssociationId, id: RegistrarId) -> bool {
-        self.know_peer(now, id);
-        let (Some(peer), Some(link)) = (self.enrp.peers.get(&id), self.links.get(&from)) else {
-            self.counters.peers_refused += 1;
-            self.outbox.act(Action::Abort { association: from, cause: AbortCause::User });
-            return false;
+    fn attach(
+        &mut self,
+        ctx: &mut Context,
+        links: &mut Links,
+        listing: &Listing,
+        from: AssociationId,
+        id: RegistrarId,
+    ) -> Meeting {
+        let Some(link) = links.get(&from).filter(|_| self.know(ctx, id)) else {
+            ctx.counters.peers_refused += 1;
+            ctx.abort(from, AbortCause::User);
+            return Meeting::Refused;
         };
-        let address = link.peer.clone();
-        if let Some(old) = peer.association.filter(|old| *old != from)
-            && !self.keep_newer(now, old, from, id)
+        let (address, greeted) = (link.peer.clone(), link.greeted);
+        let old = ctx.group.get(&id).copied().filter(|old| *old != from);
+        if let Some(old) = old
+            && self.choose(ctx, links, listing, old, from, id) == Kept::Old
         {
-            return false;
+            return Meeting::Refused;
         }
-        if let Some(link) = self.links.get_mut(&from) {
-            link.registrar = Some(id);
-        }
-        self.enrp.meetings += 1;
-        self.enrp.contacts.is_met_at(&address, id);
-        if let Some(peer) = self.enrp.peers.get_mut(&id) {
-            peer.association = Some(from);
+        links.name(from, id);
+        ctx.group.join(id, from);
+        self.contacts.is_met_at(&address, id);
+        if let Some(peer) = self.entries.get_mut(&id) {
             peer.met = true;
             peer.offers = Offers::default();
             peer.list = PeerList::Unasked;
             peer.address.get_or_insert_with(|| address.clone());
         }
-        self.target_lives(now, id);
-        self.start_heartbeats(now);
-        self.outbox.tell(Notice::PeerFound { peer: id, address: address.clone() });
-        if self.links.get(&from).is_some_and(|link| !link.greeted) {
-            self.greet(from, id);
+        self.shows_life(ctx, id);
+        ourselves::start_heartbeats(ctx);
+        ctx.outbox.tell(Notice::PeerFound { peer: id, address: address.clone() });
+        if !greeted {
+            ourselves::greet(ctx, links, listing, from, id);
         }
-        self.bury_predecessors(now, id, &address);
-        self.seek_mentor(now);
-        true
+        Meeting::New { predecessors: self.predecessors(ctx, id, &address) }
     }
 
-    /// Of two associations with the same peer the one opened by the larger identifier stays, so
-    /// that both ends choose the same; if one end has opened both, the newer one. That holds if both
-    /// lead to the same place. Else somebody may have taken the peer's name: the older one stays and
-    /// is asked for a sign of life, and the newcomer is told where its name is taken.
-    fn keep_newer(&mut self, now: Instant, old: AssociationId, new: AssociationId, id: RegistrarId) -> bool {
-        let (Some(a), Some(b)) = (self.links.get(&old), self.links.get(&new)) else { return true };
-        let Some(peer) = self.enrp.peers.get(&id) else { return true };
-        let described = peer.address.as_ref().is_some_and(|place| place.is_same_endpoint(&b.peer));
-        let deadline = now + self.config.enrp.max_time_no_response;
+    /// The peers that were where this one is now, under other identifiers.
+    fn predecessors(&self, ctx: &Context, id: RegistrarId, address: &TransportAddress) -> Vec<RegistrarId> {
+        let there = |peer: &Peer| peer.address.as_ref().is_some_and(|a| a.is_same_endpoint(address));
+        let others = self.entries.iter().filter(|(other, peer)| **other != id && there(peer));
+        let gone = others
+            .filter(|(other, peer)| !ctx.group.contains_key(other) && peer.state() != PeerState::TakingOver);
+        gone.map(|(other, _)| *other).collect()
+    }
+
+    /// Of two associations with the same peer the one opened by the larger identifier stays, so that both
+    /// ends choose the same; if one end has opened both, the newer one. That holds if both lead to the same
+    /// address. Otherwise another registrar may have taken the peer's identifier: the older one stays and is
+    /// asked for a sign of life, and the newcomer is told where its identifier is in use.
+    fn choose(
+        &mut self,
+        ctx: &mut Context,
+        links: &mut Links,
+        listing: &Listing,
+        old: AssociationId,
+        new: AssociationId,
+        id: RegistrarId,
+    ) -> Kept {
+        let (Some(a), Some(b), Some(peer)) = (links.get(&old), links.get(&new), self.entries.get(&id)) else {
+            debug_assert!(false, "the group holds associations with peers that are up");
+            return Kept::New;
+        };
+        let described = peer.address.as_ref().is_some_and(|address| address.is_same_endpoint(&b.peer));
+        let deadline = ctx.answer_due();
         if !described && !a.peer.is_same_endpoint(&b.peer) {
-            self.counters.spoofed += 1;
+            ctx.counters.spoofed += 1;
             let servers = peer.information(id).into_iter().collect();
-            self.send_enrp(new, id, EnrpBody::ListResponse { rejected: false, servers });
-            self.outbox.act(Action::Shutdown { association: new, deadline });
-            // Who is being taken over is asked already.
-            if peer_is_monitored(&self.enrp.peers, id) {
-                self.suspect(now, id);
+            ctx.send_enrp(new, id, EnrpBody::ListResponse { rejected: false, servers });
+            ctx.outbox.act(Action::Shutdown { association: new, deadline });
+            // One that is being taken over is asked already.
+            if peer.is_alive() {
+                self.suspect(ctx, listing, id);
             }
-            return false;
+            return Kept::Old;
         }
-        let keep_new = a.opened == b.opened || b.opened == (self.id > id);
-        if !keep_new && let Some(link) = self.links.get_mut(&new) {
-            // What is on its way over it is still the peer's word.
-            link.registrar = Some(id);
-        }
-        self.outbox.act(Action::Shutdown { association: if keep_new { old } else { new }, deadline });
-        keep_new
+        let larger_opened = (b.opener == Opener::Us) == (ctx.id > id);
+        let kept = if a.opener == b.opener || larger_opened { Kept::New } else { Kept::Old };
+        let closed = match kept {
+            Kept::New => old,
+            Kept::Old => {
+                // What is on its way over it is still the peer's word.
+                links.name(new, id);
+                new
+            }
+        };
+        ctx.outbox.act(Action::Shutdown { association: closed, deadline });
+        kept
     }
 
-    /// Enters a registrar into the peer list, if there is room.
-    pub(super) fn know_peer(&mut self, now: Instant, id: RegistrarId) -> bool {
-        if self.enrp.peers.contains_key(&id) {
+    /// Enters a registrar into the peer list, if there is room. True if it is in the list.
+    pub(super) fn know(&mut self, ctx: &mut Context, id: RegistrarId) -> bool {
+        if self.entries.contains_key(&id) {
             return true;
         }
-        if id == RegistrarId::NONE || id == self.id || self.enrp.peers.len() >= MAX_PEERS {
+        if id == RegistrarId::NONE || id == ctx.id || self.entries.len() >= MAX_PEERS {
             return false;
         }
-        let peer = Peer {
-            association: None,
-            address: None,
-            server: None,
-            last_heard: now,
-            state: PeerState::Active,
-            announced: None,
-            audit: Audit::default(),
-            offers: Offers::default(),
-            pages: Pages::default(),
-            met: false,
-            list: PeerList::Unasked,
-        };
-        self.enrp.peers.insert(id, peer);
-        self.trust(now, id);
+        let mut peer = Peer::new(ctx.now);
+        peer.trust(ctx, id);
+        self.entries.insert(id, peer);
         true
     }
 
     /// Learns of a registrar from what is said about it, and contacts it.
-    pub(super) fn learn_peer(&mut self, now: Instant, server: &ServerInformation) {
-        let address = address_of(server, None);
-        if server.id == self.id {
-            // Only who answers there under our name proves that it is taken.
-            if let Some(address) = address.filter(|_| !self.config.addresses.is_empty()) {
-                self.contact(now, &address, false, None);
+    pub(super) fn learn(&mut self, ctx: &mut Context, server: &ServerInformation) {
+        let address = server.address(None);
+        if server.id == ctx.id {
+            // Only a registrar that answers there under our identifier proves that it is in use.
+            if let Some(address) = address.filter(|_| !ctx.config.addresses.is_empty()) {
+                self.contacts.contact(ctx, &address, Origin::Learned, None);
             }
             return;
         }
-        if !self.know_peer(now, server.id) {
-            self.counters.peers_refused += 1;
+        if !self.know(ctx, server.id) {
+            ctx.counters.peers_refused += 1;
             return;
         }
-        if let Some(peer) = self.enrp.peers.get_mut(&server.id)
+        if let Some(peer) = self.entries.get_mut(&server.id)
             && peer.server.is_none()
         {
             peer.address = peer.address.take().or_else(|| address.clone());
         }
         if let Some(address) = address {
-            self.contact(now, &address, false, Some(server.id));
+            self.contacts.contact(ctx, &address, Origin::Learned, Some(server.id));
         }
     }
 
-    /// Asks a peer whom it knows, once it serves and we do. The RFC has a registrar ask its mentor
-    /// only; but two that are both configured to know a third one, and were there first, would never
+    /// A peer describes itself over an association that leads to `seen`.
+    pub(super) fn describe(
+        &mut self,
+        id: RegistrarId,
+        mut server: ServerInformation,
+        seen: Option<&TransportAddress>,
+    ) {
+        let Some(peer) = self.entries.get_mut(&id).filter(|_| server.id == id) else { return };
+        if let Some(address) = server.address(seen) {
+            self.contacts.is_met_at(&address, id);
+            // A list of peers must fit into one message, whatever they say of themselves.
+            server.transport.addresses = address.addresses.clone().into();
+            peer.address = Some(address);
+            peer.server = Some(server);
+        }
+    }
+
+    /// Asks a peer which registrars it knows, once it serves and we do. The RFC has a registrar ask its
+    /// mentor only; but two that are both configured to know a third one, and were there first, would never
     /// hear of each other.
-    pub(super) fn ask_for_list(&mut self, id: RegistrarId) {
-        if !self.is_serving() || self.shutdown.is_some() {
+    pub(super) fn ask_for_list(&mut self, ctx: &mut Context, id: RegistrarId) {
+        if !ctx.is_serving() || ctx.is_leaving() {
             return;
         }
-        if let Some(peer) = self.enrp.peers.get_mut(&id)
+        if let Some(peer) = self.entries.get_mut(&id)
             && peer.list == PeerList::Unasked
         {
             peer.list = PeerList::Asked;
-            self.send_to_peer(id, EnrpBody::ListRequest);
+            ctx.send_to_peer(id, EnrpBody::ListRequest);
         }
     }
 
-    /// The peer is taken to be alive from now on.
-    pub(super) fn trust(&mut self, now: Instant, id: RegistrarId) {
-        if let Some(peer) = self.enrp.peers.get_mut(&id) {
-            peer.state = PeerState::Active;
-            peer.last_heard = now;
-            self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_last_heard);
+    /// A sign of life: this peer is not taken over, as far as it is up to us (ENRP-3.5.1-10).
+    pub(super) fn shows_life(&mut self, ctx: &mut Context, id: RegistrarId) {
+        if let Some(peer) = self.entries.get_mut(&id) {
+            if peer.takeover().is_some() {
+                ctx.counters.takeovers_stopped += 1;
+            }
+            peer.trust(ctx, id);
         }
     }
 
     /// Asks a peer for a sign of life.
-    pub(super) fn suspect(&mut self, now: Instant, id: RegistrarId) {
-        let Some(peer) = self.enrp.peers.get_mut(&id) else { return };
-        // Who is suspected already, and loses its association as well, gets no more time for it.
-        if peer.state != PeerState::Suspect {
-            peer.state = PeerState::Suspect;
-            self.deadlines.set(Timer::Peer(id), now + self.config.enrp.max_time_no_response);
+    pub(super) fn suspect(&mut self, ctx: &mut Context, listing: &Listing, id: RegistrarId) {
+        let Some(peer) = self.entries.get_mut(&id) else { return };
+        debug_assert!(peer.takeover().is_none(), "{id} is asked already");
+        // One that is suspected already, and loses its association as well, gets no more time for it.
+        if !peer.is_suspect() {
+            let due = ctx.answer_due();
+            peer.stand(ctx, id, Standing::Suspect, due);
         }
-        match peer.association {
+        match ctx.group.get(&id).copied() {
             Some(association) => {
-                let presence = self.presence(true);
-                self.send_enrp(association, id, presence);
+                let presence = ourselves::presence(ctx, listing, Reply::Required);
+                ctx.send_enrp(association, id, presence);
             }
-            None => {
-                let address = peer.address.clone();
-                self.contact_peer(now, id, address);
-            }
+            None => self.seek(ctx, id),
         }
     }
 
-    /// The deadline of a peer: MAX-TIME-LAST-HEARD, then MAX-TIME-NO-RESPONSE; or the end of the
-    /// time in which somebody else should have taken it over (reading B3).
-    pub(in crate::registrar) fn check_peer(&mut self, now: Instant, id: RegistrarId) {
-        let Some(peer) = self.enrp.peers.get(&id) else { return };
-        match peer.state {
-            PeerState::Active => {
-                let silent = peer.last_heard + self.config.enrp.max_time_last_heard;
-                if now < silent {
-                    self.deadlines.set(Timer::Peer(id), silent);
-                } else {
-                    self.suspect(now, id);
-                }
+    /// Looks for a peer where it is said to be, and wherever it was met, at once.
+    fn seek(&mut self, ctx: &mut Context, id: RegistrarId) {
+        let peer = self.entries.get(&id);
+        if let Some(address) = peer.and_then(|peer| peer.address.as_ref()) {
+            self.contacts.contact(ctx, address, Origin::Learned, Some(id));
+            if peer.is_some_and(|peer| peer.met) {
+                self.contacts.is_met_at(address, id);
             }
-            PeerState::Inactive => self.suspect(now, id),
-            PeerState::Suspect => self.peer_died(now, id),
-            PeerState::TakenOver => {}
         }
+        self.contacts.seek(ctx, id);
     }
 
-    /// The association with a peer has ended. It gets MAX-TIME-NO-RESPONSE to be found again.
-    pub(in crate::registrar) fn peer_disconnected(
+    /// The deadline of a peer: MAX-TIME-LAST-HEARD, then MAX-TIME-NO-RESPONSE; or the end of the time in
+    /// which another registrar should have taken it over (reading B3).
+    pub(in crate::registrar) fn peer_due(
         &mut self,
-        now: Instant,
+        ctx: &mut Context,
+        listing: &Listing,
+        id: RegistrarId,
+    ) -> Fate {
+        let Some(peer) = self.entries.get_mut(&id) else {
+            debug_assert!(false, "the deadline of {id} outlived it");
+            return Fate::Lives;
+        };
+        debug_assert!(peer.takeover().is_none(), "{id} is not watched while we take it over");
+        if peer.is_suspect() {
+            return Fate::Died;
+        }
+        let silent = peer.last_heard + ctx.config.enrp.max_time_last_heard;
+        if peer.is_active() && ctx.now < silent {
+            peer.stand(ctx, id, Standing::Active, silent);
+        } else {
+            self.suspect(ctx, listing, id);
+        }
+        Fate::Lives
+    }
+
+    /// The association with a peer has ended. It gets MAX-TIME-NO-RESPONSE to be found again. False if
+    /// another association with it is up.
+    pub(in crate::registrar) fn peer_lost(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
         id: RegistrarId,
         association: AssociationId,
-    ) {
-        let Some(peer) = self.enrp.peers.get_mut(&id) else { return };
-        if peer.association != Some(association) {
-            return;
+    ) -> bool {
+        if ctx.group.get(&id) != Some(&association) {
+            return false;
         }
-        peer.association = None;
+        ctx.group.leave(id);
+        let Some(peer) = self.entries.get_mut(&id) else {
+            debug_assert!(false, "the group holds peers");
+            return false;
+        };
         peer.announced = None;
-        let address = peer.address.clone();
-        self.stop_audit(now, id);
-        self.forget_pages(id);
-        if peer_is_monitored(&self.enrp.peers, id) {
-            self.suspect(now, id);
+        listing.unmark(id);
+        peer.audit.end(ctx, id);
+        peer.pages.end_download(ctx);
+        peer.pages.expect_none();
+        if peer.is_alive() {
+            self.suspect(ctx, listing, id);
         } else {
-            self.contact_peer(now, id, address);
+            self.seek(ctx, id);
         }
-        self.mentor_gone(now, id);
+        true
     }
 
-    /// Nobody accepts associations any more where the peer was.
-    pub(super) fn peer_refused(&mut self, now: Instant, id: RegistrarId) {
-        let gone = |peer: &Peer| peer.association.is_none() && peer.state == PeerState::Suspect;
-        if self.enrp.peers.get(&id).is_some_and(gone) {
-            self.peer_died(now, id);
-        }
+    /// Where the peer was, associations are refused now.
+    pub(in crate::registrar) fn peer_refused(&self, ctx: &Context, id: RegistrarId) -> Fate {
+        let gone = |peer: &&Peer| !ctx.group.contains_key(&id) && peer.is_suspect();
+        if self.entries.get(&id).filter(gone).is_some() { Fate::Died } else { Fate::Lives }
     }
 
-    /// Who was where this peer is now, under another identifier, has been restarted.
-    fn bury_predecessors(&mut self, now: Instant, id: RegistrarId, address: &TransportAddress) {
-        let there = |peer: &Peer| peer.address.as_ref().is_some_and(|a| a.is_same_endpoint(address));
-        let gone = |peer: &Peer| peer.association.is_none() && peer.state != PeerState::TakenOver;
-        let peers = self.enrp.peers.iter();
-        let dead: Vec<RegistrarId> = peers
-            .filter(|(other, peer)| **other != id && there(peer) && gone(peer))
-            .map(|(other, _)| *other)
-            .collect();
-        for other in dead {
-            self.peer_died(now, other);
+    /// Strikes a peer off the list. It is looked for where it was. False if it was not in the list.
+    pub(super) fn forget(
+        &mut self,
+        ctx: &mut Context,
+        links: &mut Links,
+        listing: &mut Listing,
+        id: RegistrarId,
+    ) -> bool {
+        let Some(mut peer) = self.entries.remove(&id) else { return false };
+        peer.clear_deadlines(ctx, id);
+        listing.unmark(id);
+        if let Some(association) = ctx.group.leave(id) {
+            // It may only stand still: when it goes on, it must see that it was given up.
+            links.unname(association);
+            ctx.abort(association, AbortCause::User);
         }
+        if let Some(address) = &peer.address {
+            self.contacts.contact(ctx, address, Origin::Learned, Some(id));
+        }
+        self.contacts.seek(ctx, id);
+        if let Some(address) = peer.address.filter(|_| peer.met) {
+            self.contacts.is_met_at(&address, id);
+        }
+        true
     }
 
-    /// A peer is taken to be dead: its elements need another home.
-    fn peer_died(&mut self, now: Instant, id: RegistrarId) {
-        self.outbox.tell(Notice::PeerLost { peer: id });
-        self.stop_audit(now, id);
-        if self.is_serving() && self.shutdown.is_none() {
-            self.begin_takeover(now, id);
-        } else {
-            self.forget_peer(now, id);
-        }
-    }
-
-    /// Strikes a peer off the list. Where it was, it is looked for.
-    pub(super) fn forget_peer(&mut self, now: Instant, id: RegistrarId) {
-        let Some(peer) = self.enrp.peers.remove(&id) else { return };
-        self.deadlines.clear(&Timer::Peer(id));
-        self.deadlines.clear(&Timer::Audit(id));
-        if let Some(association) = peer.association {
-            // It may only stand still: when it goes on, it shall see that it was given up.
-            if let Some(link) = self.links.get_mut(&association) {
-                link.registrar = None;
-            }
-            self.outbox.act(Action::Abort { association, cause: AbortCause::User });
-        }
-        let place = peer.address.clone();
-        self.contact_peer(now, id, peer.address);
-        if let Some(place) = place.filter(|_| peer.met) {
-            self.enrp.contacts.is_met_at(&place, id);
-        }
-        self.mentor_gone(now, id);
-        self.no_ack_from(now, id);
-    }
-
-    pub(super) fn answer_list_request(&mut self, from: AssociationId, sender: RegistrarId) {
-        self.counters.enrp_requests += 1;
-        let rejected = !self.is_serving();
-        let peers = self.enrp.peers.iter().filter(|(id, _)| !rejected && **id != sender);
+    pub(in crate::registrar) fn answer_list_request(
+        &self,
+        ctx: &mut Context,
+        from: AssociationId,
+        sender: RegistrarId,
+    ) {
+        ctx.counters.enrp_requests += 1;
+        let rejected = !ctx.is_serving();
+        let peers = self.entries.iter().filter(|(id, _)| !rejected && **id != sender);
         let servers = peers.filter_map(|(id, peer)| peer.information(*id)).collect();
-        self.send_enrp(from, sender, EnrpBody::ListResponse { rejected, servers });
+        ctx.send_enrp(from, sender, EnrpBody::ListResponse { rejected, servers });
     }
-}
-
-impl Peer {
-    /// How it is described to others: as it describes itself, or as it was met.
-    pub(super) fn information(&self, id: RegistrarId) -> Option<ServerInformation> {
-        self.server.clone().or_else(|| self.address.as_ref().map(|address| describe(id, address)))
-    }
-}
-
-fn peer_is_monitored(peers: &alloc::collections::BTreeMap<RegistrarId, Peer>, id: RegistrarId) -> bool {
-    let monitored = |peer: &Peer| matches!(peer.state, PeerState::Active | PeerState::Suspect);
-    peers.get(&id).is_some_and(monitored)
 }

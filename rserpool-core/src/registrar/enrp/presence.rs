@@ -1,128 +1,102 @@
-//! ENRP_PRESENCE: heartbeats, questions for a sign of life, and what they tell (RFC 5353 sections
-//! 2.1, 3.4.2 and 3.6.1).
+//! Heartbeats, and what the ENRP_PRESENCE of a peer tells (RFC 5353 sections 2.1, 3.4.2 and 3.6.1).
 
 use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::place::{address_of, describe};
-use crate::base::{
-    AssociationId, DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, TransportAddress,
-};
+use super::contacts::Origin;
+use super::ourselves::{self, Reply};
+use super::peers::Peers;
+use super::{audit, offers};
+use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, RegistrarId, TransportAddress};
 use crate::endpoint::{Action, Channel};
-use crate::registrar::{Registrar, Timer};
+use crate::registrar::context::Context;
+use crate::registrar::elements::Elements;
+use crate::registrar::links::Links;
 use crate::wire::{EnrpBody, EnrpMessage, ServerInformation};
 
-impl Registrar {
-    /// Our own ENRP_PRESENCE. It always has the checksum (reading B20) and, if we know where we
-    /// are, our description.
-    pub(super) fn presence(&self, reply_required: bool) -> EnrpBody {
-        let checksum = Some(self.handlespace.checksum(self.id));
-        EnrpBody::Presence { reply_required, checksum, server: self.description() }
+/// PEER-HEARTBEAT-CYCLE is over.
+pub(in crate::registrar) fn heartbeat(ctx: &mut Context, elements: &mut Elements, peers: &mut Peers) {
+    if peers.is_empty() && !ctx.config.enrp.announce {
+        return;
     }
-
-    /// Our own description; `None` if we do not know our addresses.
-    pub(super) fn description(&self) -> Option<ServerInformation> {
-        let ours = self.own_address();
-        (!ours.addresses.is_empty()).then(|| describe(self.id, &ours))
+    ourselves::start_heartbeats(ctx);
+    ctx.counters.heartbeats += 1;
+    let presence = ourselves::presence(ctx, &elements.listing, Reply::Needless);
+    if ctx.config.enrp.announce
+        && let Some(bytes) = ctx.encode_enrp(RegistrarId::NONE, presence.clone())
+    {
+        ctx.outbox.act(Action::Announce { channel: Channel::Enrp, bytes });
     }
+    ctx.cast(presence);
+    offers::balance(ctx, elements, peers);
+}
 
-    /// ENRP_PRESENCE comes first on every association with a registrar.
-    pub(super) fn greet(&mut self, association: AssociationId, peer: RegistrarId) {
-        if let Some(link) = self.links.get_mut(&association) {
-            link.greeted = true;
-        }
-        let presence = self.presence(true);
-        self.send_enrp(association, peer, presence);
+/// ENRP_PRESENCE, as its receiver reads it.
+#[derive(Debug)]
+pub(in crate::registrar) struct Presence {
+    pub(in crate::registrar) reply: Reply,
+    pub(in crate::registrar) checksum: Option<u16>,
+    pub(in crate::registrar) server: Option<ServerInformation>,
+}
+
+/// A peer tells that it lives, and how it stands.
+pub(in crate::registrar) fn handle_presence(
+    ctx: &mut Context,
+    links: &Links,
+    elements: &mut Elements,
+    peers: &mut Peers,
+    from: AssociationId,
+    sender: RegistrarId,
+    presence: Presence,
+) {
+    let Presence { reply, checksum, server } = presence;
+    peers.shows_life(ctx, sender);
+    if let Some(peer) = peers.peer_mut(sender) {
+        peer.announced = checksum.or(peer.announced);
     }
-
-    /// Begins to send heartbeats, as soon as there is anybody to hear them.
-    pub(super) fn start_heartbeats(&mut self, now: Instant) {
-        if self.deadlines.get(&Timer::Heartbeat).is_none() {
-            self.deadlines.set(Timer::Heartbeat, now + self.config.enrp.heartbeat_cycle);
-        }
+    if let Some(server) = server {
+        peers.describe(sender, server, links.get(&from).map(|link| &link.peer));
     }
-
-    /// PEER-HEARTBEAT-CYCLE is over.
-    pub(in crate::registrar) fn heartbeat(&mut self, now: Instant) {
-        if self.enrp.peers.is_empty() && !self.config.enrp.announce {
-            return;
-        }
-        self.start_heartbeats(now);
-        self.counters.heartbeats += 1;
-        let presence = self.presence(false);
-        if self.config.enrp.announce
-            && let Some(bytes) = self.encode_enrp(RegistrarId::NONE, presence.clone())
-        {
-            self.outbox.act(Action::Announce { channel: Channel::Enrp, bytes });
-        }
-        self.group_cast(presence);
-        self.balance();
+    if reply == Reply::Required {
+        let presence = ourselves::presence(ctx, &elements.listing, Reply::Needless);
+        ctx.send_enrp(from, sender, presence);
     }
-
-    pub(super) fn handle_presence(
-        &mut self,
-        now: Instant,
-        from: AssociationId,
-        sender: RegistrarId,
-        reply_required: bool,
-        checksum: Option<u16>,
-        server: Option<ServerInformation>,
-    ) {
-        self.target_lives(now, sender);
-        let seen = self.links.get(&from).map(|link| link.peer.clone());
-        if let Some(peer) = self.enrp.peers.get_mut(&sender) {
-            peer.announced = checksum.or(peer.announced);
-            if let Some(mut server) = server.filter(|server| server.id == sender)
-                && let Some(address) = address_of(&server, seen.as_ref())
-            {
-                self.enrp.contacts.is_met_at(&address, sender);
-                // A list of peers must fit into one message, whatever they say of themselves.
-                server.transport.addresses = address.addresses.clone().into();
-                peer.address = Some(address);
-                peer.server = Some(server);
-            }
-        }
-        if reply_required {
-            let presence = self.presence(false);
-            self.send_enrp(from, sender, presence);
-        }
-        if let Some(checksum) = checksum {
-            self.audit(now, sender, checksum);
-        }
-        self.ask_for_list(sender);
+    if let Some(checksum) = checksum {
+        audit::compare(ctx, &mut elements.listing, peers, sender, checksum);
     }
+    peers.ask_for_list(ctx, sender);
+}
 
-    /// A datagram of ENRP's announcement channel. Nothing in it can be trusted (RFC 5353 section
-    /// 6.2): it only says where a registrar may be.
-    pub(in crate::registrar) fn handle_enrp_announce(
-        &mut self,
-        now: Instant,
-        source: SocketAddr,
-        bytes: &Bytes,
-    ) {
-        let Ok(decoded) = EnrpMessage::decode(bytes) else {
-            self.counters.malformed += 1;
-            return;
-        };
-        let EnrpMessage { sender, body: EnrpBody::Presence { server, .. }, .. } = decoded.message else {
-            self.counters.unexpected += 1;
-            return;
-        };
-        let server = server.filter(|server| server.id == sender);
-        let address = server
-            .and_then(|server| address_of(&server, None))
-            .unwrap_or_else(|| TransportAddress::new(source.ip(), ENRP_PORT, DEFAULT_ENCAPSULATION_PORT));
-        if sender == RegistrarId::NONE || self.is_ourselves(&address) {
-            return;
-        }
-        if sender == self.id && !self.take_another_name() && self.config.addresses.is_empty() {
-            // Perhaps our own announcement, come back.
-            return;
-        }
-        if self.enrp.peers.get(&sender).is_none_or(|peer| peer.association.is_none()) {
-            let known = self.enrp.peers.contains_key(&sender).then_some(sender);
-            self.contact(now, &address, false, known);
-        }
+/// A datagram of ENRP's announcement channel. Nothing in it can be trusted (RFC 5353 section 6.2): it only
+/// says where a registrar may be.
+pub(in crate::registrar) fn handle_enrp_announce(
+    ctx: &mut Context,
+    peers: &mut Peers,
+    source: SocketAddr,
+    bytes: &Bytes,
+) {
+    let Ok(decoded) = EnrpMessage::decode(bytes) else {
+        ctx.counters.malformed += 1;
+        return;
+    };
+    let EnrpMessage { sender, body: EnrpBody::Presence { server, .. }, .. } = decoded.message else {
+        ctx.counters.unexpected += 1;
+        return;
+    };
+    let server = server.filter(|server| server.id == sender);
+    let address = server
+        .and_then(|server| server.address(None))
+        .unwrap_or_else(|| TransportAddress::new(source.ip(), ENRP_PORT, DEFAULT_ENCAPSULATION_PORT));
+    if sender == RegistrarId::NONE || ourselves::is_own_address(ctx, &address) {
+        return;
+    }
+    if sender == ctx.id && !ctx.take_another_name() && ctx.config.addresses.is_empty() {
+        // Perhaps our own announcement, come back.
+        return;
+    }
+    if !ctx.group.contains_key(&sender) {
+        let known = peers.contains_key(&sender).then_some(sender);
+        peers.contacts.contact(ctx, &address, Origin::Learned, known);
     }
 }

@@ -28,10 +28,10 @@ fn an_element_that_does_not_answer_is_removed() {
     assert_eq!(rig.advance(Duration::from_millis(4_999)), []);
     assert_eq!(rig.advance(Duration::from_millis(1)), [deregistered(A, 1, None)]);
     assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Silent }]);
-    assert!(rig.registrar.deadlines.is_empty());
+    assert!(rig.registrar.ctx.deadlines.is_empty());
     // It wakes up, its late answer counts for nothing, and it registers again.
     assert_eq!(rig.asap(A, &ack(1)), []);
-    assert_eq!(rig.registrar.counters.keep_alive_acks_ignored, 1);
+    assert_eq!(rig.registrar.ctx.counters.keep_alive_acks_ignored, 1);
     assert_eq!(rig.asap(A, &registration(1)), [granted(A, 1), keep_alive(A, 1)]);
 }
 
@@ -44,7 +44,7 @@ fn an_answer_from_elsewhere_does_not_count() {
     rig.jump();
     assert_eq!(rig.asap(B, &ack(1)), []);
     assert_eq!(rig.advance(Duration::from_secs(5)), [deregistered(A, 1, None)]);
-    assert_eq!(rig.registrar.counters.keep_alive_acks_ignored, 1);
+    assert_eq!(rig.registrar.ctx.counters.keep_alive_acks_ignored, 1);
 }
 
 /// ASAP-3.5-05, -07, -08: a report makes the registrar ask at once, H not set; an element that
@@ -53,7 +53,7 @@ fn an_answer_from_elsewhere_does_not_count() {
 fn reports_are_checked_and_counted() {
     let mut rig = Rig::new();
     rig.register(A, 1);
-    for reporter in [11, 12, 13].map(AssociationId) {
+    for reporter in [11, 12, 13].map(AssociationId::sctp) {
         rig.connect(reporter, 9000);
         assert_eq!(rig.asap(reporter, &unreachable(1)), [keep_alive(A, 1)]);
         assert_eq!(rig.asap(A, &ack(1)), []);
@@ -87,7 +87,7 @@ fn a_reregistration_forgets_reports() {
     let mut rig = Rig::new();
     rig.register(A, 1);
     for round in 0..3 {
-        for reporter in [11, 12, 13].map(|n| AssociationId(n + 10 * round)) {
+        for reporter in [11, 12, 13].map(|n| AssociationId::sctp(n + 10 * round)) {
             rig.connect(reporter, 9000);
             rig.asap(reporter, &unreachable(1));
         }
@@ -162,7 +162,7 @@ fn an_element_that_cannot_be_reached_again_is_removed() {
     let failed = Event::ConnectFailed { request: ConnectId(1), reason: ConnectError::TimedOut };
     assert_eq!(rig.event(failed), []);
     assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Silent }]);
-    assert!(rig.registrar.deadlines.is_empty() && rig.registrar.attempts.is_empty());
+    assert!(rig.registrar.ctx.deadlines.is_empty() && rig.registrar.ctx.attempts.is_empty());
 }
 
 /// It comes back by itself while we are looking for it.

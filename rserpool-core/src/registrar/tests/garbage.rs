@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::registrar::own::Watch;
 
 /// PARAM-3-07 to -3-10, ASAP-2.2.14-02: unknown parameters by their two high bits.
 #[test]
@@ -46,7 +47,7 @@ fn unknown_messages_are_treated_by_their_high_bits() {
                 _ => vec![enrp_to(A, EnrpBody::Error { error })],
             };
             assert_eq!(rig.raw(A, protocol, message.to_vec()), expected, "{kind:#x}");
-            assert_eq!(rig.registrar.counters.malformed, 1);
+            assert_eq!(rig.registrar.ctx.counters.malformed, 1);
         }
     }
 }
@@ -64,7 +65,7 @@ fn messages_for_a_registrar_are_supported() {
     let error = AsapMessage::Error { error: ErrorCause::bare(CauseCode::UNSPECIFIED).into() };
     assert_eq!(rig.asap(A, &error), []);
     assert_eq!(rig.asap(A, &deregistration(1)), [deregistered(A, 1, None)]);
-    let counters = rig.registrar.counters;
+    let counters = rig.registrar.ctx.counters;
     assert_eq!((counters.keep_alive_acks, counters.errors_received, counters.unexpected), (2, 1, 0));
 }
 
@@ -89,7 +90,7 @@ fn messages_for_others_are_ignored() {
     assert_eq!(rig.raw(A, ProtocolId(0), &b"hello"[..]), []);
     assert_eq!(rig.raw(C, ProtocolId::ASAP, &b"from nobody"[..]), []);
     assert_eq!(rig.elements(), [1]);
-    let counters = rig.registrar.counters;
+    let counters = rig.registrar.ctx.counters;
     assert_eq!((counters.unexpected, counters.errors_received, counters.unknown_protocol), (5, 1, 1));
 }
 
@@ -127,37 +128,26 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What must always hold: every element of ours is in the handlespace and has exactly one thing
-/// to wait for; what refers to it agrees; nothing else is left behind.
+/// What must always hold: every element of ours is in the handlespace and has exactly one thing to wait for;
+/// what refers to it agrees; nothing else is left behind.
 fn check(registrar: &Registrar) {
-    let mut timers = usize::from(registrar.config.announce);
-    let listed: Vec<_> = registrar
-        .handlespace
-        .elements_after(None)
-        .map(|(pool, element)| PeHandle { pool: pool.clone(), element: element.id })
-        .collect();
-    assert_eq!(listed, registrar.own.keys().cloned().collect::<Vec<_>>());
-    for (pe, own) in &registrar.own {
-        assert!(own.waits.is_none(), "there are few elements");
-        let watched = registrar.handlespace.watched(pe).is_some();
-        assert!(watched || own.asked.is_none(), "{own:?}");
-        assert_ne!(watched, own.probe.is_some(), "{own:?}");
-        let reached_for = own.probe.is_some() || (own.hindered && watched && own.asked.is_none());
-        assert_eq!(reached_for, own.registrant.is_none(), "{own:?}");
-        timers += usize::from(registrar.deadlines.get(&Timer::Life(pe.clone())).is_some());
-        if let Some(registrant) = own.registrant {
-            assert!(registrar.links[&registrant].elements.contains(pe));
-        }
-        if let Some(challenger) = &own.challenger {
-            assert!(registrar.links[&challenger.association].challenges.contains(pe));
-        }
-        assert!(own.reporters.len() <= registrar.config.max_bad_pe_reports as usize);
+    let mut timers = usize::from(registrar.ctx.config.announce);
+    let own = &registrar.elements.own;
+    let listed = registrar.elements.listing.elements_after(None);
+    let listed: Vec<_> =
+        listed.map(|(pool, element)| PeHandle { pool: pool.clone(), element: element.id }).collect();
+    assert_eq!(listed, own.keys().cloned().collect::<Vec<_>>());
+    for (pe, own) in own.iter() {
+        assert!(!matches!(own.watch, Watch::Queued(_)), "there are few elements");
+        registrar.check_own(pe, own);
+        timers += usize::from(registrar.ctx.deadlines.get(&Timer::Life(pe.clone())).is_some());
+        assert!(own.reporters.len() <= registrar.ctx.config.max_bad_pe_reports as usize);
     }
-    assert_eq!(registrar.deadlines.len(), timers);
-    let probes = registrar.own.values().filter(|own| own.probe.is_some()).count();
-    assert_eq!(registrar.attempts.len(), probes);
-    for (id, link) in &registrar.links {
-        assert!(link.elements.iter().all(|pe| registrar.own[pe].registrant == Some(*id)));
+    assert_eq!(registrar.ctx.deadlines.len(), timers);
+    let probes = own.values().filter(|own| matches!(own.watch, Watch::Probing(_))).count();
+    assert_eq!(registrar.ctx.attempts.len(), probes);
+    for (id, link) in registrar.links.iter() {
+        assert!(link.elements.iter().all(|pe| own[pe].registrant() == Some(*id)));
     }
 }
 
@@ -175,19 +165,19 @@ proptest! {
             match step {
                 Step::Connect(a, port) => if up.insert(a) {
                     generation += 1;
-                    names.insert(a, AssociationId(generation));
-                    rig.connect(AssociationId(generation), port);
+                    names.insert(a, AssociationId::sctp(generation));
+                    rig.connect(AssociationId::sctp(generation), port);
                 },
                 Step::Disconnect(a) => if up.remove(&a) {
                     rig.disconnect(names[&a]);
                 },
                 Step::Probe(a, request) => {
-                    let attempt = rig.registrar.attempts.get(&ConnectId(request)).cloned();
+                    let attempt = rig.registrar.ctx.attempts.get(&ConnectId(request)).cloned();
                     if let Some(Attempt::Element(pe)) = attempt && up.insert(a) {
                         generation += 1;
-                        names.insert(a, AssociationId(generation));
-                        let peer = rig.registrar.own[&pe].peer.clone();
-                        let (association, request) = (AssociationId(generation), Some(ConnectId(request)));
+                        names.insert(a, AssociationId::sctp(generation));
+                        let peer = rig.registrar.elements.own[&pe].peer.clone();
+                        let (association, request) = (AssociationId::sctp(generation), Some(ConnectId(request)));
                         rig.event(Event::Connected { association, request, local_port: ASAP_PORT, peer });
                     }
                 }

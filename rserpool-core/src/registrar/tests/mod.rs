@@ -7,6 +7,7 @@ mod questions;
 mod registration;
 mod tcp;
 
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
@@ -14,20 +15,21 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use super::attempts::MAX_PROBES;
 use super::*;
 use crate::base::ASAP_PORT;
 use crate::base::{ElementId, PoolHandle};
 use crate::endpoint::{ConnectError, DownReason, HangUp};
 use crate::wire::{
-    CauseCode, EncapsulationPorts, Padding, Policy, PoolElement, PoolEntry, RegistrationLife, SctpTransport,
-    Transport, TransportUse,
+    CauseCode, EncapsulationPorts, ErrorCause, OperationError, Padding, Policy, PoolElement, PoolEntry,
+    RegistrationLife, SctpTransport, Transport, TransportUse,
 };
 
 const ID: RegistrarId = RegistrarId(0x1);
 const POOL: &str = "EchoPool";
-const A: AssociationId = AssociationId(1);
-const B: AssociationId = AssociationId(2);
-const C: AssociationId = AssociationId(3);
+const A: AssociationId = AssociationId::sctp(1);
+const B: AssociationId = AssociationId::sctp(2);
+const C: AssociationId = AssociationId::sctp(3);
 
 /// A registrar with a clock of its own.
 struct Rig {
@@ -54,7 +56,7 @@ impl Rig {
 
     fn event(&mut self, event: Event) -> Vec<Action> {
         self.registrar.handle_event(self.now, event);
-        self.registrar.outbox.take_actions()
+        self.registrar.ctx.outbox.take_actions()
     }
 
     fn connect(&mut self, association: AssociationId, udp_port: u16) -> Vec<Action> {
@@ -100,7 +102,7 @@ impl Rig {
     fn advance(&mut self, time: Duration) -> Vec<Action> {
         self.now += time;
         self.registrar.handle_timeout(self.now);
-        self.registrar.outbox.take_actions()
+        self.registrar.ctx.outbox.take_actions()
     }
 
     /// Advances to the next deadline.
@@ -114,11 +116,11 @@ impl Rig {
     }
 
     fn elements(&self) -> Vec<u32> {
-        self.registrar.handlespace.elements_after(None).map(|(_, element)| element.id.0).collect()
+        self.registrar.elements.listing.elements_after(None).map(|(_, element)| element.id.0).collect()
     }
 
     fn get(&self, id: u32) -> &PoolElement {
-        self.registrar.handlespace.get(&pe(id)).unwrap()
+        self.registrar.elements.listing.get(&pe(id)).unwrap()
     }
 }
 

@@ -124,7 +124,7 @@ fn announcements_slow_down_with_the_number_of_registrars() {
         source: "127.0.0.1:1".parse().unwrap(),
         bytes: Bytes::from_static(b"nonsense"),
     });
-    assert_eq!(rig.registrar.counters.malformed, 1);
+    assert_eq!(rig.registrar.ctx.counters.malformed, 1);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_shutdown_closes_associations_and_ends() {
     let deadline = rig.now + Duration::from_secs(2);
     rig.registrar.begin_shutdown(rig.now, deadline);
     assert_eq!(
-        rig.registrar.outbox.take_actions(),
+        rig.registrar.ctx.outbox.take_actions(),
         [Action::CancelConnect { request: ConnectId(1) }, Action::Shutdown { association: A, deadline },]
     );
     assert_eq!(rig.connect(C, 9000), [Action::Abort { association: C, cause: AbortCause::User }]);

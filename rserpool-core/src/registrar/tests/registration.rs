@@ -21,7 +21,7 @@ fn a_registration_is_granted_and_the_registrar_becomes_its_home() {
     };
     assert_eq!(rig.get(1), &listed);
     assert_eq!(rig.notices(), [Notice::Registered { pe: pe(1), peer: peer(4001) }]);
-    assert_eq!(rig.registrar.counters.registrations, 1);
+    assert_eq!(rig.registrar.ctx.counters.registrations, 1);
 }
 
 /// A port that the element states is believed; one it leaves open is taken from the association
@@ -57,7 +57,7 @@ fn a_reregistration_replaces_the_attributes() {
     assert_eq!(actions, [granted(A, 1)]);
     assert_eq!(rig.get(1).life, RegistrationLife(7));
     assert_eq!(rig.notices(), []);
-    assert_eq!(rig.registrar.counters.reregistrations, 1);
+    assert_eq!(rig.registrar.ctx.counters.reregistrations, 1);
 }
 
 /// ASAP-3.1-22, -28, -30, PARAM-3.12.6-01, -3.12.8-01, -3.12.9-01, -3.12.4-01, -3.12.7-01: every way
@@ -99,7 +99,7 @@ fn a_registration_that_does_not_fit_is_refused_with_its_cause() {
     let full = rejected(B, 3, ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
     assert_eq!(rig.asap(B, &registration(3)), [full]);
     assert_eq!(rig.elements(), [1, 2]);
-    assert_eq!(rig.registrar.counters.registrations_rejected, 7);
+    assert_eq!(rig.registrar.ctx.counters.registrations_rejected, 7);
 }
 
 /// A policy that nothing selects by is decoded, and its registration refused with cause 0x3.
@@ -112,7 +112,7 @@ fn a_policy_that_is_not_there_is_refused() {
     let element = PoolElement { policy, ..element(1) };
     let actions = rig.asap(A, &AsapMessage::Registration { handle: POOL.into(), element });
     assert_eq!(actions, [rejected(A, 1, cause)]);
-    assert_eq!(rig.registrar.handlespace.pool_count(), 0);
+    assert_eq!(rig.registrar.elements.listing.pool_count(), 0);
 }
 
 /// ASAP-3.1-26: what does not fit into every message about it is not kept.
@@ -203,7 +203,8 @@ fn an_owner_that_goes_down_while_asked_makes_way_at_once() {
     rig.connect(B, 5000);
     rig.asap(B, &registration(1));
     assert_eq!(rig.disconnect(A), [granted(B, 1), keep_alive(B, 1)]);
-    let (lives, keep_alives) = (rig.registrar.deadlines.len(), rig.registrar.handlespace.watch_count());
+    let (lives, keep_alives) =
+        (rig.registrar.ctx.deadlines.len(), rig.registrar.elements.listing.watch_count());
     assert_eq!((lives, keep_alives), (1, 1));
 }
 
@@ -246,7 +247,7 @@ fn a_challenger_that_leaves_is_forgotten() {
     assert_eq!(rig.disconnect(B), []);
     assert_eq!(rig.asap(A, &ack(1)), []);
     assert_eq!(rig.elements(), [1]);
-    assert!(rig.registrar.own[&pe(1)].challenger.is_none());
+    assert!(rig.registrar.elements.own[&pe(1)].challenger.is_none());
 }
 
 /// The same endpoint over a new association (its old one not yet known to be dead) needs no proof.
@@ -267,8 +268,8 @@ fn a_deregistration_over_the_registering_association_is_granted() {
     rig.register(A, 1);
     assert_eq!(rig.asap(A, &deregistration(1)), [deregistered(A, 1, None)]);
     assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Deregistered }]);
-    assert_eq!(rig.registrar.handlespace.pool_count(), 0);
-    assert!(rig.registrar.deadlines.is_empty());
+    assert_eq!(rig.registrar.elements.listing.pool_count(), 0);
+    assert!(rig.registrar.ctx.deadlines.is_empty());
 }
 
 /// ASAP-3.2-09: what is not there is gone already.
@@ -289,7 +290,7 @@ fn a_deregistration_by_somebody_else_is_refused() {
     let refused = Some(ErrorCause::bare(CauseCode::SECURITY).into());
     assert_eq!(rig.asap(B, &deregistration(1)), [deregistered(B, 1, refused)]);
     assert_eq!(rig.elements(), [1]);
-    assert_eq!(rig.registrar.counters.deregistrations_rejected, 1);
+    assert_eq!(rig.registrar.ctx.counters.deregistrations_rejected, 1);
 }
 
 /// When the registering association is down, the recorded endpoint may speak over another one.
@@ -318,7 +319,7 @@ fn a_life_ends() {
     assert_eq!(rig.advance(Duration::from_secs(299)), []);
     assert_eq!(rig.advance(Duration::from_secs(1)), [deregistered(A, 1, None)]);
     assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Expired }]);
-    assert_eq!(rig.registrar.counters.removed_expired, 1);
+    assert_eq!(rig.registrar.ctx.counters.removed_expired, 1);
 }
 
 /// PARAM-3.10-02: a life of -1 does not end, and takes the place of one that would.
@@ -328,14 +329,14 @@ fn an_infinite_life_does_not_end() {
     rig.register(A, 1);
     let element = PoolElement { life: RegistrationLife::INFINITE, ..element(1) };
     rig.asap(A, &AsapMessage::Registration { handle: POOL.into(), element });
-    assert_eq!(rig.registrar.deadlines.get(&Timer::Life(pe(1))), None);
+    assert_eq!(rig.registrar.ctx.deadlines.get(&Timer::Life(pe(1))), None);
 }
 
 /// ASAP-2.2.1-02, for elements that do not keep to it: only addresses of the association are listed.
 #[test]
 fn addresses_of_others_are_left_out_if_they_are_checked() {
     let mut rig = Rig::new();
-    rig.registrar.config.check_addresses = true;
+    rig.registrar.ctx.config.check_addresses = true;
     let (second, third) = (IpAddr::from([127, 0, 0, 2]), IpAddr::from([127, 0, 0, 3]));
     let with = |addresses: &[IpAddr]| {
         let mut element = element(1);

@@ -10,9 +10,9 @@ fn got(element: u32, bytes: &'static str) -> (Option<CommandId>, Notice) {
     (None, Notice::Received { session, element, protocol: DATA, bytes: bytes.into() })
 }
 
-/// ASAP-3.5-01, ASAP-3.5-03, ASAP-6.5.5-02, ASAP-6.5.5-03, ASAP-6.7-01, SEC-2.9.3-01: a frozen
-/// element, from the request that goes unanswered to the answer of the next element. The application
-/// is told before any data of that, and which of its requests nobody answers.
+/// ASAP-3.5-01, ASAP-3.5-03, ASAP-6.5.5-02, ASAP-6.5.5-03, ASAP-6.7-01, SEC-2.9.3-01: a frozen element, from
+/// the request that goes unanswered to the answer of the next element. The application is told of the
+/// failover before it gets any data of that element, and which of its requests will not be answered.
 #[test]
 fn a_hung_element_is_replaced_and_its_requests_are_sent_again() {
     let mut user = serving(&[1, 2]);
@@ -25,7 +25,7 @@ fn a_hung_element_is_replaced_and_its_requests_are_sent_again() {
     let step = expire(&mut user, 220);
     let actions = vec![abort(2), report(HOME, 1), question(HOME), connect(3, 0, place(2), at(370))];
     assert_eq!(step, (actions, vec![element_failed(1, UNANSWERED), (None, unanswered)]));
-    // Whoever was given up is not heard any more.
+    // Messages of an element that was given up are dropped.
     assert_eq!(event(&mut user, 221, received(2, DATA, "late")), (vec![], vec![]));
     assert_eq!(event(&mut user, 221, disconnected(2, DownReason::Local)), (vec![], vec![]));
     assert_eq!(user.counters().messages_late, 1);
@@ -49,7 +49,7 @@ fn an_element_that_was_sent_nothing_is_not_reported() {
     assert_eq!(user.counters().reports_suppressed, 1);
 }
 
-/// A clean stop: the session moves at once, and nobody is reported.
+/// A clean stop: the session moves at once, and the element is not reported.
 #[test]
 fn a_server_that_is_stopped_is_left_at_once() {
     let mut user = serving(&[1, 2]);
@@ -79,7 +79,7 @@ fn requests_wait_for_the_next_element() {
     assert_eq!(user.poll_timeout(), Some(at(220)));
 }
 
-/// The registrar still lists the failed element; it is taken only when there is nobody else.
+/// The registrar still lists the failed element; it is taken only when there is no other one.
 #[test]
 fn the_failed_element_is_excluded_until_nobody_else_is_left() {
     let mut user = serving(&[1]);
@@ -111,7 +111,7 @@ fn the_same_element_may_come_back() {
 #[test]
 fn a_session_without_elements_ends_with_its_reason() {
     let mut user = serving(&[1]);
-    user.config.failover_deadline = ms(130);
+    user.context.config.failover_deadline = ms(130);
     event(&mut user, 20, disconnected(2, DownReason::Silent));
     event(&mut user, 21, connect_failed(3));
     let unknown = || refusal_of(HOME, "pool", CauseCode::UNKNOWN_POOL_HANDLE);
@@ -136,12 +136,13 @@ fn fails_over_without_a_registrar() {
     assert_eq!(step, (vec![hunt, connect(4, 0, place(2), at(10_150))], vec![failed]));
     let step = event(&mut user, 10_001, connected(3, Some(4), place(2)));
     assert_eq!(step, (vec![data(3, DATA, "a")], vec![failed_over(1, 2, &[1])]));
-    // The report waits for a registrar; the question does not, since nobody needs the answer.
+    // The report waits for a registrar; the question does not, since the answer is not needed.
     let step = event(&mut user, 10_010, connected(4, Some(3), registrar(1)));
     assert_eq!(step, (vec![report(4, 1)], vec![]));
 }
 
-/// ASAP-6.9.2-01, ASAP-3.5-03, ASAP-3.5-04
+/// ASAP-6.9.2-01, ASAP-3.5-03, ASAP-3.5-04: the application reports an element; once for a failure, and only
+/// if something was sent to it.
 #[test]
 fn an_element_is_reported_once_and_only_if_it_was_sent_something() {
     let mut user = serving(&[1, 2]);

@@ -98,7 +98,7 @@ impl World {
 
     fn pick(&self, place: usize) -> AssociationId {
         let count = self.associations.len().max(1);
-        self.associations.get(place % count).copied().unwrap_or(AssociationId(0))
+        self.associations.get(place % count).copied().unwrap_or(AssociationId::sctp(0))
     }
 
     fn event(&mut self, event: Event) {
@@ -204,7 +204,7 @@ impl World {
                     _ => None,
                 };
                 self.next += 1;
-                let association = AssociationId(self.next);
+                let association = AssociationId::sctp(self.next);
                 self.associations.push(association);
                 self.event(Event::Connected { association, request, local_port: 1, peer: registrar(1) });
             }
@@ -243,24 +243,20 @@ impl World {
                 }
             }
         }
-        let unanswered: usize =
-            self.user.sessions.values_mut().map(|session| session.requests.iter_mut().count()).sum();
+        let unanswered = self.user.sessions.unanswered();
         assert_eq!(unanswered, self.owed.iter().filter(|(id, _)| !self.is_closing(*id)).count());
         assert!(self.user.sessions() <= MAX_SESSIONS);
-        assert!(self.user.associations.len() < MAX_SESSIONS + 1);
-        assert_eq!(self.user.attempts.len() + self.hunting(), self.attempts.len());
+        assert!(self.user.sessions.associations() < MAX_SESSIONS + 1);
+        assert_eq!(self.user.sessions.attempts() + self.hunting(), self.attempts.len());
     }
 
     fn is_closing(&self, id: SessionId) -> bool {
-        matches!(
-            self.user.sessions.get(&id).map(|session| &session.state),
-            Some(super::super::state::State::Closing { .. })
-        )
+        self.user.sessions.is_closing(id)
     }
 
     /// How many attempts belong to the hunt.
     fn hunting(&self) -> usize {
-        self.attempts.iter().filter(|request| !self.user.attempts.contains_key(request)).count()
+        self.attempts.iter().filter(|request| !self.user.sessions.has_attempt(**request)).count()
     }
 }
 

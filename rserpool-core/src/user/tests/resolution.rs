@@ -31,7 +31,8 @@ fn asked(registrars: &[u8]) -> User {
     user
 }
 
-/// ASAP-1.1-02, ASAP-3.3-01, ASAP-3.3-03, ASAP-3.3-04, ASAP-3.3-06, ASAP-3.6-08, ASAP-6.3-01
+/// ASAP-1.1-02, ASAP-3.3-01, ASAP-3.6-08, ASAP-6.3-01: a question without a registrar begins a hunt.
+/// ASAP-3.3-03, ASAP-3.3-04, ASAP-3.3-06: it is sent with T1, which the answer stops.
 #[test]
 fn hunts_on_demand_and_asks_once() {
     let mut user = user(&[1, 2]);
@@ -49,12 +50,13 @@ fn hunts_on_demand_and_asks_once() {
     assert_eq!(step, (vec![next], vec![result(1, &[2, 1]), result(2, &[2, 1])]));
     assert_eq!(event(&mut user, 4, resolved(HOME, &[1])), (vec![], vec![result(3, &[1])]));
     assert_eq!(user.poll_timeout(), None);
-    // Nobody has asked.
+    // This answer was not asked for.
     assert_eq!(event(&mut user, 5, resolved(HOME, &[1])), (vec![], vec![]));
     assert_eq!(user.counters().unexpected, 1);
 }
 
-/// ASAP-3.3-07, ASAP-3.3-09, ASAP-6.4-01, ASAP-6.9.1-01, ASAP-7.2-01
+/// ASAP-3.3-07, ASAP-3.3-09, ASAP-6.4-01, ASAP-6.9.1-01, ASAP-7.2-01: the cache answers while it is fresh,
+/// and until it is purged.
 #[test]
 fn the_cache_answers_until_it_is_stale_or_purged() {
     let mut user = asked(&[1]);
@@ -93,7 +95,8 @@ fn the_cache_is_bounded() {
     assert!(ask(&mut user, 6, "pool"), "the oldest has made room");
 }
 
-/// ASAP-2.2.6-03, ASAP-2.2.6-05, ASAP-2.2.6-07
+/// ASAP-2.2.6-03, ASAP-2.2.6-05, ASAP-2.2.6-07: an Operation Error makes an answer negative; the policy of
+/// the pool is the one in the message, round robin without one.
 #[test]
 fn an_error_makes_the_answer_negative_and_no_policy_means_round_robin() {
     let mut user = asked(&[1]);
@@ -234,7 +237,7 @@ fn the_configuration_is_checked() {
 #[test]
 fn a_resolution_does_not_wait_for_ever_for_a_registrar() {
     let mut user = asked(&[1]);
-    let give_up = at(10 + user.config.failover_deadline.as_millis() as u64);
+    let give_up = at(10 + user.context.config.failover_deadline.as_millis() as u64);
     let (actions, _) = event(&mut user, 5, disconnected(HOME, DownReason::Silent));
     assert_eq!(actions, vec![]);
     resolve(&mut user, 10, 2, None, false);

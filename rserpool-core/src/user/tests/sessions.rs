@@ -73,12 +73,12 @@ fn an_unanswered_candidate_is_replaced_at_once_when_it_fails() {
     let step = event(&mut user, 13, resolved(HOME, &[1, 2]));
     assert_eq!(step, (vec![], vec![failure(2, UserError::NoElement)]));
     assert_eq!((user.sessions(), user.poll_timeout()), (0, None));
-    // The one that failed longest ago is the first to be tried again when there is nobody else.
+    // When there is no other one, the element that failed longest ago is the first to be tried again.
     assert_eq!(open(&mut user, 14, 3), (vec![connect(4, 0, place(1), at(164))], vec![]));
 }
 
-/// ASAP-2.1-03, PARAM-3.5-02: an element may serve over what a session cannot use; it is not
-/// spoken to over that.
+/// ASAP-2.1-03, PARAM-3.5-02: an element may serve over a transport that a session cannot use; it is not
+/// connected to.
 #[test]
 fn unusable_transports_are_skipped() {
     let mut user = user_told(&[1]);
@@ -112,7 +112,7 @@ fn opening_fails_with_its_reason() {
     assert_eq!(open(&mut small, 0, 2), (vec![], vec![failure(2, UserError::TooMany)]));
 }
 
-/// ASAP-5-03, ASAP-6.6-01
+/// ASAP-5-03: data does not carry the identifier of ASAP. ASAP-6.6-01: a message names its element.
 #[test]
 fn passes_messages_through() {
     let mut user = serving(&[1]);
@@ -130,7 +130,7 @@ fn passes_messages_through() {
     assert_eq!(event(&mut user, 12, received(2, DATA, "B")), (vec![], vec![(None, got)]));
     assert_eq!(answered(&mut user, 13, 1), accepted(vec![]));
     assert_eq!(user.poll_timeout(), None);
-    // The control channel is no business of the application.
+    // Messages of the control channel are not given to the application.
     assert_eq!(event(&mut user, 14, heard(2, &AsapMessage::Cookie { cookie: "c".into() })), (vec![], vec![]));
     assert_eq!(event(&mut user, 15, received(2, ProtocolId::ENRP, "x")), (vec![], vec![]));
     assert_eq!((user.counters().unsupported, user.counters().unexpected), (1, 1));
@@ -142,12 +142,12 @@ fn passes_messages_through() {
 fn a_full_queue_is_told_and_so_is_its_end() {
     let mut user = serving(&[1]);
     let writable = (None, Notice::Writable { session: SessionId(1) });
-    event(&mut user, 10, Event::Congested { association: AssociationId(2) });
+    event(&mut user, 10, Event::Congested { association: AssociationId::sctp(2) });
     assert_eq!(send(&mut user, 11, retry(1), "a"), refused(Refusal::Congested));
-    let step = event(&mut user, 12, Event::Drained { association: AssociationId(2) });
+    let step = event(&mut user, 12, Event::Drained { association: AssociationId::sctp(2) });
     assert_eq!(step, (vec![], vec![writable.clone()]));
     let mut bounded = serving(&[1]);
-    bounded.config.max_unanswered_octets = 4;
+    bounded.context.config.max_unanswered_octets = 4;
     send(&mut bounded, 10, retry(1), "abc");
     assert_eq!(send(&mut bounded, 11, retry(2), "de"), refused(Refusal::Congested));
     assert_eq!(send(&mut bounded, 11, Delivery::Once, "de"), accepted(vec![data(2, DATA, "de")]));
@@ -203,15 +203,15 @@ fn shutdown_ends_in_time_whoever_is_silent() {
     assert_eq!(drain(&mut idle), (vec![], vec![(None, Notice::Stopped)]));
 }
 
-/// A message that no transport takes is refused here: sent again and again it would fell one element
-/// after the other.
+/// A message that no transport takes is refused here: resent, it would end the association with one element
+/// after another.
 #[test]
 fn messages_have_a_length() {
     let mut user = serving(&[1]);
     for (id, octets, taken) in
         [(1, 0, false), (2, 1, true), (3, MAX_MESSAGE, true), (4, MAX_MESSAGE + 1, false)]
     {
-        user.config.max_unanswered_octets = usize::MAX;
+        user.context.config.max_unanswered_octets = usize::MAX;
         let (session, bytes) = (SessionId(1), bytes::Bytes::from(vec![7; octets]));
         let send = Command::Send { session, protocol: DATA, bytes, delivery: retry(id) };
         let (actions, notices) = command(&mut user, 10, 9, send);
@@ -231,8 +231,8 @@ fn a_full_queue_of_ours_is_not_reported() {
     assert_eq!(user.counters().reports_sent, 0);
 }
 
-/// What a failover sends at once is not more than the transport holds beside what it was told to
-/// hold: unanswered requests, 64 octets of overhead each, and one that may be as long as it likes.
+/// A failover does not send more at once than the data queue of the transport holds: the unanswered requests,
+/// 64 octets of overhead for each, and one of any length.
 #[test]
 fn a_failover_fits_into_the_queue_of_the_transport() {
     let config = UserConfig::rfc(HuntConfig::rfc(vec![]), 1);

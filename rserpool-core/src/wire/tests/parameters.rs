@@ -186,7 +186,7 @@ fn policies() {
     }
 }
 
-/// The short way to read an element and the long one agree, also on what somebody has tampered with.
+/// The short way to read an element and the long one agree, also on elements that were tampered with.
 #[test]
 fn plain_elements_are_read_like_any() {
     let mut random = crate::base::Random::new(6);

@@ -189,7 +189,7 @@ fn known_parameters_in_unexpected_places() {
     assert_eq!(error(&twice), DecodeError { malformed: expected, reaction: Reaction::Discard });
     let private = AsapMessage::decode(&with_unknown("a6ab 0008 26ab 0000"));
     assert_eq!(private, Ok(Decoded { message: resolution(), report: Vec::new() }));
-    // A parameter with our private number but not our length is somebody else's.
+    // A parameter with our private number and another length belongs to somebody else.
     let announce = message(10, 0, "00000011 a6ab 0004 a6ab 0008 4e21 0000");
     let expected = AsapMessage::ServerAnnounce {
         registrar: crate::base::RegistrarId(0x11),

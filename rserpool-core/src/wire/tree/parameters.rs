@@ -11,11 +11,11 @@ use crate::base::PoolHandle;
 use crate::wire::policy_text::Fraction;
 use crate::wire::{CauseCode, ParameterType, PolicyField, PolicyType, RegistrationLife};
 
-/// How deep parameters are taken apart. Five levels occur: error, cause, element, transport,
-/// address. What is deeper is shown as octets, so that no message makes the tree deep.
+/// The most levels of parameters that are described. Five levels occur: error, cause, element, transport,
+/// address. What is deeper is shown as octets, so that the depth of the tree is bounded.
 pub(super) const MAX_DEPTH: usize = 6;
 
-/// Adds all parameters that are left.
+/// Adds all remaining parameters.
 pub(super) fn describe(scan: &mut Scan<'_>, depth: usize) {
     while scan.tlv(parameter_name, |inside, code| parameter(inside, ParameterType(code), depth)) {}
 }
@@ -119,7 +119,7 @@ fn policy(scan: &mut Scan<'_>) {
     scan.rest("Policy-specific Data");
 }
 
-/// TCP, UDP and UDP-Lite: data only, so that the second half-word means nothing.
+/// TCP, UDP and UDP-Lite carry data only, so the second half-word has no meaning.
 fn data_transport(scan: &mut Scan<'_>, port_name: &'static str, depth: usize) {
     port(scan, port_name);
     scan.hex16("Reserved");

@@ -1,4 +1,4 @@
-//! Reading fields one after the other; what does not fit is left for the next one to show.
+//! Reading fields one after the other. The octets of a field that does not fit are left for the next one.
 
 use alloc::format;
 use alloc::string::String;
@@ -80,12 +80,12 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Adds all that is left in hexadecimal digits, if anything is.
+    /// Adds the remaining octets, if there are any, in hexadecimal digits.
     pub(super) fn rest(&mut self, name: &'static str) {
         self.rest_as(name, hex);
     }
 
-    /// Adds all that is left as text, if anything is.
+    /// Adds the remaining octets, if there are any, as text.
     pub(super) fn rest_as(&mut self, name: &'static str, text: impl FnOnce(&[u8]) -> String) {
         let left = self.left();
         if !left.is_empty() {
@@ -93,8 +93,8 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Adds the next parameter or cause: `name` and what `inside` finds in it. Returns false, and
-    /// adds what is left as it is, if there is none whose framing is right.
+    /// Adds the next parameter or cause: `name` and what `inside` finds in it. If there is none with correct
+    /// framing, returns false and adds the remaining octets as they are.
     pub(super) fn tlv(
         &mut self,
         name: impl FnOnce(u16) -> &'static str,

@@ -22,7 +22,7 @@ fn multicast(rig: &Rig) -> Action {
 
 fn rig() -> Rig {
     let mut rig = Rig::serving_with(|config| config.enrp.announce = true);
-    assert_eq!(rig.registrar.outbox.take_actions(), [multicast(&rig)]);
+    assert_eq!(rig.registrar.ctx.outbox.take_actions(), [multicast(&rig)]);
     rig
 }
 
@@ -88,7 +88,7 @@ fn nothing_else_may_be_announced() {
     }
     assert_eq!(rig.event(announced(Bytes::from_static(b"nonsense"), "127.0.0.9:9901")), []);
     assert_eq!(rig.event(announced(presence_of(NONE, false), "127.0.0.9:9901")), []);
-    assert_eq!((rig.registrar.counters.unexpected, rig.registrar.counters.malformed), (3, 1));
+    assert_eq!((rig.registrar.ctx.counters.unexpected, rig.registrar.ctx.counters.malformed), (3, 1));
     assert_eq!((rig.known(), rig.elements()), (vec![], vec![]));
 }
 
@@ -100,7 +100,7 @@ fn a_flood_of_announcements_is_bounded() {
         config.enrp.announce = true;
         config.enrp.peers = vec![place(HIGH)];
     });
-    rig.registrar.outbox.take_actions();
+    rig.registrar.ctx.outbox.take_actions();
     for n in 0..1_000u32 {
         let id = RegistrarId(1_000 + n);
         rig.event(announced(presence_of(id, true), "127.0.0.9:9901"));
@@ -110,7 +110,7 @@ fn a_flood_of_announcements_is_bounded() {
         }
         rig.registrar.check_enrp();
     }
-    assert_eq!(rig.registrar.enrp.contact_count(), 64);
+    assert_eq!(rig.registrar.peers.contacts.len(), 64);
     let actions = rig.reached(A, 1, HIGH);
     assert_eq!(actions, [to(A, NONE, rig.presence(true))]);
     assert_eq!(rig.from(A, HIGH, heartbeat(0xffff, HIGH)), [to(A, HIGH, EnrpBody::ListRequest)]);

@@ -33,7 +33,7 @@ fn agreement_needs_no_action() {
     assert_eq!(says(&mut rig, &[1, 2]), []);
     let without = EnrpBody::Presence { reply_required: false, checksum: None, server: None };
     assert_eq!(rig.from(A, HIGH, without), []);
-    assert_eq!(rig.registrar.counters.resynchronisations, 0);
+    assert_eq!(rig.registrar.ctx.counters.resynchronisations, 0);
     let mut empty = Rig::serving();
     empty.meet(A, HIGH);
     let zero = EnrpBody::Presence { reply_required: false, checksum: Some(0), server: None };
@@ -110,7 +110,7 @@ fn a_lost_page_ends_an_audit() {
     rig.advance(NO_RESPONSE);
     assert_eq!(rig.elements(), [1, 2, 7]);
     assert_eq!(rig.from(A, HIGH, page(false, &[])), [], "too late");
-    assert_eq!((rig.elements(), rig.registrar.counters.unexpected), (vec![1, 2, 7], 1));
+    assert_eq!((rig.elements(), rig.registrar.ctx.counters.unexpected), (vec![1, 2, 7], 1));
     rig.registrar.check_enrp();
 }
 
@@ -146,7 +146,7 @@ fn superfluous_pages_cost_nothing() {
     for more in [true, false, true] {
         assert_eq!(rig.from(A, HIGH, page(more, &[(9, HIGH)])), []);
     }
-    assert_eq!((rig.elements(), rig.registrar.counters.unexpected), (vec![1, 2], 0));
+    assert_eq!((rig.elements(), rig.registrar.ctx.counters.unexpected), (vec![1, 2], 0));
     rig.now += Duration::from_millis(199);
     assert_eq!(says(&mut rig, &[1, 2, 3]), []);
     rig.now += Duration::from_millis(1);
@@ -184,7 +184,7 @@ fn elements_of_others_in_a_list_are_ignored() {
     says(&mut rig, &[1, 2, 3]);
     rig.from(A, HIGH, page(false, &[(1, HIGH), (2, HIGH), (3, LOW), (4, US)]));
     assert_eq!((rig.elements(), rig.known()), (vec![1, 2, 7], vec![HIGH.0]));
-    assert_eq!(rig.registrar.counters.updates_refused, 2);
+    assert_eq!(rig.registrar.ctx.counters.updates_refused, 2);
 }
 
 /// ENRP-3.6.2-04: checksums of all homes follow every change at once.
@@ -192,7 +192,7 @@ fn elements_of_others_in_a_list_are_ignored() {
 fn checksums_follow_every_change() {
     let mut rig = rig();
     rig.meet(B, LOW);
-    let sums = |rig: &Rig| [US, HIGH, LOW].map(|id| rig.registrar.handlespace.checksum(id));
+    let sums = |rig: &Rig| [US, HIGH, LOW].map(|id| rig.registrar.elements.listing.checksum(id));
     assert_eq!(sums(&rig), [checksum(&[7]), checksum(&[1, 2]), 0xffff]);
     rig.from(B, LOW, add(1, LOW));
     assert_eq!(sums(&rig), [checksum(&[7]), checksum(&[2]), checksum(&[1])]);

@@ -18,7 +18,7 @@ fn messages_for_others_are_ignored() {
     for body in bodies {
         assert_eq!(rig.directed(A, HIGH, LOW, body), []);
     }
-    assert_eq!((rig.elements(), rig.registrar.counters.wrong_receiver), (vec![], 6));
+    assert_eq!((rig.elements(), rig.registrar.ctx.counters.wrong_receiver), (vec![], 6));
 }
 
 /// A peer speaks for itself only: another sender over its association is not heeded.
@@ -32,7 +32,7 @@ fn a_false_sender_is_not_heeded() {
     }
     assert_eq!(rig.from(A, TOP, heartbeat(0xffff, TOP)), []);
     assert_eq!((rig.elements(), rig.known()), (vec![], vec![LOW.0, HIGH.0]));
-    assert_eq!(rig.registrar.counters.spoofed, 5);
+    assert_eq!(rig.registrar.ctx.counters.spoofed, 5);
 }
 
 /// The description of somebody else in a presence is not taken for the sender's.
@@ -58,7 +58,7 @@ fn a_nameless_sender_may_only_ask() {
     for body in bodies {
         assert_eq!(rig.from(A, NONE, body), []);
     }
-    assert_eq!((rig.elements(), rig.known(), rig.registrar.counters.unexpected), (vec![], vec![], 5));
+    assert_eq!((rig.elements(), rig.known(), rig.registrar.ctx.counters.unexpected), (vec![], vec![], 5));
 }
 
 /// Answers that nobody asked for change nothing.
@@ -70,7 +70,10 @@ fn unasked_answers_change_nothing() {
         assert_eq!(rig.from(A, HIGH, body), []);
     }
     assert_eq!(rig.from(A, HIGH, takeover_ack(LOW)), []);
-    assert_eq!((rig.elements(), rig.known(), rig.registrar.counters.unexpected), (vec![], vec![HIGH.0], 5));
+    assert_eq!(
+        (rig.elements(), rig.known(), rig.registrar.ctx.counters.unexpected),
+        (vec![], vec![HIGH.0], 5)
+    );
     // Nor while joining, from somebody who is not the mentor, or out of turn.
     let mut rig = Rig::joining(&[HIGH, TOP]);
     rig.from(A, HIGH, heartbeat(0xffff, HIGH));
@@ -132,11 +135,11 @@ fn a_flood_of_registrars_is_bounded() {
     let mut rig = Rig::serving();
     for n in 0..200u32 {
         let id = RegistrarId(1_000 + n);
-        rig.called_by(AssociationId(100 + u64::from(n)), id);
-        let actions = rig.from(AssociationId(100 + u64::from(n)), id, heartbeat(0xffff, id));
-        assert_eq!(actions == [abort(AssociationId(100 + u64::from(n)))], n >= 64);
+        rig.called_by(AssociationId::sctp(100 + u64::from(n)), id);
+        let actions = rig.from(AssociationId::sctp(100 + u64::from(n)), id, heartbeat(0xffff, id));
+        assert_eq!(actions == [abort(AssociationId::sctp(100 + u64::from(n)))], n >= 64);
     }
-    assert_eq!((rig.known().len(), rig.registrar.counters.peers_refused), (64, 136));
+    assert_eq!((rig.known().len(), rig.registrar.ctx.counters.peers_refused), (64, 136));
     rig.registrar.check_enrp();
     // Homes of elements, in a mentor's table.
     let mut rig = Rig::joining(&[HIGH]);
@@ -151,7 +154,7 @@ fn a_flood_of_registrars_is_bounded() {
     rig.from(A, HIGH, heartbeat(0xffff, HIGH));
     let servers: Vec<_> = (0..200).map(|n| RegistrarId(1_000 + n)).collect();
     let contacts = rig.from(A, HIGH, list(&servers)).len();
-    assert_eq!((rig.known().len(), contacts, rig.registrar.enrp.contact_count()), (64, 64, 64));
+    assert_eq!((rig.known().len(), contacts, rig.registrar.peers.contacts.len()), (64, 64, 64));
     rig.registrar.check_enrp();
 }
 
@@ -218,8 +221,8 @@ fn absurd_updates_are_refused() {
     }
     let action = update(UpdateAction(7), false, listed(1, HIGH));
     assert_eq!(rig.from(A, HIGH, action), []);
-    assert_eq!((rig.elements(), rig.registrar.counters.updates_refused), (vec![], 5));
-    assert_eq!(rig.registrar.counters.unexpected, 1);
+    assert_eq!((rig.elements(), rig.registrar.ctx.counters.updates_refused), (vec![], 5));
+    assert_eq!(rig.registrar.ctx.counters.unexpected, 1);
 }
 
 /// More elements than there may be: those that find no room are refused, here as at the home.
@@ -230,7 +233,7 @@ fn a_flood_of_elements_is_bounded() {
     for id in 1..100 {
         rig.from(A, HIGH, add(id, HIGH));
     }
-    assert_eq!((rig.elements().len(), rig.registrar.counters.updates_refused), (10, 89));
+    assert_eq!((rig.elements().len(), rig.registrar.ctx.counters.updates_refused), (10, 89));
 }
 
 /// A takeover that makes no sense: of the sender, or of a registrar that nobody knows.
@@ -242,7 +245,7 @@ fn absurd_takeovers_change_nothing() {
     assert_eq!(rig.from(A, HIGH, init_takeover(HIGH)), []);
     assert_eq!(rig.from(A, HIGH, takeover_server(HIGH)), []);
     assert_eq!((rig.state(HIGH), rig.home(1)), (Some(PeerState::Active), Some(HIGH)));
-    assert_eq!(rig.registrar.counters.unexpected, 2);
+    assert_eq!(rig.registrar.ctx.counters.unexpected, 2);
     // Of one that only others know there is nothing to be said against it.
     assert_eq!(rig.from(A, HIGH, init_takeover(TOP)), [to(A, HIGH, takeover_ack(TOP))]);
     assert_eq!(rig.from(A, HIGH, takeover_server(TOP)), []);
@@ -282,7 +285,7 @@ fn what_is_unknown_is_treated_by_its_high_bits() {
     let report = to(A, NONE, EnrpBody::Error { error: error.clone() });
     assert_eq!(rig.raw(A, ProtocolId::ENRP, unknown.to_vec()), [report]);
     assert_eq!(rig.from(A, HIGH, EnrpBody::Error { error }), []);
-    assert_eq!(rig.registrar.counters.errors_received, 1);
+    assert_eq!(rig.registrar.ctx.counters.errors_received, 1);
 }
 
 /// RFC 5353 section 3.2.1: whoever comes to us under our own name is told so and turned away; who
@@ -311,7 +314,7 @@ fn two_registrars_with_one_identifier_do_not_both_go_on() {
     assert_eq!(rig.from(B, US, namesake.clone()), []);
 
     let mut rig = Rig::serving_with(|config| config.enrp.peers = vec![elsewhere.clone()]);
-    rig.registrar.outbox.take_actions();
+    rig.registrar.ctx.outbox.take_actions();
     let event = Event::Connected {
         association: A,
         request: Some(ConnectId(1)),
@@ -356,7 +359,7 @@ fn a_name_that_is_taken_is_replaced_before_it_is_used() {
         })
     };
     let mut rig = drawn(vec![place(HIGH)]);
-    rig.registrar.outbox.take_actions();
+    rig.registrar.ctx.outbox.take_actions();
     let id = rig.registrar.id();
     rig.called_by(A, id);
     let actions = rig.from(A, id, EnrpBody::Presence { reply_required: false, checksum: None, server: None });

@@ -55,14 +55,14 @@ fn a_downloaded_table_is_merged() {
         pools: vec![PoolEntry { handle: POOL.into(), elements }],
     };
     rig.from(A, HIGH, table(true, vec![random(1, 3)]));
-    assert_eq!(*rig.registrar.handlespace.pool(&POOL.into()).unwrap().policy(), Policy::Random);
+    assert_eq!(*rig.registrar.elements.listing.pool(&POOL.into()).unwrap().policy(), Policy::Random);
     rig.from(A, HIGH, table(true, vec![random(2, 1), random(1, 7)]));
     assert_eq!(rig.get(1).life, RegistrationLife(7));
     // One that does not fit the pool is left out (reading B30), and the rest goes on.
     rig.from(A, HIGH, table(false, vec![listed(3, HIGH), random(4, 1)]));
     assert_eq!(rig.elements(), [1, 2, 4]);
     assert!(rig.registrar.is_serving());
-    assert_eq!(rig.registrar.counters.updates_refused, 1);
+    assert_eq!(rig.registrar.ctx.counters.updates_refused, 1);
 }
 
 /// ENRP-3.2.2.1-02, ENRP-3.2.2.2-02: of several the first that is there is the mentor; silence
@@ -76,7 +76,7 @@ fn a_silent_mentor_is_replaced_by_a_backup() {
     assert_eq!(rig.advance(Duration::from_millis(1)), [to(B, TOP, EnrpBody::ListRequest)]);
     // What the first says now is not what we asked for.
     assert_eq!(rig.from(A, HIGH, list(&[LOW])), []);
-    assert_eq!((rig.known(), rig.registrar.counters.unexpected), (vec![HIGH.0, TOP.0], 1));
+    assert_eq!((rig.known(), rig.registrar.ctx.counters.unexpected), (vec![HIGH.0, TOP.0], 1));
     assert_eq!(rig.from(B, TOP, list(&[])), [to(B, TOP, table_request(false))]);
 }
 
@@ -152,7 +152,7 @@ fn a_mentor_that_is_silent_does_not_keep_a_registrar_from_service() {
 fn a_registrar_that_finds_no_mentor_serves_alone() {
     let mut rig = Rig::serving_with(|config| config.enrp.peers = vec![place(HIGH)]);
     let deadline = rig.now + NO_RESPONSE;
-    assert_eq!(rig.registrar.outbox.take_actions(), [contact(1, HIGH, deadline)]);
+    assert_eq!(rig.registrar.ctx.outbox.take_actions(), [contact(1, HIGH, deadline)]);
     assert_eq!(rig.advance(NO_RESPONSE), []);
     assert_eq!(rig.notices(), [Notice::Serving { mentor: None }]);
     // The attempts never end, and their pauses grow to half a heartbeat cycle, varied by half.
@@ -201,7 +201,7 @@ fn requests_while_joining_are_rejected() {
     assert_eq!(rig.asap(B, &registration(1)), []);
     let resolution = AsapMessage::HandleResolution { handle: POOL.into(), subscribe: false, items: None };
     assert_eq!(rig.asap(B, &resolution), []);
-    assert_eq!((rig.elements(), rig.registrar.own.len()), (vec![], 0));
+    assert_eq!((rig.elements(), rig.registrar.elements.own.len()), (vec![], 0));
 }
 
 /// Updates that come while it joins are heeded: they may not be in the pages any more.
@@ -277,7 +277,7 @@ fn a_registrar_may_leave_before_it_serves() {
     rig.registrar.begin_shutdown(rig.now, deadline);
     let cancelled = Action::CancelConnect { request: ConnectId(3) };
     assert_eq!(
-        rig.registrar.outbox.take_actions(),
+        rig.registrar.ctx.outbox.take_actions(),
         [cancelled, shutdown(A, deadline), shutdown(B, deadline)]
     );
     assert_eq!(rig.from(A, HIGH, page(false, &[(1, HIGH)])), []);

@@ -24,8 +24,8 @@ const LOW: RegistrarId = RegistrarId(0x10);
 const HIGH: RegistrarId = RegistrarId(0x90);
 const TOP: RegistrarId = RegistrarId(0xa0);
 
-const D: AssociationId = AssociationId(4);
-const E: AssociationId = AssociationId(5);
+const D: AssociationId = AssociationId::sctp(4);
+const E: AssociationId = AssociationId::sctp(5);
 
 const NO_RESPONSE: Duration = Duration::from_secs(5);
 const NONE: RegistrarId = RegistrarId::NONE;
@@ -57,13 +57,13 @@ impl Rig {
             config.enrp.peers = peers.iter().map(|peer| place(*peer)).collect();
             adjust(config);
         });
-        let deadline = rig.now + rig.registrar.config.enrp.max_time_no_response;
-        let attempts = rig.registrar.outbox.take_actions();
+        let deadline = rig.now + rig.registrar.ctx.config.enrp.max_time_no_response;
+        let attempts = rig.registrar.ctx.outbox.take_actions();
         let expected = peers.iter().zip(1..).map(|(peer, request)| contact(request, *peer, deadline));
         assert_eq!(attempts, expected.collect::<Vec<_>>());
         for (peer, request) in peers.iter().zip(1..) {
-            let actions = rig.reached(AssociationId(request), request, *peer);
-            assert_eq!(actions, [to(AssociationId(request), NONE, rig.presence(true))]);
+            let actions = rig.reached(AssociationId::sctp(request), request, *peer);
+            assert_eq!(actions, [to(AssociationId::sctp(request), NONE, rig.presence(true))]);
         }
         rig
     }
@@ -107,7 +107,7 @@ impl Rig {
 
     /// What we say of ourselves.
     fn presence(&self, reply_required: bool) -> EnrpBody {
-        let checksum = Some(self.registrar.handlespace.checksum(US));
+        let checksum = Some(self.registrar.elements.listing.checksum(US));
         EnrpBody::Presence { reply_required, checksum, server: Some(server(US)) }
     }
 
@@ -127,7 +127,7 @@ impl Rig {
         while self.now < end {
             self.advance(Duration::from_secs(10).min(end.since(self.now)));
             for (association, id) in peers {
-                let checksum = self.registrar.handlespace.checksum(*id);
+                let checksum = self.registrar.elements.listing.checksum(*id);
                 self.from(*association, *id, heartbeat(checksum, *id));
             }
         }
@@ -142,7 +142,7 @@ impl Rig {
     }
 
     fn home(&self, id: u32) -> Option<RegistrarId> {
-        self.registrar.handlespace.get(&pe(id)).map(|element| element.home)
+        self.registrar.elements.listing.get(&pe(id)).map(|element| element.home)
     }
 
     fn lose(&mut self, association: AssociationId) -> Vec<Action> {

@@ -58,8 +58,8 @@ fn who_always_hangs_up_is_called_ever_less() {
             actions = rig.jump();
         }
         waited.push(rig.now.since(before));
-        association = AssociationId(10 + n);
-        rig.reached(association, rig.registrar.attempts.keys().last().copied().unwrap().0, HIGH);
+        association = AssociationId::sctp(10 + n);
+        rig.reached(association, rig.registrar.ctx.attempts.keys().last().copied().unwrap().0, HIGH);
     }
     assert_eq!(waited[0], Duration::ZERO);
     // Half a heartbeat cycle, varied by half.
@@ -74,11 +74,11 @@ fn nobody_makes_us_knock_at_a_door_for_ever() {
     let servers = vec![server(TOP)];
     rig.from(A, HIGH, EnrpBody::ListResponse { rejected: false, servers });
     for _ in 0..8 {
-        let pending: Vec<ConnectId> = rig.registrar.attempts.keys().copied().collect();
+        let pending: Vec<ConnectId> = rig.registrar.ctx.attempts.keys().copied().collect();
         pending.into_iter().for_each(|request| {
             rig.refuse(request.0, ConnectError::TimedOut);
         });
         rig.live(Duration::from_secs(30), &[(A, HIGH)]);
     }
-    assert_eq!((rig.registrar.enrp.contact_count(), rig.registrar.attempts.len()), (0, 0));
+    assert_eq!((rig.registrar.peers.contacts.len(), rig.registrar.ctx.attempts.len()), (0, 0));
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn alive(rig: &Rig, id: RegistrarId) -> EnrpBody {
-    heartbeat(rig.registrar.handlespace.checksum(id), id)
+    heartbeat(rig.registrar.elements.listing.checksum(id), id)
 }
 
 /// Offers in a list of actions: to whom, and which elements.
@@ -50,13 +50,13 @@ fn a_registrar_that_leaves_hands_its_elements_over() {
     rig.from(A, HIGH, add(9, HIGH));
     let deadline = rig.now + Duration::from_secs(30);
     rig.registrar.begin_shutdown(rig.now, deadline);
-    let actions = rig.registrar.outbox.take_actions();
+    let actions = rig.registrar.ctx.outbox.take_actions();
     assert_eq!(actions[0], to(B, LOW, offer(1, US)));
     assert_eq!(offers(&actions), [(B, LOW, 1), (B, LOW, 2), (A, HIGH, 3)]);
     assert_eq!(actions.len(), 3);
     // Whoever takes it, smaller or larger.
     assert_eq!(rig.from(B, LOW, add(1, LOW)), []);
-    assert_eq!((rig.home(1), rig.registrar.own.len()), (Some(LOW), 2));
+    assert_eq!((rig.home(1), rig.registrar.elements.own.len()), (Some(LOW), 2));
     rig.from(A, HIGH, add(3, HIGH));
     assert_eq!(rig.connect(D, 5000), [abort(D)], "nobody new");
     let actions = rig.from(B, LOW, add(2, LOW));
@@ -77,7 +77,7 @@ fn offers_outlast_a_heartbeat() {
     rig.now += Duration::from_millis(150);
     rig.from(A, LOW, heartbeat(0xffff, LOW));
     rig.registrar.begin_shutdown(rig.now, rig.now + Duration::from_secs(9));
-    assert_eq!(offers(&rig.registrar.outbox.take_actions()), [(A, LOW, 1)]);
+    assert_eq!(offers(&rig.registrar.ctx.outbox.take_actions()), [(A, LOW, 1)]);
     assert_eq!(rig.advance(Duration::from_millis(50)), [to(A, NONE, rig.presence(false))]);
     rig.from(A, LOW, add(1, LOW));
     assert_eq!(rig.home(1), Some(LOW));
@@ -90,7 +90,7 @@ fn a_hand_over_has_its_bounds() {
     let mut rig = loaded(2, &[(A, HIGH), (B, LOW)]);
     let deadline = rig.now + Duration::from_secs(20);
     rig.registrar.begin_shutdown(rig.now, deadline);
-    assert_eq!(offers(&rig.registrar.outbox.take_actions()).len(), 2);
+    assert_eq!(offers(&rig.registrar.ctx.outbox.take_actions()).len(), 2);
     rig.from(B, LOW, add(1, LOW));
     assert_eq!(offers(&rig.advance(NO_RESPONSE)), [(B, NONE, 2), (A, NONE, 2)]);
     let actions = rig.advance(NO_RESPONSE);
@@ -98,7 +98,7 @@ fn a_hand_over_has_its_bounds() {
     // A short deadline shortens the waits.
     let mut rig = loaded(1, &[(A, HIGH)]);
     rig.registrar.begin_shutdown(rig.now, rig.now + Duration::from_secs(3));
-    rig.registrar.outbox.take_actions();
+    rig.registrar.ctx.outbox.take_actions();
     assert_eq!(offers(&rig.advance(Duration::from_secs(1))), [(A, NONE, 1)]);
 }
 
@@ -108,7 +108,7 @@ fn the_last_element_may_deregister_during_a_hand_over() {
     let mut rig = loaded(1, &[(A, HIGH)]);
     let deadline = rig.now + Duration::from_secs(20);
     rig.registrar.begin_shutdown(rig.now, deadline);
-    rig.registrar.outbox.take_actions();
+    rig.registrar.ctx.outbox.take_actions();
     let actions = rig.asap(C, &deregistration(1));
     let closed = [shutdown(A, deadline), shutdown(C, deadline)];
     assert_eq!(actions, [&[to(A, NONE, del(1, US)), deregistered(C, 1, None)][..], &closed].concat());
@@ -121,7 +121,7 @@ fn without_peers_there_is_nothing_to_wait_for() {
         let deadline = rig.now + Duration::from_secs(20);
         rig.registrar.begin_shutdown(rig.now, deadline);
         let closed: Vec<_> = links.iter().map(|link| shutdown(*link, deadline)).collect();
-        assert_eq!(rig.registrar.outbox.take_actions(), closed);
+        assert_eq!(rig.registrar.ctx.outbox.take_actions(), closed);
     }
 }
 
@@ -152,7 +152,7 @@ fn an_offer_is_taken() {
     };
     assert_eq!(rig.directed(A, HIGH, US, update(UpdateAction::ADD_PE, true, mute)), []);
     assert_eq!([1, 2, 3, 4].map(|id| rig.home(id)), [Some(US), Some(US), Some(LOW), None]);
-    assert_eq!(rig.registrar.counters.offers_accepted, 2);
+    assert_eq!(rig.registrar.ctx.counters.offers_accepted, 2);
     rig.registrar.check_enrp();
 }
 
@@ -175,7 +175,7 @@ fn an_offer_that_is_not_for_us_is_an_update() {
     let mut rig = Rig::serving();
     rig.meet(A, HIGH);
     rig.directed(A, HIGH, LOW, offer(1, HIGH));
-    assert_eq!((rig.home(1), rig.registrar.counters.wrong_receiver), (None, 1));
+    assert_eq!((rig.home(1), rig.registrar.ctx.counters.wrong_receiver), (None, 1));
     rig.enlist(C, 7);
     rig.registrar.begin_shutdown(rig.now, rig.now + Duration::from_secs(20));
     rig.directed(A, HIGH, US, offer(1, HIGH));
@@ -189,7 +189,7 @@ fn elements_move_to_a_lightly_loaded_peer() {
     let mut rig = loaded(40, &[(A, LOW)]);
     let mut moved = Vec::new();
     for _ in 0..8 {
-        let due = rig.registrar.deadlines.get(&Timer::Heartbeat).unwrap();
+        let due = rig.registrar.ctx.deadlines.get(&Timer::Heartbeat).unwrap();
         let present = alive(&rig, LOW);
         rig.from(A, LOW, present);
         let offered = offers(&rig.advance(due.since(rig.now)));
@@ -202,7 +202,7 @@ fn elements_move_to_a_lightly_loaded_peer() {
         rig.registrar.check_enrp();
     }
     assert_eq!(moved, (1..=20).collect::<Vec<_>>());
-    assert_eq!(rig.registrar.own.len(), 20);
+    assert_eq!(rig.registrar.elements.own.len(), 20);
 }
 
 /// Who lets an offer pass is not asked again and again, but may have been busy joining: it is asked
@@ -212,7 +212,7 @@ fn a_peer_that_takes_nothing_is_spared() {
     let mut rig = loaded(40, &[(A, LOW)]);
     let mut cycles = Vec::new();
     for cycle in 0..100 {
-        let due = rig.registrar.deadlines.get(&Timer::Heartbeat).unwrap();
+        let due = rig.registrar.ctx.deadlines.get(&Timer::Heartbeat).unwrap();
         let present = alive(&rig, LOW);
         rig.from(A, LOW, present);
         if !offers(&rig.advance(due.since(rig.now))).is_empty() {
@@ -230,6 +230,7 @@ fn nothing_moves_while_somebody_is_missing() {
     rig.from(A, LOW, present.clone());
     rig.lose(B);
     assert_eq!(rig.state(HIGH), Some(PeerState::Suspect));
-    rig.registrar.heartbeat(rig.now);
-    assert_eq!(offers(&rig.registrar.outbox.take_actions()), []);
+    rig.registrar.ctx.now = rig.now;
+    rig.registrar.handle_timer(Timer::Heartbeat);
+    assert_eq!(offers(&rig.registrar.ctx.outbox.take_actions()), []);
 }

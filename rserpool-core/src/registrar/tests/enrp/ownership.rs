@@ -1,6 +1,7 @@
 //! An element whose home is claimed twice (readings B26 and B27, and what the RFC leaves open).
 
 use super::*;
+use crate::registrar::own::Watch;
 
 /// A registrar with a larger and a smaller peer, and an element of its own over C.
 fn rig() -> Rig {
@@ -24,7 +25,7 @@ fn the_larger_identifier_keeps_an_element() {
     assert_eq!(rig.from(B, LOW, add(1, LOW)), [all, vec![call(C, 1, true)]].concat());
     assert_eq!(rig.home(1), Some(US));
     assert_eq!(rig.from(A, HIGH, add(1, HIGH)), []);
-    assert_eq!((rig.home(1), rig.registrar.own.len()), (Some(HIGH), 0));
+    assert_eq!((rig.home(1), rig.registrar.elements.own.len()), (Some(HIGH), 0));
     assert_eq!(rig.notices(), moved(HIGH));
     rig.registrar.check_enrp();
     // It is watched no more, and its late answer means nothing.
@@ -37,7 +38,7 @@ fn the_larger_identifier_keeps_an_element() {
 fn an_element_that_is_kept_gets_a_whole_life() {
     let mut rig = rig();
     let (registered, life) = (rig.now, Duration::from_secs(300));
-    let ends = |rig: &Rig| rig.registrar.deadlines.get(&Timer::Life(pe(1)));
+    let ends = |rig: &Rig| rig.registrar.ctx.deadlines.get(&Timer::Life(pe(1)));
     rig.advance(Duration::from_secs(2));
     assert_eq!(ends(&rig), Some(registered + life));
     rig.from(B, LOW, add(1, LOW));
@@ -55,7 +56,7 @@ fn repeated_claims_cause_one_keep_alive() {
     }
     rig.asap(C, &ack(1));
     assert_eq!(rig.from(B, LOW, add(1, LOW)), [all, vec![call(C, 1, true)]].concat());
-    assert_eq!(rig.registrar.counters.claims_contested, 102);
+    assert_eq!(rig.registrar.ctx.counters.claims_contested, 102);
 }
 
 /// Listed in an audit: who lists it may not know better, so we say that it is ours, whoever we are;
@@ -94,8 +95,11 @@ fn an_element_that_is_claimed_elsewhere_is_asked() {
     let mut rig = rig();
     assert_eq!(rig.from(B, LOW, add_elsewhere(1, LOW)), [call(C, 1, true)]);
     assert_eq!(*rig.get(1), listed_elsewhere(1, LOW));
-    assert_eq!((rig.notices(), rig.registrar.own.len()), (moved(LOW), 0));
-    assert_eq!((rig.registrar.counters.claims_contested, rig.registrar.counters.elements_yielded), (1, 1));
+    assert_eq!((rig.notices(), rig.registrar.elements.own.len()), (moved(LOW), 0));
+    assert_eq!(
+        (rig.registrar.ctx.counters.claims_contested, rig.registrar.ctx.counters.elements_yielded),
+        (1, 1)
+    );
     rig.registrar.check_enrp();
     assert_eq!(rig.advance(Duration::from_secs(5)), [deregistered(C, 1, None)]);
     assert_eq!(rig.home(1), Some(LOW));
@@ -171,7 +175,7 @@ fn an_inconsistent_claim_changes_nothing() {
     let mut rig = rig();
     let element = PoolElement { policy: Policy::Random, ..listed(1, HIGH) };
     assert_eq!(rig.from(A, HIGH, update(UpdateAction::ADD_PE, false, element)), []);
-    assert_eq!((rig.home(1), rig.registrar.own.len()), (Some(US), 1));
+    assert_eq!((rig.home(1), rig.registrar.elements.own.len()), (Some(US), 1));
     rig.registrar.check_enrp();
 }
 
@@ -302,21 +306,21 @@ fn an_element_waits_once() {
     }
     rig.lose(A);
     rig.refuse(1, ConnectError::Refused);
-    assert_eq!(rig.registrar.waiting.len(), 301 - MAX_PROBES);
+    assert_eq!(rig.registrar.elements.own.queued(), 301 - MAX_PROBES);
     for round in 0..50 {
-        rig.connect(AssociationId(100 + round), 4300);
-        rig.asap(AssociationId(100 + round), &registration(300));
-        rig.disconnect(AssociationId(100 + round));
-        assert_eq!(rig.registrar.waiting.len(), 301 - MAX_PROBES);
+        rig.connect(AssociationId::sctp(100 + round), 4300);
+        rig.asap(AssociationId::sctp(100 + round), &registration(300));
+        rig.disconnect(AssociationId::sctp(100 + round));
+        assert_eq!(rig.registrar.elements.own.queued(), 301 - MAX_PROBES);
     }
     rig.registrar.check_enrp();
     // (One attempt is for the peer itself.) Nor does it wait when it has another home.
     rig.meet(B, LOW);
     rig.enlist(C, 299);
-    assert_eq!(rig.registrar.waiting.len(), 300 - MAX_PROBES);
+    assert_eq!(rig.registrar.elements.own.queued(), 300 - MAX_PROBES);
     rig.meet(D, TOP);
     rig.from(D, TOP, add(300, TOP));
-    assert_eq!(rig.registrar.waiting.len(), 299 - MAX_PROBES);
+    assert_eq!(rig.registrar.elements.own.queued(), 299 - MAX_PROBES);
     rig.registrar.check_enrp();
 }
 
@@ -335,7 +339,8 @@ fn who_waits_gets_the_place_of_who_comes_by_itself() {
         rig.asap(C, &registration(id));
         rig.registrar.check_enrp();
     }
-    assert!(rig.registrar.waiting.is_empty());
-    let probed = rig.registrar.own.values().filter(|own| own.probe.is_some()).count();
+    assert_eq!(rig.registrar.elements.own.queued(), 0);
+    let probed =
+        rig.registrar.elements.own.values().filter(|own| matches!(own.watch, Watch::Probing(_))).count();
     assert_eq!(probed, 50);
 }

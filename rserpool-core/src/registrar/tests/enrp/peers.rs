@@ -63,7 +63,7 @@ fn heartbeats_go_to_all_peers() {
     assert_eq!(rig.advance(Duration::from_millis(1)), cast(&[B, A], &rig.presence(false)));
     assert_eq!(rig.now, end);
     assert_eq!(rig.advance(CYCLE), cast(&[B, A], &rig.presence(false)));
-    assert_eq!(rig.registrar.counters.heartbeats, 2);
+    assert_eq!(rig.registrar.ctx.counters.heartbeats, 2);
 }
 
 /// ENRP-3.4.3-01, -02, -03, -04, ENRP-4.2-02, -03: any message counts as a sign of life; after
@@ -96,7 +96,7 @@ fn a_silent_peer_is_asked_and_then_taken_to_be_dead() {
     assert_eq!(rig.advance(Duration::from_secs(1)), [to(A, HIGH, rig.presence(true))]);
     assert_eq!(rig.advance(NO_RESPONSE), cast(&[B, A], &init_takeover(HIGH)));
     assert_eq!(rig.notices(), [Notice::PeerLost { peer: HIGH }]);
-    assert_eq!(rig.state(HIGH), Some(PeerState::TakenOver));
+    assert_eq!(rig.state(HIGH), Some(PeerState::TakingOver));
 }
 
 /// ENRP-3.4.3-03: if there is no association any more, the peer has MAX-TIME-NO-RESPONSE to be
@@ -148,7 +148,7 @@ fn a_peer_that_comes_back_under_another_name_is_known() {
     let list = EnrpBody::ListRequest;
     let bodies = [(TOP, rig_presence(0xffff, true)), (NONE, init_takeover(HIGH)), (TOP, list)];
     assert_eq!(actions, bodies.map(|(receiver, body)| to(B, receiver, body)));
-    assert_eq!(rig.state(HIGH), Some(PeerState::TakenOver));
+    assert_eq!(rig.state(HIGH), Some(PeerState::TakingOver));
     rig.from(B, TOP, takeover_ack(HIGH));
     assert_eq!((rig.known(), rig.home(1)), (vec![TOP.0], Some(US)));
 }
@@ -162,7 +162,7 @@ fn rig_presence(checksum: u16, reply_required: bool) -> EnrpBody {
 #[test]
 fn a_nameless_contact_is_given_up() {
     let mut rig = Rig::serving_with(|config| config.enrp.peers = vec![place(HIGH)]);
-    rig.registrar.outbox.take_actions();
+    rig.registrar.ctx.outbox.take_actions();
     assert_eq!(rig.reached(A, 1, HIGH), [to(A, NONE, rig.presence(true))]);
     let actions = rig.advance(NO_RESPONSE);
     assert_eq!(actions, [abort(A)]);
@@ -179,7 +179,7 @@ fn of_two_associations_one_is_closed() {
     for (peer, kept) in [(HIGH, B), (LOW, A)] {
         // A was opened by us, B by the peer.
         let mut rig = Rig::serving_with(|config| config.enrp.peers = vec![place(peer)]);
-        rig.registrar.outbox.take_actions();
+        rig.registrar.ctx.outbox.take_actions();
         rig.reached(A, 1, peer);
         rig.from(A, peer, heartbeat(0xffff, peer));
         rig.from(A, peer, list(&[]));
@@ -243,11 +243,11 @@ fn a_takeover_is_not_restarted_by_a_false_name() {
     }
     rig.advance(Duration::from_secs(1));
     rig.advance(NO_RESPONSE);
-    assert_eq!(rig.state(HIGH), Some(PeerState::TakenOver));
+    assert_eq!(rig.state(HIGH), Some(PeerState::TakingOver));
     rig.event(Event::Connected { association: C, request: None, local_port: ENRP_PORT, peer: place(TOP) });
     let told = to(C, HIGH, list(&[HIGH]));
     assert_eq!(rig.from(C, HIGH, add(1, HIGH)), [told, shutdown(C, rig.now + NO_RESPONSE)]);
-    assert_eq!(rig.state(HIGH), Some(PeerState::TakenOver));
+    assert_eq!(rig.state(HIGH), Some(PeerState::TakingOver));
 }
 
 /// Every contact where a lost peer was met is tried again, also one that was given up because the
@@ -259,7 +259,7 @@ fn configured_contacts_of_a_lost_peer_are_tried_again() {
         config.enrp.peers = vec![elsewhere];
     });
     rig.advance(NO_RESPONSE);
-    rig.registrar.outbox.take_actions();
+    rig.registrar.ctx.outbox.take_actions();
     // It is reached there, and comes to us from another address; its larger identifier decides.
     rig.reached(A, 1, HIGH);
     rig.from(A, HIGH, ask(false, None));

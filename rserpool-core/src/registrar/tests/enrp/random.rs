@@ -145,7 +145,7 @@ struct World {
 impl World {
     fn open(&mut self, link: usize, port: u16, peer: TransportAddress, request: Option<ConnectId>) {
         self.last += 1;
-        let association = AssociationId(self.last);
+        let association = AssociationId::sctp(self.last);
         self.up.insert(link, (association, Other::at(peer.udp_port)));
         self.rig
             .registrar
@@ -200,7 +200,7 @@ impl World {
                 let end = now + Duration::from_millis(ms);
                 if alive {
                     // More often than keep-alives and heartbeats time out.
-                    let beat = self.rig.registrar.config.enrp.max_time_no_response / 2;
+                    let beat = self.rig.registrar.ctx.config.enrp.max_time_no_response / 2;
                     while self.rig.now + beat < end {
                         self.take(Step::Wait(beat.as_millis() as u64, false));
                         self.give_signs_of_life();
@@ -245,7 +245,7 @@ impl World {
         for (link, (_, other)) in self.up.clone() {
             match other {
                 Other::Registrar(id) => {
-                    let sum = self.rig.registrar.handlespace.checksum(RegistrarId(id));
+                    let sum = self.rig.registrar.elements.listing.checksum(RegistrarId(id));
                     let body = heartbeat(sum, RegistrarId(id));
                     let message = EnrpMessage { sender: RegistrarId(id), receiver: NONE, body };
                     self.message(link, ProtocolId::ENRP, message.encode(Padding::Padded).unwrap());
@@ -304,15 +304,15 @@ impl World {
     fn check(&mut self) {
         self.rig.notices();
         let registrar = &self.rig.registrar;
-        if registrar.is_closing() {
-            assert!(registrar.deadlines.is_empty() && self.attempts.is_empty());
+        if registrar.ctx.is_closing() {
+            assert!(registrar.ctx.deadlines.is_empty() && self.attempts.is_empty());
         }
-        if registrar.shutdown.is_some() {
+        if registrar.ctx.is_leaving() {
             return;
         }
         let timers = registrar.check_enrp();
-        assert_eq!(registrar.deadlines.len(), timers.len(), "{:?}\n{timers:?}", registrar.deadlines);
-        let attempts: Vec<_> = registrar.attempts.keys().copied().collect();
+        assert_eq!(registrar.ctx.deadlines.len(), timers.len(), "{:?}\n{timers:?}", registrar.ctx.deadlines);
+        let attempts: Vec<_> = registrar.ctx.attempts.keys().copied().collect();
         assert_eq!(attempts, self.attempts.keys().copied().collect::<Vec<_>>());
     }
 }

@@ -59,7 +59,7 @@ fn a_dead_peer_is_taken_over() {
     assert_eq!(actions[3], abort(A));
     assert_eq!(actions.last(), Some(&probe_to(1, deadline, &actions)));
     assert_eq!((rig.known(), rig.home(1)), (vec![HIGH.0, TOP.0], Some(US)));
-    assert_eq!(rig.registrar.handlespace.checksum(US), checksum(&[1]));
+    assert_eq!(rig.registrar.elements.listing.checksum(US), checksum(&[1]));
     assert_eq!(
         rig.notices(),
         [Notice::PeerLost { peer: LOW }, Notice::TakenOver { target: LOW, by: US, elements: 1 }]
@@ -89,7 +89,7 @@ fn probe_to(id: u16, deadline: Instant, actions: &[Action]) -> Action {
 fn the_last_registrar_asks_nobody() {
     let rig = bereaved(HIGH, &[]);
     assert_eq!((rig.home(1), rig.known()), (Some(US), vec![]));
-    assert_eq!(rig.registrar.counters.takeovers_won, 1);
+    assert_eq!(rig.registrar.ctx.counters.takeovers_won, 1);
 }
 
 /// Reading B2: who does not acknowledge in MAX-TIME-NO-RESPONSE is asked once more; after that
@@ -121,7 +121,7 @@ fn several_may_die_at_once() {
     // And the last one.
     die(&mut rig, B);
     assert_eq!(rig.known(), [] as [u32; 0]);
-    assert_eq!(rig.registrar.counters.takeovers_won, 3);
+    assert_eq!(rig.registrar.ctx.counters.takeovers_won, 3);
 }
 
 /// ENRP-3.5.1-04: the target of a takeover says at once to all that it lives.
@@ -140,11 +140,11 @@ fn a_target_says_that_it_lives() {
 #[test]
 fn a_target_that_lives_stops_the_takeover() {
     let mut rig = bereaved(HIGH, &[(B, LOW)]);
-    assert_eq!(rig.state(HIGH), Some(PeerState::TakenOver));
+    assert_eq!(rig.state(HIGH), Some(PeerState::TakingOver));
     rig.called_by(D, HIGH);
     rig.from(D, HIGH, alive(checksum(&[1])));
     assert_eq!(rig.state(HIGH), Some(PeerState::Active));
-    assert_eq!(rig.registrar.counters.takeovers_stopped, 1);
+    assert_eq!(rig.registrar.ctx.counters.takeovers_stopped, 1);
     assert_eq!(rig.from(B, LOW, takeover_ack(HIGH)), []);
     assert!(!rig.advance(NO_RESPONSE).contains(&to(B, LOW, init_takeover(HIGH))));
     assert_eq!((rig.home(1), rig.known()), (Some(HIGH), vec![LOW.0, HIGH.0]));
@@ -191,7 +191,7 @@ fn a_takeover_of_somebody_else_is_acknowledged() {
 fn the_larger_identifier_wins() {
     let mut rig = bereaved(TOP, &[(B, LOW), (D, HIGH)]);
     assert_eq!(rig.from(B, LOW, init_takeover(TOP)), [], "it is to yield to us");
-    assert_eq!(rig.state(TOP), Some(PeerState::TakenOver));
+    assert_eq!(rig.state(TOP), Some(PeerState::TakingOver));
     assert_eq!(rig.from(D, HIGH, init_takeover(TOP)), [to(D, HIGH, takeover_ack(TOP))]);
     assert_eq!(rig.state(TOP), Some(PeerState::Inactive));
     // Acknowledgements that come now are of no use.
@@ -217,10 +217,10 @@ fn the_winner_is_believed() {
     let elements = checksum(&[1]);
     rig.from(B, LOW, takeover_server(HIGH));
     assert_eq!((rig.known(), rig.home(1)), (vec![LOW.0], Some(LOW)));
-    let sums = [HIGH, LOW].map(|id| rig.registrar.handlespace.checksum(id));
+    let sums = [HIGH, LOW].map(|id| rig.registrar.elements.listing.checksum(id));
     assert_eq!(sums, [0xffff, elements]);
     assert_eq!(rig.notices(), [Notice::TakenOver { target: HIGH, by: LOW, elements: 1 }]);
-    assert!(rig.registrar.own.is_empty());
+    assert!(rig.registrar.elements.own.is_empty());
     rig.registrar.check_enrp();
 }
 
@@ -264,7 +264,7 @@ fn keep_alives_to_many_elements_are_limited() {
     let connects =
         |actions: &[Action]| actions.iter().filter(|action| matches!(action, Action::Connect { .. })).count();
     assert_eq!(connects(&rig.refuse(1, ConnectError::Refused)), MAX_PROBES);
-    assert_eq!((rig.registrar.own.len(), rig.registrar.attempts.len()), (1000, MAX_PROBES));
+    assert_eq!((rig.registrar.elements.own.len(), rig.registrar.ctx.attempts.len()), (1000, MAX_PROBES));
     // One that is settled makes room for another.
     assert_eq!(connects(&rig.refuse(10, ConnectError::TimedOut)), 1);
 }

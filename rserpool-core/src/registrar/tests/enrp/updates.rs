@@ -23,7 +23,7 @@ fn registrations_are_told_to_all_peers() {
     assert_eq!(rig.asap(C, &ack(1)), []);
     let again = rig.asap(C, &registration(1));
     assert_eq!(again, [&[granted(C, 1)][..], &all].concat());
-    assert_eq!(rig.registrar.counters.updates_sent, 2);
+    assert_eq!(rig.registrar.ctx.counters.updates_sent, 2);
 }
 
 /// ENRP-3.3.1-02: an address of an element that its transport verifies after the registration is listed
@@ -90,7 +90,7 @@ fn removals_are_told_to_all_peers() {
     actions.remove(answer);
     assert_eq!(actions, all);
     assert_eq!(deregisters.elements(), [] as [u32; 0]);
-    assert_eq!(deregisters.registrar.handlespace.checksum(US), 0xffff);
+    assert_eq!(deregisters.registrar.elements.listing.checksum(US), 0xffff);
     // A second time there is nothing to be told.
     assert_eq!(deregisters.asap(C, &deregistration(1)), [deregistered(C, 1, None)]);
     // It does not answer.
@@ -102,11 +102,11 @@ fn removals_are_told_to_all_peers() {
     let mut reported = rig();
     let all = cast(&[B, A], &gone(&reported));
     for reporter in 11..=13 {
-        reported.connect(AssociationId(reporter), 9000);
-        reported.asap(AssociationId(reporter), &unreachable(1));
+        reported.connect(AssociationId::sctp(reporter), 9000);
+        reported.asap(AssociationId::sctp(reporter), &unreachable(1));
     }
-    reported.connect(AssociationId(14), 9000);
-    let actions = reported.asap(AssociationId(14), &unreachable(1));
+    reported.connect(AssociationId::sctp(14), 9000);
+    let actions = reported.asap(AssociationId::sctp(14), &unreachable(1));
     assert_eq!(actions, [all, vec![deregistered(C, 1, None)]].concat());
 }
 
@@ -117,18 +117,18 @@ fn additions_are_entered() {
     rig.meet(A, HIGH);
     let random = |id| PoolElement { policy: Policy::Random, ..listed(id, HIGH) };
     assert_eq!(rig.from(A, HIGH, update(UpdateAction::ADD_PE, false, random(1))), []);
-    let pool = rig.registrar.handlespace.pool(&POOL.into()).unwrap();
+    let pool = rig.registrar.elements.listing.pool(&POOL.into()).unwrap();
     assert_eq!((pool.policy(), pool.len()), (&Policy::Random, 1));
     rig.from(A, HIGH, update(UpdateAction::ADD_PE, false, random(2)));
     assert_eq!((rig.get(1), rig.get(2)), (&random(1), &random(2)));
-    assert_eq!(rig.registrar.handlespace.checksum(HIGH), checksum(&[1, 2]));
+    assert_eq!(rig.registrar.elements.listing.checksum(HIGH), checksum(&[1, 2]));
     let renewed = PoolElement { life: RegistrationLife(7), ..random(1) };
     rig.from(A, HIGH, update(UpdateAction::ADD_PE, false, renewed.clone()));
     assert_eq!(*rig.get(1), renewed);
-    assert_eq!(rig.registrar.handlespace.checksum(HIGH), checksum(&[1, 2]));
-    assert_eq!(rig.registrar.counters.updates_received, 3);
+    assert_eq!(rig.registrar.elements.listing.checksum(HIGH), checksum(&[1, 2]));
+    assert_eq!(rig.registrar.ctx.counters.updates_received, 3);
     // The elements of others are watched by their home registrars.
-    assert!(rig.registrar.own.is_empty());
+    assert!(rig.registrar.elements.own.is_empty());
 }
 
 /// ENRP-3.3.2-03, -04: an element goes, its pool with the last; what is unknown is ignored.
@@ -139,12 +139,12 @@ fn removals_are_heeded() {
     rig.from(A, HIGH, add(1, HIGH));
     rig.from(A, HIGH, add(2, HIGH));
     assert_eq!(rig.from(A, HIGH, del(1, HIGH)), []);
-    assert_eq!((rig.elements(), rig.registrar.handlespace.pool_count()), (vec![2], 1));
+    assert_eq!((rig.elements(), rig.registrar.elements.listing.pool_count()), (vec![2], 1));
     assert_eq!(rig.from(A, HIGH, del(1, HIGH)), []);
     assert_eq!(rig.from(A, HIGH, del(2, HIGH)), []);
-    assert_eq!((rig.elements(), rig.registrar.handlespace.pool_count()), (vec![], 0));
+    assert_eq!((rig.elements(), rig.registrar.elements.listing.pool_count()), (vec![], 0));
     assert_eq!(rig.from(A, HIGH, del(2, HIGH)), []);
-    assert_eq!(rig.registrar.counters.updates_refused, 0);
+    assert_eq!(rig.registrar.ctx.counters.updates_refused, 0);
 }
 
 /// RFC 5353 section 2.4, reading B27: only the home registrar speaks for an element, whatever the
@@ -160,7 +160,7 @@ fn only_the_home_registrar_is_heeded() {
         assert_eq!(rig.from(B, LOW, body), []);
     }
     assert_eq!((rig.elements(), rig.home(1), rig.home(7)), (vec![1, 7], Some(HIGH), Some(US)));
-    assert_eq!(rig.registrar.counters.updates_refused, 6);
+    assert_eq!(rig.registrar.ctx.counters.updates_refused, 6);
 }
 
 /// An element that registers with another registrar has a new home; the old one hears of it.
@@ -172,7 +172,7 @@ fn an_element_may_change_its_home() {
     rig.from(A, HIGH, add(1, HIGH));
     assert_eq!(rig.from(B, LOW, add(1, LOW)), []);
     assert_eq!(rig.home(1), Some(LOW));
-    let sums = [LOW, HIGH].map(|id| rig.registrar.handlespace.checksum(id));
+    let sums = [LOW, HIGH].map(|id| rig.registrar.elements.listing.checksum(id));
     assert_eq!(sums, [checksum(&[1]), 0xffff]);
     // And to us.
     rig.connect(C, 4001);
@@ -198,7 +198,7 @@ fn inconsistent_updates_are_refused() {
         assert_eq!(rig.notices(), [Notice::Rejected { pe: pe(2), peer: place(HIGH), cause }]);
     }
     assert_eq!(rig.elements(), [1]);
-    assert_eq!(rig.registrar.counters.updates_refused, 2);
+    assert_eq!(rig.registrar.ctx.counters.updates_refused, 2);
 }
 
 /// A granted element is one that every peer takes as well: what a home registrar adds to it counts.

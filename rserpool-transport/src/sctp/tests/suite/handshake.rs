@@ -10,7 +10,7 @@ fn four_packets_make_an_association() {
     assert_eq!(took, millis(4));
     assert_eq!(net.kinds(), [(0, vec![1]), (1, vec![2]), (0, vec![10]), (1, vec![11])]);
     let connected = |request, local_port, peer| Event::Connected {
-        association: AssociationId(1),
+        association: AssociationId::sctp(1),
         request,
         local_port,
         peer,
@@ -125,7 +125,7 @@ fn a_cancelled_attempt_is_silent_wherever_it_stands() {
         net.run_for(millis(3000));
         assert_eq!(net.take(0), [], "after {wait} ms");
         let other = net.take(1);
-        let expected = vec![down(AssociationId(1), aborted(12, "not needed"))];
+        let expected = vec![down(AssociationId::sctp(1), aborted(12, "not needed"))];
         assert!(other.is_empty() || other[1..] == expected, "after {wait} ms: {other:?}");
         assert_eq!((net.stacks[0].associations(), net.stacks[1].associations()), (0, 0));
         assert_eq!(net.stacks[0].paths.len() + net.stacks[1].paths.len(), 0);
@@ -248,7 +248,7 @@ fn a_restarted_peer_replaces_its_association() {
     let [_, Event::Connected { association: new, .. }] = events[..] else { panic!("{events:?}") };
     net.send(1, new, 11, "hello again");
     net.run_for(millis(10));
-    assert_eq!(net.take(0), [message(AssociationId(1), 11, "hello again")]);
+    assert_eq!(net.take(0), [message(AssociationId::sctp(1), 11, "hello again")]);
     assert_eq!((net.stacks[0].associations(), net.stacks[1].associations()), (1, 1));
 }
 

@@ -23,7 +23,7 @@ fn a_thousand_associations_share_a_socket() {
     net.run_for(millis(1000));
     assert_eq!((net.take(0), net.take(1)), (vec![], vec![]));
     for name in &names {
-        net.send(0, *name, 11, name.0.to_be_bytes().to_vec());
+        net.send(0, *name, 11, name.number().to_be_bytes().to_vec());
     }
     net.run_for(millis(50));
     let received: BTreeSet<_> = net.messages(1).into_iter().map(|(_, bytes)| bytes).collect();

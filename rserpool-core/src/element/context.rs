@@ -1,0 +1,43 @@
+//! What every part of the element works with.
+
+use super::{Counters, ElementConfig, Notice};
+use crate::base::{AssociationId, ElementId, PoolHandle, ProtocolId, RegistrarId, TransportAddress};
+use crate::endpoint::Outbox;
+use crate::wire::AsapMessage;
+
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) config: ElementConfig,
+    pub(super) id: ElementId,
+    pub(super) counters: Counters,
+    pub(super) outbox: Outbox<Notice>,
+}
+
+/// The home registrar (ASAP-1.1-01: an element has at most one).
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    pub(super) association: AssociationId,
+    /// Its address as it was configured, announced, or seen.
+    pub(super) registrar: TransportAddress,
+    /// [`RegistrarId::NONE`] until it has named itself.
+    pub(super) id: RegistrarId,
+}
+
+impl Context {
+    /// Whether a message with this pool handle and identifier is about our element.
+    pub(super) fn is_about_us(&self, handle: &PoolHandle, element: ElementId) -> bool {
+        *handle == self.config.handle && element == self.id
+    }
+
+    /// Sends an ASAP message. False if it is too long to be one, which only a configuration that was never
+    /// checked can cause.
+    pub(super) fn send(&mut self, to: AssociationId, message: &AsapMessage) -> bool {
+        match message.encode(self.config.padding) {
+            Ok(bytes) => {
+                self.outbox.send(to, ProtocolId::ASAP, bytes);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The handlespace of a registrar, and the only part that writes to it.
+//!
+//! Whatever an entry causes hangs on the [`Change`] that it returns: today the update that tells our peers
+//! of an element of ours ([`Listing::publish`]). Subscriptions and statistics belong there too.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::ops::Deref;
+
+use super::config::RegistrarConfig;
+use super::context::Context;
+use crate::base::{ElementId, Instant, PoolHandle, Random, RegistrarId};
+use crate::handlespace::{Admission, AdmissionError, Handlespace, Inconsistent, PeHandle, Selected};
+use crate::wire::{
+    CauseCode, EnrpBody, ErrorCause, Policy, PoolElement, PoolEntry, RegistrationLife, UpdateAction,
+};
+
+/// The longest Pool Element parameter that is kept: room for 64 IPv6 addresses, RSPLIB's limit, and for
+/// what a home registrar adds. Therefore memory is bounded by the number of elements, and any element fits
+/// into any message about it.
+const MAX_ELEMENT_OCTETS: usize = 2048;
+
+/// What has changed in the handlespace.
+#[must_use = "what follows from a change is done by `publish`"]
+#[derive(Debug)]
+pub(super) enum Change {
+    /// An element is listed that was not listed before.
+    Entered,
+    /// A listed element has other attributes, or has said again that it has these.
+    Renewed,
+    /// This element is not listed any more.
+    Removed(PoolElement),
+}
+
+/// Whether our peers learn of a change by an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Update {
+    /// It is a change of an element of ours, and news to them.
+    Sent,
+    /// It is not for us to tell, or they know it by something else.
+    Needless,
+}
+
+/// The handlespace. Reading goes through [`Deref`].
+#[derive(Debug)]
+pub(super) struct Listing {
+    handlespace: Handlespace,
+    /// The elements of a peer that it has not named since a resynchronisation with it began.
+    marked: BTreeMap<RegistrarId, BTreeSet<PeHandle>>,
+}
+
+impl Listing {
+    pub(super) fn new(config: &RegistrarConfig) -> Self {
+        let handlespace = Handlespace::with_policies(config.limits, config.policies.clone());
+        Self { handlespace, marked: BTreeMap::new() }
+    }
+
+    /// Lists an element with the home that is named in it.
+    ///
+    /// # Errors
+    /// The cause for which it cannot be listed; nothing has changed then.
+    pub(super) fn enter(&mut self, pe: &PeHandle, element: PoolElement) -> Result<Change, ErrorCause> {
+        check_values(pe, &element)?;
+        let home = element.home;
+        let admission = self.handlespace.admit(&pe.pool, element).map_err(admission_cause)?;
+        // A resynchronisation must not remove what its home has just named.
+        if let Some(marked) = self.marked.get_mut(&home) {
+            marked.remove(pe);
+        }
+        Ok(match admission {
+            Admission::New => Change::Entered,
+            Admission::Renewed => Change::Renewed,
+        })
+    }
+
+    /// Names another home for a listed element; `None` if it is not listed.
+    pub(super) fn rehome(&mut self, pe: &PeHandle, home: RegistrarId) -> Option<Change> {
+        let element = PoolElement { home, ..self.handlespace.get(pe)?.clone() };
+        let admission = self.handlespace.admit(&pe.pool, element);
+        debug_assert_eq!(admission, Ok(Admission::Renewed), "{pe} fits its pool already");
+        Some(Change::Renewed)
+    }
+
+    /// Takes an element off the list; `None` if it is not listed.
+    pub(super) fn remove(&mut self, pe: &PeHandle) -> Option<Change> {
+        self.handlespace.remove(pe).map(Change::Removed)
+    }
+
+    /// Does what follows from a change of this element.
+    pub(super) fn publish(&self, ctx: &mut Context, pe: &PeHandle, change: Change, update: Update) {
+        if update == Update::Needless {
+            return;
+        }
+        ctx.counters.updates_sent += 1;
+        if ctx.group.is_empty() {
+            return;
+        }
+        let (action, element) = match change {
+            Change::Entered | Change::Renewed => (UpdateAction::ADD_PE, self.handlespace.get(pe).cloned()),
+            Change::Removed(element) => (UpdateAction::DEL_PE, Some(element)),
+        };
+        debug_assert!(element.as_ref().is_some_and(|element| element.home == ctx.id), "{pe} is not ours");
+        let Some(element) = element else { return };
+        let handle = pe.pool.clone();
+        ctx.cast(EnrpBody::HandleUpdate { takeover_suggested: false, action, handle, element });
+    }
+
+    /// Says once more that an element of ours is ours.
+    pub(super) fn affirm(&self, ctx: &mut Context, pe: &PeHandle) {
+        self.publish(ctx, pe, Change::Renewed, Update::Sent);
+    }
+
+    /// The name of an element, with its pool handle as it is kept.
+    pub(super) fn name(&self, pool: &PoolHandle, element: ElementId) -> PeHandle {
+        PeHandle { pool: self.handlespace.intern(pool), element }
+    }
+
+    /// The elements of one home.
+    pub(super) fn of_home(&self, home: RegistrarId) -> Vec<PeHandle> {
+        let elements = self.handlespace.elements_after(None).filter(|(_, element)| element.home == home);
+        elements.map(|(pool, element)| PeHandle { pool: pool.clone(), element: element.id }).collect()
+    }
+
+    /// The whole handlespace, pool by pool.
+    pub(super) fn pool_entries(&self) -> Vec<PoolEntry> {
+        let pools = self.handlespace.pools().map(|(handle, pool)| PoolEntry {
+            handle: handle.clone(),
+            elements: pool.elements_after(None).cloned().collect(),
+        });
+        pools.collect()
+    }
+
+    /// Marks every element of a home; each is unmarked when it is entered with that home.
+    pub(super) fn mark(&mut self, home: RegistrarId) {
+        let elements = self.of_home(home).into_iter().collect();
+        self.marked.insert(home, elements);
+    }
+
+    /// Takes the marks of a home away.
+    pub(super) fn unmark(&mut self, home: RegistrarId) {
+        self.marked.remove(&home);
+    }
+
+    /// Takes the marks of a home away, and returns those of its elements that had them.
+    pub(super) fn take_marked(&mut self, home: RegistrarId) -> Vec<PeHandle> {
+        let marked = self.marked.remove(&home).into_iter().flatten();
+        let still_there = |pe: &PeHandle| self.handlespace.get(pe).is_some_and(|listed| listed.home == home);
+        marked.filter(still_there).collect()
+    }
+
+    /// See [`Handlespace::select`].
+    pub(super) fn select(
+        &mut self,
+        pool: &PoolHandle,
+        count: usize,
+        random: &mut Random,
+    ) -> Option<(&Policy, Selected<'_>)> {
+        self.handlespace.select(pool, count, random)
+    }
+
+    /// Sets the deadline for a sign of life of an element of ours.
+    pub(super) fn watch(&mut self, pe: &PeHandle, at: Instant) {
+        let listed = self.handlespace.watch(pe, at);
+        debug_assert!(listed, "{pe} is ours and not listed");
+    }
+
+    pub(super) fn unwatch(&mut self, pe: &PeHandle) {
+        self.handlespace.unwatch(pe);
+    }
+
+    pub(super) fn unwatch_all(&mut self) {
+        self.handlespace.unwatch_all();
+    }
+
+    pub(super) fn pop_watch(&mut self, now: Instant) -> Option<PeHandle> {
+        self.handlespace.pop_watch(now)
+    }
+}
+
+#[cfg(test)]
+impl Listing {
+    pub(super) fn is_marked(&self, home: RegistrarId) -> bool {
+        self.marked.contains_key(&home)
+    }
+}
+
+impl Deref for Listing {
+    type Target = Handlespace;
+
+    fn deref(&self) -> &Self::Target {
+        &self.handlespace
+    }
+}
+
+/// Refuses the values that no listed element may have: cause 0x3 with the parameter that holds them, and a
+/// lack of resources for an element that is too long.
+pub(super) fn check_values(pe: &PeHandle, element: &PoolElement) -> Result<(), ErrorCause> {
+    let fits = element.encoded_len().is_some_and(|octets| octets <= MAX_ELEMENT_OCTETS);
+    if pe.pool.as_bytes().len() > PoolHandle::MAX_OCTETS || !fits {
+        return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
+    }
+    let life_ok = element.life == RegistrationLife::INFINITE || element.life.0 > 0;
+    if element.id == ElementId(0) || !life_ok || pe.pool.as_bytes().is_empty() {
+        return Err(ErrorCause::invalid_values(element.to_parameter()));
+    }
+    Ok(())
+}
+
+/// The error cause of a refused admission.
+fn admission_cause(error: AdmissionError) -> ErrorCause {
+    match error {
+        AdmissionError::UnsupportedPolicy(policy) => ErrorCause::invalid_values(policy.to_parameter()),
+        AdmissionError::Inconsistent(Inconsistent::Policy(policy)) => {
+            ErrorCause::inconsistent_policy(&policy)
+        }
+        AdmissionError::Inconsistent(Inconsistent::Transport(transport)) => {
+            ErrorCause::inconsistent_transport(&transport)
+        }
+        AdmissionError::Inconsistent(Inconsistent::Use(_)) => {
+            ErrorCause::bare(CauseCode::INCONSISTENT_TRANSPORT_USE)
+        }
+        AdmissionError::Full(_) => ErrorCause::bare(CauseCode::LACK_OF_RESOURCES),
+    }
+}

@@ -1,0 +1,63 @@
+//! What every part of the user works with.
+
+use super::{Counters, Notice, SessionId, UserConfig};
+use crate::base::{AssociationId, Deadlines, Instant, PoolHandle, ProtocolId, Random};
+use crate::endpoint::Outbox;
+use crate::endpoint::hunt::ConnectIds;
+use crate::wire::AsapMessage;
+
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) config: UserConfig,
+    pub(super) random: Random,
+    pub(super) outbox: Outbox<Notice>,
+    pub(super) counters: Counters,
+    pub(super) connects: ConnectIds,
+    pub(super) deadlines: Deadlines<Timer>,
+    pub(super) phase: Phase,
+}
+
+/// What a deadline is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// T1 of a resolution.
+    Request(PoolHandle),
+    /// The oldest unanswered request of a session.
+    Response(SessionId),
+    /// The next candidate of a search may be tried.
+    Stagger(SessionId),
+    /// A search that found no element begins anew.
+    Retry(SessionId),
+    /// A search is given up.
+    Search(SessionId),
+    /// A resolution that waits for a registrar is given up.
+    Wait(PoolHandle),
+}
+
+/// How far a shutdown has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Running,
+    /// Every association is being closed.
+    Closing {
+        deadline: Instant,
+    },
+    Stopped,
+}
+
+impl Context {
+    pub(super) const fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running)
+    }
+
+    /// Sends an ASAP message; false if it is too long to be one, and nothing is sent.
+    pub(super) fn send(&mut self, to: AssociationId, message: &AsapMessage) -> bool {
+        match message.encode(self.config.padding) {
+            Ok(bytes) => {
+                self.outbox.send(to, ProtocolId::ASAP, bytes);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}

@@ -1,0 +1,585 @@
+//! All sessions of a user: from the search for an element to the end.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::context::{Context, Timer};
+use super::health::Health;
+use super::resolution::{Resolved, Resolver, Waiter};
+use super::search::{Exhausted, Next, Purpose, Search};
+use super::session::{Queue, Serving, Session, Stage};
+use super::{Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
+use crate::base::{AssociationId, CommandId, ConnectId, ElementId, Instant, PoolHandle, ProtocolId};
+use crate::endpoint::{AbortCause, Action, DownReason, MAX_MESSAGE, Refusal};
+
+/// How long closing one session may take. What the element has not acknowledged by then is lost.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The sessions, by name, by association, and by attempt.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    sessions: BTreeMap<SessionId, Session>,
+    last: u64,
+    associations: BTreeMap<AssociationId, SessionId>,
+    /// The attempts of sessions that search.
+    attempts: BTreeMap<ConnectId, SessionId>,
+    health: Health,
+}
+
+impl Sessions {
+    pub(super) const fn new(health: Health) -> Self {
+        Self {
+            sessions: BTreeMap::new(),
+            last: 0,
+            associations: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            health,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// The session over an association.
+    pub(super) fn at(&self, association: AssociationId) -> Option<SessionId> {
+        self.associations.get(&association).copied()
+    }
+
+    pub(super) fn open(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        command: CommandId,
+        handle: PoolHandle,
+    ) {
+        if self.sessions.len() >= context.config.max_sessions {
+            context.outbox.answer(command, Notice::Failed(UserError::TooMany));
+            return;
+        }
+        self.last += 1;
+        let id = SessionId(self.last);
+        self.sessions.insert(id, Session::new(handle, command));
+        self.search(now, context, resolver, id);
+    }
+
+    /// Begins to search for an element.
+    fn search(&mut self, now: Instant, context: &mut Context, resolver: &mut Resolver, id: SessionId) {
+        let Some((handle, search)) = self.searching(id) else { return };
+        context.deadlines.set(Timer::Search(id), now + context.config.failover_deadline);
+        let fresh = resolver.is_fresh(now, handle);
+        // To open a session only a fresh entry will do; in a failover a stale one is better than
+        // waiting, and the registrar may know of elements that have joined since.
+        let opening = matches!(search.purpose(), Purpose::Open(_));
+        if fresh || !opening {
+            search.set_candidates(resolver.select(context, handle));
+        }
+        if !fresh || !opening {
+            self.ask_for_elements(now, context, resolver, id);
+        }
+        self.advance(now, context, resolver, id);
+    }
+
+    /// Tries the next candidate if it is its turn; looks for more if there is none.
+    fn advance(&mut self, now: Instant, context: &mut Context, resolver: &mut Resolver, id: SessionId) {
+        loop {
+            let Some(session) = self.sessions.get_mut(&id) else { return };
+            let Some((handle, search)) = session.search_mut() else { return };
+            let staggered = context.deadlines.get(&Timer::Stagger(id)).is_some();
+            let element =
+                match search.next(staggered, |element| self.health.excluded_since(now, handle, element)) {
+                    Next::Wait => return,
+                    Next::NoCandidate => break,
+                    Next::Try(element) => element,
+                };
+            let Some(peer) = resolver.user_address(handle, element) else { continue };
+            let request = context.connects.next_id();
+            search.begin_attempt(request, element, peer.clone());
+            self.attempts.insert(request, id);
+            let deadline = now + context.config.connect_timeout;
+            context.outbox.act(Action::Connect { request, local_port: 0, peer, deadline });
+            context.deadlines.set(Timer::Stagger(id), now + context.config.connect_stagger);
+        }
+        context.deadlines.clear(&Timer::Stagger(id));
+        let Some((_, search)) = self.searching(id) else { return };
+        match search.exhausted() {
+            Exhausted::Wait => {}
+            Exhausted::Ask => self.ask_for_elements(now, context, resolver, id),
+            Exhausted::Pause => {
+                context.deadlines.set(Timer::Retry(id), now + context.config.retry_interval);
+            }
+            Exhausted::GiveUp(error) => self.search_failed(context, resolver, id, error),
+        }
+    }
+
+    fn ask_for_elements(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        id: SessionId,
+    ) {
+        let Some((handle, search)) = self.searching(id) else { return };
+        if !search.begin_question() {
+            return;
+        }
+        let handle = handle.clone();
+        if let Err(error) = resolver.resolve(now, context, handle, None, Waiter::Session(id)) {
+            self.end_question(now, context, resolver, id, Err(error));
+        }
+    }
+
+    /// A resolution has come to its end: the sessions that have waited for it go on.
+    pub(super) fn handle_resolved(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        resolved: Resolved,
+    ) {
+        let Resolved { sessions, outcome } = resolved;
+        for id in sessions {
+            self.end_question(now, context, resolver, id, outcome.clone());
+        }
+        if outcome.is_err() {
+            resolver.stop_idle_hunt(context);
+        }
+    }
+
+    fn end_question(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        id: SessionId,
+        outcome: Result<(), UserError>,
+    ) {
+        let Some((handle, search)) = self.searching(id) else { return };
+        search.end_question(outcome.map(|()| resolver.select(context, handle)));
+        self.advance(now, context, resolver, id);
+    }
+
+    /// The stagger has passed: another candidate may be tried beside those that do not answer.
+    pub(super) fn handle_stagger_due(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        id: SessionId,
+    ) {
+        self.advance(now, context, resolver, id);
+    }
+
+    /// The pause after a sweep that found no element is over: every one is tried again, and the registrar
+    /// asked.
+    pub(super) fn handle_retry_due(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        id: SessionId,
+    ) {
+        let Some((handle, search)) = self.searching(id) else { return };
+        search.begin_sweep(resolver.select(context, handle));
+        self.ask_for_elements(now, context, resolver, id);
+        self.advance(now, context, resolver, id);
+    }
+
+    /// The search has lasted too long.
+    pub(super) fn handle_search_due(
+        &mut self,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        id: SessionId,
+    ) {
+        let Some((_, search)) = self.searching(id) else { return };
+        let error = search.take_error().unwrap_or_else(|| match resolver.registrar().tried() {
+            tried if resolver.registrar().home().is_none() && !tried.is_empty() => {
+                UserError::NoRegistrar { tried }
+            }
+            _ => UserError::NoElement,
+        });
+        self.search_failed(context, resolver, id, error);
+    }
+
+    /// No element was found: the session is over.
+    fn search_failed(
+        &mut self,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        id: SessionId,
+        error: UserError,
+    ) {
+        self.end_search(context, resolver, id);
+        match self.sessions.remove(&id).map(|session| session.stage()) {
+            Some(Stage::Opening(command)) => context.outbox.answer(command, Notice::Failed(error)),
+            Some(_) => tell_closed(context, id, Some(error)),
+            None => {}
+        }
+    }
+
+    /// Ends a search: its timers, its attempts, its question.
+    fn end_search(&mut self, context: &mut Context, resolver: &mut Resolver, id: SessionId) {
+        for timer in [Timer::Search(id), Timer::Stagger(id), Timer::Retry(id)] {
+            context.deadlines.clear(&timer);
+        }
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some((handle, search)) = session.search_mut() else { return };
+        for request in search.take_attempts() {
+            self.attempts.remove(&request);
+            context.outbox.act(Action::CancelConnect { request });
+        }
+        resolver.forget(context, handle, id);
+    }
+
+    /// An attempt has succeeded: the element serves the session, and all other attempts are given up. False
+    /// if it is not the attempt of a session.
+    pub(super) fn handle_connected(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        request: ConnectId,
+        association: AssociationId,
+    ) -> bool {
+        let Some(id) = self.attempts.remove(&request) else { return false };
+        let ended = self.searching(id).and_then(|(_, search)| search.end_attempt(request));
+        debug_assert!(ended.is_some(), "each attempt belongs to a search");
+        let Some((element, peer)) = ended else { return false };
+        self.end_search(context, resolver, id);
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        self.health.works(session.handle(), element);
+        self.associations.insert(association, id);
+        match session.begin_serving(Serving { association, element }) {
+            Some(Purpose::Open(command)) => {
+                context.counters.sessions_opened += 1;
+                context.outbox.answer(command, Notice::Opened { session: id, element, peer });
+            }
+            Some(Purpose::Replace(from)) => {
+                context.counters.failovers += 1;
+                let resent = self.send_unanswered(now, context, id);
+                context.outbox.tell(Notice::FailedOver { session: id, from, to: element, peer, resent });
+                self.tell_writable(context, id);
+            }
+            None => {}
+        }
+        true
+    }
+
+    /// An attempt has failed: the element is not selected for a while, and another is tried.
+    pub(super) fn handle_connect_failed(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        request: ConnectId,
+    ) {
+        let Some(id) = self.attempts.remove(&request) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some((handle, search)) = session.search_mut() else { return };
+        let Some((element, _)) = search.end_attempt(request) else { return };
+        context.counters.connects_failed += 1;
+        self.health.failed(now, handle, element);
+        self.advance(now, context, resolver, id);
+    }
+
+    /// The element that serves a session has failed, or counts as failed: another one is looked for. A
+    /// session that searches is left alone: it fails over already.
+    pub(super) fn fail_over(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        id: SessionId,
+        reason: FailureReason,
+    ) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(Serving { association, element }) = session.serving() else { return };
+        let handle = session.handle().clone();
+        let reports = session.begin_failover(element);
+        context.deadlines.clear(&Timer::Response(id));
+        if self.associations.remove(&association).is_some() {
+            context.outbox.act(Action::Abort { association, cause: AbortCause::User });
+        }
+        context.counters.element_failures += 1;
+        self.health.failed(now, &handle, element);
+        // A server that closes its associations is being stopped; its registrar knows. A queue that
+        // was full is ours.
+        let innocent = [DownReason::PeerShutdown, DownReason::QueueFull, DownReason::Local];
+        if !matches!(&reason, FailureReason::Disconnected(down) if innocent.contains(down)) {
+            self.report(now, context, resolver, &handle, element);
+        }
+        context.outbox.tell(Notice::ElementFailed { session: id, element, reason });
+        for request in reports {
+            context.outbox.tell(Notice::Unanswered { session: id, request });
+        }
+        self.search(now, context, resolver, id);
+    }
+
+    /// The application reports an element, which is not selected for a while.
+    pub(super) fn report_unreachable(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        handle: &PoolHandle,
+        element: ElementId,
+    ) {
+        self.health.failed(now, handle, element);
+        self.report(now, context, resolver, handle, element);
+    }
+
+    /// Tells the registrar that an element is unreachable: at most once for each failure, and only
+    /// if something was sent to it (ASAP-3.5-01, ASAP-3.5-03, ASAP-3.5-04).
+    fn report(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        handle: &PoolHandle,
+        element: ElementId,
+    ) {
+        match self.health.take_report(handle, element) {
+            true => resolver.registrar_mut().report(now, context, handle, element),
+            false => context.counters.reports_suppressed += 1,
+        }
+    }
+
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        id: SessionId,
+        protocol: ProtocolId,
+        bytes: Bytes,
+        delivery: Delivery,
+    ) -> Result<(), Refusal> {
+        if matches!(protocol, ProtocolId::ASAP | ProtocolId::ENRP) {
+            return Err(Refusal::ReservedProtocol);
+        }
+        if !(1..=MAX_MESSAGE).contains(&bytes.len()) {
+            return Err(Refusal::Length);
+        }
+        let session = self.sessions.get_mut(&id).ok_or(Refusal::UnknownSession)?;
+        session.admit(bytes.len(), delivery, context.config.max_unanswered_octets)?;
+        context.counters.messages_sent += 1;
+        let serving = session.serving();
+        if let Some(Serving { association, element }) = serving {
+            self.health.sent(now, session.handle(), element);
+            context.outbox.act(Action::Send { association, protocol, stream: 0, bytes: bytes.clone() });
+        }
+        session.keep(delivery, protocol, bytes, serving.map(|_| now));
+        self.supervise(context, id);
+        Ok(())
+    }
+
+    /// Sends everything that is unanswered to the element that serves the session now; returns
+    /// what was sent before to another one.
+    fn send_unanswered(&mut self, now: Instant, context: &mut Context, id: SessionId) -> Vec<RequestId> {
+        let mut resent = Vec::new();
+        let Some(session) = self.sessions.get_mut(&id) else { return resent };
+        let Some(Serving { association, element }) = session.serving() else { return resent };
+        let handle = session.handle().clone();
+        for kept in session.unanswered_mut() {
+            if kept.sent.replace(now).is_some() {
+                resent.push(kept.request);
+            }
+            self.health.sent(now, &handle, element);
+            let (protocol, bytes) = (kept.protocol, kept.bytes.clone());
+            context.outbox.act(Action::Send { association, protocol, stream: 0, bytes });
+        }
+        context.counters.messages_resent += resent.len() as u64;
+        self.supervise(context, id);
+        resent
+    }
+
+    /// A request was answered.
+    pub(super) fn answered(
+        &mut self,
+        context: &mut Context,
+        id: SessionId,
+        request: RequestId,
+    ) -> Result<(), Refusal> {
+        let session = self.sessions.get_mut(&id).ok_or(Refusal::UnknownSession)?;
+        if session.answered(request) {
+            self.supervise(context, id);
+            self.tell_writable(context, id);
+        }
+        Ok(())
+    }
+
+    /// Whether the application knows the session and has not closed it.
+    pub(super) fn is_open(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_some_and(Session::is_open)
+    }
+
+    /// Closes a session, after what is queued has been delivered.
+    pub(super) fn close(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        id: SessionId,
+    ) {
+        match self.sessions.get(&id).map(Session::stage) {
+            Some(Stage::Serving) => self.begin_closing(context, id, now + CLOSE_TIMEOUT),
+            Some(Stage::Opening(_) | Stage::FailingOver) => {
+                self.end_search(context, resolver, id);
+                self.sessions.remove(&id);
+                tell_closed(context, id, None);
+            }
+            Some(Stage::Closing) | None => {}
+        }
+    }
+
+    fn begin_closing(&mut self, context: &mut Context, id: SessionId, deadline: Instant) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(association) = session.begin_closing() else { return };
+        context.deadlines.clear(&Timer::Response(id));
+        context.outbox.act(Action::Shutdown { association, deadline });
+    }
+
+    /// The user is leaving: what searches is given up, what is served is closed.
+    pub(super) fn begin_shutdown(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        deadline: Instant,
+    ) {
+        let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+        for id in ids {
+            match self.sessions.get(&id).map(Session::stage) {
+                Some(Stage::Opening(_)) => {
+                    self.search_failed(context, resolver, id, UserError::ShuttingDown);
+                }
+                Some(Stage::FailingOver) => self.close(now, context, resolver, id),
+                Some(Stage::Serving) => self.begin_closing(context, id, deadline),
+                Some(Stage::Closing) | None => {}
+            }
+        }
+    }
+
+    /// Ends everything at once.
+    pub(super) fn abort_all(&mut self, context: &mut Context) {
+        for association in core::mem::take(&mut self.associations).into_keys() {
+            context.outbox.act(Action::Abort { association, cause: AbortCause::User });
+        }
+        for id in core::mem::take(&mut self.sessions).into_keys() {
+            tell_closed(context, id, None);
+        }
+    }
+
+    /// An association has ended.
+    pub(super) fn handle_disconnected(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        resolver: &mut Resolver,
+        association: AssociationId,
+        reason: DownReason,
+    ) {
+        let Some(id) = self.associations.remove(&association) else { return };
+        match self.sessions.get(&id).map(Session::stage) {
+            Some(Stage::Closing) => {
+                self.sessions.remove(&id);
+                tell_closed(context, id, None);
+            }
+            Some(Stage::Serving) => {
+                self.fail_over(now, context, resolver, id, FailureReason::Disconnected(reason));
+            }
+            Some(Stage::Opening(_) | Stage::FailingOver) | None => {
+                debug_assert!(false, "a session that searches has no association");
+            }
+        }
+    }
+
+    pub(super) fn handle_message(
+        &self,
+        context: &mut Context,
+        id: SessionId,
+        protocol: ProtocolId,
+        bytes: Bytes,
+    ) {
+        if let Some(element) = self.sessions.get(&id).and_then(Session::element) {
+            context.counters.messages_received += 1;
+            context.outbox.tell(Notice::Received { session: id, element, protocol, bytes });
+        }
+    }
+
+    /// The queue of an association is full, or free again.
+    pub(super) fn handle_queue(&mut self, context: &mut Context, association: AssociationId, queue: Queue) {
+        let Some(id) = self.at(association) else { return };
+        if self.sessions.get_mut(&id).is_some_and(|session| session.set_queue(queue)) {
+            self.tell_writable(context, id);
+        }
+    }
+
+    /// Tells the application that a session takes data again, if it was told that it does not.
+    fn tell_writable(&mut self, context: &mut Context, id: SessionId) {
+        let limit = context.config.max_unanswered_octets;
+        if self.sessions.get_mut(&id).is_some_and(|session| session.take_writable(limit)) {
+            context.outbox.tell(Notice::Writable { session: id });
+        }
+    }
+
+    /// Watches the oldest unanswered request, from when it was last sent.
+    fn supervise(&self, context: &mut Context, id: SessionId) {
+        match self.sessions.get(&id).and_then(Session::oldest_sent) {
+            Some(sent) => {
+                context.deadlines.set(Timer::Response(id), sent + context.config.response_timeout);
+            }
+            None => {
+                context.deadlines.clear(&Timer::Response(id));
+            }
+        }
+    }
+
+    /// The pool and the search of a session that searches.
+    fn searching(&mut self, id: SessionId) -> Option<(&PoolHandle, &mut Search)> {
+        self.sessions.get_mut(&id)?.search_mut()
+    }
+
+    #[cfg(test)]
+    pub(super) fn unanswered(&mut self) -> usize {
+        self.sessions.values_mut().map(|session| session.unanswered_mut().count()).sum()
+    }
+
+    #[cfg(test)]
+    pub(super) fn associations(&self) -> usize {
+        self.associations.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn attempts(&self) -> usize {
+        self.attempts.len()
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_attempt(&self, request: ConnectId) -> bool {
+        self.attempts.contains_key(&request)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_closing(&self, id: SessionId) -> bool {
+        self.sessions.get(&id).is_some_and(|session| session.stage() == Stage::Closing)
+    }
+
+    pub(super) fn check_invariants(&self, context: &Context) {
+        debug_assert!(self.len() <= context.config.max_sessions, "sessions are bounded");
+        debug_assert!(self.associations.len() <= self.len(), "each association is that of a session");
+        debug_assert!(
+            self.attempts.len() <= self.len() * super::search::MAX_ATTEMPTS,
+            "attempts are bounded"
+        );
+    }
+}
+
+fn tell_closed(context: &mut Context, id: SessionId, error: Option<UserError>) {
+    context.counters.sessions_closed += 1;
+    context.outbox.tell(Notice::Closed { session: id, error });
+}

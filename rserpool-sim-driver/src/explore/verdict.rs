@@ -1,0 +1,286 @@
+//! What must hold once the world has healed and come to rest.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rserpool_core::base::{ElementId, PoolHandle};
+use rserpool_core::handlespace::PeHandle;
+
+use super::plan::Plan;
+use crate::fault::Fault;
+use crate::id::HostId;
+use crate::violation::Violation;
+use crate::world::World;
+
+/// How long everybody may take for a clean stop.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Timers that a registrar may have for each peer that it knows: heartbeat, last heard, no response,
+/// its table, the next attempt to connect.
+const PEER_TIMERS: u64 = 5;
+
+/// Timers that a registrar may have for ENRP as a whole.
+const ENRP_TIMERS: u64 = 4;
+
+/// Two elements with one identifier at different registrars take the place from each other with
+/// every registration; only at one registrar the second is refused.
+fn twins_contend(plan: &Plan) -> bool {
+    plan.registrars.len() > 1 && plan.elements.iter().any(|element| element.config.id.is_some())
+}
+
+/// A world that has come to rest, and the plan that it has gone through.
+#[derive(Debug)]
+pub(super) struct Verdict<'a> {
+    pub(super) world: &'a mut World,
+    pub(super) plan: &'a Plan,
+}
+
+impl Verdict<'_> {
+    /// Judges a world at rest. Users are asked to resolve once more, so some time passes.
+    pub(super) fn judge(&mut self) {
+        for (user, _) in self.plan.user_hosts() {
+            self.world.resolve(user);
+        }
+        let asked = self.world.now();
+        let answered =
+            self.plan.users.iter().map(|user| user.config.request_timeout).max().unwrap_or_default();
+        self.world.run_for(answered * 4);
+        if self.world.violation().is_some() {
+            return;
+        }
+        let verdict = self
+            .judge_agreement()
+            .and_then(|()| self.judge_registrars())
+            .and_then(|()| self.judge_elements())
+            .and_then(|()| self.judge_users(asked));
+        if let Err(violation) = verdict {
+            return self.world.violated(violation);
+        }
+        self.judge_keep_alives();
+        if self.world.violation().is_none() {
+            self.wind_down();
+        }
+    }
+
+    /// Stops everybody cleanly: users, then elements, then registrars; each must come to its end,
+    /// and elements must be off every list at once.
+    fn wind_down(&mut self) {
+        let users: Vec<HostId> = self.plan.user_hosts().map(|(host, _)| host).collect();
+        let elements: Vec<HostId> = self.plan.element_hosts().map(|(host, _)| host).collect();
+        for hosts in [users, elements, self.plan.registrar_hosts().collect()] {
+            for &host in &hosts {
+                self.world.apply(Fault::Stop(host, STOP_WITHIN));
+            }
+            self.world.run_for(STOP_WITHIN + self.world.sctp().rto_max);
+            if let Some(host) = hosts.iter().find(|host| self.world.host(**host).process().is_some()) {
+                let detail = format!("{} runs on", self.world.host(*host).name());
+                self.world.violated(Violation::new("who is stopped comes to an end in time", detail));
+            }
+            let elements_run = self.plan.element_hosts().any(|(host, _)| self.world.server(host).is_some());
+            let lists = |host: HostId| {
+                self.world
+                    .registrar(host)
+                    .is_some_and(|registrar| registrar.handlespace().element_count() > 0)
+            };
+            if !elements_run && self.plan.registrar_hosts().any(lists) {
+                let detail = "a registrar lists elements after all of them have stopped";
+                self.world.violated(Violation::new("elements that stop leave no trace", detail));
+            }
+            if self.world.violation().is_some() {
+                return;
+            }
+        }
+        if let Some(detail) = self.world.open_associations() {
+            self.world.violated(Violation::new("nothing is left when everybody has stopped", detail));
+        }
+    }
+
+    /// The registrars that run and that somebody who knows `knows` from the start can find. Of one that
+    /// is elsewhere now its address is not known any more.
+    fn findable(&self, knows: &[HostId]) -> Vec<HostId> {
+        let announced = |host: &HostId| self.plan.registrars[host.0].config.announce;
+        let known = |host: &HostId| knows.contains(host) && !self.world.judges().is_elsewhere(*host);
+        self.plan
+            .registrar_hosts()
+            .filter(|host| self.world.registrar(*host).is_some() && (known(host) || announced(host)))
+            .collect()
+    }
+
+    fn judge_agreement(&self) -> Result<(), Violation> {
+        let registrars: Vec<HostId> = self.plan.registrar_hosts().collect();
+        if twins_contend(self.plan) {
+            return Ok(());
+        }
+        self.world
+            .agreement(&registrars)
+            .and_then(|()| self.world.checksums_agree(&registrars))
+            .and_then(|()| self.world.judges().judge_audits(&self.world.view()))
+    }
+
+    fn judge_registrars(&self) -> Result<(), Violation> {
+        for host in self.plan.registrar_hosts() {
+            let Some(registrar) = self.world.registrar(host) else { continue };
+            let name = &self.world.host(host).name();
+            let space = registrar.handlespace();
+            for (pool, element) in space.elements_after(None) {
+                let alive = self.plan.element_hosts().any(|(id, _)| self.is_element(id, pool, element.id));
+                if !alive {
+                    let detail = format!("{name} lists {pool}/{}, which does not run", element.id);
+                    return Err(Violation::new("at rest the dead are gone", detail));
+                }
+            }
+            let figures: BTreeMap<&str, u64> = registrar.figures().into_iter().collect();
+            let figure = |name: &str| figures.get(name).copied().unwrap_or_default();
+            let own = space.elements_after(None).filter(|(_, element)| element.home == registrar.id());
+            let own_elements = own.count() as u64;
+            let lives =
+                space.elements_after(None).filter(|(_, e)| e.life.duration().is_some()).count() as u64;
+            let config = &self.plan.registrars[host.0].config;
+            let announcements = u64::from(config.announce) + u64::from(config.enrp.announce);
+            let peers = (registrar.peers().len() + self.plan.registrars[host.0].knows.len()) as u64;
+            let expected_figures = [
+                ("associations", self.world.host(host).associations() as u64),
+                ("own_elements", own_elements),
+                ("timers", lives + own_elements + announcements + PEER_TIMERS * peers + ENRP_TIMERS),
+            ];
+            for (what, expected) in expected_figures {
+                // An element that is being connected to has no timer of its own; for peers there is
+                // a bound.
+                let fits = figure(what) == expected || (what == "timers" && figure(what) < expected);
+                if !fits {
+                    let detail = format!("{name} has {} {what}, not {expected}", figure(what));
+                    return Err(Violation::new("tables and timers are those of what is alive", detail));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_element(&self, host: HostId, pool: &PoolHandle, id: ElementId) -> bool {
+        self.world.server(host).is_some_and(|s| s.element().id() == id && s.config().handle == *pool)
+    }
+
+    fn judge_elements(&self) -> Result<(), Violation> {
+        for (host, element) in self.plan.element_hosts() {
+            let Some(server) = self.world.server(host) else { continue };
+            let (id, pool) = (server.element().id(), &server.config().handle);
+            let name = &self.world.host(host).name();
+            let twins =
+                self.plan.element_hosts().filter(|(host, _)| self.is_element(*host, pool, id)).count();
+            if twins > 1 || self.findable(&element.knows).is_empty() {
+                continue;
+            }
+            let listing: Vec<HostId> = self
+                .plan
+                .registrar_hosts()
+                .filter(|host| {
+                    let pe = PeHandle { pool: pool.clone(), element: id };
+                    self.world.registrar(*host).is_some_and(|r| r.handlespace().get(&pe).is_some())
+                })
+                .collect();
+            let running =
+                self.plan.registrar_hosts().filter(|host| self.world.registrar(*host).is_some()).count();
+            // All list it with the same home: that is a part of the agreement.
+            let pe = PeHandle { pool: pool.clone(), element: id };
+            let listed = listing.first().and_then(|host| self.world.registrar(*host));
+            let home = listed.and_then(|r| r.handlespace().get(&pe)).map(|element| element.home);
+            let detail = format!(
+                "{name} ({pe}) is listed by {} of {running} registrars, with the home {home:?}, is registered: {}, its home is {}",
+                listing.len(),
+                server.element().is_registered(),
+                server.element().home(),
+            );
+            if server.has_left() {
+                if !listing.is_empty() || server.element().is_registered() {
+                    return Err(Violation::new("at rest who has left a pool is not listed", detail));
+                }
+                continue;
+            }
+            if listing.len() != running
+                || !server.element().is_registered()
+                || home != Some(server.element().home())
+            {
+                return Err(Violation::new("at rest every element has exactly one home", detail));
+            }
+            if let Some((command, since)) = server.commands().oldest() {
+                let detail = format!("{name}: {command:?} since {since:?}");
+                return Err(Violation::new("one final notice for each command", detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many keep-alives each element that runs has answered.
+    fn keep_alives(&self) -> BTreeMap<HostId, u64> {
+        let answered = |host| self.world.server(host).map(|server| server.element().counters().keep_alives);
+        self.plan.element_hosts().filter_map(|(host, _)| Some((host, answered(host)?))).collect()
+    }
+
+    /// Elements are asked again and again, or nobody would notice one that hangs: some time passes.
+    fn judge_keep_alives(&mut self) {
+        let before = self.keep_alives();
+        let asked = self
+            .plan
+            .registrars
+            .iter()
+            .map(|registrar| self.world.view().patience_with_element(&registrar.config));
+        self.world.run_for(asked.max().unwrap_or_default());
+        let now = self.keep_alives();
+        let forgotten = self.plan.element_hosts().find(|(host, element)| {
+            self.world
+                .server(*host)
+                .is_some_and(|server| !server.has_left() && server.element().is_registered())
+                && element.config.id.is_none()
+                && !self.findable(&element.knows).is_empty()
+                && before.get(host) == now.get(host)
+        });
+        if let Some((host, _)) = forgotten {
+            let detail = self.world.host(host).name();
+            self.world.violated(Violation::new("at rest every element is asked whether it lives", detail));
+        }
+    }
+
+    fn judge_users(&self, asked: rserpool_core::base::Instant) -> Result<(), Violation> {
+        let now = self.world.now();
+        for (host, user) in self.plan.user_hosts() {
+            let Some(client) = self.world.client(host) else { continue };
+            let (name, pool) = (&self.world.host(host).name(), &user.load.pool);
+            let late = |since| now.since(since) > Duration::from_secs(2) + user.config.failover_deadline * 2;
+            if let Some((command, since)) = client.commands().oldest().filter(|(_, since)| late(*since)) {
+                let detail = format!("{name}: {command:?} since {since:?}");
+                return Err(Violation::new("one final notice for each command", detail));
+            }
+            let findable = self.findable(&user.knows);
+            let known = |host: &HostId| {
+                self.world
+                    .registrar(*host)
+                    .is_some_and(|r| r.handlespace().pool(pool).is_some_and(|p| !p.is_empty()))
+            };
+            // Two with one identifier expel each other, and the pool is empty in between.
+            if !findable.iter().any(known) || twins_contend(self.plan) {
+                continue;
+            }
+            match client.resolved() {
+                Some((when, [_, ..])) if when >= asked => {}
+                other => {
+                    let detail = format!("{name} asked for {pool} at {asked:?} and got {other:?}");
+                    return Err(Violation::new("users resolve what reachable registrars know", detail));
+                }
+            }
+            for conversation in client.conversations() {
+                let patience =
+                    user.config.response_timeout * 2 + user.load.interval + Duration::from_millis(500);
+                if conversation.session().is_none() || conversation.element.is_none() {
+                    let detail = format!("{name}: {conversation:?}");
+                    return Err(Violation::new("at rest every session is served", detail));
+                }
+                let lost = conversation.unanswered.iter().find(|(_, asked)| now.since(**asked) > patience);
+                if let Some((request, asked)) = lost {
+                    let detail = format!("{name}: {request:?} of {asked:?}");
+                    return Err(Violation::new("no supervised request is lost", detail));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,168 @@
+//! Elements that are removed, or believe that they were: neither without a reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rserpool_core::base::Instant;
+use rserpool_core::handlespace::PeHandle;
+use rserpool_core::registrar::{Registrar, RegistrarConfig, RemovalReason};
+
+use super::scope::Scope;
+use super::view::View;
+use crate::applications::Server;
+use crate::id::HostId;
+use crate::violation::Violation;
+
+/// What is remembered of the elements.
+#[derive(Debug, Default)]
+pub(super) struct Removals {
+    /// When elements last sent a registration.
+    registrations: BTreeMap<HostId, Instant>,
+    /// Elements that got another address and have not been registered with it: where they are listed,
+    /// it is with the one that they had. Registrars that are elsewhere than others are configured with.
+    moved: BTreeSet<HostId>,
+    /// Hosts that ever got another address.
+    movers: BTreeSet<HostId>,
+}
+
+impl Removals {
+    /// An element has sent a registration.
+    pub(super) fn registering(&mut self, now: Instant, host: HostId) {
+        self.registrations.insert(host, now);
+    }
+
+    /// An element is registered.
+    pub(super) fn registered(&mut self, host: HostId) {
+        self.moved.remove(&host);
+    }
+
+    /// A host got another address.
+    pub(super) fn moved(&mut self, host: HostId) {
+        self.moved.insert(host);
+        self.movers.insert(host);
+    }
+
+    /// Whether a host is elsewhere than others know.
+    pub(super) fn is_elsewhere(&self, host: HostId) -> bool {
+        debug_assert!(self.moved.is_subset(&self.movers), "what is elsewhere has moved");
+        self.moved.contains(&host)
+    }
+
+    /// No element believes that it was removed while its home lists it.
+    pub(super) fn judge_expulsion(&self, view: &View<'_>, host: HostId) -> Result<(), Violation> {
+        let Some(server) = view.server(host).filter(|server| !server.has_left()) else { return Ok(()) };
+        let element = server.element();
+        let pe = PeHandle { pool: server.config().handle.clone(), element: element.id() };
+        // A removal and a registration may cross; what follows is the answer to the latter.
+        let crossing = view.longest_delay() * 2;
+        if self.registrations.get(&host).is_some_and(|sent| view.now.since(*sent) <= crossing) {
+            return Ok(());
+        }
+        let lists = |registrar: &Registrar| {
+            registrar.id() == element.home() && registrar.handlespace().get(&pe).is_some()
+        };
+        let mut hosts = view.hosts().map(|(id, _)| id);
+        let home = hosts.find(|id| view.registrar(*id).is_some_and(lists));
+        let settled = (view.sctp.heartbeat + view.sctp.max_silence) * 2;
+        match home.filter(|home| view.calm_for(*home, host, settled)) {
+            None => Ok(()),
+            Some(home) => {
+                let (a, b) = (view.name(host), view.name(home));
+                let detail = format!("{a} ({pe}) believes that it was removed, but its home {b} lists it");
+                Err(Violation::new("elements know whether they are listed", detail))
+            }
+        }
+    }
+
+    /// No registration is lost while its element and its registrar live and can talk. `false_reports` says
+    /// whether users may have reported elements that are well.
+    pub(super) fn judge_removal(
+        &self,
+        view: &View<'_>,
+        scope: &Scope,
+        registrar: HostId,
+        (pe, reason): (&PeHandle, RemovalReason),
+        false_reports: bool,
+    ) -> Result<(), Violation> {
+        let Some(config) = view.registrar_config(registrar) else { return Ok(()) };
+        let owners = view.hosts_of_element(pe);
+        // Two with one identifier may well replace each other.
+        let &[element] = owners.as_slice() else { return Ok(()) };
+        // An element that has left answers no former home any more.
+        let Some(server) = view.server(element).filter(|server| !server.has_left()) else { return Ok(()) };
+        let patience = match reason {
+            RemovalReason::Deregistered => None,
+            RemovalReason::Silent => self.patience_with_silence(view, scope, config, element),
+            RemovalReason::Expired => patience_with_age(view, config, registrar, server),
+            RemovalReason::Reported if false_reports => None,
+            RemovalReason::Reported => patience_with_trouble(view, element),
+            // A reason that no judge knows yet is none.
+            _ => Some(Duration::ZERO),
+        };
+        let Some(patience) = patience else { return Ok(()) };
+        match view.calm_since(registrar, element).filter(|since| view.now.since(*since) > patience) {
+            None => Ok(()),
+            Some(since) => {
+                let name = view.name(registrar);
+                let detail =
+                    format!("{name} removed {pe} ({reason}) although both could talk since {since:?}");
+                Err(Violation::new("no registration is lost without a reason", detail))
+            }
+        }
+    }
+
+    /// For how long an element may have been within reach that was removed because it was silent; `None` if
+    /// it may be removed at any time.
+    fn patience_with_silence(
+        &self,
+        view: &View<'_>,
+        scope: &Scope,
+        config: &RegistrarConfig,
+        element: HostId,
+    ) -> Option<Duration> {
+        // No process is left to answer where it was.
+        if self.is_elsewhere(element) {
+            return None;
+        }
+        // Registrars that are cut off from this one may be the ones that know where it is.
+        if self.movers.contains(&element) && !scope.has_noticed_the_dead(view, config) {
+            return None;
+        }
+        Some(settled(view) + asked(config))
+    }
+}
+
+/// The same for one whose registration life has ended.
+fn patience_with_age(
+    view: &View<'_>,
+    config: &RegistrarConfig,
+    registrar: HostId,
+    server: &Server,
+) -> Option<Duration> {
+    let element = server.config();
+    let life = element.life.duration()?;
+    if Some(server.element().home()) != view.registrar(registrar).map(Registrar::id) {
+        return None;
+    }
+    let attempts = element.registration_timeout * 4 + element.hunt.timeout_max * 2;
+    Some(life + element.reregistration() + settled(view) + asked(config) + attempts)
+}
+
+/// The same for one that was reported. Reports are true if any user had trouble with it. A user that finds no
+/// registrar reports later.
+fn patience_with_trouble(view: &View<'_>, element: HostId) -> Option<Duration> {
+    let hunts = view.clients().map(|(_, client)| client.config().hunt.timeout_max * 2);
+    let late = settled(view) * 4 + hunts.max().unwrap_or_default();
+    let trouble = view.clients().any(|(user, _)| !view.calm_for(user, element, late));
+    (!trouble).then_some(late)
+}
+
+/// How long associations need after a disturbance.
+fn settled(view: &View<'_>) -> Duration {
+    view.sctp.heartbeat + view.sctp.max_silence + view.sctp.rto_max
+}
+
+/// How long a registrar may take to ask an element and wait for its answer.
+fn asked(config: &RegistrarConfig) -> Duration {
+    config.keep_alive_interval * 2 + config.keep_alive_timeout * 2
+}

@@ -1,0 +1,43 @@
+//! The timers of SCTP, for modelled associations and real stacks alike.
+
+use std::time::Duration;
+
+use rserpool_transport::sctp::SctpConfig;
+
+/// The timers of SCTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sctp {
+    /// A peer that was silent for this long is asked for a sign of life.
+    pub heartbeat: Duration,
+    /// A peer that leaves that question, or data, unanswered for this long is given up.
+    pub max_silence: Duration,
+    /// The first wait for an acknowledgement; it doubles with each loss.
+    pub rto_initial: Duration,
+    /// The longest wait for an acknowledgement.
+    pub rto_max: Duration,
+}
+
+impl Sctp {
+    /// The fast preset of the SCTP stack.
+    pub const FAST: Self = Self {
+        heartbeat: Duration::from_millis(200),
+        max_silence: Duration::from_millis(500),
+        rto_initial: Duration::from_millis(100),
+        rto_max: Duration::from_millis(250),
+    };
+
+    /// The timers of RFC 9260 section 16.
+    pub const RFC: Self = Self {
+        heartbeat: Duration::from_secs(30),
+        max_silence: Duration::from_secs(363),
+        rto_initial: Duration::from_secs(1),
+        rto_max: Duration::from_secs(60),
+    };
+
+    /// The settings of a real stack with these timers.
+    pub(crate) fn config(&self, seed: u64) -> SctpConfig {
+        let preset = if *self == Self::FAST { SctpConfig::fast(seed) } else { SctpConfig::rfc(seed) };
+        let Self { heartbeat, max_silence, rto_initial, rto_max } = *self;
+        SctpConfig { heartbeat, max_silence, rto_initial, rto_max, ..preset }
+    }
+}

@@ -8,7 +8,6 @@ have the heading or anchor? Prints one line for each broken link, and ends with 
 import html.parser
 import pathlib
 import re
-import subprocess
 import sys
 import urllib.parse
 
@@ -65,8 +64,7 @@ def broken(path, read):
 def main():
     book = pathlib.Path(sys.argv[1])
     pages = [path for path in sorted(book.rglob("*.html")) if path.name not in ("404.html", "toc.html", "print.html")]
-    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, check=True, capture_output=True, text=True)
-    texts = [ROOT / name for name in listed.stdout.splitlines()]
+    texts = [path for path in sorted(ROOT.rglob("*.md")) if "target" not in path.relative_to(ROOT).parts]
     found = 0
     for paths, read in ((pages, read_html), (texts, read_markdown)):
         for path in paths:

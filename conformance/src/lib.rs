@@ -26,6 +26,11 @@ pub use vector::{
     vectors,
 };
 
+/// Any stack over UDP, to be chosen at run time.
+trait UdpStack: rserpool_transport::Stack + rserpool_transport::Datagrams {}
+
+impl<S: rserpool_transport::Stack + rserpool_transport::Datagrams> UdpStack for S {}
+
 /// Which protocol a vector belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 pub enum Protocol {

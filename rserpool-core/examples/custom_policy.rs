@@ -20,7 +20,7 @@ use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::endpoint::{Action, Endpoint, Event};
 use rserpool_core::policy::{NotPrivate, Policies, SelectionPolicy, Slot};
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
-use rserpool_core::user::{Command, User, UserConfig};
+use rserpool_core::user::{Command, Open, Resolve, User, UserConfig};
 use rserpool_core::wire::{
     AsapMessage, Padding, Policy, PolicyType, PoolElement, RegistrationLife, SctpTransport, Transport,
     TransportUse,
@@ -110,7 +110,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = UserConfig::rfc(HuntConfig::rfc(vec![TransportAddress::new(localhost, 3863, 9899)]), 7);
     config.policies = policies()?;
     let mut user = User::new(config);
-    let resolve = Command::Resolve { handle: "pool".into(), items: None, cached: false };
+    let resolve = Command::Resolve(Resolve::new("pool".into()).past_cache());
     user.handle_command(now, CommandId(0), resolve);
     while let Some(action) = user.poll_action() {
         let event = match action {
@@ -132,7 +132,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut counts = BTreeMap::new();
     for session in 1..=1_000 {
-        user.handle_command(now, CommandId(session), Command::Open { handle: "pool".into() });
+        user.handle_command(now, CommandId(session), Command::Open(Open::new("pool".into())));
         while let Some(action) = user.poll_action() {
             if let Action::Connect { peer, .. } = action {
                 *counts.entry(peer.port).or_insert(0_u32) += 1;

@@ -16,7 +16,9 @@ use rserpool_core::base::{
 };
 use rserpool_core::element::{self, Element, ElementConfig};
 use rserpool_core::endpoint::hunt::HuntConfig;
-use rserpool_core::endpoint::{AbortReason, Action, ConnectError, DownReason, Endpoint, Event};
+use rserpool_core::endpoint::{
+    AbortReason, Action, ConnectError, DownReason, Endpoint, Event, Output, OutputOf,
+};
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 use rserpool_core::user::{self, Delivery, RequestId, User, UserConfig};
 
@@ -123,8 +125,8 @@ impl<E: Endpoint> Plugged<E> {
         Self { plug, endpoint, commands: VecDeque::new() }
     }
 
-    /// One turn of the contract: one thing goes in, actions are carried out, notices come back.
-    fn turn(&mut self, now: Instant, board: &mut Switchboard) -> Vec<E::Notice> {
+    /// One turn of the contract: one thing goes in, actions are carried out, answers and notices come back.
+    fn turn(&mut self, now: Instant, board: &mut Switchboard) -> Vec<OutputOf<E>> {
         if let Some(event) = board.inboxes[self.plug].pop_front() {
             self.endpoint.handle_event(now, event);
         } else if let Some(command) = self.commands.pop_front() {
@@ -135,8 +137,7 @@ impl<E: Endpoint> Plugged<E> {
         while let Some(action) = self.endpoint.poll_action() {
             board.carry_out(self.plug, action);
         }
-        let notices = std::iter::from_fn(|| self.endpoint.poll_notice());
-        notices.map(|(_, notice)| notice).collect()
+        std::iter::from_fn(|| self.endpoint.poll_output()).collect()
     }
 
     /// When it has to do something; at once if something waits for it.
@@ -167,49 +168,48 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut story = Vec::new();
     let mut opened = false;
     while story.len() < 3 {
-        for notice in registrar.turn(now, &mut board) {
-            println!("{now:?} registrar: {notice:?}");
+        for output in registrar.turn(now, &mut board) {
+            println!("{now:?} registrar: {output:?}");
         }
         for element in &mut elements {
             if board.unplugged[element.plug] {
                 continue;
             }
-            for notice in element.turn(now, &mut board) {
-                println!("{now:?} element {}: {notice:?}", element.plug);
-                if let element::Notice::Received { session, protocol, stream, bytes } = notice {
+            for output in element.turn(now, &mut board) {
+                println!("{now:?} element {}: {output:?}", element.plug);
+                if let Output::Notice(element::Notice::Received {
+                    session, protocol, stream, bytes, ..
+                }) = output
+                {
                     // The first server dies with the first request in its hands.
                     match story.len() {
                         1 => board.unplug(element.plug),
-                        _ => element.commands.push_back(element::Command::Send {
-                            session,
-                            protocol,
-                            stream,
-                            bytes,
-                        }),
+                        _ => {
+                            let answer = element::Message::new(session, protocol, bytes).stream(stream);
+                            element.commands.push_back(element::Command::Send(answer));
+                        }
                     }
                 }
             }
         }
         if !opened && elements.iter().all(|element| element.endpoint.is_registered()) {
             opened = true;
-            user.commands.push_back(user::Command::Open { handle: "EchoPool".into() });
+            user.commands.push_back(user::Command::Open(user::Open::new("EchoPool".into())));
         }
-        for notice in user.turn(now, &mut board) {
-            println!("{now:?} user: {notice:?}");
-            match notice {
-                user::Notice::Opened { session, element, .. } => {
-                    story.push(format!("opened with {element}"));
-                    user.commands.push_back(user::Command::Send {
-                        session,
-                        protocol: ProtocolId(0),
-                        bytes: "hello".into(),
-                        delivery: Delivery::Retry(RequestId(1)),
-                    });
+        for output in user.turn(now, &mut board) {
+            println!("{now:?} user: {output:?}");
+            match output {
+                Output::Answer(_, user::Answer::Opened(opened)) => {
+                    let opened = opened?;
+                    story.push(format!("opened with {}", opened.element));
+                    let request = user::Message::new(opened.session, ProtocolId(0), "hello")
+                        .delivery(Delivery::Retry(RequestId(1)));
+                    user.commands.push_back(user::Command::Send(request));
                 }
-                user::Notice::FailedOver { from, to, resent, .. } => {
+                Output::Notice(user::Notice::FailedOver { from, to, resent, .. }) => {
                     story.push(format!("moved from {from} to {to} with {resent:?}"));
                 }
-                user::Notice::Received { element, bytes, .. } => {
+                Output::Notice(user::Notice::Received { element, bytes, .. }) => {
                     story.push(format!("{bytes:?} from {element}"));
                 }
                 _ => {}

@@ -7,27 +7,27 @@
 //! # Where to cut
 //!
 //! ```text
-//!        your application: commands, notices
+//!   your program: commands, answers, notices
 //!                    │
-//!   registrar   element   user   your own endpoint
-//!                    │
-//!      A ────────────┼──────────── actions and events: associations, messages
-//!                    │
-//!          rserpool-transport: node, SCTP
-//!                    │
-//!      B ────────────┼──────────── datagrams
+//!      A ────────────┼──────────── futures of some runtime
 //!                    │
 //!          rserpool-driver: event loop, handles
 //!                    │
-//!      C ────────────┼──────────── futures of some runtime
+//!      B ────────────┼──────────── datagrams
+//!                    │
+//!          rserpool-transport: node, SCTP
+//!                    │
+//!      C ────────────┼──────────── events and actions: associations, messages
+//!                    │
+//!   registrar   element   user   your own endpoint
 //! ```
 //!
 //! | you have | cut at | take | it looks like |
 //! |---|---|---|---|
-//! | associations: SCTP of a kernel, a bus, memory | A | this crate | `examples/custom_transport.rs` |
+//! | a runtime for `async` | A | `rserpool-driver` | the crates `rserpool-tokio` and `rserpool-smol`: two traits, `Runtime` and `Socket`, and `Listener` for TCP |
 //! | UDP sockets, threads or an event loop | B | `rserpool-transport` | its example `blocking`, [below](#datagrams) |
-//! | a runtime for `async` | C | `rserpool-driver` | the crates `rserpool-tokio` and `rserpool-smol`: two traits, `Runtime` and `Socket`, and `Listener` for TCP |
-//! | a device without an operating system | A | no default features | the program in `rserpool-core/no-std` |
+//! | associations: SCTP of a kernel, a bus, memory | C | this crate | `examples/custom_transport.rs` |
+//! | a device without an operating system | C | this crate without default features | the program in `rserpool-core/no-std` |
 //!
 //! # A clock and a seed
 //!
@@ -54,7 +54,7 @@
 //! use rserpool_core::base::{AssociationId, CommandId, Instant, TransportAddress};
 //! use rserpool_core::element::{Element, ElementConfig};
 //! use rserpool_core::endpoint::hunt::HuntConfig;
-//! use rserpool_core::endpoint::{Action, Endpoint, Event};
+//! use rserpool_core::endpoint::{Action, Endpoint, Event, Output};
 //!
 //! /// What the world has for an endpoint.
 //! enum Input<C> {
@@ -68,7 +68,7 @@
 //!     now: Instant,
 //!     input: Input<E::Command>,
 //!     mut carry_out: impl FnMut(Action),
-//!     mut tell: impl FnMut(Option<CommandId>, E::Notice),
+//!     mut tell: impl FnMut(Output<E::Answer, E::Notice>),
 //! ) {
 //!     match input {
 //!         Input::Event(event) => endpoint.handle_event(now, event),
@@ -78,8 +78,8 @@
 //!     while let Some(action) = endpoint.poll_action() {
 //!         carry_out(action);
 //!     }
-//!     while let Some((id, notice)) = endpoint.poll_notice() {
-//!         tell(id, notice);
+//!     while let Some(output) = endpoint.poll_output() {
+//!         tell(output);
 //!     }
 //! }
 //!
@@ -89,7 +89,7 @@
 //! let config = ElementConfig::rfc("EchoPool".into(), vec![[192, 0, 2, 2].into()], 7, 9899, hunt, 1);
 //! let mut element = Element::new(config, Instant::ORIGIN);
 //! let mut wanted = Vec::new();
-//! turn(&mut element, Instant::ORIGIN, Input::Time, |action| wanted.push(action), |_, _| ());
+//! turn(&mut element, Instant::ORIGIN, Input::Time, |action| wanted.push(action), |_| ());
 //! let [Action::Connect { request, local_port, peer, .. }] = &wanted[..] else { panic!("{wanted:?}") };
 //! assert_eq!(*peer, registrar);
 //!
@@ -106,31 +106,31 @@
 //!     Action::Send { association, .. } if association == home => sent += 1,
 //!     other => panic!("{other:?}"),
 //! };
-//! turn(&mut element, Instant::ORIGIN, Input::Event(up), carry_out, |_, _| ());
+//! turn(&mut element, Instant::ORIGIN, Input::Event(up), carry_out, |_| ());
 //! assert_eq!(sent, 1);
 //! ```
 //!
-//! # Commands and notices
+//! # Commands, answers and notices
 //!
-//! A command carries a name of your choice, and exactly one notice answers with that name, at once or
-//! later. So a driver keeps whoever waits in a map by that name, and needs nothing else. What comes
-//! without a name happened by itself:
+//! A command carries a name of your choice, and gets exactly one answer with that name, at once or later.
+//! A driver therefore keeps the callers that wait in a map by that name, and needs nothing else. A notice
+//! carries no name: the application has not asked for it. Both come out of one queue, in their order:
 //!
 //! ```
 //! use rserpool_core::base::{CommandId, Instant, TransportAddress};
-//! use rserpool_core::endpoint::{Endpoint, hunt::HuntConfig};
-//! use rserpool_core::user::{Command, Notice, User, UserConfig};
+//! use rserpool_core::endpoint::{Endpoint, Output, hunt::HuntConfig};
+//! use rserpool_core::user::{Answer, Command, Resolve, User, UserConfig};
 //!
 //! let registrar = TransportAddress::new([192, 0, 2, 1].into(), 3863, 9899);
 //! let mut user = User::new(UserConfig::rfc(HuntConfig::rfc(vec![registrar]), 1));
 //! let purge = Command::Purge { handle: "EchoPool".into() };
 //! user.handle_command(Instant::ORIGIN, CommandId(7), purge);
-//! assert_eq!(user.poll_notice(), Some((Some(CommandId(7)), Notice::Accepted)));
+//! assert_eq!(user.poll_output(), Some(Output::Answer(CommandId(7), Answer::Noted)));
 //!
 //! // This one needs a registrar first: the answer comes when there is one, or none was found in time.
-//! let resolve = Command::Resolve { handle: "EchoPool".into(), items: None, cached: true };
+//! let resolve = Command::Resolve(Resolve::new("EchoPool".into()));
 //! user.handle_command(Instant::ORIGIN, CommandId(8), resolve);
-//! assert_eq!(user.poll_notice(), None);
+//! assert_eq!(user.poll_output(), None);
 //! assert!(user.poll_action().is_some());
 //! ```
 //!
@@ -149,7 +149,7 @@
 //! config.announce = true;
 //! config.addresses = vec![[192, 0, 2, 1].into()];
 //! let mut registrar = Registrar::new(config, Instant::ORIGIN);
-//! while registrar.poll_notice().is_some() {}
+//! while registrar.poll_output().is_some() {}
 //!
 //! // It announces itself at once, and then every second.
 //! assert_eq!(registrar.poll_timeout(), Some(Instant::ORIGIN));
@@ -175,15 +175,15 @@
 //! ```
 //! use core::time::Duration;
 //! use rserpool_core::base::{Instant, RegistrarId};
-//! use rserpool_core::endpoint::Endpoint;
+//! use rserpool_core::endpoint::{Endpoint, Output};
 //! use rserpool_core::registrar::{Notice, Registrar, RegistrarConfig};
 //!
 //! let now = Instant::ORIGIN;
 //! let mut registrar = Registrar::new(RegistrarConfig::rfc(Some(RegistrarId(1)), 1), now);
 //! registrar.begin_shutdown(now, now + Duration::from_secs(2));
 //! while registrar.poll_action().is_some() {}
-//! let last = core::iter::from_fn(|| registrar.poll_notice()).last();
-//! assert_eq!(last, Some((None, Notice::Stopped)));
+//! let last = core::iter::from_fn(|| registrar.poll_output()).last();
+//! assert_eq!(last, Some(Output::Notice(Notice::Stopped)));
 //! assert!(registrar.is_stopped());
 //! ```
 //!

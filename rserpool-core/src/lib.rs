@@ -44,7 +44,7 @@
 //! Every endpoint is driven in the same way, for ever: hand in one thing
 //! ([`Endpoint::handle_event`], [`Endpoint::handle_command`] or [`Endpoint::handle_timeout`]) with
 //! the present time; drain [`Endpoint::poll_action`] and carry the actions out; drain
-//! [`Endpoint::poll_notice`] and tell the application; sleep until something arrives or
+//! [`Endpoint::poll_output`] and tell the application; sleep until something arrives or
 //! [`Endpoint::poll_timeout`] is due. The same inputs give the same outputs, byte for byte.
 //!
 //! A registrar that is asked for a pool it does not know:
@@ -107,7 +107,7 @@
 //! [`Endpoint::handle_command`]: endpoint::Endpoint::handle_command
 //! [`Endpoint::handle_timeout`]: endpoint::Endpoint::handle_timeout
 //! [`Endpoint::poll_action`]: endpoint::Endpoint::poll_action
-//! [`Endpoint::poll_notice`]: endpoint::Endpoint::poll_notice
+//! [`Endpoint::poll_output`]: endpoint::Endpoint::poll_output
 //! [`Endpoint::poll_timeout`]: endpoint::Endpoint::poll_timeout
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(feature = "std"), no_std)]

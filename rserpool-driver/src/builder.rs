@@ -7,18 +7,20 @@ use std::time::Duration;
 use async_channel::{bounded, unbounded};
 
 use super::announce::{AnnounceGroup, AnnounceSocket, Announcing};
+use super::datagrams::DatagramIo;
 use super::delivery::{Delivery, EventReceiver};
 use super::error::StartError;
-use super::event_loop::{EventLoop, State};
+use super::event_loop::{EventLoop, Parts};
 use super::handle::{Handle, Local};
+use super::io::Io;
 use super::role::Role;
-use super::tcp::{Connections, TcpListening};
-use super::{Runtime, Socket, interfaces};
+use super::tcp::{StreamIo, TcpListening};
+use super::{BoxFuture, Runtime, Socket, interfaces};
 use rserpool_core::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, TransportAddress};
-use rserpool_transport::Carriers;
 use rserpool_transport::node::Node;
 use rserpool_transport::sctp::{Sctp, SctpConfig};
 use rserpool_transport::tcp::{Tcp, TcpConfig};
+use rserpool_transport::{Carriers, Stack};
 
 /// Commands that wait for the event loop; whoever comes then waits himself.
 pub(super) const REQUEST_QUEUE: usize = 256;
@@ -50,8 +52,9 @@ pub enum Preset {
 /// every other endpoint a free port, of IPv6 if the first registrar, or the group of the
 /// announcements, has an IPv6 address.
 #[must_use = "nothing happens before `start`"]
-pub struct Builder<R, C> {
-    runtime: R,
+pub struct Builder<R, C: Configuration> {
+    runtime: Arc<R>,
+    carried_by: Option<OwnTransport<R, C>>,
     bind: Option<SocketAddr>,
     preset: Preset,
     seed: Option<u64>,
@@ -64,6 +67,28 @@ pub struct Builder<R, C> {
 }
 
 type Adjust<C> = Box<dyn FnOnce(&mut C) + Send>;
+
+/// A transport that was handed in, and where peers reach it.
+struct OwnTransport<R, C: Configuration> {
+    local: SocketAddr,
+    carry: Carry<R, C>,
+}
+
+/// Makes the future of an event loop over some transport.
+type Carry<R, C> =
+    Box<dyn FnOnce(Parts<R, <C as Configuration>::Endpoint>, &C) -> Result<BoxFuture, StartError> + Send>;
+
+/// The event loop of an endpoint over a stack and what serves it.
+fn carry<R: Runtime, C: Configuration, S: Stack + Send + 'static>(
+    parts: Parts<R, C::Endpoint>,
+    config: &C,
+    stack: S,
+    io: impl Io<S>,
+) -> BoxFuture {
+    let mut node = Node::new(stack);
+    let endpoint = node.add(config.clone().endpoint(parts.runtime.now()), &config.ports());
+    Box::pin(EventLoop::new(parts, node, endpoint, io).run())
+}
 
 /// What a builder must know of a configuration.
 pub trait Configuration: Clone {
@@ -107,7 +132,8 @@ pub trait Configuration: Clone {
 impl<R: Runtime + Default, C: Configuration> Builder<R, C> {
     pub(super) fn new() -> Self {
         Self {
-            runtime: R::default(),
+            runtime: Arc::new(R::default()),
+            carried_by: None,
             bind: None,
             preset: Preset::default(),
             seed: None,
@@ -124,7 +150,7 @@ impl<R: Runtime + Default, C: Configuration> Builder<R, C> {
 impl<R: Runtime, C: Configuration> Builder<R, C> {
     /// Runs on this runtime, and not on one made with [`Default`].
     pub fn runtime(mut self, runtime: R) -> Self {
-        self.runtime = runtime;
+        self.runtime = Arc::new(runtime);
         self
     }
 
@@ -132,6 +158,19 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     /// address family decides which peers can be reached.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.bind = Some(address);
+        self
+    }
+
+    /// Runs over a transport of your own, instead of SCTP over UDP and ASAP over TCP: the stack and what serves
+    /// it. Nothing is bound then, and what concerns sockets, SCTP and TCP has no effect. Peers are told that
+    /// the endpoint is at `local`, where the port stands in for the UDP port.
+    pub fn carried_by<S>(mut self, local: SocketAddr, stack: S, io: impl Io<S>) -> Self
+    where
+        S: Stack + Send + 'static,
+    {
+        let carry =
+            Box::new(move |parts: Parts<R, C::Endpoint>, config: &C| Ok(carry(parts, config, stack, io)));
+        self.carried_by = Some(OwnTransport { local, carry });
         self
     }
 
@@ -200,8 +239,9 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     /// [`StartError::Config`], which names the key.
     pub fn check(mut self) -> Result<(), StartError> {
         let (config, _, _) = self.adjust()?;
-        let mut udp = self.address(&config);
-        let tcp = self.listening.address(udp);
+        let own = self.carried_by.as_ref().map(|own| own.local);
+        let mut udp = own.unwrap_or_else(|| self.address(&config));
+        let tcp = self.listening.address(udp).filter(|_| own.is_none());
         if udp.port() == 0 {
             udp.set_port(DEFAULT_ENCAPSULATION_PORT);
         }
@@ -210,41 +250,52 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
 
     /// Binds, checks, and spawns the event loop.
     pub(super) fn launch(mut self) -> Result<Launched<C>, StartError> {
-        let (config, mut sctp, tcp) = self.adjust()?;
-        let (socket, udp) = self.open_socket(self.address(&config))?;
-        let (listener, listening) = self.listening.listen(&self.runtime, udp)?.unzip();
-        let local = Local { udp, tcp: listening };
+        let (config, sctp, tcp) = self.adjust()?;
+        let runtime = Arc::clone(&self.runtime);
+        let (local, carry) = match self.carried_by.take() {
+            Some(OwnTransport { local, carry }) => (Local { udp: local, tcp: None }, carry),
+            None => self.open(&config, sctp, tcp, Arc::clone(&runtime))?,
+        };
         let config = self.complete(config, local)?;
-        if sctp.tell_addresses && sctp.addresses.is_empty() {
-            sctp.addresses = match config.addresses() {
-                none if none.is_empty() => own_addresses(udp, config.registrars())?,
-                addresses => addresses,
-            };
-        }
-        let announcements = self.join_announcements(udp)?;
-        let runtime = Arc::new(self.runtime);
-        // Whom connections are for that are accepted: only registrars accept any.
-        let service = config.ports().first().copied().unwrap_or(ASAP_PORT);
-        let mut node = Node::new(Carriers::new(Sctp::new(sctp, udp), Tcp::new(tcp, service)));
-        let endpoint = node.add(config.clone().endpoint(runtime.now()), &config.ports());
-
+        let announcements = self.join_announcements(local.udp)?;
         let (requests, request_receiver) = bounded(REQUEST_QUEUE);
         let (dropped_sessions, dropped_receiver) = unbounded();
         let (application, events) = bounded(EVENT_QUEUE);
-        let event_loop = EventLoop {
+        let parts = Parts {
             runtime: Arc::clone(&runtime),
-            node,
-            endpoint,
-            socket,
             announcements,
-            connections: Connections::new(listener),
             requests: Box::pin(request_receiver),
             dropped_sessions: Box::pin(dropped_receiver),
             delivery: Delivery::new(application),
-            state: State::default(),
         };
-        runtime.spawn(Box::pin(event_loop.run()));
+        runtime.spawn(carry(parts, &config)?);
         Ok(Launched { handle: Handle { requests, dropped_sessions, local }, events, config })
+    }
+
+    /// Binds the sockets of SCTP over UDP and of TCP.
+    fn open(
+        &self,
+        config: &C,
+        mut sctp: SctpConfig,
+        tcp: TcpConfig,
+        runtime: Arc<R>,
+    ) -> Result<(Local, Carry<R, C>), StartError> {
+        let (socket, udp) = self.open_socket(self.address(config))?;
+        let (listener, listening) = self.listening.listen(&*runtime, udp)?.unzip();
+        let carry = move |parts: Parts<R, C::Endpoint>, config: &C| {
+            if sctp.tell_addresses && sctp.addresses.is_empty() {
+                sctp.addresses = match config.addresses() {
+                    none if none.is_empty() => own_addresses(udp, config.registrars())?,
+                    addresses => addresses,
+                };
+            }
+            // The endpoint that gets the connections that are accepted: only registrars accept any.
+            let service = config.ports().first().copied().unwrap_or(ASAP_PORT);
+            let stack = Carriers::new(Sctp::new(sctp, udp), Tcp::new(tcp, service));
+            let io = (StreamIo::new(runtime, listener), DatagramIo::new(socket));
+            Ok(carry(parts, config, stack, io))
+        };
+        Ok((Local { udp, tcp: listening }, Box::new(carry)))
     }
 
     /// The preset, with the adjustments of the caller.
@@ -311,7 +362,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let mut sockets = Vec::new();
         for (channel, group) in self.announcing.groups(local.ip())? {
             let joined =
-                AnnounceSocket::join(&self.runtime, (channel, group), self.announcing.ttl, local.ip());
+                AnnounceSocket::join(&*self.runtime, (channel, group), self.announcing.ttl, local.ip());
             sockets.extend(joined.map_err(|source| StartError::Join { group, source })?);
         }
         Ok(sockets)

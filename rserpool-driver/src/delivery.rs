@@ -1,4 +1,4 @@
-//! Hands notices to whoever waits for them: a command's caller, a session, the application.
+//! Hands answers to the callers of commands, and notices to a session or the application.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::{Context, Poll};
@@ -32,7 +32,7 @@ pub(super) struct SessionQueue<E: Role> {
 /// A command that has not been answered yet.
 pub(super) struct Waiting<E: Role> {
     /// Where its answer goes.
-    pub(super) reply: Sender<E::Notice>,
+    pub(super) reply: Sender<E::Answer>,
     /// The queue of the session that the command opens, if it opens one.
     pub(super) session: Option<SessionQueue<E>>,
 }
@@ -91,10 +91,7 @@ impl<E: Role> Delivery<E> {
     }
 
     /// Passes one notice on.
-    pub(super) fn accept(&mut self, id: Option<CommandId>, notice: E::Notice) {
-        if let Some(id) = id {
-            return self.answer(id, notice);
-        }
+    pub(super) fn accept(&mut self, notice: E::Notice) {
         match E::place(&notice) {
             Place::Nobody => {}
             Place::Application if self.is_blocked() && E::repeats(&notice) => {}
@@ -135,14 +132,15 @@ impl<E: Role> Delivery<E> {
         true
     }
 
-    fn answer(&mut self, id: CommandId, notice: E::Notice) {
+    /// Passes the answer to a command on.
+    pub(super) fn answer(&mut self, id: CommandId, answer: E::Answer) {
         let Some(Waiting { reply, session }) = self.commands.remove(&id) else { return };
-        let opened = E::opened(&notice);
+        let opened = E::opened(&answer);
         if let (Some(id), Some(queue)) = (opened, session) {
             self.sessions.insert(id, queue);
         }
-        // The reply channel holds one notice, so it can only be closed: the caller has gone.
-        if let (Err(_), Some(id)) = (reply.try_send(notice), opened) {
+        // The reply channel holds one answer, so it can only be closed: the caller has gone.
+        if let (Err(_), Some(id)) = (reply.try_send(answer), opened) {
             self.sessions.remove(&id);
             self.abandoned.push(id);
         }

@@ -12,13 +12,15 @@ use super::announce::Announcing;
 use super::builder::{Builder, Configuration, Preset, own_addresses};
 use super::delivery::{EventReceiver, next_event};
 use super::error::StartError;
-use super::handle::{Handle, Local};
+use super::handle::{Handle, Local, own};
 use super::log::{Line, Log};
 use super::role::{Place, Role};
 use rserpool_core::base::{
     ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, TransportAddress,
 };
-use rserpool_core::element::{self, Command, ElementConfig, Notice, Refusal};
+use rserpool_core::element::{
+    self, Answer, Command, DeregistrationError, ElementConfig, Message, Notice, Refusal,
+};
 use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::wire::Policy;
 
@@ -91,8 +93,7 @@ impl<R> PoolElement<R> {
         self.handle.local.udp
     }
 
-    /// Waits for the next event; `None` once the element has ended. [`Notice::Accepted`] and
-    /// [`Notice::Refused`] answer commands and are no events.
+    /// Waits for the next event; `None` once the element has ended.
     ///
     /// Cancel safe: no event is lost. Of several callers each event goes to one.
     pub async fn next_event(&self) -> Option<Notice> {
@@ -111,7 +112,7 @@ impl<R> PoolElement<R> {
         protocol: ProtocolId,
         bytes: impl Into<Bytes>,
     ) -> Result<(), Refusal> {
-        self.ask(Command::Send { session, protocol, stream: 0, bytes: bytes.into() }).await
+        self.ask(Command::Send(Message::new(session, protocol, bytes))).await
     }
 
     /// Closes the session with a user, after what is queued has been delivered.
@@ -136,9 +137,10 @@ impl<R> PoolElement<R> {
     ///
     /// # Errors
     ///
-    /// [`Refusal::ShuttingDown`].
-    pub async fn deregister(&self) -> Result<(), Refusal> {
-        self.ask(Command::Deregister).await
+    /// If the element has ended, or if no registrar has confirmed that it has left.
+    pub async fn deregister(&self) -> Result<(), DeregistrationError> {
+        let stopped = Err(DeregistrationError::Refused(Refusal::ShuttingDown));
+        self.handle.ask(Command::Deregister, own!(Answer::Deregistered)).await.unwrap_or(stopped)
     }
 
     /// Deregisters, closes all sessions and ends, after `within` at the latest.
@@ -147,11 +149,7 @@ impl<R> PoolElement<R> {
     }
 
     async fn ask(&self, command: Command) -> Result<(), Refusal> {
-        match self.handle.command(command).await {
-            Ok(Notice::Refused(refusal)) => Err(refusal),
-            Ok(_) => Ok(()),
-            Err(_) => Err(Refusal::ShuttingDown),
-        }
+        self.handle.ask(command, own!(Answer::Done)).await.unwrap_or(Err(Refusal::ShuttingDown))
     }
 }
 
@@ -261,6 +259,18 @@ impl Role for element::Element {
             }
             Notice::Deregistered => tracing::info!("deregistered"),
             Notice::Stopped => tracing::info!("element stopped"),
+            _ => {}
+        }
+    }
+
+    fn log_answer(answer: &Answer, log: &mut Log) {
+        match answer {
+            Answer::Deregistered(Ok(())) => tracing::info!("deregistered"),
+            Answer::Deregistered(Err(error)) => {
+                if let Some(Line { suppressed }) = log.allow("deregistration failed") {
+                    tracing::warn!(%error, suppressed, "deregistration failed");
+                }
+            }
             _ => {}
         }
     }

@@ -1,6 +1,5 @@
-//! The event loop: the only place that reads a clock, sockets and queues.
+//! The event loop: it takes commands, the time and what arrives, and hands out what an endpoint decides.
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,26 +10,24 @@ use futures_lite::Stream;
 use futures_lite::future::poll_fn;
 
 use super::announce::AnnounceSocket;
+use super::datagrams::RECEIVE_PAUSE;
 use super::delivery::{Delivery, Waiting};
+use super::io::{Intake, Io};
 use super::log::{Line, Log};
 use super::role::Role;
-use super::tcp::Connections;
-use super::{BoxFuture, Received, Runtime, Socket};
+use super::{BoxFuture, Received, Runtime};
 use rserpool_core::base::{CommandId, Instant};
+use rserpool_core::endpoint::Output;
 use rserpool_core::user::SessionId;
+use rserpool_transport::Stack;
 use rserpool_transport::node::{EndpointKey, Node};
-use rserpool_transport::{Carriers, Datagram};
 
 /// Commands taken in one round, before the sockets have their turn.
 const COMMANDS_PER_ROUND: usize = 64;
 /// Rounds in one turn; then the other tasks of the runtime have theirs.
 const ROUNDS_PER_TURN: usize = 16;
-/// Datagrams handed to the socket at a time.
-const SEND_BATCH: usize = 32;
 /// How long an endpoint may take to leave when its last handle is dropped.
 const DROP_GRACE: Duration = Duration::from_secs(2);
-/// How long a socket that fails to receive is left alone, so that the loop does not spin.
-const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
 
 /// What a handle asks for.
 pub(super) enum Request<E: Role> {
@@ -42,39 +39,48 @@ pub(super) enum Request<E: Role> {
 
 /// One endpoint with its transport, its sockets and its queues.
 ///
+/// The stack `S` is whatever `I` knows to serve; see [`Io`].
+///
 /// Each round flushes, passes notices on, takes commands, receives, and serves the timers, in this
 /// order: after a standstill, what the network has brought counts before what seems overdue, so
-/// timers wait until the sockets are empty or the turn is over.
-pub(super) struct EventLoop<R, E: Role> {
-    pub(super) runtime: Arc<R>,
-    pub(super) node: Node<E, Carriers>,
+/// timers wait until nothing has arrived or the turn is over.
+pub(super) struct EventLoop<R, E: Role, S, I> {
+    pub(super) parts: Parts<R, E>,
+    pub(super) node: Node<E, S>,
     pub(super) endpoint: EndpointKey,
-    pub(super) socket: Box<dyn Socket>,
+    pub(super) io: I,
+    pub(super) state: State,
+}
+
+/// What an event loop is made of beside the transport.
+pub(super) struct Parts<R, E: Role> {
+    pub(super) runtime: Arc<R>,
     pub(super) announcements: Vec<AnnounceSocket>,
-    pub(super) connections: Connections,
     pub(super) requests: Pin<Box<Receiver<Request<E>>>>,
     pub(super) dropped_sessions: Pin<Box<Receiver<SessionId>>>,
     pub(super) delivery: Delivery<E>,
-    pub(super) state: State,
 }
 
 /// What the loop remembers between its rounds.
 #[derive(Default)]
 pub(super) struct State {
-    outgoing: VecDeque<Datagram>,
     received: Vec<Received>,
     sleep: Option<(Instant, BoxFuture)>,
-    /// Until when nothing is received, because a socket has failed.
+    /// Until when no announcement is received, because a socket has failed.
     pause: Option<Instant>,
     last_command: u64,
     /// When to stop at the latest, once a shutdown has begun.
     stop_at: Option<Instant>,
-    /// Dropped when the loop ends, which tells those who wait for it.
+    /// Dropped when the loop ends: those who wait for the end learn of it by that.
     done: Vec<Sender<()>>,
     log: Log,
 }
 
-impl<R: Runtime, E: Role> EventLoop<R, E> {
+impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
+    pub(super) fn new(parts: Parts<R, E>, node: Node<E, S>, endpoint: EndpointKey, io: I) -> Self {
+        Self { parts, node, endpoint, io, state: State::default() }
+    }
+
     /// Runs until the endpoint has left and everything is flushed.
     pub(super) async fn run(mut self) {
         poll_fn(|context| self.poll(context)).await;
@@ -84,10 +90,9 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
         self.settle();
         for _ in 0..ROUNDS_PER_TURN {
             self.flush(context);
-            let mut progress = self.delivery.poll(context);
+            let mut progress = self.parts.delivery.poll(context);
             progress |= self.take_commands(context);
-            let received =
-                self.serve_connections(context) | self.receive(context) | self.receive_announcements(context);
+            let received = self.receive(self.intake(), context) | self.receive_announcements(context);
             progress |= received || self.serve_timers(context);
             if self.state.stop_at.is_none() && self.node.is_stopped() {
                 // Of its own accord: a registrar whose identifier is taken.
@@ -96,67 +101,45 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
             }
             if self.is_finished() {
                 self.flush(context);
-                self.serve_connections(context);
+                self.receive(Intake::Closed, context);
                 return Poll::Ready(());
             }
             if !progress {
                 return Poll::Pending;
             }
         }
-        // Somebody never stops sending: now the timers have their turn all the same.
+        // A peer never stops sending: now the timers have their turn all the same.
         self.serve_timers(context);
         context.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Sends what the node has to send, as far as the socket takes it.
+    /// Sends what the node has to send, as far as the outside takes it.
     fn flush(&mut self, context: &mut Context<'_>) {
-        let State { outgoing, log, .. } = &mut self.state;
-        for socket in &mut self.announcements {
+        let now = self.parts.runtime.now();
+        for socket in &mut self.parts.announcements {
             if let Err(error) = socket.flush(context)
-                && let Some(Line { suppressed }) = log.at(self.runtime.now()).allow("announce")
+                && let Some(Line { suppressed }) = self.state.log.at(now).allow("announce")
             {
                 tracing::warn!(%error, group = socket.place, suppressed, "announcement not sent");
             }
         }
-        loop {
-            while outgoing.len() < SEND_BATCH
-                && let Some(datagram) = self.node.poll_datagram()
-            {
-                outgoing.push_back(datagram);
-            }
-            if outgoing.is_empty() {
-                return;
-            }
-            match self.socket.poll_send(context, outgoing.make_contiguous()) {
-                Poll::Ready(Ok(sent)) => {
-                    outgoing.drain(..sent.min(outgoing.len()));
-                }
-                Poll::Ready(Err(error)) => {
-                    if let Some(lost) = outgoing.pop_front()
-                        && let Some(Line { suppressed }) = log.at(self.runtime.now()).allow("send")
-                    {
-                        tracing::warn!(destination = %lost.destination, %error, suppressed, "datagram not sent");
-                    }
-                }
-                Poll::Pending => return,
-            }
-        }
+        self.io.flush(&mut self.node, now, context);
     }
 
     fn take_commands(&mut self, context: &mut Context<'_>) -> bool {
         let mut progress = false;
-        // With the socket full nothing more is begun.
+        // While the network takes nothing, nothing more is begun.
         for _ in 0..COMMANDS_PER_ROUND {
-            if !self.state.outgoing.is_empty() {
+            if !self.io.is_flushed() {
                 break;
             }
-            let Poll::Ready(request) = self.requests.as_mut().poll_next(context) else { break };
+            let Poll::Ready(request) = self.parts.requests.as_mut().poll_next(context) else { break };
             match request {
                 Some(Request::Command { command, waiting }) => {
                     let id = self.next_command();
-                    self.delivery.expect(id, waiting);
-                    self.node.handle_command(self.runtime.now(), self.endpoint, id, command);
+                    self.parts.delivery.expect(id, waiting);
+                    self.node.handle_command(self.parts.runtime.now(), self.endpoint, id, command);
                 }
                 Some(Request::Shutdown { within, done }) => {
                     self.state.done.push(done);
@@ -168,47 +151,24 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
             self.settle();
             progress = true;
         }
-        while let Poll::Ready(Some(session)) = self.dropped_sessions.as_mut().poll_next(context) {
+        while let Poll::Ready(Some(session)) = self.parts.dropped_sessions.as_mut().poll_next(context) {
             self.close(session);
             progress = true;
         }
         progress
     }
 
-    fn receive(&mut self, context: &mut Context<'_>) -> bool {
-        if self.delivery.is_blocked() || !self.state.outgoing.is_empty() || self.pauses() {
-            return false;
-        }
-        match self.socket.poll_receive(context, &mut self.state.received) {
-            Poll::Ready(Ok(())) => {
-                let now = self.runtime.now();
-                for Received { source, bytes } in std::mem::take(&mut self.state.received) {
-                    self.node.handle_datagram(now, source, bytes);
-                    self.settle();
-                }
-                true
-            }
-            Poll::Ready(Err(error)) => {
-                self.receive_failed(&error);
-                false
-            }
-            Poll::Pending => false,
-        }
-    }
-
-    /// Writes to TCP connections, reads from them, accepts and opens them.
-    fn serve_connections(&mut self, context: &mut Context<'_>) -> bool {
-        let reads = !self.delivery.is_blocked();
-        let (progress, failure) = self.connections.poll(&*self.runtime, &mut self.node, reads, context);
-        if let Some(error) = failure
-            && let Some(Line { suppressed }) = self.state.log.at(self.runtime.now()).allow("accept")
-        {
-            tracing::warn!(%error, suppressed, "no TCP connection accepted");
-        }
+    /// Hands what has arrived to the node.
+    fn receive(&mut self, intake: Intake, context: &mut Context<'_>) -> bool {
+        let progress = self.io.receive(&mut self.node, intake, self.parts.runtime.now(), context);
         if progress {
             self.settle();
         }
         progress
+    }
+
+    const fn intake(&self) -> Intake {
+        if self.parts.delivery.is_blocked() { Intake::Closed } else { Intake::Open }
     }
 
     fn receive_announcements(&mut self, context: &mut Context<'_>) -> bool {
@@ -217,10 +177,10 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
         }
         let mut progress = false;
         let mut failed = None;
-        for socket in &mut self.announcements {
+        for socket in &mut self.parts.announcements {
             match socket.poll_receive(context, &mut self.state.received) {
                 Poll::Ready(Ok(())) => {
-                    let now = self.runtime.now();
+                    let now = self.parts.runtime.now();
                     for Received { source, bytes } in self.state.received.drain(..) {
                         self.node.handle_announce(now, socket.channel, source, bytes);
                     }
@@ -240,7 +200,7 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
     }
 
     fn receive_failed(&mut self, error: &std::io::Error) {
-        let now = self.runtime.now();
+        let now = self.parts.runtime.now();
         self.state.pause = Some(now + RECEIVE_PAUSE);
         if let Some(Line { suppressed }) = self.state.log.at(now).allow("receive") {
             tracing::warn!(%error, suppressed, "receiving failed");
@@ -249,7 +209,7 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
 
     /// Whether a socket that has failed is still left alone.
     fn pauses(&mut self) -> bool {
-        self.state.pause = self.state.pause.filter(|until| self.runtime.now() < *until);
+        self.state.pause = self.state.pause.filter(|until| self.parts.runtime.now() < *until);
         self.state.pause.is_some()
     }
 
@@ -259,12 +219,12 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
         if self.state.pause.is_some() && !self.pauses() {
             return true;
         }
-        let wanted = [self.node.poll_timeout(), self.state.stop_at, self.state.pause, self.connections.pause];
+        let wanted = [self.node.poll_timeout(), self.state.stop_at, self.state.pause, self.io.poll_timeout()];
         let Some(due) = wanted.into_iter().flatten().min() else {
             self.state.sleep = None;
             return false;
         };
-        let now = self.runtime.now();
+        let now = self.parts.runtime.now();
         if due <= now {
             self.node.handle_timeout(now);
             self.settle();
@@ -272,7 +232,7 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
         }
         let armed = match &mut self.state.sleep {
             Some((at, sleep)) if *at <= due => sleep,
-            sleep => &mut sleep.insert((due, self.runtime.sleep_until(due))).1,
+            sleep => &mut sleep.insert((due, self.parts.runtime.sleep_until(due))).1,
         };
         if armed.as_mut().poll(context).is_pending() {
             return false;
@@ -283,16 +243,25 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
 
     /// Passes on what the node has decided; datagrams wait for the next flush.
     fn settle(&mut self) {
-        let now = self.runtime.now();
-        while let Some((_, id, notice)) = self.node.poll_notice() {
-            E::log(&notice, self.state.log.at(now));
-            self.delivery.accept(id, notice);
+        let now = self.parts.runtime.now();
+        while let Some((_, output)) = self.node.poll_output() {
+            let log = self.state.log.at(now);
+            match output {
+                Output::Answer(id, answer) => {
+                    E::log_answer(&answer, log);
+                    self.parts.delivery.answer(id, answer);
+                }
+                Output::Notice(notice) => {
+                    E::log(&notice, log);
+                    self.parts.delivery.accept(notice);
+                }
+            }
         }
-        while let Some(session) = self.delivery.pop_abandoned() {
+        while let Some(session) = self.parts.delivery.pop_abandoned() {
             self.close(session);
         }
         while let Some((channel, bytes)) = self.node.poll_announce() {
-            for socket in self.announcements.iter_mut().filter(|s| s.channel == channel) {
+            for socket in self.parts.announcements.iter_mut().filter(|s| s.channel == channel) {
                 socket.send(bytes.clone());
             }
         }
@@ -301,22 +270,22 @@ impl<R: Runtime, E: Role> EventLoop<R, E> {
     fn close(&mut self, session: SessionId) {
         if let Some(command) = E::close(session) {
             let id = self.next_command();
-            self.node.handle_command(self.runtime.now(), self.endpoint, id, command);
+            self.node.handle_command(self.parts.runtime.now(), self.endpoint, id, command);
         }
     }
 
     fn begin_shutdown(&mut self, within: Duration) {
-        let now = self.runtime.now();
+        let now = self.parts.runtime.now();
         let deadline = now + within;
         self.state.stop_at = Some(self.state.stop_at.map_or(deadline, |at| at.min(deadline)));
-        self.delivery.stop_waiting();
+        self.parts.delivery.stop_waiting();
         self.node.begin_shutdown(now, deadline);
     }
 
     fn is_finished(&self) -> bool {
         let Some(deadline) = self.state.stop_at else { return false };
         let left = self.node.is_idle();
-        (left && self.state.outgoing.is_empty()) || deadline <= self.runtime.now()
+        (left && self.io.is_flushed()) || deadline <= self.parts.runtime.now()
     }
 
     fn next_command(&mut self) -> CommandId {

@@ -11,6 +11,26 @@ use super::event_loop::Request;
 use super::role::Role;
 use rserpool_core::user::SessionId;
 
+/// Takes the content out of one variant of `Answer`: that of the command which is asked.
+macro_rules! own {
+    ($answer:path) => {
+        |answer| match answer {
+            $answer(content) => Some(content),
+            _ => None,
+        }
+    };
+}
+
+pub(super) use own;
+
+/// The content of an answer.
+pub(super) fn take<A, T>(answer: A, own: fn(A) -> Option<T>) -> Result<T, Stopped> {
+    let content = own(answer);
+    // An endpoint that confused its answers would be a bug of ours, and one that has lost its way.
+    debug_assert!(content.is_some(), "a command gets the answer that its documentation names");
+    content.ok_or(Stopped)
+}
+
 /// Where an endpoint is bound.
 #[derive(Clone, Copy, Debug)]
 pub struct Local {
@@ -39,18 +59,23 @@ impl<E: Role> Clone for Handle<E> {
 }
 
 impl<E: Role> Handle<E> {
-    /// Hands a command over and waits for its final notice.
-    pub(super) async fn command(&self, command: E::Command) -> Result<E::Notice, Stopped> {
-        let answer = self.submit(command, None).await?;
-        answer.recv().await.map_err(|_| Stopped)
+    /// Hands a command over and waits for its answer. `own` takes it out of all the answers that there are
+    /// to commands; see [`own`].
+    pub(super) async fn ask<T>(
+        &self,
+        command: E::Command,
+        own: fn(E::Answer) -> Option<T>,
+    ) -> Result<T, Stopped> {
+        let answer = self.submit(command, None).await?.recv().await.map_err(|_| Stopped)?;
+        take(answer, own)
     }
 
-    /// Hands a command over; its final notice comes over the channel returned.
+    /// Hands a command over; its answer comes over the channel returned.
     pub(super) async fn submit(
         &self,
         command: E::Command,
         session: Option<SessionQueue<E>>,
-    ) -> Result<Receiver<E::Notice>, Stopped> {
+    ) -> Result<Receiver<E::Answer>, Stopped> {
         let (reply, answer) = bounded(1);
         let request = Request::Command { command, waiting: Waiting { reply, session } };
         self.requests.send(request).await.map_err(|_| Stopped)?;

@@ -9,11 +9,13 @@ use super::Runtime;
 use super::announce::AnnounceGroup;
 use super::builder::{Builder, Configuration, Preset};
 use super::error::StartError;
-use super::handle::Handle;
+use super::handle::{Handle, own};
 use super::log::Log;
 use super::role::{Place, Role};
 use rserpool_core::base::{ENRP_PORT, Instant, TransportAddress};
-use rserpool_core::inspector::{self, Command, InspectError, InspectorConfig, Notice, PeerReport, Snapshot};
+use rserpool_core::inspector::{
+    self, Answer, Command, InspectError, InspectorConfig, Notice, PeerReport, Snapshot,
+};
 use rserpool_core::wire::Padding;
 
 /// Asks one registrar for its handlespace, its peers and its counters; clones share it.
@@ -57,11 +59,10 @@ impl<R> Inspector<R> {
     ///
     /// If the registrar does not answer, or refuses.
     pub async fn handlespace(&self) -> Result<Snapshot, InspectError> {
-        match self.handle.command(Command::Handlespace).await {
-            Ok(Notice::Handlespace(handlespace)) => Ok(handlespace),
-            Ok(Notice::Failed(error)) => Err(error),
-            _ => Err(InspectError::Busy),
-        }
+        self.handle
+            .ask(Command::Handlespace, own!(Answer::Handlespace))
+            .await
+            .unwrap_or(Err(InspectError::Busy))
     }
 
     /// The counters of the registrar by name, if it is one of this project.
@@ -70,11 +71,7 @@ impl<R> Inspector<R> {
     ///
     /// If the registrar does not answer.
     pub async fn counters(&self) -> Result<Vec<(String, u64)>, InspectError> {
-        match self.handle.command(Command::Counters).await {
-            Ok(Notice::Counters(counters)) => Ok(counters),
-            Ok(Notice::Failed(error)) => Err(error),
-            _ => Err(InspectError::Busy),
-        }
+        self.handle.ask(Command::Counters, own!(Answer::Counters)).await.unwrap_or(Err(InspectError::Busy))
     }
 
     /// How the registrar takes its peers to be, if it is one of this project.
@@ -83,11 +80,7 @@ impl<R> Inspector<R> {
     ///
     /// If the registrar does not answer.
     pub async fn peers(&self) -> Result<Vec<PeerReport>, InspectError> {
-        match self.handle.command(Command::Peers).await {
-            Ok(Notice::Peers(peers)) => Ok(peers),
-            Ok(Notice::Failed(error)) => Err(error),
-            _ => Err(InspectError::Busy),
-        }
+        self.handle.ask(Command::Peers, own!(Answer::Peers)).await.unwrap_or(Err(InspectError::Busy))
     }
 
     /// Closes its association and ends, after `within` at the latest.
@@ -143,8 +136,16 @@ impl Role for inspector::Inspector {
         Place::Nobody
     }
 
-    fn log(notice: &Notice, _log: &mut Log) {
-        if let Notice::Failed(error) = notice {
+    fn log(_notice: &Notice, _log: &mut Log) {}
+
+    fn log_answer(answer: &Answer, _log: &mut Log) {
+        let failed = match answer {
+            Answer::Handlespace(answer) => answer.as_ref().err(),
+            Answer::Counters(answer) => answer.as_ref().err(),
+            Answer::Peers(answer) => answer.as_ref().err(),
+            _ => None,
+        };
+        if let Some(error) = failed {
             tracing::debug!(%error, "inspection failed");
         }
     }

@@ -58,6 +58,7 @@
 
 mod announce;
 mod builder;
+mod datagrams;
 mod delivery;
 mod element;
 mod error;
@@ -65,6 +66,7 @@ mod event_loop;
 mod handle;
 mod inspector;
 mod interfaces;
+mod io;
 mod log;
 mod registrar;
 mod role;
@@ -84,6 +86,7 @@ pub use builder::{Builder, EVENT_QUEUE, MAX_BUSY_POLL, Preset};
 pub use element::PoolElement;
 pub use error::{IdentifierTaken, StartError, Stopped};
 pub use inspector::Inspector;
+pub use io::{Intake, Io};
 pub use registrar::Registrar;
 pub use runtime::{
     AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,
@@ -92,4 +95,4 @@ pub use session::{SESSION_QUEUE, Session, SessionEvent};
 pub use tcp::TcpListening;
 #[cfg(feature = "udp")]
 pub use udp::{BatchedSocket, Direction, UdpSockRef, Watched};
-pub use user::{PoolUser, Resolution};
+pub use user::PoolUser;

@@ -10,13 +10,13 @@ use super::announce::{AnnounceGroup, Announcing};
 use super::builder::{Builder, Configuration, Preset, own_addresses};
 use super::delivery::{EventReceiver, next_event};
 use super::error::{IdentifierTaken, StartError, Stopped};
-use super::handle::{Handle, Local};
+use super::handle::{Handle, Local, own};
 use super::log::{Line, Log};
 use super::role::{Place, Role};
 use super::tcp::TcpListening;
 use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, TransportAddress};
 use rserpool_core::endpoint::HangUp;
-use rserpool_core::registrar::{self, Command, Notice, PeerStatus, RegistrarConfig};
+use rserpool_core::registrar::{self, Answer, Command, Figures, Notice, PeerStatus, RegistrarConfig};
 use rserpool_core::wire::PoolEntry;
 
 /// A registrar that runs in the background; clones are handles of the same one.
@@ -99,22 +99,16 @@ impl<R> Registrar<R> {
     ///
     /// If the registrar has been shut down.
     pub async fn pools(&self) -> Result<Vec<PoolEntry>, Stopped> {
-        match self.handle.command(Command::Pools).await? {
-            Notice::Pools(pools) => Ok(pools),
-            _ => Err(Stopped),
-        }
+        self.handle.ask(Command::Pools, own!(Answer::Pools)).await
     }
 
-    /// What the registrar has done so far, and how much it keeps, by name.
+    /// What the registrar has done so far, and how much it keeps.
     ///
     /// # Errors
     ///
     /// If the registrar has been shut down.
-    pub async fn counters(&self) -> Result<Vec<(&'static str, u64)>, Stopped> {
-        match self.handle.command(Command::Counters).await? {
-            Notice::Counters(counters) => Ok(counters),
-            _ => Err(Stopped),
-        }
+    pub async fn counters(&self) -> Result<Figures, Stopped> {
+        self.handle.ask(Command::Counters, own!(Answer::Counters)).await.map(|figures| *figures)
     }
 
     /// The other registrars, in the order of their identifiers.
@@ -123,10 +117,7 @@ impl<R> Registrar<R> {
     ///
     /// If the registrar has been shut down.
     pub async fn peers(&self) -> Result<Vec<PeerStatus>, Stopped> {
-        match self.handle.command(Command::Peers).await? {
-            Notice::Peers(peers) => Ok(peers),
-            _ => Err(Stopped),
-        }
+        self.handle.ask(Command::Peers, own!(Answer::Peers)).await
     }
 
     /// Waits until the registrar has ended. Of several callers one learns the reason.
@@ -138,7 +129,7 @@ impl<R> Registrar<R> {
     /// If it had to stop because another registrar has its identifier.
     pub async fn ended(&self) -> Result<(), IdentifierTaken> {
         match next_event(&self.events).await {
-            Some(Notice::IdentifierTaken { id, peer }) => Err(IdentifierTaken { id, peer }),
+            Some(Notice::IdentifierTaken { id, peer, .. }) => Err(IdentifierTaken { id, peer }),
             _ => Ok(()),
         }
     }

@@ -4,7 +4,7 @@ use super::log::Log;
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::SessionId;
 
-/// Who is told a notice that answers no command.
+/// Who is told a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The application, in the order of events.
@@ -20,7 +20,7 @@ pub enum Place {
 }
 
 /// An endpoint that the event loop can drive.
-pub trait Role: Endpoint<Command: Send, Notice: Send> + Send + 'static {
+pub trait Role: Endpoint<Command: Send, Answer: Send, Notice: Send> + Send + 'static {
     /// Who is told.
     fn place(notice: &Self::Notice) -> Place;
 
@@ -35,8 +35,8 @@ pub trait Role: Endpoint<Command: Send, Notice: Send> + Send + 'static {
         0
     }
 
-    /// The session that this answer to a command has opened.
-    fn opened(_notice: &Self::Notice) -> Option<SessionId> {
+    /// The session that this answer has opened.
+    fn opened(_answer: &Self::Answer) -> Option<SessionId> {
         None
     }
 
@@ -47,4 +47,7 @@ pub trait Role: Endpoint<Command: Send, Notice: Send> + Send + 'static {
 
     /// Writes a notice to the log, unless lines of its kind come too fast.
     fn log(notice: &Self::Notice, log: &mut Log);
+
+    /// Likewise an answer: its receiver knows of it, but what it tells of may matter to others.
+    fn log_answer(_answer: &Self::Answer, _log: &mut Log) {}
 }

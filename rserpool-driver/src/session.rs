@@ -9,10 +9,14 @@ use async_channel::{Receiver, WeakSender, bounded};
 use bytes::Bytes;
 
 use super::delivery::{EventReceiver, SessionQueue, next_event};
-use super::handle::Handle;
+use super::error::Stopped;
+use super::handle::{Handle, own, take};
 use rserpool_core::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
 use rserpool_core::element::Refusal;
-use rserpool_core::user::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, User, UserError};
+use rserpool_core::user::{
+    Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, SessionId, User,
+    UserError,
+};
 
 /// Events of one session that wait for the application, fewer if messages are longer than 4 KiB;
 /// then the event loop of the user, with all its sessions, receives no more.
@@ -94,25 +98,18 @@ impl<R> Session<R> {
         let (writable_sender, writable) = bounded(1);
         let weak = writable_sender.downgrade();
         let queue = SessionQueue { events: event_sender, writable: writable_sender };
-        let answer =
-            handle.submit(Command::Open { handle: pool }, Some(queue)).await.map_err(UserError::from)?;
-        let answer = OpenAnswer { answer, handle };
-        match answer.answer.recv().await {
-            Ok(Notice::Opened { session, element, .. }) => {
-                let shared = Shared {
-                    handle: handle.clone(),
-                    id: session,
-                    element: AtomicU32::new(element.0),
-                    last_request: AtomicU64::new(0),
-                    events,
-                    writable,
-                    writable_sender: weak,
-                };
-                Ok(Self { shared: Arc::new(shared), runtime: PhantomData })
-            }
-            Ok(Notice::Failed(error)) => Err(error),
-            _ => Err(UserError::ShuttingDown),
-        }
+        let answer = handle.submit(Command::Open(Open::new(pool)), Some(queue)).await?;
+        let opened = OpenAnswer { answer, handle }.wait().await??;
+        let shared = Shared {
+            handle: handle.clone(),
+            id: opened.session,
+            element: AtomicU32::new(opened.element.0),
+            last_request: AtomicU64::new(0),
+            events,
+            writable,
+            writable_sender: weak,
+        };
+        Ok(Self { shared: Arc::new(shared), runtime: PhantomData })
     }
 
     /// The element that serves the session, as of the last event taken.
@@ -175,8 +172,8 @@ impl<R> Session<R> {
         bytes: impl Into<Bytes>,
         delivery: Delivery,
     ) -> Result<(), Refusal> {
-        let bytes = bytes.into();
-        self.ask(Command::Send { session: self.shared.id, protocol, bytes, delivery }).await
+        let message = Message::new(self.shared.id, protocol, bytes).delivery(delivery);
+        self.ask(Command::Send(message)).await
     }
 
     /// Says that a request was answered, so that it is not supervised or sent again any more.
@@ -232,11 +229,7 @@ impl<R> Session<R> {
     }
 
     async fn ask(&self, command: Command) -> Result<(), Refusal> {
-        match self.shared.handle.command(command).await {
-            Ok(Notice::Refused(refusal)) => Err(refusal),
-            Ok(_) => Ok(()),
-            Err(_) => Err(Refusal::ShuttingDown),
-        }
+        self.shared.handle.ask(command, own!(Answer::Done)).await.unwrap_or(Err(Refusal::ShuttingDown))
     }
 }
 
@@ -274,15 +267,21 @@ impl Drop for Turn<'_> {
 /// The answer to [`Command::Open`] while nobody has taken it. Dropped, it closes a session that
 /// was opened meanwhile; one that is opened later finds the channel closed.
 struct OpenAnswer<'a> {
-    answer: Receiver<Notice>,
+    answer: Receiver<Answer>,
     handle: &'a Handle<User>,
+}
+
+impl OpenAnswer<'_> {
+    async fn wait(self) -> Result<Result<Opened, UserError>, Stopped> {
+        take(self.answer.recv().await.map_err(|_| Stopped)?, own!(Answer::Opened))
+    }
 }
 
 impl Drop for OpenAnswer<'_> {
     fn drop(&mut self) {
         self.answer.close();
-        if let Ok(Notice::Opened { session, .. }) = self.answer.try_recv() {
-            let _ = self.handle.dropped_sessions.try_send(session);
+        if let Ok(Answer::Opened(Ok(opened))) = self.answer.try_recv() {
+            let _ = self.handle.dropped_sessions.try_send(opened.session);
         }
     }
 }

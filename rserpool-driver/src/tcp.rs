@@ -17,7 +17,10 @@ use super::{AsyncRead, AsyncWrite, ByteStream, Connecting, Listener, Runtime, St
 use rserpool_core::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant};
 use rserpool_core::endpoint::{ConnectError, Endpoint};
 use rserpool_transport::node::Node;
-use rserpool_transport::{Carriers, ConnectionAction, ConnectionEvent, ConnectionId};
+use rserpool_transport::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
+
+use super::io::{Intake, Io};
+use super::log::{Line, Log};
 
 /// Octets read from a connection in one round; then the others have their turn.
 const READ_OCTETS: usize = 16 * 1024;
@@ -90,15 +93,17 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// The connections, and the socket that accepts them.
-pub(super) struct Connections {
+pub(super) struct StreamIo<R> {
+    runtime: Arc<R>,
     listener: Option<Box<dyn Listener>>,
-    /// Until when nobody is accepted.
-    pub(super) pause: Option<Instant>,
+    /// Until when no connection is accepted.
+    pause: Option<Instant>,
     open: BTreeMap<ConnectionId, Connection>,
     ready: Arc<Ready>,
-    /// Connections that have something to do, perhaps, once reading is wanted again.
+    /// Connections that may have something to do once reading is wanted again.
     held: BTreeSet<ConnectionId>,
     buffer: Box<[u8]>,
+    log: Log,
 }
 
 struct Connection {
@@ -116,98 +121,63 @@ enum State {
     },
 }
 
-impl Connections {
-    pub(super) fn new(listener: Option<Box<dyn Listener>>) -> Self {
+impl<R: Runtime> StreamIo<R> {
+    pub(super) fn new(runtime: Arc<R>, listener: Option<Box<dyn Listener>>) -> Self {
         Self {
+            runtime,
             listener,
             pause: None,
             open: BTreeMap::new(),
             ready: Arc::default(),
             held: BTreeSet::new(),
             buffer: vec![0; READ_OCTETS].into(),
+            log: Log::default(),
         }
     }
 
-    /// Does what can be done now; true if anything was. While `reads` is false nothing is read or
-    /// accepted. An error of the listener is for the log.
-    pub(super) fn poll<R: Runtime, E: Endpoint>(
+    fn accept<E: Endpoint, S: Stack + Streams>(
         &mut self,
-        runtime: &R,
-        node: &mut Node<E, Carriers>,
-        reads: bool,
+        node: &mut Node<E, S>,
+        now: Instant,
         context: &mut Context<'_>,
-    ) -> (bool, Option<io::Error>) {
-        let begun = self.carry_out(runtime, node);
-        if self.listener.is_none() && self.open.is_empty() {
-            return (begun, None);
-        }
-        self.ready.wake_by(context.waker());
-        self.pause = self.pause.filter(|until| runtime.now() < *until);
-        let (mut progress, failure) = if reads { self.accept(runtime, node, context) } else { (false, None) };
-        progress |= begun | self.carry_out(runtime, node);
-        let mut ready = self.ready.take();
-        if reads {
-            ready.append(&mut self.held);
-        }
-        for id in ready {
-            let Some(connection) = self.open.get_mut(&id) else { continue };
-            let event = connection.look(reads && node.reads(id), &mut self.buffer);
-            if !reads {
-                // Nobody will say that there is something to read: it has not been waited for.
-                self.held.insert(id);
-            }
-            let Some(event) = event else { continue };
-            match event {
-                ConnectionEvent::Failed(_) | ConnectionEvent::Lost => drop(self.open.remove(&id)),
-                _ => self.ready.note(id),
-            }
-            node.handle_connection(runtime.now(), id, event);
-            progress = true;
-        }
-        progress |= self.carry_out(runtime, node);
-        (progress, failure)
-    }
-
-    fn accept<R: Runtime, E: Endpoint>(
-        &mut self,
-        runtime: &R,
-        node: &mut Node<E, Carriers>,
-        context: &mut Context<'_>,
-    ) -> (bool, Option<io::Error>) {
+    ) -> bool {
         let Some(listener) = self.listener.as_mut().filter(|_| self.pause.is_none()) else {
-            return (false, None);
+            return false;
         };
         for turn in 0..ACCEPTS_PER_ROUND {
             match listener.poll_accept(context) {
                 Poll::Ready(Ok((stream, peer))) => {
-                    // Whoever is refused is hung up on, here, as his stream is dropped.
-                    if let Some(id) = node.accept(runtime.now(), peer) {
+                    // A client that is refused is hung up on here, where its stream is dropped.
+                    if let Some(id) = node.accept(now, peer) {
                         let state = State::Open { stream, outgoing: VecDeque::new(), finishing: false };
                         let waker = self.ready.waker(id);
                         self.open.insert(id, Connection { state, waker });
                         self.ready.note(id);
                     }
                 }
-                // He has gone already; the next one may be there.
+                // It has gone already; the next one may be there.
                 Poll::Ready(Err(error)) if is_of_peer(&error) => {}
                 Poll::Ready(Err(error)) => {
-                    self.pause = Some(runtime.now() + ACCEPT_PAUSE);
-                    return (turn > 0, Some(error));
+                    self.pause = Some(now + ACCEPT_PAUSE);
+                    if let Some(Line { suppressed }) = self.log.at(now).allow("accept") {
+                        tracing::warn!(%error, suppressed, "no TCP connection accepted");
+                    }
+                    return turn > 0;
                 }
-                Poll::Pending => return (turn > 0, None),
+                Poll::Pending => return turn > 0,
             }
         }
-        (true, None)
+        true
     }
 
     /// Does what the node has decided.
-    fn carry_out<R: Runtime, E: Endpoint>(&mut self, runtime: &R, node: &mut Node<E, Carriers>) -> bool {
+    fn carry_out<E: Endpoint, S: Stack + Streams>(&mut self, node: &mut Node<E, S>) -> bool {
         let mut any = false;
         while let Some(action) = node.poll_connection() {
             any = true;
             let id = match action {
                 ConnectionAction::Open { connection, address } => {
-                    let state = State::Opening(runtime.connect(address));
+                    let state = State::Opening(self.runtime.connect(address));
                     self.open.insert(connection, Connection { state, waker: self.ready.waker(connection) });
                     connection
                 }
@@ -235,6 +205,58 @@ impl Connections {
 
     fn state(&mut self, id: ConnectionId) -> Option<&mut State> {
         self.open.get_mut(&id).map(|connection| &mut connection.state)
+    }
+}
+
+impl<R: Runtime, S: Stack + Streams> Io<S> for StreamIo<R> {
+    /// What is to be written waits for [`Io::receive`], which looks at each connection once.
+    fn flush<E: Endpoint>(&mut self, _: &mut Node<E, S>, _: Instant, _: &mut Context<'_>) {}
+
+    /// Each connection has a bound for what waits in it, so none holds the others up.
+    fn is_flushed(&self) -> bool {
+        true
+    }
+
+    fn receive<E: Endpoint>(
+        &mut self,
+        node: &mut Node<E, S>,
+        intake: Intake,
+        now: Instant,
+        context: &mut Context<'_>,
+    ) -> bool {
+        let reads = intake == Intake::Open;
+        let begun = self.carry_out(node);
+        if self.listener.is_none() && self.open.is_empty() {
+            return begun;
+        }
+        self.ready.wake_by(context.waker());
+        self.pause = self.pause.filter(|until| now < *until);
+        let mut progress = reads && self.accept(node, now, context);
+        progress |= begun | self.carry_out(node);
+        let mut ready = self.ready.take();
+        if reads {
+            ready.append(&mut self.held);
+        }
+        for id in ready {
+            let Some(connection) = self.open.get_mut(&id) else { continue };
+            let event = connection.look(reads && node.reads(id), &mut self.buffer);
+            if !reads {
+                // Its waker will not be called for what can be read: nothing has tried to read.
+                self.held.insert(id);
+            }
+            let Some(event) = event else { continue };
+            match event {
+                ConnectionEvent::Failed(_) | ConnectionEvent::Lost => drop(self.open.remove(&id)),
+                _ => self.ready.note(id),
+            }
+            node.handle_connection(now, id, event);
+            progress = true;
+        }
+        self.carry_out(node) || progress
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.pause
     }
 }
 

@@ -8,14 +8,15 @@ use std::time::Duration;
 use super::Runtime;
 use super::builder::{Builder, Configuration, Preset};
 use super::error::StartError;
-use super::handle::Handle;
+use super::handle::{Handle, own};
 use super::log::{Line, Log};
 use super::role::{Place, Role};
 use super::session::Session;
 use rserpool_core::base::{ASAP_PORT, ElementId, Instant, PoolHandle, TransportAddress};
 use rserpool_core::endpoint::hunt::HuntConfig;
-use rserpool_core::user::{self, Command, Notice, SessionId, UserConfig, UserError};
-use rserpool_core::wire::{Policy, PoolElement};
+use rserpool_core::user::{
+    self, Answer, Command, Notice, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
+};
 
 /// A pool user that runs in the background; clones are handles of the same one.
 ///
@@ -23,18 +24,6 @@ use rserpool_core::wire::{Policy, PoolElement};
 pub struct PoolUser<R> {
     handle: Handle<user::User>,
     runtime: PhantomData<fn() -> R>,
-}
-
-/// What a registrar says of a pool.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Resolution {
-    /// The pool.
-    pub handle: PoolHandle,
-    /// Its policy.
-    pub policy: Policy,
-    /// Elements, in the registrar's order: the first is the one to use.
-    pub elements: Vec<PoolElement>,
 }
 
 impl<R: Runtime + Default> PoolUser<R> {
@@ -81,7 +70,7 @@ impl<R> PoolUser<R> {
     ///
     /// If the pool is unknown, the registrar refuses, or no registrar answers.
     pub async fn resolve(&self, pool: impl Into<PoolHandle>) -> Result<Resolution, UserError> {
-        self.ask(Command::Resolve { handle: pool.into(), items: None, cached: true }).await
+        self.ask(Resolve::new(pool.into())).await
     }
 
     /// Asks a registrar, not the cache, for this many elements; `u32::MAX` means all.
@@ -94,7 +83,7 @@ impl<R> PoolUser<R> {
         pool: impl Into<PoolHandle>,
         items: Option<u32>,
     ) -> Result<Resolution, UserError> {
-        self.ask(Command::Resolve { handle: pool.into(), items, cached: false }).await
+        self.ask(Resolve::new(pool.into()).items(items).past_cache()).await
     }
 
     /// Opens a session with an element of a pool.
@@ -119,11 +108,7 @@ impl<R> PoolUser<R> {
         element: ElementId,
     ) -> Result<(), UserError> {
         let handle = pool.into();
-        self.handle
-            .command(Command::ReportUnreachable { handle, element })
-            .await
-            .map(|_| ())
-            .map_err(UserError::from)
+        self.note(Command::ReportUnreachable { handle, element }).await
     }
 
     /// Forgets what the cache knows of a pool.
@@ -132,7 +117,7 @@ impl<R> PoolUser<R> {
     ///
     /// If the user is shutting down.
     pub async fn purge(&self, pool: impl Into<PoolHandle>) -> Result<(), UserError> {
-        self.handle.command(Command::Purge { handle: pool.into() }).await.map(|_| ()).map_err(UserError::from)
+        self.note(Command::Purge { handle: pool.into() }).await
     }
 
     /// Closes all sessions and ends, after `within` at the latest.
@@ -140,12 +125,13 @@ impl<R> PoolUser<R> {
         self.handle.shutdown(within).await;
     }
 
-    async fn ask(&self, command: Command) -> Result<Resolution, UserError> {
-        match self.handle.command(command).await.map_err(UserError::from)? {
-            Notice::Resolved { handle, policy, elements } => Ok(Resolution { handle, policy, elements }),
-            Notice::Failed(error) => Err(error),
-            _ => Err(UserError::ShuttingDown),
-        }
+    async fn ask(&self, question: Resolve) -> Result<Resolution, UserError> {
+        self.handle.ask(Command::Resolve(question), own!(Answer::Resolved)).await?
+    }
+
+    async fn note(&self, command: Command) -> Result<(), UserError> {
+        let noted = |answer| matches!(answer, Answer::Noted).then_some(());
+        Ok(self.handle.ask(command, noted).await?)
     }
 }
 
@@ -197,8 +183,8 @@ impl Role for user::User {
         }
     }
 
-    fn opened(notice: &Notice) -> Option<SessionId> {
-        if let Notice::Opened { session, .. } = notice { Some(*session) } else { None }
+    fn opened(answer: &Answer) -> Option<SessionId> {
+        if let Answer::Opened(Ok(opened)) = answer { Some(opened.session) } else { None }
     }
 
     fn close(session: SessionId) -> Option<Command> {
@@ -211,9 +197,6 @@ impl Role for user::User {
 
     fn log(notice: &Notice, log: &mut Log) {
         match notice {
-            Notice::Opened { session, element, peer } => {
-                tracing::debug!(session = session.0, %element, %peer, "session opened");
-            }
             Notice::ElementFailed { session, element, reason } => {
                 if let Some(Line { suppressed }) = log.allow("element failed") {
                     tracing::warn!(session = session.0, %element, %reason, suppressed, "element failed");
@@ -234,6 +217,12 @@ impl Role for user::User {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn log_answer(answer: &Answer, _log: &mut Log) {
+        if let Answer::Opened(Ok(Opened { session, element, peer, .. })) = answer {
+            tracing::debug!(session = session.0, %element, %peer, "session opened");
         }
     }
 }

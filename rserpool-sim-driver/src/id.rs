@@ -1,4 +1,4 @@
-//! The names of hosts, and where they serve.
+//! The names of hosts, and their ports.
 
 /// The name of a host: its number in the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -6,3 +6,6 @@ pub struct HostId(pub usize);
 
 /// The UDP port of every host.
 pub const UDP_PORT: u16 = 9899;
+
+/// The SCTP port of the elements.
+pub(crate) const ELEMENT_PORT: u16 = 7;

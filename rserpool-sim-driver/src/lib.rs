@@ -75,7 +75,7 @@
 //! ```
 //!
 //! Checked at every step: every message decodes and nobody finds fault with one; each command gets
-//! exactly one final notice, of a kind that it documents; no registration is lost and no element
+//! exactly one answer, of a kind that it documents; no registration is lost and no element
 //! given up without a reason; no element is selected that has been dead for longer than its
 //! registrar's keep-alives allow; only its home removes an element; a handle table lists everything, and
 //! nothing is removed before its last page; a failover notice comes before any data of the new element; no

@@ -2,26 +2,34 @@
 //!
 //! `cargo run --release -p rserpool-sim-driver -- explore` looks at many more.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rserpool_sim_driver::explore::{Plan, RunOptions};
 use rserpool_sim_driver::{Mode, TraceMode};
 
-/// Runs the world of a seed with the first `faults` of its faults.
-fn assert_sound(seed: u64, faults: usize, mode: Mode) {
-    let plan = Plan::draw(seed);
-    let faults: Vec<usize> = (0..plan.faults.len().min(faults)).collect();
+/// Runs the world of a seed.
+fn assert_seed_is_sound(seed: u64, mode: Mode) {
     let options = RunOptions { mode, ..RunOptions::default() };
-    if let Some(violation) = plan.only(&faults).run(options).violation {
-        panic!(
-            "{violation}\nrepeat it with\n  rserpool-sim replay --seed {seed} --faults {faults:?}, {mode:?}"
-        );
+    if let Some(violation) = Plan::draw(seed).run(options).violation {
+        let packets = if mode == Mode::Packets { " --packets" } else { "" };
+        panic!("{violation}\nrepeat it with\n  rserpool-sim replay{packets} --seed {seed}");
     }
 }
 
 #[test]
 fn a_few_worlds_are_sound() {
-    (0..15).for_each(|seed| assert_sound(seed, usize::MAX, Mode::Messages));
+    (0..15).for_each(|seed| assert_seed_is_sound(seed, Mode::Messages));
+}
+
+/// The worlds of the seeds in `RSERPOOL_SIM_SEEDS`, written A..B: for `mutants.sh`.
+#[test]
+#[ignore = "only where many worlds are asked for, by RSERPOOL_SIM_SEEDS=0..200"]
+fn many_worlds_are_sound() {
+    let seeds = std::env::var("RSERPOOL_SIM_SEEDS").unwrap_or_else(|_| "0..200".into());
+    let range = seeds.split_once("..").and_then(|(a, b)| Some(a.parse().ok()?..b.parse().ok()?));
+    let range: std::ops::Range<u64> = range.expect("RSERPOOL_SIM_SEEDS is written A..B");
+    range.for_each(|seed| assert_seed_is_sound(seed, Mode::Messages));
 }
 
 #[test]
@@ -30,15 +38,23 @@ fn a_few_worlds_of_packets_are_sound() {
         let plan = Plan::draw(*seed);
         plan.registrars.len() > 1 && plan.elements.len() + plan.users.len() < 10
     };
-    (0..).filter(small).take(4).for_each(|seed| assert_sound(seed, usize::MAX, Mode::Packets));
+    (0..).filter(small).take(4).for_each(|seed| assert_seed_is_sound(seed, Mode::Packets));
 }
 
+/// Every plan in `tests/plans`; the comments there say what it has found.
 #[test]
 fn worlds_that_have_found_bugs_are_sound() {
-    let lines = include_str!("../regressions.txt").lines().filter(|line| !line.starts_with('#'));
-    for line in lines {
-        let (seed, faults) = line.split_once(' ').expect("a seed and a number of faults in each line");
-        assert_sound(seed.parse().expect("a seed"), faults.parse().expect("a number"), Mode::Messages);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/plans");
+    let files = std::fs::read_dir(&folder).expect("the plans can be read");
+    let mut paths: Vec<PathBuf> = files.map(|file| file.expect("a file").path()).collect();
+    paths.sort();
+    assert!(paths.len() >= 18, "{} plans", paths.len());
+    for path in paths {
+        let text = std::fs::read_to_string(&path).expect("the plan can be read");
+        let plan: Plan = text.parse().unwrap_or_else(|error| panic!("{}, {error}", path.display()));
+        if let Some(violation) = plan.run(RunOptions::default()).violation {
+            panic!("{violation}\nrepeat it with\n  rserpool-sim replay {}", path.display());
+        }
     }
 }
 
@@ -58,7 +74,7 @@ fn frames(name: &str, mode: Mode, fields: &[&str]) -> Option<Vec<String>> {
     let mut outcome = plan.expect("a plan").run(RunOptions { mode, capture: true, ..RunOptions::default() });
     let capture = outcome.world.take_capture().expect("a capture");
     assert_eq!(capture.get(..4), Some(&[0x0a, 0x0d, 0x0d, 0x0a][..]));
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&path, capture).expect("the capture can be written");
     let mut tshark = Command::new("tshark");
     tshark.args(["-o", "sctp.checksum:CRC 32c", "-T", "fields", "-r"]).arg(&path);

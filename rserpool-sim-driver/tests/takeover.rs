@@ -138,9 +138,9 @@ fn the_dead_elements_of_a_dead_registrar_go() {
 }
 
 /// What became of a question for a pool.
-fn resolution(note: &Note) -> Option<&user::Notice> {
+fn resolution(note: &Note) -> Option<&Result<user::Resolution, user::UserError>> {
     match note {
-        Note::User(notice @ (user::Notice::Resolved { .. } | user::Notice::Failed(_))) => Some(notice),
+        Note::UserAnswer(user::Answer::Resolved(answer)) => Some(answer),
         _ => None,
     }
 }
@@ -165,12 +165,11 @@ fn users_see_no_failed_resolution_during_a_takeover() {
         run(&mut world, 100);
     }
     run(&mut world, 1_000);
-    let answers: Vec<&user::Notice> =
-        world.notes().iter().filter_map(|(_, _, note)| resolution(note)).collect();
+    let answers: Vec<_> = world.notes().iter().filter_map(|(_, _, note)| resolution(note)).collect();
     assert!(answers.len() > 80, "{}", answers.len());
     for answer in answers {
-        let user::Notice::Resolved { elements: found, .. } = answer else { panic!("{answer:?}") };
-        assert_eq!(found.len(), elements.len());
+        let Ok(resolution) = answer else { panic!("{answer:?}") };
+        assert_eq!(resolution.elements.len(), elements.len());
     }
     users.iter().for_each(|user| assert_nothing_lost(&world, *user));
 }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use divan::{Bencher, counter::ItemsCount};
 use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{Action, Event};
-use rserpool_transport::Stack;
 use rserpool_transport::sctp::{Dcsctp, Engine, Sctp, SctpConfig, SctpProto};
+use rserpool_transport::{Datagrams, Stack};
 
 fn main() {
     divan::main();

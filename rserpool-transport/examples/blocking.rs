@@ -62,9 +62,9 @@ pub fn serve(socket: &UdpSocket, stop: &AtomicBool) -> io::Result<()> {
         // This registrar does not announce itself; one that does has a multicast socket for these.
         while node.poll_announce().is_some() {}
 
-        // 3. "Hand the notices to the application."
-        while let Some((_, _, notice)) = node.poll_notice() {
-            println!("{notice:?}");
+        // 3. "Hand answers and notices to the application."
+        while let Some((_, output)) = node.poll_output() {
+            println!("{output:?}");
         }
 
         // 4. "Sleep until something arrives or `poll_timeout` is due." A socket does not take a time-out

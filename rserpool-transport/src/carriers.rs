@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::sctp::Sctp;
 use super::tcp::Tcp;
-use super::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Stack};
+use super::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams};
 use rserpool_core::base::{Carrier, Instant};
 use rserpool_core::endpoint::{Action, Event};
 
@@ -45,22 +45,6 @@ impl Stack for Carriers {
         self.tcp.stop_listening();
     }
 
-    fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
-        self.sctp.handle_datagram(now, source, bytes);
-    }
-
-    fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
-        self.tcp.accept(now, peer)
-    }
-
-    fn handle_connection(&mut self, now: Instant, connection: ConnectionId, event: ConnectionEvent) {
-        self.tcp.handle_connection(now, connection, event);
-    }
-
-    fn reads(&self, connection: ConnectionId) -> bool {
-        self.tcp.reads(connection)
-    }
-
     fn handle_action(&mut self, now: Instant, action: Action) {
         let carrier = match &action {
             Action::Connect { peer, .. } => peer.carrier,
@@ -90,19 +74,39 @@ impl Stack for Carriers {
         self.sctp.poll_event().or_else(|| self.tcp.poll_event())
     }
 
-    fn poll_datagram(&mut self) -> Option<Datagram> {
-        self.sctp.poll_datagram()
-    }
-
-    fn poll_connection(&mut self) -> Option<ConnectionAction> {
-        self.tcp.poll_connection()
-    }
-
     fn poll_timeout(&self) -> Option<Instant> {
         [self.sctp.poll_timeout(), self.tcp.poll_timeout()].into_iter().flatten().min()
     }
 
     fn associations(&self) -> usize {
         self.sctp.associations() + self.tcp.associations()
+    }
+}
+
+impl Datagrams for Carriers {
+    fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
+        self.sctp.handle_datagram(now, source, bytes);
+    }
+
+    fn poll_datagram(&mut self) -> Option<Datagram> {
+        self.sctp.poll_datagram()
+    }
+}
+
+impl Streams for Carriers {
+    fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
+        self.tcp.accept(now, peer)
+    }
+
+    fn handle_connection(&mut self, now: Instant, connection: ConnectionId, event: ConnectionEvent) {
+        self.tcp.handle_connection(now, connection, event);
+    }
+
+    fn reads(&self, connection: ConnectionId) -> bool {
+        self.tcp.reads(connection)
+    }
+
+    fn poll_connection(&mut self) -> Option<ConnectionAction> {
+        self.tcp.poll_connection()
     }
 }

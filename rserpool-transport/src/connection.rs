@@ -17,7 +17,7 @@ pub enum ConnectionEvent {
     Opened,
     /// It could not be opened, and is gone.
     Failed(ConnectError),
-    /// Octets have come in, in their order. Handed in only while [`super::Stack::reads`] says so.
+    /// Octets have come in, in their order. Handed in only while [`super::Streams::reads`] says so.
     Received(Bytes),
     /// So many of the octets that were to be written have been written.
     Written(usize),

@@ -60,34 +60,17 @@ pub struct Datagram {
     pub bytes: Bytes,
 }
 
-/// A transport stack: datagrams and actions in, datagrams and events out, one deadline.
+/// A transport stack: actions in, events out, one deadline.
 ///
-/// It is driven like an endpoint: after every `handle_*` drain [`Stack::poll_event`],
-/// [`Stack::poll_datagram`] and [`Stack::poll_connection`] until `None`. A stack without TCP leaves
-/// what concerns connections as it is.
+/// It is driven like an endpoint: after every call that takes `&mut self`, drain [`Stack::poll_event`] until
+/// `None`. How it reaches its peers is not said here: a stack over UDP also implements [`Datagrams`], one over
+/// TCP [`Streams`], and one over something else, say a kernel's own SCTP sockets, whatever its driver asks for.
 pub trait Stack {
     /// Accept associations on this SCTP port from now on.
     fn listen(&mut self, local_port: u16);
 
-    /// Refuse whoever wants to associate from now on; what is open goes on.
+    /// Refuse new associations that peers want to open from now on; those that are open go on.
     fn stop_listening(&mut self);
-
-    /// A datagram has arrived.
-    fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes);
-
-    /// Somebody has connected by TCP; `None` if he is to be dropped at once.
-    fn accept(&mut self, _now: Instant, _peer: SocketAddr) -> Option<ConnectionId> {
-        None
-    }
-
-    /// Something has happened to a TCP connection.
-    fn handle_connection(&mut self, _now: Instant, _connection: ConnectionId, _event: ConnectionEvent) {}
-
-    /// Whether to read from a TCP connection. What the peer sends meanwhile stays where it is, so that
-    /// it has to wait.
-    fn reads(&self, _connection: ConnectionId) -> bool {
-        false
-    }
 
     /// An endpoint wants something done. [`Action::Announce`] is not the stack's business and
     /// is ignored.
@@ -99,17 +82,36 @@ pub trait Stack {
     /// The next event for an endpoint.
     fn poll_event(&mut self) -> Option<Event>;
 
-    /// The next datagram for the network.
-    fn poll_datagram(&mut self) -> Option<Datagram>;
-
-    /// The next thing to be done with a TCP connection.
-    fn poll_connection(&mut self) -> Option<ConnectionAction> {
-        None
-    }
-
     /// The one deadline at which [`Stack::handle_timeout`] wants to be called.
     fn poll_timeout(&self) -> Option<Instant>;
 
     /// How many associations exist, attempts included; 0 means that the stack is idle.
     fn associations(&self) -> usize;
+}
+
+/// The side of a stack that faces a UDP socket. Drain [`Datagrams::poll_datagram`] after every call of
+/// [`Stack`] or of this trait that takes `&mut self`.
+pub trait Datagrams {
+    /// A datagram has arrived.
+    fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes);
+
+    /// The next datagram for the network.
+    fn poll_datagram(&mut self) -> Option<Datagram>;
+}
+
+/// The side of a stack that faces TCP connections. Drain [`Streams::poll_connection`] after every call of
+/// [`Stack`] or of this trait that takes `&mut self`.
+pub trait Streams {
+    /// A client has connected. `None`: drop the connection.
+    fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId>;
+
+    /// Something has happened to a connection; one that is gone already does not matter.
+    fn handle_connection(&mut self, now: Instant, connection: ConnectionId, event: ConnectionEvent);
+
+    /// Whether to read from a connection at the moment. Octets that are not read wait in the network, and
+    /// then the peer has to wait.
+    fn reads(&self, connection: ConnectionId) -> bool;
+
+    /// The next thing to be done with a connection.
+    fn poll_connection(&mut self) -> Option<ConnectionAction>;
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use rserpool_core::base::{ASAP_PORT, AssociationId, ElementId, ProtocolId, TransportAddress};
-use rserpool_core::element::{Command, Element, ElementConfig};
+use rserpool_core::element::{Command, Element, ElementConfig, Message};
 use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::wire::Policy;
 
@@ -40,7 +40,7 @@ fn command(input: &mut Input<'_>) -> Command {
         _ => {
             let protocol = ProtocolId(u32::from(input.below(13)));
             let bytes = Bytes::copy_from_slice(input.octets());
-            Command::Send { session, protocol, stream: 0, bytes }
+            Command::Send(Message::new(session, protocol, bytes))
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{AbortCause, Action, Event};
-use rserpool_transport::Stack;
 use rserpool_transport::sctp::{Dcsctp, Engine, Sctp, SctpConfig, SctpProto};
+use rserpool_transport::{Datagrams, Stack};
 
 use super::input::Input;
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rserpool_core::base::{AssociationId, Carrier, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
 use rserpool_transport::tcp::{Tcp, TcpConfig};
-use rserpool_transport::{ConnectionAction, ConnectionEvent, ConnectionId};
+use rserpool_transport::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
 
 use super::input::Input;
 

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use rserpool_core::base::{ASAP_PORT, ElementId, PoolHandle, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::hunt::HuntConfig;
-use rserpool_core::user::{Command, Delivery, RequestId, SessionId, User, UserConfig};
+use rserpool_core::user::{
+    Command, Delivery, Message, Open, RequestId, Resolve, SessionId, User, UserConfig,
+};
 
 use super::input::Input;
 use super::world::{World, ip};
@@ -33,9 +35,10 @@ fn command(input: &mut Input<'_>) -> Command {
     match input.below(12) {
         0 | 1 => {
             let items = (input.below(2) == 0).then(|| input.u16().into());
-            Command::Resolve { handle, items, cached: input.below(2) == 0 }
+            let question = Resolve::new(handle).items(items);
+            Command::Resolve(if input.below(2) == 0 { question } else { question.past_cache() })
         }
-        2..=4 => Command::Open { handle },
+        2..=4 => Command::Open(Open::new(handle)),
         5 => Command::Purge { handle },
         6 => Command::Failover { session },
         7 => Command::ReportUnreachable { handle, element: ElementId(input.below(6).into()) },
@@ -48,7 +51,8 @@ fn command(input: &mut Input<'_>) -> Command {
                 _ => Delivery::Report(request),
             };
             let protocol = ProtocolId(u32::from(input.below(13)));
-            Command::Send { session, protocol, bytes: Bytes::copy_from_slice(input.octets()), delivery }
+            let bytes = Bytes::copy_from_slice(input.octets());
+            Command::Send(Message::new(session, protocol, bytes).delivery(delivery))
         }
     }
 }

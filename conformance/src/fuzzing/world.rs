@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{
-    AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, MAX_MESSAGE,
+    AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, MAX_MESSAGE, Output,
 };
 use rserpool_core::wire::{AsapMessage, EnrpMessage};
 
@@ -54,6 +54,7 @@ pub(super) fn ip(last: u8) -> IpAddr {
 
 impl<E: Endpoint> World<E>
 where
+    E::Answer: Debug,
     E::Notice: Debug,
 {
     pub(super) fn new(endpoint: E, ports: &'static [u16]) -> Self {
@@ -302,9 +303,9 @@ where
                 },
             }
         }
-        while let Some((id, notice)) = self.endpoint.poll_notice() {
-            self.trace("  notice", &(id, notice));
-            if let Some(id) = id {
+        while let Some(output) = self.endpoint.poll_output() {
+            self.trace("  output", &output);
+            if let Output::Answer(id, _) = output {
                 assert!(self.unanswered.remove(&id), "a command is answered once");
             }
         }

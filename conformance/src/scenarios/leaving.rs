@@ -26,7 +26,7 @@ pub async fn everybody_leaves_without_a_trace<G: Make, E: Make>() {
     element.shutdown(GRACE).await;
     ended(&element).await;
     assert_eq!(registrar.pools().await.unwrap(), []);
-    let counters: BTreeMap<&str, u64> = registrar.counters().await.unwrap().into_iter().collect();
+    let counters: BTreeMap<&str, u64> = registrar.counters().await.unwrap().named().collect();
     assert_eq!((counters["deregistrations"], counters["removed_silent"]), (1, 0));
     registrar.shutdown(GRACE).await;
     assert!(registrar.pools().await.is_err());
@@ -72,6 +72,6 @@ pub async fn dropped_handles_leave<G: Make, E: Make>() {
     }
     drop(element);
     await_elements(&registrar, &[]).await;
-    let counters: BTreeMap<&str, u64> = registrar.counters().await.unwrap().into_iter().collect();
+    let counters: BTreeMap<&str, u64> = registrar.counters().await.unwrap().named().collect();
     assert_eq!((counters["deregistrations"], counters["removed_silent"]), (1, 0));
 }

@@ -14,7 +14,7 @@ pub async fn pools_are_resolved<G: Make, E: Make>() {
         servers.push(server::<E>(id, &at).await);
     }
     let user = user::<E>(&at).await;
-    let ids = |resolution: rserpool_driver::Resolution| {
+    let ids = |resolution: rserpool_core::user::Resolution| {
         let mut ids: Vec<ElementId> = resolution.elements.iter().map(|element| element.id).collect();
         ids.sort();
         ids

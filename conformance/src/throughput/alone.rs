@@ -10,7 +10,7 @@ use bytes::Bytes;
 use rserpool_core::base::{AssociationId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{Action, Event};
 use rserpool_transport::sctp::SctpConfig;
-use rserpool_transport::{Datagram, Stack};
+use rserpool_transport::{Datagram, Datagrams, Stack};
 use sctp_proto::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Payload,
     PayloadProtocolIdentifier, ServerConfig, StreamEvent, Transmit, TransportConfig,
@@ -110,11 +110,7 @@ fn packets(transmit: Transmit) -> Vec<Datagram> {
     packets.into_iter().map(|bytes| Datagram { destination, bytes }).collect()
 }
 
-impl Stack for Alone {
-    fn listen(&mut self, _: u16) {}
-
-    fn stop_listening(&mut self) {}
-
+impl Datagrams for Alone {
     fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
         self.now = now;
         let clock = self.clock(now);
@@ -131,6 +127,26 @@ impl Stack for Alone {
         }
         self.events();
     }
+
+    fn poll_datagram(&mut self) -> Option<Datagram> {
+        let clock = self.clock(self.now);
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            self.packets.extend(packets(transmit));
+        }
+        if self.packets.is_empty()
+            && let Some((_, association)) = &mut self.association
+            && let Some(transmit) = association.poll_transmit(clock)
+        {
+            self.packets.extend(packets(transmit));
+        }
+        self.packets.pop_front()
+    }
+}
+
+impl Stack for Alone {
+    fn listen(&mut self, _: u16) {}
+
+    fn stop_listening(&mut self) {}
 
     fn handle_action(&mut self, now: Instant, action: Action) {
         self.now = now;
@@ -166,20 +182,6 @@ impl Stack for Alone {
 
     fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
-    }
-
-    fn poll_datagram(&mut self) -> Option<Datagram> {
-        let clock = self.clock(self.now);
-        while let Some(transmit) = self.endpoint.poll_transmit() {
-            self.packets.extend(packets(transmit));
-        }
-        if self.packets.is_empty()
-            && let Some((_, association)) = &mut self.association
-            && let Some(transmit) = association.poll_transmit(clock)
-        {
-            self.packets.extend(packets(transmit));
-        }
-        self.packets.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rserpool_transport::Stack;
+use crate::UdpStack;
 use rserpool_transport::sctp::{Dcsctp, Sctp, SctpConfig, SctpProto};
 use serde_json::{Value, json};
 
@@ -56,7 +56,7 @@ impl Subject {
         }
     }
 
-    fn stack(self, local: SocketAddr) -> Box<dyn Stack> {
+    fn stack(self, local: SocketAddr) -> Box<dyn UdpStack> {
         let config = SctpConfig::rfc(u64::from(local.port()) << 16 | u64::from(std::process::id()));
         match self {
             Self::SctpProto => Box::new(Sctp::<SctpProto>::with_engine(config, local)),

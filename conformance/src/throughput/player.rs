@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant as Clock};
 
+use crate::UdpStack;
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{Action, Event};
-use rserpool_transport::Stack;
 
 use super::{LENGTH, SPAN};
 
@@ -16,7 +16,7 @@ const BURST: usize = 32;
 
 /// One end with its stack.
 pub(super) struct Side {
-    pub(super) stack: Box<dyn Stack>,
+    pub(super) stack: Box<dyn UdpStack>,
     role: Role,
     association: Option<AssociationId>,
     congested: bool,
@@ -45,7 +45,7 @@ impl Role {
 }
 
 impl Side {
-    pub(super) fn new(stack: Box<dyn Stack>, role: Role) -> Self {
+    pub(super) fn new(stack: Box<dyn UdpStack>, role: Role) -> Self {
         Self { stack, role, association: None, congested: false }
     }
 

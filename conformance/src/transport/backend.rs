@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use rserpool_transport::Stack;
+use crate::UdpStack;
 use rserpool_transport::sctp::{Dcsctp, Sctp, SctpConfig, SctpProto};
 
 /// What does the data phase of the stack.
@@ -27,7 +27,7 @@ impl Backend {
     }
 
     /// A stack for the socket bound to `local`.
-    pub(super) fn stack(self, config: SctpConfig, local: SocketAddr) -> Box<dyn Stack> {
+    pub(super) fn stack(self, config: SctpConfig, local: SocketAddr) -> Box<dyn UdpStack> {
         match self {
             Self::SctpProto => Box::new(Sctp::<SctpProto>::with_engine(config, local)),
             Self::Dcsctp => Box::new(Sctp::<Dcsctp>::with_engine(config, local)),

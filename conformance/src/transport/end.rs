@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use crate::UdpStack;
 use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{AbortCause, Action, DownReason, Event};
-use rserpool_transport::Stack;
 
 use super::content::{Message, content};
 
@@ -78,7 +78,7 @@ pub(super) enum Why {
 /// One of our stacks.
 pub(super) struct End {
     /// The stack.
-    pub(super) stack: Box<dyn Stack>,
+    pub(super) stack: Box<dyn UdpStack>,
     with: BTreeMap<Who, AssociationId>,
     others: BTreeMap<AssociationId, Who>,
     attempts: BTreeMap<ConnectId, Who>,
@@ -102,7 +102,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl End {
     /// An end without associations.
-    pub(super) fn new(stack: Box<dyn Stack>) -> Self {
+    pub(super) fn new(stack: Box<dyn UdpStack>) -> Self {
         Self {
             stack,
             with: BTreeMap::new(),

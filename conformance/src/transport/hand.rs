@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::UdpStack;
 use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{Action, Event};
-use rserpool_transport::Stack;
 use rserpool_transport::sctp::SctpConfig;
 
 use super::backend::Backend;
@@ -18,7 +18,7 @@ pub(super) const PORT: u16 = 3863;
 /// The stack and what came out of it.
 pub(super) struct Hand {
     /// The stack under test.
-    pub(super) stack: Box<dyn Stack>,
+    pub(super) stack: Box<dyn UdpStack>,
     /// The present moment.
     pub(super) now: Instant,
     replies: Vec<(SocketAddr, Packet)>,

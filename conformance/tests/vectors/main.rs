@@ -10,8 +10,8 @@ use rserpool_core::base::{ElementId, Instant};
 use rserpool_core::endpoint::Event;
 use rserpool_core::handlespace::Checksum;
 use rserpool_core::wire::{AsapMessage, DecodeError, EnrpMessage, ErrorCause, Padding, Reaction};
-use rserpool_transport::ConnectionEvent;
 use rserpool_transport::tcp::{Tcp, TcpConfig};
+use rserpool_transport::{ConnectionEvent, Stack, Streams};
 use toml::{Table, Value};
 
 /// What our decoder makes of octets: the meaning, the reported parameters, and the message written

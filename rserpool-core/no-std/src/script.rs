@@ -12,9 +12,9 @@ use bytes::Bytes;
 use rserpool_core::base::{
     AssociationId, CommandId, ConnectId, ElementId, Instant, ProtocolId, RegistrarId, TransportAddress,
 };
-use rserpool_core::element::{Command, Element, ElementConfig, Notice};
+use rserpool_core::element::{Answer, Command, Element, ElementConfig, Message, Notice};
 use rserpool_core::endpoint::hunt::HuntConfig;
-use rserpool_core::endpoint::{Action, DownReason, Endpoint, Event};
+use rserpool_core::endpoint::{Action, DownReason, Endpoint, Event, Output};
 
 use crate::HEAP;
 
@@ -71,7 +71,7 @@ pub(crate) fn run() -> Result<[(&'static str, usize); 4], u8> {
     element.handle_event(now, connected(HOME, Some(request), registrar));
     expect_sent(3, &mut element, HOME, ProtocolId::ASAP, REGISTRATION)?;
     element.handle_event(now, message(HOME, ProtocolId::ASAP, GRANTED));
-    expect(4, matches!(element.poll_notice(), Some((None, Notice::Registered { .. }))))?;
+    expect(4, matches!(element.poll_output(), Some(Output::Notice(Notice::Registered { .. }))))?;
     expect(5, element.poll_timeout() == Some(now + Duration::from_secs(280)))?;
     for step in 6..10 {
         now += Duration::from_secs(5);
@@ -87,14 +87,22 @@ pub(crate) fn run() -> Result<[(&'static str, usize); 4], u8> {
         let peer = TransportAddress::new([192, 0, 2, 3].into(), 40_000, 9899);
         element.handle_event(now, connected(user, None, peer));
         element.handle_event(now, message(user, DATA, b"hello"));
-        expect(11, matches!(element.poll_notice(), Some((None, Notice::SessionOpened { .. }))))?;
-        let Some((None, Notice::Received { session, protocol, stream, bytes })) = element.poll_notice()
+        expect(11, matches!(element.poll_output(), Some(Output::Notice(Notice::SessionOpened { .. }))))?;
+        let Some(Output::Notice(Notice::Received { session, protocol, stream, bytes, .. })) =
+            element.poll_output()
         else {
             return Err(12);
         };
-        element.handle_command(now, CommandId(7), Command::Send { session, protocol, stream, bytes });
+        element.handle_command(
+            now,
+            CommandId(7),
+            Command::Send(Message::new(session, protocol, bytes).stream(stream)),
+        );
         expect_sent(13, &mut element, user, DATA, b"hello")?;
-        expect(14, matches!(element.poll_notice(), Some((Some(CommandId(7)), Notice::Accepted))))?;
+        expect(
+            14,
+            matches!(element.poll_output(), Some(Output::Answer(CommandId(7), Answer::Done(Ok(()))))),
+        )?;
     }
     expect(15, element.sessions() == USERS as usize)?;
     let associations = HEAP.alive() - start - registered;
@@ -102,7 +110,7 @@ pub(crate) fn run() -> Result<[(&'static str, usize); 4], u8> {
     for user in (2..).map(AssociationId::sctp).take(USERS as usize) {
         element
             .handle_event(now, Event::Disconnected { association: user, reason: DownReason::PeerShutdown });
-        expect(16, matches!(element.poll_notice(), Some((None, Notice::SessionClosed { .. }))))?;
+        expect(16, matches!(element.poll_output(), Some(Output::Notice(Notice::SessionClosed { .. }))))?;
     }
 
     // It leaves: first the pool, then the registrar.

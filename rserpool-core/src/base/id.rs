@@ -178,6 +178,6 @@ local_identifier! {
     ConnectId
 }
 local_identifier! {
-    /// A command, named by the application; its final notice carries the same value.
+    /// A command, named by the application; its answer carries the same value.
     CommandId
 }

@@ -1,6 +1,6 @@
 //! What every part of the element works with.
 
-use super::{Counters, ElementConfig, Notice};
+use super::{Answer, Counters, ElementConfig, Notice};
 use crate::base::{AssociationId, ElementId, PoolHandle, ProtocolId, RegistrarId, TransportAddress};
 use crate::endpoint::Outbox;
 use crate::wire::AsapMessage;
@@ -10,7 +10,7 @@ pub(super) struct Context {
     pub(super) config: ElementConfig,
     pub(super) id: ElementId,
     pub(super) counters: Counters,
-    pub(super) outbox: Outbox<Notice>,
+    pub(super) outbox: Outbox<Answer, Notice>,
 }
 
 /// The home registrar (ASAP-1.1-01: an element has at most one).

@@ -1,4 +1,4 @@
-//! What the application can ask a pool element for, and what it is told.
+//! What the application can ask a pool element for, what it is answered, and what it is told unasked.
 
 use alloc::vec::Vec;
 
@@ -14,33 +14,59 @@ use crate::wire::{OperationError, Policy};
 pub enum Command {
     /// Re-register at once with these policy values, for example a new load; also after
     /// [`Notice::RegistrationFailed`], but not after [`Command::Deregister`]. Answered by
-    /// [`Notice::Accepted`].
+    /// [`Answer::Done`].
     UpdatePolicy(Policy),
-    /// Send an application message to a user. Answered by [`Notice::Accepted`] or
-    /// [`Notice::Refused`].
-    Send {
-        /// The association with the user.
-        session: AssociationId,
-        /// The application's payload protocol identifier; never 11 (RFC 5352 section 5).
-        protocol: ProtocolId,
-        /// The stream.
-        stream: u16,
-        /// The message.
-        bytes: Bytes,
-    },
+    /// Send an application message to a user. Answered by [`Answer::Done`].
+    Send(Message),
     /// Close the association with a user, after what is queued has been delivered. Answered by
-    /// [`Notice::Accepted`]; [`Notice::SessionClosed`] follows.
+    /// [`Answer::Done`]; [`Notice::SessionClosed`] follows.
     Close {
         /// The association.
         session: AssociationId,
     },
-    /// Leave the pool for good; sessions go on. Answered by [`Notice::Deregistered`], or by
-    /// [`Notice::RegistrationFailed`] if no registrar has confirmed it: then the registration
-    /// ends with its life.
+    /// Leave the pool for good; sessions go on. Answered by [`Answer::Deregistered`].
     Deregister,
 }
 
-/// What the application is told.
+/// An application message to a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// The association with the user.
+    pub session: AssociationId,
+    /// The application's payload protocol identifier; never 11 (RFC 5352 section 5).
+    pub protocol: ProtocolId,
+    /// The stream.
+    pub stream: u16,
+    /// The message.
+    pub bytes: Bytes,
+}
+
+impl Message {
+    /// A message on stream 0.
+    pub fn new(session: AssociationId, protocol: ProtocolId, bytes: impl Into<Bytes>) -> Self {
+        Self { session, protocol, stream: 0, bytes: bytes.into() }
+    }
+
+    /// Sends it on this stream.
+    #[must_use]
+    pub const fn stream(mut self, stream: u16) -> Self {
+        self.stream = stream;
+        self
+    }
+}
+
+/// What ends a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// To [`Command::UpdatePolicy`], [`Command::Send`] and [`Command::Close`].
+    Done(Result<(), Refusal>),
+    /// To [`Command::Deregister`].
+    Deregistered(Result<(), DeregistrationError>),
+}
+
+/// What the application is told unasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
@@ -56,8 +82,8 @@ pub enum Notice {
     /// A registration was refused, or every permitted attempt went unanswered; the element has
     /// stopped trying. It tries again on [`Command::UpdatePolicy`].
     RegistrationFailed(RegistrationError),
-    /// The element is in no pool any more. Without a command before it, a registrar has removed
-    /// the element, and it registers again by itself.
+    /// The element is in no pool any more. A registrar has removed it, and it registers again by itself,
+    /// unless it is shutting down.
     Deregistered,
     /// Another registrar has become the home.
     HomeChanged {
@@ -95,17 +121,25 @@ pub enum Notice {
         /// Why.
         reason: DownReason,
     },
-    /// A user takes data again after [`Notice::Refused`].
+    /// A user takes data again after [`Refusal::Congested`].
     Writable {
         /// The association.
         session: AssociationId,
     },
-    /// The command was carried out.
-    Accepted,
-    /// The command was not carried out.
-    Refused(Refusal),
     /// The element has left everything it should and is done.
     Stopped,
+}
+
+/// Why no registrar has confirmed that an element has left its pool.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeregistrationError {
+    /// The element was not asked to leave: it has stopped already.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// The element has left, and users may be sent to it until its registration life ends.
+    #[error("the element has left unconfirmed, and is listed until its registration life ends: {0}")]
+    Unconfirmed(RegistrationError),
 }
 
 /// Why an element is not registered.

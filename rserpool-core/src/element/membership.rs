@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use super::context::{Context, Home};
-use super::{Notice, RegistrationError};
+use super::{Answer, DeregistrationError, Notice, RegistrationError};
 use crate::base::{CommandId, Instant};
 use crate::wire::{
     AsapMessage, EncapsulationPorts, OperationError, Policy, PoolElement, SctpTransport, Transport,
@@ -403,16 +403,16 @@ impl Membership {
     /// The deregistration has come to its end.
     fn leave_now(&mut self, context: &mut Context, result: Result<(), RegistrationError>) -> Then {
         self.listing = Listing::No;
-        let notice = match result {
-            Ok(()) => Notice::Deregistered,
-            Err(error) => Notice::RegistrationFailed(error),
-        };
         if let Step::Leaving(leaving) = core::mem::replace(&mut self.step, Step::Left) {
-            if leaving.waiting.is_empty() {
-                context.outbox.tell(notice.clone());
+            for id in &leaving.waiting {
+                let result = result.clone().map_err(DeregistrationError::Unconfirmed);
+                context.outbox.answer(*id, Answer::Deregistered(result));
             }
-            for id in leaving.waiting {
-                context.outbox.answer(id, notice.clone());
+            if leaving.waiting.is_empty() {
+                context.outbox.tell(match result {
+                    Ok(()) => Notice::Deregistered,
+                    Err(error) => Notice::RegistrationFailed(error),
+                });
             }
         }
         Then::HasLeft
@@ -471,6 +471,6 @@ impl Leaving {
 /// Answers a command to leave: the element is in no pool.
 fn answer_left(context: &mut Context, command: Option<CommandId>) {
     if let Some(id) = command {
-        context.outbox.answer(id, Notice::Deregistered);
+        context.outbox.answer(id, Answer::Deregistered(Ok(())));
     }
 }

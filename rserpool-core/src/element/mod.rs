@@ -26,12 +26,12 @@ use crate::base::{
 pub use crate::endpoint::Refusal;
 use crate::endpoint::hunt::{ConnectIds, Hunt, RoundEnd};
 use crate::endpoint::received::{Received, asap_error};
-use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox};
+use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox, Output};
 use crate::wire::AsapMessage;
 pub use config::ElementConfig;
 use context::{Context, Home};
 pub use counters::Counters;
-pub use interface::{Command, Notice, RegistrationError};
+pub use interface::{Answer, Command, DeregistrationError, Message, Notice, RegistrationError};
 use links::{Links, Taken};
 use membership::{Due, Membership, Then};
 
@@ -390,6 +390,7 @@ fn unexpected(context: &mut Context) -> Then {
 
 impl Endpoint for Element {
     type Command = Command;
+    type Answer = Answer;
     type Notice = Notice;
 
     fn handle_event(&mut self, now: Instant, event: Event) {
@@ -427,7 +428,7 @@ impl Endpoint for Element {
     fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
         let context = &mut self.context;
         let result = match command {
-            Command::Send { session, protocol, stream, bytes } => {
+            Command::Send(Message { session, protocol, stream, bytes }) => {
                 let closing = matches!(self.phase, Phase::Closing { .. } | Phase::Stopped);
                 match self.links.send(context, session, protocol, stream, bytes) {
                     Err(Refusal::UnknownSession) if closing => Err(Refusal::ShuttingDown),
@@ -435,24 +436,21 @@ impl Endpoint for Element {
                 }
             }
             Command::Close { session } => self.links.close(now, context, session),
-            Command::Deregister if self.phase == Phase::Stopped => Err(Refusal::ShuttingDown),
+            Command::Deregister if self.phase == Phase::Stopped => {
+                let refused = DeregistrationError::Refused(Refusal::ShuttingDown);
+                return context.outbox.answer(id, Answer::Deregistered(Err(refused)));
+            }
             // The end of the deregistration answers.
             Command::Deregister => return self.leave(now, None, Some(id)),
             Command::UpdatePolicy(_) if self.phase != Phase::Running => Err(Refusal::ShuttingDown),
             Command::UpdatePolicy(policy) => {
                 // The answer comes before what follows from the command.
-                context.outbox.answer(id, Notice::Accepted);
+                context.outbox.answer(id, Answer::Done(Ok(())));
                 let then = self.membership.update_policy(now, context, self.home.as_ref(), policy);
                 return self.carry_out(now, then, None);
             }
         };
-        context.outbox.answer(
-            id,
-            match result {
-                Ok(()) => Notice::Accepted,
-                Err(refusal) => Notice::Refused(refusal),
-            },
-        );
+        context.outbox.answer(id, Answer::Done(result));
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -486,8 +484,8 @@ impl Endpoint for Element {
         self.context.outbox.actions.pop_front()
     }
 
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Notice)> {
-        self.context.outbox.notices.pop_front()
+    fn poll_output(&mut self) -> Option<Output<Answer, Notice>> {
+        self.context.outbox.outputs.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

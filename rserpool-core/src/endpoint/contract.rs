@@ -1,4 +1,4 @@
-//! Events, actions and the trait: the contract that the module above states.
+//! Events, actions and the trait: the contract in types.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -10,14 +10,14 @@ use bytes::Bytes;
 
 use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, TransportAddress};
 
-/// The longest message, in octets, that every transport takes. Application messages that are longer
-/// are refused by the endpoints with a typed error.
+/// The longest message, in octets, that every transport takes. Endpoints refuse longer application messages
+/// with [`Refusal::Length`](super::Refusal::Length).
 pub const MAX_MESSAGE: usize = 1 << 20;
 
 /// What happened outside.
 ///
-/// Events and actions are the contract, so both enums stay exhaustive: the compiler tells whoever
-/// implements a side of it when there is one more.
+/// Events and actions are the contract, so both enums stay exhaustive: if there is one more, the compiler
+/// shows where it has to be handled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// An association is up. It stays up until the one [`Event::Disconnected`] that ends it.
@@ -31,133 +31,132 @@ pub enum Event {
         /// The peer, with the UDP port from which its packets really come.
         peer: TransportAddress,
     },
-    /// The addresses of the peer have changed: another one was verified, or its packets come from
-    /// another UDP port.
+    /// The addresses of the peer have changed: another one was verified, or packets come from another UDP
+    /// port.
     Addresses {
-        /// Whose peer.
+        /// The association with the peer.
         association: AssociationId,
-        /// The peer with all its verified addresses, first the one of [`Event::Connected`], and the
-        /// UDP port of that.
+        /// The peer, with all its verified addresses. The first is the one of [`Event::Connected`]; the UDP
+        /// port belongs to it.
         peer: TransportAddress,
     },
     /// An attempt ended without an association.
     ConnectFailed {
-        /// The attempt.
+        /// The attempt, as [`Action::Connect`] named it.
         request: ConnectId,
-        /// Why.
+        /// Why it failed.
         reason: ConnectError,
     },
-    /// One whole message has arrived.
+    /// A whole message has arrived.
     Message {
-        /// Over this association.
+        /// The association over which it came.
         association: AssociationId,
-        /// With this payload protocol identifier.
+        /// Its payload protocol identifier.
         protocol: ProtocolId,
-        /// On this stream.
+        /// The SCTP stream on which it came; 0 over TCP.
         stream: u16,
-        /// The message.
+        /// Its octets.
         bytes: Bytes,
     },
-    /// The data queue has reached its bound: send no more application data until
-    /// [`Event::Drained`]. What was handed over is kept, and there is room for some more messages
-    /// that were decided on at the same time. Whoever goes on ends the association with
-    /// [`DownReason::QueueFull`]; so does a full queue of control messages (ASAP and ENRP), which
-    /// has a larger bound of its own, and the protocols repair what was lost.
+    /// The data queue has reached its bound: send no more application data until [`Event::Drained`]. Messages
+    /// that were handed over are kept, and there is room for some more that were decided on at the same time.
+    /// If an endpoint sends on nevertheless, the association ends with [`DownReason::QueueFull`]. It also
+    /// ends when the queue of control messages (ASAP and ENRP), which has a larger bound of its own, is full;
+    /// the protocols repair what is lost by that.
     Congested {
-        /// Whose queue.
+        /// The association with this queue.
         association: AssociationId,
     },
-    /// The data queue, congested before, takes data again.
+    /// The data queue takes data again.
     Drained {
-        /// Whose queue.
+        /// The association with this queue.
         association: AssociationId,
     },
     /// An association has ended; no event or action names it again.
     Disconnected {
-        /// Which.
+        /// The association that has ended.
         association: AssociationId,
-        /// Why.
+        /// Why it has ended.
         reason: DownReason,
     },
-    /// The transport has, of its own accord, hung up on a peer that had connected, or has not let it in.
-    /// It is told to be counted and logged; if an association ends by it, [`Event::Disconnected`] says so.
+    /// The transport itself has hung up on a peer, or has not let it in. An endpoint counts this and logs it.
+    /// If an association ends by it, [`Event::Disconnected`] follows.
     HungUp {
-        /// Our port to which the peer had come.
+        /// Our port to which the peer had connected.
         local_port: u16,
-        /// The peer.
+        /// Where the peer is.
         peer: TransportAddress,
-        /// Why.
+        /// Why the transport hung up.
         reason: HangUp,
     },
     /// A datagram has arrived on an announcement channel.
     Announce {
-        /// The channel.
+        /// The channel on which it arrived.
         channel: Channel,
-        /// Where the datagram came from.
+        /// The address and UDP port from which it came. Nothing proves them.
         source: SocketAddr,
-        /// Its content.
+        /// Its octets.
         bytes: Bytes,
     },
 }
 
-/// What is to be done outside.
+/// What an endpoint wants to be done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Open an association; exactly one [`Event::Connected`] or [`Event::ConnectFailed`] answers,
-    /// unless the attempt is cancelled first.
+    /// Open an association. Exactly one [`Event::Connected`] or [`Event::ConnectFailed`] answers, unless the
+    /// attempt is cancelled before.
     Connect {
-        /// The name of the attempt.
+        /// Identifies the attempt; used only once.
         request: ConnectId,
-        /// Our SCTP port; 0 lets the transport choose a free one that nobody listens on.
+        /// Our SCTP port; 0 lets the transport choose a free one on which no endpoint listens.
         local_port: u16,
-        /// The peer. Of several addresses the transport tries up to three, staggered, and keeps
-        /// the first that answers.
+        /// The peer. The transport tries up to three of its addresses, staggered, and keeps the first that
+        /// answers.
         peer: TransportAddress,
-        /// When to give up.
+        /// When the attempt fails at the latest.
         deadline: Instant,
     },
-    /// Give an attempt up. No event answers, except that an [`Event::Connected`] may have been on
-    /// its way: the endpoint answers that with [`Action::Abort`].
+    /// Cancel an attempt. No event answers. An [`Event::Connected`] may have been on its way, though; the
+    /// endpoint answers it with [`Action::Abort`].
     CancelConnect {
-        /// The attempt.
+        /// The attempt, as [`Action::Connect`] named it.
         request: ConnectId,
     },
     /// Send one message of 1 to [`MAX_MESSAGE`] octets, reliably and in order.
     Send {
-        /// Over this association; without effect if it is gone or being shut down.
+        /// The association over which to send. If it is gone or is being shut down, nothing is sent.
         association: AssociationId,
-        /// With this payload protocol identifier.
+        /// The payload protocol identifier of the message.
         protocol: ProtocolId,
-        /// On this stream; 0 is taken instead of one that the peer does not have.
+        /// The SCTP stream. If the peer does not have it, the message is sent on stream 0.
         stream: u16,
-        /// The message.
+        /// The octets of the message.
         bytes: Bytes,
     },
-    /// Deliver what is queued, then close; [`Event::Disconnected`] follows at the latest at
-    /// `deadline`.
+    /// Deliver what is queued, then close. [`Event::Disconnected`] follows, at the latest at `deadline`.
     Shutdown {
-        /// Which association.
+        /// The association to close.
         association: AssociationId,
-        /// When to abort instead.
+        /// When the association is aborted instead.
         deadline: Instant,
     },
     /// End an association at once; [`Event::Disconnected`] follows with [`DownReason::Local`].
     Abort {
-        /// Which association.
+        /// The association to end.
         association: AssociationId,
-        /// What to tell the peer.
+        /// The cause that the peer is told.
         cause: AbortCause,
     },
     /// Send a datagram to an announcement channel.
     Announce {
-        /// The channel.
+        /// The channel on which to send.
         channel: Channel,
-        /// The datagram.
+        /// The octets of the datagram.
         bytes: Bytes,
     },
 }
 
-/// Where announcements travel, by UDP multicast (readings B22 and B43).
+/// A multicast group for announcements over UDP (readings B22 and B43).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Channel {
     /// ASAP_SERVER_ANNOUNCE, from registrars to elements and users.
@@ -170,19 +169,19 @@ pub enum Channel {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// Nobody answered in time. Over UDP a closed port looks the same as a dead host.
+    /// There was no answer in time. Over UDP, a closed port looks the same as a dead host.
     #[error("no answer in time")]
     TimedOut,
     /// The peer refused with an ABORT.
     #[error("refused by the peer")]
     Refused,
-    /// No socket can reach the address, for example an IPv6 address from an IPv4 socket.
+    /// No socket can send to the address, for example to an IPv6 address from an IPv4 socket.
     #[error("no route to the address")]
     NoRoute,
     /// The transport holds as many associations as its limit allows.
     #[error("too many associations")]
     TooMany,
-    /// There is an association, or an attempt, between the same ports at both ends already.
+    /// There is an association or an attempt between the same ports of both ends already.
     #[error("the ports are in use between the same two ends")]
     InUse,
 }
@@ -203,7 +202,7 @@ pub enum DownReason {
     /// The peer has not answered for as long as the transport's limits allow.
     #[error("peer is silent")]
     Silent,
-    /// The peer has started anew and opened another association.
+    /// The peer has restarted and opened another association.
     #[error("peer restarted")]
     Restarted,
     /// The queue of control messages reached its bound; see [`Event::Congested`].
@@ -218,22 +217,22 @@ pub enum DownReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HangUp {
-    /// There are as many connections as there may be, in all or from its address.
+    /// There are as many connections as permitted, in all or from the peer's address.
     #[error("too many connections")]
     TooMany,
-    /// It sent a length that no message has, so that nothing can be told of what follows.
+    /// The peer sent a length that no message has, so what follows cannot be read.
     #[error("a message of impossible length")]
     Malformed,
-    /// It began a message and did not end it in time.
+    /// The peer began a message and did not end it in time.
     #[error("a message took too long")]
     Slow,
-    /// It did not take an answer in time.
+    /// The peer did not read an answer in time.
     #[error("an answer was not taken")]
     Unread,
-    /// It asked for nothing, or for nothing more, for too long.
+    /// The peer asked for nothing, or for nothing more, for too long.
     #[error("nothing was asked for too long")]
     Silent,
-    /// More waited for it, or from it, than may.
+    /// Too much was queued for the peer, or from it.
     #[error("too much in the queue")]
     Flooding,
 }
@@ -252,10 +251,10 @@ impl From<HangUp> for DownReason {
 /// What a peer said when it aborted an association (RFC 9260 section 3.3.10).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct AbortReason {
-    /// The code of the first cause, such as 12 (the peer's user asked for it) or 13 (we broke the
-    /// protocol, it believes); `None` if it named none.
+    /// The code of the first cause, such as 12 (the user at the peer asked for it) or 13 (the peer believes
+    /// that we broke the protocol); `None` if the peer gave no cause.
     pub cause: Option<u16>,
-    /// The text of cause 12 or 13: at most 128 octets, without control characters.
+    /// The text that came with cause 12 or 13: at most 128 octets, without control characters.
     pub text: String,
 }
 
@@ -272,11 +271,25 @@ impl fmt::Display for AbortReason {
 /// What an abort tells the peer; the transport encodes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AbortCause {
-    /// The user of the association asked for it.
+    /// The endpoint does not want the association (cause 12).
     User,
-    /// The peer broke the protocol above the transport.
+    /// The peer broke the protocol above the transport (cause 13).
     ProtocolViolation,
 }
+
+/// What an endpoint tells its application.
+///
+/// Exhaustive like [`Event`] and [`Action`]: a driver must pass both on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output<A, N> {
+    /// The end of the command with this identifier.
+    Answer(CommandId, A),
+    /// What the application has not asked for.
+    Notice(N),
+}
+
+/// What the endpoint `E` tells its application.
+pub type OutputOf<E> = Output<<E as Endpoint>::Answer, <E as Endpoint>::Notice>;
 
 /// A registrar, a pool element, a pool user, or an endpoint of somebody's own.
 ///
@@ -285,21 +298,22 @@ pub enum AbortCause {
 /// ```
 /// use core::convert::Infallible;
 /// use rserpool_core::base::{AssociationId, CommandId, Instant, ProtocolId};
-/// use rserpool_core::endpoint::{Action, Endpoint, Event, Outbox};
+/// use rserpool_core::endpoint::{Action, Endpoint, Event, Outbox, Output};
 ///
 /// #[derive(Default)]
 /// struct Echo {
-///     out: Outbox<Infallible>,
+///     outbox: Outbox<Infallible, Infallible>,
 ///     stopped: bool,
 /// }
 ///
 /// impl Endpoint for Echo {
 ///     type Command = Infallible;
+///     type Answer = Infallible;
 ///     type Notice = Infallible;
 ///
 ///     fn handle_event(&mut self, _now: Instant, event: Event) {
 ///         if let Event::Message { association, protocol, stream, bytes } = event {
-///             self.out.act(Action::Send { association, protocol, stream, bytes });
+///             self.outbox.act(Action::Send { association, protocol, stream, bytes });
 ///         }
 ///     }
 ///
@@ -310,11 +324,11 @@ pub enum AbortCause {
 ///     fn handle_timeout(&mut self, _now: Instant) {}
 ///
 ///     fn poll_action(&mut self) -> Option<Action> {
-///         self.out.actions.pop_front()
+///         self.outbox.actions.pop_front()
 ///     }
 ///
-///     fn poll_notice(&mut self) -> Option<(Option<CommandId>, Infallible)> {
-///         self.out.notices.pop_front()
+///     fn poll_output(&mut self) -> Option<Output<Infallible, Infallible>> {
+///         self.outbox.outputs.pop_front()
 ///     }
 ///
 ///     fn poll_timeout(&self) -> Option<Instant> {
@@ -338,15 +352,17 @@ pub enum AbortCause {
 /// assert_eq!((echo.poll_action(), echo.poll_action()), (Some(said), None));
 /// ```
 pub trait Endpoint {
-    /// What the application can ask for. Each command is answered by exactly one final notice.
+    /// What the application can ask for.
     type Command;
-    /// What the application is told.
+    /// What ends a command. Each command gets exactly one answer, at once or later.
+    type Answer;
+    /// What the application is told unasked.
     type Notice;
 
     /// Something happened outside.
     fn handle_event(&mut self, now: Instant, event: Event);
 
-    /// The application asks for something; its final notice carries `id`.
+    /// The application asks for something; the answer carries `id`.
     fn handle_command(&mut self, now: Instant, id: CommandId, command: Self::Command);
 
     /// Time has passed; does nothing if no deadline is due.
@@ -355,8 +371,8 @@ pub trait Endpoint {
     /// The next thing to be done outside.
     fn poll_action(&mut self) -> Option<Action>;
 
-    /// The next thing to tell the application; with an identifier if it answers a command.
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Self::Notice)>;
+    /// The next thing to tell the application.
+    fn poll_output(&mut self) -> Option<Output<Self::Answer, Self::Notice>>;
 
     /// The one deadline at which [`Endpoint::handle_timeout`] wants to be called.
     fn poll_timeout(&self) -> Option<Instant>;
@@ -373,20 +389,20 @@ pub trait Endpoint {
 /// Both queues are drained after every input, so their length is bounded by what one input can
 /// cause.
 #[derive(Debug)]
-pub struct Outbox<N> {
+pub struct Outbox<A, N> {
     /// Actions in their order.
     pub actions: VecDeque<Action>,
-    /// Notices in their order.
-    pub notices: VecDeque<(Option<CommandId>, N)>,
+    /// Answers and notices in their order.
+    pub outputs: VecDeque<Output<A, N>>,
 }
 
-impl<N> Default for Outbox<N> {
+impl<A, N> Default for Outbox<A, N> {
     fn default() -> Self {
-        Self { actions: VecDeque::new(), notices: VecDeque::new() }
+        Self { actions: VecDeque::new(), outputs: VecDeque::new() }
     }
 }
 
-impl<N> Outbox<N> {
+impl<A, N> Outbox<A, N> {
     /// Queues an action.
     pub fn act(&mut self, action: Action) {
         self.actions.push_back(action);
@@ -397,14 +413,14 @@ impl<N> Outbox<N> {
         self.act(Action::Send { association, protocol, stream: 0, bytes });
     }
 
-    /// Queues a notice that answers no command.
+    /// Queues a notice.
     pub fn tell(&mut self, notice: N) {
-        self.notices.push_back((None, notice));
+        self.outputs.push_back(Output::Notice(notice));
     }
 
-    /// Queues the final notice of a command.
-    pub fn answer(&mut self, id: CommandId, notice: N) {
-        self.notices.push_back((Some(id), notice));
+    /// Queues the one answer to a command.
+    pub fn answer(&mut self, id: CommandId, answer: A) {
+        self.outputs.push_back(Output::Answer(id, answer));
     }
 
     /// All actions, for tests that assert them in their order.

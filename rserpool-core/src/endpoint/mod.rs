@@ -1,25 +1,26 @@
-//! What registrar, pool element and pool user have in common: the contract by which they are driven, and
-//! the hunt for a registrar that element and user share.
+//! What registrar, pool element, pool user and inspector have in common: the contract by which they are
+//! driven, the hunt for a registrar that element and user share, and how messages are received.
 //!
 //! # The contract
 //!
 //! An endpoint is one value that owns all its state. It never waits, never fails towards the network, and
-//! never looks at a clock. Its constructor may have decided something already, so whoever drives it begins
-//! with step 2, and goes on for ever:
+//! never looks at a clock. Its driver repeats these four steps for ever. It begins with step 2, because the
+//! constructor may have decided something already:
 //!
 //! 1. hand in one thing: [`Endpoint::handle_event`], [`Endpoint::handle_command`] or
 //!    [`Endpoint::handle_timeout`], with a `now` that never goes backwards;
 //! 2. drain [`Endpoint::poll_action`] until `None` and carry the actions out in their order;
-//! 3. drain [`Endpoint::poll_notice`] until `None` and hand the notices to the application;
+//! 3. drain [`Endpoint::poll_output`] until `None` and hand answers and notices to the application;
 //! 4. sleep until something arrives or [`Endpoint::poll_timeout`] is due.
 //!
-//! To leave, call [`Endpoint::begin_shutdown`] and go on with the loop until [`Endpoint::is_stopped`]; at
-//! the deadline give up what is left. [`guide`](crate::guide) writes a driver by these rules.
+//! To leave, call [`Endpoint::begin_shutdown`] and go on with the loop until [`Endpoint::is_stopped`], at
+//! most until the deadline. [`guide`](crate::guide) writes a driver by these rules.
 //!
 //! # What an endpoint promises
 //!
 //! * Whatever a peer sends causes an answer, a counter or a notice; never an `Err`, never a panic.
-//! * Every command is answered by exactly one final notice with its [`CommandId`](crate::base::CommandId).
+//! * Every command gets exactly one [`Output::Answer`] with its [`CommandId`](crate::base::CommandId). What
+//!   follows from the command comes after the answer.
 //! * What it keeps is bounded: by its configuration, by a named constant, or by the associations.
 //! * The same inputs give the same outputs, octet for octet:
 //!
@@ -29,7 +30,7 @@
 //! use rserpool_core::endpoint::{Action, Endpoint, Event};
 //! use rserpool_core::registrar::{Registrar, RegistrarConfig};
 //!
-//! // A registrar that draws its identifier and its keep-alives from the seed, and hears rubbish.
+//! // A registrar that draws its identifier and its keep-alives from the seed, and receives garbage.
 //! let association = AssociationId::sctp(1);
 //! let run = |seed| {
 //!     let mut registrar = Registrar::new(RegistrarConfig::rfc(None, seed), Instant::ORIGIN);
@@ -50,7 +51,7 @@
 //! };
 //! assert_eq!(run(42), run(42));
 //! assert_ne!(run(42).0, run(43).0);
-//! // What was wrong is said to the sender, over the same association.
+//! // The sender is told what was wrong, over the same association.
 //! assert!(run(42).1.iter().all(|action| matches!(action, Action::Send { association: a, .. } if *a == association)));
 //! ```
 //!
@@ -59,19 +60,19 @@
 //! | for | it gives |
 //! |---|---|
 //! | [`Action::Connect`] | exactly one [`Event::Connected`] with the request, or one [`Event::ConnectFailed`], at the latest at the deadline |
-//! | [`Action::CancelConnect`] | nothing; a `Connected` that was on its way may still come, and is answered by [`Action::Abort`] |
+//! | [`Action::CancelConnect`] | nothing; a `Connected` that was on its way may still come, and the endpoint answers it with [`Action::Abort`] |
 //! | [`Action::Send`] | the whole message, reliably and in order, as [`Event::Message`] at the other end |
 //! | [`Action::Shutdown`] | delivery of what is queued, then [`Event::Disconnected`], at the latest at the deadline |
 //! | [`Action::Abort`] | [`Event::Disconnected`] with [`DownReason::Local`] |
 //! | [`Action::Announce`] | a datagram to the channel, or nothing where there is no multicast |
 //! | a peer that connects | [`Event::Connected`] without a request, if an endpoint listens on that port |
 //! | a peer that is gone | [`Event::Disconnected`], sooner or later |
-//! | a peer that it hangs up on, or does not let in | [`Event::HungUp`], if whoever listens there is to count it |
+//! | a peer on which it hangs up, or which it does not let in | [`Event::HungUp`] to the endpoint that listens there, to be counted |
 //!
 //! An [`AssociationId`](crate::base::AssociationId) is never reused; nothing names it before its `Connected`
-//! or after its `Disconnected`. The transport listens on the SCTP ports of the endpoint: a registrar's ASAP
-//! and ENRP port, an element's own port; a user and an inspector listen on none. How many associations
-//! there may be is bounded by the transport, since an endpoint keeps something for each.
+//! or after its `Disconnected`. The transport listens on the SCTP ports of the endpoint: the ASAP and ENRP
+//! port of a registrar, the own port of an element; a user and an inspector do not listen. The transport
+//! bounds the number of associations, since an endpoint keeps something for each.
 
 pub(crate) mod config;
 mod contract;
@@ -86,6 +87,6 @@ pub(crate) mod testing;
 pub use config::ConfigError;
 pub use contract::{
     AbortCause, AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, HangUp, MAX_MESSAGE,
-    Outbox,
+    Outbox, Output, OutputOf,
 };
 pub use refusal::Refusal;

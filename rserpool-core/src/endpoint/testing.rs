@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Action, ConnectError, DownReason, Endpoint, Event};
-use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, TransportAddress};
+use super::{Action, ConnectError, DownReason, Endpoint, Event, OutputOf};
+use crate::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
 use crate::wire::{AsapMessage, Padding};
 
 /// A payload protocol identifier of an application.
@@ -84,10 +84,9 @@ pub(crate) fn disconnected(association: u64, reason: DownReason) -> Event {
     Event::Disconnected { association: AssociationId::sctp(association), reason }
 }
 
-/// All actions and notices that an endpoint has ready.
-#[expect(clippy::type_complexity, reason = "a pair of lists")]
-pub(crate) fn drain<E: Endpoint>(endpoint: &mut E) -> (Vec<Action>, Vec<(Option<CommandId>, E::Notice)>) {
+/// All that an endpoint has ready: actions, answers and notices.
+pub(crate) fn drain<E: Endpoint>(endpoint: &mut E) -> (Vec<Action>, Vec<OutputOf<E>>) {
     let actions = core::iter::from_fn(|| endpoint.poll_action()).collect();
-    let notices = core::iter::from_fn(|| endpoint.poll_notice()).collect();
-    (actions, notices)
+    let outputs = core::iter::from_fn(|| endpoint.poll_output()).collect();
+    (actions, outputs)
 }

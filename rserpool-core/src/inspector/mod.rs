@@ -20,7 +20,7 @@ use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, Regi
 use crate::endpoint::hunt::read_announcement;
 use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST};
 use crate::endpoint::received::Received;
-use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox};
+use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox, Output};
 use crate::wire::{EnrpBody, EnrpMessage, Padding, PoolEntry, ServerInformation};
 
 /// Commands that wait at most; further ones fail at once.
@@ -48,26 +48,41 @@ pub struct InspectorConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// The handlespace with the peers. Answered by [`Notice::Handlespace`] or [`Notice::Failed`].
+    /// The handlespace with the peers. Answered by [`Answer::Handlespace`].
     Handlespace,
-    /// Counters. Answered by [`Notice::Counters`] or [`Notice::Failed`].
+    /// Counters. Answered by [`Answer::Counters`].
     Counters,
-    /// How it takes its peers to be. Answered by [`Notice::Peers`] or [`Notice::Failed`].
+    /// How it takes its peers to be. Answered by [`Answer::Peers`].
     Peers,
 }
 
-/// What the application is told.
+impl Command {
+    /// The answer that says why there is none.
+    const fn failed(self, error: InspectError) -> Answer {
+        match self {
+            Self::Handlespace => Answer::Handlespace(Err(error)),
+            Self::Counters => Answer::Counters(Err(error)),
+            Self::Peers => Answer::Peers(Err(error)),
+        }
+    }
+}
+
+/// What ends a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// To [`Command::Handlespace`]: a registrar's view of the operational scope.
+    Handlespace(Result<Snapshot, InspectError>),
+    /// To [`Command::Counters`]: counters and sizes by name, since those of another version differ.
+    Counters(Result<Vec<(String, u64)>, InspectError>),
+    /// To [`Command::Peers`].
+    Peers(Result<Vec<PeerReport>, InspectError>),
+}
+
+/// What the application is told unasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// A registrar's view of the operational scope.
-    Handlespace(Snapshot),
-    /// Counters by name.
-    Counters(Vec<(String, u64)>),
-    /// Its peers.
-    Peers(Vec<PeerReport>),
-    /// The question could not be answered.
-    Failed(InspectError),
     /// The association is closed and the inspector is done.
     Stopped,
 }
@@ -145,7 +160,7 @@ pub struct Inspector {
     progress: Progress,
     deadline: Option<Instant>,
     next_connect: u64,
-    outbox: Outbox<Notice>,
+    outbox: Outbox<Answer, Notice>,
     leaving: bool,
 }
 
@@ -232,18 +247,26 @@ impl Inspector {
     }
 
     /// Ends the command in front and begins the next.
-    fn finish(&mut self, now: Instant, notice: Notice) {
+    fn finish(&mut self, now: Instant, answer: Answer) {
         self.deadline = None;
         if let Some((id, _)) = self.commands.pop_front() {
-            self.outbox.answer(id, notice);
+            self.outbox.answer(id, answer);
         }
         self.begin(now);
     }
 
+    /// Ends the command in front without what was asked for.
+    fn fail(&mut self, now: Instant, error: InspectError) {
+        match self.commands.front() {
+            Some((_, command)) => self.finish(now, command.failed(error)),
+            None => self.deadline = None,
+        }
+    }
+
     fn fail_all(&mut self, error: &InspectError) {
         self.deadline = None;
-        for (id, _) in core::mem::take(&mut self.commands) {
-            self.outbox.answer(id, Notice::Failed(error.clone()));
+        for (id, command) in core::mem::take(&mut self.commands) {
+            self.outbox.answer(id, command.failed(error.clone()));
         }
     }
 
@@ -269,14 +292,14 @@ impl Inspector {
         if !matches!(self.commands.front(), Some((_, Command::Handlespace))) {
             return;
         }
-        let unintelligible = Notice::Failed(self.error(InspectError::Unintelligible));
+        let unintelligible = self.error(InspectError::Unintelligible);
         let Received { message: Ok(message), report: _ } = EnrpMessage::decode(bytes).into() else {
-            return self.finish(now, unintelligible);
+            return self.fail(now, unintelligible);
         };
         match message.body {
             EnrpBody::ListResponse { rejected: true, .. }
             | EnrpBody::HandleTableResponse { rejected: true, .. } => {
-                self.finish(now, Notice::Failed(self.error(InspectError::Refused)));
+                self.fail(now, self.error(InspectError::Refused));
             }
             EnrpBody::ListResponse { servers, .. } => {
                 self.progress.peers = servers;
@@ -289,9 +312,9 @@ impl Inspector {
                 if !more && let Some(address) = self.registrar.clone() {
                     let Progress { peers, pools, .. } = core::mem::take(&mut self.progress);
                     let snapshot = Snapshot { registrar: message.sender, address, peers, pools };
-                    self.finish(now, Notice::Handlespace(snapshot));
+                    self.finish(now, Answer::Handlespace(Ok(snapshot)));
                 } else if empty || self.progress.octets > MAX_TABLE_OCTETS {
-                    self.finish(now, unintelligible);
+                    self.fail(now, unintelligible);
                 } else {
                     self.ask(now, association, EnrpBody::HandleTableRequest { own_only: false });
                 }
@@ -302,13 +325,15 @@ impl Inspector {
     }
 
     fn handle_management(&mut self, now: Instant, bytes: &Bytes) {
-        let notice = match self.commands.front() {
-            Some((_, Command::Counters)) => parse_counters(bytes).map(Notice::Counters),
-            Some((_, Command::Peers)) => parse_peers(bytes).map(Notice::Peers),
-            _ => return,
+        let unintelligible = || self.error(InspectError::Unintelligible);
+        let answer = match self.commands.front() {
+            Some((_, Command::Counters)) => {
+                Answer::Counters(parse_counters(bytes).ok_or_else(unintelligible))
+            }
+            Some((_, Command::Peers)) => Answer::Peers(parse_peers(bytes).ok_or_else(unintelligible)),
+            Some((_, Command::Handlespace)) | None => return,
         };
-        let notice = notice.unwrap_or_else(|| Notice::Failed(self.error(InspectError::Unintelligible)));
-        self.finish(now, notice);
+        self.finish(now, answer);
     }
 
     fn stop_if_down(&mut self) {
@@ -320,6 +345,7 @@ impl Inspector {
 
 impl Endpoint for Inspector {
     type Command = Command;
+    type Answer = Answer;
     type Notice = Notice;
 
     fn handle_event(&mut self, now: Instant, event: Event) {
@@ -362,7 +388,7 @@ impl Endpoint for Inspector {
 
     fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
         if self.leaving || self.commands.len() >= MAX_COMMANDS {
-            return self.outbox.answer(id, Notice::Failed(InspectError::Busy));
+            return self.outbox.answer(id, command.failed(InspectError::Busy));
         }
         self.commands.push_back((id, command));
         if self.commands.len() == 1 {
@@ -377,7 +403,7 @@ impl Endpoint for Inspector {
                 self.outbox.act(Action::Abort { association, cause: AbortCause::User });
             }
             self.link = Link::Down;
-            self.finish(now, Notice::Failed(self.error(InspectError::Unanswered)));
+            self.fail(now, self.error(InspectError::Unanswered));
         }
     }
 
@@ -385,8 +411,8 @@ impl Endpoint for Inspector {
         self.outbox.actions.pop_front()
     }
 
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Notice)> {
-        self.outbox.notices.pop_front()
+    fn poll_output(&mut self) -> Option<Output<Answer, Notice>> {
+        self.outbox.outputs.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

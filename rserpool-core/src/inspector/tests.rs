@@ -60,8 +60,8 @@ fn message_from(inspector: &mut Inspector, protocol: ProtocolId, bytes: Bytes) -
     inspector.outbox.take_actions()
 }
 
-fn failed(error: InspectError) -> Option<(Option<CommandId>, Notice)> {
-    Some((Some(CommandId(1)), Notice::Failed(error)))
+fn failed(command: Command, error: InspectError) -> Option<Output<Answer, Notice>> {
+    Some(Output::Answer(CommandId(1), command.failed(error)))
 }
 
 fn entry(pool: &str, ids: &[u32]) -> PoolEntry {
@@ -96,7 +96,10 @@ fn a_handlespace_is_put_together_from_its_pages() {
         peers: vec![],
         pools: vec![entry("a", &[1]), entry("b", &[1, 2]), entry("c", &[1])],
     };
-    assert_eq!(inspector.poll_notice(), Some((Some(CommandId(1)), Notice::Handlespace(snapshot))));
+    assert_eq!(
+        inspector.poll_output(),
+        Some(Output::Answer(CommandId(1), Answer::Handlespace(Ok(snapshot))))
+    );
     assert_eq!(inspector.poll_timeout(), None);
 }
 
@@ -134,7 +137,7 @@ fn an_announced_registrar_is_asked() {
     let mut alone = Inspector::new(config(None), Instant::ORIGIN);
     alone.handle_command(Instant::ORIGIN, CommandId(1), Command::Handlespace);
     alone.handle_timeout(Instant::ORIGIN + SECOND);
-    assert_eq!(alone.poll_notice(), failed(InspectError::Unannounced));
+    assert_eq!(alone.poll_output(), failed(Command::Handlespace, InspectError::Unannounced));
     alone.begin_shutdown(Instant::ORIGIN, Instant::ORIGIN + SECOND);
     assert!(alone.is_stopped());
 }
@@ -146,8 +149,8 @@ fn counters_are_read() {
     let question = Action::Send { association: LINK, protocol: ProtocolId::MANAGEMENT, stream: 0, bytes };
     assert_eq!(asked(&mut inspector, Command::Counters), [question]);
     message_from(&mut inspector, ProtocolId::MANAGEMENT, Bytes::from_static(b"a 1\nb 20\n"));
-    let counters = Notice::Counters(vec![("a".into(), 1), ("b".into(), 20)]);
-    assert_eq!(inspector.poll_notice(), Some((Some(CommandId(1)), counters)));
+    let counters = Answer::Counters(Ok(vec![("a".into(), 1), ("b".into(), 20)]));
+    assert_eq!(inspector.poll_output(), Some(Output::Answer(CommandId(1), counters)));
 }
 
 #[test]
@@ -159,7 +162,7 @@ fn peers_are_read() {
         let sent = asked(&mut inspector, Command::Peers);
         assert_eq!(sent, [question(Bytes::from_static(PEERS_REQUEST))]);
         message_from(&mut inspector, ProtocolId::MANAGEMENT, answer.into());
-        inspector.poll_notice()
+        inspector.poll_output()
     };
     let peer = PeerReport {
         id: "0x2".into(),
@@ -171,10 +174,10 @@ fn peers_are_read() {
         address: "127.0.0.1:20002/9901".into(),
     };
     let line = "0x2\tbeing taken over\ttrue\t3\t0x1234\t-\t127.0.0.1:20002/9901";
-    let told = |peers| Some((Some(CommandId(1)), Notice::Peers(peers)));
+    let told = |peers| Some(Output::Answer(CommandId(1), Answer::Peers(Ok(peers))));
     assert_eq!(ask(alloc::format!("{PEERS_HEADER}\n{line}\n")), told(vec![peer]));
     assert_eq!(ask(alloc::format!("{PEERS_HEADER}\n")), told(vec![]));
-    let refused = failed(InspectError::Unintelligible(registrar()));
+    let refused = failed(Command::Peers, InspectError::Unintelligible(registrar()));
     assert_eq!(ask(line.into()), refused);
     assert_eq!(ask(alloc::format!("{PEERS_HEADER}\n0x2\tactive\n")), refused);
 }
@@ -184,36 +187,39 @@ fn every_way_to_fail_is_told_apart() {
     let mut silent = inspector();
     asked(&mut silent, Command::Counters);
     silent.handle_timeout(Instant::ORIGIN + SECOND);
-    assert_eq!(silent.poll_notice(), failed(InspectError::Unanswered(registrar())));
+    assert_eq!(silent.poll_output(), failed(Command::Counters, InspectError::Unanswered(registrar())));
     assert_eq!(silent.outbox.take_actions(), [Action::Abort { association: LINK, cause: AbortCause::User }]);
 
     let mut dead = inspector();
     dead.handle_command(Instant::ORIGIN, CommandId(1), Command::Counters);
     let event = Event::ConnectFailed { request: ConnectId(1), reason: ConnectError::TimedOut };
     dead.handle_event(Instant::ORIGIN, event);
-    assert_eq!(dead.poll_notice(), failed(InspectError::Unreachable(registrar())));
+    assert_eq!(dead.poll_output(), failed(Command::Counters, InspectError::Unreachable(registrar())));
 
     let mut dying = inspector();
     asked(&mut dying, Command::Handlespace);
     let event =
         Event::Disconnected { association: LINK, reason: DownReason::Aborted(AbortReason::default()) };
     dying.handle_event(Instant::ORIGIN, event);
-    assert_eq!(dying.poll_notice(), failed(InspectError::Unreachable(registrar())));
+    assert_eq!(dying.poll_output(), failed(Command::Handlespace, InspectError::Unreachable(registrar())));
 
     let mut unwilling = inspector();
     asked(&mut unwilling, Command::Handlespace);
     answer(&mut unwilling, EnrpBody::ListResponse { rejected: true, servers: vec![] });
-    assert_eq!(unwilling.poll_notice(), failed(InspectError::Refused(registrar())));
+    assert_eq!(unwilling.poll_output(), failed(Command::Handlespace, InspectError::Refused(registrar())));
 
     let mut babbling = inspector();
     asked(&mut babbling, Command::Handlespace);
     message_from(&mut babbling, ProtocolId::ENRP, Bytes::from_static(b"nonsense"));
-    assert_eq!(babbling.poll_notice(), failed(InspectError::Unintelligible(registrar())));
+    assert_eq!(
+        babbling.poll_output(),
+        failed(Command::Handlespace, InspectError::Unintelligible(registrar()))
+    );
 
     let mut mumbling = inspector();
     asked(&mut mumbling, Command::Counters);
     message_from(&mut mumbling, ProtocolId::MANAGEMENT, Bytes::from_static(b"nonsense"));
-    assert_eq!(mumbling.poll_notice(), failed(InspectError::Unintelligible(registrar())));
+    assert_eq!(mumbling.poll_output(), failed(Command::Counters, InspectError::Unintelligible(registrar())));
 }
 
 /// A registrar that promises more and gives nothing would keep us for ever.
@@ -224,7 +230,10 @@ fn an_endless_table_is_given_up() {
     answer(&mut inspector, EnrpBody::ListResponse { rejected: false, servers: vec![] });
     let page = EnrpBody::HandleTableResponse { rejected: false, more: true, pools: vec![] };
     assert_eq!(answer(&mut inspector, page), []);
-    assert_eq!(inspector.poll_notice(), failed(InspectError::Unintelligible(registrar())));
+    assert_eq!(
+        inspector.poll_output(),
+        failed(Command::Handlespace, InspectError::Unintelligible(registrar()))
+    );
 }
 
 /// What a foreign registrar says unasked is no answer.
@@ -234,7 +243,7 @@ fn other_messages_are_no_answer() {
     asked(&mut inspector, Command::Handlespace);
     let error = EnrpBody::Error { error: ErrorCause::bare(CauseCode::UNSPECIFIED).into() };
     assert_eq!(answer(&mut inspector, error), []);
-    assert_eq!(inspector.poll_notice(), None);
+    assert_eq!(inspector.poll_output(), None);
 }
 
 #[test]
@@ -243,10 +252,10 @@ fn a_shutdown_ends_questions_and_the_association() {
     asked(&mut inspector, Command::Handlespace);
     let deadline = Instant::ORIGIN + SECOND;
     inspector.begin_shutdown(Instant::ORIGIN, deadline);
-    assert_eq!(inspector.poll_notice(), failed(InspectError::Busy));
+    assert_eq!(inspector.poll_output(), failed(Command::Handlespace, InspectError::Busy));
     assert_eq!(inspector.outbox.take_actions(), [Action::Shutdown { association: LINK, deadline }]);
     let event = Event::Disconnected { association: LINK, reason: DownReason::Local };
     inspector.handle_event(Instant::ORIGIN, event);
-    assert_eq!(inspector.poll_notice(), Some((None, Notice::Stopped)));
+    assert_eq!(inspector.poll_output(), Some(Output::Notice(Notice::Stopped)));
     assert!(inspector.is_stopped());
 }

@@ -47,7 +47,7 @@ pub(super) fn start(ctx: &mut Context) {
 
 impl OtherRegistrars {
     /// Announces, and again after (N+1) x T6, N being the number of others that announce.
-    pub(super) fn announce(&mut self, ctx: &mut Context) {
+    pub(super) fn announce_due(&mut self, ctx: &mut Context) {
         // A configuration that was never checked must not make this loop forever.
         let interval = ctx.config.announce_interval.max(Duration::from_millis(1));
         let others = self.count(ctx.now, interval);

@@ -7,7 +7,7 @@ use super::attempts::{Attempt, Attempts, ContactId};
 use super::config::RegistrarConfig;
 use super::counters::Counters;
 use super::group::Group;
-use super::interface::Notice;
+use super::interface::{Answer, Notice};
 use crate::base::{
     AssociationId, ConnectId, Deadlines, Instant, ProtocolId, Random, RegistrarId, TransportAddress,
 };
@@ -79,7 +79,7 @@ pub(super) struct Context {
     pub(super) attempts: Attempts,
     pub(super) group: Group,
     pub(super) counters: Counters,
-    pub(super) outbox: Outbox<Notice>,
+    pub(super) outbox: Outbox<Answer, Notice>,
     pub(super) stage: Stage,
     /// Whether another registrar may have heard our identifier: it never changes after that.
     spoken: bool,

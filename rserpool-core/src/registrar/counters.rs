@@ -91,6 +91,60 @@ crate::endpoint::counters::counters! {
     tcp_flooding,
 }
 
+/// How much a registrar keeps at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sizes {
+    /// Pools in the handlespace.
+    pub pools: u64,
+    /// Elements in the handlespace.
+    pub elements: u64,
+    /// Elements whose home this registrar is.
+    pub own_elements: u64,
+    /// Associations that are up.
+    pub associations: u64,
+    /// Registrars in the peer list.
+    pub peers: u64,
+    /// Addresses at which registrars are looked for.
+    pub contacts: u64,
+    /// Deadlines that are armed.
+    pub timers: u64,
+}
+
+impl Sizes {
+    /// Every size with its name, in the order of declaration.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        let Self { pools, elements, own_elements, associations, peers, contacts, timers } = *self;
+        [
+            ("pools", pools),
+            ("elements", elements),
+            ("own_elements", own_elements),
+            ("associations", associations),
+            ("peers", peers),
+            ("contacts", contacts),
+            ("timers", timers),
+        ]
+        .into_iter()
+    }
+}
+
+/// What a registrar has done so far, and how much it keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Figures {
+    /// What it has done and seen since its start.
+    pub counters: Counters,
+    /// How much it keeps at the moment.
+    pub sizes: Sizes,
+}
+
+impl Figures {
+    /// All of them by name, counters first.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        self.counters.named().chain(self.sizes.named())
+    }
+}
+
 impl Counters {
     /// The transport has hung up on a client.
     pub(super) const fn hung_up(&mut self, reason: HangUp) {

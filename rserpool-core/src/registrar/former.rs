@@ -70,7 +70,7 @@ impl Former {
 
     /// A former element has not answered: it is gone. If it was only frozen and takes us for its home, it
     /// reads that it is not listed when it thaws.
-    pub(super) fn unanswered(&mut self, ctx: &mut Context, links: &mut Links, pe: &PeHandle) {
+    pub(super) fn reclaim_due(&mut self, ctx: &mut Context, links: &mut Links, pe: &PeHandle) {
         if let Some(former) = self.0.get(pe) {
             answers::deregistered(ctx, former.association, pe);
         }

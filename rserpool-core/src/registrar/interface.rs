@@ -1,8 +1,10 @@
-//! What an application asks of a registrar, and what it is told.
+//! What an application asks of a registrar, what it is answered, and what it is told unasked.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::PeerStatus;
+use super::counters::Figures;
+use super::peer_status::PeerStatus;
 use crate::base::{RegistrarId, TransportAddress};
 use crate::endpoint::HangUp;
 use crate::handlespace::PeHandle;
@@ -12,24 +14,30 @@ use crate::wire::{CauseCode, DecodeError, PoolEntry};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// The whole handlespace. Answered by [`Notice::Pools`].
+    /// The whole handlespace. Answered by [`Answer::Pools`].
     Pools,
-    /// Counters and sizes. Answered by [`Notice::Counters`].
+    /// Counters and sizes. Answered by [`Answer::Counters`].
     Counters,
-    /// The other registrars. Answered by [`Notice::Peers`].
+    /// The other registrars. Answered by [`Answer::Peers`].
     Peers,
 }
 
-/// What the application is told.
+/// What ends a command. No command of a registrar can fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// To [`Command::Pools`].
+    Pools(Vec<PoolEntry>),
+    /// To [`Command::Counters`].
+    Counters(Box<Figures>),
+    /// To [`Command::Peers`]: the other registrars, in the order of their identifiers.
+    Peers(Vec<PeerStatus>),
+}
+
+/// What the application is told unasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// The handlespace.
-    Pools(Vec<PoolEntry>),
-    /// Counters and sizes by name.
-    Counters(Vec<(&'static str, u64)>),
-    /// The other registrars, in the order of their identifiers.
-    Peers(Vec<PeerStatus>),
     /// The registrar offers its services now.
     Serving {
         /// From whom it has its handlespace; `None` if it is alone.

@@ -10,13 +10,33 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write;
 
+use super::context::Context;
+use super::counters::{Figures, Sizes};
+use super::elements::Elements;
+use super::enrp::peers::Peers;
+use super::links::Links;
 use super::peer_status::PeerStatus;
 use crate::endpoint::management::PEERS_HEADER;
 
+/// Counters, and the sizes of what is kept.
+pub(super) fn figures(ctx: &Context, links: &Links, elements: &Elements, peers: &Peers) -> Figures {
+    let listing = &elements.listing;
+    let sizes = Sizes {
+        pools: listing.pool_count() as u64,
+        elements: listing.element_count() as u64,
+        own_elements: elements.own.len() as u64,
+        associations: links.len() as u64,
+        peers: peers.len() as u64,
+        contacts: peers.contacts.len() as u64,
+        timers: (ctx.deadlines.len() + listing.watch_count()) as u64,
+    };
+    Figures { counters: ctx.counters, sizes }
+}
+
 /// One line for each counter.
-pub(super) fn counters_text(figures: &[(&'static str, u64)]) -> String {
+pub(super) fn counters_text(figures: &Figures) -> String {
     let mut text = String::new();
-    for (name, value) in figures {
+    for (name, value) in figures.named() {
         let _ = writeln!(text, "{name} {value}");
     }
     text

@@ -4,8 +4,8 @@
 //! ```text
 //!                      Registrar (this file): which part an input concerns
 //!          │                      │                       │
-//!    registration           resolution, announce         enrp       ENRP: see its own picture
-//!    management             what users ask               │
+//!    asap: registration     announce, management       enrp         see its own picture
+//!          resolution             │                       │
 //!          └──────────┬───────────┴───────────────────────┘
 //!                 Elements:  listing   the handlespace; the only part that writes to it
 //!                            own       the elements whose home we are, and whether they live
@@ -21,6 +21,7 @@
 
 mod announce;
 mod answers;
+mod asap;
 mod attempts;
 mod config;
 mod context;
@@ -40,13 +41,14 @@ mod peer_status;
 mod registration;
 mod resolution;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
-pub use counters::Counters;
-pub use interface::{Command, Notice, RemovalReason};
+pub use counters::{Counters, Figures, Sizes};
+pub use interface::{Answer, Command, Notice, RemovalReason};
 pub use peer_status::{PeerState, PeerStatus};
 
 use self::announce::OtherRegistrars;
@@ -69,7 +71,7 @@ use crate::base::{
 };
 use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST};
 use crate::endpoint::received::Received;
-use crate::endpoint::{AbortCause, Action, Channel, ConnectError, Endpoint, Event};
+use crate::endpoint::{AbortCause, Action, Channel, ConnectError, Endpoint, Event, Output};
 use crate::handlespace::{Handlespace, PeHandle};
 use crate::wire::{AsapMessage, DecodeError, EnrpBody, EnrpMessage, PoolElement, UpdateAction};
 
@@ -132,19 +134,8 @@ impl Registrar {
     }
 
     /// Counters, and the sizes of what is kept.
-    pub fn figures(&self) -> Vec<(&'static str, u64)> {
-        let listing = &self.elements.listing;
-        let sizes = [
-            ("pools", listing.pool_count()),
-            ("elements", listing.element_count()),
-            ("own_elements", self.elements.own.len()),
-            ("associations", self.links.len()),
-            ("peers", self.peers.len()),
-            ("contacts", self.peers.contacts.len()),
-            ("timers", self.ctx.deadlines.len() + listing.watch_count()),
-        ];
-        let sizes = sizes.into_iter().map(|(name, size)| (name, size as u64));
-        self.ctx.counters.named().chain(sizes).collect()
+    pub fn figures(&self) -> Figures {
+        management::figures(&self.ctx, &self.links, &self.elements, &self.peers)
     }
 }
 
@@ -242,7 +233,10 @@ impl Registrar {
                     self.ctx.send_asap(from, &AsapMessage::Error { error });
                 }
                 match message {
-                    Ok(message) => self.handle_asap(from, message),
+                    Ok(message) => {
+                        let Self { ctx, links, elements, .. } = self;
+                        asap::handle_asap(ctx, links, elements, from, message);
+                    }
                     Err(error) => self.handle_malformed(from, error),
                 }
             }
@@ -266,46 +260,6 @@ impl Registrar {
         self.ctx.counters.malformed += 1;
         if let Some(link) = self.links.get(&from) {
             self.ctx.outbox.tell(Notice::Malformed { peer: link.peer.clone(), error });
-        }
-    }
-
-    fn handle_asap(&mut self, from: AssociationId, message: AsapMessage) {
-        let Self { ctx, links, elements, .. } = self;
-        match message {
-            AsapMessage::Registration { handle, element } => {
-                registration::handle_registration(ctx, links, elements, from, &handle, element);
-            }
-            AsapMessage::Deregistration { handle, element } => {
-                let pe = PeHandle { pool: handle, element };
-                registration::handle_deregistration(ctx, links, elements, from, &pe);
-            }
-            AsapMessage::HandleResolution { handle, subscribe: _, items } => {
-                resolution::resolve(ctx, &mut elements.listing, from, handle, items);
-            }
-            AsapMessage::EndpointKeepAliveAck { handle, element } => {
-                let pe = PeHandle { pool: handle, element };
-                if claims::handle_former_ack(ctx, links, elements, from, &pe) {
-                    return;
-                }
-                if let Some(challenger) = elements.own.handle_ack(ctx, &mut elements.listing, from, &pe) {
-                    answers::refuse_challenger(ctx, links, &pe, challenger.association);
-                }
-            }
-            AsapMessage::EndpointUnreachable { handle, element } => {
-                let pe = PeHandle { pool: handle, element };
-                let verdict = elements.own.handle_unreachable(ctx, &mut elements.listing, from, &pe);
-                self.conclude(&pe, verdict);
-            }
-            AsapMessage::Error { .. } => ctx.counters.errors_received += 1,
-            // RFC 5352 section 4 gives a registrar no part in these.
-            AsapMessage::RegistrationResponse { .. }
-            | AsapMessage::DeregistrationResponse { .. }
-            | AsapMessage::HandleResolutionResponse { .. }
-            | AsapMessage::EndpointKeepAlive { .. }
-            | AsapMessage::ServerAnnounce { .. }
-            | AsapMessage::Cookie { .. }
-            | AsapMessage::CookieEcho { .. }
-            | AsapMessage::BusinessCard { .. } => ctx.counters.unexpected += 1,
         }
     }
 
@@ -451,7 +405,7 @@ impl Registrar {
         let Self { ctx, links, elements, peers, join, .. } = self;
         match timer {
             Timer::Life(pe) => self.conclude(&pe, Verdict::Goes(RemovalReason::Expired)),
-            Timer::Announce => self.others.announce(ctx),
+            Timer::Announce => self.others.announce_due(ctx),
             Timer::Heartbeat => presence::heartbeat(ctx, elements, peers),
             Timer::Peer(id) => {
                 let fate = peers.peer_due(ctx, &elements.listing, id);
@@ -460,10 +414,10 @@ impl Registrar {
             Timer::Takeover(id) => takeovers::takeover_due(ctx, links, elements, peers, join, id),
             Timer::Audit(id) => audit::audit_due(ctx, &mut elements.listing, peers, id),
             Timer::Join => join.join_due(ctx, links, elements, peers),
-            Timer::MentorTimeout => join.mentor_timeout(ctx, links, elements, peers),
+            Timer::MentorTimeout => join.mentor_search_due(ctx, links, elements, peers),
             Timer::Contact(contact) => peers.contacts.contact_due(ctx, links, contact),
-            Timer::Download(association) => self.downloads.download_given_up(association),
-            Timer::Reclaim(pe) => elements.former.unanswered(ctx, links, &pe),
+            Timer::Download(association) => self.downloads.download_due(association),
+            Timer::Reclaim(pe) => elements.former.reclaim_due(ctx, links, &pe),
             Timer::HandOver => {
                 let leaving = offers::hand_over_due(ctx, elements);
                 self.close_if(leaving);
@@ -515,6 +469,7 @@ impl Registrar {
 
 impl Endpoint for Registrar {
     type Command = Command;
+    type Answer = Answer;
     type Notice = Notice;
 
     fn handle_event(&mut self, now: Instant, event: Event) {
@@ -552,12 +507,12 @@ impl Endpoint for Registrar {
     }
 
     fn handle_command(&mut self, _now: Instant, id: CommandId, command: Command) {
-        let notice = match command {
-            Command::Pools => Notice::Pools(self.elements.listing.pool_entries()),
-            Command::Counters => Notice::Counters(self.figures()),
-            Command::Peers => Notice::Peers(self.peers()),
+        let answer = match command {
+            Command::Pools => Answer::Pools(self.elements.listing.pool_entries()),
+            Command::Counters => Answer::Counters(Box::new(self.figures())),
+            Command::Peers => Answer::Peers(self.peers()),
         };
-        self.ctx.outbox.answer(id, notice);
+        self.ctx.outbox.answer(id, answer);
     }
 
     fn handle_timeout(&mut self, now: Instant) {
@@ -582,8 +537,8 @@ impl Endpoint for Registrar {
         self.ctx.outbox.actions.pop_front()
     }
 
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Notice)> {
-        self.ctx.outbox.notices.pop_front()
+    fn poll_output(&mut self) -> Option<Output<Answer, Notice>> {
+        self.ctx.outbox.outputs.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -9,7 +9,7 @@ use super::elements::Elements;
 use super::interface::{Notice, RemovalReason};
 use super::links::Links;
 use super::listing::{Change, Update, check_values};
-use super::own::{Challenger, Contender, Taken, Verdict};
+use super::own::{Challenger, Contender, Registration, Taken, Verdict};
 use crate::base::{AssociationId, PoolHandle, TransportAddress};
 use crate::handlespace::PeHandle;
 use crate::wire::{
@@ -91,14 +91,14 @@ fn grant(
         Change::Renewed | Change::Removed(_) => ctx.counters.reregistrations += 1,
     }
     elements.former.forget(ctx, links, pe);
-    let taken = elements.own.take(ctx, &mut elements.listing, links, from, pe, peer.clone());
+    let registration = Registration { from, peer: &peer, stated };
+    let taken = elements.own.take(ctx, &mut elements.listing, links, pe, registration);
     if taken == Taken::Moved {
         ctx.outbox.tell(Notice::Registered { pe: pe.clone(), peer });
     }
     elements.own.renew_life(ctx, pe, life);
     answers::grant(ctx, from, pe);
     elements.listing.publish(ctx, pe, change, if known { Update::Needless } else { Update::Sent });
-    elements.own.announced(ctx, pe, stated);
     // A new association may know nothing of us yet: its first keep-alive names its home.
     if taken == Taken::Moved {
         elements.own.check_alive(ctx, &mut elements.listing, pe);

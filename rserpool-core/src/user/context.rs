@@ -1,6 +1,6 @@
 //! What every part of the user works with.
 
-use super::{Counters, Notice, SessionId, UserConfig};
+use super::{Answer, Counters, Notice, SessionId, UserConfig};
 use crate::base::{AssociationId, Deadlines, Instant, PoolHandle, ProtocolId, Random};
 use crate::endpoint::Outbox;
 use crate::endpoint::hunt::ConnectIds;
@@ -10,7 +10,7 @@ use crate::wire::AsapMessage;
 pub(super) struct Context {
     pub(super) config: UserConfig,
     pub(super) random: Random,
-    pub(super) outbox: Outbox<Notice>,
+    pub(super) outbox: Outbox<Answer, Notice>,
     pub(super) counters: Counters,
     pub(super) connects: ConnectIds,
     pub(super) deadlines: Deadlines<Timer>,

@@ -1,4 +1,4 @@
-//! What the application can ask a pool user for, and what it is told.
+//! What the application can ask a pool user for, what it is answered, and what it is told unasked.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -33,43 +33,24 @@ pub enum Delivery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Resolve a handle. Answered by [`Notice::Resolved`] or [`Notice::Failed`].
-    Resolve {
-        /// The pool.
-        handle: PoolHandle,
-        /// How many elements are wanted (draft asap-hropt); `None` leaves it to the registrar.
-        items: Option<u32>,
-        /// Whether a cache entry that is not stale may answer.
-        cached: bool,
-    },
+    /// Resolve a handle. Answered by [`Answer::Resolved`].
+    Resolve(Resolve),
     /// Forget what the cache knows of a pool (RFC 5352 section 6.4). Answered by
-    /// [`Notice::Accepted`].
+    /// [`Answer::Noted`].
     Purge {
         /// The pool.
         handle: PoolHandle,
     },
-    /// Open a session. Answered by [`Notice::Opened`] or [`Notice::Failed`].
-    Open {
-        /// The pool.
-        handle: PoolHandle,
-    },
-    /// Send an application message. Answered by [`Notice::Accepted`] or [`Notice::Refused`].
+    /// Open a session. Answered by [`Answer::Opened`].
+    Open(Open),
+    /// Send an application message. Answered by [`Answer::Done`].
     ///
     /// While another element is looked for, requests with [`Delivery::Retry`] and
     /// [`Delivery::Report`] are kept and sent to it; a message with [`Delivery::Once`] is refused
     /// with [`Refusal::Congested`], and [`Notice::Writable`] follows.
-    Send {
-        /// The session.
-        session: SessionId,
-        /// The application's payload protocol identifier; never 11 or 12.
-        protocol: ProtocolId,
-        /// The message.
-        bytes: Bytes,
-        /// What becomes of it when its element fails.
-        delivery: Delivery,
-    },
+    Send(Message),
     /// A request was answered and needs no supervision any more. Answered by
-    /// [`Notice::Accepted`].
+    /// [`Answer::Done`].
     Answered {
         /// The session.
         session: SessionId,
@@ -77,14 +58,14 @@ pub enum Command {
         request: RequestId,
     },
     /// Give the present element up and move to another, as if it had failed. Answered by
-    /// [`Notice::Accepted`] or [`Notice::Refused`].
+    /// [`Answer::Done`].
     Failover {
         /// The session.
         session: SessionId,
     },
     /// Report an element to the registrar (Transport.Failure, RFC 5352 section 6.9.2), and do not
     /// select it for a while. Nothing is sent unless something was sent to the element before
-    /// (RFC 5352 section 3.5). Answered by [`Notice::Accepted`].
+    /// (RFC 5352 section 3.5). Answered by [`Answer::Noted`].
     ReportUnreachable {
         /// The pool.
         handle: PoolHandle,
@@ -92,37 +73,138 @@ pub enum Command {
         element: ElementId,
     },
     /// End a session, after what is queued has been delivered; requests are not resent any more.
-    /// Answered by [`Notice::Accepted`]; [`Notice::Closed`] follows.
+    /// Answered by [`Answer::Done`]; [`Notice::Closed`] follows.
     Close {
         /// The session.
         session: SessionId,
     },
 }
 
-/// What the application is told.
+/// A question for the elements of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resolve {
+    /// The pool.
+    pub handle: PoolHandle,
+    /// How many elements are wanted (draft asap-hropt); `None` leaves it to the registrar.
+    pub items: Option<u32>,
+    /// Whether a cache entry that is not stale may answer.
+    pub cached: bool,
+}
+
+impl Resolve {
+    /// As many elements as the registrar likes to name; a cache entry that is not stale may answer.
+    pub const fn new(handle: PoolHandle) -> Self {
+        Self { handle, items: None, cached: true }
+    }
+
+    /// How many elements are wanted; `u32::MAX` means all.
+    #[must_use]
+    pub const fn items(mut self, items: Option<u32>) -> Self {
+        self.items = items;
+        self
+    }
+
+    /// A registrar is asked whatever the cache knows.
+    #[must_use]
+    pub const fn past_cache(mut self) -> Self {
+        self.cached = false;
+        self
+    }
+}
+
+/// The wish for a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Open {
+    /// The pool.
+    pub handle: PoolHandle,
+}
+
+impl Open {
+    /// A session with an element of this pool.
+    pub const fn new(handle: PoolHandle) -> Self {
+        Self { handle }
+    }
+}
+
+/// An application message to be sent in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// The session.
+    pub session: SessionId,
+    /// The application's payload protocol identifier; never 11 or 12.
+    pub protocol: ProtocolId,
+    /// The message.
+    pub bytes: Bytes,
+    /// What becomes of it when its element fails.
+    pub delivery: Delivery,
+}
+
+impl Message {
+    /// A message that is sent once, to the element that serves the session now.
+    pub fn new(session: SessionId, protocol: ProtocolId, bytes: impl Into<Bytes>) -> Self {
+        Self { session, protocol, bytes: bytes.into(), delivery: Delivery::Once }
+    }
+
+    /// What becomes of it when its element fails.
+    #[must_use]
+    pub const fn delivery(mut self, delivery: Delivery) -> Self {
+        self.delivery = delivery;
+        self
+    }
+}
+
+/// What ends a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// To [`Command::Resolve`].
+    Resolved(Result<Resolution, UserError>),
+    /// To [`Command::Open`].
+    Opened(Result<Opened, UserError>),
+    /// To [`Command::Send`], [`Command::Answered`], [`Command::Failover`] and [`Command::Close`].
+    Done(Result<(), Refusal>),
+    /// To [`Command::Purge`] and [`Command::ReportUnreachable`], which cannot fail.
+    Noted,
+}
+
+impl Answer {
+    /// The answer to a handle resolution that has succeeded.
+    pub(super) const fn resolved(handle: PoolHandle, policy: Policy, elements: Vec<PoolElement>) -> Self {
+        Self::Resolved(Ok(Resolution { handle, policy, elements }))
+    }
+}
+
+/// What a registrar says of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Resolution {
+    /// The pool.
+    pub handle: PoolHandle,
+    /// Its overall policy.
+    pub policy: Policy,
+    /// Elements, in the registrar's order: the first is the one to use.
+    pub elements: Vec<PoolElement>,
+}
+
+/// A session that is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The session.
+    pub session: SessionId,
+    /// The element that serves it.
+    pub element: ElementId,
+    /// Where the element is.
+    pub peer: TransportAddress,
+}
+
+/// What the application is told unasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// A handle was resolved.
-    Resolved {
-        /// The pool.
-        handle: PoolHandle,
-        /// Its overall policy.
-        policy: Policy,
-        /// The elements, in the registrar's order.
-        elements: Vec<PoolElement>,
-    },
-    /// The command could not be carried out.
-    Failed(UserError),
-    /// A session is open.
-    Opened {
-        /// The session.
-        session: SessionId,
-        /// The element that serves it.
-        element: ElementId,
-        /// Where the element is.
-        peer: TransportAddress,
-    },
     /// The element of a session has failed, and another is being looked for.
     ElementFailed {
         /// The session.
@@ -163,7 +245,7 @@ pub enum Notice {
         /// The request.
         request: RequestId,
     },
-    /// A session takes data again after [`Notice::Refused`].
+    /// A session takes data again after [`Refusal::Congested`].
     Writable {
         /// The session.
         session: SessionId,
@@ -180,10 +262,6 @@ pub enum Notice {
         /// The addresses tried.
         tried: Vec<TransportAddress>,
     },
-    /// The command was carried out.
-    Accepted,
-    /// The command was not carried out.
-    Refused(Refusal),
     /// All sessions are closed and the user is done.
     Stopped,
 }

@@ -41,14 +41,17 @@ use crate::base::{
 pub use crate::endpoint::Refusal;
 use crate::endpoint::hunt::ConnectIds;
 use crate::endpoint::received::{Received, asap_error};
-use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox};
+use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox, Output};
 use crate::wire::{AsapMessage, Policy};
 use cache::Cache;
 pub use config::UserConfig;
 use context::{Context, Phase, Timer};
 pub use counters::Counters;
 use health::Health;
-pub use interface::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
+pub use interface::{
+    Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, Resolution, Resolve,
+    SessionId, UserError,
+};
 use registrar::Registrar;
 pub use requests::MAX_UNANSWERED;
 use resolution::{Resolved, Resolver};
@@ -60,13 +63,13 @@ use sessions::Sessions;
 /// ```
 /// use rserpool_core::base::{CommandId, Instant, TransportAddress};
 /// use rserpool_core::endpoint::{Action, Endpoint, hunt::HuntConfig};
-/// use rserpool_core::user::{Command, User, UserConfig};
+/// use rserpool_core::user::{Command, Open, User, UserConfig};
 ///
 /// let registrar = TransportAddress::new([127, 0, 0, 1].into(), 3863, 20001);
 /// let config = UserConfig::fast(HuntConfig::fast(vec![registrar.clone()]), 1);
 /// config.check()?;
 /// let mut user = User::new(config);
-/// user.handle_command(Instant::ORIGIN, CommandId(1), Command::Open { handle: "EchoPool".into() });
+/// user.handle_command(Instant::ORIGIN, CommandId(1), Command::Open(Open::new("EchoPool".into())));
 /// let Some(Action::Connect { peer, .. }) = user.poll_action() else { panic!() };
 /// assert_eq!(peer, registrar);
 /// # Ok::<(), rserpool_core::endpoint::ConfigError>(())
@@ -233,48 +236,51 @@ impl User {
         }
     }
 
-    /// A command that is answered by whether it was carried out.
-    fn handle_session_command(&mut self, now: Instant, id: CommandId, command: Command) {
+    /// Carries a command out; returns no answer where it was given already, or comes later.
+    fn carry_out(&mut self, now: Instant, id: CommandId, command: Command) -> Option<Answer> {
         let Self { context, resolver, sessions } = self;
-        let result = match command {
-            Command::Send { .. } | Command::Failover { .. } | Command::Close { .. }
-                if !context.is_running() =>
-            {
-                Err(Refusal::ShuttingDown)
+        let running = context.is_running();
+        Some(match command {
+            Command::Resolve(question) if running => {
+                resolver.resolve_command(now, context, id, question);
+                return None;
             }
-            Command::Send { session, protocol, bytes, delivery } => {
-                sessions.send(now, context, session, protocol, bytes, delivery)
+            Command::Resolve(_) => Answer::Resolved(Err(UserError::ShuttingDown)),
+            Command::Open(Open { handle }) if running => {
+                sessions.open(now, context, resolver, id, handle);
+                return None;
             }
-            Command::Answered { session, request } => sessions.answered(context, session, request),
-            Command::Failover { session } | Command::Close { session } if !sessions.is_open(session) => {
-                Err(Refusal::UnknownSession)
-            }
-            // The answer comes before what follows from the command.
-            Command::Failover { session } => {
-                context.outbox.answer(id, Notice::Accepted);
-                return sessions.fail_over(now, context, resolver, session, FailureReason::Asked);
-            }
-            Command::Close { session } => {
-                context.outbox.answer(id, Notice::Accepted);
-                return sessions.close(now, context, resolver, session);
+            Command::Open(_) => Answer::Opened(Err(UserError::ShuttingDown)),
+            Command::Purge { handle } => {
+                resolver.cache_mut().purge(&handle);
+                Answer::Noted
             }
             Command::ReportUnreachable { handle, element } => {
                 sessions.report_unreachable(now, context, resolver, &handle, element);
-                Ok(())
+                Answer::Noted
             }
-            Command::Purge { handle } => {
-                resolver.cache_mut().purge(&handle);
-                Ok(())
+            Command::Answered { session, request } => {
+                Answer::Done(sessions.answered(context, session, request))
             }
-            Command::Resolve { .. } | Command::Open { .. } => Ok(()),
-        };
-        context.outbox.answer(
-            id,
-            match result {
-                Ok(()) => Notice::Accepted,
-                Err(refusal) => Notice::Refused(refusal),
-            },
-        );
+            Command::Send(_) | Command::Failover { .. } | Command::Close { .. } if !running => {
+                Answer::Done(Err(Refusal::ShuttingDown))
+            }
+            Command::Send(message) => Answer::Done(sessions.send(now, context, message)),
+            Command::Failover { session } | Command::Close { session } if !sessions.is_open(session) => {
+                Answer::Done(Err(Refusal::UnknownSession))
+            }
+            // The answer comes before what follows from the command.
+            Command::Failover { session } => {
+                context.outbox.answer(id, Answer::Done(Ok(())));
+                sessions.fail_over(now, context, resolver, session, FailureReason::Asked);
+                return None;
+            }
+            Command::Close { session } => {
+                context.outbox.answer(id, Answer::Done(Ok(())));
+                sessions.close(now, context, resolver, session);
+                return None;
+            }
+        })
     }
 
     fn stop_if_closed(&mut self) {
@@ -306,6 +312,7 @@ impl User {
 
 impl Endpoint for User {
     type Command = Command;
+    type Answer = Answer;
     type Notice = Notice;
 
     fn handle_event(&mut self, now: Instant, event: Event) {
@@ -336,16 +343,8 @@ impl Endpoint for User {
     }
 
     fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
-        let Self { context, resolver, sessions } = self;
-        match command {
-            Command::Resolve { .. } | Command::Open { .. } if !context.is_running() => {
-                context.outbox.answer(id, Notice::Failed(UserError::ShuttingDown));
-            }
-            Command::Resolve { handle, items, cached } => {
-                resolver.resolve_command(now, context, id, handle, items, cached);
-            }
-            Command::Open { handle } => sessions.open(now, context, resolver, id, handle),
-            command => self.handle_session_command(now, id, command),
+        if let Some(answer) = self.carry_out(now, id, command) {
+            self.context.outbox.answer(id, answer);
         }
         self.check_invariants();
     }
@@ -367,8 +366,8 @@ impl Endpoint for User {
         self.context.outbox.actions.pop_front()
     }
 
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Notice)> {
-        self.context.outbox.notices.pop_front()
+    fn poll_output(&mut self) -> Option<Output<Answer, Notice>> {
+        self.context.outbox.outputs.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

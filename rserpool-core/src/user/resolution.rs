@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::cache::Cache;
 use super::context::{Context, Timer};
 use super::registrar::Registrar;
-use super::{Notice, SessionId, UserError};
+use super::{Answer, Resolve, SessionId, UserError};
 use crate::base::{CommandId, ElementId, Instant, PoolHandle, TransportAddress};
 use crate::wire::{AsapMessage, CauseCode, OperationError, Policy, PoolElement};
 
@@ -121,9 +121,7 @@ impl Resolver {
         now: Instant,
         context: &mut Context,
         id: CommandId,
-        handle: PoolHandle,
-        items: Option<u32>,
-        cached: bool,
+        Resolve { handle, items, cached }: Resolve,
     ) {
         let wanted = items.map_or(usize::MAX, |items| items as usize);
         // How many elements the registrar would give for 0 and for all is not known here.
@@ -134,9 +132,9 @@ impl Resolver {
             && let Some((policy, elements)) = self.cache.listing(&handle, wanted)
         {
             context.counters.cache_hits += 1;
-            context.outbox.answer(id, Notice::Resolved { handle, policy, elements });
+            context.outbox.answer(id, Answer::resolved(handle, policy, elements));
         } else if let Err(error) = self.resolve(now, context, handle, items, Waiter::Command(id)) {
-            context.outbox.answer(id, Notice::Failed(error));
+            context.outbox.answer(id, Answer::Resolved(Err(error)));
         }
     }
 
@@ -324,23 +322,19 @@ impl Resolver {
         if let Some(next) = later.pop_front() {
             self.begin(now, context, handle.clone(), next, later);
         }
-        let notice = match &result {
+        let answer = match &result {
             Ok((policy, elements)) => {
                 // A question for a few must not make the cache forget the others.
                 let few = question.items.is_some() && elements.len() < self.cache.len(handle);
                 if !(few && self.cache.is_fresh(now, handle)) {
                     self.cache.store(now, handle, policy.clone(), elements.clone());
                 }
-                Notice::Resolved {
-                    handle: handle.clone(),
-                    policy: policy.clone(),
-                    elements: elements.clone(),
-                }
+                Answer::resolved(handle.clone(), policy.clone(), elements.clone())
             }
-            Err(error) => Notice::Failed(error.clone()),
+            Err(error) => Answer::Resolved(Err(error.clone())),
         };
         for id in question.commands {
-            context.outbox.answer(id, notice.clone());
+            context.outbox.answer(id, answer.clone());
         }
         Some(Resolved { sessions: question.sessions, outcome: result.map(|_| ()) })
     }
@@ -391,7 +385,7 @@ impl Resolver {
         for resolution in core::mem::take(&mut self.resolutions).into_values() {
             for question in core::iter::once(resolution.question).chain(resolution.later) {
                 for id in question.commands {
-                    context.outbox.answer(id, Notice::Failed(UserError::ShuttingDown));
+                    context.outbox.answer(id, Answer::Resolved(Err(UserError::ShuttingDown)));
                 }
             }
         }

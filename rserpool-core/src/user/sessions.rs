@@ -11,7 +11,7 @@ use super::health::Health;
 use super::resolution::{Resolved, Resolver, Waiter};
 use super::search::{Exhausted, Next, Purpose, Search};
 use super::session::{Queue, Serving, Session, Stage};
-use super::{Delivery, FailureReason, Notice, RequestId, SessionId, UserError};
+use super::{Answer, FailureReason, Message, Notice, Opened, RequestId, SessionId, UserError};
 use crate::base::{AssociationId, CommandId, ConnectId, ElementId, Instant, PoolHandle, ProtocolId};
 use crate::endpoint::{AbortCause, Action, DownReason, MAX_MESSAGE, Refusal};
 
@@ -58,7 +58,7 @@ impl Sessions {
         handle: PoolHandle,
     ) {
         if self.sessions.len() >= context.config.max_sessions {
-            context.outbox.answer(command, Notice::Failed(UserError::TooMany));
+            context.outbox.answer(command, Answer::Opened(Err(UserError::TooMany)));
             return;
         }
         self.last += 1;
@@ -216,7 +216,7 @@ impl Sessions {
     ) {
         self.end_search(context, resolver, id);
         match self.sessions.remove(&id).map(|session| session.stage()) {
-            Some(Stage::Opening(command)) => context.outbox.answer(command, Notice::Failed(error)),
+            Some(Stage::Opening(command)) => context.outbox.answer(command, Answer::Opened(Err(error))),
             Some(_) => tell_closed(context, id, Some(error)),
             None => {}
         }
@@ -257,7 +257,7 @@ impl Sessions {
         match session.begin_serving(Serving { association, element }) {
             Some(Purpose::Open(command)) => {
                 context.counters.sessions_opened += 1;
-                context.outbox.answer(command, Notice::Opened { session: id, element, peer });
+                context.outbox.answer(command, Answer::Opened(Ok(Opened { session: id, element, peer })));
             }
             Some(Purpose::Replace(from)) => {
                 context.counters.failovers += 1;
@@ -353,11 +353,9 @@ impl Sessions {
         &mut self,
         now: Instant,
         context: &mut Context,
-        id: SessionId,
-        protocol: ProtocolId,
-        bytes: Bytes,
-        delivery: Delivery,
+        message: Message,
     ) -> Result<(), Refusal> {
+        let Message { session: id, protocol, bytes, delivery } = message;
         if matches!(protocol, ProtocolId::ASAP | ProtocolId::ENRP) {
             return Err(Refusal::ReservedProtocol);
         }

@@ -7,7 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use rserpool_core::base::{CommandId, Deadlines, ElementId, Instant, PoolHandle};
 use rserpool_core::endpoint::Endpoint;
-use rserpool_core::user::{Command, Delivery, FailureReason, Notice, RequestId, SessionId, User, UserConfig};
+use rserpool_core::user::{
+    Answer, Command, Delivery, FailureReason, Message, Notice, Open, RequestId, Resolve, SessionId, User,
+    UserConfig, UserError,
+};
 
 use super::{Commands, ECHO};
 use crate::fault::Order;
@@ -200,7 +203,7 @@ impl Client {
             match timer {
                 Timer::Open(n) => {
                     let handle = self.load.pool.clone();
-                    self.command(now, Purpose::Open(n), Command::Open { handle });
+                    self.command(now, Purpose::Open(n), Command::Open(Open::new(handle)));
                 }
                 Timer::Ask(n) => self.ask(now, n),
                 Timer::Resolve => {
@@ -216,7 +219,7 @@ impl Client {
     /// Asks a registrar for the pool, past the cache.
     pub(crate) fn resolve(&mut self, now: Instant) {
         let handle = self.load.pool.clone();
-        self.command(now, Purpose::Resolve, Command::Resolve { handle, items: None, cached: false });
+        self.command(now, Purpose::Resolve, Command::Resolve(Resolve::new(handle).past_cache()));
     }
 
     /// Gives a command whose outcome nobody waits for.
@@ -263,9 +266,8 @@ impl Client {
         conversation.asked += 1;
         let mut octets = request.0.to_be_bytes().to_vec();
         octets.resize(self.load.octets.max(8), 0);
-        let (bytes, delivery) = (Bytes::from(octets), Delivery::Retry(request));
-        let command = Command::Send { session, protocol: ECHO, bytes, delivery };
-        self.command(now, Purpose::Ask(n, request), command);
+        let message = Message::new(session, ECHO, octets).delivery(Delivery::Retry(request));
+        self.command(now, Purpose::Ask(n, request), Command::Send(message));
     }
 
     fn command(&mut self, now: Instant, purpose: Purpose, command: Command) {
@@ -274,42 +276,37 @@ impl Client {
         self.user.handle_command(now, id, command);
     }
 
-    pub(crate) fn notice(
-        &mut self,
-        now: Instant,
-        id: Option<CommandId>,
-        notice: &Notice,
-    ) -> Result<(), Violation> {
-        let Some(id) = id else { return self.unasked(now, notice) };
+    /// The end of a command.
+    pub(crate) fn answer(&mut self, now: Instant, id: CommandId, answer: &Answer) -> Result<(), Violation> {
         self.commands.end(id)?;
-        match (self.purposes.remove(&id).unwrap_or(Purpose::Other), notice) {
-            (Purpose::Open(n), Notice::Opened { session, element, .. }) => {
+        match (self.purposes.remove(&id).unwrap_or(Purpose::Other), answer) {
+            (Purpose::Open(n), Answer::Opened(Ok(opened))) => {
                 if let Some(conversation) = self.conversations.get_mut(n) {
-                    conversation.session = Some(*session);
-                    conversation.element = Some(*element);
+                    conversation.session = Some(opened.session);
+                    conversation.element = Some(opened.element);
                     conversation.opened += 1;
                 }
                 self.timers.set(Timer::Ask(n), now);
                 self.handle_timeout(now);
             }
-            (Purpose::Open(n), Notice::Failed(_)) => self.reopen(now, n),
-            (Purpose::Ask(n, request), Notice::Refused(_)) => {
+            (Purpose::Open(n), Answer::Opened(Err(_))) => self.reopen(now, n),
+            (Purpose::Ask(n, request), Answer::Done(Err(_))) => {
                 if let Some(conversation) = self.conversations.get_mut(n) {
                     conversation.unanswered.remove(&request);
                     conversation.asked -= 1;
                 }
             }
-            (Purpose::Resolve, Notice::Resolved { elements, .. }) => {
-                self.resolved = Some((now, elements.iter().map(|element| element.id).collect()));
+            (Purpose::Resolve, Answer::Resolved(Ok(resolution))) => {
+                self.resolved = Some((now, resolution.elements.iter().map(|element| element.id).collect()));
             }
-            (Purpose::Resolve, Notice::Failed(error)) => {
-                if *error == rserpool_core::user::UserError::UnknownPool {
+            (Purpose::Resolve, Answer::Resolved(Err(error))) => {
+                if *error == UserError::UnknownPool {
                     self.resolved = Some((now, Vec::new()));
                 }
             }
-            (Purpose::Ask(..) | Purpose::Other, Notice::Accepted | Notice::Refused(_)) => {}
-            (purpose, notice) => {
-                let detail = format!("{purpose:?} was answered by {notice:?}");
+            (Purpose::Ask(..), Answer::Done(Ok(()))) | (Purpose::Other, Answer::Done(_) | Answer::Noted) => {}
+            (purpose, answer) => {
+                let detail = format!("{purpose:?} was answered by {answer:?}");
                 return Err(Violation::new(
                     "commands get the answers that their documentation names",
                     detail,
@@ -319,8 +316,7 @@ impl Client {
         Ok(())
     }
 
-    /// A notice that answers no command.
-    fn unasked(&mut self, now: Instant, notice: &Notice) -> Result<(), Violation> {
+    pub(crate) fn notice(&mut self, now: Instant, notice: &Notice) -> Result<(), Violation> {
         let odd = |what: &'static str| Err(Violation::new(what, format!("{notice:?}")));
         match notice {
             Notice::ElementFailed { session, element, reason } => {
@@ -358,7 +354,7 @@ impl Client {
                 }
             }
             Notice::Received { session, element, bytes, .. } => {
-                return self.answer(now, *session, *element, bytes);
+                return self.received(now, *session, *element, bytes);
             }
             Notice::Closed { session, .. } => {
                 let Some((n, conversation)) = self.find(*session) else {
@@ -378,7 +374,7 @@ impl Client {
     }
 
     /// An element has sent something.
-    fn answer(
+    fn received(
         &mut self,
         now: Instant,
         session: SessionId,

@@ -1,4 +1,4 @@
-//! The commands an application has given: each is answered by exactly one final notice.
+//! The commands an application has given: each gets exactly one answer.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use rserpool_core::base::{CommandId, Instant};
 
 use crate::violation::Violation;
 
-/// The commands that wait for their final notice.
+/// The commands that wait for their answer.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
     last: u64,
@@ -22,13 +22,11 @@ impl Commands {
         id
     }
 
-    /// A final notice has come.
+    /// An answer has come.
     pub(crate) fn end(&mut self, id: CommandId) -> Result<(), Violation> {
         match self.open.remove(&id) {
             Some(_) => Ok(()),
-            None => {
-                Err(Violation::new("one final notice for each command", format!("{id:?} was answered twice")))
-            }
+            None => Err(Violation::new("one answer for each command", format!("{id:?} was answered twice"))),
         }
     }
 

@@ -10,15 +10,19 @@ pub use server::{Server, Service};
 
 use rserpool_core::{element, registrar, user};
 
-/// A notice that a simulated application was told.
+/// A notice or an answer that a simulated application was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// By a registrar.
     Registrar(registrar::Notice),
     /// By an element.
     Element(element::Notice),
+    /// By an element that was commanded.
+    ElementAnswer(element::Answer),
     /// By a user.
     User(user::Notice),
+    /// By a user that was commanded.
+    UserAnswer(user::Answer),
     /// By an endpoint of somebody's own, as text.
     Custom(String),
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, CommandId, Instant, ProtocolId};
-use rserpool_core::element::{Command, Element, ElementConfig, Notice};
+use rserpool_core::element::{Command, Element, ElementConfig, Message, Notice};
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::wire::Policy;
 
@@ -88,8 +88,7 @@ impl Server {
         while self.answers.front().is_some_and(|(at, ..)| *at <= now)
             && let Some((_, session, protocol, bytes)) = self.answers.pop_front()
         {
-            let command = Command::Send { session, protocol, stream: 0, bytes };
-            self.command(now, command);
+            self.command(now, Command::Send(Message::new(session, protocol, bytes)));
         }
         if self.retry.is_some_and(|at| at <= now) {
             self.retry = None;
@@ -116,24 +115,23 @@ impl Server {
         self.element.handle_command(now, id, command);
     }
 
-    pub(crate) fn notice(
-        &mut self,
-        now: Instant,
-        id: Option<CommandId>,
-        notice: &Notice,
-    ) -> Result<(), Violation> {
+    /// The end of a command.
+    pub(crate) fn answer(&mut self, id: CommandId) -> Result<(), Violation> {
+        self.commands.end(id)
+    }
+
+    pub(crate) fn notice(&mut self, now: Instant, notice: &Notice) {
         match notice {
             Notice::Received { session, protocol, bytes, .. } => {
                 self.answers.push_back((now + self.service.time, *session, *protocol, bytes.clone()));
                 self.handle_timeout(now);
             }
-            Notice::RegistrationFailed(_) if id.is_none() && !self.left => {
+            Notice::RegistrationFailed(_) if !self.left => {
                 self.retry = self.service.retry.map(|retry| now + retry);
             }
             Notice::Registered { .. } => self.retry = None,
             _ => {}
         }
-        id.map_or(Ok(()), |id| self.commands.end(id))
     }
 }
 

@@ -1,75 +1,242 @@
-//! What a seed stands for: a topology, timers, load, and faults in their order.
+//! What a world goes through: a topology, timers, load, and faults in their order.
 
 use std::time::Duration;
 
+use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
 use rserpool_core::element::ElementConfig;
-use rserpool_core::registrar::RegistrarConfig;
+use rserpool_core::endpoint::hunt::HuntConfig;
+use rserpool_core::registrar::{RegistrarConfig, TakeoverWinner};
 use rserpool_core::user::UserConfig;
+use rserpool_core::wire::{Policy, RegistrationLife};
 
 use crate::applications::{Load, Service};
 use crate::fault::Fault;
-use crate::id::HostId;
+use crate::id::{ELEMENT_PORT, HostId};
 use crate::judges::settles_within;
 use crate::network::{Cable, Sctp};
 
-/// A registrar of a plan.
-#[derive(Clone, Debug)]
+/// The presets from which all endpoints of a plan start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timers {
+    /// Those for a LAN (`fast`).
+    Fast,
+    /// Those of the RFCs (`rfc`).
+    Rfc,
+}
+
+impl Timers {
+    /// The preset of a registrar.
+    pub(super) fn registrar(self) -> RegistrarConfig {
+        match self {
+            Self::Fast => RegistrarConfig::fast(None, 0),
+            Self::Rfc => RegistrarConfig::rfc(None, 0),
+        }
+    }
+
+    /// The preset of an element of a pool.
+    pub(super) fn element(self, pool: PoolHandle) -> ElementConfig {
+        let (hunt, addresses) = (Vec::new(), Vec::new());
+        match self {
+            Self::Fast => ElementConfig::fast(pool, addresses, ELEMENT_PORT, 0, HuntConfig::fast(hunt), 0),
+            Self::Rfc => ElementConfig::rfc(pool, addresses, ELEMENT_PORT, 0, HuntConfig::rfc(hunt), 0),
+        }
+    }
+
+    /// The preset of a user.
+    pub(super) fn user(self) -> UserConfig {
+        match self {
+            Self::Fast => UserConfig::fast(HuntConfig::fast(Vec::new()), 0),
+            Self::Rfc => UserConfig::rfc(HuntConfig::rfc(Vec::new()), 0),
+        }
+    }
+}
+
+/// A registrar of a plan: what differs from the preset, named as in [`RegistrarConfig`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrarPlan {
-    /// Its configuration; the addresses of peers are filled in.
-    pub config: RegistrarConfig,
-    /// The peers that it is configured to know.
-    pub knows: Vec<HostId>,
     /// When it starts.
     pub start: Duration,
+    /// The peers that it is configured to know.
+    pub knows: Vec<HostId>,
+    /// Its identifier; drawn at each start if `None`.
+    pub id: Option<RegistrarId>,
+    /// Whether it announces itself to elements and users.
+    pub announce: bool,
+    /// Whether it announces itself to other registrars (`enrp.announce`).
+    pub enrp_announce: bool,
+    /// Between two keep-alives to one element.
+    pub keep_alive_interval: Duration,
+    /// MAX-BAD-PE-REPORT.
+    pub max_bad_pe_reports: u32,
+    /// Whether keep-alives name their element.
+    pub name_element_in_keep_alive: bool,
+    /// Octets in one page of a handle table.
+    pub handle_table_octets: usize,
+    /// PEER-HEARTBEAT-CYCLE.
+    pub heartbeat_cycle: Duration,
+    /// MAX-TIME-LAST-HEARD.
+    pub max_time_last_heard: Duration,
+    /// MAX-TIME-NO-RESPONSE.
+    pub max_time_no_response: Duration,
+    /// Which of two takeovers goes on.
+    pub takeover_winner: TakeoverWinner,
+    /// Whether it offers elements to peers that have fewer.
+    pub balance: bool,
+    /// Whether it says nothing of re-registrations that change nothing.
+    pub suppress_unchanged: bool,
+}
+
+impl RegistrarPlan {
+    /// A registrar that has the values of the preset, knows no peer and starts at once.
+    pub fn preset(timers: Timers) -> Self {
+        let config = timers.registrar();
+        Self {
+            start: Duration::ZERO,
+            knows: Vec::new(),
+            id: config.id,
+            announce: config.announce,
+            enrp_announce: config.enrp.announce,
+            keep_alive_interval: config.keep_alive_interval,
+            max_bad_pe_reports: config.max_bad_pe_reports,
+            name_element_in_keep_alive: config.name_element_in_keep_alive,
+            handle_table_octets: config.handle_table_octets,
+            heartbeat_cycle: config.enrp.heartbeat_cycle,
+            max_time_last_heard: config.enrp.max_time_last_heard,
+            max_time_no_response: config.enrp.max_time_no_response,
+            takeover_winner: config.enrp.takeover_winner,
+            balance: config.enrp.balance,
+            suppress_unchanged: config.enrp.suppress_unchanged,
+        }
+    }
+
+    /// Its configuration, without the addresses of peers.
+    pub fn config(&self, timers: Timers) -> RegistrarConfig {
+        let mut config = timers.registrar();
+        config.id = self.id;
+        config.announce = self.announce;
+        config.keep_alive_interval = self.keep_alive_interval;
+        config.max_bad_pe_reports = self.max_bad_pe_reports;
+        config.name_element_in_keep_alive = self.name_element_in_keep_alive;
+        config.handle_table_octets = self.handle_table_octets;
+        config.enrp.announce = self.enrp_announce;
+        config.enrp.heartbeat_cycle = self.heartbeat_cycle;
+        config.enrp.max_time_last_heard = self.max_time_last_heard;
+        config.enrp.max_time_no_response = self.max_time_no_response;
+        config.enrp.takeover_winner = self.takeover_winner;
+        config.enrp.balance = self.balance;
+        config.enrp.suppress_unchanged = self.suppress_unchanged;
+        config
+    }
 }
 
 /// An element of a plan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElementPlan {
-    /// Its configuration; the addresses of registrars are filled in.
-    pub config: ElementConfig,
-    /// How it serves.
-    pub service: Service,
-    /// The registrars that it knows from the start.
-    pub knows: Vec<HostId>,
     /// When it starts.
     pub start: Duration,
+    /// The registrars that it knows from the start.
+    pub knows: Vec<HostId>,
+    /// The handle of its pool.
+    pub pool: String,
+    /// Its identifier; drawn at its first start if `None`.
+    pub id: Option<ElementId>,
+    /// The policy and its values.
+    pub policy: Policy,
+    /// Registration life.
+    pub life: RegistrationLife,
+    /// T4-reregistration; derived from the life if `None`.
+    pub reregistration: Option<Duration>,
+    /// How long it takes to answer one request.
+    pub service: Duration,
+}
+
+impl ElementPlan {
+    /// Its configuration, without the addresses of registrars.
+    pub fn config(&self, timers: Timers) -> ElementConfig {
+        let mut config = timers.element(self.pool());
+        config.id = self.id;
+        config.policy = self.policy.clone();
+        config.life = self.life;
+        config.reregistration_interval = self.reregistration;
+        config
+    }
+
+    /// How it serves.
+    pub fn service(&self) -> Service {
+        Service { time: self.service, ..Service::default() }
+    }
+
+    /// The handle of its pool.
+    pub fn pool(&self) -> PoolHandle {
+        PoolHandle::from(self.pool.as_str())
+    }
 }
 
 /// A user of a plan.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserPlan {
-    /// Its configuration; the addresses of registrars are filled in.
-    pub config: UserConfig,
-    /// What it does.
-    pub load: Load,
-    /// The registrars that it knows from the start.
-    pub knows: Vec<HostId>,
     /// When it starts.
     pub start: Duration,
+    /// The registrars that it knows from the start.
+    pub knows: Vec<HostId>,
+    /// The handle of the pool that it uses.
+    pub pool: String,
+    /// Sessions at the same time.
+    pub sessions: usize,
+    /// Between two requests of a session.
+    pub interval: Duration,
+    /// Octets of a request.
+    pub octets: usize,
+    /// Between two questions for the pool, past the cache.
+    pub resolve: Option<Duration>,
+    /// How long a request may stay unanswered before its element counts as failed.
+    pub response_timeout: Duration,
 }
 
-/// Everything that a seed stands for. Hosts are numbered: registrars, elements, users.
-#[derive(Clone, Debug)]
+impl UserPlan {
+    /// Its configuration, without the addresses of registrars.
+    pub fn config(&self, timers: Timers) -> UserConfig {
+        let mut config = timers.user();
+        config.response_timeout = self.response_timeout;
+        config
+    }
+
+    /// What it does.
+    pub fn load(&self) -> Load {
+        let &Self { sessions, interval, octets, resolve, .. } = self;
+        Load { sessions, interval, octets, resolve, ..Load::light(self.pool()) }
+    }
+
+    /// The handle of the pool that it uses.
+    pub fn pool(&self) -> PoolHandle {
+        PoolHandle::from(self.pool.as_str())
+    }
+}
+
+/// Everything that happens in a world. Hosts are numbered: registrars, elements, users.
+///
+/// A plan is drawn from a seed ([`Plan::draw`]) or read from a text; `to_string` and `parse` convert it to
+/// text and back, see [`plan_text`](super::plan_text).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The seed.
+    /// The seed of the world: of what its processes and cables draw.
     pub seed: u64,
-    /// The registrars.
+    /// The presets of all endpoints.
+    pub timers: Timers,
+    /// The timers of SCTP.
+    pub sctp: Sctp,
+    /// The cables at first.
+    pub cable: Cable,
+    /// When everything is healed.
+    pub chaos: Duration,
+    /// The registrars; at least one.
     pub registrars: Vec<RegistrarPlan>,
     /// The elements.
     pub elements: Vec<ElementPlan>,
     /// The users.
     pub users: Vec<UserPlan>,
-    /// The cables at first.
-    pub cable: Cable,
-    /// The timers of SCTP.
-    pub sctp: Sctp,
     /// The faults, each with its repair, numbered from 0.
     pub faults: Vec<Vec<(Duration, Fault)>>,
-    /// When everything is healed.
-    pub chaos: Duration,
-    /// How long the world is given to come to rest.
-    pub rest: Duration,
 }
 
 impl Plan {
@@ -85,42 +252,49 @@ impl Plan {
         (0..self.faults.len()).filter(|n| !self.faults[*n].is_empty()).collect()
     }
 
-    /// Registrars.
+    /// The hosts of the registrars.
     pub fn registrar_hosts(&self) -> impl Iterator<Item = HostId> + use<> {
         (0..self.registrars.len()).map(HostId)
     }
 
-    /// Elements, with their hosts.
+    /// The elements, with their hosts.
     pub fn element_hosts(&self) -> impl Iterator<Item = (HostId, &ElementPlan)> {
         let first = self.registrars.len();
         self.elements.iter().enumerate().map(move |(n, element)| (HostId(first + n), element))
     }
 
-    /// Users, with their hosts.
+    /// The users, with their hosts.
     pub fn user_hosts(&self) -> impl Iterator<Item = (HostId, &UserPlan)> {
         let first = self.registrars.len() + self.elements.len();
         self.users.iter().enumerate().map(move |(n, user)| (HostId(first + n), user))
     }
 
-    /// What the slowest chain of timers needs: associations break, registrars drop the dead,
-    /// elements hunt, register, are refused and try again; registrars come to agree.
-    pub(super) fn time_to_rest(&self) -> Duration {
+    /// How many hosts there are.
+    pub fn host_count(&self) -> usize {
+        self.registrars.len() + self.elements.len() + self.users.len()
+    }
+
+    /// How long the world is given to come to rest: what the slowest chain of timers needs. Associations
+    /// break, registrars drop the dead, elements hunt, register, are refused and try again; registrars come
+    /// to agree.
+    pub fn time_to_rest(&self) -> Duration {
         let silence = self.sctp.heartbeat + self.sctp.max_silence;
-        let dropped = self.registrars.iter().map(|registrar| {
-            registrar.config.keep_alive_interval * 2 + registrar.config.keep_alive_timeout * 2
+        let registrars: Vec<RegistrarConfig> =
+            self.registrars.iter().map(|r| r.config(self.timers)).collect();
+        let dropped =
+            registrars.iter().map(|config| config.keep_alive_interval * 2 + config.keep_alive_timeout * 2);
+        let agreed = registrars.iter().map(|config| match registrars.len() {
+            1 => Duration::ZERO,
+            _ => settles_within(&self.sctp, config),
         });
         let back = self.elements.iter().map(|element| {
-            let config = &element.config;
+            let config = element.config(self.timers);
             let attempts = config.registration_timeout * (config.max_registration_attempts + 2);
             config.hunt.timeout_max * 2 + attempts + config.reregistration()
         });
-        let agreed = self.registrars.iter().map(|registrar| match self.registrars.len() {
-            1 => Duration::ZERO,
-            _ => settles_within(&self.sctp, &registrar.config),
-        });
         let served = self.users.iter().map(|user| {
-            let config = &user.config;
-            config.hunt.timeout_max * 2 + config.exclusion + config.response_timeout * 4 + user.load.reopen
+            let (config, load) = (user.config(self.timers), user.load());
+            config.hunt.timeout_max * 2 + config.exclusion + config.response_timeout * 4 + load.reopen
         });
         let longest = |times: &mut dyn Iterator<Item = Duration>| times.max().unwrap_or_default();
         silence * 2

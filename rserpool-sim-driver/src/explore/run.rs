@@ -62,7 +62,7 @@ impl Plan {
             world.heal();
             self.reconnect(&mut world);
         }
-        world.run_for(self.rest);
+        world.run_for(self.time_to_rest());
         Verdict { world: &mut world, plan: self }.judge();
         let violation = world.violation().cloned();
         let simulated = world.now().since(Instant::ORIGIN);
@@ -73,7 +73,7 @@ impl Plan {
     /// all that the others know: they come back.
     fn reconnect(&self, world: &mut World) {
         let others = self.registrars.len() - 1;
-        let sparse = self.registrars.iter().any(|r| r.knows.len() < others && !r.config.enrp.announce);
+        let sparse = self.registrars.iter().any(|r| r.knows.len() < others && !r.enrp_announce);
         for host in self.registrar_hosts().filter(|_| sparse) {
             world.apply(Fault::Start(host));
         }
@@ -90,7 +90,7 @@ impl Plan {
             capture: options.capture,
         });
         for (n, registrar) in self.registrars.iter().enumerate() {
-            let program = Program::Registrar(registrar.config.clone());
+            let program = Program::Registrar(registrar.config(self.timers));
             world.add_idle(format!("r{}", n + 1), program);
         }
         for (host, registrar) in self.registrar_hosts().zip(&self.registrars) {
@@ -101,31 +101,23 @@ impl Plan {
             }
         }
         for (n, element) in self.elements.iter().enumerate() {
-            let mut config = element.config.clone();
+            let mut config = element.config(self.timers);
             config.hunt.registrars = world.asap_addresses(&element.knows);
-            let host = world.add_idle(format!("e{}", n + 1), Program::Element(config, element.service));
+            let host = world.add_idle(format!("e{}", n + 1), Program::Element(config, element.service()));
             world.at(Instant::ORIGIN + element.start, Fault::Start(host));
         }
         for (n, user) in self.users.iter().enumerate() {
-            let mut config = user.config.clone();
+            let mut config = user.config(self.timers);
             config.hunt.registrars = world.asap_addresses(&user.knows);
-            let host = world.add_idle(format!("u{}", n + 1), Program::User(config, user.load.clone()));
+            let host = world.add_idle(format!("u{}", n + 1), Program::User(config, user.load()));
             world.at(Instant::ORIGIN + user.start, Fault::Start(host));
         }
         world
     }
 }
 
-/// Removes faults one at a time while the same invariant is still violated.
-pub fn shrink(plan: &Plan, violation: &Violation, mode: Mode) -> Plan {
-    shrink_while(plan, |plan| {
-        let outcome = plan.run(RunOptions { mode, ..RunOptions::default() });
-        outcome.violation.is_some_and(|found| found.invariant == violation.invariant)
-    })
-}
-
 /// Removes faults one at a time while the plan still fails.
-fn shrink_while(plan: &Plan, fails: impl Fn(&Plan) -> bool) -> Plan {
+pub fn shrink(plan: &Plan, fails: impl Fn(&Plan) -> bool) -> Plan {
     let mut plan = plan.clone();
     loop {
         let numbers = plan.fault_numbers();
@@ -151,6 +143,6 @@ mod tests {
             (0..).map(Plan::draw).find(|plan| plan.faults.len() > 10).expect("a plan with many faults");
         let needs = [2, 7];
         let fails = |plan: &Plan| needs.iter().all(|fault| plan.fault_numbers().contains(fault));
-        assert_eq!(shrink_while(&plan, fails).fault_numbers(), needs);
+        assert_eq!(shrink(&plan, fails).fault_numbers(), needs);
     }
 }

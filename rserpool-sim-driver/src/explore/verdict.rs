@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rserpool_core::base::{ElementId, PoolHandle};
+use rserpool_core::base::{ElementId, Instant, PoolHandle};
 use rserpool_core::handlespace::PeHandle;
 
-use super::plan::Plan;
+use super::plan::{Plan, UserPlan};
+use crate::applications::{Client, Server};
 use crate::fault::Fault;
 use crate::id::HostId;
 use crate::violation::Violation;
 use crate::world::World;
 
-/// How long everybody may take for a clean stop.
+/// How long each process may take for a clean stop.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// Timers that a registrar may have for each peer that it knows: heartbeat, last heard, no response,
@@ -22,12 +23,6 @@ const PEER_TIMERS: u64 = 5;
 /// Timers that a registrar may have for ENRP as a whole.
 const ENRP_TIMERS: u64 = 4;
 
-/// Two elements with one identifier at different registrars take the place from each other with
-/// every registration; only at one registrar the second is refused.
-fn twins_contend(plan: &Plan) -> bool {
-    plan.registrars.len() > 1 && plan.elements.iter().any(|element| element.config.id.is_some())
-}
-
 /// A world that has come to rest, and the plan that it has gone through.
 #[derive(Debug)]
 pub(super) struct Verdict<'a> {
@@ -36,15 +31,15 @@ pub(super) struct Verdict<'a> {
 }
 
 impl Verdict<'_> {
-    /// Judges a world at rest. Users are asked to resolve once more, so some time passes.
+    /// Judges the world. Users are asked to resolve once more, which takes some time.
     pub(super) fn judge(&mut self) {
         for (user, _) in self.plan.user_hosts() {
             self.world.resolve(user);
         }
         let asked = self.world.now();
-        let answered =
-            self.plan.users.iter().map(|user| user.config.request_timeout).max().unwrap_or_default();
-        self.world.run_for(answered * 4);
+        let timers = self.plan.timers;
+        let answered = self.plan.users.iter().map(|user| user.config(timers).request_timeout).max();
+        self.world.run_for(answered.unwrap_or_default() * 4);
         if self.world.violation().is_some() {
             return;
         }
@@ -62,53 +57,11 @@ impl Verdict<'_> {
         }
     }
 
-    /// Stops everybody cleanly: users, then elements, then registrars; each must come to its end,
-    /// and elements must be off every list at once.
-    fn wind_down(&mut self) {
-        let users: Vec<HostId> = self.plan.user_hosts().map(|(host, _)| host).collect();
-        let elements: Vec<HostId> = self.plan.element_hosts().map(|(host, _)| host).collect();
-        for hosts in [users, elements, self.plan.registrar_hosts().collect()] {
-            for &host in &hosts {
-                self.world.apply(Fault::Stop(host, STOP_WITHIN));
-            }
-            self.world.run_for(STOP_WITHIN + self.world.sctp().rto_max);
-            if let Some(host) = hosts.iter().find(|host| self.world.host(**host).process().is_some()) {
-                let detail = format!("{} runs on", self.world.host(*host).name());
-                self.world.violated(Violation::new("who is stopped comes to an end in time", detail));
-            }
-            let elements_run = self.plan.element_hosts().any(|(host, _)| self.world.server(host).is_some());
-            let lists = |host: HostId| {
-                self.world
-                    .registrar(host)
-                    .is_some_and(|registrar| registrar.handlespace().element_count() > 0)
-            };
-            if !elements_run && self.plan.registrar_hosts().any(lists) {
-                let detail = "a registrar lists elements after all of them have stopped";
-                self.world.violated(Violation::new("elements that stop leave no trace", detail));
-            }
-            if self.world.violation().is_some() {
-                return;
-            }
-        }
-        if let Some(detail) = self.world.open_associations() {
-            self.world.violated(Violation::new("nothing is left when everybody has stopped", detail));
-        }
-    }
-
-    /// The registrars that run and that somebody who knows `knows` from the start can find. Of one that
-    /// is elsewhere now its address is not known any more.
-    fn findable(&self, knows: &[HostId]) -> Vec<HostId> {
-        let announced = |host: &HostId| self.plan.registrars[host.0].config.announce;
-        let known = |host: &HostId| knows.contains(host) && !self.world.judges().is_elsewhere(*host);
-        self.plan
-            .registrar_hosts()
-            .filter(|host| self.world.registrar(*host).is_some() && (known(host) || announced(host)))
-            .collect()
-    }
+    // Registrars
 
     fn judge_agreement(&self) -> Result<(), Violation> {
         let registrars: Vec<HostId> = self.plan.registrar_hosts().collect();
-        if twins_contend(self.plan) {
+        if self.twins_contend() {
             return Ok(());
         }
         self.world
@@ -117,10 +70,16 @@ impl Verdict<'_> {
             .and_then(|()| self.world.judges().judge_audits(&self.world.view()))
     }
 
+    /// Two elements with one identifier at different registrars take the place from each other with
+    /// every registration; only at one registrar the second is refused.
+    fn twins_contend(&self) -> bool {
+        self.plan.registrars.len() > 1 && self.plan.elements.iter().any(|element| element.id.is_some())
+    }
+
     fn judge_registrars(&self) -> Result<(), Violation> {
         for host in self.plan.registrar_hosts() {
             let Some(registrar) = self.world.registrar(host) else { continue };
-            let name = &self.world.host(host).name();
+            let name = self.world.host(host).name();
             let space = registrar.handlespace();
             for (pool, element) in space.elements_after(None) {
                 let alive = self.plan.element_hosts().any(|(id, _)| self.is_element(id, pool, element.id));
@@ -129,15 +88,15 @@ impl Verdict<'_> {
                     return Err(Violation::new("at rest the dead are gone", detail));
                 }
             }
-            let figures: BTreeMap<&str, u64> = registrar.figures().into_iter().collect();
+            let figures: BTreeMap<&str, u64> = registrar.figures().named().collect();
             let figure = |name: &str| figures.get(name).copied().unwrap_or_default();
             let own = space.elements_after(None).filter(|(_, element)| element.home == registrar.id());
             let own_elements = own.count() as u64;
             let lives =
                 space.elements_after(None).filter(|(_, e)| e.life.duration().is_some()).count() as u64;
-            let config = &self.plan.registrars[host.0].config;
-            let announcements = u64::from(config.announce) + u64::from(config.enrp.announce);
-            let peers = (registrar.peers().len() + self.plan.registrars[host.0].knows.len()) as u64;
+            let plan = &self.plan.registrars[host.0];
+            let announcements = u64::from(plan.announce) + u64::from(plan.enrp_announce);
+            let peers = (registrar.peers().len() + plan.knows.len()) as u64;
             let expected_figures = [
                 ("associations", self.world.host(host).associations() as u64),
                 ("own_elements", own_elements),
@@ -156,6 +115,19 @@ impl Verdict<'_> {
         Ok(())
     }
 
+    /// The registrars that run and that a process can find that knows `knows` from the start. The address of
+    /// one that is elsewhere now is not known any more.
+    fn findable(&self, knows: &[HostId]) -> Vec<HostId> {
+        let announced = |host: &HostId| self.plan.registrars[host.0].announce;
+        let known = |host: &HostId| knows.contains(host) && !self.world.judges().is_elsewhere(*host);
+        self.plan
+            .registrar_hosts()
+            .filter(|host| self.world.registrar(*host).is_some() && (known(host) || announced(host)))
+            .collect()
+    }
+
+    // Elements
+
     fn is_element(&self, host: HostId, pool: &PoolHandle, id: ElementId) -> bool {
         self.world.server(host).is_some_and(|s| s.element().id() == id && s.config().handle == *pool)
     }
@@ -164,48 +136,47 @@ impl Verdict<'_> {
         for (host, element) in self.plan.element_hosts() {
             let Some(server) = self.world.server(host) else { continue };
             let (id, pool) = (server.element().id(), &server.config().handle);
-            let name = &self.world.host(host).name();
             let twins =
                 self.plan.element_hosts().filter(|(host, _)| self.is_element(*host, pool, id)).count();
             if twins > 1 || self.findable(&element.knows).is_empty() {
                 continue;
             }
-            let listing: Vec<HostId> = self
-                .plan
-                .registrar_hosts()
-                .filter(|host| {
-                    let pe = PeHandle { pool: pool.clone(), element: id };
-                    self.world.registrar(*host).is_some_and(|r| r.handlespace().get(&pe).is_some())
-                })
-                .collect();
-            let running =
-                self.plan.registrar_hosts().filter(|host| self.world.registrar(*host).is_some()).count();
-            // All list it with the same home: that is a part of the agreement.
-            let pe = PeHandle { pool: pool.clone(), element: id };
-            let listed = listing.first().and_then(|host| self.world.registrar(*host));
-            let home = listed.and_then(|r| r.handlespace().get(&pe)).map(|element| element.home);
-            let detail = format!(
-                "{name} ({pe}) is listed by {} of {running} registrars, with the home {home:?}, is registered: {}, its home is {}",
-                listing.len(),
-                server.element().is_registered(),
-                server.element().home(),
-            );
-            if server.has_left() {
-                if !listing.is_empty() || server.element().is_registered() {
-                    return Err(Violation::new("at rest who has left a pool is not listed", detail));
+            self.judge_element(self.world.host(host).name(), server)?;
+        }
+        Ok(())
+    }
+
+    /// It is listed by all registrars, or by none if it has left its pool.
+    fn judge_element(&self, name: &str, server: &Server) -> Result<(), Violation> {
+        let pe = PeHandle { pool: server.config().handle.clone(), element: server.element().id() };
+        let running: Vec<HostId> =
+            self.plan.registrar_hosts().filter(|host| self.world.registrar(*host).is_some()).collect();
+        let listed = |host: HostId| self.world.registrar(host)?.handlespace().get(&pe);
+        let listing = running.iter().filter(|host| listed(**host).is_some()).count();
+        // All list it with the same home: that is a part of the agreement.
+        let home = running.iter().find_map(|host| listed(*host)).map(|element| element.home);
+        let detail = format!(
+            "{name} ({pe}) is listed by {listing} of {} registrars, with the home {home:?}, is registered: {}, \
+             its home is {}",
+            running.len(),
+            server.element().is_registered(),
+            server.element().home(),
+        );
+        if server.has_left() {
+            return match listing == 0 && !server.element().is_registered() {
+                true => Ok(()),
+                false => {
+                    Err(Violation::new("at rest an element that has left its pool is not listed", detail))
                 }
-                continue;
-            }
-            if listing.len() != running
-                || !server.element().is_registered()
-                || home != Some(server.element().home())
-            {
-                return Err(Violation::new("at rest every element has exactly one home", detail));
-            }
-            if let Some((command, since)) = server.commands().oldest() {
-                let detail = format!("{name}: {command:?} since {since:?}");
-                return Err(Violation::new("one final notice for each command", detail));
-            }
+            };
+        }
+        let at_home = server.element().is_registered() && home == Some(server.element().home());
+        if listing != running.len() || !at_home {
+            return Err(Violation::new("at rest every element has exactly one home", detail));
+        }
+        if let Some((command, since)) = server.commands().oldest() {
+            let detail = format!("{name}: {command:?} since {since:?}");
+            return Err(Violation::new("one answer for each command", detail));
         }
         Ok(())
     }
@@ -216,21 +187,18 @@ impl Verdict<'_> {
         self.plan.element_hosts().filter_map(|(host, _)| Some((host, answered(host)?))).collect()
     }
 
-    /// Elements are asked again and again, or nobody would notice one that hangs: some time passes.
+    /// Elements are asked again and again, or one that hangs would not be noticed: some time passes.
     fn judge_keep_alives(&mut self) {
         let before = self.keep_alives();
-        let asked = self
-            .plan
-            .registrars
-            .iter()
-            .map(|registrar| self.world.view().patience_with_element(&registrar.config));
-        self.world.run_for(asked.max().unwrap_or_default());
+        let timers = self.plan.timers;
+        let configs = self.plan.registrars.iter().map(|registrar| registrar.config(timers));
+        let asked = configs.map(|config| self.world.view().patience_with_element(&config)).max();
+        self.world.run_for(asked.unwrap_or_default());
         let now = self.keep_alives();
+        let is_member = |server: &Server| !server.has_left() && server.element().is_registered();
         let forgotten = self.plan.element_hosts().find(|(host, element)| {
-            self.world
-                .server(*host)
-                .is_some_and(|server| !server.has_left() && server.element().is_registered())
-                && element.config.id.is_none()
+            self.world.server(*host).is_some_and(is_member)
+                && element.id.is_none()
                 && !self.findable(&element.knows).is_empty()
                 && before.get(host) == now.get(host)
         });
@@ -240,24 +208,22 @@ impl Verdict<'_> {
         }
     }
 
-    fn judge_users(&self, asked: rserpool_core::base::Instant) -> Result<(), Violation> {
+    // Users
+
+    /// Users were asked to resolve at `asked`.
+    fn judge_users(&self, asked: Instant) -> Result<(), Violation> {
         let now = self.world.now();
         for (host, user) in self.plan.user_hosts() {
             let Some(client) = self.world.client(host) else { continue };
-            let (name, pool) = (&self.world.host(host).name(), &user.load.pool);
-            let late = |since| now.since(since) > Duration::from_secs(2) + user.config.failover_deadline * 2;
+            let (name, pool) = (self.world.host(host).name(), &client.load().pool);
+            let patience = Duration::from_secs(2) + client.config().failover_deadline * 2;
+            let late = |since| now.since(since) > patience;
             if let Some((command, since)) = client.commands().oldest().filter(|(_, since)| late(*since)) {
                 let detail = format!("{name}: {command:?} since {since:?}");
-                return Err(Violation::new("one final notice for each command", detail));
+                return Err(Violation::new("one answer for each command", detail));
             }
-            let findable = self.findable(&user.knows);
-            let known = |host: &HostId| {
-                self.world
-                    .registrar(*host)
-                    .is_some_and(|r| r.handlespace().pool(pool).is_some_and(|p| !p.is_empty()))
-            };
             // Two with one identifier expel each other, and the pool is empty in between.
-            if !findable.iter().any(known) || twins_contend(self.plan) {
+            if !self.is_pool_known(user, pool) || self.twins_contend() {
                 continue;
             }
             match client.resolved() {
@@ -267,20 +233,69 @@ impl Verdict<'_> {
                     return Err(Violation::new("users resolve what reachable registrars know", detail));
                 }
             }
-            for conversation in client.conversations() {
-                let patience =
-                    user.config.response_timeout * 2 + user.load.interval + Duration::from_millis(500);
-                if conversation.session().is_none() || conversation.element.is_none() {
-                    let detail = format!("{name}: {conversation:?}");
-                    return Err(Violation::new("at rest every session is served", detail));
-                }
-                let lost = conversation.unanswered.iter().find(|(_, asked)| now.since(**asked) > patience);
-                if let Some((request, asked)) = lost {
-                    let detail = format!("{name}: {request:?} of {asked:?}");
-                    return Err(Violation::new("no supervised request is lost", detail));
-                }
-            }
+            judge_sessions(now, name, client)?;
         }
         Ok(())
     }
+
+    /// Whether a registrar that a user can find knows elements of a pool.
+    fn is_pool_known(&self, user: &UserPlan, pool: &PoolHandle) -> bool {
+        let knows = |host: &HostId| {
+            self.world
+                .registrar(*host)
+                .is_some_and(|registrar| registrar.handlespace().pool(pool).is_some_and(|p| !p.is_empty()))
+        };
+        self.findable(&user.knows).iter().any(knows)
+    }
+
+    // The end
+
+    /// Stops all processes cleanly: users, then elements, then registrars; each must come to its end,
+    /// and elements must be off every list at once.
+    fn wind_down(&mut self) {
+        let users: Vec<HostId> = self.plan.user_hosts().map(|(host, _)| host).collect();
+        let elements: Vec<HostId> = self.plan.element_hosts().map(|(host, _)| host).collect();
+        for hosts in [users, elements, self.plan.registrar_hosts().collect()] {
+            for &host in &hosts {
+                self.world.apply(Fault::Stop(host, STOP_WITHIN));
+            }
+            self.world.run_for(STOP_WITHIN + self.world.sctp().rto_max);
+            if let Some(host) = hosts.iter().find(|host| self.world.host(**host).process().is_some()) {
+                let detail = format!("{} runs on", self.world.host(*host).name());
+                self.world.violated(Violation::new("a process that is stopped ends in time", detail));
+            }
+            let elements_run = self.plan.element_hosts().any(|(host, _)| self.world.server(host).is_some());
+            let lists = |host: HostId| {
+                self.world.registrar(host).is_some_and(|r| r.handlespace().element_count() > 0)
+            };
+            if !elements_run && self.plan.registrar_hosts().any(lists) {
+                let detail = "a registrar lists elements after all of them have stopped";
+                self.world.violated(Violation::new("elements that stop leave no trace", detail));
+            }
+            if self.world.violation().is_some() {
+                return;
+            }
+        }
+        if let Some(detail) = self.world.open_associations() {
+            self.world.violated(Violation::new("nothing is left when all have stopped", detail));
+        }
+    }
+}
+
+/// Every session is served, and every supervised request answered but for those of the last moment.
+fn judge_sessions(now: Instant, name: &str, client: &Client) -> Result<(), Violation> {
+    let (config, load) = (client.config(), client.load());
+    let patience = config.response_timeout * 2 + load.interval + Duration::from_millis(500);
+    for conversation in client.conversations() {
+        if conversation.session().is_none() || conversation.element.is_none() {
+            let detail = format!("{name}: {conversation:?}");
+            return Err(Violation::new("at rest every session is served", detail));
+        }
+        let lost = conversation.unanswered.iter().find(|(_, asked)| now.since(**asked) > patience);
+        if let Some((request, asked)) = lost {
+            let detail = format!("{name}: {request:?} of {asked:?}");
+            return Err(Violation::new("no supervised request is lost", detail));
+        }
+    }
+    Ok(())
 }

@@ -1,9 +1,10 @@
 //! A process as one endpoint: its application acts at once on what it is told.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 
 use rserpool_core::base::{CommandId, Instant};
-use rserpool_core::endpoint::{Action, Endpoint, Event};
+use rserpool_core::endpoint::{Action, Endpoint, Event, Output};
 
 use super::peer_message::Expectation;
 use super::process::{Process, Report, Wish};
@@ -53,6 +54,7 @@ impl Actor {
 
 impl Endpoint for Actor {
     type Command = Wish;
+    type Answer = Infallible;
     type Notice = Report;
 
     fn handle_event(&mut self, now: Instant, event: Event) {
@@ -88,8 +90,8 @@ impl Endpoint for Actor {
         Some(action)
     }
 
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Report)> {
-        self.seen.pop_front().or_else(|| self.told.pop_front()).map(|report| (None, report))
+    fn poll_output(&mut self) -> Option<Output<Infallible, Report>> {
+        self.seen.pop_front().or_else(|| self.told.pop_front()).map(Output::Notice)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -1,10 +1,11 @@
 //! How a process is driven: as a bare endpoint, or as a node with a real SCTP stack.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rserpool_core::base::{CommandId, Instant};
-use rserpool_core::endpoint::{Action, Channel, Endpoint, Event};
+use rserpool_core::endpoint::{self, Action, Channel, Endpoint, Event};
 use rserpool_transport::Datagram;
 use rserpool_transport::node::{EndpointKey, Node};
 use rserpool_transport::sctp::{self, SctpConfig};
@@ -38,6 +39,13 @@ pub(crate) enum Output {
     Datagram(Datagram),
     Announce(Channel, Bytes),
     Report(Report),
+}
+
+fn report(output: endpoint::Output<Infallible, Report>) -> Output {
+    match output {
+        endpoint::Output::Answer(_, never) => match never {},
+        endpoint::Output::Notice(report) => Output::Report(report),
+    }
 }
 
 /// A process in one of the two modes of a world.
@@ -126,15 +134,14 @@ impl Body {
 
     pub(super) fn poll(&mut self) -> Option<Output> {
         match self {
-            Self::Endpoint(actor) => actor
-                .poll_action()
-                .map(Output::Action)
-                .or_else(|| actor.poll_notice().map(|(_, report)| Output::Report(report))),
+            Self::Endpoint(actor) => {
+                actor.poll_action().map(Output::Action).or_else(|| actor.poll_output().map(report))
+            }
             Self::Node(node, _) => node
                 .poll_datagram()
                 .map(Output::Datagram)
                 .or_else(|| node.poll_announce().map(|(channel, bytes)| Output::Announce(channel, bytes)))
-                .or_else(|| node.poll_notice().map(|(_, _, report)| Output::Report(report))),
+                .or_else(|| node.poll_output().map(|(_, output)| report(output))),
         }
     }
 }

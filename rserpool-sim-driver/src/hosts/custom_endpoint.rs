@@ -8,7 +8,7 @@
 //! use std::time::Duration;
 //! use rserpool_core::base::{ASAP_PORT, CommandId, ConnectId, ElementId, Instant, ProtocolId};
 //! use rserpool_core::base::{RegistrarId, TransportAddress};
-//! use rserpool_core::endpoint::{Action, Endpoint, Event, Outbox};
+//! use rserpool_core::endpoint::{Action, Endpoint, Event, Outbox, Output};
 //! use rserpool_core::wire::{AsapMessage, Padding, Policy, PoolElement, RegistrationLife};
 //! use rserpool_core::wire::{SctpTransport, Transport, TransportUse};
 //! use rserpool_sim_driver::{Custom, Fault, Startup, Program, World, WorldConfig};
@@ -17,7 +17,7 @@
 //! struct Crowd {
 //!     place: Startup,
 //!     registered: u32,
-//!     out: Outbox<String>,
+//!     out: Outbox<(), String>,
 //! }
 //!
 //! impl Crowd {
@@ -49,10 +49,11 @@
 //!
 //! impl Endpoint for Crowd {
 //!     type Command = ();
+//!     type Answer = ();
 //!     type Notice = String;
 //!
 //!     fn handle_event(&mut self, _now: Instant, event: Event) {
-//!         let mut send = |out: &mut Outbox<String>, association, message: AsapMessage| {
+//!         let mut send = |out: &mut Outbox<(), String>, association, message: AsapMessage| {
 //!             out.send(association, ProtocolId::ASAP, message.encode(Padding::Padded).unwrap());
 //!         };
 //!         match event {
@@ -76,7 +77,7 @@
 //!     fn handle_command(&mut self, _: Instant, _: CommandId, (): ()) {}
 //!     fn handle_timeout(&mut self, _: Instant) {}
 //!     fn poll_action(&mut self) -> Option<Action> { self.out.actions.pop_front() }
-//!     fn poll_notice(&mut self) -> Option<(Option<CommandId>, String)> { self.out.notices.pop_front() }
+//!     fn poll_output(&mut self) -> Option<Output<(), String>> { self.out.outputs.pop_front() }
 //!     fn poll_timeout(&self) -> Option<Instant> { None }
 //!     fn begin_shutdown(&mut self, _: Instant, _: Instant) {}
 //!     fn is_stopped(&self) -> bool { false }
@@ -181,7 +182,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use rserpool_core::base::Instant;
-use rserpool_core::endpoint::{Action, Endpoint, Event};
+use rserpool_core::endpoint::{Action, Endpoint, Event, Output};
 
 /// Where, when and with what seed an endpoint is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,6 +211,7 @@ impl Custom {
     pub fn new<E>(ports: &[u16], start: impl Fn(Startup) -> E + Send + Sync + 'static) -> Self
     where
         E: Endpoint + fmt::Debug + 'static,
+        E::Answer: fmt::Debug,
         E::Notice: fmt::Debug,
     {
         Self { ports: ports.into(), start: Arc::new(move |place| Box::new(Driven(start(place)))) }
@@ -259,6 +261,7 @@ struct Driven<E>(E);
 impl<E> Machine for Driven<E>
 where
     E: Endpoint + fmt::Debug + 'static,
+    E::Answer: fmt::Debug,
     E::Notice: fmt::Debug,
 {
     fn handle_event(&mut self, now: Instant, event: Event) {
@@ -286,7 +289,10 @@ where
     }
 
     fn poll_note(&mut self) -> Option<String> {
-        self.0.poll_notice().map(|(_, notice)| format!("{notice:?}"))
+        self.0.poll_output().map(|output| match output {
+            Output::Answer(_, answer) => format!("{answer:?}"),
+            Output::Notice(notice) => format!("{notice:?}"),
+        })
     }
 
     fn as_any(&self) -> &dyn Any {

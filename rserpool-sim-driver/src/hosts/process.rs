@@ -2,7 +2,7 @@
 
 use rserpool_core::base::Instant;
 use rserpool_core::element;
-use rserpool_core::endpoint::{Action, Endpoint, Event};
+use rserpool_core::endpoint::{Action, Endpoint, Event, Output};
 use rserpool_core::registrar::Registrar;
 use rserpool_core::user;
 
@@ -104,22 +104,34 @@ impl Process {
         }
     }
 
-    /// The next notice, after the application has been told.
+    /// The next answer or notice, after the application has been told.
     pub(super) fn poll_note(&mut self, now: Instant) -> Option<(Note, Result<(), Violation>)> {
         match self {
-            Self::Registrar(registrar) => {
-                registrar.poll_notice().map(|(_, notice)| (Note::Registrar(notice), Ok(())))
-            }
-            Self::Element(server) => {
-                let (id, notice) = server.element_mut().poll_notice()?;
-                let verdict = server.notice(now, id, &notice);
-                Some((Note::Element(notice), verdict))
-            }
-            Self::User(client) => {
-                let (id, notice) = client.user_mut().poll_notice()?;
-                let verdict = client.notice(now, id, &notice);
-                Some((Note::User(notice), verdict))
-            }
+            Self::Registrar(registrar) => Some(match registrar.poll_output()? {
+                Output::Answer(id, answer) => {
+                    let answer = format!("{id:?} was answered by {answer:?}");
+                    let violation = Violation::new("only commands are answered", answer.clone());
+                    (Note::Custom(answer), Err(violation))
+                }
+                Output::Notice(notice) => (Note::Registrar(notice), Ok(())),
+            }),
+            Self::Element(server) => Some(match server.element_mut().poll_output()? {
+                Output::Answer(id, answer) => (Note::ElementAnswer(answer), server.answer(id)),
+                Output::Notice(notice) => {
+                    server.notice(now, &notice);
+                    (Note::Element(notice), Ok(()))
+                }
+            }),
+            Self::User(client) => Some(match client.user_mut().poll_output()? {
+                Output::Answer(id, answer) => {
+                    let verdict = client.answer(now, id, &answer);
+                    (Note::UserAnswer(answer), verdict)
+                }
+                Output::Notice(notice) => {
+                    let verdict = client.notice(now, &notice);
+                    (Note::User(notice), verdict)
+                }
+            }),
             Self::Custom(CustomProcess(machine)) => {
                 machine.poll_note().map(|note| (Note::Custom(note), Ok(())))
             }

@@ -100,8 +100,10 @@ impl Record {
     pub(crate) fn notice(&mut self, now: Instant, hosts: &Hosts, host: HostId, note: &Note) {
         let quiet = matches!(
             note,
-            Note::User(user::Notice::Accepted | user::Notice::Received { .. })
-                | Note::Element(element::Notice::Accepted | element::Notice::Received { .. })
+            Note::UserAnswer(user::Answer::Done(Ok(())) | user::Answer::Noted)
+                | Note::User(user::Notice::Received { .. })
+                | Note::ElementAnswer(element::Answer::Done(Ok(())))
+                | Note::Element(element::Notice::Received { .. })
         );
         if quiet {
             return;
@@ -110,7 +112,9 @@ impl Record {
             let text = match note {
                 Note::Registrar(notice) => format!("{notice:?}"),
                 Note::Element(notice) => format!("{notice:?}"),
+                Note::ElementAnswer(answer) => format!("{answer:?}"),
                 Note::User(notice) => format!("{notice:?}"),
+                Note::UserAnswer(answer) => format!("{answer:?}"),
                 Note::Custom(notice) => notice.clone(),
             };
             format!("{} ! {text}", hosts.get(host).name())

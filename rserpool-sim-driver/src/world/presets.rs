@@ -9,10 +9,7 @@ use rserpool_core::user::UserConfig;
 use super::World;
 use crate::applications::{Load, Service};
 use crate::hosts::Program;
-use crate::id::HostId;
-
-/// The SCTP port of the elements.
-const ELEMENT_PORT: u16 = 7;
+use crate::id::{ELEMENT_PORT, HostId};
 
 impl World {
     /// Adds a registrar.

@@ -4,16 +4,16 @@
 //! the endpoint that asked, actions back to the stack. It adds no timer and no protocol of its
 //! own. Like everything below it, a node does no I/O; a driver owns it, hands in what the sockets
 //! received and what the clock says, and after every input drains [`Node::poll_datagram`],
-//! [`Node::poll_connection`], [`Node::poll_announce`] and [`Node::poll_notice`].
+//! [`Node::poll_connection`], [`Node::poll_announce`] and [`Node::poll_output`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Stack};
+use crate::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams};
 use rserpool_core::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant};
-use rserpool_core::endpoint::{AbortCause, Action, Channel, Endpoint, Event};
+use rserpool_core::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Output, OutputOf};
 
 #[cfg(test)]
 mod tests;
@@ -40,8 +40,11 @@ pub struct Node<E: Endpoint, S> {
     deadlines: Deadlines<usize>,
     leaving: Leaving,
     announces: VecDeque<(Channel, Bytes)>,
-    notices: VecDeque<(EndpointKey, Option<CommandId>, E::Notice)>,
+    outputs: VecDeque<Told<E::Answer, E::Notice>>,
 }
+
+/// What an endpoint tells its application.
+type Told<A, N> = (EndpointKey, Output<A, N>);
 
 #[derive(Debug)]
 struct Member<E> {
@@ -89,7 +92,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
             deadlines: Deadlines::default(),
             leaving: Leaving::No,
             announces: VecDeque::new(),
-            notices: VecDeque::new(),
+            outputs: VecDeque::new(),
         }
     }
 
@@ -121,28 +124,12 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
         &self.stack
     }
 
-    /// A datagram has arrived on the encapsulation socket.
-    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
-        self.stack.handle_datagram(now, source, bytes);
+    /// Lets something happen to the stack, and carries out what follows from it. By this a driver serves a
+    /// stack that takes neither [datagrams](Datagrams) nor [streams](Streams).
+    pub fn with_stack<T>(&mut self, now: Instant, act: impl FnOnce(&mut S) -> T) -> T {
+        let outcome = act(&mut self.stack);
         self.settle(now);
-    }
-
-    /// Somebody has connected by TCP; `None` if he is to be dropped at once.
-    pub fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
-        let connection = self.stack.accept(now, peer);
-        self.settle(now);
-        connection
-    }
-
-    /// Something has happened to a TCP connection.
-    pub fn handle_connection(&mut self, now: Instant, connection: ConnectionId, event: ConnectionEvent) {
-        self.stack.handle_connection(now, connection, event);
-        self.settle(now);
-    }
-
-    /// Whether to read from a TCP connection at the moment.
-    pub fn reads(&self, connection: ConnectionId) -> bool {
-        self.stack.reads(connection)
+        outcome
     }
 
     /// A datagram has arrived on an announcement channel; every endpoint sees it.
@@ -195,25 +182,14 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
         self.settle(now);
     }
 
-    /// The next datagram for the encapsulation socket.
-    pub fn poll_datagram(&mut self) -> Option<Datagram> {
-        self.stack.poll_datagram()
-    }
-
-    /// The next thing to be done with a TCP connection.
-    pub fn poll_connection(&mut self) -> Option<ConnectionAction> {
-        self.stack.poll_connection()
-    }
-
     /// The next datagram for an announcement channel.
     pub fn poll_announce(&mut self) -> Option<(Channel, Bytes)> {
         self.announces.pop_front()
     }
 
-    /// The next thing to tell the application, with the endpoint that says it, and an identifier
-    /// if it answers a command.
-    pub fn poll_notice(&mut self) -> Option<(EndpointKey, Option<CommandId>, E::Notice)> {
-        self.notices.pop_front()
+    /// The next thing to tell the application, with the endpoint that says it.
+    pub fn poll_output(&mut self) -> Option<(EndpointKey, OutputOf<E>)> {
+        self.outputs.pop_front()
     }
 
     /// The one deadline at which [`Node::handle_timeout`] wants to be called.
@@ -317,8 +293,8 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
                 }
             }
         }
-        while let Some((id, notice)) = member.endpoint.poll_notice() {
-            self.notices.push_back((EndpointKey(key), id, notice));
+        while let Some(output) = member.endpoint.poll_output() {
+            self.outputs.push_back((EndpointKey(key), output));
         }
         match member.endpoint.poll_timeout() {
             Some(at) => self.deadlines.set(key, at),
@@ -341,6 +317,40 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
             let cause = AbortCause::User;
             self.stack.handle_action(now, Action::Abort { association, cause });
         }
+    }
+}
+
+impl<E: Endpoint, S: Stack + Datagrams> Node<E, S> {
+    /// A datagram has arrived on the encapsulation socket.
+    pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
+        self.with_stack(now, |stack| stack.handle_datagram(now, source, bytes));
+    }
+
+    /// The next datagram for the encapsulation socket.
+    pub fn poll_datagram(&mut self) -> Option<Datagram> {
+        self.stack.poll_datagram()
+    }
+}
+
+impl<E: Endpoint, S: Stack + Streams> Node<E, S> {
+    /// A client has connected by TCP. `None`: drop the connection.
+    pub fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
+        self.with_stack(now, |stack| stack.accept(now, peer))
+    }
+
+    /// Something has happened to a TCP connection.
+    pub fn handle_connection(&mut self, now: Instant, connection: ConnectionId, event: ConnectionEvent) {
+        self.with_stack(now, |stack| stack.handle_connection(now, connection, event));
+    }
+
+    /// Whether to read from a TCP connection at the moment.
+    pub fn reads(&self, connection: ConnectionId) -> bool {
+        self.stack.reads(connection)
+    }
+
+    /// The next thing to be done with a TCP connection.
+    pub fn poll_connection(&mut self) -> Option<ConnectionAction> {
+        self.stack.poll_connection()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::sctp::{Sctp, SctpConfig};
 use rserpool_core::base::{ProtocolId, TransportAddress};
-use rserpool_core::endpoint::{ConnectError, DownReason, Outbox};
+use rserpool_core::endpoint::{ConnectError, DownReason, Outbox, Output};
 
 const PING: ProtocolId = ProtocolId(1);
 const PONG: ProtocolId = ProtocolId(2);
@@ -14,7 +14,7 @@ const PONG: ProtocolId = ProtocolId(2);
 /// period.
 #[derive(Debug, Default)]
 struct Echo {
-    out: Outbox<Told>,
+    out: Outbox<Told, Told>,
     name: &'static str,
     next: Option<Instant>,
     period: Option<Duration>,
@@ -46,6 +46,7 @@ enum Ask {
 
 impl Endpoint for Echo {
     type Command = Ask;
+    type Answer = Told;
     type Notice = Told;
 
     fn handle_event(&mut self, _: Instant, event: Event) {
@@ -112,8 +113,8 @@ impl Endpoint for Echo {
         self.out.actions.pop_front()
     }
 
-    fn poll_notice(&mut self) -> Option<(Option<CommandId>, Told)> {
-        self.out.notices.pop_front()
+    fn poll_output(&mut self) -> Option<Output<Told, Told>> {
+        self.out.outputs.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -196,8 +197,11 @@ impl World {
     }
 
     fn notices(&mut self, n: usize) -> Vec<(EndpointKey, Option<u64>, Told)> {
-        std::iter::from_fn(|| self.nodes[n].poll_notice())
-            .map(|(key, id, told)| (key, id.map(|id| id.0), told))
+        std::iter::from_fn(|| self.nodes[n].poll_output())
+            .map(|(key, output)| match output {
+                Output::Answer(id, told) => (key, Some(id.0), told),
+                Output::Notice(told) => (key, None, told),
+            })
             .collect()
     }
 }

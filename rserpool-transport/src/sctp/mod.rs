@@ -59,7 +59,7 @@ use self::engine::Outgoing;
 use self::packet::{Chunks, Path};
 use self::shared::Core;
 use self::spent::Spent;
-use crate::{Datagram, Stack};
+use crate::{Datagram, Datagrams, Stack};
 use rserpool_core::base::{
     AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, TransportAddress,
     is_usable_address,
@@ -353,12 +353,6 @@ impl<E: Engine> Stack for Sctp<E> {
         self.listening.clear();
     }
 
-    fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
-        self.core.now = self.core.now.max(now);
-        self.core.counters.datagrams_received += 1;
-        dispatch::datagram(self, source, &bytes);
-    }
-
     fn handle_action(&mut self, now: Instant, action: Action) {
         self.core.now = self.core.now.max(now);
         match action {
@@ -410,6 +404,24 @@ impl<E: Engine> Stack for Sctp<E> {
         self.core.events.pop_front()
     }
 
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// Attempts, and associations that an endpoint knows. One that only waits for the last
+    /// packet of its shutdown has delivered everything and does not count.
+    fn associations(&self) -> usize {
+        self.core.named + self.attempts.len()
+    }
+}
+
+impl<E: Engine> Datagrams for Sctp<E> {
+    fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
+        self.core.now = self.core.now.max(now);
+        self.core.counters.datagrams_received += 1;
+        dispatch::datagram(self, source, &bytes);
+    }
+
     fn poll_datagram(&mut self) -> Option<Datagram> {
         loop {
             if let Some(datagram) = self.core.packets.pop_front() {
@@ -422,15 +434,5 @@ impl<E: Engine> Stack for Sctp<E> {
                 self.deadlines.set(Owner::Association(id), deadline);
             }
         }
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.next()
-    }
-
-    /// Attempts, and associations that an endpoint knows. One that only waits for the last
-    /// packet of its shutdown has delivered everything and does not count.
-    fn associations(&self) -> usize {
-        self.core.named + self.attempts.len()
     }
 }

@@ -25,7 +25,7 @@ pub use config::TcpConfig;
 
 use self::attempt::{Attempt, Due};
 use self::connection::{Connection, MAX_INPUT, Opener};
-use super::{ConnectionAction, ConnectionEvent, ConnectionId};
+use super::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
 use rserpool_core::base::{AssociationId, ConnectId, Deadlines, Instant, ProtocolId, TransportAddress};
 use rserpool_core::endpoint::{AbortReason, Action, ConnectError, DownReason, Event, HangUp};
 
@@ -80,144 +80,6 @@ impl Tcp {
             named: 0,
             last: 0,
         }
-    }
-
-    /// Attempts, and connections that an endpoint knows.
-    pub fn associations(&self) -> usize {
-        self.named + self.attempts.len()
-    }
-
-    /// Refuse whoever connects from now on.
-    pub const fn stop_listening(&mut self) {
-        self.accepts = false;
-    }
-
-    /// Somebody has connected; `None` if he is to be dropped at once, because there are too many.
-    pub fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
-        self.advance(now);
-        let origin = origin(peer.ip());
-        let same = self.origins.get(&origin).copied().unwrap_or_default();
-        if !self.accepts {
-            return None;
-        }
-        if self.is_full() || same >= self.config.max_per_address {
-            self.hung_up(peer, HangUp::TooMany);
-            return None;
-        }
-        self.origins.insert(origin, same + 1);
-        let connection = self.next_connection();
-        self.establish(connection, Opener::Peer(peer), None, self.service, address(peer));
-        Some(connection)
-    }
-
-    /// Something has happened to a connection; one that is gone already does not matter.
-    pub fn handle_connection(&mut self, now: Instant, id: ConnectionId, event: ConnectionEvent) {
-        self.advance(now);
-        match event {
-            ConnectionEvent::Opened => self.opened(id),
-            ConnectionEvent::Failed(reason) => {
-                if let Some(request) = self.opening.remove(&id)
-                    && let Some(attempt) = self.attempts.get_mut(&request)
-                {
-                    attempt.opening.remove(&id);
-                    attempt.error = reason;
-                    self.go_on(request);
-                }
-            }
-            ConnectionEvent::Received(octets) => self.received(id, &octets),
-            ConnectionEvent::Written(octets) => {
-                if let Some(connection) = self.connections.get_mut(&id) {
-                    connection.written(octets);
-                    self.make_ready(id);
-                    self.progress(id);
-                }
-            }
-            ConnectionEvent::Ended => {
-                if let Some(connection) = self.connections.get_mut(&id) {
-                    connection.ended = true;
-                    // What has come before is still answered.
-                    self.make_ready(id);
-                    self.progress(id);
-                }
-            }
-            ConnectionEvent::Lost => self.remove(id, DownReason::Aborted(AbortReason::default())),
-        }
-    }
-
-    /// Whether more of what comes over a connection is wanted at the moment.
-    pub fn reads(&self, id: ConnectionId) -> bool {
-        self.connections.get(&id).is_some_and(Connection::reads)
-    }
-
-    /// An endpoint wants something done with a connection, or with an attempt to open one.
-    pub fn handle_action(&mut self, now: Instant, action: Action) {
-        self.advance(now);
-        match action {
-            Action::Connect { request, local_port, peer, deadline } => {
-                self.connect(request, local_port, peer, deadline);
-            }
-            Action::CancelConnect { request } => {
-                self.forget(request);
-            }
-            Action::Send { association, protocol: ProtocolId::ASAP, stream: _, bytes } => {
-                self.send(association, bytes);
-            }
-            // Who receives it would take it for ASAP.
-            Action::Send { .. } => {}
-            Action::Shutdown { association, deadline } => {
-                let id = name(association);
-                if let Some(connection) = self.connections.get_mut(&id) {
-                    connection.closing.get_or_insert(deadline);
-                    self.progress(id);
-                }
-            }
-            Action::Abort { association, cause: _ } => {
-                self.drop_connection(name(association), DownReason::Local);
-            }
-            Action::Announce { .. } => {}
-        }
-    }
-
-    /// Time has passed; does nothing if no deadline is due.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.advance(now);
-        // Fetched first: what is due again at once waits for the next call.
-        let due: Vec<Owner> = std::iter::from_fn(|| self.deadlines.pop_due(self.now)).collect();
-        for owner in due {
-            match owner {
-                Owner::Attempt(request) => self.go_on(request),
-                Owner::Connection(id) => {
-                    let due = self.connections.get(&id).and_then(|c| c.deadline(&self.config));
-                    match due {
-                        Some((at, Some(reason))) if at <= self.now => self.hang_up(id, reason),
-                        Some((at, None)) if at <= self.now => self.drop_connection(id, DownReason::Local),
-                        _ => self.rearm(id),
-                    }
-                }
-            }
-        }
-    }
-
-    /// The next event for an endpoint. Messages are cut out one by one, when they are fetched, so what
-    /// an answer does to a connection counts before its next message.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        loop {
-            if let Some(event) = self.events.pop_front() {
-                return Some(event);
-            }
-            let id = self.ready.pop_front()?;
-            self.take_message(id);
-        }
-    }
-
-    /// The next thing to be done with a connection.
-    pub fn poll_connection(&mut self) -> Option<ConnectionAction> {
-        self.actions.pop_front()
-    }
-
-    /// The one deadline at which [`Tcp::handle_timeout`] wants to be called.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.next()
     }
 
     fn advance(&mut self, now: Instant) {
@@ -451,6 +313,144 @@ impl Tcp {
                 self.deadlines.clear(&Owner::Connection(id));
             }
         }
+    }
+}
+
+/// Connections that are accepted are told to the endpoint that listens on the SCTP port given to [`Tcp::new`];
+/// the driver binds the TCP port.
+impl Stack for Tcp {
+    fn listen(&mut self, _local_port: u16) {}
+
+    fn stop_listening(&mut self) {
+        self.accepts = false;
+    }
+
+    fn handle_action(&mut self, now: Instant, action: Action) {
+        self.advance(now);
+        match action {
+            Action::Connect { request, local_port, peer, deadline } => {
+                self.connect(request, local_port, peer, deadline);
+            }
+            Action::CancelConnect { request } => {
+                self.forget(request);
+            }
+            Action::Send { association, protocol: ProtocolId::ASAP, stream: _, bytes } => {
+                self.send(association, bytes);
+            }
+            // Who receives it would take it for ASAP.
+            Action::Send { .. } => {}
+            Action::Shutdown { association, deadline } => {
+                let id = name(association);
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.closing.get_or_insert(deadline);
+                    self.progress(id);
+                }
+            }
+            Action::Abort { association, cause: _ } => {
+                self.drop_connection(name(association), DownReason::Local);
+            }
+            Action::Announce { .. } => {}
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        // Fetched first: what is due again at once waits for the next call.
+        let due: Vec<Owner> = std::iter::from_fn(|| self.deadlines.pop_due(self.now)).collect();
+        for owner in due {
+            match owner {
+                Owner::Attempt(request) => self.go_on(request),
+                Owner::Connection(id) => {
+                    let due = self.connections.get(&id).and_then(|c| c.deadline(&self.config));
+                    match due {
+                        Some((at, Some(reason))) if at <= self.now => self.hang_up(id, reason),
+                        Some((at, None)) if at <= self.now => self.drop_connection(id, DownReason::Local),
+                        _ => self.rearm(id),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Messages are cut out one by one, when they are fetched, so what
+    /// an answer does to a connection counts before its next message.
+    fn poll_event(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            let id = self.ready.pop_front()?;
+            self.take_message(id);
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// Attempts, and connections that an endpoint knows.
+    fn associations(&self) -> usize {
+        self.named + self.attempts.len()
+    }
+}
+
+impl Streams for Tcp {
+    fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
+        self.advance(now);
+        let origin = origin(peer.ip());
+        let same = self.origins.get(&origin).copied().unwrap_or_default();
+        if !self.accepts {
+            return None;
+        }
+        if self.is_full() || same >= self.config.max_per_address {
+            self.hung_up(peer, HangUp::TooMany);
+            return None;
+        }
+        self.origins.insert(origin, same + 1);
+        let connection = self.next_connection();
+        self.establish(connection, Opener::Peer(peer), None, self.service, address(peer));
+        Some(connection)
+    }
+
+    fn handle_connection(&mut self, now: Instant, id: ConnectionId, event: ConnectionEvent) {
+        self.advance(now);
+        match event {
+            ConnectionEvent::Opened => self.opened(id),
+            ConnectionEvent::Failed(reason) => {
+                if let Some(request) = self.opening.remove(&id)
+                    && let Some(attempt) = self.attempts.get_mut(&request)
+                {
+                    attempt.opening.remove(&id);
+                    attempt.error = reason;
+                    self.go_on(request);
+                }
+            }
+            ConnectionEvent::Received(octets) => self.received(id, &octets),
+            ConnectionEvent::Written(octets) => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.written(octets);
+                    self.make_ready(id);
+                    self.progress(id);
+                }
+            }
+            ConnectionEvent::Ended => {
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.ended = true;
+                    // What has come before is still answered.
+                    self.make_ready(id);
+                    self.progress(id);
+                }
+            }
+            ConnectionEvent::Lost => self.remove(id, DownReason::Aborted(AbortReason::default())),
+        }
+    }
+
+    fn reads(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(Connection::reads)
+    }
+
+    fn poll_connection(&mut self) -> Option<ConnectionAction> {
+        self.actions.pop_front()
     }
 }
 

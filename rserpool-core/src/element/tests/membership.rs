@@ -13,11 +13,11 @@ fn hunts_registers_and_renews() {
     let step = event(&mut element, 10, connected(HOME, Some(1), registrar(1)));
     assert_eq!(step, (vec![cancel(2), registration(HOME, 0)], vec![]));
     assert_eq!(element.poll_timeout(), Some(at(110)), "T2");
-    assert_eq!(event(&mut element, 20, granted(HOME)), (vec![], vec![(None, at_home(0, 1))]));
+    assert_eq!(event(&mut element, 20, granted(HOME)), (vec![], vec![Output::Notice(at_home(0, 1))]));
     assert!(element.is_registered());
     // ASAP-3.1-05, ASAP-3.1-16, ASAP-3.1-18: T4, with the same identifier.
     assert_eq!(expire(&mut element, 1_020), (vec![registration(HOME, 0)], vec![]));
-    assert_eq!(event(&mut element, 1_030, granted(HOME)), (vec![], vec![(None, at_home(0, 1))]));
+    assert_eq!(event(&mut element, 1_030, granted(HOME)), (vec![], vec![Output::Notice(at_home(0, 1))]));
     assert_eq!(element.poll_timeout(), Some(at(2_030)));
 }
 
@@ -42,7 +42,7 @@ fn a_granted_registration_may_carry_a_warning() {
     let step = event(&mut element, 20, response(HOME, false, Some(warning.clone())));
     let notice =
         Notice::Registered { home: RegistrarId::NONE, registrar: registrar(1), warning: Some(warning) };
-    assert_eq!(step, (vec![], vec![(None, notice)]));
+    assert_eq!(step, (vec![], vec![Output::Notice(notice)]));
 }
 
 /// ASAP-3.1-13, ASAP-3.1-14: told, and not repeated until something has changed.
@@ -52,29 +52,32 @@ fn a_refused_registration_is_not_repeated_unchanged() {
     let error = OperationError::from(ErrorCause::bare(CauseCode::INCONSISTENT_POLICY));
     let step = event(&mut element, 20, response(HOME, true, Some(error.clone())));
     let failed = Notice::RegistrationFailed(RegistrationError::Rejected(Some(error)));
-    assert_eq!(step, (vec![], vec![(None, failed)]));
+    assert_eq!(step, (vec![], vec![Output::Notice(failed)]));
     assert_eq!(element.poll_timeout(), None);
     let step = event(&mut element, 25, connected(2, None, registrar(9)));
     assert_eq!(step, (vec![], vec![]));
     let adopted = Notice::HomeChanged { home: RegistrarId(9) };
-    assert_eq!(event(&mut element, 26, keep_alive(2, true, 9)), (vec![ack(2)], vec![(None, adopted)]));
+    assert_eq!(
+        event(&mut element, 26, keep_alive(2, true, 9)),
+        (vec![ack(2)], vec![Output::Notice(adopted)])
+    );
     let step = command(&mut element, 30, 1, Command::UpdatePolicy(Policy::Random));
     let again = registration_of(2, 9, Policy::Random);
-    assert_eq!(step, (vec![again], vec![(Some(CommandId(1)), Notice::Accepted)]));
+    assert_eq!(step, (vec![again], vec![Output::Answer(CommandId(1), Answer::Done(Ok(())))]));
 }
 
 /// ASAP-3.1-15: one registration is under way at a time (reading B41).
 #[test]
 fn a_new_policy_is_registered_at_once_or_after_the_answer() {
     let mut element = registered(&[1]);
-    let accepted = |id| vec![(Some(CommandId(id)), Notice::Accepted)];
+    let accepted = |id| vec![Output::Answer(CommandId(id), Answer::Done(Ok(())))];
     let step = command(&mut element, 30, 1, Command::UpdatePolicy(Policy::LeastUsed { load: 1 }));
     let first = registration_of(HOME, 0, Policy::LeastUsed { load: 1 });
     assert_eq!(step, (vec![first], accepted(1)));
     let step = command(&mut element, 31, 2, Command::UpdatePolicy(Policy::LeastUsed { load: 2 }));
     assert_eq!(step, (vec![], accepted(2)));
     let second = registration_of(HOME, 0, Policy::LeastUsed { load: 2 });
-    assert_eq!(event(&mut element, 32, granted(HOME)), (vec![second], vec![(None, at_home(0, 1))]));
+    assert_eq!(event(&mut element, 32, granted(HOME)), (vec![second], vec![Output::Notice(at_home(0, 1))]));
 }
 
 /// ASAP-3.1-10, ASAP-3.1-11, ASAP-3.1-19; reading B10: a hunt after each T2, and an end when
@@ -91,10 +94,10 @@ fn attempts_are_counted_across_hunts() {
     let step = event(&mut element, 230, connected(3, Some(4), registrar(1)));
     assert_eq!(step, (vec![registration(3, 0)], vec![]));
     let failed = Notice::RegistrationFailed(RegistrationError::Unanswered);
-    assert_eq!(expire(&mut element, 330), (vec![abort(3)], vec![(None, failed)]));
+    assert_eq!(expire(&mut element, 330), (vec![abort(3)], vec![Output::Notice(failed)]));
     assert_eq!(element.poll_timeout(), None);
     let step = command(&mut element, 400, 1, Command::UpdatePolicy(Policy::RoundRobin));
-    let accepted = vec![(Some(CommandId(1)), Notice::Accepted)];
+    let accepted = vec![Output::Answer(CommandId(1), Answer::Done(Ok(())))];
     assert_eq!(step, (vec![hunt(5, 1, 400), hunt(6, 2, 400)], accepted));
 }
 
@@ -104,10 +107,10 @@ fn tells_of_every_round_in_vain() {
     configuration.hunt.rounds = Some(2);
     let mut element = Element::new(configuration, Instant::ORIGIN);
     drain(&mut element);
-    let in_vain = (None, Notice::NoRegistrar { tried: vec![registrar(1)] });
+    let in_vain = Output::Notice(Notice::NoRegistrar { tried: vec![registrar(1)] });
     let step = expire(&mut element, 50);
     assert_eq!(step, (vec![cancel(1), connect(2, 7, registrar(1), at(100))], vec![in_vain.clone()]));
-    let failed = (None, Notice::RegistrationFailed(RegistrationError::Unanswered));
+    let failed = Output::Notice(Notice::RegistrationFailed(RegistrationError::Unanswered));
     assert_eq!(expire(&mut element, 100), (vec![cancel(2)], vec![in_vain, failed]));
     assert_eq!(element.poll_timeout(), None);
 }
@@ -147,7 +150,7 @@ fn answers_keep_alives_for_itself_only() {
     assert_eq!(event(&mut element, 33, heard(2, &other("other", None))), (vec![], vec![]));
     assert_eq!(event(&mut element, 33, heard(2, &other("pool", Some(ElementId(5))))), (vec![], vec![]));
     assert_eq!(element.counters().foreign_keep_alives, 2);
-    let named = vec![(None, Notice::HomeChanged { home: RegistrarId(2) })];
+    let named = vec![Output::Notice(Notice::HomeChanged { home: RegistrarId(2) })];
     let step = event(&mut element, 34, heard(2, &other("pool", Some(ID))));
     assert_eq!(step, (vec![ack(2), registration(2, 2)], named));
 }
@@ -158,11 +161,11 @@ fn a_keep_alive_changes_the_home() {
     let mut element = registered(&[1, 2]);
     event(&mut element, 30, keep_alive(HOME, true, 1));
     event(&mut element, 40, connected(2, None, registrar(2)));
-    let changed = vec![(None, Notice::HomeChanged { home: RegistrarId(2) })];
+    let changed = vec![Output::Notice(Notice::HomeChanged { home: RegistrarId(2) })];
     let step = event(&mut element, 41, keep_alive(2, true, 2));
     assert_eq!(step, (vec![ack(2), registration(2, 2)], changed));
     assert_eq!(event(&mut element, 42, granted(HOME)), (vec![], vec![]), "not from the old home");
-    assert_eq!(event(&mut element, 43, granted(2)), (vec![], vec![(None, at_home(2, 2))]));
+    assert_eq!(event(&mut element, 43, granted(2)), (vec![], vec![Output::Notice(at_home(2, 2))]));
     assert_eq!(event(&mut element, 44, keep_alive(2, true, 2)), (vec![ack(2)], vec![]));
     // The old home is still connected: it is taken back without another association.
     let step = event(&mut element, 50, disconnected(2, DownReason::Silent));
@@ -174,7 +177,7 @@ fn a_keep_alive_ends_a_hunt() {
     let mut element = Element::new(config(&[1]), Instant::ORIGIN);
     drain(&mut element);
     event(&mut element, 5, connected(2, None, registrar(2)));
-    let changed = vec![(None, Notice::HomeChanged { home: RegistrarId(2) })];
+    let changed = vec![Output::Notice(Notice::HomeChanged { home: RegistrarId(2) })];
     let step = event(&mut element, 6, keep_alive(2, true, 2));
     assert_eq!(step, (vec![ack(2), cancel(1), registration(2, 2)], changed));
 }
@@ -184,7 +187,7 @@ fn a_keep_alive_ends_a_hunt() {
 #[test]
 fn a_removed_element_registers_again() {
     let mut element = registered(&[1]);
-    let removed = || vec![(None, Notice::Deregistered)];
+    let removed = || vec![Output::Notice(Notice::Deregistered)];
     assert_eq!(event(&mut element, 30, deregistered(HOME)), (vec![registration(HOME, 0)], removed()));
     assert!(!element.is_registered());
     event(&mut element, 40, granted(HOME));

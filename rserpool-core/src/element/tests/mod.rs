@@ -9,14 +9,16 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::{Command, Element, ElementConfig, Notice, Refusal, RegistrationError};
+use super::{
+    Answer, Command, DeregistrationError, Element, ElementConfig, Message, Notice, Refusal, RegistrationError,
+};
 use crate::base::{AssociationId, CommandId, ElementId, Instant, RegistrarId, TransportAddress};
 use crate::endpoint::hunt::HuntConfig;
 use crate::endpoint::testing::{
     DATA, abort, asap, at, cancel, connect, connect_failed, connected, data, disconnected, drain, encode,
     heard, ip, ms, received, registrar, shutdown,
 };
-use crate::endpoint::{AbortReason, Action, Channel, DownReason, Endpoint, Event, MAX_MESSAGE};
+use crate::endpoint::{AbortReason, Action, Channel, DownReason, Endpoint, Event, MAX_MESSAGE, Output};
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, OperationError, Policy, PoolElement,
     RegistrationLife, SctpTransport, Transport, TransportUse,
@@ -26,7 +28,7 @@ const ID: ElementId = ElementId(0x2001);
 /// The association with the home registrar in most scripts.
 const HOME: u64 = 1;
 
-type Step = (Vec<Action>, Vec<(Option<CommandId>, Notice)>);
+type Step = (Vec<Action>, Vec<Output<Answer, Notice>>);
 
 /// T2 and T3 are 100 ms, T4 is 1 s, MAX-REG-ATTEMPT is 2, a round of the hunt lasts 50 ms.
 fn config(registrars: &[u8]) -> ElementConfig {
@@ -55,7 +57,7 @@ fn found(registrars: &[u8]) -> Element {
 fn registered(registrars: &[u8]) -> Element {
     let mut element = found(registrars);
     let step = event(&mut element, 20, granted(HOME));
-    assert_eq!(step, (vec![], vec![(None, at_home(0, 1))]));
+    assert_eq!(step, (vec![], vec![Output::Notice(at_home(0, 1))]));
     element
 }
 

@@ -1,4 +1,4 @@
-//! Properties under random events: no panic, bounds kept, one final notice for every command.
+//! Properties under random events: no panic, bounds kept, one answer for every command.
 
 use alloc::collections::BTreeSet;
 
@@ -87,7 +87,7 @@ impl World {
     }
 
     fn settle(&mut self) {
-        let (actions, notices) = drain(&mut self.element);
+        let (actions, outputs) = drain(&mut self.element);
         for action in actions {
             match action {
                 Action::Connect { request, deadline, .. } => {
@@ -109,8 +109,14 @@ impl World {
             }
         }
         assert!(self.attempts.len() <= 3, "ASAP-3.6-09");
-        for (id, notice) in notices {
-            self.answers.extend(id.map(|id| id.0));
+        for output in outputs {
+            let notice = match output {
+                Output::Answer(id, _) => {
+                    self.answers.push(id.0);
+                    continue;
+                }
+                Output::Notice(notice) => notice,
+            };
             match notice {
                 Notice::SessionOpened { session, .. } => assert!(self.sessions.insert(session)),
                 Notice::Received { session, .. } | Notice::Writable { session } => {
@@ -169,7 +175,7 @@ impl World {
                     0 => Command::Deregister,
                     1 | 2 => Command::UpdatePolicy(Policy::RoundRobin),
                     3 => Command::Close { session },
-                    _ => Command::Send { session, protocol: DATA, stream: 0, bytes: "d".into() },
+                    _ => Command::Send(Message::new(session, DATA, "d")),
                 };
                 self.commands += 1;
                 self.element.handle_command(at(self.now), CommandId(self.commands), command);

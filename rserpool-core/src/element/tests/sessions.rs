@@ -5,16 +5,16 @@ use crate::base::ProtocolId;
 
 fn send(element: &mut Element, session: u64, protocol: ProtocolId) -> Step {
     let session = AssociationId::sctp(session);
-    let command = Command::Send { session, protocol, stream: 3, bytes: "x".into() };
+    let command = Command::Send(Message::new(session, protocol, "x").stream(3));
     super::command(element, 100, 1, command)
 }
 
 fn refused(refusal: Refusal) -> Step {
-    (vec![], vec![(Some(CommandId(1)), Notice::Refused(refusal))])
+    (vec![], vec![Output::Answer(CommandId(1), Answer::Done(Err(refusal)))])
 }
 
 fn accepted(actions: Vec<Action>) -> Step {
-    (actions, vec![(Some(CommandId(1)), Notice::Accepted)])
+    (actions, vec![Output::Answer(CommandId(1), Answer::Done(Ok(())))])
 }
 
 /// ASAP-5-03: data never carries the identifier of ASAP.
@@ -24,9 +24,9 @@ fn passes_messages_through() {
     assert_eq!(event(&mut element, 30, connected(2, None, user(1))), (vec![], vec![]));
     assert_eq!(send(&mut element, 2, DATA), refused(Refusal::UnknownSession), "no session yet");
     let session = AssociationId::sctp(2);
-    let opened = (None, Notice::SessionOpened { session, peer: user(1) });
+    let opened = Output::Notice(Notice::SessionOpened { session, peer: user(1) });
     let got = |bytes: &'static str| {
-        (None, Notice::Received { session, protocol: DATA, stream: 0, bytes: bytes.into() })
+        Output::Notice(Notice::Received { session, protocol: DATA, stream: 0, bytes: bytes.into() })
     };
     assert_eq!(event(&mut element, 31, received(2, DATA, "a")), (vec![], vec![opened, got("a")]));
     assert_eq!(event(&mut element, 32, received(2, DATA, "b")), (vec![], vec![got("b")]));
@@ -36,8 +36,10 @@ fn passes_messages_through() {
     assert_eq!(send(&mut element, 2, ProtocolId::ASAP), refused(Refusal::ReservedProtocol));
     assert_eq!(send(&mut element, 2, ProtocolId::ENRP), refused(Refusal::ReservedProtocol));
     assert_eq!(send(&mut element, HOME, DATA), refused(Refusal::UnknownSession));
-    let closed =
-        (None, Notice::SessionClosed { session, reason: DownReason::Aborted(AbortReason::default()) });
+    let closed = Output::Notice(Notice::SessionClosed {
+        session,
+        reason: DownReason::Aborted(AbortReason::default()),
+    });
     assert_eq!(
         event(&mut element, 40, disconnected(2, DownReason::Aborted(AbortReason::default()))),
         (vec![], vec![closed])
@@ -59,7 +61,7 @@ fn a_full_queue_is_told_and_so_is_its_end() {
     assert_eq!(event(&mut element, 33, drained.clone()), (vec![], vec![]), "nobody was refused");
     event(&mut element, 34, congested);
     assert_eq!(send(&mut element, 2, DATA), refused(Refusal::Congested));
-    let writable = (None, Notice::Writable { session: AssociationId::sctp(2) });
+    let writable = Output::Notice(Notice::Writable { session: AssociationId::sctp(2) });
     assert_eq!(event(&mut element, 35, drained), (vec![], vec![writable]));
 }
 
@@ -72,7 +74,8 @@ fn closes_a_session() {
     let step = command(&mut element, 32, 1, close.clone());
     assert_eq!(step, accepted(vec![shutdown(2, at(10_032))]));
     assert_eq!(command(&mut element, 33, 1, close), refused(Refusal::UnknownSession));
-    let closed = (None, Notice::SessionClosed { session: AssociationId::sctp(2), reason: DownReason::Local });
+    let closed =
+        Output::Notice(Notice::SessionClosed { session: AssociationId::sctp(2), reason: DownReason::Local });
     assert_eq!(event(&mut element, 34, disconnected(2, DownReason::Local)), (vec![], vec![closed]));
 }
 
@@ -111,7 +114,8 @@ fn a_silent_home_that_is_also_a_session_ends_as_one() {
     event(&mut element, 3, connected(3, None, registrar(3)));
     event(&mut element, 4, received(3, DATA, "a"));
     event(&mut element, 5, keep_alive(3, true, 3));
-    let closed = (None, Notice::SessionClosed { session: AssociationId::sctp(3), reason: DownReason::Local });
+    let closed =
+        Output::Notice(Notice::SessionClosed { session: AssociationId::sctp(3), reason: DownReason::Local });
     let step = expire(&mut element, 105);
     assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(155))], vec![closed]));
 }
@@ -124,9 +128,12 @@ fn messages_have_a_length() {
     event(&mut element, 31, received(2, DATA, "a"));
     for (octets, taken) in [(0, false), (1, true), (MAX_MESSAGE, true), (MAX_MESSAGE + 1, false)] {
         let bytes = bytes::Bytes::from(vec![7; octets]);
-        let send = Command::Send { session: AssociationId::sctp(2), protocol: DATA, stream: 0, bytes };
+        let send = Command::Send(Message::new(AssociationId::sctp(2), DATA, bytes));
         let (actions, notices) = command(&mut element, 32, 9, send);
-        let answer = if taken { Notice::Accepted } else { Notice::Refused(Refusal::Length) };
-        assert_eq!((actions.len(), notices), (usize::from(taken), vec![(Some(CommandId(9)), answer)]));
+        let answer = if taken { Answer::Done(Ok(())) } else { Answer::Done(Err(Refusal::Length)) };
+        assert_eq!(
+            (actions.len(), notices),
+            (usize::from(taken), vec![Output::Answer(CommandId(9), answer)])
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! How to hunt: the registrars known from the start, and the timers.
+//! How to hunt for a registrar: those known from the start, and the timers.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -9,7 +9,7 @@ use crate::endpoint::config::ConfigError;
 /// How to find a registrar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HuntConfig {
-    /// Registrars known from the start; those heard in announcements join them. Only users reach
+    /// Registrars that are known from the start; those that announce themselves are added. Only users reach
     /// registrars by TCP.
     pub registrars: Vec<TransportAddress>,
     /// T5-Serverhunt: how long one round waits for an answer (RFC default 10 s). It doubles from
@@ -17,14 +17,14 @@ pub struct HuntConfig {
     pub timeout: Duration,
     /// RETRAN-MAX: the longest that T5 grows (RFC default 60 s).
     pub timeout_max: Duration,
-    /// How many rounds to try before giving up; `None` means for ever.
+    /// The number of rounds before the hunt is given up; `None`: it is never given up.
     pub rounds: Option<u32>,
-    /// T7-ENRPoutdate: how long an announced registrar stays known (RFC default 5 s).
+    /// T7-ENRPoutdate: for how long after an announcement a registrar is known (RFC default 5 s).
     pub outdate: Duration,
 }
 
 impl HuntConfig {
-    /// The RFC's timers, for ever.
+    /// The timers of the RFC, and any number of rounds.
     pub fn rfc(registrars: Vec<TransportAddress>) -> Self {
         Self {
             registrars,
@@ -47,7 +47,7 @@ impl HuntConfig {
     /// Checks the values.
     ///
     /// # Errors
-    /// The first key whose value cannot work.
+    /// The first value that cannot work, with its key.
     pub fn check(&self) -> Result<(), ConfigError> {
         for registrar in &self.registrars {
             ConfigError::require(

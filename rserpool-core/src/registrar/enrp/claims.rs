@@ -31,7 +31,7 @@ pub(in crate::registrar) fn handle_claim(
     pe: &PeHandle,
     element: PoolElement,
 ) {
-    if !elements.is_ours(ctx, pe) {
+    if !is_ours(ctx, elements, pe) {
         enter(ctx, elements, peers, by, pe, element);
         return;
     }
@@ -41,6 +41,14 @@ pub(in crate::registrar) fn handle_claim(
     } else {
         contest(ctx, links, elements, peers, by, pe, element);
     }
+}
+
+/// Whether we are the home of an element. While we join, the listing may hold elements of ours from an earlier
+/// life under the same identifier: they become ours when we serve.
+pub(super) fn is_ours(ctx: &Context, elements: &Elements, pe: &PeHandle) -> bool {
+    let ours = ctx.is_serving() && elements.listing.get(pe).is_some_and(|element| element.home == ctx.id);
+    debug_assert_eq!(ours, elements.own.contains_key(pe), "{pe} is listed as ours, or not, and watched");
+    ours
 }
 
 /// A peer lists an element as its own. If it is ours, we say so: the peer may not know, and what it says then
@@ -54,7 +62,7 @@ pub(super) fn handle_listed(
     pe: &PeHandle,
     element: PoolElement,
 ) {
-    if elements.is_ours(ctx, pe) {
+    if is_ours(ctx, elements, pe) {
         contest(ctx, links, elements, peers, by, pe, element);
     } else {
         enter(ctx, elements, peers, by, pe, element);
@@ -104,7 +112,8 @@ pub(super) fn enter(
         Ok(change) => {
             // An element that is asked because no home listed it has a home again. One that is asked because
             // it is known at another address stays in question even if the claim is repeated.
-            if matches!(change, Change::Entered) || home == ctx.id {
+            let settled = matches!(change, Change::Entered) || home == ctx.id;
+            if settled && elements.former.contains_key(pe) {
                 elements.former.need_no_answer(ctx, pe);
             }
             elements.listing.publish(ctx, pe, change, Update::Needless);
@@ -195,8 +204,9 @@ pub(super) fn adopt(ctx: &mut Context, links: &Links, elements: &mut Elements, p
         elements.listing.publish(ctx, pe, change, Update::Needless);
     }
     if let Some(peer) = peer {
-        elements.own.adopt(ctx, &mut elements.listing, pe, registrant, peer);
+        elements.own.adopt(pe, registrant, peer);
         elements.own.renew_life(ctx, pe, life);
+        elements.own.check_alive(ctx, &mut elements.listing, pe);
     } else if let Some(change) = elements.listing.remove(pe) {
         elements.listing.publish(ctx, pe, change, Update::Sent);
     }

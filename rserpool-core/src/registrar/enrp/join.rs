@@ -100,7 +100,7 @@ impl Join {
     }
 
     /// No mentor has been found in time. One that has been found may continue, and has its backups.
-    pub(in crate::registrar) fn mentor_timeout(
+    pub(in crate::registrar) fn mentor_search_due(
         &mut self,
         ctx: &mut Context,
         links: &mut Links,

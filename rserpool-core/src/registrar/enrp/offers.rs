@@ -179,7 +179,7 @@ pub(in crate::registrar) fn accept_offer(
     }
     ctx.counters.offers_accepted += 1;
     claims::adopt(ctx, links, elements, pe);
-    if elements.is_ours(ctx, pe) {
+    if claims::is_ours(ctx, elements, pe) {
         elements.listing.affirm(ctx, pe);
     }
 }

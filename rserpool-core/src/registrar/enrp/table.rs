@@ -57,7 +57,7 @@ impl Downloads {
     }
 
     /// The next page has not been asked for in time.
-    pub(in crate::registrar) fn download_given_up(&mut self, association: AssociationId) {
+    pub(in crate::registrar) fn download_due(&mut self, association: AssociationId) {
         let cursor = self.0.remove(&association);
         debug_assert!(cursor.is_some(), "the deadline of a download outlived it");
     }

@@ -112,7 +112,12 @@ impl Rig {
     }
 
     fn notices(&mut self) -> Vec<Notice> {
-        core::iter::from_fn(|| self.registrar.poll_notice()).map(|(_, notice)| notice).collect()
+        let outputs = core::iter::from_fn(|| self.registrar.poll_output());
+        let notice = |output| match output {
+            Output::Notice(notice) => notice,
+            Output::Answer(id, answer) => panic!("{id:?} was answered by {answer:?}"),
+        };
+        outputs.map(notice).collect()
     }
 
     fn elements(&self) -> Vec<u32> {

@@ -201,9 +201,21 @@ fn commands_are_answered_once() {
     let mut rig = Rig::new();
     rig.register(A, 1);
     rig.registrar.handle_command(rig.now, CommandId(7), Command::Pools);
-    let Some((Some(CommandId(7)), Notice::Pools(pools))) = rig.registrar.poll_notice() else { panic!() };
+    let Some(Output::Answer(CommandId(7), Answer::Pools(pools))) = rig.registrar.poll_output() else {
+        panic!()
+    };
     assert_eq!((pools.len(), pools[0].elements.len()), (1, 1));
-    assert!(rig.registrar.poll_notice().is_none());
+    assert!(rig.registrar.poll_output().is_none());
+
+    rig.registrar.handle_command(rig.now, CommandId(8), Command::Counters);
+    let figures = rig.registrar.figures();
+    assert_eq!((figures.counters.registrations, figures.sizes.own_elements), (1, 1));
+    let counters = Output::Answer(CommandId(8), Answer::Counters(Box::new(figures)));
+    assert_eq!((rig.registrar.poll_output(), rig.registrar.poll_output()), (Some(counters), None));
+
+    rig.registrar.handle_command(rig.now, CommandId(9), Command::Peers);
+    let peers = Output::Answer(CommandId(9), Answer::Peers(vec![]));
+    assert_eq!((rig.registrar.poll_output(), rig.registrar.poll_output()), (Some(peers), None));
 }
 
 /// A shutdown closes every association and waits for none but them.

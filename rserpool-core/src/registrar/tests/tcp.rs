@@ -112,7 +112,7 @@ fn clients_that_are_hung_up_on_are_counted() {
         }
     }
     let counted: Vec<_> =
-        rig.registrar.figures().into_iter().filter(|(name, _)| name.starts_with("tcp_")).collect();
+        rig.registrar.figures().named().filter(|(name, _)| name.starts_with("tcp_")).collect();
     let expected = reasons.iter().zip(1..).map(|((_, name), times)| (*name, times));
     assert_eq!(counted, [("tcp_accepted", 1)].into_iter().chain(expected).collect::<Vec<_>>());
 }

@@ -5,9 +5,9 @@ use crate::endpoint::testing::received;
 
 const UNANSWERED: FailureReason = FailureReason::Unanswered;
 
-fn got(element: u32, bytes: &'static str) -> (Option<CommandId>, Notice) {
+fn got(element: u32, bytes: &'static str) -> Output<Answer, Notice> {
     let (session, element) = (SessionId(1), ElementId(element));
-    (None, Notice::Received { session, element, protocol: DATA, bytes: bytes.into() })
+    Output::Notice(Notice::Received { session, element, protocol: DATA, bytes: bytes.into() })
 }
 
 /// ASAP-3.5-01, ASAP-3.5-03, ASAP-6.5.5-02, ASAP-6.5.5-03, ASAP-6.7-01, SEC-2.9.3-01: a frozen element, from
@@ -24,7 +24,7 @@ fn a_hung_element_is_replaced_and_its_requests_are_sent_again() {
     let unanswered = Notice::Unanswered { session: SessionId(1), request: RequestId(3) };
     let step = expire(&mut user, 220);
     let actions = vec![abort(2), report(HOME, 1), question(HOME), connect(3, 0, place(2), at(370))];
-    assert_eq!(step, (actions, vec![element_failed(1, UNANSWERED), (None, unanswered)]));
+    assert_eq!(step, (actions, vec![element_failed(1, UNANSWERED), Output::Notice(unanswered)]));
     // Messages of an element that was given up are dropped.
     assert_eq!(event(&mut user, 221, received(2, DATA, "late")), (vec![], vec![]));
     assert_eq!(event(&mut user, 221, disconnected(2, DownReason::Local)), (vec![], vec![]));
@@ -72,7 +72,7 @@ fn requests_wait_for_the_next_element() {
     assert_eq!(send(&mut user, 12, Delivery::Report(RequestId(2)), "b"), accepted(vec![]));
     assert_eq!(send(&mut user, 13, Delivery::Once, "c"), refused(Refusal::Congested));
     let step = event(&mut user, 20, connected(3, Some(3), place(2)));
-    let writable = (None, Notice::Writable { session: SessionId(1) });
+    let writable = Output::Notice(Notice::Writable { session: SessionId(1) });
     let sent = vec![data(3, DATA, "a"), data(3, DATA, "b")];
     assert_eq!(step, (sent, vec![failed_over(1, 2, &[]), writable]));
     event(&mut user, 21, resolved(HOME, &[2]));
@@ -147,13 +147,13 @@ fn fails_over_without_a_registrar() {
 fn an_element_is_reported_once_and_only_if_it_was_sent_something() {
     let mut user = serving(&[1, 2]);
     let transport_failure = |id| Command::ReportUnreachable { handle: "pool".into(), element: ElementId(id) };
-    assert_eq!(command(&mut user, 10, 9, transport_failure(1)), accepted(vec![]));
+    assert_eq!(command(&mut user, 10, 9, transport_failure(1)), noted(vec![]));
     send(&mut user, 11, Delivery::Once, "a");
-    assert_eq!(command(&mut user, 12, 9, transport_failure(1)), accepted(vec![report(HOME, 1)]));
-    assert_eq!(command(&mut user, 13, 9, transport_failure(1)), accepted(vec![]));
-    assert_eq!(command(&mut user, 14, 9, transport_failure(2)), accepted(vec![]));
+    assert_eq!(command(&mut user, 12, 9, transport_failure(1)), noted(vec![report(HOME, 1)]));
+    assert_eq!(command(&mut user, 13, 9, transport_failure(1)), noted(vec![]));
+    assert_eq!(command(&mut user, 14, 9, transport_failure(2)), noted(vec![]));
     send(&mut user, 15, Delivery::Once, "a");
-    assert_eq!(command(&mut user, 16, 9, transport_failure(1)), accepted(vec![report(HOME, 1)]));
+    assert_eq!(command(&mut user, 16, 9, transport_failure(1)), noted(vec![report(HOME, 1)]));
 }
 
 #[test]
@@ -163,11 +163,17 @@ fn the_application_may_ask_for_a_failover() {
     let failover = || Command::Failover { session: SessionId(1) };
     let (actions, notices) = command(&mut user, 20, 9, failover());
     assert_eq!(actions, [abort(2), report(HOME, 1), question(HOME), connect(3, 0, place(2), at(170))]);
-    assert_eq!(notices, [(Some(CommandId(9)), Notice::Accepted), element_failed(1, FailureReason::Asked)]);
+    assert_eq!(
+        notices,
+        [Output::Answer(CommandId(9), Answer::Done(Ok(()))), element_failed(1, FailureReason::Asked)]
+    );
     assert_eq!(command(&mut user, 21, 9, failover()), accepted(vec![]), "it is on already");
     let close = Command::Close { session: SessionId(1) };
     let step = command(&mut user, 22, 9, close);
-    assert_eq!(step, (vec![cancel(3)], vec![(Some(CommandId(9)), Notice::Accepted), closed(None)]));
+    assert_eq!(
+        step,
+        (vec![cancel(3)], vec![Output::Answer(CommandId(9), Answer::Done(Ok(()))), closed(None)])
+    );
     assert_eq!(command(&mut user, 23, 9, failover()), refused(Refusal::UnknownSession));
     event(&mut user, 24, resolved(HOME, &[1, 2]));
     assert_eq!(user.poll_timeout(), None);
@@ -177,11 +183,10 @@ fn the_application_may_ask_for_a_failover() {
 #[test]
 fn one_failure_is_reported_once_for_all_sessions() {
     let mut user = serving(&[1]);
-    command(&mut user, 5, 2, Command::Open { handle: "pool".into() });
+    command(&mut user, 5, 2, Command::Open(Open::new("pool".into())));
     event(&mut user, 6, connected(3, Some(3), place(1)));
     send(&mut user, 10, retry(1), "a");
-    let second =
-        Command::Send { session: SessionId(2), protocol: DATA, bytes: "b".into(), delivery: retry(1) };
+    let second = Command::Send(Message::new(SessionId(2), DATA, "b").delivery(retry(1)));
     command(&mut user, 10, 9, second);
     user.handle_timeout(at(210));
     let (actions, _) = drain(&mut user);

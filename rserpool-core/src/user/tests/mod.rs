@@ -9,8 +9,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{
-    Command, Delivery, FailureReason, MAX_UNANSWERED, Notice, RequestId, SessionId, User, UserConfig,
-    UserError,
+    Answer, Command, Delivery, FailureReason, MAX_UNANSWERED, Message, Notice, Open, Opened, RequestId,
+    Resolve, SessionId, User, UserConfig, UserError,
 };
 use crate::base::{
     AssociationId, CommandId, ElementId, PoolHandle, ProtocolId, RegistrarId, TransportAddress,
@@ -21,7 +21,7 @@ use crate::endpoint::testing::{
     DATA, abort, asap, at, cancel, connect, connect_failed, connected, data, disconnected, drain, heard, ip,
     ms, registrar, shutdown,
 };
-use crate::endpoint::{AbortReason, Action, DownReason, Endpoint, Event, MAX_MESSAGE};
+use crate::endpoint::{AbortReason, Action, DownReason, Endpoint, Event, MAX_MESSAGE, Output};
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, OperationError, Policy, PoolElement,
     RegistrationLife, SctpTransport, Transport, TransportUse,
@@ -30,7 +30,7 @@ use crate::wire::{
 /// The association with the registrar in most scripts.
 const HOME: u64 = 1;
 
-type Step = (Vec<Action>, Vec<(Option<CommandId>, Notice)>);
+type Step = (Vec<Action>, Vec<Output<Answer, Notice>>);
 
 /// The fast preset: response 200 ms, stagger 50 ms, connect 150 ms, retry 50 ms; but T1 is 100 ms
 /// and a round of the hunt lasts 50 ms.
@@ -48,14 +48,14 @@ fn user(registrars: &[u8]) -> User {
 /// Elements 1 to `elements` are in the cache since 2 ms.
 fn serving(elements: &[u32]) -> User {
     let mut user = user(&[1]);
-    let step = command(&mut user, 0, 1, Command::Open { handle: "pool".into() });
+    let step = command(&mut user, 0, 1, Command::Open(Open::new("pool".into())));
     assert_eq!(step, (vec![connect(1, 0, registrar(1), at(50))], vec![]));
     assert_eq!(event(&mut user, 1, connected(HOME, Some(1), registrar(1))), (vec![question(HOME)], vec![]));
     let step = event(&mut user, 2, resolved(HOME, elements));
     assert_eq!(step, (vec![connect(2, 0, place(1), at(152))], vec![]));
-    let opened = Notice::Opened { session: SessionId(1), element: ElementId(1), peer: place(1) };
+    let opened = Opened { session: SessionId(1), element: ElementId(1), peer: place(1) };
     let step = event(&mut user, 3, connected(2, Some(2), place(1)));
-    assert_eq!(step, (vec![], vec![(Some(CommandId(1)), opened)]));
+    assert_eq!(step, (vec![], vec![Output::Answer(CommandId(1), Answer::Opened(Ok(opened)))]));
     user
 }
 
@@ -79,7 +79,7 @@ fn expire(user: &mut User, now: u64) -> Step {
 /// Sends request `id` within session 1.
 fn send(user: &mut User, now: u64, delivery: Delivery, bytes: &'static str) -> Step {
     let session = SessionId(1);
-    command(user, now, 9, Command::Send { session, protocol: DATA, bytes: bytes.into(), delivery })
+    command(user, now, 9, Command::Send(Message::new(session, DATA, bytes).delivery(delivery)))
 }
 
 fn retry(id: u64) -> Delivery {
@@ -87,11 +87,15 @@ fn retry(id: u64) -> Delivery {
 }
 
 fn accepted(actions: Vec<Action>) -> Step {
-    (actions, vec![(Some(CommandId(9)), Notice::Accepted)])
+    (actions, vec![Output::Answer(CommandId(9), Answer::Done(Ok(())))])
+}
+
+fn noted(actions: Vec<Action>) -> Step {
+    (actions, vec![Output::Answer(CommandId(9), Answer::Noted)])
 }
 
 fn refused(refusal: Refusal) -> Step {
-    (vec![], vec![(Some(CommandId(9)), Notice::Refused(refusal))])
+    (vec![], vec![Output::Answer(CommandId(9), Answer::Done(Err(refusal)))])
 }
 
 fn answered(user: &mut User, now: u64, id: u64) -> Step {
@@ -158,16 +162,16 @@ fn place(id: u32) -> TransportAddress {
     TransportAddress::new([10, 0, 1, id as u8].into(), 7, 40_000 + id as u16)
 }
 
-fn element_failed(element: u32, reason: FailureReason) -> (Option<CommandId>, Notice) {
-    (None, Notice::ElementFailed { session: SessionId(1), element: ElementId(element), reason })
+fn element_failed(element: u32, reason: FailureReason) -> Output<Answer, Notice> {
+    Output::Notice(Notice::ElementFailed { session: SessionId(1), element: ElementId(element), reason })
 }
 
-fn failed_over(from: u32, to: u32, resent: &[u64]) -> (Option<CommandId>, Notice) {
+fn failed_over(from: u32, to: u32, resent: &[u64]) -> Output<Answer, Notice> {
     let resent = resent.iter().copied().map(RequestId).collect();
     let (from, to, peer) = (ElementId(from), ElementId(to), place(to));
-    (None, Notice::FailedOver { session: SessionId(1), from, to, peer, resent })
+    Output::Notice(Notice::FailedOver { session: SessionId(1), from, to, peer, resent })
 }
 
-fn closed(error: Option<UserError>) -> (Option<CommandId>, Notice) {
-    (None, Notice::Closed { session: SessionId(1), error })
+fn closed(error: Option<UserError>) -> Output<Answer, Notice> {
+    Output::Notice(Notice::Closed { session: SessionId(1), error })
 }

@@ -1,4 +1,4 @@
-//! Properties under random events: no panic, bounds kept, one final notice for every command.
+//! Properties under random events: no panic, bounds kept, one answer for every command.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -107,7 +107,7 @@ impl World {
     }
 
     fn settle(&mut self) {
-        let (actions, notices) = drain(&mut self.user);
+        let (actions, outputs) = drain(&mut self.user);
         for action in actions {
             match action {
                 Action::Connect { request, deadline, .. } => {
@@ -129,17 +129,27 @@ impl World {
             }
         }
         assert!(self.attempts.len() <= 3 + 3 * MAX_SESSIONS);
-        for (id, notice) in notices {
-            self.notice(id, notice);
+        for output in outputs {
+            match output {
+                Output::Answer(id, answer) => self.answer(id, answer),
+                Output::Notice(notice) => self.notice(notice),
+            }
         }
     }
 
-    fn notice(&mut self, id: Option<CommandId>, notice: Notice) {
-        self.answers.extend(id.map(|id| id.0));
-        match notice {
-            Notice::Opened { session, element, .. } => {
+    fn answer(&mut self, id: CommandId, answer: Answer) {
+        self.answers.push(id.0);
+        match answer {
+            Answer::Opened(Ok(Opened { session, element, .. })) => {
                 assert_eq!(self.open.insert(session, Some(element)), None);
             }
+            Answer::Done(Ok(())) => self.owed.extend(self.sending.remove(&id.0)),
+            _ => {}
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match notice {
             Notice::ElementFailed { session, element, .. } => {
                 assert_eq!(self.open.insert(session, None), Some(Some(element)));
             }
@@ -154,9 +164,6 @@ impl World {
             Notice::Closed { session, .. } => {
                 assert!(self.open.remove(&session).is_some());
                 self.owed.retain(|(owner, _)| *owner != session);
-            }
-            Notice::Accepted => {
-                self.owed.extend(id.and_then(|id| self.sending.remove(&id.0)));
             }
             _ => {}
         }
@@ -173,9 +180,10 @@ impl World {
         };
         let command = match kind {
             0 | 1 => {
-                Command::Resolve { handle, items: (b > 10).then_some(b as u32), cached: b.is_multiple_of(2) }
+                let question = Resolve::new(handle).items((b > 10).then_some(b as u32));
+                Command::Resolve(if b.is_multiple_of(2) { question } else { question.past_cache() })
             }
-            2 | 3 => Command::Open { handle },
+            2 | 3 => Command::Open(Open::new(handle)),
             4 => Command::Purge { handle },
             5 => Command::Failover { session },
             6 => Command::ReportUnreachable { handle, element: ElementId(b as u32) },
@@ -188,7 +196,7 @@ impl World {
                 if delivery != Delivery::Once {
                     self.sending.insert(self.commands, (session, request));
                 }
-                Command::Send { session, protocol: DATA, bytes: "d".into(), delivery }
+                Command::Send(Message::new(session, DATA, "d").delivery(delivery))
             }
         };
         self.user.handle_command(at(self.now), CommandId(self.commands), command);

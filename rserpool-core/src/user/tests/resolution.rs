@@ -6,16 +6,17 @@ use super::*;
 use crate::endpoint::testing::{encode, received};
 
 fn resolve(user: &mut User, now: u64, id: u64, items: Option<u32>, cached: bool) -> Step {
-    command(user, now, id, Command::Resolve { handle: "pool".into(), items, cached })
+    let question = Resolve::new("pool".into()).items(items);
+    command(user, now, id, Command::Resolve(if cached { question } else { question.past_cache() }))
 }
 
-fn result(id: u64, elements: &[u32]) -> (Option<CommandId>, Notice) {
+fn result(id: u64, elements: &[u32]) -> Output<Answer, Notice> {
     let elements = elements.iter().copied().map(element).collect();
-    (Some(CommandId(id)), Notice::Resolved { handle: "pool".into(), policy: Policy::RoundRobin, elements })
+    Output::Answer(CommandId(id), Answer::resolved("pool".into(), Policy::RoundRobin, elements))
 }
 
-fn failure(id: u64, error: UserError) -> (Option<CommandId>, Notice) {
-    (Some(CommandId(id)), Notice::Failed(error))
+fn failure(id: u64, error: UserError) -> Output<Answer, Notice> {
+    Output::Answer(CommandId(id), Answer::Resolved(Err(error)))
 }
 
 fn in_vain(tried: &[u8]) -> UserError {
@@ -72,7 +73,7 @@ fn the_cache_answers_until_it_is_stale_or_purged() {
     // An answer to a question for a few does not make the cache forget the others.
     event(&mut user, 5_005, resolved(HOME, &[2]));
     assert_eq!(resolve(&mut user, 5_006, 7, None, true), (vec![], vec![result(7, &[1, 2])]));
-    let purged = vec![(Some(CommandId(8)), Notice::Accepted)];
+    let purged = vec![Output::Answer(CommandId(8), Answer::Noted)];
     assert_eq!(command(&mut user, 5_007, 8, Command::Purge { handle: "pool".into() }), (vec![], purged));
     assert_eq!(resolve(&mut user, 5_008, 9, None, true), (vec![question(HOME)], vec![]));
 }
@@ -85,8 +86,7 @@ fn the_cache_is_bounded() {
     event(&mut user, 1, connected(HOME, Some(1), registrar(1)));
     event(&mut user, 2, resolved(HOME, &[1]));
     let ask = |user: &mut User, now, handle: &str| {
-        let step =
-            command(user, now, 2, Command::Resolve { handle: handle.into(), items: None, cached: true });
+        let step = command(user, now, 2, Command::Resolve(Resolve::new(handle.into())));
         event(user, now, heard(HOME, &answer(handle, vec![element(1)])));
         !step.0.is_empty()
     };
@@ -117,8 +117,8 @@ fn an_error_makes_the_answer_negative_and_no_policy_means_round_robin() {
     };
     // The policy of an element says nothing about the pool.
     let (_, notices) = event(&mut user, 15, heard(HOME, &plain));
-    let policy = |(_, notice): &(Option<CommandId>, Notice)| match notice {
-        Notice::Resolved { policy, .. } => policy.clone(),
+    let policy = |output: &Output<Answer, Notice>| match output {
+        Output::Answer(_, Answer::Resolved(Ok(resolution))) => resolution.policy.clone(),
         other => panic!("{other:?}"),
     };
     assert_eq!(notices.iter().map(policy).collect::<Vec<_>>(), [Policy::RoundRobin]);
@@ -132,7 +132,7 @@ fn t1_repeats_the_question_and_gives_up() {
     assert_eq!(resolve(&mut user, 10, 2, None, false), (vec![question(HOME)], vec![]));
     let step = expire(&mut user, 110);
     assert_eq!(step, (vec![question(HOME), connect(3, 0, registrar(2), at(160))], vec![]));
-    let round = (None, Notice::NoRegistrar { tried: vec![registrar(2)] });
+    let round = Output::Notice(Notice::NoRegistrar { tried: vec![registrar(2)] });
     let again = |begin: u64, end| vec![cancel(begin), connect(begin + 1, 0, registrar(1), end)];
     let (actions, notices) = expire(&mut user, 160);
     assert_eq!((&actions[..2], notices), (&again(3, at(210))[..], vec![round]));
@@ -193,7 +193,7 @@ fn no_registrar_is_told_with_the_addresses_tried() {
     resolve(&mut user, 0, 1, None, true);
     let tried = vec![registrar(1), registrar(2)];
     let (_, notices) = expire(&mut user, 50);
-    assert_eq!(notices, [(None, Notice::NoRegistrar { tried })]);
+    assert_eq!(notices, [Output::Notice(Notice::NoRegistrar { tried })]);
     let step = expire(&mut user, 100);
     assert_eq!(step, (vec![cancel(3), cancel(4)], vec![failure(1, in_vain(&[1, 2]))]));
     assert_eq!(user.poll_timeout(), None);
@@ -203,7 +203,7 @@ fn no_registrar_is_told_with_the_addresses_tried() {
 fn impossible_handles_are_in_no_pool() {
     let mut user = user(&[1]);
     for handle in ["".into(), PoolHandle::new(vec![b'x'; 40_000])] {
-        let step = command(&mut user, 0, 1, Command::Resolve { handle, items: None, cached: false });
+        let step = command(&mut user, 0, 1, Command::Resolve(Resolve::new(handle).past_cache()));
         assert_eq!(step, (vec![], vec![failure(1, UserError::UnknownPool)]));
     }
 }
@@ -244,11 +244,11 @@ fn a_resolution_does_not_wait_for_ever_for_a_registrar() {
     let mut ended = vec![];
     while user.poll_timeout().is_some_and(|next| next < give_up) {
         user.handle_timeout(user.poll_timeout().unwrap());
-        ended.extend(drain(&mut user).1.into_iter().filter(|(id, _)| id.is_some()));
+        ended.extend(drain(&mut user).1.into_iter().filter(|output| matches!(output, Output::Answer(..))));
     }
     assert_eq!(ended, []);
     user.handle_timeout(give_up);
-    let answers = drain(&mut user).1.into_iter().filter(|(id, _)| id.is_some());
+    let answers = drain(&mut user).1.into_iter().filter(|output| matches!(output, Output::Answer(..)));
     assert_eq!(answers.collect::<Vec<_>>(), vec![failure(2, in_vain(&[1]))]);
     assert_eq!(user.poll_timeout(), None);
 }

@@ -3,16 +3,16 @@
 use super::*;
 
 fn open(user: &mut User, now: u64, id: u64) -> Step {
-    command(user, now, id, Command::Open { handle: "pool".into() })
+    command(user, now, id, Command::Open(Open::new("pool".into())))
 }
 
-fn opened(id: u64, session: u64, element: u32) -> (Option<CommandId>, Notice) {
+fn opened(id: u64, session: u64, element: u32) -> Output<Answer, Notice> {
     let (session, peer) = (SessionId(session), place(element));
-    (Some(CommandId(id)), Notice::Opened { session, element: ElementId(element), peer })
+    Output::Answer(CommandId(id), Answer::Opened(Ok(Opened { session, element: ElementId(element), peer })))
 }
 
-fn failure(id: u64, error: UserError) -> (Option<CommandId>, Notice) {
-    (Some(CommandId(id)), Notice::Failed(error))
+fn failure(id: u64, error: UserError) -> Output<Answer, Notice> {
+    Output::Answer(CommandId(id), Answer::Opened(Err(error)))
 }
 
 /// ASAP-6.5.1-01, ASAP-6.5.2-01, ASAP-6.5.2.1-01: round robin over what is known, begun where the
@@ -37,7 +37,7 @@ fn sessions_take_turns() {
 /// A user that was told these elements by a resolution at 2 ms.
 fn user_told(elements: &[u32]) -> User {
     let mut user = user(&[1]);
-    command(&mut user, 0, 1, Command::Resolve { handle: "pool".into(), items: None, cached: true });
+    command(&mut user, 0, 1, Command::Resolve(Resolve::new("pool".into())));
     event(&mut user, 1, connected(HOME, Some(1), registrar(1)));
     event(&mut user, 2, resolved(HOME, elements));
     user
@@ -85,7 +85,7 @@ fn unusable_transports_are_skipped() {
     let tcp =
         PoolElement { user_transport: Transport::Tcp { port: 7, reserved: 0, address: ip(1) }, ..element(1) };
     let default_port = PoolElement { encapsulation: None, ..element(2) };
-    command(&mut user, 3, 2, Command::Resolve { handle: "pool".into(), items: None, cached: false });
+    command(&mut user, 3, 2, Command::Resolve(Resolve::new("pool".into()).past_cache()));
     event(&mut user, 4, heard(HOME, &answer("pool", vec![tcp, default_port])));
     let peer = TransportAddress { udp_port: 9899, ..place(2) };
     assert_eq!(open(&mut user, 10, 3), (vec![connect(2, 0, peer, at(160))], vec![]));
@@ -121,13 +121,13 @@ fn passes_messages_through() {
     assert_eq!(send(&mut user, 10, retry(1), "b"), refused(Refusal::DuplicateRequest));
     for protocol in [ProtocolId::ASAP, ProtocolId::ENRP] {
         let delivery = Delivery::Once;
-        let send = Command::Send { session: SessionId(1), protocol, bytes: "a".into(), delivery };
+        let send = Command::Send(Message::new(SessionId(1), protocol, "a").delivery(delivery));
         assert_eq!(command(&mut user, 11, 9, send), refused(Refusal::ReservedProtocol));
     }
     let got =
         Notice::Received { session: SessionId(1), element: ElementId(1), protocol: DATA, bytes: "B".into() };
     let received = crate::endpoint::testing::received;
-    assert_eq!(event(&mut user, 12, received(2, DATA, "B")), (vec![], vec![(None, got)]));
+    assert_eq!(event(&mut user, 12, received(2, DATA, "B")), (vec![], vec![Output::Notice(got)]));
     assert_eq!(answered(&mut user, 13, 1), accepted(vec![]));
     assert_eq!(user.poll_timeout(), None);
     // Messages of the control channel are not given to the application.
@@ -141,7 +141,7 @@ fn passes_messages_through() {
 #[test]
 fn a_full_queue_is_told_and_so_is_its_end() {
     let mut user = serving(&[1]);
-    let writable = (None, Notice::Writable { session: SessionId(1) });
+    let writable = Output::Notice(Notice::Writable { session: SessionId(1) });
     event(&mut user, 10, Event::Congested { association: AssociationId::sctp(2) });
     assert_eq!(send(&mut user, 11, retry(1), "a"), refused(Refusal::Congested));
     let step = event(&mut user, 12, Event::Drained { association: AssociationId::sctp(2) });
@@ -152,7 +152,7 @@ fn a_full_queue_is_told_and_so_is_its_end() {
     assert_eq!(send(&mut bounded, 11, retry(2), "de"), refused(Refusal::Congested));
     assert_eq!(send(&mut bounded, 11, Delivery::Once, "de"), accepted(vec![data(2, DATA, "de")]));
     let (_, notices) = answered(&mut bounded, 12, 1);
-    assert_eq!(notices, [writable, (Some(CommandId(9)), Notice::Accepted)]);
+    assert_eq!(notices, [writable, Output::Answer(CommandId(9), Answer::Done(Ok(())))]);
 }
 
 #[test]
@@ -178,16 +178,17 @@ fn a_user_accepts_no_associations() {
 #[test]
 fn shutdown_closes_everything_and_stops() {
     let mut user = serving(&[1, 2]);
-    command(&mut user, 10, 2, Command::Resolve { handle: "other".into(), items: None, cached: true });
-    command(&mut user, 10, 3, Command::Open { handle: "other".into() });
+    command(&mut user, 10, 2, Command::Resolve(Resolve::new("other".into())));
+    command(&mut user, 10, 3, Command::Open(Open::new("other".into())));
     user.begin_shutdown(at(20), at(1_000));
-    let ended = vec![failure(2, UserError::ShuttingDown), failure(3, UserError::ShuttingDown)];
+    let unresolved = Output::Answer(CommandId(2), Answer::Resolved(Err(UserError::ShuttingDown)));
+    let ended = vec![unresolved, failure(3, UserError::ShuttingDown)];
     assert_eq!(drain(&mut user), (vec![shutdown(2, at(1_000)), shutdown(HOME, at(1_000))], ended));
     assert_eq!(open(&mut user, 21, 4), (vec![], vec![failure(4, UserError::ShuttingDown)]));
     assert_eq!(send(&mut user, 21, Delivery::Once, "a"), refused(Refusal::ShuttingDown));
     assert_eq!(event(&mut user, 22, disconnected(2, DownReason::Local)), (vec![], vec![closed(None)]));
     let step = event(&mut user, 23, disconnected(HOME, DownReason::Local));
-    assert_eq!(step, (vec![], vec![(None, Notice::Stopped)]));
+    assert_eq!(step, (vec![], vec![Output::Notice(Notice::Stopped)]));
     assert_eq!((user.is_stopped(), user.poll_timeout()), (true, None));
 }
 
@@ -197,10 +198,10 @@ fn shutdown_ends_in_time_whoever_is_silent() {
     user.begin_shutdown(at(20), at(1_000));
     drain(&mut user);
     let step = expire(&mut user, 1_000);
-    assert_eq!(step, (vec![abort(2), abort(HOME)], vec![closed(None), (None, Notice::Stopped)]));
+    assert_eq!(step, (vec![abort(2), abort(HOME)], vec![closed(None), Output::Notice(Notice::Stopped)]));
     let mut idle = self::user(&[1]);
     idle.begin_shutdown(at(0), at(1_000));
-    assert_eq!(drain(&mut idle), (vec![], vec![(None, Notice::Stopped)]));
+    assert_eq!(drain(&mut idle), (vec![], vec![Output::Notice(Notice::Stopped)]));
 }
 
 /// A message that no transport takes is refused here: resent, it would end the association with one element
@@ -213,10 +214,13 @@ fn messages_have_a_length() {
     {
         user.context.config.max_unanswered_octets = usize::MAX;
         let (session, bytes) = (SessionId(1), bytes::Bytes::from(vec![7; octets]));
-        let send = Command::Send { session, protocol: DATA, bytes, delivery: retry(id) };
+        let send = Command::Send(Message::new(session, DATA, bytes).delivery(retry(id)));
         let (actions, notices) = command(&mut user, 10, 9, send);
-        let answer = if taken { Notice::Accepted } else { Notice::Refused(Refusal::Length) };
-        assert_eq!((actions.len(), notices), (usize::from(taken), vec![(Some(CommandId(9)), answer)]));
+        let answer = if taken { Answer::Done(Ok(())) } else { Answer::Done(Err(Refusal::Length)) };
+        assert_eq!(
+            (actions.len(), notices),
+            (usize::from(taken), vec![Output::Answer(CommandId(9), answer)])
+        );
     }
 }
 

@@ -1,5 +1,6 @@
 //! `rserpool-sim explore`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use rserpool_sim_driver::TraceMode;
 use rserpool_sim_driver::explore::{Plan, RunOptions, shrink};
 
 use crate::survey::{self, Survey};
+use crate::{caught, replay};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -29,6 +31,10 @@ pub(crate) struct Arguments {
     /// Run every so many seeds twice, and compare the traces.
     #[arg(long, default_value_t = 0)]
     twice: u64,
+    /// Write the plan of the first seed that fails, with no more faults than it needs, to this file
+    /// [default: failed-SEED.plan].
+    #[arg(long)]
+    save: Option<PathBuf>,
 }
 
 fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
@@ -42,7 +48,7 @@ fn default_jobs() -> usize {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let &Arguments { seeds: (first, end), minutes, jobs, keep_going, packets, twice } = arguments;
+    let &Arguments { seeds: (first, end), minutes, jobs, keep_going, packets, twice, .. } = arguments;
     let limit = minutes.map(|minutes| Duration::from_secs_f64(minutes * 60.0));
     let progress = ProgressBar::new(end.saturating_sub(first));
     let style = "{elapsed_precise} [{bar:40}] {pos}/{len} seeds, {per_sec}, {msg}, {eta} left";
@@ -69,31 +75,37 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     );
     let Some(seed) = totals.failed.first() else { return ExitCode::SUCCESS };
     println!("violations with seeds {:?}", totals.failed);
-    explain(*seed, packets);
+    explain(*seed, arguments);
     ExitCode::FAILURE
 }
 
-/// Shrinks the plan of a seed that fails, and tells how to repeat it.
-fn explain(seed: u64, packets: bool) {
+/// Shrinks the plan of a seed that fails, saves it, and tells how to repeat it.
+fn explain(seed: u64, arguments: &Arguments) {
     let plan = Plan::draw(seed);
-    let options =
-        RunOptions { mode: crate::mode(packets), trace: TraceMode::Last(60), ..RunOptions::default() };
-    let Some(violation) = plan.run(options).violation else { return };
-    println!("\nseed {seed}: {violation}\n\nlooking for the faults that it needs ...");
-    let small = shrink(&plan, &violation, options.mode);
-    let outcome = small.run(options);
-    println!("\nseed {seed}: {}\n", outcome.violation.unwrap_or(violation));
-    for line in outcome.world.trace().lines() {
-        println!("{line}");
+    let options = RunOptions { mode: crate::mode(arguments.packets), ..RunOptions::default() };
+    let Some(kind) = caught::kind(&plan, options) else {
+        println!("seed {seed} does not fail alone: its two runs differ");
+        return;
+    };
+    println!("\nlooking for the faults that seed {seed} needs to fail ...");
+    let small = shrink(&plan, |plan| caught::kind(plan, options) == Some(kind));
+    let (needed, all) = (small.fault_numbers().len(), plan.faults.len());
+    match caught::run(&small, RunOptions { trace: TraceMode::Last(60), ..options }) {
+        Ok(outcome) => {
+            outcome.world.trace().lines().for_each(|line| println!("{line}"));
+            if let Some(violation) = outcome.violation {
+                println!("\nviolation of {violation}");
+            }
+        }
+        Err(failure) => println!("\n{failure}"),
     }
-    println!("\n{} of {} faults are needed:", small.fault_numbers().len(), plan.faults.len());
-    for number in small.fault_numbers() {
-        println!("  {number}: {:?}", small.faults[number]);
+    println!("\n{needed} of {all} faults are needed. The plan:\n\n{small}");
+    let path = arguments.save.clone().unwrap_or_else(|| format!("failed-{seed}.plan").into());
+    match replay::write(&path, small.to_string().as_bytes()) {
+        Ok(()) => {
+            let packets = if arguments.packets { "--packets " } else { "" };
+            println!("It is saved; repeat it with\n  rserpool-sim replay {packets}{}", path.display());
+        }
+        Err(error) => println!("{error}"),
     }
-    let faults: Vec<String> = small.fault_numbers().iter().map(ToString::to_string).collect();
-    let packets = if packets { " --packets" } else { "" };
-    println!(
-        "\nrepeat it with\n  rserpool-sim replay{packets} --seed {seed} --faults {:?}",
-        faults.join(",")
-    );
 }

@@ -1,11 +1,11 @@
 //! `rserpool-sim`: explores simulated worlds, repeats one, and measures.
 
 mod bench;
+mod caught;
 mod explore;
 mod replay;
 mod survey;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -23,24 +23,8 @@ struct Arguments {
 enum Command {
     /// Runs the worlds of many seeds; ends with status 1 if one violates an invariant.
     Explore(explore::Arguments),
-    /// Runs the world of one seed.
-    Replay {
-        /// The seed.
-        #[arg(long)]
-        seed: u64,
-        /// Only these faults of its plan, by their numbers, separated by commas; empty for none.
-        #[arg(long, value_parser = replay::parse_faults)]
-        faults: Option<replay::Faults>,
-        /// Whole nodes with real SCTP packets.
-        #[arg(long)]
-        packets: bool,
-        /// Write the trace to this file.
-        #[arg(long)]
-        trace: Option<PathBuf>,
-        /// Write all messages to this file, for Wireshark.
-        #[arg(long)]
-        pcap: Option<PathBuf>,
-    },
+    /// Runs the world of one plan, or of one seed.
+    Replay(replay::Arguments),
     /// Measures how fast worlds are.
     Bench {
         /// Seconds for each of the measurements.
@@ -59,9 +43,7 @@ const fn mode(packets: bool) -> Mode {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Explore(arguments) => explore::run(&arguments),
-        Command::Replay { seed, faults, packets, trace, pcap } => {
-            replay::run(seed, faults, mode(packets), trace, pcap)
-        }
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Bench { seconds, json } => bench::run(seconds, json),
     }
 }

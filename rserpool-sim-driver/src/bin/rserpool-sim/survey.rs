@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use rserpool_sim_driver::explore::{Plan, RunOptions};
 use rserpool_sim_driver::{Mode, TraceMode};
 
+use crate::caught::{self, Failure};
+
 /// Which seeds, and how.
 #[derive(Clone, Copy)]
 pub(crate) struct Survey {
@@ -67,7 +69,7 @@ pub(crate) fn run(survey: Survey, seen: impl Fn(u64, Option<&str>) + Sync) -> To
             if seed >= survey.end {
                 break;
             }
-            let outcome = run_caught(seed, survey);
+            let outcome = run_seed(seed, survey);
             let Ok(mut totals) = totals.lock() else { break };
             totals.seeds += 1;
             let violation = match outcome {
@@ -102,29 +104,23 @@ struct Run {
     violation: Option<String>,
 }
 
-/// Runs a seed; a panic of a state machine is a violation too.
-fn run_caught(seed: u64, survey: Survey) -> Result<Run, String> {
+/// Runs a seed.
+fn run_seed(seed: u64, survey: Survey) -> Result<Run, Failure> {
     let options = RunOptions { mode: survey.mode, ..RunOptions::default() };
-    std::panic::catch_unwind(|| {
-        let plan = Plan::draw(seed);
-        let outcome = plan.run(options);
-        let mut violation = outcome.violation.map(|violation| violation.to_string());
-        let mut events = outcome.steps;
-        if violation.is_none() && survey.twice > 0 && seed.is_multiple_of(survey.twice) {
-            // Whether lines are written must make no difference either.
-            let again = plan.run(RunOptions { trace: TraceMode::Last(1), ..options });
-            events += again.steps;
-            if again.hash != outcome.hash {
-                violation = Some(format!(
-                    "every run twice gives the same trace: {:016x} and {:016x}",
-                    outcome.hash, again.hash
-                ));
-            }
+    let plan = Plan::draw(seed);
+    let outcome = caught::run(&plan, options)?;
+    let mut violation = outcome.violation.map(|violation| violation.to_string());
+    let mut events = outcome.steps;
+    if violation.is_none() && survey.twice > 0 && seed.is_multiple_of(survey.twice) {
+        // Whether lines are written must make no difference either.
+        let again = caught::run(&plan, RunOptions { trace: TraceMode::Last(1), ..options })?;
+        events += again.steps;
+        if again.hash != outcome.hash {
+            violation = Some(format!(
+                "every run twice gives the same trace: {:016x} and {:016x}",
+                outcome.hash, again.hash
+            ));
         }
-        Run { events, simulated: outcome.simulated, violation }
-    })
-    .map_err(|panic| match panic.downcast_ref::<String>() {
-        Some(text) => format!("panic: {text}"),
-        None => "panic".into(),
-    })
+    }
+    Ok(Run { events, simulated: outcome.simulated, violation })
 }

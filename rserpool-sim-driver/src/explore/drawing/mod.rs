@@ -9,26 +9,14 @@ mod relocation;
 
 use std::time::Duration;
 
-use rserpool_core::base::{ElementId, PoolHandle};
-use rserpool_core::element::ElementConfig;
-use rserpool_core::endpoint::hunt::HuntConfig;
-use rserpool_core::registrar::RegistrarConfig;
-use rserpool_core::user::UserConfig;
+use rserpool_core::base::ElementId;
 use rserpool_core::wire::{Policy, RegistrationLife};
 
-use super::plan::{ElementPlan, Plan, RegistrarPlan, UserPlan};
-use crate::applications::{Load, Service};
+use super::plan::{ElementPlan, Plan, RegistrarPlan, Timers, UserPlan};
 use crate::id::HostId;
 use crate::network::{Cable, Sctp};
 use crate::random::Purpose;
 use dice::Dice;
-
-/// Which timers all endpoints of a plan have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Timers {
-    Fast,
-    Rfc,
-}
 
 impl Plan {
     /// What `seed` stands for.
@@ -46,18 +34,17 @@ impl Plan {
         let life = RegistrationLife(dice.pick(lives));
         let mut plan = Self {
             seed,
+            timers,
+            cable: draw_cable(&mut dice),
+            sctp: if timers == Timers::Fast || dice.chance(50) { Sctp::FAST } else { Sctp::RFC },
+            chaos: Duration::ZERO,
             registrars: Vec::new(),
             elements: Vec::new(),
             users: Vec::new(),
-            cable: draw_cable(&mut dice),
-            sctp: if timers == Timers::Fast || dice.chance(50) { Sctp::FAST } else { Sctp::RFC },
             faults: Vec::new(),
-            chaos: Duration::ZERO,
-            rest: Duration::ZERO,
         };
         for _ in 0..registrars {
-            let config = draw_registrar(&mut dice, timers, announced);
-            plan.registrars.push(RegistrarPlan { config, knows: Vec::new(), start: Duration::ZERO });
+            plan.registrars.push(draw_registrar(&mut dice, timers, announced));
         }
         let twins = dice.chance(5);
         let mut policy_dice = Dice::new(seed, Purpose::Policies);
@@ -74,14 +61,14 @@ impl Plan {
             element.start = dice.between(Duration::ZERO, startup);
             element.knows = draw_known(&mut dice, registrars, announced);
             if twins && n < 2 {
-                element.config.handle = pool(0);
-                element.config.id = Some(ElementId(7));
+                element.pool = pool(0);
+                element.id = Some(ElementId(7));
             }
-            let kind = (0..pools).find(|n| pool(*n) == element.config.handle).map_or(0, |n| kinds[n]);
-            element.config.policy = policies::draw(&mut policy_dice, kind);
+            let kind = (0..pools).find(|n| pool(*n) == element.pool).map_or(0, |n| kinds[n]);
+            element.policy = policies::draw(&mut policy_dice, kind);
             plan.elements.push(element);
         }
-        let service = plan.elements.iter().map(|element| element.service.time).max().unwrap_or_default();
+        let service = plan.elements.iter().map(|element| element.service).max().unwrap_or_default();
         for _ in 0..dice.crowd(50) {
             let mut user = draw_user(&mut dice, timers, pools, service);
             user.start = dice.between(Duration::ZERO, startup);
@@ -94,7 +81,6 @@ impl Plan {
             Timers::Fast => dice.between(Duration::from_secs(5), Duration::from_secs(30)),
             Timers::Rfc => dice.between(Duration::from_secs(120), Duration::from_secs(600)),
         };
-        plan.rest = plan.time_to_rest();
         plan.faults = faults::draw(&mut dice, &plan, timers == Timers::Rfc);
         let mut dice = Dice::new(seed, Purpose::Orders);
         plan.faults.extend(faults::draw_orders(&mut dice, &plan));
@@ -106,8 +92,8 @@ impl Plan {
     }
 }
 
-fn pool(number: usize) -> PoolHandle {
-    PoolHandle::from(["Pool", "EchoPool", "A pool with a rather long name"][number])
+fn pool(number: usize) -> String {
+    ["Pool", "EchoPool", "A pool with a rather long name"][number].into()
 }
 
 fn draw_cable(dice: &mut Dice) -> Cable {
@@ -132,12 +118,9 @@ fn draw_known(dice: &mut Dice, registrars: usize, announced: bool) -> Vec<HostId
     known
 }
 
-fn draw_registrar(dice: &mut Dice, timers: Timers, announce: bool) -> RegistrarConfig {
-    let preset = match timers {
-        Timers::Fast => RegistrarConfig::fast(None, 0),
-        Timers::Rfc => RegistrarConfig::rfc(None, 0),
-    };
-    RegistrarConfig {
+fn draw_registrar(dice: &mut Dice, timers: Timers, announce: bool) -> RegistrarPlan {
+    let preset = RegistrarPlan::preset(timers);
+    RegistrarPlan {
         announce,
         keep_alive_interval: preset.keep_alive_interval * dice.pick(&[1, 1, 2, 4]),
         max_bad_pe_reports: dice.pick(&[0, 1, 3, 3, 3]),
@@ -147,43 +130,40 @@ fn draw_registrar(dice: &mut Dice, timers: Timers, announce: bool) -> RegistrarC
 }
 
 fn draw_element(dice: &mut Dice, timers: Timers, pools: usize, life: RegistrationLife) -> ElementPlan {
-    let handle = pool(dice.below(pools));
-    let (hunt, hosts) = (Vec::new(), Vec::new());
-    let preset = match timers {
-        Timers::Fast => ElementConfig::fast(handle, hosts, 7, 0, HuntConfig::fast(hunt), 0),
-        Timers::Rfc => ElementConfig::rfc(handle, hosts, 7, 0, HuntConfig::rfc(hunt), 0),
-    };
-    let interval = preset.reregistration_interval;
+    let pool = pool(dice.below(pools));
+    let interval = timers.element(pool.as_str().into()).reregistration_interval;
     let fits = interval.is_some_and(|interval| life.duration().is_none_or(|life| interval < life));
-    let config = ElementConfig {
-        life,
-        policy: Policy::RoundRobin,
-        reregistration_interval: interval.filter(|_| fits),
-        ..preset
-    };
-    let time = match dice.chance(20) {
+    let service = match dice.chance(20) {
         true => dice.between(Duration::ZERO, Duration::from_millis(60)),
         false => Duration::ZERO,
     };
-    let service = Service { time, ..Service::default() };
-    ElementPlan { config, service, knows: Vec::new(), start: Duration::ZERO }
+    ElementPlan {
+        start: Duration::ZERO,
+        knows: Vec::new(),
+        pool,
+        id: None,
+        policy: Policy::RoundRobin,
+        life,
+        reregistration: interval.filter(|_| fits),
+        service,
+    }
 }
 
 fn draw_user(dice: &mut Dice, timers: Timers, pools: usize, service: Duration) -> UserPlan {
-    let hunt = Vec::new();
-    let (config, pace) = match timers {
-        Timers::Fast => (UserConfig::fast(HuntConfig::fast(hunt), 0), 1),
-        Timers::Rfc => (UserConfig::rfc(HuntConfig::rfc(hunt), 0), 20),
+    let pace = match timers {
+        Timers::Fast => 1,
+        Timers::Rfc => 20,
     };
-    let config = UserConfig { response_timeout: config.response_timeout + service, ..config };
-    let load = Load {
+    UserPlan {
+        start: Duration::ZERO,
+        knows: Vec::new(),
         sessions: dice.pick(&[0, 1, 1, 1, 3]),
         interval: dice.between(Duration::from_millis(20), Duration::from_millis(400)) * pace,
         octets: dice.pick(&[8, 64, 1400, 20_000]),
         resolve: dice
             .chance(50)
             .then(|| dice.between(Duration::from_millis(100), Duration::from_secs(2)) * pace),
-        ..Load::light(pool(dice.below(pools)))
-    };
-    UserPlan { config, load, knows: Vec::new(), start: Duration::ZERO }
+        pool: pool(dice.below(pools)),
+        response_timeout: timers.user().response_timeout + service,
+    }
 }

@@ -20,7 +20,7 @@ fn draw_one(dice: &mut Dice, plan: &Plan) -> Vec<(Duration, Fault)> {
     let count = plan.registrars.len();
     let one = HostId(dice.below(count));
     let at = dice.between(Duration::ZERO, plan.chaos);
-    let enrp = &plan.registrars[one.0].config.enrp;
+    let enrp = &plan.registrars[one.0];
     // Its peers have asked for a sign of life in vain, and ask each other by then.
     let dead = enrp.max_time_last_heard + enrp.max_time_no_response;
     match dice.below(4) {

@@ -42,16 +42,14 @@ pub(super) fn draw(dice: &mut Dice, registrars: &mut [RegistrarPlan], startup: D
     for (n, registrar) in registrars.iter_mut().enumerate() {
         let named = dice.chance(40);
         let id = dice.below(1_000_000) as u32 * 8 + n as u32 + 1;
-        let config = &mut registrar.config;
-        let enrp = &mut config.enrp;
-        enrp.announce = how == Multicast;
-        enrp.heartbeat_cycle *= scale;
-        enrp.max_time_last_heard *= scale;
-        enrp.max_time_no_response *= scale;
-        enrp.takeover_winner = winner;
-        (enrp.balance, enrp.suppress_unchanged) = (balance, suppress);
-        config.handle_table_octets = octets;
-        config.id = named.then_some(RegistrarId(id));
+        registrar.enrp_announce = how == Multicast;
+        registrar.heartbeat_cycle *= scale;
+        registrar.max_time_last_heard *= scale;
+        registrar.max_time_no_response *= scale;
+        registrar.takeover_winner = winner;
+        (registrar.balance, registrar.suppress_unchanged) = (balance, suppress);
+        registrar.handle_table_octets = octets;
+        registrar.id = named.then_some(RegistrarId(id));
         registrar.knows = match how {
             All => (0..count).filter(|other| *other != n).map(HostId).collect(),
             Chain if n > 0 => vec![HostId(dice.below(n))],

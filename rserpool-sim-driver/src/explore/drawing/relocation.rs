@@ -21,7 +21,7 @@ pub(super) fn draw(dice: &mut Dice, plan: &Plan, slow: bool) -> Vec<Vec<(Duratio
     let pause = dice.between(Duration::ZERO, Duration::from_secs(4)) * if slow { 20 } else { 1 };
     // Where everybody knows somebody else, it would be known to one of them by its old address alone.
     let registrar = &plan.registrars[one.0];
-    if registrar.knows.len() + 1 < count && !registrar.config.enrp.announce {
+    if registrar.knows.len() + 1 < count && !registrar.enrp_announce {
         return Vec::new();
     }
     vec![vec![(at, Fault::Kill(one)), (at, Fault::Move(one)), (at + pause, Fault::Start(one))]]

@@ -16,10 +16,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Tested;
-use crate::Stack;
 use crate::sctp::chunk::Data;
 use crate::sctp::packet::{self, Chunk, Header};
 use crate::sctp::{Sctp, SctpConfig};
+use crate::{Datagrams, Stack};
 use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, Random, TransportAddress};
 use rserpool_core::endpoint::{AbortReason, Action, ConnectError, DownReason, Event};
 

@@ -1,0 +1,247 @@
+//! Whether the elements of this registrar are alive (RFC 5352 sections 3.4 and 3.5).
+
+use super::{Challenger, Own, Ticket, Verdict, Watch};
+use crate::base::AssociationId;
+use crate::endpoint::{AbortCause, ConnectError};
+use crate::handlespace::PeHandle;
+use crate::registrar::answers::{self, HomeFlag};
+use crate::registrar::attempts::Attempt;
+use crate::registrar::context::Context;
+use crate::registrar::interface::RemovalReason;
+use crate::registrar::links::Links;
+use crate::registrar::listing::Listing;
+
+impl Own {
+    /// Asks an element for a sign of life, unless that is under way.
+    pub(in crate::registrar) fn check_alive(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        pe: &PeHandle,
+    ) {
+        let Some(own) = self.elements.get_mut(pe) else { return };
+        let deadline = ctx.now + ctx.config.keep_alive_timeout;
+        own.watch = match own.watch {
+            Watch::Asked(_) | Watch::Probing(_) | Watch::Queued(_) => return,
+            Watch::Scheduled(registrant) => {
+                debug_assert!(!own.hindered, "{pe} is reached");
+                listing.unwatch(pe);
+                listing.watch(pe, deadline);
+                answers::keep_alive(ctx, registrant, pe, own.home_flag);
+                Watch::Asked(registrant)
+            }
+            Watch::Down if ctx.attempts.are_full() => {
+                listing.unwatch(pe);
+                let ticket = Ticket(self.queue.last_key_value().map_or(0, |(last, _)| last.0 + 1));
+                self.queue.insert(ticket, pe.clone());
+                Watch::Queued(ticket)
+            }
+            Watch::Down => {
+                listing.unwatch(pe);
+                // Over UDP a dead element and a lost packet look alike, so the deadline decides.
+                let (attempt, port) = (Attempt::Element(pe.clone()), ctx.config.asap_port);
+                Watch::Probing(ctx.connect(attempt, port, own.peer.clone(), deadline))
+            }
+        };
+        debug_assert!(self.is_watched_rightly(listing, pe), "{pe}");
+    }
+
+    /// Connects to elements that wait for that, as far as there is room now.
+    pub(in crate::registrar) fn connect_waiting(&mut self, ctx: &mut Context, listing: &mut Listing) {
+        while !self.queue.is_empty() && !ctx.attempts.are_full() && !ctx.is_closing() {
+            let Some((ticket, pe)) = self.queue.pop_first() else { return };
+            let own = self.elements.get_mut(&pe).filter(|own| own.watch == Watch::Queued(ticket));
+            debug_assert!(own.is_some(), "{pe} waits for nothing");
+            if let Some(own) = own {
+                own.watch = Watch::Down;
+            }
+            self.check_alive(ctx, listing, &pe);
+        }
+    }
+
+    /// Tells an element of ours at once that we are its home.
+    pub(in crate::registrar) fn call_home(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        pe: &PeHandle,
+    ) {
+        let Some(own) = self.elements.get_mut(pe) else { return };
+        let before = core::mem::replace(&mut own.home_flag, HomeFlag::Set);
+        match own.watch {
+            // One that says so is on its way: a peer that contests our claim must not make us send a flood.
+            Watch::Asked(_) if before == HomeFlag::Set => {}
+            Watch::Asked(association) => answers::keep_alive(ctx, association, pe, HomeFlag::Set),
+            _ => self.check_alive(ctx, listing, pe),
+        }
+    }
+
+    /// The association to an element whose own one is down has come up, and takes its place.
+    pub(in crate::registrar) fn probe_connected(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        links: &mut Links,
+        association: AssociationId,
+        pe: &PeHandle,
+    ) -> Verdict {
+        let (Some(own), Some(link)) = (self.elements.get_mut(pe), links.get(&association)) else {
+            debug_assert!(false, "{pe} was released and its attempt not cancelled");
+            ctx.abort(association, AbortCause::User);
+            return Verdict::Stays;
+        };
+        debug_assert!(matches!(own.watch, Watch::Probing(_)), "{pe} {own:?}");
+        own.hindered = false;
+        if own.peer.is_same_endpoint(&link.peer) {
+            own.watch = Watch::Scheduled(association);
+            links.tie(association, pe);
+            self.check_alive(ctx, listing, pe);
+            return Verdict::Stays;
+        }
+        own.watch = Watch::Down;
+        ctx.abort(association, AbortCause::ProtocolViolation);
+        Verdict::Goes(RemovalReason::Silent)
+    }
+
+    /// An element whose association is down could not be reached. Only what the network said is evidence
+    /// against it: what hindered us is tried once more. (A peer that has restarted opens an association
+    /// between the same ports before we can, and registers over it.) An element that we have just become
+    /// the home of gets a second attempt as well: they are many at once, and it cannot be told that it was
+    /// removed.
+    pub(in crate::registrar) fn probe_failed(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        links: &mut Links,
+        pe: &PeHandle,
+        reason: &ConnectError,
+    ) -> Verdict {
+        let Some(own) = self.elements.get_mut(pe) else {
+            debug_assert!(false, "{pe} was released and its attempt not cancelled");
+            return Verdict::Stays;
+        };
+        debug_assert!(matches!(own.watch, Watch::Probing(_)), "{pe} {own:?}");
+        own.watch = Watch::Down;
+        if *reason == ConnectError::InUse && self.use_open_association(ctx, listing, links, pe) {
+            return Verdict::Stays;
+        }
+        let Some(own) = self.elements.get_mut(pe) else { return Verdict::Stays };
+        let ours = matches!(reason, ConnectError::InUse | ConnectError::TooMany | ConnectError::NoRoute);
+        let spared = ours || own.home_flag == HomeFlag::Set;
+        if spared && !core::mem::replace(&mut own.hindered, true) {
+            listing.watch(pe, ctx.now + ctx.config.keep_alive_timeout);
+            debug_assert!(self.is_watched_rightly(listing, pe), "{pe}");
+            return Verdict::Stays;
+        }
+        Verdict::Goes(RemovalReason::Silent)
+    }
+
+    /// Asks an element over an association that leads to it although it has not registered over it: one
+    /// from its time with us before it had another home, or one of a peer that has restarted.
+    fn use_open_association(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        links: &mut Links,
+        pe: &PeHandle,
+    ) -> bool {
+        let Some(own) = self.elements.get_mut(pe) else { return false };
+        let Some(id) =
+            links.iter().find(|(_, link)| own.peer.is_same_endpoint(&link.peer)).map(|(id, _)| *id)
+        else {
+            return false;
+        };
+        own.watch = Watch::Scheduled(id);
+        own.hindered = false;
+        links.tie(id, pe);
+        self.check_alive(ctx, listing, pe);
+        true
+    }
+
+    /// An element has answered a keep-alive, or somebody says so. Returns the one that wanted its identifier:
+    /// it is to be refused.
+    pub(in crate::registrar) fn handle_ack(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        from: AssociationId,
+        pe: &PeHandle,
+    ) -> Option<Challenger> {
+        let Some(own) = self.elements.get_mut(pe).filter(|own| own.watch == Watch::Asked(from)) else {
+            ctx.counters.keep_alive_acks_ignored += 1;
+            return None;
+        };
+        ctx.counters.keep_alive_acks += 1;
+        own.watch = Watch::Scheduled(from);
+        // ASAP-3.5-11: keep-alives to many elements are spread. Therefore each interval varies by half.
+        let wait = ctx.random.vary_by_half(ctx.config.keep_alive_interval);
+        listing.watch(pe, ctx.now + wait);
+        own.challenger.take()
+    }
+
+    /// It is time for the next keep-alive or attempt, or the answer to the last keep-alive has not come.
+    pub(in crate::registrar) fn keep_alive_due(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        pe: &PeHandle,
+    ) -> Verdict {
+        let own = self.elements.get(pe);
+        debug_assert!(
+            own.is_some_and(|own| !matches!(own.watch, Watch::Probing(_) | Watch::Queued(_))),
+            "{pe} {own:?} has no deadline"
+        );
+        if own.is_some_and(|own| matches!(own.watch, Watch::Asked(_))) {
+            return Verdict::Goes(RemovalReason::Silent);
+        }
+        self.check_alive(ctx, listing, pe);
+        Verdict::Stays
+    }
+
+    /// Somebody says that an element cannot be reached. The element is asked at once. Its answer does not
+    /// reset the count, because users may fail to reach what we can. Each reporter counts once: otherwise a
+    /// single user could expel an element that serves everybody else (reading B4).
+    pub(in crate::registrar) fn handle_unreachable(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        from: AssociationId,
+        pe: &PeHandle,
+    ) -> Verdict {
+        ctx.counters.unreachable_reports += 1;
+        let Some(own) = self.elements.get_mut(pe) else { return Verdict::Stays };
+        own.reporters.insert(from);
+        if own.reporters.len() > ctx.config.max_bad_pe_reports as usize {
+            return Verdict::Goes(RemovalReason::Reported);
+        }
+        self.check_alive(ctx, listing, pe);
+        Verdict::Stays
+    }
+
+    /// The association over which an element registered has ended: it is asked over a new one. If another
+    /// element waits for its place, that one gets it at once.
+    pub(in crate::registrar) fn registrant_lost(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        pe: &PeHandle,
+        from: AssociationId,
+    ) -> Verdict {
+        let own = self.elements.get_mut(pe).filter(|own| own.registrant() == Some(from));
+        let Some(own) = own else { return Verdict::Stays };
+        own.watch = Watch::Down;
+        if own.challenger.is_some() {
+            return Verdict::Goes(RemovalReason::Silent);
+        }
+        self.check_alive(ctx, listing, pe);
+        Verdict::Stays
+    }
+
+    /// Whether the handlespace holds a deadline for an element exactly if one is waited for.
+    fn is_watched_rightly(&self, listing: &Listing, pe: &PeHandle) -> bool {
+        self.elements.get(pe).is_some_and(|own| {
+            let waits_for_network = matches!(own.watch, Watch::Probing(_) | Watch::Queued(_));
+            listing.watched(pe).is_some() != waits_for_network
+        })
+    }
+}

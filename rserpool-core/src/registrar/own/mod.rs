@@ -1,0 +1,318 @@
+//! The elements whose home this registrar is: which associations may speak for them, what is waited for, and
+//! how they come and go. Whether they are alive is in `keep_alive`.
+
+mod keep_alive;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::ops::Deref;
+
+use super::answers::HomeFlag;
+use super::context::{Context, Timer};
+use super::interface::RemovalReason;
+use super::links::{Link, Links};
+use super::listing::Listing;
+use crate::base::{AssociationId, ConnectId, RegistrarId, TransportAddress};
+use crate::handlespace::PeHandle;
+use crate::wire::{PoolElement, RegistrationLife, Transport};
+
+/// What is waited for before an element of ours is looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::registrar) enum Watch {
+    /// The next keep-alive over the association from which it speaks.
+    Scheduled(AssociationId),
+    /// The answer to a keep-alive over that association.
+    Asked(AssociationId),
+    /// Its association is down: the next attempt to reach it.
+    Down,
+    /// The end of this attempt to reach it.
+    Probing(ConnectId),
+    /// Room for an attempt to reach it.
+    Queued(Ticket),
+}
+
+/// A place among the elements that wait for room: a smaller ticket is served earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::registrar) struct Ticket(u64);
+
+/// A registration under an identifier whose owner is being asked whether it is alive.
+#[derive(Debug)]
+pub(in crate::registrar) struct Challenger {
+    pub(in crate::registrar) association: AssociationId,
+    pub(in crate::registrar) element: PoolElement,
+}
+
+/// What a registrar knows of an element of its own beside the handlespace. Its fields are written by [`Own`]
+/// alone.
+#[derive(Debug)]
+pub(in crate::registrar) struct OwnElement {
+    pub(in crate::registrar) watch: Watch,
+    /// Where it registered from: its ASAP transport.
+    pub(in crate::registrar) peer: TransportAddress,
+    /// The user transport as it was registered, if addresses of it were left out.
+    pub(in crate::registrar) stated: Option<Transport>,
+    /// Whether one attempt to reach it has failed already; the next failure removes it.
+    pub(in crate::registrar) hindered: bool,
+    /// Whether it has registered with us. Otherwise we have made ourselves its home, and our keep-alives say
+    /// so.
+    pub(in crate::registrar) home_flag: HomeFlag,
+    /// The epoch of the group when this registration was last announced; if it has grown since, some peer
+    /// has not been told.
+    pub(in crate::registrar) announced_in: Option<u64>,
+    /// The peer that was offered to become its home; [`RegistrarId::NONE`] for all peers.
+    pub(in crate::registrar) offered: Option<RegistrarId>,
+    /// The associations over which it was reported as unreachable since its last registration. Not more than
+    /// MAX-BAD-PE-REPORT, because the next one removes the element.
+    pub(in crate::registrar) reporters: BTreeSet<AssociationId>,
+    /// Another element that wants to register under its identifier.
+    pub(in crate::registrar) challenger: Option<Challenger>,
+}
+
+impl OwnElement {
+    fn new(watch: Watch, peer: TransportAddress, home_flag: HomeFlag) -> Self {
+        Self {
+            watch,
+            peer,
+            stated: None,
+            hindered: false,
+            home_flag,
+            announced_in: None,
+            offered: None,
+            reporters: BTreeSet::new(),
+            challenger: None,
+        }
+    }
+
+    /// The association over which it speaks, while that is up.
+    pub(in crate::registrar) const fn registrant(&self) -> Option<AssociationId> {
+        match self.watch {
+            Watch::Scheduled(association) | Watch::Asked(association) => Some(association),
+            Watch::Down | Watch::Probing(_) | Watch::Queued(_) => None,
+        }
+    }
+
+    /// Whether what comes over an association may be taken as the word of this element: it is the one that
+    /// registered it, or that one is down and the peer is the recorded one.
+    pub(in crate::registrar) fn is_spoken_for(&self, from: AssociationId, link: &Link) -> bool {
+        match self.registrant() {
+            Some(registrant) => registrant == from,
+            None => self.peer.is_same_endpoint(&link.peer),
+        }
+    }
+}
+
+/// What a look at an element has led to.
+#[must_use = "an element that goes is removed by the caller"]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::registrar) enum Verdict {
+    Stays,
+    Goes(RemovalReason),
+}
+
+/// How a registration stands to what is registered under its identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::registrar) enum Contender {
+    /// Nobody else is registered under it.
+    Rightful,
+    /// Another element is, over an association that is up.
+    New,
+    /// Another element is, and a third one waits for its place already.
+    Waiting,
+}
+
+/// What is kept of a registration beside the element.
+#[derive(Debug)]
+pub(in crate::registrar) struct Registration<'a> {
+    pub(in crate::registrar) from: AssociationId,
+    pub(in crate::registrar) peer: &'a TransportAddress,
+    /// The user transport as it was registered, if addresses of it were left out.
+    pub(in crate::registrar) stated: Option<Transport>,
+}
+
+/// Whether a registration has made an element speak from elsewhere, or ours at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::registrar) enum Taken {
+    Moved,
+    AsBefore,
+}
+
+/// The elements of this registrar. Reading goes through [`Deref`].
+#[derive(Debug, Default)]
+pub(in crate::registrar) struct Own {
+    elements: BTreeMap<PeHandle, OwnElement>,
+    /// Those that wait for room for an attempt.
+    queue: BTreeMap<Ticket, PeHandle>,
+}
+
+impl Deref for Own {
+    type Target = BTreeMap<PeHandle, OwnElement>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.elements
+    }
+}
+
+impl Own {
+    /// How a registration over an association stands to what is registered under its identifier.
+    pub(in crate::registrar) fn contender(
+        &self,
+        pe: &PeHandle,
+        from: AssociationId,
+        link: &Link,
+    ) -> Contender {
+        let Some(own) = self.elements.get(pe) else { return Contender::Rightful };
+        let Some(registrant) = own.registrant() else { return Contender::Rightful };
+        if registrant == from || own.peer.is_same_endpoint(&link.peer) {
+            return Contender::Rightful;
+        }
+        match &own.challenger {
+            Some(other) if other.association != from => Contender::Waiting,
+            _ => Contender::New,
+        }
+    }
+
+    /// An element has registered, and all peers are told of it now.
+    pub(in crate::registrar) fn take(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        links: &mut Links,
+        pe: &PeHandle,
+        registration: Registration<'_>,
+    ) -> Taken {
+        let Registration { from, peer, stated } = registration;
+        links.tie(from, pe);
+        let own = self.elements.get_mut(pe);
+        if let Some(own) = own
+            && own.registrant() == Some(from)
+        {
+            own.reporters.clear();
+            own.home_flag = HomeFlag::Clear;
+            own.offered = None;
+            own.announced_in = Some(ctx.group.epoch());
+            own.stated = stated;
+            return Taken::AsBefore;
+        }
+        let mut new = OwnElement::new(Watch::Scheduled(from), peer.clone(), HomeFlag::Clear);
+        new.announced_in = Some(ctx.group.epoch());
+        new.stated = stated;
+        match self.elements.get_mut(pe) {
+            None => {
+                self.elements.insert(pe.clone(), new);
+            }
+            Some(own) => {
+                let mut old = core::mem::replace(own, new);
+                own.challenger = old.challenger.take();
+                if let Some(registrant) = old.registrant() {
+                    links.untie(registrant, pe);
+                }
+                self.stop_probe(ctx, &old);
+                listing.unwatch(pe);
+            }
+        }
+        Taken::Moved
+    }
+
+    /// An element becomes ours without having registered with us. The caller asks whether it is alive.
+    pub(in crate::registrar) fn adopt(
+        &mut self,
+        pe: &PeHandle,
+        registrant: Option<AssociationId>,
+        peer: TransportAddress,
+    ) {
+        let watch = registrant.map_or(Watch::Down, Watch::Scheduled);
+        let before = self.elements.insert(pe.clone(), OwnElement::new(watch, peer, HomeFlag::Set));
+        debug_assert!(before.is_none(), "{pe} was ours");
+    }
+
+    /// The registration ends after its life from now on, if it ends at all.
+    pub(in crate::registrar) fn renew_life(&self, ctx: &mut Context, pe: &PeHandle, life: RegistrationLife) {
+        debug_assert!(self.elements.contains_key(pe), "{pe} is not ours");
+        let timer = Timer::Life(pe.clone());
+        match ctx.config.life_unit.duration(life) {
+            Some(life) => ctx.deadlines.set(timer, ctx.now + life),
+            None => {
+                ctx.deadlines.clear(&timer);
+            }
+        }
+    }
+
+    /// An element is ours no longer.
+    pub(in crate::registrar) fn release(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        pe: &PeHandle,
+    ) -> Option<OwnElement> {
+        let own = self.elements.remove(pe)?;
+        listing.unwatch(pe);
+        ctx.deadlines.clear(&Timer::Life(pe.clone()));
+        self.stop_probe(ctx, &own);
+        Some(own)
+    }
+
+    /// Gives the attempt to reach an element up, if there is one or it waits for it.
+    fn stop_probe(&mut self, ctx: &mut Context, own: &OwnElement) {
+        match own.watch {
+            Watch::Queued(ticket) => {
+                self.queue.remove(&ticket);
+            }
+            Watch::Probing(request) => ctx.cancel(request),
+            Watch::Scheduled(_) | Watch::Asked(_) | Watch::Down => {}
+        }
+    }
+
+    /// More is known of where the peer of an element is. True if its addresses have changed.
+    pub(in crate::registrar) fn set_peer(&mut self, pe: &PeHandle, peer: &TransportAddress) -> bool {
+        let Some(own) = self.elements.get_mut(pe) else { return false };
+        let changed = own.peer.addresses != peer.addresses;
+        own.peer = peer.clone();
+        changed
+    }
+
+    pub(in crate::registrar) fn set_challenger(&mut self, pe: &PeHandle, challenger: Challenger) {
+        let own = self.elements.get_mut(pe);
+        debug_assert!(own.is_some(), "{pe} is not ours and has a challenger");
+        if let Some(own) = own {
+            own.challenger = Some(challenger);
+        }
+    }
+
+    /// An association has ended: registrations that waited over it are void.
+    pub(in crate::registrar) fn drop_challenges(
+        &mut self,
+        association: AssociationId,
+        challenged: &BTreeSet<PeHandle>,
+    ) {
+        for pe in challenged {
+            let own = self.elements.get_mut(pe);
+            if let Some(own) = own
+                && own.challenger.as_ref().is_some_and(|challenger| challenger.association == association)
+            {
+                own.challenger = None;
+            }
+        }
+    }
+
+    pub(in crate::registrar) fn set_offered(&mut self, pe: &PeHandle, to: RegistrarId) {
+        if let Some(own) = self.elements.get_mut(pe) {
+            own.offered = Some(to);
+        }
+    }
+
+    /// Takes all offers back; returns the peers that were offered something.
+    pub(in crate::registrar) fn take_offers(&mut self) -> BTreeSet<RegistrarId> {
+        self.elements.values_mut().filter_map(|own| own.offered.take()).collect()
+    }
+}
+
+#[cfg(test)]
+impl Own {
+    /// How many elements wait for room for an attempt.
+    pub(in crate::registrar) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(in crate::registrar) fn ticket_of(&self, pe: &PeHandle) -> Option<Ticket> {
+        self.queue.iter().find(|(_, queued)| *queued == pe).map(|(ticket, _)| *ticket)
+    }
+}

@@ -1,0 +1,101 @@
+//! The UDP socket of one endpoint: sends and receives the datagrams of its stack.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rserpool_core::base::Instant;
+use rserpool_core::endpoint::Endpoint;
+use rserpool_transport::node::Node;
+use rserpool_transport::{Datagram, Datagrams, Stack};
+
+use super::io::{Intake, Io};
+use super::log::{Line, Log};
+use super::{Received, Socket};
+
+/// Datagrams handed to the socket at a time.
+const SEND_BATCH: usize = 32;
+/// How long a socket that fails to receive is left alone, so that the event loop does not spin.
+pub(super) const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
+
+/// The socket, and what waits for it.
+pub(super) struct DatagramIo {
+    socket: Box<dyn Socket>,
+    outgoing: VecDeque<Datagram>,
+    received: Vec<Received>,
+    /// Until when nothing is received, because the socket has failed.
+    pause: Option<Instant>,
+    log: Log,
+}
+
+impl DatagramIo {
+    pub(super) fn new(socket: Box<dyn Socket>) -> Self {
+        Self { socket, outgoing: VecDeque::new(), received: Vec::new(), pause: None, log: Log::default() }
+    }
+}
+
+impl<S: Stack + Datagrams> Io<S> for DatagramIo {
+    fn flush<E: Endpoint>(&mut self, node: &mut Node<E, S>, now: Instant, context: &mut Context<'_>) {
+        let outgoing = &mut self.outgoing;
+        loop {
+            while outgoing.len() < SEND_BATCH
+                && let Some(datagram) = node.poll_datagram()
+            {
+                outgoing.push_back(datagram);
+            }
+            if outgoing.is_empty() {
+                return;
+            }
+            match self.socket.poll_send(context, outgoing.make_contiguous()) {
+                Poll::Ready(Ok(sent)) => {
+                    outgoing.drain(..sent.min(outgoing.len()));
+                }
+                Poll::Ready(Err(error)) => {
+                    if let Some(lost) = outgoing.pop_front()
+                        && let Some(Line { suppressed }) = self.log.at(now).allow("send")
+                    {
+                        tracing::warn!(destination = %lost.destination, %error, suppressed, "datagram not sent");
+                    }
+                }
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.outgoing.is_empty()
+    }
+
+    fn receive<E: Endpoint>(
+        &mut self,
+        node: &mut Node<E, S>,
+        intake: Intake,
+        now: Instant,
+        context: &mut Context<'_>,
+    ) -> bool {
+        self.pause = self.pause.filter(|until| now < *until);
+        if intake == Intake::Closed || !self.outgoing.is_empty() || self.pause.is_some() {
+            return false;
+        }
+        match self.socket.poll_receive(context, &mut self.received) {
+            Poll::Ready(Ok(())) => {
+                for Received { source, bytes } in self.received.drain(..) {
+                    node.handle_datagram(now, source, bytes);
+                }
+                true
+            }
+            Poll::Ready(Err(error)) => {
+                self.pause = Some(now + RECEIVE_PAUSE);
+                if let Some(Line { suppressed }) = self.log.at(now).allow("receive") {
+                    tracing::warn!(%error, suppressed, "receiving failed");
+                }
+                false
+            }
+            Poll::Pending => false,
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.pause
+    }
+}

@@ -1,0 +1,61 @@
+//! Plans as text, to be kept, read and changed.
+//!
+//! One statement stands on each line; `#` begins a comment. Values are named, `key=value`, in any order:
+//!
+//! ```text
+//! plan 1
+//! seed 7
+//! timers fast
+//! sctp heartbeat=200ms max-silence=500ms rto-initial=100ms rto-max=250ms
+//! cable delay=1ms jitter=0s loss=0 duplication=0 reordering=0
+//! chaos 10s
+//!
+//! registrar r1 start=0s knows=r2
+//! registrar r2 start=0s knows=r1 keep-alive-interval=300ms
+//! element e1 start=500ms knows=r1,r2 pool=Pool policy=RoundRobin life=300s
+//! user u1 start=1s knows=r2 pool=Pool sessions=1 interval=100ms octets=64
+//!
+//! fault
+//! 3s kill r1
+//! 4.5s start r1
+//! ```
+//!
+//! | statement | what it states | left out |
+//! |---|---|---|
+//! | `plan 1` | the version of this format; the first statement | |
+//! | `seed` | the seed of the world | |
+//! | `timers` | `fast` or `rfc`: the presets of all endpoints | |
+//! | `sctp` | `heartbeat`, `max-silence`, `rto-initial`, `rto-max` | |
+//! | `cable` | `delay`, `jitter`; `loss`, `duplication`, `reordering` of a million packets | |
+//! | `chaos` | when everything is healed | |
+//! | `registrar` | `start`, `knows`; `id`, `announce`, `enrp-announce`, `keep-alive-interval`, `max-bad-pe-reports`, `name-element-in-keep-alive`, `handle-table-octets`, `heartbeat-cycle`, `max-time-last-heard`, `max-time-no-response`, `takeover-winner` (`larger-id`, `smaller-id`), `balance`, `suppress-unchanged`, as in the configuration of a registrar | at 0 s, knows none; the preset |
+//! | `element` | `start`, `knows`, `pool`, `policy` (as [`Policy`](rserpool_core::wire::Policy) is written), `life` (whole seconds, or `unlimited`); `id`, `reregistration`, `service` (how long it takes to answer) | at 0 s, knows none; no `id` draws one, no `reregistration` derives it from the life, no `service` is 0 s |
+//! | `user` | `start`, `knows`, `pool`, `sessions`, `interval`, `octets`; `resolve` (between two questions for the pool), `response-timeout` | at 0 s, knows none; never asks; the preset |
+//! | `fault` | begins a fault, whose steps follow, a line each: the time and what is done | |
+//!
+//! Times end in `s` or `ms`; `yes` and `no` switch; a pool handle with spaces stands in quotation marks.
+//! Hosts are named by their kind and counted from 1: `r1`, `e1`, `u1`. All registrars come first, then all
+//! elements, then all users, then the faults. What a step does:
+//!
+//! | step | fault |
+//! |---|---|
+//! | `kill r1`, `start r1`, `start-anew r1`, `pause r1`, `thaw r1` | [`Kill`](crate::Fault::Kill) and so on |
+//! | `stop r1 2s`, `slow e1 40ms` | with the time to end in, with the time for every input |
+//! | `unplug e1`, `plug e1`, `move e1`, `deafen e1`, `undeafen e1` | |
+//! | `block r1 e1`, `unblock r1 e1` | in one direction |
+//! | `split r1,e1 r2`, `join r1,e1 r2` | in both; `-` is a group without hosts |
+//! | `cables delay=1ms jitter=0s loss=50000 duplication=0 reordering=0` | |
+//! | `order e1 update-policy` | or `deregister`, `failover`, `close`, `report`, `purge` |
+
+mod error;
+mod read;
+mod values;
+mod write;
+
+pub use error::{PlanError, PlanProblem};
+
+/// The version of the format that is written and read.
+const VERSION: &str = "1";
+
+#[cfg(test)]
+mod tests;

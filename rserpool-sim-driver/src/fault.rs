@@ -13,7 +13,7 @@ pub enum Fault {
     /// A process is started where none runs. An element keeps the identifier it had; a registrar
     /// has the configured one, or draws one.
     Start(HostId),
-    /// The same, but whoever it is draws a new identifier.
+    /// The same, but the process draws a new identifier.
     StartAnew(HostId),
     /// The process is asked to stop within a time (SIGTERM).
     Stop(HostId, Duration),
@@ -21,9 +21,9 @@ pub enum Fault {
     Pause(HostId),
     /// It goes on (SIGCONT).
     Thaw(HostId),
-    /// The process takes so long for every input; zero makes it fast again.
+    /// The process takes this long for every input; zero makes it fast again.
     Slow(HostId, Duration),
-    /// The host is cut off from everybody.
+    /// The host is cut off from all others.
     Unplug(HostId),
     /// It is connected again.
     Plug(HostId),

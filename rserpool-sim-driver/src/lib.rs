@@ -1,22 +1,27 @@
 //! A deterministic simulated world for the state machines of `rserpool-core`.
 //!
-//! [`World`] runs registrars, elements and users, the very code of production, under a virtual
-//! clock: minutes pass in milliseconds, and the same seed gives the same run, octet for octet.
-//! Hosts crash, restart, stand still, are slow, cut off or moved; cables delay, lose and reorder.
+//! [`World`] runs registrars, elements and users under a virtual clock. They are the code of production;
+//! minutes pass in milliseconds, and the same seed gives the same run, octet for octet. Hosts crash, restart,
+//! stand still, are slow, are cut off or move; cables delay, lose, double and reorder packets.
 //!
 //! ```text
-//!   your test                      the program rserpool-sim (feature cli)
-//!       │ hosts, faults, time           │ seeds
-//!       │                          ┌────▼─────────────────────────────┐
-//!       │                          │ explore   draws worlds, judges   │
-//!   ┌───▼──────────────────────────┴──────────────────────────────────┐
-//!   │ World     hosts, cables, faults, one queue of what happens next  │
-//!   │ Trace     every step as text, or as a capture for Wireshark     │
-//!   └─────▲ actions ────────────────────────────────────────│ events ─┘
-//!         │             (the contract of endpoints)         ▼
-//!   ┌─────┴───────────────────────────────────────────────────────────┐
-//!   │ rserpool-core: registrars, elements, users; or your own         │
-//!   └─────────────────────────────────────────────────────────────────┘
+//!    your tests                           the program rserpool-sim (feature cli)
+//!        │ hosts, faults, time                │ seeds, plans
+//!        │                               ┌────▼──────────────────────────────┐
+//!        │                               │ explore   draws plans, runs them, │
+//!        │                               │           judges worlds at rest   │
+//!    ┌───▼───────────────────────────────┴───────────────────────────────────┐
+//!    │ World     lets happen what is scheduled, and carries decisions out    │
+//!    │   judges         what must hold at every step                         │
+//!    │   record         the trace; a capture for Wireshark                   │
+//!    │   associations   modelled SCTP, or rserpool-transport on each host    │
+//!    │   hosts          programs and processes                               │
+//!    │   network        addresses and cables                                 │
+//!    └───┬───────────────▲───────────────────────────────────────────────────┘
+//!        │ events        │ actions   (the contract of endpoints)
+//!    ┌───▼───────────────┴───────────────────────────────────────────────────┐
+//!    │ rserpool-core     registrars, elements, users; or endpoints of yours  │
+//!    └───────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! ```
@@ -42,75 +47,83 @@
 //!
 //! # Two modes
 //!
-//! [`Mode::Messages`] is what most worlds are made of: endpoints exchange encoded messages over
-//! reliable associations that are modelled, and come up and break as those of SCTP do: a connection
-//! needs both directions and ends at its deadline; a silent peer is given up after a while; a process
-//! that has restarted answers with an ABORT, or replaces the old association with a new one; a
-//! shutdown delivers first what is queued. Losses make messages late instead of lost. Two registrars
-//! that connect to each other at once get one association. Flow control and several addresses of one
-//! host are not modelled. Announcements are datagrams: they are lost, doubled and reordered.
+//! **[`Mode::Messages`]** is the usual one. Endpoints exchange encoded messages over reliable associations that
+//! are modelled, and that come up and break like those of SCTP:
 //!
-//! [`Mode::Packets`] runs whole nodes ([`rserpool_transport::node`]) with the SCTP stack of production, whose
-//! packets go through cables that delay, lose, double and reorder them; about ten times as much work
-//! for the same minute. It is repeatable, too: the stack does its handshakes itself and draws tags,
-//! ports, TSNs and keys from its seed, and sctp-proto, which it lets carry data only, draws nothing
-//! that leaves the host. So the hash covers every packet; a test and `explore --twice` compare it.
+//! * A connection needs both directions, and ends at its deadline.
+//! * A peer that stays silent is given up after a while.
+//! * A process that has restarted answers with an ABORT, or replaces the old association with a new one.
+//! * A shutdown first delivers what is queued.
+//! * Two registrars that connect to each other at once get one association.
 //!
-//! Every element runs an echo service, every user sends supervised requests and keeps books:
-//! [`Client::conversations`] says what was asked, answered, resent and when sessions moved.
+//! Losses make messages late instead of lost. Announcements are datagrams: they are lost, doubled and
+//! reordered. Flow control and several addresses of one host are not modelled.
 //!
-//! Endpoints of somebody's own run beside them, and pools select by policies of somebody's own: see
-//! [`custom_endpoint`] for an example of each.
+//! **[`Mode::Packets`]** runs whole nodes ([`rserpool_transport::node`]) with the SCTP stack of production. Its
+//! packets go through the cables. The same minute takes about ten times as much work. Runs can be repeated in
+//! this mode, too: the stack draws tags, ports, TSNs and keys from its seed, and does its handshakes itself.
+//! sctp-proto, which carries its data, draws nothing that leaves the host. The hash of a trace covers every
+//! packet; a test and `explore --twice` compare it.
+//!
+//! Every element runs an echo service. Every user sends supervised requests and remembers what became of them:
+//! [`Client::conversations`] says what was asked, answered and sent again, and when sessions moved.
+//!
+//! Endpoints of your own run beside them, and pools select by policies of your own: [`custom_endpoint`] has an
+//! example of each.
 //!
 //! # Exploration
 //!
-//! [`explore`] draws topology, timers, load and faults from a seed, and judges the world at every
-//! step and when it has healed, come to rest and stopped. The program `rserpool-sim` does so for
-//! many seeds, shrinks what fails, and repeats it:
+//! [`explore`] draws topology, timers, load and faults from a seed. It judges the world at every step, and again
+//! when it has healed, come to rest and stopped. The program `rserpool-sim` does this for many seeds:
 //!
 //! ```text
 //! cargo run --release -p rserpool-sim-driver -- explore --seeds 0..2000
 //! cargo run --release -p rserpool-sim-driver -- explore --packets --seeds 0..200
-//! cargo run --release -p rserpool-sim-driver -- replay --seed 7 --trace trace.txt --pcap all.pcapng
 //! ```
 //!
-//! Checked at every step: every message decodes and nobody finds fault with one; each command gets
-//! exactly one answer, of a kind that it documents; no registration is lost and no element
-//! given up without a reason; no element is selected that has been dead for longer than its
-//! registrar's keep-alives allow; only its home removes an element; a handle table lists everything, and
-//! nothing is removed before its last page; a failover notice comes before any data of the new element; no
-//! request is answered twice; no registrar is taken over that lives and can be reached, none twice,
-//! none before all that can have agreed, and none after a sign of life; no user is told that a pool is unknown which another registrar knows. At rest: all
-//! registrars know each other, serve, and list the same elements with the same homes, which the
-//! elements take for their homes; the dead are gone; checksums agree and equal a recomputation;
-//! tables and timers are those of what is alive; users resolve what the registrars know; every
-//! session is served and no supervised request lost; every element is asked for a sign of life. At the end everybody stops in time and leaves
-//! nothing.
+//! When a world violates an invariant, or a state machine panics, it removes the faults that are not needed,
+//! prints the rest as a plan, and saves it. A plan is a text that can be read, changed and run again
+//! ([`explore::plan_text`]):
 //!
-//! # Features
+//! ```text
+//! cargo run --release -p rserpool-sim-driver -- replay failed-7.plan --trace trace.txt --pcap all.pcapng
+//! ```
 //!
-//! | feature | what it adds |
-//! |---|---|
-//! | `cli` (default) | the program `rserpool-sim`. A crate that only tests with a [`World`] turns it off |
+//! Keep a plan that has found a bug in `tests/plans`, with a comment that says which: `cargo test` runs every
+//! plan there. Do not keep seeds, because what a seed stands for may change with every version.
+//! `cargo run --profile sim` explores with the debug assertions of the core and the simulator; it takes 9 %
+//! more processor time.
+//!
+//! # What must hold
+//!
+//! At every step:
+//!
+//! * Every message decodes, and no receiver finds fault with it.
+//! * Each command gets exactly one answer, of a kind that its documentation names.
+//! * No registration is lost, and no element is given up, without a reason.
+//! * No element is selected that has been dead for longer than the keep-alives of its registrar allow.
+//! * Only its home removes an element.
+//! * A handle table lists everything, and nothing is removed before its last page.
+//! * The notice of a failover comes before any data of the new element. No request is answered twice.
+//! * No registrar is taken over that lives and can be reached, none twice, none before all have agreed that
+//!   can, and none after a sign of life.
+//! * No user is told that a pool is unknown that another registrar knows.
+//!
+//! At rest:
+//!
+//! * All registrars know each other, serve, and list the same elements with the same homes; the elements name
+//!   the same homes. The dead are gone.
+//! * Checksums agree, and equal a recomputation. Registrars that can talk have missed no update.
+//! * Tables and timers are those of what is alive.
+//! * Users resolve what the registrars know. Every session is served, and no supervised request is lost.
+//! * Every element is asked for a sign of life.
+//!
+//! At the end all processes stop in time and leave nothing.
 //!
 //! # Whether it would notice
 //!
-//! `mutation-check.sh` puts ten bugs into a copy of the tree, one at a time, and lets `explore` look
-//! for each within 10,000 seeds. What it prints:
-//!
-//! ```text
-//! updates of registrations are lost            found by seed 16: at rest all registrars list the same
-//! a takeover without arbitration               found by seed 14: all have a say in a takeover
-//! a takeover goes on when its target lives     found by seed 19: a sign of life stops a takeover
-//! who takes over does not watch its elements   found by seed 0: at rest all registrars list the same
-//! the checksum forgets an element              found by seed 3: the checksum equals a recomputation
-//! the keep-alive timer is not armed again      found by seed 0: at rest every element is asked whether it lives
-//! the cursor of a download stays at the end    found by seed 5: a table lists everything
-//! DEL_PE is obeyed from anyone                 found by seed 14: only its home removes an element
-//! both yield an element that two claim         found by seed 78: at rest all registrars list the same
-//! an audit sweeps before its last page         found by seed 165: a resynchronisation removes nothing before its last page
-//! 10 of 10 found
-//! ```
+//! `mutants.sh` lets [cargo-mutants](https://mutants.rs) change one place of the registrar or the handlespace at
+//! a time, and runs 200 worlds and the kept plans with it: FIGURES
 //!
 //! # How fast it is
 //!
@@ -119,11 +132,16 @@
 //!
 //! # How it is built
 //!
-//! Arrows go down only. At the bottom are data: names, random streams, faults, associations, cables;
-//! above them processes and hosts, then the world, which owns everything. What a world does is split by
-//! subject: `course` (what is due), `running` (processes), `transport`, `handshake` (modelled associations),
-//! `packets` (real ones), `breaking` (faults), `narration` (traces), `invariants`, `scope`, `agreement` (what
-//! must hold). [`explore`] is on top.
+//! Arrows go down only, and each part keeps its state to itself. At the bottom are data: hosts' numbers, random
+//! streams, faults, the schedule. `network` knows addresses and cables; `hosts` knows processes; `associations`
+//! stands on both. `record` writes down, and `judges` look at hosts and network without changing them. `world`
+//! owns all of these: it hands each what it needs and carries out what it returns. `explore` is on top.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `cli` (default) | the program `rserpool-sim`. A crate that only tests with a [`World`] turns it off |
 
 mod applications;
 mod associations;

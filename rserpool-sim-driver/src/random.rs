@@ -1,5 +1,4 @@
-//! Random streams: one for each entity and purpose, so that one more draw in one place changes
-//! nothing in another.
+//! Random streams: one for each entity and purpose. One more draw in one place changes nothing in another.
 
 use rserpool_core::base::Random;
 
@@ -18,7 +17,7 @@ pub(crate) enum Purpose {
     Host,
     /// The plan of an exploration.
     Plan,
-    /// What its applications do; a stream of its own, so that it does not change the rest.
+    /// What its applications do.
     Orders,
     /// What its registrars have to do with each other.
     Scope,
@@ -27,7 +26,7 @@ pub(crate) enum Purpose {
     /// Faults at moments that matter.
     Moments,
     /// Where its registrars come back.
-    Places,
+    Relocation,
 }
 
 /// The stream of an entity.
@@ -42,7 +41,7 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::Policies => (7, 0),
         Purpose::Stack(life) => (8, u64::from(life)),
         Purpose::Moments => (9, 0),
-        Purpose::Places => (10, 0),
+        Purpose::Relocation => (10, 0),
     };
     Random::new([kind, entity.0 as u64, detail].into_iter().fold(mix(seed), |hash, word| mix(hash ^ word)))
 }

@@ -1,4 +1,4 @@
-//! Registrars that nobody has configured.
+//! Registrars that elements and users are not configured with.
 
 mod support;
 

@@ -10,7 +10,7 @@ use support::{listed, ms, run, until};
 
 const ELEMENTS: usize = 10_000;
 
-/// A registrar with 10,000 elements and cables of 10 ms; keep-alives are rare, so that they do not
+/// A registrar with 10,000 elements and cables of 10 ms; keep-alives are rare: they must not
 /// make the test slow.
 fn large(octets: usize) -> (World, HostId) {
     let cable = Cable { delay: ms(10), ..Cable::LAN };

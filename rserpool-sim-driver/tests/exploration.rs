@@ -79,7 +79,7 @@ fn frames(name: &str, mode: Mode, fields: &[&str]) -> Option<Vec<String>> {
     let mut tshark = Command::new("tshark");
     tshark.args(["-o", "sctp.checksum:CRC 32c", "-T", "fields", "-r"]).arg(&path);
     let Ok(output) = tshark.args(fields.iter().flat_map(|field| ["-e", field])).output() else {
-        eprintln!("skipped: tshark is not installed, so nobody can judge the capture");
+        eprintln!("skipped: tshark is not installed, and the capture is not judged");
         return None;
     };
     let frames: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(Into::into).collect();

@@ -9,7 +9,7 @@ use support::{
     until_agreement, world,
 };
 
-/// When a registrar began to serve, and who its mentor was.
+/// When a registrar began to serve, and its mentor.
 fn serving(world: &World, host: HostId) -> Option<(u64, Option<HostId>)> {
     world.notes().iter().rev().find_map(|(when, who, note)| match note {
         Note::Registrar(Notice::Serving { mentor }) if *who == host => {
@@ -21,7 +21,7 @@ fn serving(world: &World, host: HostId) -> Option<(u64, Option<HostId>)> {
     })
 }
 
-/// ENRP-3.2.2.1-03: alone and without anybody to ask, it serves at once.
+/// ENRP-3.2.2.1-03: alone and without a peer to ask, it serves at once.
 #[test]
 fn a_registrar_that_knows_nobody_serves_at_once() {
     let mut world = world(1);
@@ -126,7 +126,7 @@ fn a_backup_serves_when_the_mentor_dies_half_way() {
     }
 }
 
-/// ENRP-3.2.2.2-05, ENRP-3.2.2.2-06: those that are starting themselves refuse; somebody begins.
+/// ENRP-3.2.2.2-05, ENRP-3.2.2.2-06: those that are starting themselves refuse; one of them begins.
 #[test]
 fn three_that_start_at_once_and_name_each_other_all_serve() {
     for seed in 0..20 {
@@ -141,7 +141,7 @@ fn three_that_start_at_once_and_name_each_other_all_serve() {
     }
 }
 
-/// Nobody answers: it looks for a mentor for as long as it is told, then serves alone.
+/// No peer answers: it looks for a mentor for as long as it is told, then serves alone.
 #[test]
 fn without_anybody_reachable_it_serves_alone() {
     let mut world = world(1);
@@ -176,7 +176,7 @@ fn registrars_find_each_other_by_multicast() {
     }
 }
 
-/// A registrar restarts before anybody has noticed, with its identifier and with another one.
+/// A registrar restarts before others have noticed, with its identifier and with another one.
 #[test]
 fn a_restarted_registrar_catches_up() {
     for (down, keeps) in [(5, true), (5, false), (400, true), (400, false), (3_000, true), (3_000, false)] {

@@ -19,7 +19,7 @@ fn scope(seed: u64, registrars: usize, n: usize) -> (World, Vec<HostId>, Vec<Hos
     (world, scope, elements)
 }
 
-/// SIGTERM: elements are handed over before the registrar goes; nobody waits for a time-out, and at
+/// SIGTERM: elements are handed over before the registrar goes; no process waits for a time-out, and at
 /// no moment has an element no home.
 #[test]
 fn a_registrar_that_stops_hands_its_elements_over() {
@@ -52,7 +52,7 @@ fn all_listed(world: &World, elements: &[HostId], registrars: &[HostId]) -> bool
     registrars.iter().all(|r| elements.iter().all(|element| home_at(world, *r, *element).is_some()))
 }
 
-/// The draft of the takeover suggestion: who is back gets its share.
+/// The draft of the takeover suggestion: a registrar that is back gets its share.
 #[test]
 fn a_registrar_that_comes_back_gets_an_even_share() {
     for registrars in [2, 3, 5] {
@@ -95,7 +95,7 @@ fn a_rolling_restart_loses_nothing() {
     users.iter().for_each(|user| assert_nothing_lost(&world, *user));
 }
 
-/// All leave at once: nobody is there to take anything, and they still come to an end.
+/// All leave at once: no peer is left to take their elements, and they still end.
 #[test]
 fn a_whole_scope_can_stop() {
     let (mut world, scope, _) = scope(1, 3, 30);

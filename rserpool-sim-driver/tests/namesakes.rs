@@ -52,7 +52,7 @@ fn a_namesake_behind_a_third_registrar_harms_nobody() {
     assert!(all_are_at_home(&world, &elements, &scope));
 }
 
-/// A registrar that is killed and started under its identifier at once is no namesake of itself.
+/// A registrar that is killed and started under its identifier at once is not a namesake of itself.
 #[test]
 fn a_restarted_registrar_is_no_namesake() {
     for down in [0, 1, 3, 100, 500, 660, 1_000] {

@@ -9,7 +9,7 @@ use support::{
     run, until, winners,
 };
 
-/// A cable that loses so many percent, and doubles and reorders some.
+/// A cable that loses this many percent, and doubles and reorders some.
 fn lossy(percent: u32) -> Cable {
     Cable { loss: percent * 10_000, duplication: 20_000, reordering: 50_000, jitter: ms(1), ..Cable::LAN }
 }
@@ -118,7 +118,7 @@ fn a_partition_heals() {
     assert!(all_are_at_home(&world, &elements, &scope));
 }
 
-/// The stack draws from its seed only, so that a run can be repeated to the octet.
+/// The stack draws from its seed only: a run can be repeated to the octet.
 #[test]
 fn the_same_seed_gives_the_same_packets_and_another_seed_others() {
     let hash = |seed| {

@@ -24,7 +24,7 @@ fn five(seed: u64, n: usize) -> (World, Vec<HostId>, Vec<HostId>) {
     (world, scope, elements)
 }
 
-/// Ten seconds of 3 + 2 registrars, each side with its elements, so that each takes the other over.
+/// Ten seconds of 3 + 2 registrars, each side with its elements: each takes the other over.
 /// ENRP-3.6.1-04, ENRP-3.6.3-01 to -05; reading B26.
 #[test]
 fn both_halves_agree_within_two_heartbeat_cycles_after_a_partition() {

@@ -73,7 +73,7 @@ fn a_thousand_elements_have_a_new_home_when_their_registrar_dies() {
     assert!(registered <= 1_500, "{registered} ms");
 }
 
-/// Reading B2: nobody is there to acknowledge.
+/// Reading B2: no other peer is there to acknowledge.
 #[test]
 fn with_two_registrars_the_other_one_takes_over() {
     for (seed, n) in [(0, 100), (1, 100), (2, 1_000)] {
@@ -124,7 +124,7 @@ fn a_frozen_registrar_comes_back() {
     }
 }
 
-/// No element of it is alive any more: nobody lists them in the end.
+/// No element of it is alive any more: no registrar lists them in the end.
 #[test]
 fn the_dead_elements_of_a_dead_registrar_go() {
     let (mut world, scope, elements) = scope(1, 3, 30, true);

@@ -1,4 +1,4 @@
-//! What a pool user is told before it starts.
+//! The configuration of a pool user.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -18,31 +18,31 @@ pub struct UserConfig {
     pub hunt: HuntConfig,
     /// T1-ENRPrequest: how long a registrar may take to answer (RFC default 15 s).
     pub request_timeout: Duration,
-    /// MAX-REQUEST-RETRANSMIT: how often a request is repeated (RFC default 2).
+    /// MAX-REQUEST-RETRANSMIT: how often a request to a registrar is repeated (RFC default 2).
     pub max_request_retransmits: u32,
-    /// stale_cache_value: how long a resolution may be used again (default 30 s).
+    /// stale_cache_value: for how long the answer of a registrar is used (default 30 s).
     pub cache_life: Duration,
-    /// How many pools the cache holds (default 256); the oldest makes room.
+    /// The most pools in the cache (default 256). Beyond, the oldest is forgotten.
     pub max_cached_pools: usize,
-    /// How long a supervised request of a session may stay unanswered (default 5 s).
+    /// After how long without an answer to a supervised request the element counts as failed (default 5 s).
     pub response_timeout: Duration,
     /// How long one element may take to accept a connection (default 5 s).
     pub connect_timeout: Duration,
-    /// After how long without an answer the next element is tried beside it (default 1 s).
+    /// After how long without a connection the next element is tried as well (default 1 s).
     pub connect_stagger: Duration,
-    /// For how long a failed element is not selected, unless no other is left (default 10 s).
+    /// For how long a failed element is not selected, unless there is no other one (default 10 s).
     pub exclusion: Duration,
-    /// How long a session looks for an element, or a resolution for a registrar, before it is given
-    /// up (default 60 s).
+    /// For how long a session looks for an element, or a resolution for a registrar, until it fails (default
+    /// 60 s).
     pub failover_deadline: Duration,
-    /// How often the registrar is asked again while no element is to be had (default 250 ms).
+    /// The pause before the registrar is asked again if no element can be reached (default 250 ms).
     pub retry_interval: Duration,
-    /// Sessions at the same time (default 1,000). Bounds memory.
+    /// The most sessions at the same time (default 1,000). Bounds memory.
     pub max_sessions: usize,
-    /// Octets of supervised requests that one session keeps (default 1 MiB). Bounds memory, and what
-    /// a failover sends at once: not more than the data queue of the transport holds.
+    /// The most octets of supervised requests that one session keeps (default 1 MiB). Bounds memory, and what
+    /// a failover sends at once: it must not be more than the data queue of the transport holds.
     pub max_unanswered_octets: usize,
-    /// The policies by which to select among cached elements.
+    /// The policies by which cached elements are selected.
     pub policies: Policies,
     /// How messages are padded.
     pub padding: Padding,
@@ -80,17 +80,17 @@ impl UserConfig {
             hunt: HuntConfig::fast(Vec::new()),
             // A LAN answers in milliseconds; with two repetitions a request lasts 450 ms at most.
             request_timeout: Duration::from_millis(150),
-            // Elements come and go faster than in the RFC's world.
+            // Elements come and go faster than the RFC expects.
             cache_life: Duration::from_secs(5),
-            // Two fifths of the 500 ms; what is left covers connecting to the next element.
+            // Two fifths of the 500 ms; the rest is for connecting to the next element.
             response_timeout: Duration::from_millis(200),
-            // A second candidate is up well before the 500 ms are over.
+            // A second candidate has been tried well before the 500 ms are over.
             connect_stagger: Duration::from_millis(50),
             // Three candidates, staggered, have had their chance after 250 ms.
             connect_timeout: Duration::from_millis(150),
             // Longer than a registrar with fast timers needs to notice the failure itself.
             exclusion: Duration::from_secs(2),
-            // A new or thawed element is found at once; 20 questions a second are no load.
+            // A new or thawed element is found at once; 20 questions a second are hardly any load.
             retry_interval: Duration::from_millis(50),
             ..Self::rfc(seed)
         }
@@ -99,7 +99,7 @@ impl UserConfig {
     /// Checks the values.
     ///
     /// # Errors
-    /// The first key whose value cannot work.
+    /// The first value that cannot work, with its key.
     pub fn check(&self) -> Result<(), ConfigError> {
         let durations = [
             ("request_timeout", self.request_timeout),

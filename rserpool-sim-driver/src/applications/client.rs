@@ -1,5 +1,4 @@
-//! The application of a user: sessions over which it sends supervised requests, and the books it
-//! keeps about them.
+//! The application of a user: it sends supervised requests over sessions, and remembers what became of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -134,7 +133,7 @@ impl Client {
     pub(crate) fn new(config: UserConfig, load: Load, now: Instant) -> Self {
         let mut timers = Deadlines::default();
         for n in 0..load.sessions {
-            // Spread, so that sessions do not ask in step.
+            // Spread: sessions do not ask in step.
             timers.set(Timer::Open(n), now + load.interval * n as u32 / load.sessions as u32);
         }
         if let Some(interval) = load.resolve {
@@ -222,7 +221,7 @@ impl Client {
         self.command(now, Purpose::Resolve, Command::Resolve(Resolve::new(handle).past_cache()));
     }
 
-    /// Gives a command whose outcome nobody waits for.
+    /// Gives a command whose outcome changes nothing here.
     pub(crate) fn other_command(&mut self, now: Instant, command: Command) {
         self.command(now, Purpose::Other, command);
     }

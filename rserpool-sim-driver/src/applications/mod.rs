@@ -23,7 +23,7 @@ pub enum Note {
     User(user::Notice),
     /// By a user that was commanded.
     UserAnswer(user::Answer),
-    /// By an endpoint of somebody's own, as text.
+    /// By an endpoint of your own, as text.
     Custom(String),
 }
 

@@ -8,7 +8,8 @@
 //! * A shutdown delivers first what is queued in both directions, and becomes an abort at its
 //!   deadline.
 //!
-//! Not modelled: flow control, therefore there is no congestion, and several addresses of one host.
+//! Flow control is not modelled, and neither are several addresses of one host. Therefore there is no
+//! congestion.
 //!
 //! What happens later goes into the schedule; what a process is to be handed at once is returned.
 
@@ -111,7 +112,7 @@ impl Associations {
         None
     }
 
-    /// What is open, for the judge who expects nothing: in words.
+    /// The associations that are open, in words; `None` if there are none.
     pub(crate) fn leftovers(&self) -> Option<String> {
         (!self.open.is_empty()).then(|| format!("{:?}", self.open))
     }

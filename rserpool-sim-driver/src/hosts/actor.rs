@@ -9,10 +9,10 @@ use rserpool_core::endpoint::{Action, Endpoint, Event, Output};
 use super::peer_message::Expectation;
 use super::process::{Process, Report, Wish};
 
-/// Who carries the actions of a process out.
+/// What carries the actions of a process out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CarriedOut {
-    /// The world, which sees them therefore.
+    /// The world: it sees them.
     ByWorld,
     /// A node of its own: the actions are reported, because the world sees packets only.
     ByNode,

@@ -1,6 +1,6 @@
-//! Endpoints and selection policies of somebody's own in a simulated world.
+//! Endpoints and selection policies of your own in a simulated world.
 //!
-//! Whatever implements [`Endpoint`] can run on a host, beside registrars, elements and users, and is
+//! Any type that implements [`Endpoint`] can run on a host, beside registrars, elements and users, and is
 //! broken like them. This one is a load tool: one process with one association that is many elements.
 //!
 //! ```
@@ -15,25 +15,25 @@
 //!
 //! #[derive(Debug)]
 //! struct Crowd {
-//!     place: Startup,
+//!     startup: Startup,
 //!     registered: u32,
 //!     out: Outbox<(), String>,
 //! }
 //!
 //! impl Crowd {
 //!     /// It connects at once.
-//!     fn new(place: Startup, registrar: TransportAddress) -> Self {
+//!     fn new(startup: Startup, registrar: TransportAddress) -> Self {
 //!         let mut out = Outbox::default();
-//!         let deadline = place.now + Duration::from_secs(1);
+//!         let deadline = startup.now + Duration::from_secs(1);
 //!         out.act(Action::Connect { request: ConnectId(1), local_port: 7, peer: registrar, deadline });
-//!         Self { place, registered: 0, out }
+//!         Self { startup, registered: 0, out }
 //!     }
 //!
 //!     fn element(&self, id: u32) -> PoolElement {
 //!         let user_transport = Transport::Sctp(SctpTransport {
 //!             port: 7,
 //!             usage: TransportUse::DataPlusControl,
-//!             addresses: vec![self.place.address].into(),
+//!             addresses: vec![self.startup.address].into(),
 //!         });
 //!         PoolElement {
 //!             id: ElementId(id),
@@ -87,7 +87,7 @@
 //! let scope = world.fast_registrars(2);
 //! world.run_for(Duration::from_secs(1));
 //! let registrar = world.address(scope[0], ASAP_PORT);
-//! let crowd = Custom::new(&[7], move |place| Crowd::new(place, registrar.clone()));
+//! let crowd = Custom::new(&[7], move |startup| Crowd::new(startup, registrar.clone()));
 //! let crowd = world.add("crowd", Program::Custom(crowd));
 //! world.run_for(Duration::from_millis(10));
 //! assert_eq!(world.custom::<Crowd>(crowd).unwrap().registered, 100);
@@ -105,7 +105,7 @@
 //!
 //! # A selection policy
 //!
-//! A selection policy of one's own needs no endpoint: it is a part of the configuration of every registrar
+//! A selection policy of your own needs no endpoint: it is a part of the configuration of every registrar
 //! whose scope has such a pool, and of the users, which choose among what they have been told. This one
 //! prefers the element that costs least; how others are written, `examples/custom_policy.rs` of
 //! `rserpool-core` shows.
@@ -128,7 +128,7 @@
 //! impl SelectionPolicy for Cheapest {
 //!     fn insert(&mut self, slot: Slot, values: &Policy) {
 //!         self.remove(slot);
-//!         // What comes from the network may be anything: who states no cost is dear.
+//!         // What comes from the network may be anything: an element without a cost is dear.
 //!         let cost = match values {
 //!             Policy::Other { data, .. } => data.first_chunk().map_or(u32::MAX, |cost| u32::from_be_bytes(*cost)),
 //!             _ => u32::MAX,
@@ -186,20 +186,20 @@ use std::sync::Arc;
 use rserpool_core::base::Instant;
 use rserpool_core::endpoint::{Action, Endpoint, Event, Output};
 
-/// Where, when and with what seed an endpoint is started.
+/// What an endpoint is told when it is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Startup {
     /// The present time.
     pub now: Instant,
     /// The address of its host; the UDP port is [`UDP_PORT`](crate::UDP_PORT).
     pub address: IpAddr,
-    /// The seed of all its random choices, another one for each start.
+    /// The seed of all its random choices; each start has another one.
     pub seed: u64,
 }
 
 type Start = dyn Fn(Startup) -> Box<dyn Machine> + Send + Sync;
 
-/// How an endpoint of somebody's own is started.
+/// How an endpoint of your own is started.
 #[derive(Clone)]
 pub struct Custom {
     /// The SCTP ports on which it listens.
@@ -216,11 +216,11 @@ impl Custom {
         E::Answer: fmt::Debug,
         E::Notice: fmt::Debug,
     {
-        Self { ports: ports.into(), start: Arc::new(move |place| Box::new(Driven(start(place)))) }
+        Self { ports: ports.into(), start: Arc::new(move |startup| Box::new(Driven(start(startup)))) }
     }
 
-    pub(crate) fn start(&self, place: Startup) -> Box<dyn Machine> {
-        (self.start)(place)
+    pub(crate) fn start(&self, startup: Startup) -> Box<dyn Machine> {
+        (self.start)(startup)
     }
 
     pub(crate) fn ports(&self) -> &[u16] {

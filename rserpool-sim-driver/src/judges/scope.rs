@@ -90,7 +90,7 @@ impl Scope {
     }
 
     /// The registrars that run and that this one can hear of. A registrar that is configured to know only
-    /// a dead one, and that nobody has met, is in a scope of its own until that one comes back.
+    /// a dead one, and that no other has met, is in a scope of its own until that one comes back.
     pub(super) fn around(&self, view: &View<'_>, host: HostId) -> BTreeSet<HostId> {
         let running = view.running_registrars();
         let mut scope = BTreeSet::from([host]);

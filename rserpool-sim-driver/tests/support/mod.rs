@@ -133,7 +133,7 @@ pub fn shares(world: &World, registrars: &[HostId]) -> Vec<usize> {
     registrars.iter().map(own).collect()
 }
 
-/// Who has taken `target` over: once for each winner that says so.
+/// The hosts that have taken `target` over: once for each that says so.
 pub fn winners(world: &World, target: RegistrarId) -> Vec<HostId> {
     let won = |(_, host, note): &(Instant, HostId, Note)| match note {
         Note::Registrar(Notice::TakenOver { target: t, by, .. }) if *t == target => {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 use crate::transport::bench::{Bench, Failure, Outcome, ensure};
 use crate::transport::end::{Order, PEER, US, Why};
 use crate::transport::row::{Row, STACKS, row};

@@ -16,7 +16,7 @@ pub(crate) struct Arguments {
     /// The seeds, as A..B (B not included).
     #[arg(long, value_parser = parse_seeds, default_value = "0..2000")]
     seeds: (u64, u64),
-    /// Stop after so many minutes.
+    /// Stop after this many minutes.
     #[arg(long)]
     minutes: Option<f64>,
     /// Threads.
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// Whole nodes with real SCTP packets, instead of modelled associations.
     #[arg(long)]
     packets: bool,
-    /// Run every so many seeds twice, and compare the traces.
+    /// Run every N-th seed twice, and compare the traces; 0 for none.
     #[arg(long, default_value_t = 0)]
     twice: u64,
     /// Write the plan of the first seed that fails, with no more faults than it needs, to this file

@@ -22,7 +22,7 @@ pub(crate) struct Survey {
     pub(crate) jobs: usize,
     /// Whether to go on after a violation.
     pub(crate) keep_going: bool,
-    /// Every so many seeds are run twice; 0 for none.
+    /// Every `twice`-th seed is run twice; 0 for none.
     pub(crate) twice: u64,
     /// How endpoints talk.
     pub(crate) mode: Mode,

@@ -52,7 +52,7 @@ fn draw_one(dice: &mut Dice, plan: &Plan, hosts: usize, scale: u32) -> Vec<(Dura
     let instant = dice.between(Duration::ZERO, Duration::from_millis(20));
     match dice.below(14) {
         0 => vec![(at, Fault::Kill(host)), (back, Fault::Start(host))],
-        // At once: before anybody has noticed.
+        // At once: before others have noticed.
         1 => vec![(at, Fault::Kill(host)), (at + instant, Fault::Start(host))],
         2 => vec![(at, Fault::Kill(host)), (back, Fault::StartAnew(host))],
         3 if !registrar || dice.chance(30) => vec![(at, Fault::Kill(host))],

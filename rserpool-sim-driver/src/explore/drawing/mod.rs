@@ -86,7 +86,7 @@ impl Plan {
         plan.faults.extend(faults::draw_orders(&mut dice, &plan));
         plan.faults.extend(registrars::draw_faults(&mut scope_dice, &plan, timers == Timers::Rfc));
         plan.faults.extend(moments::draw(&mut Dice::new(seed, Purpose::Moments), &plan));
-        let mut dice = Dice::new(seed, Purpose::Places);
+        let mut dice = Dice::new(seed, Purpose::Relocation);
         plan.faults.extend(relocation::draw(&mut dice, &plan, timers == Timers::Rfc));
         plan
     }
@@ -109,7 +109,7 @@ fn draw_cable(dice: &mut Dice) -> Cable {
     }
 }
 
-/// The registrars that somebody knows from the start; none only if they announce themselves.
+/// The registrars that an element or user knows from the start; none only if they announce themselves.
 fn draw_known(dice: &mut Dice, registrars: usize, announced: bool) -> Vec<HostId> {
     let mut known: Vec<HostId> = (0..registrars).map(HostId).filter(|_| dice.chance(70)).collect();
     if known.is_empty() && !(announced && dice.chance(70)) {

@@ -21,10 +21,10 @@ fn draw_one(dice: &mut Dice, plan: &Plan) -> Vec<(Duration, Fault)> {
     let one = HostId(dice.below(count));
     let at = dice.between(Duration::ZERO, plan.chaos);
     let enrp = &plan.registrars[one.0];
-    // Its peers have asked for a sign of life in vain, and ask each other by then.
+    // By then its peers have got no answer to their question for a sign of life, and ask each other.
     let dead = enrp.max_time_last_heard + enrp.max_time_no_response;
     match dice.below(4) {
-        // It lives, and somebody who would have to agree is silent: the arbitration takes its time.
+        // It lives, and a registrar that has to agree is silent: the arbitration takes its time.
         0 | 1 if count > 2 => {
             let other = HostId((one.0 + 1 + dice.below(count - 1)) % count);
             let back = at + dead + dice.between(Duration::ZERO, enrp.max_time_no_response * 2);

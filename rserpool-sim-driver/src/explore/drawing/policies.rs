@@ -12,7 +12,7 @@ pub(super) fn draw_kinds(dice: &mut Dice, pools: usize) -> Vec<usize> {
     (0..pools).map(|_| if dice.chance(40) { 0 } else { dice.below(KINDS) }).collect()
 }
 
-/// Draws the values of one element. No weight is zero, because nobody selects such an element.
+/// Draws the values of one element. No weight is zero, because such an element is never selected.
 pub(super) fn draw(dice: &mut Dice, kind: usize) -> Policy {
     let weight = 1 + dice.below(8) as u32;
     let [load, degradation, dpf] = [(); 3].map(|()| (dice.below(1000) as u32) << 20);

@@ -19,9 +19,9 @@ pub(super) fn draw_size(dice: &mut Dice) -> usize {
 /// How registrars learn of each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Acquaintance {
-    /// Everybody is configured to know everybody.
+    /// Each is configured to know all others.
     All,
-    /// Everybody but the first is configured to know somebody before it.
+    /// Each but the first is configured to know one of those before it.
     Chain,
     /// By multicast.
     Multicast,
@@ -96,7 +96,7 @@ fn draw_fault(dice: &mut Dice, plan: &Plan, scale: u32) -> Vec<(Duration, Fault)
         5 => vec![(at, Fault::Pause(one)), (back, Fault::Thaw(one))],
         6 => vec![(at, Fault::Block(one, other)), (back, Fault::Unblock(one, other))],
         7 => {
-            // Registrars only: everybody else still reaches both sides.
+            // Registrars only: elements and users still reach both sides.
             let (left, right) = divide(dice, &all(0..count));
             vec![(at, Fault::Split(left.clone(), right.clone())), (back, Fault::Join(left, right))]
         }

@@ -19,7 +19,7 @@ pub(super) fn draw(dice: &mut Dice, plan: &Plan, slow: bool) -> Vec<Vec<(Duratio
     let one = HostId(dice.below(count));
     let at = dice.between(Duration::ZERO, plan.chaos);
     let pause = dice.between(Duration::ZERO, Duration::from_secs(4)) * if slow { 20 } else { 1 };
-    // Where everybody knows somebody else, it would be known to one of them by its old address alone.
+    // If not all know all others, a registrar may be known to one of them by its old address alone.
     let registrar = &plan.registrars[one.0];
     if registrar.knows.len() + 1 < count && !registrar.enrp_announce {
         return Vec::new();

@@ -1,8 +1,8 @@
 //! Write your own driver: how to run an endpoint where no adapter exists yet.
 //!
-//! A driver is what stands between the state machines and the world: it reads the clock, moves octets and
-//! sleeps. This page builds one, piece by piece; every piece is compiled and run by `cargo test`. The
-//! rules that it follows are those of [`endpoint`](crate::endpoint).
+//! A driver connects the state machines with the world: it reads the clock, moves octets and sleeps. This
+//! page builds one, piece by piece; `cargo test` compiles and runs every piece. The rules it follows are
+//! those of [`endpoint`](crate::endpoint).
 //!
 //! # Where to cut
 //!
@@ -31,8 +31,8 @@
 //!
 //! # A clock and a seed
 //!
-//! Time is a number of nanoseconds since an origin that you choose; it must not go backwards. On a device
-//! count ticks; with `std`, take the monotonic clock:
+//! Time is a number of nanoseconds since an origin that you choose. It must not go backwards. On a device,
+//! count ticks; with `std`, use the monotonic clock:
 //!
 //! ```
 //! use rserpool_core::base::Instant;
@@ -42,18 +42,18 @@
 //! assert!(clock() <= clock());
 //! ```
 //!
-//! Randomness comes from the seed in the configuration: from the operating system in production, since
-//! identifiers are drawn from it; from a constant in a test, which is then the same every time.
+//! Random numbers follow from the seed in the configuration. In production, take the seed from the operating
+//! system, since identifiers are drawn from it. In a test, take a constant: the test is then the same every
+//! time.
 //!
 //! # One turn
 //!
-//! Whatever happens, the same follows: carry out what the endpoint wants, hand on what it says. This
-//! function is a whole driver but for its sleep:
+//! The same follows every input: carry out the actions of the endpoint, and pass on what it tells. This
+//! function is a whole driver except that it does not sleep:
 //!
 //! ```
 //! use rserpool_core::base::{AssociationId, CommandId, Instant, TransportAddress};
 //! use rserpool_core::element::{Element, ElementConfig};
-//! use rserpool_core::endpoint::hunt::HuntConfig;
 //! use rserpool_core::endpoint::{Action, Endpoint, Event, Output};
 //!
 //! /// What the world has for an endpoint.
@@ -83,10 +83,12 @@
 //!     }
 //! }
 //!
-//! // An element wants to meet its registrar as soon as it exists; `Time` is the way to ask it.
+//! // An element looks for its registrar as soon as it exists: without any other input, hand in the time.
 //! let registrar = TransportAddress::new([192, 0, 2, 1].into(), 3863, 9899);
-//! let hunt = HuntConfig::rfc(vec![registrar.clone()]);
-//! let config = ElementConfig::rfc("EchoPool".into(), vec![[192, 0, 2, 2].into()], 7, 9899, hunt, 1);
+//! let mut config = ElementConfig::rfc("EchoPool".into(), 1);
+//! config.addresses = vec![[192, 0, 2, 2].into()];
+//! config.udp_port = 9899;
+//! config.hunt.registrars = vec![registrar.clone()];
 //! let mut element = Element::new(config, Instant::ORIGIN);
 //! let mut wanted = Vec::new();
 //! turn(&mut element, Instant::ORIGIN, Input::Time, |action| wanted.push(action), |_| ());
@@ -118,11 +120,13 @@
 //!
 //! ```
 //! use rserpool_core::base::{CommandId, Instant, TransportAddress};
-//! use rserpool_core::endpoint::{Endpoint, Output, hunt::HuntConfig};
+//! use rserpool_core::endpoint::{Endpoint, Output};
 //! use rserpool_core::user::{Answer, Command, Resolve, User, UserConfig};
 //!
 //! let registrar = TransportAddress::new([192, 0, 2, 1].into(), 3863, 9899);
-//! let mut user = User::new(UserConfig::rfc(HuntConfig::rfc(vec![registrar]), 1));
+//! let mut config = UserConfig::rfc(1);
+//! config.hunt.registrars = vec![registrar];
+//! let mut user = User::new(config);
 //! let purge = Command::Purge { handle: "EchoPool".into() };
 //! user.handle_command(Instant::ORIGIN, CommandId(7), purge);
 //! assert_eq!(user.poll_output(), Some(Output::Answer(CommandId(7), Answer::Noted)));
@@ -136,8 +140,8 @@
 //!
 //! # Sleep
 //!
-//! After every turn ask for the one deadline, and sleep until then or until something arrives. Waking up
-//! early costs nothing and changes nothing, so one timer of any precision is enough:
+//! After every turn, ask for the one deadline, and sleep until then or until something arrives. Waking up
+//! early changes nothing, so one timer of any precision is enough:
 //!
 //! ```
 //! use core::time::Duration;
@@ -189,17 +193,19 @@
 //!
 //! # Datagrams
 //!
-//! With the crate `rserpool-transport` the actions need not be understood: its `Node` gives them to its
-//! `Sctp`, and what is left are datagrams in and out. The front page of that crate shows a registrar on one
-//! blocking socket, whole, as `cargo run -p rserpool-transport --example blocking` runs it.
+//! With the crate `rserpool-transport`, a driver need not understand the actions: its `Node` gives them to
+//! its `Sctp`, and only datagrams in and out remain. The front page of that crate shows a whole registrar on
+//! one blocking socket, which `cargo run -p rserpool-transport --example blocking` runs.
 //!
-//! # Before it runs in earnest
+//! # Before you use it in production
 //!
-//! * Check the configuration (`check`) before the endpoint is made; an endpoint takes it as it is.
-//! * Bound your queues. An endpoint keeps something for each association, so the transport bounds
-//!   those; a notice that nobody takes is yours. An application that hangs should stop the loop: then
-//!   keep-alives go unanswered, and its users are moved to somebody who works.
-//! * Let no source starve another: one thing in, everything out, then the next source.
-//! * Never call an endpoint with a time before the last one. If your clock can jump, clamp it.
-//! * Record the inputs when something goes wrong. The same inputs give the same outputs, so a list of
-//!   them with their times is a complete bug report.
+//! * Check the configuration (`check`) before you make the endpoint, which takes it as it is.
+//! * Bound your queues. An endpoint keeps something for each association, so the transport bounds their
+//!   number; you bound the notices that the application has not fetched. If the application hangs, stop the
+//!   loop: then keep-alives go unanswered, and users move to an element that works.
+//! * Let no source of input starve another one: hand in one thing, drain everything, then go to the next
+//!   source.
+//! * Never call an endpoint with an earlier time than before. If your clock can jump back, use the latest
+//!   time until it has caught up.
+//! * Record the inputs with their times when something goes wrong. The same inputs give the same outputs, so
+//!   the record is a complete bug report.

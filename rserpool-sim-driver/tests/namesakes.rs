@@ -21,7 +21,7 @@ fn of_two_registrars_with_one_identifier_the_newcomer_stops() {
     let elements = elements(&mut world, 20, "Pool", &scope);
     run(&mut world, 2_000);
     let id = registrar_id(&world, scope[0]);
-    let config = RegistrarConfig { id: Some(id), ..RegistrarConfig::fast(None, 0) };
+    let config = RegistrarConfig::fast(Some(id), 0);
     let namesake = world.add_idle("namesake", Program::Registrar(config));
     world.introduce(namesake, &scope);
     world.apply(Fault::Start(namesake));
@@ -41,7 +41,7 @@ fn a_namesake_behind_a_third_registrar_harms_nobody() {
     let elements = elements(&mut world, 20, "Pool", &scope);
     run(&mut world, 2_000);
     let id = registrar_id(&world, scope[0]);
-    let config = RegistrarConfig { id: Some(id), ..RegistrarConfig::fast(None, 0) };
+    let config = RegistrarConfig::fast(Some(id), 0);
     let namesake = world.add_idle("namesake", Program::Registrar(config));
     world.introduce(namesake, &scope[1..]);
     world.apply(Fault::Start(namesake));

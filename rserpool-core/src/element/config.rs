@@ -1,4 +1,4 @@
-//! What a pool element is told before it starts.
+//! The configuration of a pool element.
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -9,72 +9,71 @@ use crate::endpoint::ConfigError;
 use crate::endpoint::hunt::HuntConfig;
 use crate::wire::{LifeUnit, Padding, Policy, RegistrationLife};
 
-/// T4 when the registration never expires, and the longest T4 at all (RFC 5352 section 7.1).
+/// The longest T4, also used if the registration never expires (RFC 5352 section 7.1).
 const LONGEST_REREGISTRATION: Duration = Duration::from_secs(600);
 
-/// How long before the end of a registration T4 expires (RFC 5352 section 7.1).
+/// T4 expires so long before the end of the registration (RFC 5352 section 7.1).
 const REREGISTRATION_MARGIN: Duration = Duration::from_secs(20);
+
+/// The port of the echo service (RFC 862), with which one begins.
+const ECHO_PORT: u16 = 7;
 
 /// The configuration of a pool element.
 ///
-/// Start from a preset and name the fields that differ; later versions add fields.
+/// Start from a preset and set the fields that differ; later versions add fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ElementConfig {
-    /// The pool.
+    /// The handle of the pool, 1 to 1,024 octets.
     pub handle: PoolHandle,
-    /// The PE identifier; drawn from the seed if `None`.
+    /// The PE identifier, not 0; `None`: it is drawn from the seed.
     pub id: Option<ElementId>,
-    /// The policy and its values.
+    /// The policy of the pool, with the values of this element.
     pub policy: Policy,
-    /// The addresses to register.
+    /// The addresses at which users reach the element; at least one.
     pub addresses: Vec<IpAddr>,
-    /// The SCTP port on which users, and registrars, reach the element.
+    /// The SCTP port on which users, and registrars, reach the element (default 7, echo).
     pub port: u16,
-    /// The UDP port of our socket, told in the encapsulation parameter; 0 sends no parameter.
+    /// The UDP port of our socket, told in the encapsulation parameter; 0, the default, sends no parameter.
     pub udp_port: u16,
-    /// Whether users may send ASAP control messages (Transport Use 1) beside data.
+    /// Whether users may send ASAP control messages besides data (Transport Use 1).
     pub control: bool,
     /// Registration life, in seconds (default 300 s).
     pub life: RegistrationLife,
-    /// The unit in which registrars are told the life, equal in a whole scope.
+    /// The unit of the life in messages, the same throughout an operational scope.
     pub life_unit: LifeUnit,
     /// T2-registration (RFC default 30 s).
     pub registration_timeout: Duration,
     /// T3-deregistration (RFC default 30 s).
     pub deregistration_timeout: Duration,
-    /// T4-reregistration; `None` derives it from the life: the smaller of 10 min and life - 20 s,
-    /// half the life if that is at most 40 s (RFC 5352 section 7.1, reading B8).
+    /// T4-reregistration. `None`: the smaller of 10 min and the life less 20 s, or half of the life if that
+    /// is at most 40 s (RFC 5352 section 7.1, reading B8).
     pub reregistration_interval: Option<Duration>,
-    /// MAX-REG-ATTEMPT (RFC default 2): the element gives up when more attempts than this have
-    /// gone unanswered (RFC 5352 section 3.1, reading B10).
+    /// MAX-REG-ATTEMPT (RFC default 2): the element gives up when more attempts than this were not answered
+    /// (RFC 5352 section 3.1, reading B10).
     pub max_registration_attempts: u32,
     /// How to find a registrar.
     pub hunt: HuntConfig,
     /// How messages are padded.
     pub padding: Padding,
-    /// Associations with users at the same time; further ones are aborted. Bounds memory.
+    /// The most sessions with users at the same time; further ones are aborted. Bounds memory.
     pub max_sessions: usize,
     /// Seed of all random choices.
     pub seed: u64,
 }
 
 impl ElementConfig {
-    /// The RFC's timers, for an element with data and control on SCTP `port`.
-    pub fn rfc(
-        handle: PoolHandle,
-        addresses: Vec<IpAddr>,
-        port: u16,
-        udp_port: u16,
-        hunt: HuntConfig,
-        seed: u64,
-    ) -> Self {
+    /// The RFC's timers, for an element with data and control on the SCTP port of echo. It has no addresses and
+    /// knows no registrars yet: set the fields [`addresses`](Self::addresses) and
+    /// [`hunt.registrars`](HuntConfig::registrars).
+    pub fn rfc(handle: PoolHandle, seed: u64) -> Self {
         Self {
             handle,
             id: None,
             policy: Policy::RoundRobin,
-            addresses,
-            port,
-            udp_port,
+            addresses: Vec::new(),
+            port: ECHO_PORT,
+            udp_port: 0,
             control: true,
             life: RegistrationLife(300),
             life_unit: LifeUnit::default(),
@@ -82,40 +81,34 @@ impl ElementConfig {
             deregistration_timeout: Duration::from_secs(30),
             reregistration_interval: None,
             max_registration_attempts: 2,
-            hunt,
+            hunt: HuntConfig::rfc(Vec::new()),
             padding: Padding::default(),
             max_sessions: 10_000,
             seed,
         }
     }
 
-    /// For a LAN on which an element that was away is back in its pool within a second. The
-    /// handle, the addresses and the ports are those of [`ElementConfig::rfc`].
-    pub fn fast(
-        handle: PoolHandle,
-        addresses: Vec<IpAddr>,
-        port: u16,
-        udp_port: u16,
-        hunt: HuntConfig,
-        seed: u64,
-    ) -> Self {
+    /// For a LAN on which an element that was away is back in its pool within a second; otherwise like
+    /// [`ElementConfig::rfc`].
+    pub fn fast(handle: PoolHandle, seed: u64) -> Self {
         Self {
             // A LAN answers in milliseconds; a busy machine may need a hundred times as long.
             registration_timeout: Duration::from_millis(250),
             // The same, and short enough for two attempts within a clean stop of 2 s.
             deregistration_timeout: Duration::from_millis(250),
-            // A registrar that has lost the element learns of it again within seconds.
+            // A registrar that has lost the element lists it again within seconds.
             reregistration_interval: Some(Duration::from_secs(5)),
             // 250 ms each: a registrar that is only busy is not given up.
             max_registration_attempts: 5,
-            ..Self::rfc(handle, addresses, port, udp_port, hunt, seed)
+            hunt: HuntConfig::fast(Vec::new()),
+            ..Self::rfc(handle, seed)
         }
     }
 
     /// Checks the values.
     ///
     /// # Errors
-    /// The first key whose value cannot work.
+    /// The first value that cannot work, with its key.
     pub fn check(&self) -> Result<(), ConfigError> {
         let positive = "must be longer than zero";
         ConfigError::require(!self.handle.as_bytes().is_empty(), "handle", "must not be empty")?;
@@ -138,21 +131,21 @@ impl ElementConfig {
             "life",
             "must be at least 1 s, or -1 for ever",
         )?;
-        ConfigError::require(!self.registration_timeout.is_zero(), "registration-timeout", positive)?;
-        ConfigError::require(!self.deregistration_timeout.is_zero(), "deregistration-timeout", positive)?;
+        ConfigError::require(!self.registration_timeout.is_zero(), "registration_timeout", positive)?;
+        ConfigError::require(!self.deregistration_timeout.is_zero(), "deregistration_timeout", positive)?;
         let interval = self.reregistration();
-        ConfigError::require(!interval.is_zero(), "reregistration-interval", positive)?;
+        ConfigError::require(!interval.is_zero(), "reregistration_interval", positive)?;
         ConfigError::require(
             life.is_none_or(|life| interval < life),
-            "reregistration-interval",
+            "reregistration_interval",
             "must be shorter than the registration life",
         )?;
         ConfigError::require(
             self.max_registration_attempts != 0,
-            "max-registration-attempts",
+            "max_registration_attempts",
             "must be at least 1",
         )?;
-        ConfigError::require(self.max_sessions != 0, "max-sessions", "must be at least 1")?;
+        ConfigError::require(self.max_sessions != 0, "max_sessions", "must be at least 1")?;
         let by_sctp = !self.hunt.registrars.iter().any(TransportAddress::is_tcp);
         ConfigError::require(
             by_sctp,
@@ -162,7 +155,8 @@ impl ElementConfig {
         self.hunt.check()
     }
 
-    /// T4, configured or derived from the life (ASAP-7.1-04, reading B8).
+    /// T4, configured or derived from the life (ASAP-7.1-04: the smaller of 10 min and the life less 20 s;
+    /// reading B8).
     pub fn reregistration(&self) -> Duration {
         match (self.reregistration_interval, self.life.duration()) {
             (Some(interval), _) => interval,

@@ -1,7 +1,7 @@
 //! What every part of the element works with.
 
 use super::{Answer, Counters, ElementConfig, Notice};
-use crate::base::{AssociationId, ElementId, PoolHandle, ProtocolId, RegistrarId, TransportAddress};
+use crate::base::{AssociationId, ElementId, PoolHandle, ProtocolId};
 use crate::endpoint::Outbox;
 use crate::wire::AsapMessage;
 
@@ -11,16 +11,6 @@ pub(super) struct Context {
     pub(super) id: ElementId,
     pub(super) counters: Counters,
     pub(super) outbox: Outbox<Answer, Notice>,
-}
-
-/// The home registrar (ASAP-1.1-01: an element has at most one).
-#[derive(Clone, Debug)]
-pub(super) struct Home {
-    pub(super) association: AssociationId,
-    /// Its address as it was configured, announced, or seen.
-    pub(super) registrar: TransportAddress,
-    /// [`RegistrarId::NONE`] until it has named itself.
-    pub(super) id: RegistrarId,
 }
 
 impl Context {

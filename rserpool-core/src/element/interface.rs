@@ -12,8 +12,8 @@ use crate::wire::{OperationError, Policy};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// Re-register at once with these policy values, for example a new load; also after
-    /// [`Notice::RegistrationFailed`], but not after [`Command::Deregister`]. Answered by
+    /// Re-register at once with these policy values, for example a new load. This also starts a new attempt
+    /// after [`Notice::RegistrationFailed`], but not after [`Command::Deregister`]. Answered by
     /// [`Answer::Done`].
     UpdatePolicy(Policy),
     /// Send an application message to a user. Answered by [`Answer::Done`].
@@ -21,7 +21,7 @@ pub enum Command {
     /// Close the association with a user, after what is queued has been delivered. Answered by
     /// [`Answer::Done`]; [`Notice::SessionClosed`] follows.
     Close {
-        /// The association.
+        /// The association to close.
         session: AssociationId,
     },
     /// Leave the pool for good; sessions go on. Answered by [`Answer::Deregistered`].
@@ -34,11 +34,11 @@ pub enum Command {
 pub struct Message {
     /// The association with the user.
     pub session: AssociationId,
-    /// The application's payload protocol identifier; never 11 (RFC 5352 section 5).
+    /// The payload protocol identifier, chosen by the application: neither 11 (RFC 5352 section 5) nor 12.
     pub protocol: ProtocolId,
-    /// The stream.
+    /// The SCTP stream; stream 0 is used if the user does not have it.
     pub stream: u16,
-    /// The message.
+    /// 1 to [`MAX_MESSAGE`](crate::endpoint::MAX_MESSAGE) octets.
     pub bytes: Bytes,
 }
 
@@ -48,7 +48,7 @@ impl Message {
         Self { session, protocol, stream: 0, bytes: bytes.into() }
     }
 
-    /// Sends it on this stream.
+    /// The same message on another stream.
     #[must_use]
     pub const fn stream(mut self, stream: u16) -> Self {
         self.stream = stream;
@@ -74,59 +74,59 @@ pub enum Notice {
     Registered {
         /// The home registrar; [`RegistrarId::NONE`] until its first keep-alive names it.
         home: RegistrarId,
-        /// Where it is.
+        /// Where the registrar is.
         registrar: TransportAddress,
-        /// Causes that came with a grant: values that the registrar altered.
+        /// The values that the registrar has altered, as causes that came with the grant.
         warning: Option<OperationError>,
     },
-    /// A registration was refused, or every permitted attempt went unanswered; the element has
-    /// stopped trying. It tries again on [`Command::UpdatePolicy`].
+    /// A registration was refused, or all permitted attempts went unanswered. The element tries again only
+    /// after [`Command::UpdatePolicy`].
     RegistrationFailed(RegistrationError),
-    /// The element is in no pool any more. A registrar has removed it, and it registers again by itself,
-    /// unless it is shutting down.
+    /// A registrar has removed the element from its pool. The element registers again by itself, unless it is
+    /// shutting down.
     Deregistered,
     /// Another registrar has become the home.
     HomeChanged {
-        /// The new home.
+        /// The new home registrar.
         home: RegistrarId,
     },
     /// A round of the hunt has found no registrar; the hunt goes on.
     NoRegistrar {
-        /// The addresses tried.
+        /// The registrars that were tried.
         tried: Vec<TransportAddress>,
     },
-    /// A user has sent its first application message. An association alone is no session: a
-    /// registrar opens associations to the same port.
+    /// A user has sent its first application message. An association without one is not a session, because
+    /// registrars open associations to the same port.
     SessionOpened {
-        /// The association.
+        /// The association, which identifies the session.
         session: AssociationId,
-        /// Who.
+        /// Where the user is.
         peer: TransportAddress,
     },
     /// An application message from a user.
     Received {
-        /// The association.
+        /// The association over which it came.
         session: AssociationId,
         /// Its payload protocol identifier.
         protocol: ProtocolId,
-        /// Its stream.
+        /// The SCTP stream on which it came.
         stream: u16,
-        /// The message.
+        /// Its octets.
         bytes: Bytes,
     },
     /// An association with a user has ended.
     SessionClosed {
-        /// The association.
+        /// The association that has ended.
         session: AssociationId,
-        /// Why.
+        /// Why it has ended.
         reason: DownReason,
     },
     /// A user takes data again after [`Refusal::Congested`].
     Writable {
-        /// The association.
+        /// The association with the user.
         session: AssociationId,
     },
-    /// The element has left everything it should and is done.
+    /// The element has left its pool, all associations are closed, and it is done.
     Stopped,
 }
 
@@ -134,10 +134,10 @@ pub enum Notice {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeregistrationError {
-    /// The element was not asked to leave: it has stopped already.
+    /// The command was refused: the element has stopped already.
     #[error(transparent)]
     Refused(Refusal),
-    /// The element has left, and users may be sent to it until its registration life ends.
+    /// The element has left, but registrars may list it until its registration life ends.
     #[error("the element has left unconfirmed, and is listed until its registration life ends: {0}")]
     Unconfirmed(RegistrationError),
 }
@@ -146,12 +146,12 @@ pub enum DeregistrationError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistrationError {
-    /// A registrar refused; the same registration must not be repeated (RFC 5352 section 3.1).
+    /// A registrar refused. The same registration must not be repeated (RFC 5352 section 3.1).
     #[error("the registrar refused the registration: {}", crate::wire::causes_text(.0))]
     Rejected(Option<OperationError>),
-    /// No registrar answered as often as MAX-REG-ATTEMPT allows.
+    /// No registrar answered within the permitted number of attempts (MAX-REG-ATTEMPT).
     #[error(
-        "no registrar answered; check the addresses of the registrars, then update the policy to try again"
+        "no registrar answered: check the addresses of the registrars, then update the policy to try again"
     )]
     Unanswered,
 }

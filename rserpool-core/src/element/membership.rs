@@ -5,7 +5,8 @@
 
 use alloc::vec::Vec;
 
-use super::context::{Context, Home};
+use super::context::Context;
+use super::registrar::Home;
 use super::{Answer, DeregistrationError, Notice, RegistrationError};
 use crate::base::{CommandId, Instant};
 use crate::wire::{
@@ -79,14 +80,14 @@ struct Leaving {
     until: Instant,
     /// When T3 expires, if the request has been sent.
     t3: Option<Instant>,
-    registrar: Registrar,
+    asked: Asked,
     /// The commands to be answered.
     waiting: Vec<CommandId>,
 }
 
 /// The registrar that is asked to deregister the element: there is one more after the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Registrar {
+enum Asked {
     First,
     Second,
 }
@@ -235,8 +236,8 @@ impl Membership {
 
     /// The home registrar has removed the element although the application did not ask for it: the element's
     /// keep-alives went unanswered while this process was frozen, or the life has run out (ASAP-3.2-01: the
-    /// element is removed and told so). The element registers again at once; if it is removed again and again,
-    /// after longer and longer pauses.
+    /// element is removed and told so). The element registers again at once; if it is removed again and
+    /// again, after longer and longer pauses.
     fn removed(&mut self, now: Instant, context: &mut Context, home: &Home) -> Then {
         context.counters.removals += 1;
         if self.is_granted() {
@@ -309,9 +310,9 @@ impl Membership {
             }
             Step::Leaving(leaving) => {
                 leaving.t3 = None;
-                match core::mem::replace(&mut leaving.registrar, Registrar::Second) {
-                    Registrar::First => Then::Seek,
-                    Registrar::Second => self.leave_now(context, Err(RegistrationError::Unanswered)),
+                match core::mem::replace(&mut leaving.asked, Asked::Second) {
+                    Asked::First => Then::Seek,
+                    Asked::Second => self.leave_now(context, Err(RegistrationError::Unanswered)),
                 }
             }
             Step::Seeking | Step::BackingOff { .. } | Step::GivenUp(_) | Step::Left => Then::Nothing,
@@ -378,7 +379,7 @@ impl Membership {
             }
             _ => {
                 let waiting = command.into_iter().collect();
-                self.step = Step::Leaving(Leaving { until, t3: None, registrar: Registrar::First, waiting });
+                self.step = Step::Leaving(Leaving { until, t3: None, asked: Asked::First, waiting });
                 home.map_or(Then::Seek, |home| self.deregister(now, context, home))
             }
         }

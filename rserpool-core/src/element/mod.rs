@@ -4,8 +4,8 @@
 //! home registrar, and leaves cleanly (RFC 5352 sections 3.1, 3.2, 3.4 and 3.6). It passes application
 //! messages through without looking at them.
 //!
-//! The parts do not know each other: `membership` is the place in the pool, `links` are the associations.
-//! What they decide is carried out here.
+//! The parts do not call each other: `membership` is the place in the pool, `registrar` the home registrar
+//! and the hunt for one, `links` are the associations. What they decide is carried out here.
 
 mod config;
 mod context;
@@ -13,6 +13,7 @@ mod counters;
 mod interface;
 mod links;
 mod membership;
+mod registrar;
 #[cfg(test)]
 mod tests;
 
@@ -24,16 +25,16 @@ use crate::base::{
 };
 #[doc(no_inline)]
 pub use crate::endpoint::Refusal;
-use crate::endpoint::hunt::{ConnectIds, Hunt, RoundEnd};
 use crate::endpoint::received::{Received, asap_error};
 use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox, Output};
 use crate::wire::AsapMessage;
 pub use config::ElementConfig;
-use context::{Context, Home};
+use context::Context;
 pub use counters::Counters;
 pub use interface::{Answer, Command, DeregistrationError, Message, Notice, RegistrationError};
 use links::{Links, Taken};
 use membership::{Due, Membership, Then};
+use registrar::{Claim, Home, Registrar};
 
 /// A pool element.
 ///
@@ -41,11 +42,13 @@ use membership::{Due, Membership, Then};
 /// use core::time::Duration;
 /// use rserpool_core::base::{Instant, TransportAddress};
 /// use rserpool_core::element::{Element, ElementConfig};
-/// use rserpool_core::endpoint::{Action, Endpoint, hunt::HuntConfig};
+/// use rserpool_core::endpoint::{Action, Endpoint};
 ///
 /// let registrar = TransportAddress::new([127, 0, 0, 1].into(), 3863, 20001);
-/// let hunt = HuntConfig::fast(vec![registrar.clone()]);
-/// let config = ElementConfig::fast("EchoPool".into(), vec![[127, 0, 0, 1].into()], 7, 40001, hunt, 1);
+/// let mut config = ElementConfig::fast("EchoPool".into(), 1);
+/// config.addresses = vec![[127, 0, 0, 1].into()];
+/// config.udp_port = 40001;
+/// config.hunt.registrars = vec![registrar.clone()];
 /// config.check()?;
 /// let mut element = Element::new(config, Instant::ORIGIN);
 /// let Some(Action::Connect { local_port: 7, peer, .. }) = element.poll_action() else { panic!() };
@@ -55,9 +58,7 @@ use membership::{Due, Membership, Then};
 #[derive(Debug)]
 pub struct Element {
     context: Context,
-    connects: ConnectIds,
-    hunt: Hunt,
-    home: Option<Home>,
+    registrar: Registrar,
     membership: Membership,
     links: Links,
     phase: Phase,
@@ -85,10 +86,7 @@ impl Element {
     pub fn new(config: ElementConfig, now: Instant) -> Self {
         let id = config.id.unwrap_or_else(|| ElementId(Random::new(config.seed).identifier()));
         let mut element = Self {
-            connects: ConnectIds::default(),
-            // The registrar connects to the port it was contacted from.
-            hunt: Hunt::new(config.hunt.clone(), config.port),
-            home: None,
+            registrar: Registrar::new(config.hunt.clone(), config.port),
             membership: Membership::new(config.policy.clone()),
             links: Links::default(),
             phase: Phase::Running,
@@ -105,7 +103,7 @@ impl Element {
 
     /// The home registrar; [`RegistrarId::NONE`] while there is none or it has not named itself.
     pub fn home(&self) -> RegistrarId {
-        self.home.as_ref().map_or(RegistrarId::NONE, |home| home.id)
+        self.registrar.home().map_or(RegistrarId::NONE, |home| home.id)
     }
 
     /// Whether a registrar has granted the registration, and none has ended it since.
@@ -130,15 +128,14 @@ impl Element {
         request: Option<ConnectId>,
         peer: TransportAddress,
     ) {
-        match request {
-            None => self.handle_accepted(now, association, peer),
-            Some(request) => match self.hunt.handle_connected(request, &mut self.context.outbox.actions) {
-                Some(registrar) => {
-                    self.links.opened(association, peer);
-                    self.handle_home(now, Home { association, registrar, id: RegistrarId::NONE });
-                }
-                None => self.context.outbox.act(Action::Abort { association, cause: AbortCause::User }),
-            },
+        let Some(request) = request else { return self.handle_accepted(now, association, peer) };
+        match self.registrar.handle_connected(&mut self.context, request, association) {
+            Some(home) => {
+                self.links.opened(association, peer);
+                let then = self.membership.handle_home(now, &mut self.context, home);
+                self.carry_out(now, then, None);
+            }
+            None => self.context.outbox.act(Action::Abort { association, cause: AbortCause::User }),
         }
     }
 
@@ -147,7 +144,7 @@ impl Element {
         if self.phase != Phase::Running {
             return links::refuse(&mut self.context, association);
         }
-        let is_registrar = self.hunt.registrar_at(now, &peer).is_some();
+        let is_registrar = self.registrar.known_at(now, &peer).is_some();
         if self.links.accept(&mut self.context, association, peer) && is_registrar {
             self.links.is_registrar(association);
             self.end_hunt_if_connected(now);
@@ -184,7 +181,7 @@ impl Element {
             context.counters.malformed += 1;
             return;
         };
-        let home = self.home.as_ref().filter(|home| home.association == association);
+        let home = self.registrar.home_at(association);
         let then = match message {
             AsapMessage::RegistrationResponse { rejected, handle, element, error } => match home {
                 Some(home) if context.is_about_us(&handle, element) => {
@@ -239,20 +236,11 @@ impl Element {
         let (handle, element) = (context.config.handle.clone(), context.id);
         context.send(association, &AsapMessage::EndpointKeepAliveAck { handle, element });
         context.counters.keep_alives += 1;
-        match &mut self.home {
-            _ if registrar == RegistrarId::NONE => {}
-            Some(home) if home.association == association => {
-                let renamed = home.id != RegistrarId::NONE && home.id != registrar;
-                home.id = registrar;
-                if renamed {
-                    context.outbox.tell(Notice::HomeChanged { home: registrar });
-                }
-            }
-            Some(home) if home.id == registrar => {}
-            _ if wants_home => self.adopt(now, association, registrar),
-            Some(_) => {}
+        match self.registrar.handle_keep_alive(context, association, registrar, wants_home) {
+            Claim::None => {}
+            Claim::Adopt => self.adopt(now, association, registrar),
             // It may list us from an earlier life: now it gets a registration.
-            None => self.end_hunt_if_connected(now),
+            Claim::Vacant => self.end_hunt_if_connected(now),
         }
     }
 
@@ -264,7 +252,7 @@ impl Element {
 
     /// A link is gone: if it led to the home registrar, that is lost.
     fn handle_link_gone(&mut self, now: Instant, association: AssociationId) {
-        if let Some(lost) = self.home.take_if(|home| home.association == association) {
+        if let Some(lost) = self.registrar.take_home_at(association) {
             self.context.counters.homes_lost += 1;
             let then = self.membership.handle_home_gone(&mut self.context);
             self.carry_out(now, then, Some(lost.registrar));
@@ -277,9 +265,9 @@ impl Element {
         match then {
             Then::Nothing => {}
             Then::Seek => self.seek(now, avoid),
-            Then::StopSeeking => self.hunt.stop(&mut self.context.outbox.actions),
+            Then::StopSeeking => self.registrar.stop_hunt(&mut self.context),
             Then::HasLeft => {
-                self.hunt.stop(&mut self.context.outbox.actions);
+                self.registrar.stop_hunt(&mut self.context);
                 if let Phase::Leaving { deadline } = self.phase {
                     self.close_all(deadline);
                 }
@@ -289,17 +277,15 @@ impl Element {
 
     /// Looks for a registrar other than `avoid`: one that is connected to us already, or by a hunt.
     fn seek(&mut self, now: Instant, avoid: Option<TransportAddress>) {
-        if self.hunt.is_on() || self.take_connected_registrar(now, avoid.as_ref()) {
-            return;
+        if !self.registrar.is_hunting() && !self.take_connected_registrar(now, avoid.as_ref()) {
+            self.registrar.start_hunt(now, &mut self.context, avoid);
         }
-        self.context.counters.hunts += 1;
-        self.hunt.start(now, avoid, &mut self.connects, &mut self.context.outbox.actions);
     }
 
     /// A hunt that is on may end with a registrar that has connected to us, is known by now, or
     /// has spoken. It has to: no second association can come up between the same two ports.
     fn end_hunt_if_connected(&mut self, now: Instant) {
-        if self.hunt.is_on() {
+        if self.registrar.is_hunting() {
             self.take_connected_registrar(now, None);
         }
     }
@@ -307,19 +293,14 @@ impl Element {
     /// Makes a known registrar our home that has an association with us, if there is one.
     fn take_connected_registrar(&mut self, now: Instant, avoid: Option<&TransportAddress>) -> bool {
         let known = |peer: &TransportAddress| {
-            self.hunt.registrar_at(now, peer).filter(|registrar| avoid != Some(*registrar)).cloned()
+            self.registrar.known_at(now, peer).filter(|registrar| avoid != Some(*registrar)).cloned()
         };
         let Some((association, registrar)) = self.links.find_registrar(known) else { return false };
-        self.hunt.stop(&mut self.context.outbox.actions);
-        self.handle_home(now, Home { association, registrar, id: RegistrarId::NONE });
-        true
-    }
-
-    /// There is a home registrar now.
-    fn handle_home(&mut self, now: Instant, home: Home) {
-        let home = self.home.insert(home);
+        let home = Home { association, registrar, id: RegistrarId::NONE };
+        let home = self.registrar.set_home(&mut self.context, home);
         let then = self.membership.handle_home(now, &mut self.context, home);
         self.carry_out(now, then, None);
+        true
     }
 
     /// Another registrar has taken the element over (KA2.4). It is registered with at once, over
@@ -327,9 +308,8 @@ impl Element {
     fn adopt(&mut self, now: Instant, association: AssociationId, id: RegistrarId) {
         let Some(registrar) = self.links.peer(association).cloned() else { return };
         self.context.counters.home_changes += 1;
-        self.hunt.stop(&mut self.context.outbox.actions);
         self.context.outbox.tell(Notice::HomeChanged { home: id });
-        let home = self.home.insert(Home { association, registrar, id });
+        let home = self.registrar.set_home(&mut self.context, Home { association, registrar, id });
         let then = self.membership.handle_new_home(now, &mut self.context, home);
         self.carry_out(now, then, None);
     }
@@ -337,7 +317,7 @@ impl Element {
     /// Gives the silent home registrar up: a new attempt from the same port must not meet the old
     /// association.
     fn drop_home(&mut self, now: Instant) {
-        let silent = self.home.take().map(|home| {
+        let silent = self.registrar.take_home().map(|home| {
             self.links.abort(&mut self.context, home.association);
             home.registrar
         });
@@ -347,7 +327,8 @@ impl Element {
 
     /// Leaves the pool, before `limit` if there is one; the end answers `command`.
     fn leave(&mut self, now: Instant, limit: Option<Instant>, command: Option<CommandId>) {
-        let then = self.membership.leave(now, &mut self.context, self.home.as_ref(), limit, command);
+        let home = self.registrar.home();
+        let then = self.membership.leave(now, &mut self.context, home, limit, command);
         self.carry_out(now, then, None);
     }
 
@@ -359,7 +340,7 @@ impl Element {
 
     /// The shutdown has lasted too long: whatever is left is aborted.
     fn abort_all(&mut self) {
-        self.home = None;
+        self.registrar.take_home();
         self.links.abort_all(&mut self.context);
         self.stop_if_closed();
     }
@@ -373,11 +354,11 @@ impl Element {
 
     /// What holds between the parts after every input.
     fn check_invariants(&self) {
-        let home = self.home.as_ref();
+        let home = self.registrar.home();
         debug_assert!(home.is_none_or(|home| self.links.contains(home.association)), "the home is linked");
         debug_assert!(home.is_some() || !self.membership.needs_home(), "there is a registrar to answer");
-        debug_assert!(home.is_none() || !self.hunt.is_on(), "a home ends the hunt");
-        debug_assert!(self.hunt.is_on() || !self.membership.is_seeking(), "seeking is hunting");
+        debug_assert!(home.is_none() || !self.registrar.is_hunting(), "a home ends the hunt");
+        debug_assert!(self.registrar.is_hunting() || !self.membership.is_seeking(), "seeking is hunting");
         debug_assert!(self.phase != Phase::Stopped || self.links.is_empty(), "stopped without links");
         debug_assert!(self.links.sessions() <= self.context.config.max_sessions, "sessions are bounded");
     }
@@ -399,8 +380,7 @@ impl Endpoint for Element {
                 self.handle_connected(now, association, request, peer);
             }
             Event::ConnectFailed { request, reason } => {
-                let (ids, actions) = (&mut self.connects, &mut self.context.outbox.actions);
-                self.hunt.handle_connect_failed(now, request, &reason, ids, actions);
+                self.registrar.handle_connect_failed(now, &mut self.context, request, &reason);
             }
             Event::Message { association, protocol, stream, bytes } => {
                 self.handle_message(now, association, protocol, stream, bytes);
@@ -411,11 +391,7 @@ impl Endpoint for Element {
                 self.handle_disconnected(now, association, reason);
             }
             Event::Announce { channel: Channel::Asap, source, bytes } => {
-                let (ids, actions) = (&mut self.connects, &mut self.context.outbox.actions);
-                match self.hunt.handle_announce(now, source, &bytes, ids, actions) {
-                    true => self.context.counters.announces += 1,
-                    false => self.context.counters.bad_announces += 1,
-                }
+                self.registrar.handle_announce(now, &mut self.context, source, &bytes);
                 self.end_hunt_if_connected(now);
             }
             Event::Addresses { .. }
@@ -446,7 +422,7 @@ impl Endpoint for Element {
             Command::UpdatePolicy(policy) => {
                 // The answer comes before what follows from the command.
                 context.outbox.answer(id, Answer::Done(Ok(())));
-                let then = self.membership.update_policy(now, context, self.home.as_ref(), policy);
+                let then = self.membership.update_policy(now, context, self.registrar.home(), policy);
                 return self.carry_out(now, then, None);
             }
         };
@@ -454,19 +430,13 @@ impl Endpoint for Element {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        match self.membership.handle_timeout(now, &mut self.context, self.home.as_ref()) {
+        match self.membership.handle_timeout(now, &mut self.context, self.registrar.home()) {
             Due::HomeIsSilent => self.drop_home(now),
             Due::Then(then) => self.carry_out(now, then, None),
         }
-        let (ids, actions) = (&mut self.connects, &mut self.context.outbox.actions);
-        match self.hunt.handle_timeout(now, ids, actions) {
-            Some(RoundEnd::GoesOn { tried }) => self.context.outbox.tell(Notice::NoRegistrar { tried }),
-            Some(RoundEnd::GivenUp { tried }) => {
-                self.context.outbox.tell(Notice::NoRegistrar { tried });
-                let then = self.membership.handle_hunt_given_up(&mut self.context);
-                self.carry_out(now, then, None);
-            }
-            None => {}
+        if self.registrar.handle_timeout(now, &mut self.context) {
+            let then = self.membership.handle_hunt_given_up(&mut self.context);
+            self.carry_out(now, then, None);
         }
         match self.phase {
             Phase::Leaving { deadline } if deadline <= now => {
@@ -493,7 +463,7 @@ impl Endpoint for Element {
             Phase::Leaving { deadline } | Phase::Closing { deadline } => Some(deadline),
             Phase::Running | Phase::Stopped => None,
         };
-        [phase, self.membership.deadline(), self.hunt.poll_timeout()].into_iter().flatten().min()
+        [phase, self.membership.deadline(), self.registrar.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Leaves the pool first, so that no user is sent here any more, then closes every association, which

@@ -1,8 +1,8 @@
-//! Asks a registrar for its handlespace, its peers and its counters, and is no peer itself.
+//! The inspector: asks a registrar for its handlespace, its peers and its counters, without becoming a peer.
 //!
-//! It speaks ENRP with sender identifier 0 (list request, then the handle table page by page) and
-//! this project's own question for counters. `rserpool pools` and `rserpool stats` are made of it;
-//! [`differences`] tells whether what several registrars answered is the same.
+//! It speaks ENRP with sender identifier 0 (a list request, then the handle table page by page), and a
+//! private protocol to ask for counters. `rserpool pools` and `rserpool stats` use it; [`differences`] tells
+//! whether the answers of several registrars agree.
 
 mod compare;
 
@@ -16,26 +16,29 @@ use bytes::Bytes;
 
 pub use compare::{Difference, Ownership, differences, ownership};
 
-use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, RegistrarId, TransportAddress};
+use crate::base::{
+    AssociationId, CommandId, ConnectId, ENRP_PORT, Instant, ProtocolId, RegistrarId, TransportAddress,
+};
 use crate::endpoint::hunt::read_announcement;
 use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST};
 use crate::endpoint::received::Received;
-use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox, Output};
+use crate::endpoint::{AbortCause, Action, Channel, ConfigError, Endpoint, Event, Outbox, Output};
 use crate::wire::{EnrpBody, EnrpMessage, Padding, PoolEntry, ServerInformation};
 
-/// Commands that wait at most; further ones fail at once.
+/// The most commands that wait; further ones fail at once.
 const MAX_COMMANDS: usize = 16;
 
-/// Octets of handle table that are taken at most: a registrar that never ends its table must not
-/// fill our memory.
+/// The most octets of a handle table that are read: a registrar whose table never ends must not fill our
+/// memory.
 const MAX_TABLE_OCTETS: usize = 256 << 20;
 
 /// The configuration of an inspector.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct InspectorConfig {
-    /// The registrar, with its ENRP port; `None` takes the first that announces itself.
+    /// The registrar, with its ENRP port; `None`: the first that announces itself.
     pub registrar: Option<TransportAddress>,
-    /// The ENRP port of a registrar that announced itself (default 9901).
+    /// The ENRP port of a registrar that announces itself (default 9901).
     pub enrp_port: u16,
     /// How long the registrar may take to announce itself, to accept a connection, and to answer each
     /// request.
@@ -44,11 +47,35 @@ pub struct InspectorConfig {
     pub padding: Padding,
 }
 
+impl InspectorConfig {
+    /// For any network: it asks the first registrar that announces itself, unless
+    /// [`registrar`](Self::registrar) is set.
+    pub const fn rfc() -> Self {
+        let timeout = Duration::from_secs(15);
+        Self { registrar: None, enrp_port: ENRP_PORT, timeout, padding: Padding::Padded }
+    }
+
+    /// For a LAN.
+    pub fn fast() -> Self {
+        Self { timeout: Duration::from_secs(2), ..Self::rfc() }
+    }
+
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// The first key whose value cannot work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        ConfigError::require(!self.timeout.is_zero(), "timeout", "must be longer than zero")?;
+        let by_sctp = !self.registrar.as_ref().is_some_and(TransportAddress::is_tcp);
+        ConfigError::require(by_sctp, "registrar", "an inspector asks by ENRP, which needs SCTP")
+    }
+}
+
 /// What the application can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// The handlespace with the peers. Answered by [`Answer::Handlespace`].
+    /// The handlespace and the peers. Answered by [`Answer::Handlespace`].
     Handlespace,
     /// Counters. Answered by [`Answer::Counters`].
     Counters,
@@ -57,7 +84,7 @@ pub enum Command {
 }
 
 impl Command {
-    /// The answer that says why there is none.
+    /// The answer with an error.
     const fn failed(self, error: InspectError) -> Answer {
         match self {
             Self::Handlespace => Answer::Handlespace(Err(error)),
@@ -126,25 +153,31 @@ pub struct Snapshot {
 #[non_exhaustive]
 pub enum InspectError {
     /// No registrar is configured, and none has announced itself in time.
-    #[error("no registrar announces itself; name one")]
+    #[error("no registrar announces itself: name one")]
     Unannounced,
-    /// No association could be opened, or it has ended.
+    /// No association with the registrar could be opened, or it has ended.
     #[error("registrar {0} cannot be reached: check its address and UDP port")]
     Unreachable(TransportAddress),
-    /// It did not answer in time, for example because the question is turned off.
-    #[error("registrar {0} does not answer this question; it may be of a kind that does not know it")]
-    Unanswered(TransportAddress),
-    /// It refused: it is starting (RFC 5353 section 3.2.3), or it is one of RSPLIB's, which show their
-    /// handle table to nobody but their peers.
-    #[error("registrar {0} refused: it is starting, or shows its handlespace to its peers only")]
-    Refused(TransportAddress),
-    /// It answered with something that cannot be understood, or without end.
+    /// The registrar did not answer in time, for example because its configuration turns the question off.
     #[error(
-        "registrar {0} gave an answer that cannot be understood; it may speak another version of the protocol"
+        "registrar {0} does not answer this question: use a registrar that knows it, and has it turned on"
+    )]
+    Unanswered(TransportAddress),
+    /// The registrar refused: it is starting (RFC 5353 section 3.2.3), or it is one of RSPLIB, which sends
+    /// its handle table only to peers.
+    #[error(
+        "registrar {0} refused, because it is starting or shows its handlespace only to its peers: try again later, or ask another one"
+    )]
+    Refused(TransportAddress),
+    /// The answer cannot be understood, or does not end.
+    #[error(
+        "registrar {0} gave an answer that cannot be understood: check that it speaks the same version of the protocol"
     )]
     Unintelligible(TransportAddress),
-    /// Too many questions at once, or the inspector is shutting down.
-    #[error("the inspector takes no more questions; wait for the answers to those before, or start another")]
+    /// There are too many questions at the same time, or the inspector is shutting down.
+    #[error(
+        "the inspector takes no more questions: wait for the answers to earlier ones, or start another one"
+    )]
     Busy,
 }
 
@@ -155,7 +188,7 @@ pub struct Inspector {
     /// The registrar, once it is known.
     registrar: Option<TransportAddress>,
     link: Link,
-    /// The commands, the present one in front.
+    /// The commands; the first one is being carried out.
     commands: VecDeque<(CommandId, Command)>,
     progress: Progress,
     deadline: Option<Instant>,
@@ -174,7 +207,7 @@ enum Link {
     Up(AssociationId),
 }
 
-/// What of the present answer is there already.
+/// What has arrived of the present answer.
 #[derive(Debug, Default)]
 struct Progress {
     peers: Vec<ServerInformation>,
@@ -198,7 +231,7 @@ impl Inspector {
         }
     }
 
-    /// Begins the command in front: connects first if need be.
+    /// Begins the first command, or connects if there is no association.
     fn begin(&mut self, now: Instant) {
         let Some((_, command)) = self.commands.front().copied() else {
             self.deadline = None;
@@ -246,7 +279,7 @@ impl Inspector {
         self.outbox.send(association, ProtocolId::MANAGEMENT, Bytes::from_static(question));
     }
 
-    /// Ends the command in front and begins the next.
+    /// Ends the first command and begins the next.
     fn finish(&mut self, now: Instant, answer: Answer) {
         self.deadline = None;
         if let Some((id, _)) = self.commands.pop_front() {
@@ -255,7 +288,7 @@ impl Inspector {
         self.begin(now);
     }
 
-    /// Ends the command in front without what was asked for.
+    /// Ends the first command with an error.
     fn fail(&mut self, now: Instant, error: InspectError) {
         match self.commands.front() {
             Some((_, command)) => self.finish(now, command.failed(error)),
@@ -270,7 +303,7 @@ impl Inspector {
         }
     }
 
-    /// A registrar has announced itself: the first one that can be used is asked.
+    /// A registrar has announced itself: the first one that is reached by SCTP is asked.
     fn handle_announce(&mut self, now: Instant, source: SocketAddr, bytes: &Bytes) {
         let found = read_announcement(source, bytes).into_iter().flatten().find(|found| !found.is_tcp());
         if let Some(found) = found
@@ -283,7 +316,7 @@ impl Inspector {
         }
     }
 
-    /// An error with the registrar that was to answer.
+    /// An error that names the registrar.
     fn error(&self, what: fn(TransportAddress) -> InspectError) -> InspectError {
         self.registrar.clone().map_or(InspectError::Unannounced, what)
     }
@@ -319,7 +352,7 @@ impl Inspector {
                     self.ask(now, association, EnrpBody::HandleTableRequest { own_only: false });
                 }
             }
-            // A foreign registrar may greet us or tell of changes; neither is an answer.
+            // A foreign registrar may greet us, or send updates; neither is an answer.
             _ => {}
         }
     }
@@ -398,7 +431,7 @@ impl Endpoint for Inspector {
 
     fn handle_timeout(&mut self, now: Instant) {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
-            // A late answer must not be taken for that of the next question.
+            // A late answer must not be mistaken for the answer to the next question.
             if let Link::Up(association) = self.link {
                 self.outbox.act(Action::Abort { association, cause: AbortCause::User });
             }
@@ -442,7 +475,7 @@ impl Endpoint for Inspector {
     }
 }
 
-/// Appends a page; a pool that was cut in two becomes one again.
+/// Appends a page. A pool that is continued on it becomes one again.
 fn append(pools: &mut Vec<PoolEntry>, page: Vec<PoolEntry>) {
     for entry in page {
         match pools.last_mut() {
@@ -464,7 +497,7 @@ fn parse_counters(bytes: &Bytes) -> Option<Vec<(String, u64)>> {
         .collect()
 }
 
-/// Reads a line of fields parted by tabs for each peer, below the header.
+/// Reads the header, and a line for each peer with fields separated by tabs.
 fn parse_peers(bytes: &Bytes) -> Option<Vec<PeerReport>> {
     let mut lines = core::str::from_utf8(bytes).ok()?.lines();
     if lines.next() != Some(PEERS_HEADER) {

@@ -1,4 +1,4 @@
-//! How an inspector asks, and what it makes of answers.
+//! How an inspector asks, and how it reads the answers.
 
 use alloc::vec;
 use core::net::{IpAddr, Ipv4Addr};
@@ -103,7 +103,7 @@ fn a_handlespace_is_put_together_from_its_pages() {
     assert_eq!(inspector.poll_timeout(), None);
 }
 
-/// ASAP-3.6-03: who knows no registrar waits for one to announce itself, and asks its ENRP port.
+/// ASAP-3.6-03: an inspector without a registrar waits for one to announce itself, and asks at its ENRP port.
 #[test]
 fn an_announced_registrar_is_asked() {
     let mut inspector = Inspector::new(config(None), Instant::ORIGIN);
@@ -222,7 +222,7 @@ fn every_way_to_fail_is_told_apart() {
     assert_eq!(mumbling.poll_output(), failed(Command::Counters, InspectError::Unintelligible(registrar())));
 }
 
-/// A registrar that promises more and gives nothing would keep us for ever.
+/// A registrar that announces more pages and sends empty ones would keep the inspector for ever.
 #[test]
 fn an_endless_table_is_given_up() {
     let mut inspector = inspector();
@@ -236,7 +236,7 @@ fn an_endless_table_is_given_up() {
     );
 }
 
-/// What a foreign registrar says unasked is no answer.
+/// A message that a foreign registrar sends unasked is not an answer.
 #[test]
 fn other_messages_are_no_answer() {
     let mut inspector = inspector();

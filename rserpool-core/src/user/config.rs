@@ -1,5 +1,6 @@
-//! What a pool user is told before it starts.
+//! The configuration of a pool user.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::endpoint::ConfigError;
@@ -9,38 +10,39 @@ use crate::wire::Padding;
 
 /// The configuration of a pool user.
 ///
-/// Start from a preset and name the fields that differ; later versions add fields.
+/// Start from a preset and set the fields that differ; later versions add fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UserConfig {
     /// How to find a registrar.
     pub hunt: HuntConfig,
     /// T1-ENRPrequest: how long a registrar may take to answer (RFC default 15 s).
     pub request_timeout: Duration,
-    /// MAX-REQUEST-RETRANSMIT: how often a request is repeated (RFC default 2).
+    /// MAX-REQUEST-RETRANSMIT: how often a request to a registrar is repeated (RFC default 2).
     pub max_request_retransmits: u32,
-    /// stale_cache_value: how long a resolution may be used again (default 30 s).
+    /// stale_cache_value: for how long the answer of a registrar is used (default 30 s).
     pub cache_life: Duration,
-    /// How many pools the cache holds (default 256); the oldest makes room.
+    /// The most pools in the cache (default 256). Beyond, the oldest is forgotten.
     pub max_cached_pools: usize,
-    /// How long a supervised request of a session may stay unanswered (default 5 s).
+    /// After how long without an answer to a supervised request the element counts as failed (default 5 s).
     pub response_timeout: Duration,
     /// How long one element may take to accept a connection (default 5 s).
     pub connect_timeout: Duration,
-    /// After how long without an answer the next element is tried beside it (default 1 s).
+    /// After how long without a connection the next element is tried as well (default 1 s).
     pub connect_stagger: Duration,
-    /// For how long a failed element is not selected, unless no other is left (default 10 s).
+    /// For how long a failed element is not selected, unless there is no other one (default 10 s).
     pub exclusion: Duration,
-    /// How long a session looks for an element, or a resolution for a registrar, before it is given
-    /// up (default 60 s).
+    /// For how long a session looks for an element, or a resolution for a registrar, until it fails (default
+    /// 60 s).
     pub failover_deadline: Duration,
-    /// How often the registrar is asked again while no element is to be had (default 250 ms).
+    /// The pause before the registrar is asked again if no element can be reached (default 250 ms).
     pub retry_interval: Duration,
-    /// Sessions at the same time (default 1,000). Bounds memory.
+    /// The most sessions at the same time (default 1,000). Bounds memory.
     pub max_sessions: usize,
-    /// Octets of supervised requests that one session keeps (default 1 MiB). Bounds memory, and what
-    /// a failover sends at once: not more than the data queue of the transport holds.
+    /// The most octets of supervised requests that one session keeps (default 1 MiB). Bounds memory, and what
+    /// a failover sends at once: it must not be more than the data queue of the transport holds.
     pub max_unanswered_octets: usize,
-    /// The policies by which to select among cached elements.
+    /// The policies by which cached elements are selected.
     pub policies: Policies,
     /// How messages are padded.
     pub padding: Padding,
@@ -49,10 +51,11 @@ pub struct UserConfig {
 }
 
 impl UserConfig {
-    /// The RFC's timers.
-    pub fn rfc(hunt: HuntConfig, seed: u64) -> Self {
+    /// The RFC's timers. It knows no registrars yet: set [`hunt.registrars`](HuntConfig::registrars), or let it
+    /// hear announcements.
+    pub fn rfc(seed: u64) -> Self {
         Self {
-            hunt,
+            hunt: HuntConfig::rfc(Vec::new()),
             request_timeout: Duration::from_secs(15),
             max_request_retransmits: 2,
             cache_life: Duration::from_secs(30),
@@ -72,47 +75,48 @@ impl UserConfig {
     }
 
     /// For a LAN: a failed element is noticed and replaced within 500 ms, also on a busy machine.
-    pub fn fast(hunt: HuntConfig, seed: u64) -> Self {
+    pub fn fast(seed: u64) -> Self {
         Self {
+            hunt: HuntConfig::fast(Vec::new()),
             // A LAN answers in milliseconds; with two repetitions a request lasts 450 ms at most.
             request_timeout: Duration::from_millis(150),
-            // Elements come and go faster than in the RFC's world.
+            // Elements come and go faster than the RFC expects.
             cache_life: Duration::from_secs(5),
-            // Two fifths of the 500 ms; what is left covers connecting to the next element.
+            // Two fifths of the 500 ms; the rest is for connecting to the next element.
             response_timeout: Duration::from_millis(200),
-            // A second candidate is up well before the 500 ms are over.
+            // A second candidate has been tried well before the 500 ms are over.
             connect_stagger: Duration::from_millis(50),
             // Three candidates, staggered, have had their chance after 250 ms.
             connect_timeout: Duration::from_millis(150),
             // Longer than a registrar with fast timers needs to notice the failure itself.
             exclusion: Duration::from_secs(2),
-            // A new or thawed element is found at once; 20 questions a second are no load.
+            // A new or thawed element is found at once; 20 questions a second are hardly any load.
             retry_interval: Duration::from_millis(50),
-            ..Self::rfc(hunt, seed)
+            ..Self::rfc(seed)
         }
     }
 
     /// Checks the values.
     ///
     /// # Errors
-    /// The first key whose value cannot work.
+    /// The first value that cannot work, with its key.
     pub fn check(&self) -> Result<(), ConfigError> {
         let durations = [
-            ("request-timeout", self.request_timeout),
-            ("cache-life", self.cache_life),
-            ("response-timeout", self.response_timeout),
-            ("connect-timeout", self.connect_timeout),
-            ("connect-stagger", self.connect_stagger),
+            ("request_timeout", self.request_timeout),
+            ("cache_life", self.cache_life),
+            ("response_timeout", self.response_timeout),
+            ("connect_timeout", self.connect_timeout),
+            ("connect_stagger", self.connect_stagger),
             ("exclusion", self.exclusion),
-            ("failover-deadline", self.failover_deadline),
-            ("retry-interval", self.retry_interval),
+            ("failover_deadline", self.failover_deadline),
+            ("retry_interval", self.retry_interval),
         ];
         for (key, duration) in durations {
             ConfigError::require(!duration.is_zero(), key, "must be longer than zero")?;
         }
-        ConfigError::require(self.max_cached_pools != 0, "max-cached-pools", "must be at least 1")?;
-        ConfigError::require(self.max_sessions != 0, "max-sessions", "must be at least 1")?;
-        ConfigError::require(self.max_unanswered_octets != 0, "max-unanswered-octets", "must be at least 1")?;
+        ConfigError::require(self.max_cached_pools != 0, "max_cached_pools", "must be at least 1")?;
+        ConfigError::require(self.max_sessions != 0, "max_sessions", "must be at least 1")?;
+        ConfigError::require(self.max_unanswered_octets != 0, "max_unanswered_octets", "must be at least 1")?;
         self.hunt.check()
     }
 }

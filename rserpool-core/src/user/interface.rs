@@ -9,23 +9,24 @@ use crate::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
 use crate::endpoint::{DownReason, Refusal};
 use crate::wire::{OperationError, Policy, PoolElement};
 
-/// A session with a pool, named by the user endpoint and never reused.
+/// Identifies a session with a pool. The endpoint chooses it and never uses it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
-/// A request within a session, named by the application and unique among its unanswered ones.
+/// Identifies a request within a session. The application chooses it, unique among the unanswered requests of
+/// the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// What becomes of a message whose element fails before it is answered.
+/// What happens to a message if its element fails before the message is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// Nothing: it was sent once.
+    /// Nothing. It is sent once and not supervised.
     Once,
-    /// It is sent again to the next element, unless [`Command::Answered`] came first. While it is
-    /// unanswered for longer than the request time-out, the element counts as failed.
+    /// It is sent again to the next element, unless [`Command::Answered`] came before. The message is
+    /// supervised: if it is not answered within the response time-out, the element counts as failed.
     Retry(RequestId),
-    /// The application is told with [`Notice::Unanswered`]; supervised like `Retry`.
+    /// The application is told with [`Notice::Unanswered`]. The message is supervised like one with `Retry`.
     Report(RequestId),
 }
 
@@ -35,47 +36,45 @@ pub enum Delivery {
 pub enum Command {
     /// Resolve a handle. Answered by [`Answer::Resolved`].
     Resolve(Resolve),
-    /// Forget what the cache knows of a pool (RFC 5352 section 6.4). Answered by
-    /// [`Answer::Noted`].
+    /// Remove a pool from the cache (RFC 5352 section 6.4). Answered by [`Answer::Noted`].
     Purge {
-        /// The pool.
+        /// The handle of the pool.
         handle: PoolHandle,
     },
     /// Open a session. Answered by [`Answer::Opened`].
     Open(Open),
     /// Send an application message. Answered by [`Answer::Done`].
     ///
-    /// While another element is looked for, requests with [`Delivery::Retry`] and
-    /// [`Delivery::Report`] are kept and sent to it; a message with [`Delivery::Once`] is refused
-    /// with [`Refusal::Congested`], and [`Notice::Writable`] follows.
+    /// During a failover, requests with [`Delivery::Retry`] and [`Delivery::Report`] are kept for the next
+    /// element. A message with [`Delivery::Once`] is refused with [`Refusal::Congested`], and
+    /// [`Notice::Writable`] follows.
     Send(Message),
-    /// A request was answered and needs no supervision any more. Answered by
-    /// [`Answer::Done`].
+    /// A request was answered and is not supervised any more. Answered by [`Answer::Done`].
     Answered {
-        /// The session.
+        /// The session of the request.
         session: SessionId,
-        /// The request.
+        /// The request that was answered.
         request: RequestId,
     },
-    /// Give the present element up and move to another, as if it had failed. Answered by
+    /// Give up the present element and move to another one, as if it had failed. Answered by
     /// [`Answer::Done`].
     Failover {
-        /// The session.
+        /// The session to be moved.
         session: SessionId,
     },
     /// Report an element to the registrar (Transport.Failure, RFC 5352 section 6.9.2), and do not
     /// select it for a while. Nothing is sent unless something was sent to the element before
     /// (RFC 5352 section 3.5). Answered by [`Answer::Noted`].
     ReportUnreachable {
-        /// The pool.
+        /// The handle of the element's pool.
         handle: PoolHandle,
-        /// The element.
+        /// The element that could not be reached.
         element: ElementId,
     },
     /// End a session, after what is queued has been delivered; requests are not resent any more.
     /// Answered by [`Answer::Done`]; [`Notice::Closed`] follows.
     Close {
-        /// The session.
+        /// The session to be closed.
         session: SessionId,
     },
 }
@@ -84,28 +83,29 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resolve {
-    /// The pool.
+    /// The handle of the pool.
     pub handle: PoolHandle,
-    /// How many elements are wanted (draft asap-hropt); `None` leaves it to the registrar.
+    /// How many elements are wanted (draft asap-hropt); `None`: the registrar decides.
     pub items: Option<u32>,
-    /// Whether a cache entry that is not stale may answer.
+    /// Whether a cache entry that is not stale may be the answer.
     pub cached: bool,
 }
 
 impl Resolve {
-    /// As many elements as the registrar likes to name; a cache entry that is not stale may answer.
+    /// A question for as many elements as the registrar decides, which a cache entry that is not stale may
+    /// answer.
     pub const fn new(handle: PoolHandle) -> Self {
         Self { handle, items: None, cached: true }
     }
 
-    /// How many elements are wanted; `u32::MAX` means all.
+    /// The same question for so many elements; `u32::MAX` means all.
     #[must_use]
     pub const fn items(mut self, items: Option<u32>) -> Self {
         self.items = items;
         self
     }
 
-    /// A registrar is asked whatever the cache knows.
+    /// The same question, to a registrar even if the cache could answer it.
     #[must_use]
     pub const fn past_cache(mut self) -> Self {
         self.cached = false;
@@ -113,11 +113,11 @@ impl Resolve {
     }
 }
 
-/// The wish for a session.
+/// A session to be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Open {
-    /// The pool.
+    /// The handle of the pool.
     pub handle: PoolHandle,
 }
 
@@ -132,13 +132,13 @@ impl Open {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
-    /// The session.
+    /// The session in which it is sent.
     pub session: SessionId,
-    /// The application's payload protocol identifier; never 11 or 12.
+    /// The payload protocol identifier, chosen by the application: neither 11 nor 12.
     pub protocol: ProtocolId,
-    /// The message.
+    /// 1 to [`MAX_MESSAGE`](crate::endpoint::MAX_MESSAGE) octets.
     pub bytes: Bytes,
-    /// What becomes of it when its element fails.
+    /// What happens to it if its element fails.
     pub delivery: Delivery,
 }
 
@@ -148,7 +148,7 @@ impl Message {
         Self { session, protocol, bytes: bytes.into(), delivery: Delivery::Once }
     }
 
-    /// What becomes of it when its element fails.
+    /// The same message with another delivery.
     #[must_use]
     pub const fn delivery(mut self, delivery: Delivery) -> Self {
         self.delivery = delivery;
@@ -177,15 +177,15 @@ impl Answer {
     }
 }
 
-/// What a registrar says of a pool.
+/// The answer of a registrar about a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resolution {
-    /// The pool.
+    /// The handle of the pool.
     pub handle: PoolHandle,
-    /// Its overall policy.
+    /// The policy of the pool.
     pub policy: Policy,
-    /// Elements, in the registrar's order: the first is the one to use.
+    /// Elements in the order that the registrar has chosen: the first is the one to use.
     pub elements: Vec<PoolElement>,
 }
 
@@ -193,7 +193,7 @@ pub struct Resolution {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Opened {
-    /// The session.
+    /// The new session.
     pub session: SessionId,
     /// The element that serves it.
     pub element: ElementId,
@@ -205,61 +205,61 @@ pub struct Opened {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// The element of a session has failed, and another is being looked for.
+    /// The element of a session has failed, and another one is being looked for.
     ElementFailed {
-        /// The session.
+        /// The session of the element.
         session: SessionId,
-        /// The element.
+        /// The element that has failed.
         element: ElementId,
         /// Why it counts as failed.
         reason: FailureReason,
     },
-    /// Another element serves the session. Comes before any message of that element.
+    /// Another element serves the session. This notice comes before any message of that element.
     FailedOver {
-        /// The session.
+        /// The session that was moved.
         session: SessionId,
         /// The element before.
         from: ElementId,
         /// The element now; the same one if it has come back.
         to: ElementId,
-        /// Where it is.
+        /// Where the element is now.
         peer: TransportAddress,
         /// The requests that were sent again.
         resent: Vec<RequestId>,
     },
     /// An application message.
     Received {
-        /// The session.
+        /// The session in which it came.
         session: SessionId,
         /// The element that sent it.
         element: ElementId,
         /// Its payload protocol identifier.
         protocol: ProtocolId,
-        /// The message.
+        /// Its octets.
         bytes: Bytes,
     },
-    /// A request with [`Delivery::Report`] went unanswered, and its element has failed.
+    /// The element has failed before it answered a request with [`Delivery::Report`].
     Unanswered {
-        /// The session.
+        /// The session of the request.
         session: SessionId,
-        /// The request.
+        /// The request that will not be answered.
         request: RequestId,
     },
     /// A session takes data again after [`Refusal::Congested`].
     Writable {
-        /// The session.
+        /// The session that takes data.
         session: SessionId,
     },
-    /// A session has ended; with an error if no element could be found any more.
+    /// A session has ended.
     Closed {
-        /// The session.
+        /// The session that has ended.
         session: SessionId,
-        /// Why, unless the application closed it.
+        /// Why no other element could be found; `None` if the application closed the session.
         error: Option<UserError>,
     },
     /// A round of the hunt has found no registrar; the hunt goes on.
     NoRegistrar {
-        /// The addresses tried.
+        /// The registrars that were tried.
         tried: Vec<TransportAddress>,
     },
     /// All sessions are closed and the user is done.
@@ -273,7 +273,7 @@ pub enum FailureReason {
     /// The association ended.
     #[error("association ended: {0}")]
     Disconnected(DownReason),
-    /// A supervised request went unanswered for the request time-out.
+    /// A supervised request was not answered within the response time-out.
     #[error("a request was not answered in time")]
     Unanswered,
     /// The application asked for a failover.
@@ -285,39 +285,39 @@ pub enum FailureReason {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UserError {
-    /// No registrar knows the pool (cause 0x9).
+    /// The registrar does not know the pool (cause 0x9).
     #[error(
-        "no element has registered in this pool; check the pool handle, or try again when its servers run"
+        "no element has registered in this pool: check the pool handle, or try again when its servers run"
     )]
     UnknownPool,
     /// The registrar refused for another cause.
     #[error("the registrar refused: {}", crate::wire::causes_text(&Some(.0.clone())))]
     Rejected(OperationError),
-    /// No registrar answered as often as the configuration allows.
+    /// No registrar answered within the permitted number of attempts.
     #[error("{}", no_registrar(tried))]
     NoRegistrar {
-        /// The addresses tried.
+        /// The registrars that were tried; empty if none is known.
         tried: Vec<TransportAddress>,
     },
     /// The pool is known, but none of its elements could be reached in time.
     #[error(
-        "none of the elements in the pool could be reached in time; check that its servers run, then try again"
+        "none of the elements in the pool could be reached in time: check that its servers run, then try again"
     )]
     NoElement,
-    /// Too many sessions or resolutions at once.
-    #[error("too many sessions or resolutions at the same time; close a session, or raise max-sessions")]
+    /// There are too many sessions or resolutions at the same time.
+    #[error("too many sessions or resolutions at the same time: close a session, or raise max-sessions")]
     TooMany,
     /// The user is shutting down.
-    #[error("the user is shutting down; start another")]
+    #[error("the user is shutting down: start another one")]
     ShuttingDown,
 }
 
 fn no_registrar(tried: &[TransportAddress]) -> String {
     if tried.is_empty() {
-        return "no registrar is known, and none announces itself; name one".into();
+        return "no registrar is known, and none announces itself: name one".into();
     }
     let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
-    alloc::format!("no registrar answers; check the addresses ({}), or name another", tried.join(", "))
+    alloc::format!("no registrar answers: check the addresses ({}), or name another one", tried.join(", "))
 }
 
 #[cfg(test)]
@@ -325,13 +325,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_finds_no_registrar_is_told_where_it_was_sought() {
+    fn an_error_without_a_registrar_says_where_it_was_sought() {
         let at = |host| TransportAddress::new([192, 0, 2, host].into(), 3863, 9899);
         let error = |tried| UserError::NoRegistrar { tried }.to_string();
-        let both = "no registrar answers; check the addresses (192.0.2.1:9899/3863, 192.0.2.2:9899/3863), \
-                    or name another";
+        let both = "no registrar answers: check the addresses (192.0.2.1:9899/3863, 192.0.2.2:9899/3863), \
+                    or name another one";
         assert_eq!(error(alloc::vec![at(1), at(2)]), both);
-        let none = "no registrar is known, and none announces itself; name one";
+        let none = "no registrar is known, and none announces itself: name one";
         assert_eq!(error(Vec::new()), none);
     }
 }

@@ -56,17 +56,18 @@ use registrar::Registrar;
 pub use requests::MAX_UNANSWERED;
 use resolution::{Resolved, Resolver};
 use session::Queue;
-use sessions::Sessions;
+use sessions::{Sessions, Turn};
 
 /// A pool user.
 ///
 /// ```
 /// use rserpool_core::base::{CommandId, Instant, TransportAddress};
-/// use rserpool_core::endpoint::{Action, Endpoint, hunt::HuntConfig};
+/// use rserpool_core::endpoint::{Action, Endpoint};
 /// use rserpool_core::user::{Command, Open, User, UserConfig};
 ///
 /// let registrar = TransportAddress::new([127, 0, 0, 1].into(), 3863, 20001);
-/// let config = UserConfig::fast(HuntConfig::fast(vec![registrar.clone()]), 1);
+/// let mut config = UserConfig::fast(1);
+/// config.hunt.registrars = vec![registrar.clone()];
 /// config.check()?;
 /// let mut user = User::new(config);
 /// user.handle_command(Instant::ORIGIN, CommandId(1), Command::Open(Open::new("EchoPool".into())));
@@ -126,7 +127,7 @@ impl User {
         };
         if resolver.registrar_mut().handle_connected(context, request, association) {
             resolver.handle_home(now, context);
-        } else if !sessions.handle_connected(now, context, resolver, request, association) {
+        } else if !sessions.handle_connected(&mut Turn { now, context, resolver }, request, association) {
             context.outbox.act(Action::Abort { association, cause: AbortCause::User });
         }
     }
@@ -178,8 +179,9 @@ impl User {
     }
 
     fn handle_resolved(&mut self, now: Instant, resolved: Option<Resolved>) {
+        let Self { context, resolver, sessions } = self;
         if let Some(resolved) = resolved {
-            self.sessions.handle_resolved(now, &mut self.context, &mut self.resolver, resolved);
+            sessions.handle_resolved(&mut Turn { now, context, resolver }, resolved);
         }
     }
 
@@ -188,7 +190,7 @@ impl User {
             self.handle_home_lost(now);
         } else {
             let Self { context, resolver, sessions } = self;
-            sessions.handle_disconnected(now, context, resolver, association, reason);
+            sessions.handle_disconnected(&mut Turn { now, context, resolver }, association, reason);
         }
         self.stop_if_closed();
     }
@@ -228,11 +230,11 @@ impl User {
                 self.handle_resolved(now, resolved);
             }
             Timer::Response(id) => {
-                sessions.fail_over(now, context, resolver, id, FailureReason::Unanswered);
+                sessions.fail_over(&mut Turn { now, context, resolver }, id, FailureReason::Unanswered);
             }
-            Timer::Stagger(id) => sessions.handle_stagger_due(now, context, resolver, id),
-            Timer::Retry(id) => sessions.handle_retry_due(now, context, resolver, id),
-            Timer::Search(id) => sessions.handle_search_due(context, resolver, id),
+            Timer::Stagger(id) => sessions.handle_stagger_due(&mut Turn { now, context, resolver }, id),
+            Timer::Retry(id) => sessions.handle_retry_due(&mut Turn { now, context, resolver }, id),
+            Timer::Search(id) => sessions.handle_search_due(&mut Turn { now, context, resolver }, id),
         }
     }
 
@@ -247,7 +249,7 @@ impl User {
             }
             Command::Resolve(_) => Answer::Resolved(Err(UserError::ShuttingDown)),
             Command::Open(Open { handle }) if running => {
-                sessions.open(now, context, resolver, id, handle);
+                sessions.open(&mut Turn { now, context, resolver }, id, handle);
                 return None;
             }
             Command::Open(_) => Answer::Opened(Err(UserError::ShuttingDown)),
@@ -256,7 +258,7 @@ impl User {
                 Answer::Noted
             }
             Command::ReportUnreachable { handle, element } => {
-                sessions.report_unreachable(now, context, resolver, &handle, element);
+                sessions.report_unreachable(&mut Turn { now, context, resolver }, &handle, element);
                 Answer::Noted
             }
             Command::Answered { session, request } => {
@@ -272,12 +274,12 @@ impl User {
             // The answer comes before what follows from the command.
             Command::Failover { session } => {
                 context.outbox.answer(id, Answer::Done(Ok(())));
-                sessions.fail_over(now, context, resolver, session, FailureReason::Asked);
+                sessions.fail_over(&mut Turn { now, context, resolver }, session, FailureReason::Asked);
                 return None;
             }
             Command::Close { session } => {
                 context.outbox.answer(id, Answer::Done(Ok(())));
-                sessions.close(now, context, resolver, session);
+                sessions.close(&mut Turn { now, context, resolver }, session);
                 return None;
             }
         })
@@ -321,7 +323,7 @@ impl Endpoint for User {
             Event::Connected { association, request, .. } => self.handle_connected(now, association, request),
             Event::ConnectFailed { request, reason } => {
                 if !resolver.registrar_mut().handle_connect_failed(now, context, request, &reason) {
-                    sessions.handle_connect_failed(now, context, resolver, request);
+                    sessions.handle_connect_failed(&mut Turn { now, context, resolver }, request);
                 }
             }
             Event::Message { association, protocol, bytes, stream: _ } => {
@@ -386,7 +388,7 @@ impl Endpoint for User {
         }
         context.phase = Phase::Closing { deadline };
         resolver.begin_shutdown(context);
-        sessions.begin_shutdown(now, context, resolver, deadline);
+        sessions.begin_shutdown(&mut Turn { now, context, resolver }, deadline);
         context.deadlines = Deadlines::default();
         if let Some(home) = resolver.registrar().home() {
             context.outbox.act(Action::Shutdown { association: home.association, deadline });

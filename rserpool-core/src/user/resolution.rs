@@ -151,7 +151,7 @@ impl Resolver {
             return Err(UserError::UnknownPool);
         }
         if let Some(resolution) = self.resolutions.get_mut(&handle) {
-            return resolution.join(items, waiter);
+            return resolution.add(items, waiter);
         }
         if self.resolutions.len() >= MAX_RESOLUTIONS {
             return Err(UserError::TooMany);
@@ -400,7 +400,7 @@ impl Resolver {
 
 impl Resolution {
     /// Adds a waiter to the question with these `items`, which is asked now or later.
-    fn join(&mut self, items: Option<u32>, waiter: Waiter) -> Result<(), UserError> {
+    fn add(&mut self, items: Option<u32>, waiter: Waiter) -> Result<(), UserError> {
         if self.question.items == items {
             return self.question.add(waiter);
         }

@@ -18,6 +18,13 @@ use crate::endpoint::{AbortCause, Action, DownReason, MAX_MESSAGE, Refusal};
 /// How long closing one session may take. What the element has not acknowledged by then is lost.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a session needs to handle one input: the time, and the parts on which it is built.
+pub(super) struct Turn<'a> {
+    pub(super) now: Instant,
+    pub(super) context: &'a mut Context,
+    pub(super) resolver: &'a mut Resolver,
+}
+
 /// The sessions, by name, by association, and by attempt.
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -49,200 +56,150 @@ impl Sessions {
         self.associations.get(&association).copied()
     }
 
-    pub(super) fn open(
-        &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        command: CommandId,
-        handle: PoolHandle,
-    ) {
-        if self.sessions.len() >= context.config.max_sessions {
-            context.outbox.answer(command, Answer::Opened(Err(UserError::TooMany)));
+    pub(super) fn open(&mut self, turn: &mut Turn<'_>, command: CommandId, handle: PoolHandle) {
+        if self.sessions.len() >= turn.context.config.max_sessions {
+            turn.context.outbox.answer(command, Answer::Opened(Err(UserError::TooMany)));
             return;
         }
         self.last += 1;
         let id = SessionId(self.last);
         self.sessions.insert(id, Session::new(handle, command));
-        self.search(now, context, resolver, id);
+        self.search(turn, id);
     }
 
     /// Begins to search for an element.
-    fn search(&mut self, now: Instant, context: &mut Context, resolver: &mut Resolver, id: SessionId) {
+    fn search(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         let Some((handle, search)) = self.searching(id) else { return };
-        context.deadlines.set(Timer::Search(id), now + context.config.failover_deadline);
-        let fresh = resolver.is_fresh(now, handle);
+        turn.context.deadlines.set(Timer::Search(id), turn.now + turn.context.config.failover_deadline);
+        let fresh = turn.resolver.is_fresh(turn.now, handle);
         // To open a session only a fresh entry will do; in a failover a stale one is better than
         // waiting, and the registrar may know of elements that have joined since.
         let opening = matches!(search.purpose(), Purpose::Open(_));
         if fresh || !opening {
-            search.set_candidates(resolver.select(context, handle));
+            search.set_candidates(turn.resolver.select(turn.context, handle));
         }
         if !fresh || !opening {
-            self.ask_for_elements(now, context, resolver, id);
+            self.ask_for_elements(turn, id);
         }
-        self.advance(now, context, resolver, id);
+        self.advance(turn, id);
     }
 
     /// Tries the next candidate if it is its turn; looks for more if there is none.
-    fn advance(&mut self, now: Instant, context: &mut Context, resolver: &mut Resolver, id: SessionId) {
+    fn advance(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         loop {
             let Some(session) = self.sessions.get_mut(&id) else { return };
             let Some((handle, search)) = session.search_mut() else { return };
-            let staggered = context.deadlines.get(&Timer::Stagger(id)).is_some();
-            let element =
-                match search.next(staggered, |element| self.health.excluded_since(now, handle, element)) {
-                    Next::Wait => return,
-                    Next::NoCandidate => break,
-                    Next::Try(element) => element,
-                };
-            let Some(peer) = resolver.user_address(handle, element) else { continue };
-            let request = context.connects.next_id();
+            let staggered = turn.context.deadlines.get(&Timer::Stagger(id)).is_some();
+            let element = match search
+                .next(staggered, |element| self.health.excluded_since(turn.now, handle, element))
+            {
+                Next::Wait => return,
+                Next::NoCandidate => break,
+                Next::Try(element) => element,
+            };
+            let Some(peer) = turn.resolver.user_address(handle, element) else { continue };
+            let request = turn.context.connects.next_id();
             search.begin_attempt(request, element, peer.clone());
             self.attempts.insert(request, id);
-            let deadline = now + context.config.connect_timeout;
-            context.outbox.act(Action::Connect { request, local_port: 0, peer, deadline });
-            context.deadlines.set(Timer::Stagger(id), now + context.config.connect_stagger);
+            let deadline = turn.now + turn.context.config.connect_timeout;
+            turn.context.outbox.act(Action::Connect { request, local_port: 0, peer, deadline });
+            turn.context.deadlines.set(Timer::Stagger(id), turn.now + turn.context.config.connect_stagger);
         }
-        context.deadlines.clear(&Timer::Stagger(id));
+        turn.context.deadlines.clear(&Timer::Stagger(id));
         let Some((_, search)) = self.searching(id) else { return };
         match search.exhausted() {
             Exhausted::Wait => {}
-            Exhausted::Ask => self.ask_for_elements(now, context, resolver, id),
+            Exhausted::Ask => self.ask_for_elements(turn, id),
             Exhausted::Pause => {
-                context.deadlines.set(Timer::Retry(id), now + context.config.retry_interval);
+                turn.context.deadlines.set(Timer::Retry(id), turn.now + turn.context.config.retry_interval);
             }
-            Exhausted::GiveUp(error) => self.search_failed(context, resolver, id, error),
+            Exhausted::GiveUp(error) => self.search_failed(turn, id, error),
         }
     }
 
-    fn ask_for_elements(
-        &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        id: SessionId,
-    ) {
+    fn ask_for_elements(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         let Some((handle, search)) = self.searching(id) else { return };
         if !search.begin_question() {
             return;
         }
         let handle = handle.clone();
-        if let Err(error) = resolver.resolve(now, context, handle, None, Waiter::Session(id)) {
-            self.end_question(now, context, resolver, id, Err(error));
+        if let Err(error) = turn.resolver.resolve(turn.now, turn.context, handle, None, Waiter::Session(id)) {
+            self.end_question(turn, id, Err(error));
         }
     }
 
     /// A resolution has come to its end: the sessions that have waited for it go on.
-    pub(super) fn handle_resolved(
-        &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        resolved: Resolved,
-    ) {
+    pub(super) fn handle_resolved(&mut self, turn: &mut Turn<'_>, resolved: Resolved) {
         let Resolved { sessions, outcome } = resolved;
         for id in sessions {
-            self.end_question(now, context, resolver, id, outcome.clone());
+            self.end_question(turn, id, outcome.clone());
         }
         if outcome.is_err() {
-            resolver.stop_idle_hunt(context);
+            turn.resolver.stop_idle_hunt(turn.context);
         }
     }
 
-    fn end_question(
-        &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        id: SessionId,
-        outcome: Result<(), UserError>,
-    ) {
+    fn end_question(&mut self, turn: &mut Turn<'_>, id: SessionId, outcome: Result<(), UserError>) {
         let Some((handle, search)) = self.searching(id) else { return };
-        search.end_question(outcome.map(|()| resolver.select(context, handle)));
-        self.advance(now, context, resolver, id);
+        search.end_question(outcome.map(|()| turn.resolver.select(turn.context, handle)));
+        self.advance(turn, id);
     }
 
     /// The stagger has passed: another candidate may be tried beside those that do not answer.
-    pub(super) fn handle_stagger_due(
-        &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        id: SessionId,
-    ) {
-        self.advance(now, context, resolver, id);
+    pub(super) fn handle_stagger_due(&mut self, turn: &mut Turn<'_>, id: SessionId) {
+        self.advance(turn, id);
     }
 
     /// The pause after a sweep that found no element is over: every one is tried again, and the registrar
     /// asked.
-    pub(super) fn handle_retry_due(
-        &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        id: SessionId,
-    ) {
+    pub(super) fn handle_retry_due(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         let Some((handle, search)) = self.searching(id) else { return };
-        search.begin_sweep(resolver.select(context, handle));
-        self.ask_for_elements(now, context, resolver, id);
-        self.advance(now, context, resolver, id);
+        search.begin_sweep(turn.resolver.select(turn.context, handle));
+        self.ask_for_elements(turn, id);
+        self.advance(turn, id);
     }
 
     /// The search has lasted too long.
-    pub(super) fn handle_search_due(
-        &mut self,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        id: SessionId,
-    ) {
+    pub(super) fn handle_search_due(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         let Some((_, search)) = self.searching(id) else { return };
-        let error = search.take_error().unwrap_or_else(|| match resolver.registrar().tried() {
-            tried if resolver.registrar().home().is_none() && !tried.is_empty() => {
+        let error = search.take_error().unwrap_or_else(|| match turn.resolver.registrar().tried() {
+            tried if turn.resolver.registrar().home().is_none() && !tried.is_empty() => {
                 UserError::NoRegistrar { tried }
             }
             _ => UserError::NoElement,
         });
-        self.search_failed(context, resolver, id, error);
+        self.search_failed(turn, id, error);
     }
 
     /// No element was found: the session is over.
-    fn search_failed(
-        &mut self,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        id: SessionId,
-        error: UserError,
-    ) {
-        self.end_search(context, resolver, id);
+    fn search_failed(&mut self, turn: &mut Turn<'_>, id: SessionId, error: UserError) {
+        self.end_search(turn, id);
         match self.sessions.remove(&id).map(|session| session.stage()) {
-            Some(Stage::Opening(command)) => context.outbox.answer(command, Answer::Opened(Err(error))),
-            Some(_) => tell_closed(context, id, Some(error)),
+            Some(Stage::Opening(command)) => turn.context.outbox.answer(command, Answer::Opened(Err(error))),
+            Some(_) => tell_closed(turn.context, id, Some(error)),
             None => {}
         }
     }
 
     /// Ends a search: its timers, its attempts, its question.
-    fn end_search(&mut self, context: &mut Context, resolver: &mut Resolver, id: SessionId) {
+    fn end_search(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         for timer in [Timer::Search(id), Timer::Stagger(id), Timer::Retry(id)] {
-            context.deadlines.clear(&timer);
+            turn.context.deadlines.clear(&timer);
         }
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some((handle, search)) = session.search_mut() else { return };
         for request in search.take_attempts() {
             self.attempts.remove(&request);
-            context.outbox.act(Action::CancelConnect { request });
+            turn.context.outbox.act(Action::CancelConnect { request });
         }
-        resolver.forget(context, handle, id);
+        turn.resolver.forget(turn.context, handle, id);
     }
 
     /// An attempt has succeeded: the element serves the session, and all other attempts are given up. False
     /// if it is not the attempt of a session.
     pub(super) fn handle_connected(
         &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
+        turn: &mut Turn<'_>,
         request: ConnectId,
         association: AssociationId,
     ) -> bool {
@@ -250,20 +207,22 @@ impl Sessions {
         let ended = self.searching(id).and_then(|(_, search)| search.end_attempt(request));
         debug_assert!(ended.is_some(), "each attempt belongs to a search");
         let Some((element, peer)) = ended else { return false };
-        self.end_search(context, resolver, id);
+        self.end_search(turn, id);
         let Some(session) = self.sessions.get_mut(&id) else { return false };
         self.health.works(session.handle(), element);
         self.associations.insert(association, id);
         match session.begin_serving(Serving { association, element }) {
             Some(Purpose::Open(command)) => {
-                context.counters.sessions_opened += 1;
-                context.outbox.answer(command, Answer::Opened(Ok(Opened { session: id, element, peer })));
+                turn.context.counters.sessions_opened += 1;
+                turn.context
+                    .outbox
+                    .answer(command, Answer::Opened(Ok(Opened { session: id, element, peer })));
             }
             Some(Purpose::Replace(from)) => {
-                context.counters.failovers += 1;
-                let resent = self.send_unanswered(now, context, id);
-                context.outbox.tell(Notice::FailedOver { session: id, from, to: element, peer, resent });
-                self.tell_writable(context, id);
+                turn.context.counters.failovers += 1;
+                let resent = self.send_unanswered(turn.now, turn.context, id);
+                turn.context.outbox.tell(Notice::FailedOver { session: id, from, to: element, peer, resent });
+                self.tell_writable(turn.context, id);
             }
             None => {}
         }
@@ -271,81 +230,59 @@ impl Sessions {
     }
 
     /// An attempt has failed: the element is not selected for a while, and another is tried.
-    pub(super) fn handle_connect_failed(
-        &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        request: ConnectId,
-    ) {
+    pub(super) fn handle_connect_failed(&mut self, turn: &mut Turn<'_>, request: ConnectId) {
         let Some(id) = self.attempts.remove(&request) else { return };
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some((handle, search)) = session.search_mut() else { return };
         let Some((element, _)) = search.end_attempt(request) else { return };
-        context.counters.connects_failed += 1;
-        self.health.failed(now, handle, element);
-        self.advance(now, context, resolver, id);
+        turn.context.counters.connects_failed += 1;
+        self.health.failed(turn.now, handle, element);
+        self.advance(turn, id);
     }
 
     /// The element that serves a session has failed, or counts as failed: another one is looked for. A
     /// session that searches is left alone: it fails over already.
-    pub(super) fn fail_over(
-        &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        id: SessionId,
-        reason: FailureReason,
-    ) {
+    pub(super) fn fail_over(&mut self, turn: &mut Turn<'_>, id: SessionId, reason: FailureReason) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(Serving { association, element }) = session.serving() else { return };
         let handle = session.handle().clone();
         let reports = session.begin_failover(element);
-        context.deadlines.clear(&Timer::Response(id));
+        turn.context.deadlines.clear(&Timer::Response(id));
         if self.associations.remove(&association).is_some() {
-            context.outbox.act(Action::Abort { association, cause: AbortCause::User });
+            turn.context.outbox.act(Action::Abort { association, cause: AbortCause::User });
         }
-        context.counters.element_failures += 1;
-        self.health.failed(now, &handle, element);
+        turn.context.counters.element_failures += 1;
+        self.health.failed(turn.now, &handle, element);
         // A server that closes its associations is being stopped; its registrar knows. A queue that
         // was full is ours.
         let innocent = [DownReason::PeerShutdown, DownReason::QueueFull, DownReason::Local];
         if !matches!(&reason, FailureReason::Disconnected(down) if innocent.contains(down)) {
-            self.report(now, context, resolver, &handle, element);
+            self.report(turn, &handle, element);
         }
-        context.outbox.tell(Notice::ElementFailed { session: id, element, reason });
+        turn.context.outbox.tell(Notice::ElementFailed { session: id, element, reason });
         for request in reports {
-            context.outbox.tell(Notice::Unanswered { session: id, request });
+            turn.context.outbox.tell(Notice::Unanswered { session: id, request });
         }
-        self.search(now, context, resolver, id);
+        self.search(turn, id);
     }
 
     /// The application reports an element, which is not selected for a while.
     pub(super) fn report_unreachable(
         &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
+        turn: &mut Turn<'_>,
         handle: &PoolHandle,
         element: ElementId,
     ) {
-        self.health.failed(now, handle, element);
-        self.report(now, context, resolver, handle, element);
+        self.health.failed(turn.now, handle, element);
+        self.report(turn, handle, element);
     }
 
     /// Tells the registrar that an element is unreachable: at most once for each failure, and only
     /// if something was sent to it (ASAP-3.5-01, ASAP-3.5-03, ASAP-3.5-04).
-    fn report(
-        &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        handle: &PoolHandle,
-        element: ElementId,
-    ) {
+    fn report(&mut self, turn: &mut Turn<'_>, handle: &PoolHandle, element: ElementId) {
         match self.health.take_report(handle, element) {
-            true => resolver.registrar_mut().report(now, context, handle, element),
-            false => context.counters.reports_suppressed += 1,
+            true => turn.resolver.registrar_mut().report(turn.now, turn.context, handle, element),
+            false => turn.context.counters.reports_suppressed += 1,
         }
     }
 
@@ -416,19 +353,13 @@ impl Sessions {
     }
 
     /// Closes a session, after what is queued has been delivered.
-    pub(super) fn close(
-        &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        id: SessionId,
-    ) {
+    pub(super) fn close(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         match self.sessions.get(&id).map(Session::stage) {
-            Some(Stage::Serving) => self.begin_closing(context, id, now + CLOSE_TIMEOUT),
+            Some(Stage::Serving) => self.begin_closing(turn.context, id, turn.now + CLOSE_TIMEOUT),
             Some(Stage::Opening(_) | Stage::FailingOver) => {
-                self.end_search(context, resolver, id);
+                self.end_search(turn, id);
                 self.sessions.remove(&id);
-                tell_closed(context, id, None);
+                tell_closed(turn.context, id, None);
             }
             Some(Stage::Closing) | None => {}
         }
@@ -442,21 +373,15 @@ impl Sessions {
     }
 
     /// The user is leaving: what searches is given up, what is served is closed.
-    pub(super) fn begin_shutdown(
-        &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
-        deadline: Instant,
-    ) {
+    pub(super) fn begin_shutdown(&mut self, turn: &mut Turn<'_>, deadline: Instant) {
         let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
         for id in ids {
             match self.sessions.get(&id).map(Session::stage) {
                 Some(Stage::Opening(_)) => {
-                    self.search_failed(context, resolver, id, UserError::ShuttingDown);
+                    self.search_failed(turn, id, UserError::ShuttingDown);
                 }
-                Some(Stage::FailingOver) => self.close(now, context, resolver, id),
-                Some(Stage::Serving) => self.begin_closing(context, id, deadline),
+                Some(Stage::FailingOver) => self.close(turn, id),
+                Some(Stage::Serving) => self.begin_closing(turn.context, id, deadline),
                 Some(Stage::Closing) | None => {}
             }
         }
@@ -475,9 +400,7 @@ impl Sessions {
     /// An association has ended.
     pub(super) fn handle_disconnected(
         &mut self,
-        now: Instant,
-        context: &mut Context,
-        resolver: &mut Resolver,
+        turn: &mut Turn<'_>,
         association: AssociationId,
         reason: DownReason,
     ) {
@@ -485,10 +408,10 @@ impl Sessions {
         match self.sessions.get(&id).map(Session::stage) {
             Some(Stage::Closing) => {
                 self.sessions.remove(&id);
-                tell_closed(context, id, None);
+                tell_closed(turn.context, id, None);
             }
             Some(Stage::Serving) => {
-                self.fail_over(now, context, resolver, id, FailureReason::Disconnected(reason));
+                self.fail_over(turn, id, FailureReason::Disconnected(reason));
             }
             Some(Stage::Opening(_) | Stage::FailingOver) | None => {
                 debug_assert!(false, "a session that searches has no association");

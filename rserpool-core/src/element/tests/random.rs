@@ -200,7 +200,7 @@ impl World {
         }
         assert!(self.element.sessions() <= 2);
         assert!(self.element.links.len() <= self.associations.len());
-        let home = self.element.home.as_ref().map(|home| home.association);
+        let home = self.element.registrar.home().map(|home| home.association);
         assert!(home.is_none_or(|home| self.element.links.contains(home)));
         assert!(self.element.links.registrars_are_linked());
     }

@@ -1,0 +1,177 @@
+//! The home registrar of an element, and the hunt for one.
+
+use core::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::Notice;
+use super::context::Context;
+use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, TransportAddress};
+use crate::endpoint::ConnectError;
+use crate::endpoint::hunt::{ConnectIds, Hunt, HuntConfig, RoundEnd};
+
+/// The home registrar and the hunt. While there is a home, the hunt is off.
+#[derive(Debug)]
+pub(super) struct Registrar {
+    home: Option<Home>,
+    hunt: Hunt,
+    connects: ConnectIds,
+}
+
+/// The home registrar (ASAP-1.1-01: an element has at most one).
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    pub(super) association: AssociationId,
+    /// Its address as it was configured, announced, or seen.
+    pub(super) registrar: TransportAddress,
+    /// [`RegistrarId::NONE`] until it has named itself.
+    pub(super) id: RegistrarId,
+}
+
+/// What a keep-alive means for the home registrar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Claim {
+    /// Nothing changes.
+    None,
+    /// The sender is to become the home.
+    Adopt,
+    /// There is no home, and the sender may be one of our registrars.
+    Vacant,
+}
+
+impl Registrar {
+    /// No home, and a hunt that has not begun. A registrar connects to the port from which it was contacted.
+    pub(super) fn new(hunt: HuntConfig, port: u16) -> Self {
+        Self { home: None, hunt: Hunt::new(hunt, port), connects: ConnectIds::default() }
+    }
+
+    pub(super) const fn home(&self) -> Option<&Home> {
+        self.home.as_ref()
+    }
+
+    /// The home registrar, if this association leads to it.
+    pub(super) fn home_at(&self, association: AssociationId) -> Option<&Home> {
+        self.home.as_ref().filter(|home| home.association == association)
+    }
+
+    /// Makes a registrar the home, and ends the hunt.
+    pub(super) fn set_home(&mut self, context: &mut Context, home: Home) -> &Home {
+        self.stop_hunt(context);
+        self.home.insert(home)
+    }
+
+    pub(super) const fn take_home(&mut self) -> Option<Home> {
+        self.home.take()
+    }
+
+    /// The home registrar, no longer kept, if this association led to it.
+    pub(super) fn take_home_at(&mut self, association: AssociationId) -> Option<Home> {
+        self.home.take_if(|home| home.association == association)
+    }
+
+    pub(super) const fn is_hunting(&self) -> bool {
+        self.hunt.is_on()
+    }
+
+    /// The known registrar at an address.
+    pub(super) fn known_at(&self, now: Instant, peer: &TransportAddress) -> Option<&TransportAddress> {
+        self.hunt.registrar_at(now, peer)
+    }
+
+    pub(super) fn start_hunt(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        avoid: Option<TransportAddress>,
+    ) {
+        debug_assert!(self.home.is_none(), "an element hunts for its only registrar");
+        context.counters.hunts += 1;
+        self.hunt.start(now, avoid, &mut self.connects, &mut context.outbox.actions);
+    }
+
+    pub(super) fn stop_hunt(&mut self, context: &mut Context) {
+        self.hunt.stop(&mut context.outbox.actions);
+    }
+
+    /// An attempt has succeeded: the registrar becomes the home. `None` if it is not an attempt of the hunt.
+    pub(super) fn handle_connected(
+        &mut self,
+        context: &mut Context,
+        request: ConnectId,
+        association: AssociationId,
+    ) -> Option<&Home> {
+        let registrar = self.hunt.handle_connected(request, &mut context.outbox.actions)?;
+        Some(self.home.insert(Home { association, registrar, id: RegistrarId::NONE }))
+    }
+
+    /// An attempt has failed.
+    pub(super) fn handle_connect_failed(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        request: ConnectId,
+        reason: &ConnectError,
+    ) {
+        let (ids, actions) = (&mut self.connects, &mut context.outbox.actions);
+        self.hunt.handle_connect_failed(now, request, reason, ids, actions);
+    }
+
+    pub(super) fn handle_announce(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        source: SocketAddr,
+        bytes: &Bytes,
+    ) {
+        let (ids, actions) = (&mut self.connects, &mut context.outbox.actions);
+        match self.hunt.handle_announce(now, source, bytes, ids, actions) {
+            true => context.counters.announces += 1,
+            false => context.counters.bad_announces += 1,
+        }
+    }
+
+    /// A registrar has sent a keep-alive, which may name it for the first time, or under another name.
+    pub(super) fn handle_keep_alive(
+        &mut self,
+        context: &mut Context,
+        association: AssociationId,
+        sender: RegistrarId,
+        wants_home: bool,
+    ) -> Claim {
+        match &mut self.home {
+            _ if sender == RegistrarId::NONE => Claim::None,
+            Some(home) if home.association == association => {
+                let renamed = home.id != RegistrarId::NONE && home.id != sender;
+                home.id = sender;
+                if renamed {
+                    context.outbox.tell(Notice::HomeChanged { home: sender });
+                }
+                Claim::None
+            }
+            Some(home) if home.id == sender => Claim::None,
+            _ if wants_home => Claim::Adopt,
+            Some(_) => Claim::None,
+            None => Claim::Vacant,
+        }
+    }
+
+    /// A deadline of the hunt may have passed. True if the hunt is given up.
+    pub(super) fn handle_timeout(&mut self, now: Instant, context: &mut Context) -> bool {
+        match self.hunt.handle_timeout(now, &mut self.connects, &mut context.outbox.actions) {
+            Some(RoundEnd::GoesOn { tried }) => {
+                context.outbox.tell(Notice::NoRegistrar { tried });
+                false
+            }
+            Some(RoundEnd::GivenUp { tried }) => {
+                context.outbox.tell(Notice::NoRegistrar { tried });
+                true
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.hunt.poll_timeout()
+    }
+}

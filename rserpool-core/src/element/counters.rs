@@ -7,11 +7,11 @@ crate::endpoint::counters::counters! {
     registrations_granted,
     /// Registrations refused.
     registrations_refused,
-    /// Registrations that no answer came to within T2.
+    /// Registrations without an answer within T2.
     registrations_unanswered,
     /// Deregistrations sent.
     deregistrations_sent,
-    /// Removals by a registrar that nobody here asked for.
+    /// Removals by a registrar that the application did not ask for.
     removals,
     /// Hunts for a registrar.
     hunts,
@@ -25,13 +25,13 @@ crate::endpoint::counters::counters! {
     foreign_keep_alives,
     /// Announcements of registrars.
     announces,
-    /// Datagrams on the announcement channel that were no announcement.
+    /// Datagrams on the announcement channel that were not announcements.
     bad_announces,
     /// ASAP messages that could not be decoded.
     malformed,
-    /// ASAP messages that could be decoded and made no sense here and now.
+    /// ASAP messages that could be decoded but were not expected.
     unexpected,
-    /// ASAP messages that this implementation does not act on (cookies, business cards).
+    /// ASAP messages that are not implemented (cookies, business cards).
     unsupported,
     /// ASAP_ERROR received.
     errors_received,

@@ -151,7 +151,7 @@ pub enum RegistrationError {
     Rejected(Option<OperationError>),
     /// No registrar answered within the permitted number of attempts (MAX-REG-ATTEMPT).
     #[error(
-        "no registrar answered; check the addresses of the registrars, then update the policy to try again"
+        "no registrar answered: check the addresses of the registrars, then update the policy to try again"
     )]
     Unanswered,
 }

@@ -284,16 +284,16 @@ pub enum AbortCause {
 pub enum Output<A, N> {
     /// The end of the command with this identifier.
     Answer(CommandId, A),
-    /// What the application has not asked for.
+    /// A notice, which the application has not asked for.
     Notice(N),
 }
 
 /// What the endpoint `E` tells its application.
 pub type OutputOf<E> = Output<<E as Endpoint>::Answer, <E as Endpoint>::Notice>;
 
-/// A registrar, a pool element, a pool user, or an endpoint of somebody's own.
+/// A registrar, a pool element, a pool user, an inspector, or an endpoint of your own.
 ///
-/// One that sends back whatever it gets, and wants nothing:
+/// An endpoint that sends back every message, and does nothing else:
 ///
 /// ```
 /// use core::convert::Infallible;
@@ -359,35 +359,36 @@ pub trait Endpoint {
     /// What the application is told unasked.
     type Notice;
 
-    /// Something happened outside.
+    /// Handles what happened outside.
     fn handle_event(&mut self, now: Instant, event: Event);
 
-    /// The application asks for something; the answer carries `id`.
+    /// Handles what the application asks for; the answer carries `id`.
     fn handle_command(&mut self, now: Instant, id: CommandId, command: Self::Command);
 
-    /// Time has passed; does nothing if no deadline is due.
+    /// Handles the deadlines that are due; does nothing if none is.
     fn handle_timeout(&mut self, now: Instant);
 
-    /// The next thing to be done outside.
+    /// The next thing to be done outside; `None` if there is nothing more.
     fn poll_action(&mut self) -> Option<Action>;
 
-    /// The next thing to tell the application.
+    /// The next thing to tell the application; `None` if there is nothing more.
     fn poll_output(&mut self) -> Option<Output<Self::Answer, Self::Notice>>;
 
-    /// The one deadline at which [`Endpoint::handle_timeout`] wants to be called.
+    /// The earliest deadline, at which [`Endpoint::handle_timeout`] has to be called; `None` if there is
+    /// none.
     fn poll_timeout(&self) -> Option<Instant>;
 
-    /// Begins to leave: tell whoever must know, flush, close; all of it before `deadline`.
+    /// Begins to leave: tells registrars and peers, delivers what is queued, and closes; all before
+    /// `deadline`.
     fn begin_shutdown(&mut self, now: Instant, deadline: Instant);
 
     /// Whether a shutdown that was begun has come to its end.
     fn is_stopped(&self) -> bool;
 }
 
-/// What an endpoint has decided and nobody has fetched yet.
+/// What an endpoint has decided and its driver has not fetched yet.
 ///
-/// Both queues are drained after every input, so their length is bounded by what one input can
-/// cause.
+/// Both queues are drained after every input, so their length is bounded by what one input can cause.
 #[derive(Debug)]
 pub struct Outbox<A, N> {
     /// Actions in their order.

@@ -5,22 +5,25 @@
 #[non_exhaustive]
 pub enum Refusal {
     /// There is no such session, or not any more.
-    #[error("there is no such session any more; open another, or wait for one")]
+    #[error("there is no such session any more: open another one, or wait for one")]
     UnknownSession,
     /// The session's queue is full; wait for `Writable`.
-    #[error("the queue of the session is full; wait until it is writable")]
+    #[error("the queue of the session is full: wait until the session is writable")]
     Congested,
     /// Application data must not carry PPID 11 (RFC 5352 section 5), nor 12.
-    #[error("the payload protocol identifiers 11 and 12 belong to ASAP and ENRP; take another")]
+    #[error("the payload protocol identifiers 11 and 12 belong to ASAP and ENRP: use another one")]
     ReservedProtocol,
     /// The message is empty, which SCTP does not know, or longer than
     /// [`MAX_MESSAGE`](crate::endpoint::MAX_MESSAGE) octets.
-    #[error("a message has 1 to {} octets; send several", crate::endpoint::MAX_MESSAGE)]
+    #[error(
+        "a message is empty or longer than {} octets: send several messages",
+        crate::endpoint::MAX_MESSAGE
+    )]
     Length,
     /// Another unanswered request of the session has the same identifier.
-    #[error("an unanswered request has the same identifier; take another")]
+    #[error("an unanswered request has the same identifier: use another one")]
     DuplicateRequest,
     /// The endpoint is shutting down or has stopped.
-    #[error("the endpoint is shutting down; start another")]
+    #[error("the endpoint is shutting down: start another one")]
     ShuttingDown,
 }

@@ -7,13 +7,13 @@ crate::endpoint::counters::counters! {
     resolutions_answered,
     /// Handle resolutions refused.
     resolutions_refused,
-    /// Expiries of T1.
+    /// Handle resolutions without an answer within T1.
     resolutions_unanswered,
     /// Resolutions answered from the cache.
     cache_hits,
     /// Unreachable elements reported.
     reports_sent,
-    /// Reports not sent, because nothing was sent to the element since the last one.
+    /// Reports that were not sent, because nothing was sent to the element since the last report.
     reports_suppressed,
     /// Hunts for a registrar.
     hunts,
@@ -21,19 +21,19 @@ crate::endpoint::counters::counters! {
     homes_lost,
     /// Announcements of registrars.
     announces,
-    /// Datagrams on the announcement channel that were no announcement.
+    /// Datagrams on the announcement channel that were not announcements.
     bad_announces,
     /// ASAP messages that could not be decoded.
     malformed,
-    /// ASAP messages that could be decoded and made no sense here and now.
+    /// ASAP messages that could be decoded but were not expected.
     unexpected,
-    /// ASAP messages that this implementation does not act on (cookies, business cards).
+    /// ASAP messages that are not implemented (cookies, business cards).
     unsupported,
     /// ASAP_ERROR received.
     errors_received,
     /// ASAP_ERROR sent.
     errors_sent,
-    /// Associations opened by others, all aborted.
+    /// Associations that others opened; all are aborted.
     associations_refused,
     /// Sessions opened.
     sessions_opened,
@@ -51,6 +51,6 @@ crate::endpoint::counters::counters! {
     messages_resent,
     /// Application messages received.
     messages_received,
-    /// Messages of elements that were given up before, dropped.
+    /// Messages of elements that had been given up; all are dropped.
     messages_late,
 }

@@ -287,7 +287,7 @@ pub enum FailureReason {
 pub enum UserError {
     /// The registrar does not know the pool (cause 0x9).
     #[error(
-        "no element has registered in this pool; check the pool handle, or try again when its servers run"
+        "no element has registered in this pool: check the pool handle, or try again when its servers run"
     )]
     UnknownPool,
     /// The registrar refused for another cause.
@@ -301,23 +301,23 @@ pub enum UserError {
     },
     /// The pool is known, but none of its elements could be reached in time.
     #[error(
-        "none of the elements in the pool could be reached in time; check that its servers run, then try again"
+        "none of the elements in the pool could be reached in time: check that its servers run, then try again"
     )]
     NoElement,
     /// There are too many sessions or resolutions at the same time.
-    #[error("too many sessions or resolutions at the same time; close a session, or raise max-sessions")]
+    #[error("too many sessions or resolutions at the same time: close a session, or raise max-sessions")]
     TooMany,
     /// The user is shutting down.
-    #[error("the user is shutting down; start another")]
+    #[error("the user is shutting down: start another one")]
     ShuttingDown,
 }
 
 fn no_registrar(tried: &[TransportAddress]) -> String {
     if tried.is_empty() {
-        return "no registrar is known, and none announces itself; name one".into();
+        return "no registrar is known, and none announces itself: name one".into();
     }
     let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
-    alloc::format!("no registrar answers; check the addresses ({}), or name another", tried.join(", "))
+    alloc::format!("no registrar answers: check the addresses ({}), or name another one", tried.join(", "))
 }
 
 #[cfg(test)]
@@ -328,10 +328,10 @@ mod tests {
     fn an_error_without_a_registrar_says_where_it_was_sought() {
         let at = |host| TransportAddress::new([192, 0, 2, host].into(), 3863, 9899);
         let error = |tried| UserError::NoRegistrar { tried }.to_string();
-        let both = "no registrar answers; check the addresses (192.0.2.1:9899/3863, 192.0.2.2:9899/3863), \
-                    or name another";
+        let both = "no registrar answers: check the addresses (192.0.2.1:9899/3863, 192.0.2.2:9899/3863), \
+                    or name another one";
         assert_eq!(error(alloc::vec![at(1), at(2)]), both);
-        let none = "no registrar is known, and none announces itself; name one";
+        let none = "no registrar is known, and none announces itself: name one";
         assert_eq!(error(Vec::new()), none);
     }
 }

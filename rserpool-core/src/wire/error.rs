@@ -98,9 +98,9 @@ impl Malformed {
 pub enum EncodeError {
     /// A parameter or the message is longer than a 16-bit length can say: send fewer elements, or use a
     /// shorter handle.
-    #[error("{0} is longer than 65,535 octets; send fewer elements, or a shorter handle")]
+    #[error("{0} is longer than 65,535 octets: send fewer elements, or a shorter handle")]
     TooLong(&'static str),
     /// The RFC requires at least one of these, and there is none: add one.
-    #[error("there is no {0}, where at least one is needed; add one")]
+    #[error("there is no {0}, where at least one is needed: add one")]
     Missing(&'static str),
 }

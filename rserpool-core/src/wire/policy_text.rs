@@ -20,7 +20,7 @@ use super::{Policy, PolicyField, PolicyType};
 #[non_exhaustive]
 pub enum ParsePolicyError {
     /// No policy has this name.
-    #[error("there is no policy \"{0}\"; write one of {list}", list = usages())]
+    #[error("there is no policy \"{0}\": write one of {list}", list = usages())]
     Name(String),
     /// The name is not followed by the values that it needs.
     #[error("write the policy as {usage}")]
@@ -30,7 +30,7 @@ pub enum ParsePolicyError {
     },
     /// A value is not a number of the right kind.
     #[error(
-        "\"{text}\" is no {}: {}", field.name(),
+        "\"{text}\" is not a {}: {}", field.name(),
         if field.is_fraction() { "write a fraction from 0 to 1" } else { "write a number from 0 to 4294967295" }
     )]
     Value {
@@ -214,7 +214,7 @@ mod tests {
         let error = |text: &str| text.parse::<Policy>().expect_err(text).to_string();
         let list = error("roundrobin");
         assert!(list.starts_with(
-            "there is no policy \"roundrobin\"; write one of RoundRobin, WeightedRoundRobin:weight, Random, "
+            "there is no policy \"roundrobin\": write one of RoundRobin, WeightedRoundRobin:weight, Random, "
         ));
         assert_eq!(error("Priority"), "write the policy as Priority:priority");
         assert_eq!(error("RoundRobin:1"), "write the policy as RoundRobin");
@@ -224,16 +224,16 @@ mod tests {
         );
         assert_eq!(
             error("LeastUsedDegradation:1.01"),
-            "\"1.01\" is no Load Degradation: write a fraction from 0 to 1"
+            "\"1.01\" is not a Load Degradation: write a fraction from 0 to 1"
         );
-        assert_eq!(error("WeightedRandom:-1"), "\"-1\" is no Weight: write a number from 0 to 4294967295");
+        assert_eq!(error("WeightedRandom:-1"), "\"-1\" is not a Weight: write a number from 0 to 4294967295");
         for text in ["LeastUsed:load=", "LeastUsed:load=.5", "LeastUsed:load=1e3", "LeastUsed:load=0.٣", ""]
         {
             assert!(text.parse::<Policy>().is_err(), "{text}");
         }
     }
 
-    /// POL-3.1-01
+    /// POL-3.1-01: a load is a fraction of 0xffffffff.
     #[test]
     fn fractions_convert_without_loss() {
         let edges = [0, 1, 2, 3, 0x1999_9999, 0x7fff_ffff, 0x8000_0000, u32::MAX - 1, u32::MAX];

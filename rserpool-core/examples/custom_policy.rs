@@ -16,7 +16,6 @@ use bytes::Bytes;
 use rserpool_core::base::{
     AssociationId, CommandId, ElementId, Instant, ProtocolId, Random, RegistrarId, TransportAddress,
 };
-use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::endpoint::{Action, Endpoint, Event};
 use rserpool_core::policy::{NotPrivate, Policies, SelectionPolicy, Slot};
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
@@ -107,7 +106,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // A pool user with the same policy. It is told of all three elements once, and opens a thousand
     // sessions from its cache; each begins by connecting to the element that the policy prefers.
-    let mut config = UserConfig::rfc(HuntConfig::rfc(vec![TransportAddress::new(localhost, 3863, 9899)]), 7);
+    let mut config = UserConfig::rfc(7);
+    config.hunt.registrars = vec![TransportAddress::new(localhost, 3863, 9899)];
     config.policies = policies()?;
     let mut user = User::new(config);
     let resolve = Command::Resolve(Resolve::new("pool".into()).past_cache());

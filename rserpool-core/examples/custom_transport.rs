@@ -15,7 +15,6 @@ use rserpool_core::base::{
     ASAP_PORT, AssociationId, CommandId, ElementId, Instant, ProtocolId, RegistrarId, TransportAddress,
 };
 use rserpool_core::element::{self, Element, ElementConfig};
-use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::endpoint::{
     AbortReason, Action, ConnectError, DownReason, Endpoint, Event, Output, OutputOf,
 };
@@ -148,11 +147,12 @@ impl<E: Endpoint> Plugged<E> {
 }
 
 fn element(plug: Plug, now: Instant) -> Plugged<Element> {
-    let hunt = HuntConfig::rfc(vec![address(REGISTRAR)]);
-    let config = ElementConfig {
-        id: Some(ElementId(plug as u32)),
-        ..ElementConfig::rfc("EchoPool".into(), address(plug).addresses, ECHO_PORT, 1, hunt, 1)
-    };
+    let mut config = ElementConfig::rfc("EchoPool".into(), 1);
+    config.id = Some(ElementId(plug as u32));
+    config.addresses = address(plug).addresses;
+    config.port = ECHO_PORT;
+    config.udp_port = 1;
+    config.hunt.registrars = vec![address(REGISTRAR)];
     Plugged::new(plug, Element::new(config, now))
 }
 
@@ -162,7 +162,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let config = RegistrarConfig::rfc(Some(RegistrarId(1)), 1);
     let mut registrar = Plugged::new(REGISTRAR, Registrar::new(config, now));
     let mut elements = ELEMENTS.map(|plug| element(plug, now));
-    let config = UserConfig::rfc(HuntConfig::rfc(vec![address(REGISTRAR)]), 1);
+    let mut config = UserConfig::rfc(1);
+    config.hunt.registrars = vec![address(REGISTRAR)];
     let mut user = Plugged::new(USER, User::new(config));
 
     let mut story = Vec::new();

@@ -54,7 +54,6 @@
 //! ```
 //! use rserpool_core::base::{AssociationId, CommandId, Instant, TransportAddress};
 //! use rserpool_core::element::{Element, ElementConfig};
-//! use rserpool_core::endpoint::hunt::HuntConfig;
 //! use rserpool_core::endpoint::{Action, Endpoint, Event, Output};
 //!
 //! /// What the world has for an endpoint.
@@ -86,8 +85,10 @@
 //!
 //! // An element looks for its registrar as soon as it exists: without any other input, hand in the time.
 //! let registrar = TransportAddress::new([192, 0, 2, 1].into(), 3863, 9899);
-//! let hunt = HuntConfig::rfc(vec![registrar.clone()]);
-//! let config = ElementConfig::rfc("EchoPool".into(), vec![[192, 0, 2, 2].into()], 7, 9899, hunt, 1);
+//! let mut config = ElementConfig::rfc("EchoPool".into(), 1);
+//! config.addresses = vec![[192, 0, 2, 2].into()];
+//! config.udp_port = 9899;
+//! config.hunt.registrars = vec![registrar.clone()];
 //! let mut element = Element::new(config, Instant::ORIGIN);
 //! let mut wanted = Vec::new();
 //! turn(&mut element, Instant::ORIGIN, Input::Time, |action| wanted.push(action), |_| ());
@@ -119,11 +120,13 @@
 //!
 //! ```
 //! use rserpool_core::base::{CommandId, Instant, TransportAddress};
-//! use rserpool_core::endpoint::{Endpoint, Output, hunt::HuntConfig};
+//! use rserpool_core::endpoint::{Endpoint, Output};
 //! use rserpool_core::user::{Answer, Command, Resolve, User, UserConfig};
 //!
 //! let registrar = TransportAddress::new([192, 0, 2, 1].into(), 3863, 9899);
-//! let mut user = User::new(UserConfig::rfc(HuntConfig::rfc(vec![registrar]), 1));
+//! let mut config = UserConfig::rfc(1);
+//! config.hunt.registrars = vec![registrar];
+//! let mut user = User::new(config);
 //! let purge = Command::Purge { handle: "EchoPool".into() };
 //! user.handle_command(Instant::ORIGIN, CommandId(7), purge);
 //! assert_eq!(user.poll_output(), Some(Output::Answer(CommandId(7), Answer::Noted)));

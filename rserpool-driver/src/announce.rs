@@ -95,21 +95,15 @@ impl Announcing {
     /// # Errors
     /// One that is no multicast group, or of the other address family.
     pub(super) fn groups(&self, local: IpAddr) -> Result<Vec<(Channel, SocketAddr)>, StartError> {
-        let choices =
-            [("announce-group", Channel::Asap, self.asap), ("enrp-announce-group", Channel::Enrp, self.enrp)];
         let mut groups = Vec::new();
-        for (key, channel, choice) in choices {
+        for (channel, choice) in [(Channel::Asap, self.asap), (Channel::Enrp, self.enrp)] {
             let Some(choice) = choice else { continue };
             let group = choice.address(channel, local.is_ipv6());
             if !group.ip().is_multicast() || group.port() == 0 {
-                return Err(StartError::Config(
-                    format!("{key}: {group} is no multicast group with a port").into(),
-                ));
+                return Err(StartError::NoGroup { channel, group });
             }
             if group.is_ipv6() != local.is_ipv6() {
-                let error =
-                    format!("{key}: {group} and the address bound must be of one family, IPv4 or IPv6");
-                return Err(StartError::Config(error.into()));
+                return Err(StartError::OtherFamily { channel, group });
             }
             groups.push((channel, group));
         }

@@ -17,6 +17,7 @@ use super::role::Role;
 use super::tcp::{StreamIo, TcpListening};
 use super::{BoxFuture, Runtime, Socket, interfaces};
 use rserpool_core::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, TransportAddress};
+use rserpool_core::endpoint::ConfigError;
 use rserpool_transport::node::Node;
 use rserpool_transport::sctp::{Sctp, SctpConfig};
 use rserpool_transport::tcp::{Tcp, TcpConfig};
@@ -113,7 +114,7 @@ pub trait Configuration: Clone {
     }
 
     /// Refuses what cannot work.
-    fn check(&self) -> Result<(), StartError>;
+    fn check(&self) -> Result<(), ConfigError>;
 
     /// Our own addresses, if the configuration names them.
     fn addresses(&self) -> Vec<IpAddr> {
@@ -302,7 +303,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     fn adjust(&mut self) -> Result<(C, SctpConfig, TcpConfig), StartError> {
         let seed = match self.seed {
             Some(seed) => seed,
-            None => getrandom::u64().map_err(StartError::Entropy)?,
+            None => getrandom::u64().map_err(|error| StartError::Entropy(error.into()))?,
         };
         let mut config = C::preset(self.preset, seed);
         self.adjust.drain(..).for_each(|adjust| adjust(&mut config));
@@ -311,12 +312,12 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
             Preset::Fast => SctpConfig::fast(seed),
         };
         self.adjust_sctp.drain(..).for_each(|adjust| adjust(&mut sctp));
-        sctp.check().map_err(|error| StartError::Config(error.into()))?;
+        sctp.check()?;
         let mut tcp = TcpConfig::default();
         self.adjust_tcp.drain(..).for_each(|adjust| adjust(&mut tcp));
-        tcp.check().map_err(|error| StartError::Config(error.into()))?;
+        tcp.check()?;
         if self.busy_poll > MAX_BUSY_POLL {
-            return Err(StartError::Config(format!("busy_poll may be at most {MAX_BUSY_POLL:?}").into()));
+            return Err(StartError::BusyPoll(self.busy_poll));
         }
         Ok((config, sctp, tcp))
     }

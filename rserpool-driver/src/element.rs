@@ -21,7 +21,7 @@ use rserpool_core::base::{
 use rserpool_core::element::{
     self, Answer, Command, DeregistrationError, ElementConfig, Message, Notice, Refusal,
 };
-use rserpool_core::endpoint::hunt::HuntConfig;
+use rserpool_core::endpoint::ConfigError;
 use rserpool_core::wire::Policy;
 
 /// A pool element that runs in the background; clones are handles of the same one.
@@ -165,9 +165,6 @@ impl<R> fmt::Debug for PoolElement<R> {
     }
 }
 
-/// The port of the echo service (RFC 862), which is what one tries first.
-const DEFAULT_PORT: u16 = 7;
-
 impl Configuration for ElementConfig {
     type Endpoint = element::Element;
 
@@ -175,10 +172,8 @@ impl Configuration for ElementConfig {
         // `PoolElement::builder` replaces the handle, `complete` the addresses.
         let handle = PoolHandle::from("");
         let mut config = match preset {
-            Preset::Rfc => Self::rfc(handle, Vec::new(), DEFAULT_PORT, 0, HuntConfig::rfc(Vec::new()), seed),
-            Preset::Fast => {
-                Self::fast(handle, Vec::new(), DEFAULT_PORT, 0, HuntConfig::fast(Vec::new()), seed)
-            }
+            Preset::Rfc => Self::rfc(handle, seed),
+            Preset::Fast => Self::fast(handle, seed),
         };
         config.id = Some(ElementId(Random::new(!seed).identifier()));
         config
@@ -199,8 +194,8 @@ impl Configuration for ElementConfig {
         Ok(())
     }
 
-    fn check(&self) -> Result<(), StartError> {
-        Self::check(self).map_err(|error| StartError::Config(error.into()))
+    fn check(&self) -> Result<(), ConfigError> {
+        Self::check(self)
     }
 
     fn addresses(&self) -> Vec<IpAddr> {

@@ -2,17 +2,43 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use super::builder::MAX_BUSY_POLL;
 use rserpool_core::base::{RegistrarId, TransportAddress};
+use rserpool_core::endpoint::{Channel, ConfigError};
 use rserpool_core::user::UserError;
 
 /// Why an endpoint could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// A configured value cannot work; the text names its key.
-    #[error("{0}")]
-    Config(Box<dyn std::error::Error + Send + Sync>),
+    /// A configured value cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// [`Builder::busy_poll`](crate::Builder::busy_poll) was asked for a longer span than
+    /// [`MAX_BUSY_POLL`].
+    #[error("busy_poll may be at most {MAX_BUSY_POLL:?}")]
+    BusyPoll(Duration),
+    /// What was given as the group of the announcements is no multicast group, or has no port.
+    #[error("{}: {group} is no multicast group with a port", group_key(*channel))]
+    NoGroup {
+        /// Whose announcements.
+        channel: Channel,
+        /// What was given.
+        group: SocketAddr,
+    },
+    /// The group of the announcements and the address bound are of different families.
+    #[error(
+        "{}: {group} and the address bound must be of one family, IPv4 or IPv6",
+        group_key(*channel)
+    )]
+    OtherFamily {
+        /// Whose announcements.
+        channel: Channel,
+        /// The group.
+        group: SocketAddr,
+    },
     /// The UDP port of SCTP encapsulation could not be bound.
     #[error("{}", bind_text(address, source))]
     Bind {
@@ -49,7 +75,7 @@ pub enum StartError {
     NoRegistrar,
     /// The operating system gives no random numbers for the seed.
     #[error("the operating system gives no random numbers: {0}; set a seed, for tests only")]
-    Entropy(getrandom::Error),
+    Entropy(io::Error),
     /// The runtime does not take the socket, for example outside its context.
     #[error("the runtime does not take the socket: {0}; start endpoints within the context of the runtime")]
     Runtime(io::Error),
@@ -75,6 +101,14 @@ pub struct IdentifierTaken {
 impl From<Stopped> for UserError {
     fn from(_: Stopped) -> Self {
         Self::ShuttingDown
+    }
+}
+
+/// The function of the builder that takes the group.
+const fn group_key(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Asap => "announce_group",
+        Channel::Enrp => "enrp_announce_group",
     }
 }
 

@@ -13,10 +13,10 @@ use super::handle::{Handle, own};
 use super::log::Log;
 use super::role::{Place, Role};
 use rserpool_core::base::{ENRP_PORT, Instant, TransportAddress};
+use rserpool_core::endpoint::ConfigError;
 use rserpool_core::inspector::{
     self, Answer, Command, InspectError, InspectorConfig, Notice, PeerReport, Snapshot,
 };
-use rserpool_core::wire::Padding;
 
 /// Asks one registrar for its handlespace, its peers and its counters; clones share it.
 pub struct Inspector<R> {
@@ -105,25 +105,18 @@ impl Configuration for InspectorConfig {
     type Endpoint = inspector::Inspector;
 
     fn preset(preset: Preset, _seed: u64) -> Self {
-        let timeout = match preset {
-            Preset::Rfc => Duration::from_secs(15),
-            Preset::Fast => Duration::from_secs(2),
-        };
-        Self { registrar: None, enrp_port: ENRP_PORT, timeout, padding: Padding::default() }
+        match preset {
+            Preset::Rfc => Self::rfc(),
+            Preset::Fast => Self::fast(),
+        }
     }
 
     fn registrars(&self) -> &[TransportAddress] {
         self.registrar.as_slice()
     }
 
-    fn check(&self) -> Result<(), StartError> {
-        if self.timeout.is_zero() {
-            return Err(StartError::Config("timeout: must be longer than zero".into()));
-        }
-        if self.registrar.as_ref().is_some_and(TransportAddress::is_tcp) {
-            return Err(StartError::Config("registrar: an inspector asks by ENRP, which needs SCTP".into()));
-        }
-        Ok(())
+    fn check(&self) -> Result<(), ConfigError> {
+        Self::check(self)
     }
 
     fn endpoint(self, now: Instant) -> Self::Endpoint {

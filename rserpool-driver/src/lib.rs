@@ -94,5 +94,5 @@ pub use runtime::{
 pub use session::{SESSION_QUEUE, Session, SessionEvent};
 pub use tcp::TcpListening;
 #[cfg(feature = "udp")]
-pub use udp::{BatchedSocket, Direction, UdpSockRef, Watched};
+pub use udp::{BatchedSocket, Direction, SocketRef, Watched};
 pub use user::PoolUser;

@@ -15,7 +15,7 @@ use super::log::{Line, Log};
 use super::role::{Place, Role};
 use super::tcp::TcpListening;
 use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, TransportAddress};
-use rserpool_core::endpoint::HangUp;
+use rserpool_core::endpoint::{ConfigError, HangUp};
 use rserpool_core::registrar::{self, Answer, Command, Figures, Notice, PeerStatus, RegistrarConfig};
 use rserpool_core::wire::PoolEntry;
 
@@ -182,8 +182,8 @@ impl Configuration for RegistrarConfig {
         Ok(())
     }
 
-    fn check(&self) -> Result<(), StartError> {
-        Self::check(self).map_err(|error| StartError::Config(error.into()))
+    fn check(&self) -> Result<(), ConfigError> {
+        Self::check(self)
     }
 
     fn addresses(&self) -> Vec<IpAddr> {

@@ -6,12 +6,10 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 
 use super::{Received, Socket};
 use rserpool_transport::Datagram;
-
-pub use quinn_udp::UdpSockRef;
 
 /// Buffers filled by one system call; each may hold several datagrams of one sender.
 const RECEIVE_BATCH: usize = 4;
@@ -30,11 +28,28 @@ pub trait Watched: Send + 'static {
         &mut self,
         context: &mut Context<'_>,
         direction: Direction,
-        operation: &mut dyn FnMut(UdpSockRef<'_>) -> io::Result<()>,
+        operation: &mut dyn FnMut(SocketRef<'_>) -> io::Result<()>,
     ) -> Poll<io::Result<()>>;
 
     /// The socket, for an attempt that waits for nothing.
-    fn socket(&self) -> UdpSockRef<'_>;
+    fn socket(&self) -> SocketRef<'_>;
+}
+
+/// A UDP socket that somebody else owns; made with `(&socket).into()`.
+pub struct SocketRef<'a>(UdpSockRef<'a>);
+
+#[cfg(not(windows))]
+impl<'a, S: std::os::fd::AsFd> From<&'a S> for SocketRef<'a> {
+    fn from(socket: &'a S) -> Self {
+        Self(socket.into())
+    }
+}
+
+#[cfg(windows)]
+impl<'a, S: std::os::windows::io::AsSocket> From<&'a S> for SocketRef<'a> {
+    fn from(socket: &'a S) -> Self {
+        Self(socket.into())
+    }
 }
 
 /// What a socket must be ready for.
@@ -95,11 +110,11 @@ impl<W: Watched> Socket for BatchedSocket<W> {
         let Self { watched, state, buffers, .. } = self;
         let mut meta = [RecvMeta::default(); RECEIVE_BATCH];
         let mut filled = 0;
-        let mut receive = |socket: UdpSockRef<'_>| -> io::Result<()> {
+        let mut receive = |socket: SocketRef<'_>| -> io::Result<()> {
             let mut chunks = buffers.chunks_mut(BUFFER_OCTETS).map(IoSliceMut::new);
             let mut buffers: [IoSliceMut<'_>; RECEIVE_BATCH] =
                 std::array::from_fn(|_| chunks.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
-            filled = state.recv(socket, &mut buffers, &mut meta)?;
+            filled = state.recv(socket.0, &mut buffers, &mut meta)?;
             Ok(())
         };
         if busy {
@@ -143,7 +158,7 @@ impl<W: Watched> Socket for BatchedSocket<W> {
                 src_ip: None,
             };
             let outcome =
-                watched.poll_io(context, Direction::Send, &mut |socket| state.try_send(socket, &transmit));
+                watched.poll_io(context, Direction::Send, &mut |socket| state.try_send(socket.0, &transmit));
             match outcome {
                 Poll::Ready(Ok(())) => {}
                 // What hinders this datagram comes up again when it is the first.
@@ -175,7 +190,7 @@ mod tests {
             &mut self,
             _: &mut Context<'_>,
             _: Direction,
-            operation: &mut dyn FnMut(UdpSockRef<'_>) -> io::Result<()>,
+            operation: &mut dyn FnMut(SocketRef<'_>) -> io::Result<()>,
         ) -> Poll<io::Result<()>> {
             match operation((&self.0).into()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
@@ -183,7 +198,7 @@ mod tests {
             }
         }
 
-        fn socket(&self) -> UdpSockRef<'_> {
+        fn socket(&self) -> SocketRef<'_> {
             (&self.0).into()
         }
     }

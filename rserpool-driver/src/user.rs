@@ -13,7 +13,7 @@ use super::log::{Line, Log};
 use super::role::{Place, Role};
 use super::session::Session;
 use rserpool_core::base::{ASAP_PORT, ElementId, Instant, PoolHandle, TransportAddress};
-use rserpool_core::endpoint::hunt::HuntConfig;
+use rserpool_core::endpoint::ConfigError;
 use rserpool_core::user::{
     self, Answer, Command, Notice, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
 };
@@ -152,8 +152,8 @@ impl Configuration for UserConfig {
 
     fn preset(preset: Preset, seed: u64) -> Self {
         match preset {
-            Preset::Rfc => Self::rfc(HuntConfig::rfc(Vec::new()), seed),
-            Preset::Fast => Self::fast(HuntConfig::fast(Vec::new()), seed),
+            Preset::Rfc => Self::rfc(seed),
+            Preset::Fast => Self::fast(seed),
         }
     }
 
@@ -161,8 +161,8 @@ impl Configuration for UserConfig {
         &self.hunt.registrars
     }
 
-    fn check(&self) -> Result<(), StartError> {
-        Self::check(self).map_err(|error| StartError::Config(error.into()))
+    fn check(&self) -> Result<(), ConfigError> {
+        Self::check(self)
     }
 
     fn endpoint(self, _now: Instant) -> Self::Endpoint {

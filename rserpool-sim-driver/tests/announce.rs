@@ -7,7 +7,9 @@ use rserpool_sim_driver::{Fault, HostId, Program, World};
 use support::{assert_nothing_lost, ids_of, listed, run, world};
 
 fn announcing(world: &mut World, name: &str) -> HostId {
-    world.add(name, Program::Registrar(RegistrarConfig { announce: true, ..RegistrarConfig::fast(None, 0) }))
+    let mut config = RegistrarConfig::fast(None, 0);
+    config.announce = true;
+    world.add(name, Program::Registrar(config))
 }
 
 #[test]

@@ -12,7 +12,8 @@ fn told_of_namesake(world: &World, host: HostId) -> bool {
     world.notes().iter().any(|(_, who, note)| *who == host && taken(note))
 }
 
-/// ENRP-3.2.1-01: the one that came later says so and stops; the scope goes on.
+/// ENRP-3.2.1-01: of two registrars with one identifier the one that came later says so and stops; the scope
+/// goes on.
 #[test]
 fn of_two_registrars_with_one_identifier_the_newcomer_stops() {
     let mut world = world(1);
@@ -20,7 +21,7 @@ fn of_two_registrars_with_one_identifier_the_newcomer_stops() {
     let elements = elements(&mut world, 20, "Pool", &scope);
     run(&mut world, 2_000);
     let id = registrar_id(&world, scope[0]);
-    let config = RegistrarConfig { id: Some(id), ..RegistrarConfig::fast(None, 0) };
+    let config = RegistrarConfig::fast(Some(id), 0);
     let namesake = world.add_idle("namesake", Program::Registrar(config));
     world.introduce(namesake, &scope);
     world.apply(Fault::Start(namesake));
@@ -40,7 +41,7 @@ fn a_namesake_behind_a_third_registrar_harms_nobody() {
     let elements = elements(&mut world, 20, "Pool", &scope);
     run(&mut world, 2_000);
     let id = registrar_id(&world, scope[0]);
-    let config = RegistrarConfig { id: Some(id), ..RegistrarConfig::fast(None, 0) };
+    let config = RegistrarConfig::fast(Some(id), 0);
     let namesake = world.add_idle("namesake", Program::Registrar(config));
     world.introduce(namesake, &scope[1..]);
     world.apply(Fault::Start(namesake));

@@ -8,7 +8,7 @@ use std::time;
 
 use rserpool_core::base::Instant;
 use rserpool_driver::{
-    BatchedSocket, BoxFuture, ByteStream, Connecting, Direction, Listener, Runtime, Socket, UdpSockRef,
+    BatchedSocket, BoxFuture, ByteStream, Connecting, Direction, Listener, Runtime, Socket, SocketRef,
     Watched,
 };
 use smol::{Async, Timer};
@@ -100,7 +100,7 @@ impl Watched for SmolSocket {
         &mut self,
         context: &mut Context<'_>,
         direction: Direction,
-        operation: &mut dyn FnMut(UdpSockRef<'_>) -> io::Result<()>,
+        operation: &mut dyn FnMut(SocketRef<'_>) -> io::Result<()>,
     ) -> Poll<io::Result<()>> {
         let [receive, send] = &mut self.blocked;
         let blocked = if direction == Direction::Receive { receive } else { send };
@@ -119,7 +119,7 @@ impl Watched for SmolSocket {
         }
     }
 
-    fn socket(&self) -> UdpSockRef<'_> {
+    fn socket(&self) -> SocketRef<'_> {
         (&self.io).into()
     }
 }

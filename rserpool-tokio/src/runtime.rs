@@ -10,7 +10,7 @@ use std::time::Duration;
 use rserpool_core::base::Instant;
 use rserpool_driver::{
     AsyncRead, AsyncWrite, BatchedSocket, BoxFuture, ByteStream, Connecting, Direction, Listener, Runtime,
-    Socket, UdpSockRef, Watched,
+    Socket, SocketRef, Watched,
 };
 use tokio::io::{Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -123,7 +123,7 @@ impl Watched for TokioSocket {
         &mut self,
         context: &mut Context<'_>,
         direction: Direction,
-        operation: &mut dyn FnMut(UdpSockRef<'_>) -> io::Result<()>,
+        operation: &mut dyn FnMut(SocketRef<'_>) -> io::Result<()>,
     ) -> Poll<io::Result<()>> {
         let io = &self.0;
         loop {
@@ -144,7 +144,7 @@ impl Watched for TokioSocket {
         }
     }
 
-    fn socket(&self) -> UdpSockRef<'_> {
+    fn socket(&self) -> SocketRef<'_> {
         (&self.0).into()
     }
 }

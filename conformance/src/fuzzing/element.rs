@@ -26,8 +26,15 @@ fn config(input: &mut Input<'_>) -> ElementConfig {
     let mut hunt = if flags & 1 == 0 { HuntConfig::rfc(registrars) } else { HuntConfig::fast(registrars) };
     hunt.rounds = (flags & 2 != 0).then_some(2);
     let preset = if flags & 4 == 0 { ElementConfig::rfc } else { ElementConfig::fast };
-    let config = preset("pool".into(), vec![ip(100)], PORT, 9899, hunt, 7);
-    ElementConfig { id: Some(ElementId(1)), max_sessions: MAX_SESSIONS, control: flags & 8 == 0, ..config }
+    let mut config = preset("pool".into(), 7);
+    config.addresses = vec![ip(100)];
+    config.port = PORT;
+    config.udp_port = 9899;
+    config.hunt = hunt;
+    config.id = Some(ElementId(1));
+    config.max_sessions = MAX_SESSIONS;
+    config.control = flags & 8 == 0;
+    config
 }
 
 fn command(input: &mut Input<'_>) -> Command {

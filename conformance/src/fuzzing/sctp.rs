@@ -73,12 +73,10 @@ fn run<E: Engine>(octets: &[u8]) {
 }
 
 fn end<E: Engine>(last_octet: u8) -> End<E> {
-    let config = SctpConfig {
-        max_associations: MAX_ASSOCIATIONS,
-        tell_addresses: true,
-        addresses: (0..NETWORKS).map(|network| address(network, last_octet)).collect(),
-        ..SctpConfig::fast(last_octet.into())
-    };
+    let mut config = SctpConfig::fast(last_octet.into());
+    config.max_associations = MAX_ASSOCIATIONS;
+    config.tell_addresses = true;
+    config.addresses = (0..NETWORKS).map(|network| address(network, last_octet)).collect();
     let udp_port = 9899;
     let mut stack = Sctp::with_engine(config, SocketAddr::new(address(0, last_octet), udp_port));
     stack.listen(PORT);

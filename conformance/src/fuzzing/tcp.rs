@@ -49,11 +49,9 @@ struct Connection {
 /// cut by lengths, in its order; every association has a beginning and an end; limits are kept; and who
 /// does nothing any more is gone at last.
 pub fn tcp(octets: &[u8]) {
-    let config = TcpConfig {
-        max_connections: MAX_CONNECTIONS,
-        max_per_address: MAX_PER_ADDRESS,
-        ..TcpConfig::default()
-    };
+    let mut config = TcpConfig::default();
+    config.max_connections = MAX_CONNECTIONS;
+    config.max_per_address = MAX_PER_ADDRESS;
     let mut world = World {
         tcp: Tcp::new(config, SERVICE),
         now: Instant::ORIGIN,

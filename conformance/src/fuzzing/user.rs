@@ -24,8 +24,10 @@ fn config(input: &mut Input<'_>) -> UserConfig {
     let registrars = (0..count).map(|last| TransportAddress::new(ip(last), ASAP_PORT, 9899)).collect();
     let mut hunt = if flags & 1 == 0 { HuntConfig::rfc(registrars) } else { HuntConfig::fast(registrars) };
     hunt.rounds = (flags & 2 != 0).then_some(2);
-    let config = if flags & 4 == 0 { UserConfig::rfc(hunt, 7) } else { UserConfig::fast(hunt, 7) };
-    UserConfig { max_sessions: MAX_SESSIONS, max_cached_pools: 2, max_unanswered_octets: 100, ..config }
+    let mut config = if flags & 4 == 0 { UserConfig::rfc(7) } else { UserConfig::fast(7) };
+    config.hunt = hunt;
+    (config.max_sessions, config.max_cached_pools, config.max_unanswered_octets) = (MAX_SESSIONS, 2, 100);
+    config
 }
 
 fn command(input: &mut Input<'_>) -> Command {

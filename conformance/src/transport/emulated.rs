@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bytes::Bytes;
 use rserpool_core::base::{Carrier, Instant, TransportAddress};
-use rserpool_transport::sctp::SctpConfig;
 
 use super::backend::Backend;
 use super::bench::{Cuts, Failure, World};
@@ -62,9 +61,8 @@ impl Emulated {
 
     fn end(&self, who: Who) -> End {
         let seed = self.setup.seed * 1000 + who as u64 + self.restarts * 10;
-        let addresses = self.addresses(who);
-        let config =
-            SctpConfig { seed, addresses, tell_addresses: self.setup.wild, ..self.setup.config.clone() };
+        let mut config = self.setup.config.clone();
+        (config.seed, config.tell_addresses, config.addresses) = (seed, self.setup.wild, self.addresses(who));
         let any: IpAddr = match self.setup.family {
             Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
             Family::V6 => Ipv6Addr::UNSPECIFIED.into(),

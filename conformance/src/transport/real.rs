@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{Instant, TransportAddress};
-use rserpool_transport::sctp::SctpConfig;
 
 use super::backend::Backend;
 use super::bench::{Cuts, Failure, World};
@@ -58,7 +57,8 @@ impl Real {
         let bound = socket.local_addr().map_err(io)?;
         let local = SocketAddr::new(addresses[0], bound.port());
         let seed = u64::from(std::process::id()) << 16 | u64::from(local.port());
-        let config = SctpConfig { seed, tell_addresses: setup.wild, addresses, ..setup.config.clone() };
+        let mut config = setup.config.clone();
+        (config.seed, config.tell_addresses, config.addresses) = (seed, setup.wild, addresses);
         let mut stack = backend.stack(config, bound);
         stack.listen(setup.our_port);
         let mut world = Self {

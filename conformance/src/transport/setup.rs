@@ -79,7 +79,9 @@ impl Setup {
     /// The same with a peer that we do not give up soon: for rows that are not about silence, on
     /// machines that are busy with something else.
     pub(super) fn patient() -> Self {
-        let config = SctpConfig { max_silence: Duration::from_secs(10), ..SctpConfig::fast(1) };
-        Self { config, ..Self::plain() }
+        let mut setup = Self::plain();
+        setup.config = SctpConfig::fast(1);
+        setup.config.max_silence = Duration::from_secs(10);
+        setup
     }
 }

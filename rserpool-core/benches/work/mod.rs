@@ -106,7 +106,8 @@ impl Bench {
                 all.push((PeHandle { pool: handle.clone(), element: element.id }, element));
             }
         }
-        let limits = Limits { pools: 1 << 20, elements_per_pool: 1 << 20, elements: 1 << 20 };
+        let mut limits = Limits::default();
+        (limits.pools, limits.elements_per_pool, limits.elements) = (1 << 20, 1 << 20, 1 << 20);
         let mut policies = Policies::default();
         policies.counting = workload.counting;
         let space = Handlespace::with_policies(limits, policies);

@@ -13,7 +13,6 @@ use rserpool_core::base::{
     AssociationId, CommandId, ConnectId, ElementId, Instant, ProtocolId, RegistrarId, TransportAddress,
 };
 use rserpool_core::element::{Answer, Command, Element, ElementConfig, Message, Notice};
-use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::endpoint::{Action, DownReason, Endpoint, Event, Output};
 
 use crate::HEAP;
@@ -53,13 +52,12 @@ pub(crate) fn run() -> Result<[(&'static str, usize); 4], u8> {
 
     // The driver begins by asking the element what it wants: to meet the registrar.
     let registrar = TransportAddress::new([192, 0, 2, 1].into(), 3863, 9899);
-    let hunt = HuntConfig::rfc(vec![registrar.clone()]);
-    let addresses = vec![[192, 0, 2, 2].into()];
-    let config = ElementConfig {
-        id: Some(ElementId(0x2001)),
-        max_sessions: USERS as usize,
-        ..ElementConfig::rfc("EchoPool".into(), addresses, 7, 9899, hunt, 1)
-    };
+    let mut config = ElementConfig::rfc("EchoPool".into(), 1);
+    config.id = Some(ElementId(0x2001));
+    config.addresses = vec![[192, 0, 2, 2].into()];
+    config.udp_port = 9899;
+    config.max_sessions = USERS as usize;
+    config.hunt.registrars = vec![registrar.clone()];
     let mut element = Box::new(Element::new(config, now));
     let request = match element.poll_action() {
         Some(Action::Connect { request, local_port: 7, peer, .. }) if peer == registrar => request,

@@ -15,10 +15,14 @@ const LONGEST_REREGISTRATION: Duration = Duration::from_secs(600);
 /// T4 expires so long before the end of the registration (RFC 5352 section 7.1).
 const REREGISTRATION_MARGIN: Duration = Duration::from_secs(20);
 
+/// The port of the echo service (RFC 862), with which one begins.
+const ECHO_PORT: u16 = 7;
+
 /// The configuration of a pool element.
 ///
 /// Start from a preset and set the fields that differ; later versions add fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ElementConfig {
     /// The handle of the pool, 1 to 1,024 octets.
     pub handle: PoolHandle,
@@ -28,9 +32,9 @@ pub struct ElementConfig {
     pub policy: Policy,
     /// The addresses at which users reach the element; at least one.
     pub addresses: Vec<IpAddr>,
-    /// The SCTP port at which users and registrars reach the element.
+    /// The SCTP port on which users, and registrars, reach the element (default 7, echo).
     pub port: u16,
-    /// The UDP port of the socket, registered in the encapsulation parameter; 0: without that parameter.
+    /// The UDP port of our socket, told in the encapsulation parameter; 0, the default, sends no parameter.
     pub udp_port: u16,
     /// Whether users may send ASAP control messages besides data (Transport Use 1).
     pub control: bool,
@@ -59,22 +63,17 @@ pub struct ElementConfig {
 }
 
 impl ElementConfig {
-    /// The timers of the RFC, for an element with data and control.
-    pub fn rfc(
-        handle: PoolHandle,
-        addresses: Vec<IpAddr>,
-        port: u16,
-        udp_port: u16,
-        hunt: HuntConfig,
-        seed: u64,
-    ) -> Self {
+    /// The RFC's timers, for an element with data and control on the SCTP port of echo. It has no addresses and
+    /// knows no registrars yet: set the fields [`addresses`](Self::addresses) and
+    /// [`hunt.registrars`](HuntConfig::registrars).
+    pub fn rfc(handle: PoolHandle, seed: u64) -> Self {
         Self {
             handle,
             id: None,
             policy: Policy::RoundRobin,
-            addresses,
-            port,
-            udp_port,
+            addresses: Vec::new(),
+            port: ECHO_PORT,
+            udp_port: 0,
             control: true,
             life: RegistrationLife(300),
             life_unit: LifeUnit::default(),
@@ -82,22 +81,16 @@ impl ElementConfig {
             deregistration_timeout: Duration::from_secs(30),
             reregistration_interval: None,
             max_registration_attempts: 2,
-            hunt,
+            hunt: HuntConfig::rfc(Vec::new()),
             padding: Padding::default(),
             max_sessions: 10_000,
             seed,
         }
     }
 
-    /// For a LAN: an element that was away is back in its pool within a second.
-    pub fn fast(
-        handle: PoolHandle,
-        addresses: Vec<IpAddr>,
-        port: u16,
-        udp_port: u16,
-        hunt: HuntConfig,
-        seed: u64,
-    ) -> Self {
+    /// For a LAN on which an element that was away is back in its pool within a second; otherwise like
+    /// [`ElementConfig::rfc`].
+    pub fn fast(handle: PoolHandle, seed: u64) -> Self {
         Self {
             // A LAN answers in milliseconds; a busy machine may need a hundred times as long.
             registration_timeout: Duration::from_millis(250),
@@ -107,7 +100,8 @@ impl ElementConfig {
             reregistration_interval: Some(Duration::from_secs(5)),
             // 250 ms each: a registrar that is only busy is not given up.
             max_registration_attempts: 5,
-            ..Self::rfc(handle, addresses, port, udp_port, hunt, seed)
+            hunt: HuntConfig::fast(Vec::new()),
+            ..Self::rfc(handle, seed)
         }
     }
 
@@ -137,21 +131,21 @@ impl ElementConfig {
             "life",
             "must be at least 1 s, or -1 for ever",
         )?;
-        ConfigError::require(!self.registration_timeout.is_zero(), "registration-timeout", positive)?;
-        ConfigError::require(!self.deregistration_timeout.is_zero(), "deregistration-timeout", positive)?;
+        ConfigError::require(!self.registration_timeout.is_zero(), "registration_timeout", positive)?;
+        ConfigError::require(!self.deregistration_timeout.is_zero(), "deregistration_timeout", positive)?;
         let interval = self.reregistration();
-        ConfigError::require(!interval.is_zero(), "reregistration-interval", positive)?;
+        ConfigError::require(!interval.is_zero(), "reregistration_interval", positive)?;
         ConfigError::require(
             life.is_none_or(|life| interval < life),
-            "reregistration-interval",
+            "reregistration_interval",
             "must be shorter than the registration life",
         )?;
         ConfigError::require(
             self.max_registration_attempts != 0,
-            "max-registration-attempts",
+            "max_registration_attempts",
             "must be at least 1",
         )?;
-        ConfigError::require(self.max_sessions != 0, "max-sessions", "must be at least 1")?;
+        ConfigError::require(self.max_sessions != 0, "max_sessions", "must be at least 1")?;
         let by_sctp = !self.hunt.registrars.iter().any(TransportAddress::is_tcp);
         ConfigError::require(
             by_sctp,

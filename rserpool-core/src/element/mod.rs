@@ -42,11 +42,13 @@ use registrar::{Claim, Home, Registrar};
 /// use core::time::Duration;
 /// use rserpool_core::base::{Instant, TransportAddress};
 /// use rserpool_core::element::{Element, ElementConfig};
-/// use rserpool_core::endpoint::{Action, Endpoint, hunt::HuntConfig};
+/// use rserpool_core::endpoint::{Action, Endpoint};
 ///
 /// let registrar = TransportAddress::new([127, 0, 0, 1].into(), 3863, 20001);
-/// let hunt = HuntConfig::fast(vec![registrar.clone()]);
-/// let config = ElementConfig::fast("EchoPool".into(), vec![[127, 0, 0, 1].into()], 7, 40001, hunt, 1);
+/// let mut config = ElementConfig::fast("EchoPool".into(), 1);
+/// config.addresses = vec![[127, 0, 0, 1].into()];
+/// config.udp_port = 40001;
+/// config.hunt.registrars = vec![registrar.clone()];
 /// config.check()?;
 /// let mut element = Element::new(config, Instant::ORIGIN);
 /// let Some(Action::Connect { local_port: 7, peer, .. }) = element.poll_action() else { panic!() };

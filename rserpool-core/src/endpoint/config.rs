@@ -5,7 +5,7 @@
 #[error("{key}: {problem}")]
 #[non_exhaustive]
 pub struct ConfigError {
-    /// The key: the name of the field with dashes, `hunt.` before it if it belongs to the hunt.
+    /// The path of the field in the configuration, such as `hunt.timeout` or `limits.pools`.
     pub key: &'static str,
     /// What it must be.
     pub problem: &'static str,

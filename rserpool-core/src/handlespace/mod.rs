@@ -47,6 +47,7 @@ impl fmt::Debug for PeHandle {
 
 /// How much a handlespace may hold, so that nobody fills a registrar's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// The most pools.
     pub pools: usize,
@@ -56,8 +57,16 @@ pub struct Limits {
     pub elements: usize,
 }
 
+impl Default for Limits {
+    /// 10,000 pools, 100,000 elements in one pool, 200,000 in all.
+    fn default() -> Self {
+        Self { pools: 10_000, elements_per_pool: 100_000, elements: 200_000 }
+    }
+}
+
 /// One of the [`Limits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Limit {
     /// [`Limits::pools`].
     #[error("pools")]

@@ -16,11 +16,13 @@ use bytes::Bytes;
 
 pub use compare::{Difference, Ownership, differences, ownership};
 
-use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, RegistrarId, TransportAddress};
+use crate::base::{
+    AssociationId, CommandId, ConnectId, ENRP_PORT, Instant, ProtocolId, RegistrarId, TransportAddress,
+};
 use crate::endpoint::hunt::read_announcement;
 use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST};
 use crate::endpoint::received::Received;
-use crate::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Outbox, Output};
+use crate::endpoint::{AbortCause, Action, Channel, ConfigError, Endpoint, Event, Outbox, Output};
 use crate::wire::{EnrpBody, EnrpMessage, Padding, PoolEntry, ServerInformation};
 
 /// The most commands that wait; further ones fail at once.
@@ -32,6 +34,7 @@ const MAX_TABLE_OCTETS: usize = 256 << 20;
 
 /// The configuration of an inspector.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct InspectorConfig {
     /// The registrar, with its ENRP port; `None`: the first that announces itself.
     pub registrar: Option<TransportAddress>,
@@ -42,6 +45,30 @@ pub struct InspectorConfig {
     pub timeout: Duration,
     /// How messages are padded.
     pub padding: Padding,
+}
+
+impl InspectorConfig {
+    /// For any network: it asks the first registrar that announces itself, unless
+    /// [`registrar`](Self::registrar) is set.
+    pub const fn rfc() -> Self {
+        let timeout = Duration::from_secs(15);
+        Self { registrar: None, enrp_port: ENRP_PORT, timeout, padding: Padding::Padded }
+    }
+
+    /// For a LAN.
+    pub fn fast() -> Self {
+        Self { timeout: Duration::from_secs(2), ..Self::rfc() }
+    }
+
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// The first key whose value cannot work.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        ConfigError::require(!self.timeout.is_zero(), "timeout", "must be longer than zero")?;
+        let by_sctp = !self.registrar.as_ref().is_some_and(TransportAddress::is_tcp);
+        ConfigError::require(by_sctp, "registrar", "an inspector asks by ENRP, which needs SCTP")
+    }
 }
 
 /// What the application can ask for.

@@ -28,6 +28,7 @@ pub enum TakeoverWinner {
 
 /// How a registrar takes part in ENRP (RFC 5353).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EnrpConfig {
     /// Where other registrars speak ENRP. The first that answers is the mentor, the others are its
     /// backups; all are contacted for as long as the registrar runs. Without any, and without
@@ -92,8 +93,9 @@ impl EnrpConfig {
 
 /// The configuration of a registrar.
 ///
-/// Start from a preset and name the fields that differ; later versions add fields.
+/// Start from a preset and set the fields that differ; later versions add fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RegistrarConfig {
     /// The ENRP server identifier; drawn from the seed if `None`.
     pub id: Option<RegistrarId>,
@@ -170,7 +172,7 @@ impl RegistrarConfig {
             check_addresses: false,
             management: true,
             policies: Policies::default(),
-            limits: Limits { pools: 10_000, elements_per_pool: 100_000, elements: 200_000 },
+            limits: Limits::default(),
             life_unit: LifeUnit::default(),
             padding: Padding::default(),
             seed,
@@ -195,42 +197,42 @@ impl RegistrarConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         let not_zero = [
             ("id", self.id != Some(RegistrarId::NONE)),
-            ("asap-port", self.asap_port != 0),
-            ("enrp-port", self.enrp_port != 0),
-            ("resolution-items", self.resolution_items != 0),
-            ("max-resolution-items", self.max_resolution_items != 0),
-            ("max-pools", self.limits.pools != 0),
-            ("max-elements-per-pool", self.limits.elements_per_pool != 0),
-            ("max-elements", self.limits.elements != 0),
+            ("asap_port", self.asap_port != 0),
+            ("enrp_port", self.enrp_port != 0),
+            ("resolution_items", self.resolution_items != 0),
+            ("max_resolution_items", self.max_resolution_items != 0),
+            ("limits.pools", self.limits.pools != 0),
+            ("limits.elements_per_pool", self.limits.elements_per_pool != 0),
+            ("limits.elements", self.limits.elements != 0),
         ];
         for (key, holds) in not_zero {
             ConfigError::require(holds, key, "must not be zero")?;
         }
         let durations = [
-            ("keep-alive-interval", self.keep_alive_interval),
-            ("keep-alive-timeout", self.keep_alive_timeout),
-            ("announce-interval", self.announce_interval),
-            ("mentor-timeout", self.enrp.mentor_timeout),
-            ("mentor-retry", self.enrp.mentor_retry),
-            ("peer-heartbeat-cycle", self.enrp.heartbeat_cycle),
-            ("max-time-last-heard", self.enrp.max_time_last_heard),
-            ("max-time-no-response", self.enrp.max_time_no_response),
+            ("keep_alive_interval", self.keep_alive_interval),
+            ("keep_alive_timeout", self.keep_alive_timeout),
+            ("announce_interval", self.announce_interval),
+            ("enrp.mentor_timeout", self.enrp.mentor_timeout),
+            ("enrp.mentor_retry", self.enrp.mentor_retry),
+            ("enrp.heartbeat_cycle", self.enrp.heartbeat_cycle),
+            ("enrp.max_time_last_heard", self.enrp.max_time_last_heard),
+            ("enrp.max_time_no_response", self.enrp.max_time_no_response),
         ];
         for (key, duration) in durations {
             let works = (Duration::from_millis(1)..=LONGEST).contains(&duration);
             ConfigError::require(works, key, "must be from 1 ms to 30 days")?;
         }
         // Foreign peers tell the protocols apart by the ports.
-        ConfigError::require(self.asap_port != self.enrp_port, "enrp-port", "must differ from asap-port")?;
+        ConfigError::require(self.asap_port != self.enrp_port, "enrp_port", "must differ from asap_port")?;
         let by_sctp = !self.enrp.peers.iter().any(TransportAddress::is_tcp);
-        ConfigError::require(by_sctp, "peer", "registrars reach each other by SCTP only")?;
+        ConfigError::require(by_sctp, "enrp.peers", "registrars reach each other by SCTP only")?;
         let few = self.enrp.peers.len() <= MAX_CONFIGURED_PEERS;
-        ConfigError::require(few, "peer", "must be given at most 32 times")?;
+        ConfigError::require(few, "enrp.peers", "must be given at most 32 times")?;
         // Or every peer is suspected between two of its heartbeats.
         let heard = self.enrp.max_time_last_heard > self.enrp.heartbeat_cycle;
-        ConfigError::require(heard, "max-time-last-heard", "must be longer than peer-heartbeat-cycle")?;
+        ConfigError::require(heard, "enrp.max_time_last_heard", "must be longer than enrp.heartbeat_cycle")?;
         // A page must hold at least one element with several addresses and a short pool handle.
         let page = (512..=65_000).contains(&self.handle_table_octets);
-        ConfigError::require(page, "handle-table-octets", "must be from 512 to 65000")
+        ConfigError::require(page, "handle_table_octets", "must be from 512 to 65000")
     }
 }

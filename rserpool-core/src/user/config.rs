@@ -1,5 +1,6 @@
 //! The configuration of a pool user.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::endpoint::ConfigError;
@@ -11,6 +12,7 @@ use crate::wire::Padding;
 ///
 /// Start from a preset and set the fields that differ; later versions add fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UserConfig {
     /// How to find a registrar.
     pub hunt: HuntConfig,
@@ -49,10 +51,11 @@ pub struct UserConfig {
 }
 
 impl UserConfig {
-    /// The timers of the RFC.
-    pub fn rfc(hunt: HuntConfig, seed: u64) -> Self {
+    /// The RFC's timers. It knows no registrars yet: set [`hunt.registrars`](HuntConfig::registrars), or let it
+    /// hear announcements.
+    pub fn rfc(seed: u64) -> Self {
         Self {
-            hunt,
+            hunt: HuntConfig::rfc(Vec::new()),
             request_timeout: Duration::from_secs(15),
             max_request_retransmits: 2,
             cache_life: Duration::from_secs(30),
@@ -71,9 +74,10 @@ impl UserConfig {
         }
     }
 
-    /// For a LAN: a failed element is noticed and replaced within 500 ms, even on a busy machine.
-    pub fn fast(hunt: HuntConfig, seed: u64) -> Self {
+    /// For a LAN: a failed element is noticed and replaced within 500 ms, also on a busy machine.
+    pub fn fast(seed: u64) -> Self {
         Self {
+            hunt: HuntConfig::fast(Vec::new()),
             // A LAN answers in milliseconds; with two repetitions a request lasts 450 ms at most.
             request_timeout: Duration::from_millis(150),
             // Elements come and go faster than the RFC expects.
@@ -88,7 +92,7 @@ impl UserConfig {
             exclusion: Duration::from_secs(2),
             // A new or thawed element is found at once; 20 questions a second are hardly any load.
             retry_interval: Duration::from_millis(50),
-            ..Self::rfc(hunt, seed)
+            ..Self::rfc(seed)
         }
     }
 
@@ -98,21 +102,21 @@ impl UserConfig {
     /// The first value that cannot work, with its key.
     pub fn check(&self) -> Result<(), ConfigError> {
         let durations = [
-            ("request-timeout", self.request_timeout),
-            ("cache-life", self.cache_life),
-            ("response-timeout", self.response_timeout),
-            ("connect-timeout", self.connect_timeout),
-            ("connect-stagger", self.connect_stagger),
+            ("request_timeout", self.request_timeout),
+            ("cache_life", self.cache_life),
+            ("response_timeout", self.response_timeout),
+            ("connect_timeout", self.connect_timeout),
+            ("connect_stagger", self.connect_stagger),
             ("exclusion", self.exclusion),
-            ("failover-deadline", self.failover_deadline),
-            ("retry-interval", self.retry_interval),
+            ("failover_deadline", self.failover_deadline),
+            ("retry_interval", self.retry_interval),
         ];
         for (key, duration) in durations {
             ConfigError::require(!duration.is_zero(), key, "must be longer than zero")?;
         }
-        ConfigError::require(self.max_cached_pools != 0, "max-cached-pools", "must be at least 1")?;
-        ConfigError::require(self.max_sessions != 0, "max-sessions", "must be at least 1")?;
-        ConfigError::require(self.max_unanswered_octets != 0, "max-unanswered-octets", "must be at least 1")?;
+        ConfigError::require(self.max_cached_pools != 0, "max_cached_pools", "must be at least 1")?;
+        ConfigError::require(self.max_sessions != 0, "max_sessions", "must be at least 1")?;
+        ConfigError::require(self.max_unanswered_octets != 0, "max_unanswered_octets", "must be at least 1")?;
         self.hunt.check()
     }
 }

@@ -62,11 +62,12 @@ use sessions::{Sessions, Turn};
 ///
 /// ```
 /// use rserpool_core::base::{CommandId, Instant, TransportAddress};
-/// use rserpool_core::endpoint::{Action, Endpoint, hunt::HuntConfig};
+/// use rserpool_core::endpoint::{Action, Endpoint};
 /// use rserpool_core::user::{Command, Open, User, UserConfig};
 ///
 /// let registrar = TransportAddress::new([127, 0, 0, 1].into(), 3863, 20001);
-/// let config = UserConfig::fast(HuntConfig::fast(vec![registrar.clone()]), 1);
+/// let mut config = UserConfig::fast(1);
+/// config.hunt.registrars = vec![registrar.clone()];
 /// config.check()?;
 /// let mut user = User::new(config);
 /// user.handle_command(Instant::ORIGIN, CommandId(1), Command::Open(Open::new("EchoPool".into())));

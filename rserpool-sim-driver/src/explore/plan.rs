@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
 use rserpool_core::element::ElementConfig;
-use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::registrar::{RegistrarConfig, TakeoverWinner};
 use rserpool_core::user::UserConfig;
 use rserpool_core::wire::{Policy, RegistrationLife};
@@ -35,18 +34,19 @@ impl Timers {
 
     /// The preset of an element of a pool.
     pub(super) fn element(self, pool: PoolHandle) -> ElementConfig {
-        let (hunt, addresses) = (Vec::new(), Vec::new());
-        match self {
-            Self::Fast => ElementConfig::fast(pool, addresses, ELEMENT_PORT, 0, HuntConfig::fast(hunt), 0),
-            Self::Rfc => ElementConfig::rfc(pool, addresses, ELEMENT_PORT, 0, HuntConfig::rfc(hunt), 0),
-        }
+        let mut config = match self {
+            Self::Fast => ElementConfig::fast(pool, 0),
+            Self::Rfc => ElementConfig::rfc(pool, 0),
+        };
+        config.port = ELEMENT_PORT;
+        config
     }
 
     /// The preset of a user.
     pub(super) fn user(self) -> UserConfig {
         match self {
-            Self::Fast => UserConfig::fast(HuntConfig::fast(Vec::new()), 0),
-            Self::Rfc => UserConfig::rfc(HuntConfig::rfc(Vec::new()), 0),
+            Self::Fast => UserConfig::fast(0),
+            Self::Rfc => UserConfig::rfc(0),
         }
     }
 }

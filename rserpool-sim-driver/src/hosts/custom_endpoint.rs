@@ -156,12 +156,14 @@
 //! }
 //! let element = |world: &mut World, name: &str, cost: u32| {
 //!     let policy = Policy::Other { kind: CHEAPEST, data: cost.to_be_bytes().to_vec().into() };
-//!     let config = ElementConfig { policy, ..world.element_config("Pool", &scope) };
+//!     let mut config = world.element_config("Pool", &scope);
+//!     config.policy = policy;
 //!     world.add(name, Program::Element(config, Service::default()))
 //! };
 //! let (dear, cheap) = (element(&mut world, "dear", 9), element(&mut world, "cheap", 1));
 //! world.run_for(Duration::from_secs(1));
-//! let config = UserConfig { policies, ..world.user_config(&scope) };
+//! let mut config = world.user_config(&scope);
+//! config.policies = policies;
 //! let user = world.add("u", Program::User(config, Load::light("Pool".into())));
 //! world.run_for(Duration::from_secs(1));
 //!

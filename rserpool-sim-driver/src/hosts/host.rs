@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rserpool_core::base::{AssociationId, ElementId, Instant, Random};
-use rserpool_core::element::ElementConfig;
 use rserpool_core::endpoint::Channel;
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 
@@ -228,7 +227,8 @@ impl Host {
                 config.addresses = vec![address];
                 config.udp_port = UDP_PORT;
                 config.seed = seed;
-                let config = ElementConfig { id: config.id.or(self.element), ..config.clone() };
+                let mut config = config.clone();
+                config.id = config.id.or(self.element);
                 let server = Server::new(config, *service, now);
                 self.element = Some(server.element().id());
                 Process::Element(Box::new(server))

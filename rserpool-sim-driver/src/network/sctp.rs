@@ -36,8 +36,11 @@ impl Sctp {
 
     /// The settings of a real stack with these timers.
     pub(crate) fn config(&self, seed: u64) -> SctpConfig {
-        let preset = if *self == Self::FAST { SctpConfig::fast(seed) } else { SctpConfig::rfc(seed) };
-        let Self { heartbeat, max_silence, rto_initial, rto_max } = *self;
-        SctpConfig { heartbeat, max_silence, rto_initial, rto_max, ..preset }
+        let mut config = if *self == Self::FAST { SctpConfig::fast(seed) } else { SctpConfig::rfc(seed) };
+        config.heartbeat = self.heartbeat;
+        config.max_silence = self.max_silence;
+        config.rto_initial = self.rto_initial;
+        config.rto_max = self.rto_max;
+        config
     }
 }

@@ -2,7 +2,6 @@
 
 use rserpool_core::base::{ASAP_PORT, ENRP_PORT, TransportAddress};
 use rserpool_core::element::ElementConfig;
-use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::user::UserConfig;
 
@@ -70,13 +69,17 @@ impl World {
 
     /// The configuration of [`World::fast_element`].
     pub fn element_config(&self, pool: &str, registrars: &[HostId]) -> ElementConfig {
-        let hunt = HuntConfig::fast(self.asap_addresses(registrars));
-        ElementConfig::fast(pool.into(), Vec::new(), ELEMENT_PORT, 0, hunt, 0)
+        let mut config = ElementConfig::fast(pool.into(), 0);
+        config.port = ELEMENT_PORT;
+        config.hunt.registrars = self.asap_addresses(registrars);
+        config
     }
 
     /// The configuration of [`World::fast_user`].
     pub fn user_config(&self, registrars: &[HostId]) -> UserConfig {
-        UserConfig::fast(HuntConfig::fast(self.asap_addresses(registrars)), 0)
+        let mut config = UserConfig::fast(0);
+        config.hunt.registrars = self.asap_addresses(registrars);
+        config
     }
 
     /// Where registrars serve ASAP.

@@ -7,6 +7,7 @@ use rserpool_core::endpoint::{self, ConfigError};
 
 /// How the stack behaves; see [`SctpConfig::rfc`] and [`SctpConfig::fast`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SctpConfig {
     /// Where tags, TSNs, ports and the cookie key are drawn from. Must be unpredictable outside
     /// of tests, since it keeps strangers from forging packets.
@@ -119,46 +120,46 @@ impl SctpConfig {
     /// The first key whose value cannot work.
     pub fn check(&self) -> Result<(), ConfigError> {
         let lasting = |duration: Duration| duration >= Duration::from_millis(1);
-        ConfigError::require(self.max_associations > 0, "sctp.max-associations", "must be at least 1")?;
+        ConfigError::require(self.max_associations > 0, "sctp.max_associations", "must be at least 1")?;
         ConfigError::require(self.streams > 0, "sctp.streams", "must be at least 1")?;
         ConfigError::require(
             (endpoint::MAX_MESSAGE..=MAX_MESSAGE).contains(&self.max_message_size),
-            "sctp.max-message-size",
+            "sctp.max_message_size",
             "must be from 1,048,576 to 16,777,216 octets",
         )?;
         ConfigError::require(
             self.receive_buffer as usize >= self.max_message_size.saturating_add(65_536),
-            "sctp.receive-buffer",
-            "must exceed sctp.max-message-size by 65,536 octets",
+            "sctp.receive_buffer",
+            "must exceed sctp.max_message_size by 65,536 octets",
         )?;
-        ConfigError::require(self.send_queue > 0, "sctp.send-queue", "must be at least 1")?;
+        ConfigError::require(self.send_queue > 0, "sctp.send_queue", "must be at least 1")?;
         ConfigError::require(
             self.control_queue >= 65_536,
-            "sctp.control-queue",
+            "sctp.control_queue",
             "must be at least 65,536 octets",
         )?;
         ConfigError::require(lasting(self.heartbeat), "sctp.heartbeat", "must be at least 1 ms")?;
-        ConfigError::require(lasting(self.max_silence), "sctp.max-silence", "must be at least 1 ms")?;
-        ConfigError::require(lasting(self.rto_min), "sctp.rto-min", "must be at least 1 ms")?;
+        ConfigError::require(lasting(self.max_silence), "sctp.max_silence", "must be at least 1 ms")?;
+        ConfigError::require(lasting(self.rto_min), "sctp.rto_min", "must be at least 1 ms")?;
         ConfigError::require(
             self.rto_initial >= self.rto_min,
-            "sctp.rto-initial",
-            "must not be less than sctp.rto-min",
+            "sctp.rto_initial",
+            "must not be less than sctp.rto_min",
         )?;
         ConfigError::require(
             self.rto_max >= self.rto_initial,
-            "sctp.rto-max",
-            "must not be less than sctp.rto-initial",
+            "sctp.rto_max",
+            "must not be less than sctp.rto_initial",
         )?;
         ConfigError::require(
             self.sack_delay <= Duration::from_millis(500),
-            "sctp.sack-delay",
+            "sctp.sack_delay",
             "must not exceed 500 ms",
         )?;
         // Twice the longest round trip that a handshake may take.
         ConfigError::require(
             self.cookie_life >= Duration::from_secs(1),
-            "sctp.cookie-life",
+            "sctp.cookie_life",
             "must be at least 1 s",
         )
     }
@@ -178,9 +179,9 @@ mod tests {
         let bad = SctpConfig { rto_max: Duration::from_millis(1), ..SctpConfig::fast(1) };
         assert_eq!(
             bad.check().unwrap_err().to_string(),
-            "sctp.rto-max: must not be less than sctp.rto-initial"
+            "sctp.rto_max: must not be less than sctp.rto_initial"
         );
         let bad = SctpConfig { receive_buffer: 1 << 20, ..SctpConfig::fast(1) };
-        assert_eq!(bad.check().unwrap_err().key, "sctp.receive-buffer");
+        assert_eq!(bad.check().unwrap_err().key, "sctp.receive_buffer");
     }
 }

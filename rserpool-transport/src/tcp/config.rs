@@ -6,6 +6,7 @@ use rserpool_core::endpoint::ConfigError;
 
 /// How many connections there may be, and how long each thing may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TcpConfig {
     /// The most connections at a time, attempts included (default 512: half of the file descriptors
     /// that a process may commonly open). The newest is refused.
@@ -46,13 +47,13 @@ impl TcpConfig {
     /// # Errors
     /// The first key whose value cannot work.
     pub fn check(&self) -> Result<(), ConfigError> {
-        ConfigError::require(self.max_connections > 0, "tcp.max-connections", "must be at least 1")?;
-        ConfigError::require(self.max_per_address > 0, "tcp.max-per-address", "must be at least 1")?;
+        ConfigError::require(self.max_connections > 0, "tcp.max_connections", "must be at least 1")?;
+        ConfigError::require(self.max_per_address > 0, "tcp.max_per_address", "must be at least 1")?;
         let durations = [
-            ("tcp.message-timeout", self.message_timeout),
-            ("tcp.first-timeout", self.first_timeout),
-            ("tcp.idle-timeout", self.idle_timeout),
-            ("tcp.write-timeout", self.write_timeout),
+            ("tcp.message_timeout", self.message_timeout),
+            ("tcp.first_timeout", self.first_timeout),
+            ("tcp.idle_timeout", self.idle_timeout),
+            ("tcp.write_timeout", self.write_timeout),
             ("tcp.stagger", self.stagger),
         ];
         for (key, duration) in durations {

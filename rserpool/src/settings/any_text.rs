@@ -3,7 +3,6 @@
 use std::fmt::Debug;
 use std::path::Path;
 
-use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::user::UserConfig;
 use rserpool_transport::sctp::SctpConfig;
@@ -29,7 +28,7 @@ pub(crate) fn try_any_text(text: &str) {
     }
     read::<ElementSettings>(text);
     if let Some(settings) = read::<UserSettings>(text) {
-        let mut config = UserConfig::rfc(HuntConfig::rfc(Vec::new()), 1);
+        let mut config = UserConfig::rfc(1);
         settings.apply(&mut config);
         let _ = config.check();
     }

@@ -72,8 +72,9 @@ fn outstanding(stage: &Stage) -> Outcome {
 }
 
 fn stuck(stage: &Stage) -> Outcome {
-    let config = SctpConfig { send_queue: 64 << 10, ..Setup::patient().config };
-    let mut bench = stage.bench(Setup { config, ..Setup::patient() })?;
+    let mut setup = Setup::patient();
+    setup.config.send_queue = 64 << 10;
+    let mut bench = stage.bench(setup)?;
     bench.connect(US, PEER)?;
     bench.connect(US, FRIEND)?;
     bench.order(PEER, US, &Order::Pause)?;
@@ -95,7 +96,9 @@ fn stuck(stage: &Stage) -> Outcome {
 fn queue_bound(stage: &Stage) -> Outcome {
     const BOUND: usize = 64 << 10;
     const LENGTH: usize = 200;
-    let mut hand = Hand::with(stage.backend, SctpConfig { send_queue: BOUND, ..SctpConfig::fast(1) });
+    let mut config = SctpConfig::fast(1);
+    config.send_queue = BOUND;
+    let mut hand = Hand::with(stage.backend, config);
     let association = hand.open(1)?.association;
     let mut taken = [0, 0];
     let mut congested = 0;

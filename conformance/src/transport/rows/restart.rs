@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rserpool_transport::sctp::SctpConfig;
-
 use crate::transport::bench::{Bench, Failure, Outcome, ensure};
 use crate::transport::end::{Order, PEER, US, Why};
 use crate::transport::row::{Row, STACKS, row};
@@ -23,8 +21,8 @@ const SOON_ASKED: Duration = Duration::from_millis(500);
 
 /// A peer with an association, killed without a word, and back at this port.
 fn restarted(stage: &Stage, port: u16, heartbeat: Duration) -> Result<Bench, Failure> {
-    let setup = Setup::patient();
-    let setup = Setup { config: SctpConfig { heartbeat, ..setup.config }, ..setup };
+    let mut setup = Setup::patient();
+    setup.config.heartbeat = heartbeat;
     let order = |bench: &Bench, from_port| Order::Connect { to: bench.world.route(PEER, US), from_port };
     let mut bench = stage.bench(setup.clone())?;
     let connect = order(&bench, setup.peer_port);

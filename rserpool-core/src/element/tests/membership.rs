@@ -248,9 +248,11 @@ fn the_identifier_is_drawn_from_the_seed() {
 #[test]
 fn the_configuration_is_checked() {
     assert_eq!(config(&[1]).check(), Ok(()));
-    let hunt = || HuntConfig::rfc(vec![registrar(1)]);
     for preset in [ElementConfig::rfc, ElementConfig::fast] {
-        assert_eq!(preset("p".into(), vec![ip(1)], 7, 0, hunt(), 1).check(), Ok(()));
+        let mut config = preset("p".into(), 1);
+        config.addresses = vec![ip(1)];
+        config.hunt.registrars = vec![registrar(1)];
+        assert_eq!(config.check(), Ok(()));
     }
     let key = |change: fn(&mut ElementConfig)| {
         let mut config = config(&[1]);
@@ -263,15 +265,15 @@ fn the_configuration_is_checked() {
     assert_eq!(key(|c| c.addresses = vec!["0.0.0.0".parse().unwrap()]), "addresses");
     assert_eq!(key(|c| c.port = 0), "port");
     assert_eq!(key(|c| c.life = RegistrationLife(0)), "life");
-    assert_eq!(key(|c| c.registration_timeout = ms(0)), "registration-timeout");
-    assert_eq!(key(|c| c.deregistration_timeout = ms(0)), "deregistration-timeout");
-    assert_eq!(key(|c| c.reregistration_interval = Some(ms(0))), "reregistration-interval");
-    assert_eq!(key(|c| c.reregistration_interval = Some(ms(300_000))), "reregistration-interval");
-    assert_eq!(key(|c| c.max_registration_attempts = 0), "max-registration-attempts");
-    assert_eq!(key(|c| c.max_sessions = 0), "max-sessions");
+    assert_eq!(key(|c| c.registration_timeout = ms(0)), "registration_timeout");
+    assert_eq!(key(|c| c.deregistration_timeout = ms(0)), "deregistration_timeout");
+    assert_eq!(key(|c| c.reregistration_interval = Some(ms(0))), "reregistration_interval");
+    assert_eq!(key(|c| c.reregistration_interval = Some(ms(300_000))), "reregistration_interval");
+    assert_eq!(key(|c| c.max_registration_attempts = 0), "max_registration_attempts");
+    assert_eq!(key(|c| c.max_sessions = 0), "max_sessions");
     assert_eq!(key(|c| c.hunt.registrars[0].port = 0), "hunt.registrars");
     assert_eq!(key(|c| c.hunt.timeout = ms(0)), "hunt.timeout");
-    assert_eq!(key(|c| c.hunt.timeout_max = ms(1)), "hunt.timeout-max");
+    assert_eq!(key(|c| c.hunt.timeout_max = ms(1)), "hunt.timeout_max");
     assert_eq!(key(|c| c.hunt.rounds = Some(0)), "hunt.rounds");
     assert_eq!(key(|c| c.hunt.outdate = ms(0)), "hunt.outdate");
 }
@@ -330,7 +332,7 @@ fn a_former_home_does_not_expel() {
 /// ASAP-7.1-02, ASAP-7.1-03, ASAP-7.1-05, ASAP-7.1-07, ASAP-7.3-01, ASAP-7.3-03
 #[test]
 fn the_defaults_are_those_of_the_rfc() {
-    let config = ElementConfig::rfc("pool".into(), vec![ip(100)], 7, 0, HuntConfig::rfc(vec![]), 1);
+    let config = ElementConfig { addresses: vec![ip(100)], ..ElementConfig::rfc("pool".into(), 1) };
     let seconds = core::time::Duration::from_secs;
     assert_eq!((config.registration_timeout, config.deregistration_timeout), (seconds(30), seconds(30)));
     assert_eq!(config.max_registration_attempts, 2);

@@ -39,7 +39,10 @@ fn config(registrars: &[u8]) -> ElementConfig {
         registration_timeout: ms(100),
         deregistration_timeout: ms(100),
         reregistration_interval: Some(ms(1_000)),
-        ..ElementConfig::rfc("pool".into(), vec![ip(100)], 7, 40_001, hunt, 1)
+        addresses: vec![ip(100)],
+        udp_port: 40_001,
+        hunt,
+        ..ElementConfig::rfc("pool".into(), 1)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::endpoint::config::ConfigError;
 
 /// How to find a registrar.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HuntConfig {
     /// Registrars that are known from the start; those that announce themselves are added. Only users reach
     /// registrars by TCP.
@@ -59,7 +60,7 @@ impl HuntConfig {
         ConfigError::require(!self.timeout.is_zero(), "hunt.timeout", "must be longer than zero")?;
         ConfigError::require(
             self.timeout_max >= self.timeout,
-            "hunt.timeout-max",
+            "hunt.timeout_max",
             "must not be below hunt.timeout",
         )?;
         ConfigError::require(

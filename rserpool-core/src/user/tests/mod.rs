@@ -37,7 +37,7 @@ type Step = (Vec<Action>, Vec<Output<Answer, Notice>>);
 fn config(registrars: &[u8]) -> UserConfig {
     let registrars = registrars.iter().copied().map(registrar).collect();
     let hunt = HuntConfig { timeout: ms(50), timeout_max: ms(50), ..HuntConfig::fast(registrars) };
-    UserConfig { request_timeout: ms(100), ..UserConfig::fast(hunt, 1) }
+    UserConfig { request_timeout: ms(100), hunt, ..UserConfig::fast(1) }
 }
 
 fn user(registrars: &[u8]) -> User {

@@ -210,26 +210,27 @@ fn impossible_handles_are_in_no_pool() {
 
 #[test]
 fn the_configuration_is_checked() {
-    let hunt = || HuntConfig::rfc(vec![registrar(1)]);
     for preset in [UserConfig::rfc, UserConfig::fast] {
-        assert_eq!(preset(hunt(), 1).check(), Ok(()));
+        let mut config = preset(1);
+        config.hunt.registrars = vec![registrar(1)];
+        assert_eq!(config.check(), Ok(()));
     }
     let key = |change: fn(&mut UserConfig)| {
         let mut config = config(&[1]);
         change(&mut config);
         config.check().unwrap_err().key
     };
-    assert_eq!(key(|c| c.request_timeout = ms(0)), "request-timeout");
-    assert_eq!(key(|c| c.cache_life = ms(0)), "cache-life");
-    assert_eq!(key(|c| c.response_timeout = ms(0)), "response-timeout");
-    assert_eq!(key(|c| c.connect_timeout = ms(0)), "connect-timeout");
-    assert_eq!(key(|c| c.connect_stagger = ms(0)), "connect-stagger");
+    assert_eq!(key(|c| c.request_timeout = ms(0)), "request_timeout");
+    assert_eq!(key(|c| c.cache_life = ms(0)), "cache_life");
+    assert_eq!(key(|c| c.response_timeout = ms(0)), "response_timeout");
+    assert_eq!(key(|c| c.connect_timeout = ms(0)), "connect_timeout");
+    assert_eq!(key(|c| c.connect_stagger = ms(0)), "connect_stagger");
     assert_eq!(key(|c| c.exclusion = ms(0)), "exclusion");
-    assert_eq!(key(|c| c.failover_deadline = ms(0)), "failover-deadline");
-    assert_eq!(key(|c| c.retry_interval = ms(0)), "retry-interval");
-    assert_eq!(key(|c| c.max_cached_pools = 0), "max-cached-pools");
-    assert_eq!(key(|c| c.max_sessions = 0), "max-sessions");
-    assert_eq!(key(|c| c.max_unanswered_octets = 0), "max-unanswered-octets");
+    assert_eq!(key(|c| c.failover_deadline = ms(0)), "failover_deadline");
+    assert_eq!(key(|c| c.retry_interval = ms(0)), "retry_interval");
+    assert_eq!(key(|c| c.max_cached_pools = 0), "max_cached_pools");
+    assert_eq!(key(|c| c.max_sessions = 0), "max_sessions");
+    assert_eq!(key(|c| c.max_unanswered_octets = 0), "max_unanswered_octets");
     assert_eq!(key(|c| c.hunt.rounds = Some(0)), "hunt.rounds");
 }
 

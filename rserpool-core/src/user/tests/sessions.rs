@@ -239,7 +239,7 @@ fn a_full_queue_of_ours_is_not_reported() {
 /// 64 octets of overhead for each, and one of any length.
 #[test]
 fn a_failover_fits_into_the_queue_of_the_transport() {
-    let config = UserConfig::rfc(HuntConfig::rfc(vec![]), 1);
+    let config = UserConfig::rfc(1);
     let at_once = config.max_unanswered_octets + MAX_UNANSWERED * 64;
     assert!(at_once <= 2 << 20, "the data queue of SCTP ends an association above 2 MiB and a message");
 }
@@ -247,7 +247,7 @@ fn a_failover_fits_into_the_queue_of_the_transport() {
 /// ASAP-7.1-01, ASAP-7.1-05, ASAP-7.1-07, ASAP-7.2-01, ASAP-7.3-02, ASAP-7.3-03
 #[test]
 fn the_defaults_are_those_of_the_rfc() {
-    let config = UserConfig::rfc(HuntConfig::rfc(vec![]), 1);
+    let config = UserConfig::rfc(1);
     let seconds = core::time::Duration::from_secs;
     assert_eq!((config.request_timeout, config.max_request_retransmits), (seconds(15), 2));
     assert_eq!((config.hunt.timeout, config.hunt.timeout_max), (seconds(10), seconds(60)));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Runtime;
 use super::announce::AnnounceGroup;
-use super::builder::{Builder, Configuration, Preset};
+use super::builder::{Builder, Configure, Preset};
 use super::error::StartError;
 use super::handle::{Handle, own};
 use super::log::Log;
@@ -101,7 +101,7 @@ impl<R> fmt::Debug for Inspector<R> {
     }
 }
 
-impl Configuration for InspectorConfig {
+impl Configure for InspectorConfig {
     type Endpoint = inspector::Inspector;
 
     fn preset(preset: Preset, _seed: u64) -> Self {

@@ -123,7 +123,7 @@
 //! # Whether it would notice
 //!
 //! `mutants.sh` lets [cargo-mutants](https://mutants.rs) change one place of the registrar or the handlespace at
-//! a time, and runs 200 worlds and the kept plans with it: FIGURES
+//! a time, and runs 200 worlds and the kept plans with it.
 //!
 //! # How fast it is
 //!

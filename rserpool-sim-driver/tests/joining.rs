@@ -31,7 +31,8 @@ fn a_registrar_that_knows_nobody_serves_at_once() {
     assert_eq!(serving(&world, r), Some((0, None)));
 }
 
-/// ENRP-3.2.2.1-01, ENRP-3.2.2.2-01, ENRP-3.2.3-01, ENRP-3.2.3-08: list, then table, then service.
+/// The configured peer is the mentor (ENRP-3.2.2.1-01). It is asked for its list (ENRP-3.2.2.2-01), then for its
+/// table (ENRP-3.2.3-01); service starts after the last page (ENRP-3.2.3-08).
 #[test]
 fn a_second_registrar_owns_a_copy_of_everything() {
     let mut world = world(1);
@@ -50,7 +51,8 @@ fn a_second_registrar_owns_a_copy_of_everything() {
     assert!(all_are_at_home(&world, &elements, &[r1, r2]));
 }
 
-/// ENRP-3.2.2.2-03, ENRP-3.2.2.2-04: the list of its mentor makes it known to all.
+/// A mentor answers with all registrars that it knows (ENRP-3.2.2.2-03), and they become peers
+/// (ENRP-3.2.2.2-04): the newcomer is known to all.
 #[test]
 fn a_third_registrar_learns_of_the_second_from_its_mentor() {
     let mut world = world(1);
@@ -67,7 +69,8 @@ fn a_third_registrar_learns_of_the_second_from_its_mentor() {
     }
 }
 
-/// ENRP-3.3.1-01, ENRP-3.3.2-01: what happens at one is known at all after one link.
+/// Registrations (ENRP-3.3.1-01) and removals (ENRP-3.3.2-01) are announced to all peers: they know after one
+/// delay of a cable.
 #[test]
 fn elements_come_and_go_everywhere() {
     let mut world = world(1);
@@ -87,7 +90,7 @@ fn elements_come_and_go_everywhere() {
     assert_agreement(&world, &scope);
 }
 
-/// ENRP-3.2.3-02 to -04: pages, M flag, one request for each page.
+/// ENRP-3.2.3-02 to -04: a table comes in pages, with the M flag on each but the last; each is requested.
 #[test]
 fn a_long_table_comes_in_pages() {
     let mut world = world(1);
@@ -108,7 +111,8 @@ fn a_long_table_comes_in_pages() {
     until_agreement(&mut world, 500, &[r1, r2]);
 }
 
-/// ENRP-3.2.2.1-02, ENRP-3.2.3-11: another mentor goes on where one has died.
+/// Other configured peers are backups (ENRP-3.2.2.1-02): when the mentor dies, the download starts anew at one
+/// of them (ENRP-3.2.3-11).
 #[test]
 fn a_backup_serves_when_the_mentor_dies_half_way() {
     for after in (1..40).step_by(3) {
@@ -126,7 +130,8 @@ fn a_backup_serves_when_the_mentor_dies_half_way() {
     }
 }
 
-/// ENRP-3.2.2.2-05, ENRP-3.2.2.2-06: those that are starting themselves refuse; one of them begins.
+/// A mentor that is starting itself refuses (ENRP-3.2.2.2-05), and is asked again (ENRP-3.2.2.2-06): one of them
+/// begins.
 #[test]
 fn three_that_start_at_once_and_name_each_other_all_serve() {
     for seed in 0..20 {

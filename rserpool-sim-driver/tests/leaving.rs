@@ -52,7 +52,7 @@ fn all_listed(world: &World, elements: &[HostId], registrars: &[HostId]) -> bool
     registrars.iter().all(|r| elements.iter().all(|element| home_at(world, *r, *element).is_some()))
 }
 
-/// The draft of the takeover suggestion: a registrar that is back gets its share.
+/// The draft of the takeover suggestion: a registrar that comes back gets its share.
 #[test]
 fn a_registrar_that_comes_back_gets_an_even_share() {
     for registrars in [2, 3, 5] {

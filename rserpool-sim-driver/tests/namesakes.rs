@@ -12,7 +12,8 @@ fn told_of_namesake(world: &World, host: HostId) -> bool {
     world.notes().iter().any(|(_, who, note)| *who == host && taken(note))
 }
 
-/// ENRP-3.2.1-01: the one that came later says so and stops; the scope goes on.
+/// ENRP-3.2.1-01: of two registrars with one identifier the one that came later says so and stops; the scope
+/// goes on.
 #[test]
 fn of_two_registrars_with_one_identifier_the_newcomer_stops() {
     let mut world = world(1);

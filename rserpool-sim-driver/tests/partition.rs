@@ -25,7 +25,8 @@ fn five(seed: u64, n: usize) -> (World, Vec<HostId>, Vec<HostId>) {
 }
 
 /// Ten seconds of 3 + 2 registrars, each side with its elements: each takes the other over.
-/// ENRP-3.6.1-04, ENRP-3.6.3-01 to -05; reading B26.
+/// A checksum that differs starts a resynchronisation (ENRP-3.6.1-04): it marks the elements of the peer, asks for
+/// its table and removes what is still marked (ENRP-3.6.3-01 to -05). Of two homes one stays (reading B26).
 #[test]
 fn both_halves_agree_within_two_heartbeat_cycles_after_a_partition() {
     for seed in 0..8 {
@@ -105,8 +106,8 @@ fn an_element_that_hops_while_updates_cross_has_an_owner_all_the_time() {
         Fault::partition(e, first).into_iter().for_each(|fault| world.apply(fault));
         for _ in 0..1_500 {
             run(&mut world, 1);
-            // Its old home drops it for silence before it has found another; whoever lists it
-            // names a home that runs.
+            // Its old home drops it for silence before it has found another; a registrar that lists
+            // it names a home that runs.
             for registrar in &scope {
                 let home = home_at(&world, *registrar, e);
                 let runs = |home: RegistrarId| scope.iter().any(|r| registrar_id(&world, *r) == home);
@@ -120,8 +121,8 @@ fn an_element_that_hops_while_updates_cross_has_an_owner_all_the_time() {
     }
 }
 
-/// What does not change the checksum is told again to who was away, even where unchanged
-/// re-registrations are not.
+/// What does not change the checksum is told again to a registrar that was away, even if unchanged
+/// re-registrations are not told.
 #[test]
 fn a_new_load_reaches_a_registrar_that_stood_still() {
     let mut world = world(1);

@@ -52,8 +52,10 @@ fn kill(world: &mut World, scope: &[HostId], dead: &[HostId], elements: &[HostId
     (moved, moved + more)
 }
 
-/// ENRP-3.4.3-02 to -04, ENRP-3.5.1-09, ENRP-3.5.2-01 to -05. Last heard at most 200 ms before, asked
-/// 450 ms after that, dead 200 ms later.
+/// A silent peer is asked for a sign of life, then counts as dead and is taken over (ENRP-3.4.3-02 to -04): it was
+/// heard at most 200 ms before, is asked 450 ms after that, and is dead 200 ms later. With the acknowledgements of
+/// all peers the takeover is won (ENRP-3.5.1-09), announced, and the elements get their new home
+/// (ENRP-3.5.2-01 to -05).
 #[test]
 fn a_hundred_elements_have_a_new_home_when_their_registrar_dies() {
     for seed in 0..10 {
@@ -110,7 +112,8 @@ fn the_last_of_four_owns_everything() {
     }
 }
 
-/// ENRP-3.5.1-05, ENRP-3.5.1-10: a registrar that only stood still is not taken over for good.
+/// A sign of life stops a takeover (ENRP-3.5.1-05, ENRP-3.5.1-10): a registrar that only stood still is not taken
+/// over for good.
 #[test]
 fn a_frozen_registrar_comes_back() {
     for frozen in [300, 500, 640, 650, 660, 670, 1_000, 5_000] {

@@ -16,11 +16,11 @@ pub use rserpool_core::element::{
     DeregistrationError, ElementConfig, Notice as ElementEvent, Refusal, RegistrationError,
 };
 pub use rserpool_core::endpoint::hunt::HuntConfig;
-pub use rserpool_core::endpoint::{ConfigError, DownReason};
+pub use rserpool_core::endpoint::{ConfigError, DownReason, PeerState, PeerStatus, ReportError};
 pub use rserpool_core::handlespace::Limits;
-pub use rserpool_core::inspector::{InspectError, InspectorConfig, PeerReport, Snapshot, differences};
+pub use rserpool_core::inspector::{InspectError, InspectorConfig, Snapshot, differences};
 pub use rserpool_core::policy::Policies;
-pub use rserpool_core::registrar::{EnrpConfig, Figures, PeerState, PeerStatus, RegistrarConfig};
+pub use rserpool_core::registrar::{EnrpConfig, Figures, RegistrarConfig};
 pub use rserpool_core::user::{Delivery, FailureReason, RequestId, Resolution, UserConfig, UserError};
 pub use rserpool_core::wire::{
     OperationError, Policy, PoolElement as ListedElement, PoolEntry, ServerInformation,

@@ -4,9 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::counters::Figures;
-use super::peer_status::PeerStatus;
 use crate::base::{RegistrarId, TransportAddress};
-use crate::endpoint::HangUp;
+use crate::endpoint::{HangUp, PeerStatus};
 use crate::handlespace::PeHandle;
 use crate::wire::{CauseCode, DecodeError, PoolEntry};
 

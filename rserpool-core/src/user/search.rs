@@ -122,15 +122,15 @@ impl Search {
         }
         let Self { candidates, tried, .. } = self;
         candidates.retain(|element| !tried.contains(element));
-        let place = match candidates.iter().position(|element| excluded(*element).is_none()) {
-            Some(place) => Some(place),
+        let index = match candidates.iter().position(|element| excluded(*element).is_none()) {
+            Some(index) => Some(index),
             // An element that has failed is tried only while there is no other one, and then the one that
             // failed longest ago first.
             None if self.attempts.is_empty() => (0..candidates.len())
-                .min_by_key(|place| candidates.get(*place).and_then(|element| excluded(*element))),
+                .min_by_key(|index| candidates.get(*index).and_then(|element| excluded(*element))),
             None => return Next::Wait,
         };
-        let Some(element) = place.and_then(|place| candidates.remove(place)) else {
+        let Some(element) = index.and_then(|index| candidates.remove(index)) else {
             return Next::NoCandidate;
         };
         tried.insert(element);

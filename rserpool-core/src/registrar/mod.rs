@@ -16,7 +16,7 @@
 //!          context                     time, configuration, randomness, deadlines, the ways out
 //! ```
 //!
-//! Each part keeps its state to itself: others read it and call its methods, which take the [`Context`] and
+//! Each part keeps its state to itself: others read it and call its methods, which take the `Context` and
 //! whatever other part they need. What a part decides about something above it is what it returns.
 
 mod announce;

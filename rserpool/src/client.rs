@@ -76,7 +76,7 @@ pub(crate) fn explain(pool: &str, error: &UserError) -> Failure {
 /// The clear line when nobody answers.
 pub(crate) fn no_registrar(tried: &[TransportAddress]) -> String {
     if tried.is_empty() {
-        return "no registrar announces itself; name one with --registrar".into();
+        return "no registrar announces itself: name one with --registrar".into();
     }
     let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
     format!("no registrar is reachable; tried {}", tried.join(", "))

@@ -78,7 +78,7 @@ fn without_any_registrar_it_is_said_that_none_announces_itself() {
         let outcome = run(&[&command[..], &listen].concat());
         assert_eq!(outcome.code, Some(1));
         assert!(
-            outcome.stderr.starts_with("rserpool: no registrar announces itself; name one"),
+            outcome.stderr.starts_with("rserpool: no registrar announces itself: name one"),
             "{outcome:?}"
         );
         assert_eq!(outcome.stderr.lines().count(), 1);

@@ -166,7 +166,7 @@ pub enum InspectError {
     /// The registrar refused: it is starting (RFC 5353 section 3.2.3), or it is one of RSPLIB, which sends
     /// its handle table only to peers.
     #[error(
-        "registrar {0} refused, because it is starting or shows its handlespace only to its peers: try again later, or ask another one"
+        "registrar {0} refused: it is starting, or shows its handlespace only to its peers; try again later, or ask another one"
     )]
     Refused(TransportAddress),
     /// The answer cannot be understood, or does not end.

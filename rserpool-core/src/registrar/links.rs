@@ -43,6 +43,13 @@ impl Links {
         self.0.insert(id, link);
     }
 
+    /// The association of an input that is being handled.
+    pub(super) fn up(&self, id: AssociationId) -> Option<&Link> {
+        let link = self.0.get(&id);
+        debug_assert!(link.is_some(), "{id:?} is not up");
+        link
+    }
+
     pub(super) fn close(&mut self, id: AssociationId) -> Option<Link> {
         self.0.remove(&id)
     }

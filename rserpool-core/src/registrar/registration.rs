@@ -25,7 +25,7 @@ pub(super) fn handle_registration(
     handle: &PoolHandle,
     element: PoolElement,
 ) {
-    let Some(link) = links.get(&from) else { return };
+    let Some(link) = links.up(from) else { return };
     let pe = elements.listing.name(handle, element.id);
     // ASAP-2.1-01: an element speaks SCTP with its registrar. Over TCP comes a user at most.
     if link.peer.is_tcp() {
@@ -69,10 +69,7 @@ fn grant(
     pe: &PeHandle,
     element: PoolElement,
 ) {
-    let Some(peer) = links.get(&from).map(|link| link.peer.clone()) else {
-        debug_assert!(false, "{pe} registers over an association that is down");
-        return;
-    };
+    let Some(peer) = links.up(from).map(|link| link.peer.clone()) else { return };
     let life = element.life;
     let stated = ctx.config.check_addresses.then(|| element.user_transport.clone());
     let element = as_home(ctx, element, &peer);
@@ -183,7 +180,7 @@ pub(super) fn handle_deregistration(
     from: AssociationId,
     pe: &PeHandle,
 ) {
-    let Some(link) = links.get(&from) else { return };
+    let Some(link) = links.up(from) else { return };
     if link.peer.is_tcp() {
         let cause = only_sctp(ctx);
         return answers::keep_registered(ctx, from, pe, cause);
@@ -223,7 +220,10 @@ fn remove(
     pe: &PeHandle,
     reason: RemovalReason,
 ) {
-    let Some(own) = elements.own.release(ctx, &mut elements.listing, pe) else { return };
+    let Some(own) = elements.own.release(ctx, &mut elements.listing, pe) else {
+        debug_assert!(false, "{pe} is not ours");
+        return;
+    };
     let change = elements.listing.remove(pe);
     debug_assert!(change.is_some(), "{pe} is ours and not listed");
     if let Some(change) = change {

@@ -194,7 +194,10 @@ fn yield_to(
 /// Makes ourselves the home of a listed element, and calls it. An element without an address is removed: it
 /// could never be asked whether it lives.
 pub(super) fn adopt(ctx: &mut Context, links: &Links, elements: &mut Elements, pe: &PeHandle) {
-    let Some(element) = elements.listing.get(pe) else { return };
+    let Some(element) = elements.listing.get(pe) else {
+        debug_assert!(false, "{pe} is not listed");
+        return;
+    };
     let (life, stated_at) = (element.life, element.asap_address());
     let registrant = elements.former.reclaim(ctx, pe).filter(|former| links.contains_key(former));
     let link = registrant.and_then(|registrant| links.get(&registrant));

@@ -162,7 +162,10 @@ impl Contacts {
     }
 
     fn attempt(&mut self, ctx: &mut Context, id: ContactId) {
-        let Some(contact) = self.entries.get_mut(&id) else { return };
+        let Some(contact) = self.entries.get_mut(&id) else {
+            debug_assert!(false, "{id:?} is unknown");
+            return;
+        };
         let up = contact.peer.is_some_and(|peer| ctx.group.contains_key(&peer));
         let pausing = contact.flaps > 1 && ctx.deadlines.get(&Timer::Contact(id)).is_some();
         if up || contact.way != Way::Idle || pausing || ctx.is_leaving() {
@@ -200,7 +203,10 @@ impl Contacts {
     /// registrars meet within one cycle after the network lets them.
     fn contact_later(&mut self, ctx: &mut Context, id: ContactId) {
         let cycle = ctx.config.enrp.heartbeat_cycle;
-        let Some(contact) = self.entries.get_mut(&id) else { return };
+        let Some(contact) = self.entries.get_mut(&id) else {
+            debug_assert!(false, "{id:?} is unknown");
+            return;
+        };
         contact.pause = (contact.pause * 2).clamp(cycle / 16, cycle / 2).max(Duration::from_millis(1));
         let wait = ctx.random.vary_by_half(contact.pause);
         ctx.deadlines.set(Timer::Contact(id), ctx.now + wait);

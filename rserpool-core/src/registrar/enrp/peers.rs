@@ -97,7 +97,7 @@ impl Peers {
         from: AssociationId,
         id: RegistrarId,
     ) -> Meeting {
-        let Some(link) = links.get(&from) else { return Meeting::Refused };
+        let Some(link) = links.up(from) else { return Meeting::Refused };
         if link.registrar.is_some_and(|known| known != id) {
             ctx.counters.spoofed += 1;
             return Meeting::Refused;
@@ -288,7 +288,10 @@ impl Peers {
 
     /// Asks a peer for a sign of life.
     pub(super) fn suspect(&mut self, ctx: &mut Context, listing: &Listing, id: RegistrarId) {
-        let Some(peer) = self.entries.get_mut(&id) else { return };
+        let Some(peer) = self.entries.get_mut(&id) else {
+            debug_assert!(false, "{id} is not in the list");
+            return;
+        };
         debug_assert!(peer.takeover().is_none(), "{id} is asked already");
         // One that is suspected already, and loses its association as well, gets no more time for it.
         if !peer.is_suspect() {

@@ -19,7 +19,10 @@ impl Own {
         listing: &mut Listing,
         pe: &PeHandle,
     ) {
-        let Some(own) = self.elements.get_mut(pe) else { return };
+        let Some(own) = self.elements.get_mut(pe) else {
+            debug_assert!(false, "{pe} is not ours");
+            return;
+        };
         let deadline = ctx.now + ctx.config.keep_alive_timeout;
         own.watch = match own.watch {
             Watch::Asked(_) | Watch::Probing(_) | Watch::Queued(_) => return,

@@ -26,6 +26,7 @@ impl<K: Ord + Clone> Deadlines<K> {
             self.by_time.remove(&(old, key.clone()));
         }
         self.by_time.insert((at, key));
+        debug_assert_eq!(self.by_time.len(), self.by_key.len(), "each key has one deadline");
     }
 
     /// Disarms the deadline of `key`. Returns whether it was armed.
@@ -51,8 +52,9 @@ impl<K: Ord + Clone> Deadlines<K> {
         if self.next()? > now {
             return None;
         }
-        let (_, key) = self.by_time.pop_first()?;
-        self.by_key.remove(&key);
+        let (at, key) = self.by_time.pop_first()?;
+        let armed = self.by_key.remove(&key);
+        debug_assert_eq!(armed, Some(at), "both orders hold the same deadlines");
         Some(key)
     }
 

@@ -63,8 +63,8 @@ pub struct ElementConfig {
 }
 
 impl ElementConfig {
-    /// The RFC's timers, for an element with data and control on the SCTP port of echo. It has no addresses and
-    /// knows no registrars yet: set the fields [`addresses`](Self::addresses) and
+    /// The RFC's timers, for an element with data and control on the SCTP port of echo. It has no addresses
+    /// and knows no registrars yet: set the fields [`addresses`](Self::addresses) and
     /// [`hunt.registrars`](HuntConfig::registrars).
     pub fn rfc(handle: PoolHandle, seed: u64) -> Self {
         Self {

@@ -11,8 +11,8 @@ use super::context::Context;
 use crate::base::{AssociationId, Instant, ProtocolId, TransportAddress};
 use crate::endpoint::{AbortCause, Action, DownReason, MAX_MESSAGE, Refusal};
 
-/// How many associations may be open beside the permitted number of sessions: registrars open some
-/// to send keep-alives, and every session begins as an association over which nothing was said yet.
+/// The associations that may be open besides the permitted number of sessions: registrars open some to send
+/// keep-alives, and every session begins as an association over which no message has come yet.
 const RESERVE: usize = 64;
 
 /// How long closing one session may take. What its user has not acknowledged by then is lost.
@@ -22,9 +22,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Links {
     links: BTreeMap<AssociationId, Link>,
-    /// Those with registrars: the other end has spoken like one, or its address is that of one.
+    /// The links to registrars: the peer has sent a keep-alive, or its address is that of a known registrar.
     registrars: BTreeSet<AssociationId>,
-    /// How many links are sessions.
+    /// The number of links that are sessions.
     sessions: usize,
 }
 
@@ -47,7 +47,7 @@ enum Kind {
     Session,
 }
 
-/// The queue of a link, as far as the transport has told.
+/// The queue of a link, as the transport has last reported it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Queue {
     Free,
@@ -56,11 +56,11 @@ enum Queue {
     Awaited,
 }
 
-/// What has become of an application message.
+/// What has happened to an application message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Taken {
-    /// It was handed over, or counted.
+    /// It was passed to the application, or counted as unexpected.
     Yes,
     /// It would have opened one session too many: the link is gone.
     LinkGone,
@@ -273,7 +273,7 @@ impl Links {
     }
 }
 
-/// Turns an association away.
+/// Aborts an association that is not wanted.
 pub(super) fn refuse(context: &mut Context, association: AssociationId) {
     context.counters.associations_refused += 1;
     context.outbox.act(Action::Abort { association, cause: AbortCause::User });

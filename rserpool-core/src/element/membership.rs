@@ -1,7 +1,7 @@
 //! The place of the element in its pool: registration, its answers and timers, and leaving (RFC 5352
 //! sections 3.1 and 3.2).
 //!
-//! What has to be done about the home registrar, which is not known here, is returned as [`Then`].
+//! The home registrar is looked for elsewhere: what has to be done about it is returned as [`Then`].
 
 use alloc::vec::Vec;
 
@@ -14,7 +14,7 @@ use crate::wire::{
     TransportUse,
 };
 
-/// How many T3 a deregistration may take in all: two attempts and the hunt between them.
+/// A deregistration takes at most so many T3: two attempts and the hunt between them.
 const LEAVING_IN_T3: u32 = 3;
 
 /// The place of the element in its pool.
@@ -48,7 +48,7 @@ enum Step {
     Left,
 }
 
-/// The registration that is under way, compared with what the application wants by now.
+/// Whether the registration that is under way still has the present policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sent {
     UpToDate,
@@ -76,7 +76,7 @@ enum Listing {
 /// A deregistration that is under way.
 #[derive(Debug)]
 struct Leaving {
-    /// When it ends in any case.
+    /// When it ends at the latest.
     until: Instant,
     /// When T3 expires, if the request has been sent.
     t3: Option<Instant>,
@@ -105,7 +105,7 @@ pub(super) enum Then {
     HasLeft,
 }
 
-/// What a deadline has come to.
+/// What follows from a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Due {
@@ -227,7 +227,7 @@ impl Membership {
             }
             (Step::Leaving(_) | Step::Left, _) => {}
             (_, Some(home)) if error.is_none() => return self.removed(now, context, home),
-            // A registrar that was home once may forget us when it likes.
+            // A former home registrar may forget us at any time.
             _ => {}
         }
         context.counters.unexpected += 1;
@@ -437,12 +437,13 @@ impl Membership {
         self.register(now, context, home)
     }
 
-    /// Whether the number of attempts exceeds MAX-REG-ATTEMPT (ASAP-3.1-19, reading B10).
+    /// Whether the number of attempts exceeds MAX-REG-ATTEMPT (ASAP-3.1-19: then report the error and stop;
+    /// reading B10).
     const fn attempts_used_up(&self, context: &Context) -> bool {
         self.attempts > context.config.max_registration_attempts
     }
 
-    /// The Pool Element parameter (R2; ASAP-3.1-09: without an ASAP transport).
+    /// The Pool Element parameter (ASAP-3.1-09: without an ASAP transport, which the registrar fills in).
     fn as_registered(&self, context: &Context, home: &Home) -> PoolElement {
         let config = &context.config;
         let usage = if config.control { TransportUse::DataPlusControl } else { TransportUse::DataOnly };

@@ -82,7 +82,7 @@ enum Phase {
 impl Element {
     /// An element that begins to hunt for a registrar at once.
     ///
-    /// The configuration is taken as it is; [`ElementConfig::check`] finds what cannot work.
+    /// The configuration is not checked here: [`ElementConfig::check`] does that.
     pub fn new(config: ElementConfig, now: Instant) -> Self {
         let id = config.id.unwrap_or_else(|| ElementId(Random::new(config.seed).identifier()));
         let mut element = Self {
@@ -111,12 +111,12 @@ impl Element {
         self.membership.is_granted()
     }
 
-    /// How many sessions with users are open.
+    /// The number of sessions with users that are open.
     pub const fn sessions(&self) -> usize {
         self.links.sessions()
     }
 
-    /// What has happened so far, in numbers.
+    /// Counts of what has happened so far.
     pub const fn counters(&self) -> &Counters {
         &self.context.counters
     }
@@ -196,8 +196,8 @@ impl Element {
                 self.membership.handle_deregistration(now, context, home, error)
             }
             AsapMessage::EndpointKeepAlive { home, registrar, handle, element } => {
-                // Also a keep-alive for another element, such as an earlier life of ours, tells what its
-                // sender is; whether it is one of our registrars is asked when one is needed.
+                // A keep-alive for another element, such as one of an earlier process, also shows that its
+                // sender is a registrar. Whether it is one of ours is asked when one is needed.
                 self.links.is_registrar(association);
                 if context.is_about_us(&handle, element.unwrap_or(context.id)) {
                     return self.handle_keep_alive(now, association, registrar, home);
@@ -239,7 +239,7 @@ impl Element {
         match self.registrar.handle_keep_alive(context, association, registrar, wants_home) {
             Claim::None => {}
             Claim::Adopt => self.adopt(now, association, registrar),
-            // It may list us from an earlier life: now it gets a registration.
+            // The registrar may list us from an earlier process: now it gets a registration.
             Claim::Vacant => self.end_hunt_if_connected(now),
         }
     }
@@ -282,15 +282,15 @@ impl Element {
         }
     }
 
-    /// A hunt that is on may end with a registrar that has connected to us, is known by now, or
-    /// has spoken. It has to: no second association can come up between the same two ports.
+    /// Ends a hunt that is on if a registrar has connected to us. This is necessary: a second association
+    /// between the same two ports cannot come up.
     fn end_hunt_if_connected(&mut self, now: Instant) {
         if self.registrar.is_hunting() {
             self.take_connected_registrar(now, None);
         }
     }
 
-    /// Makes a known registrar our home that has an association with us, if there is one.
+    /// If a known registrar has an association with us, makes it our home.
     fn take_connected_registrar(&mut self, now: Instant, avoid: Option<&TransportAddress>) -> bool {
         let known = |peer: &TransportAddress| {
             self.registrar.known_at(now, peer).filter(|registrar| avoid != Some(*registrar)).cloned()
@@ -416,7 +416,7 @@ impl Endpoint for Element {
                 let refused = DeregistrationError::Refused(Refusal::ShuttingDown);
                 return context.outbox.answer(id, Answer::Deregistered(Err(refused)));
             }
-            // The end of the deregistration answers.
+            // The answer comes at the end of the deregistration.
             Command::Deregister => return self.leave(now, None, Some(id)),
             Command::UpdatePolicy(_) if self.phase != Phase::Running => Err(Refusal::ShuttingDown),
             Command::UpdatePolicy(policy) => {

@@ -111,6 +111,11 @@ impl Lottery {
         let Record { at, weight, .. } = self.records[slot.index()];
         let group = self.group(weight);
         let span = 1 << group.bits;
+        debug_assert_eq!(
+            group.members.get(at as usize),
+            Some(&(slot, weight)),
+            "records say where members are"
+        );
         group.members.swap_remove(at as usize);
         let moved = group.members.get(at as usize).copied();
         if weight != 0 {

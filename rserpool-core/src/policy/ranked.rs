@@ -91,6 +91,7 @@ impl Ranked {
     /// Gives an element its new rank and the last turn; returns its entry.
     fn renew(&mut self, slot: Slot, rank: u64) -> Entry {
         let turn = self.turn;
+        debug_assert!(turn < OUTSIDE.turn, "turns are reserved before they are given");
         self.turn += 1;
         let element = &mut self.elements[slot.index()];
         (element.rank, element.turn) = (rank, turn);

@@ -66,6 +66,7 @@ impl SelectionPolicy for Ring {
         } else if self.head == Some(slot) {
             self.head = Some(next);
         }
+        debug_assert!(self.head.is_none_or(|head| self.contains(head)), "the head is in the ring");
     }
 
     fn select(&mut self, _random: &mut Random, count: usize, selected: &mut Vec<Slot>) {

@@ -67,6 +67,8 @@ impl Cache {
         }
         self.stale.set(handle.clone(), now + self.life);
         self.pools.insert(handle.clone(), pool);
+        debug_assert_eq!(self.pools.len(), self.stale.len(), "each pool becomes stale");
+        debug_assert!(self.pools.len() <= self.limit.max(1), "the cache is bounded");
     }
 
     pub(super) fn purge(&mut self, handle: &PoolHandle) {

@@ -51,8 +51,8 @@ pub struct UserConfig {
 }
 
 impl UserConfig {
-    /// The RFC's timers. It knows no registrars yet: set [`hunt.registrars`](HuntConfig::registrars), or let it
-    /// hear announcements.
+    /// The RFC's timers. It knows no registrars yet: set [`hunt.registrars`](HuntConfig::registrars), or let
+    /// it hear announcements.
     pub fn rfc(seed: u64) -> Self {
         Self {
             hunt: HuntConfig::rfc(Vec::new()),

@@ -75,6 +75,7 @@ impl Health {
             self.elements.remove(&oldest);
         }
         self.touched.set(key.clone(), now);
+        debug_assert!(self.touched.len() <= MAX_REMEMBERED, "what is remembered is bounded");
         self.elements.entry(key).or_default()
     }
 }

@@ -1,20 +1,22 @@
 //! The pool user: resolves pool handles, talks to elements, and moves to another element when one dies.
 //!
-//! It finds a registrar, resolves handles, keeps a cache, reports unreachable elements (RFC 5352 sections
-//! 3.3,
-//! 3.5 and 3.7), and holds sessions: an association with one element at a time, which is replaced by another
-//! one when the element fails. The application marks the requests that may be sent again; nothing else is
-//! resent.
+//! It finds a registrar, resolves handles, keeps a cache, and reports unreachable elements (RFC 5352,
+//! sections 3.3, 3.5 and 3.7). It holds sessions: an association with one element at a time, which is
+//! replaced by another one when the element fails. The application marks the requests that may be sent
+//! again; nothing else is resent.
 //!
 //! Each part uses only the parts below it:
 //!
 //! ```text
-//! sessions      all sessions, by name, association and attempt
-//!   session     one session        search     its search for an element
-//!   requests    what is unanswered    health    which elements have failed
-//! resolution    questions to a registrar    cache    its answers
-//! registrar     the one that is asked, the hunt for it, reports
-//! context       configuration, counters, deadlines, outbox
+//! sessions     all sessions, by name, by association and by attempt
+//!   session    one session: its state and its unanswered requests
+//!   search     the search of a session for an element
+//!   requests   what is unanswered
+//!   health     which elements have failed
+//! resolution   questions to a registrar
+//!   cache      its answers
+//! registrar    the registrar that is asked, the hunt for it, reports to it
+//! context      configuration, counters, deadlines, outbox
 //! ```
 
 mod cache;
@@ -85,7 +87,7 @@ pub struct User {
 impl User {
     /// A user that does nothing until it is asked for something.
     ///
-    /// The configuration is taken as it is; [`UserConfig::check`] finds what cannot work.
+    /// The configuration is not checked here: [`UserConfig::check`] does that.
     pub fn new(config: UserConfig) -> Self {
         let cache = Cache::new(config.cache_life, config.max_cached_pools, config.policies.clone());
         Self {
@@ -103,17 +105,17 @@ impl User {
         }
     }
 
-    /// Where the registrar is that is asked, while there is one.
+    /// The address of the registrar that is asked, while there is one.
     pub fn registrar(&self) -> Option<&TransportAddress> {
         self.resolver.registrar().home().map(|home| &home.registrar)
     }
 
-    /// How many sessions there are, those that look for an element included.
+    /// The number of sessions, including those that look for an element.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
     }
 
-    /// What has happened so far, in numbers.
+    /// Counts of what has happened so far.
     pub const fn counters(&self) -> &Counters {
         &self.context.counters
     }
@@ -352,7 +354,7 @@ impl Endpoint for User {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        // No more than were armed: what is armed meanwhile has its own turn.
+        // At most as many as are armed now: a timer that is armed meanwhile waits for the next call.
         for _ in 0..self.context.deadlines.len() {
             let Some(timer) = self.context.deadlines.pop_due(now) else { break };
             self.handle_timer(now, timer);

@@ -13,11 +13,11 @@ use crate::endpoint::hunt::{Hunt, HuntConfig, RoundEnd};
 use crate::endpoint::{AbortCause, Action, ConnectError};
 use crate::wire::AsapMessage;
 
-/// How many reports may wait for a registrar. Further ones are dropped, since a registrar finds out by
-/// itself later.
+/// The most reports that wait for a registrar. Further ones are dropped, since the registrar notices dead
+/// elements itself, later.
 const MAX_WAITING_REPORTS: usize = 64;
 
-/// The registrar that is asked, the hunt for one, and what is to be told to it.
+/// The registrar that is asked, the hunt for one, and the reports that wait for it.
 #[derive(Debug)]
 pub(super) struct Registrar {
     hunt: Hunt,

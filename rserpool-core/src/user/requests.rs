@@ -16,7 +16,7 @@ pub const MAX_UNANSWERED: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     queue: BTreeMap<u64, Kept>,
-    place: BTreeMap<RequestId, u64>,
+    number: BTreeMap<RequestId, u64>,
     next: u64,
     octets: usize,
 }
@@ -49,7 +49,7 @@ impl Requests {
     }
 
     pub(super) fn contains(&self, request: RequestId) -> bool {
-        self.place.contains_key(&request)
+        self.number.contains_key(&request)
     }
 
     /// Whether there is room for a request of so many `octets`; all requests together may have `limit`. A
@@ -73,14 +73,15 @@ impl Requests {
             Delivery::Report(request) => (request, OnFailure::Report),
         };
         self.octets = self.octets.saturating_add(bytes.len());
-        self.place.insert(request, self.next);
+        self.number.insert(request, self.next);
         self.queue.insert(self.next, Kept { request, protocol, bytes, on_failure, sent });
         self.next += 1;
+        debug_assert_eq!(self.queue.len(), self.number.len(), "each request is kept once");
     }
 
     /// Forgets a request that was answered; false if it was not there.
     pub(super) fn answered(&mut self, request: RequestId) -> bool {
-        match self.place.remove(&request).and_then(|place| self.queue.remove(&place)) {
+        match self.number.remove(&request).and_then(|number| self.queue.remove(&number)) {
             Some(kept) => {
                 self.octets = self.octets.saturating_sub(kept.bytes.len());
                 true

@@ -10,13 +10,13 @@ use super::{Answer, Resolve, SessionId, UserError};
 use crate::base::{CommandId, ElementId, Instant, PoolHandle, TransportAddress};
 use crate::wire::{AsapMessage, CauseCode, OperationError, Policy, PoolElement};
 
-/// How many pools may be resolved at the same time.
+/// The most pools that are resolved at the same time.
 const MAX_RESOLUTIONS: usize = 1_024;
 
-/// How many commands may wait for one resolution.
+/// The most commands that wait for one resolution.
 const MAX_WAITING: usize = 1_024;
 
-/// How many questions about one pool that differ in `items` may wait for their turn.
+/// The most questions about one pool, with different `items`, that wait for their turn.
 const MAX_LATER: usize = 8;
 
 /// What waits for a resolution.
@@ -48,7 +48,7 @@ struct Resolution {
     question: Question,
     /// Questions with other `items`, to be asked afterwards.
     later: VecDeque<Question>,
-    /// How often the question was sent.
+    /// The number of times the question was sent.
     sent: u32,
     /// The registrars to which it was sent.
     asked: Vec<TransportAddress>,
@@ -124,7 +124,7 @@ impl Resolver {
         Resolve { handle, items, cached }: Resolve,
     ) {
         let wanted = items.map_or(usize::MAX, |items| items as usize);
-        // How many elements the registrar would give for 0 and for all is not known here.
+        // The number of elements that the registrar would list for 0 or for all is not known here.
         let enough = items.is_none() || (wanted != 0 && wanted <= self.cache.len(&handle));
         if cached
             && enough
@@ -252,7 +252,8 @@ impl Resolver {
     }
 
     /// T1 has expired: the question is repeated and another registrar looked for beside it, until
-    /// it was sent often enough (ASAP-3.7.2-01, ASAP-3.7.2-02).
+    /// it was sent 1 + MAX-REQUEST-RETRANSMIT times (ASAP-3.7.2-01: resend and hunt in parallel;
+    /// ASAP-3.7.2-02: then report the error).
     pub(super) fn handle_request_due(
         &mut self,
         now: Instant,
@@ -287,7 +288,7 @@ impl Resolver {
             context.counters.unexpected += 1;
             return None;
         }
-        // It does answer, so no other one is needed.
+        // The registrar does answer: another one is not needed.
         self.registrar.stop_hunt(context);
         let result = match answer {
             Ok(answer) => {

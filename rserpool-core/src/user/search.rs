@@ -1,7 +1,7 @@
-//! The search for an element: which one is tried next, and beside which others.
+//! The search for an element: which one is tried next, and how many at the same time.
 //!
-//! The first search opens a session; every later one is a failover. Candidates come from the cache
-//! at once and from a registrar beside it. Up to three are tried, staggered, because over UDP a
+//! The first search of a session opens it; every later one is a failover. Candidates come from the cache at
+//! once, and also from a registrar. Up to three are tried at the same time, staggered, because over UDP a
 //! dead element and a slow one look the same.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -9,7 +9,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::UserError;
 use crate::base::{CommandId, ConnectId, ElementId, Instant, TransportAddress};
 
-/// How many elements are tried at the same time for one session.
+/// The most elements that are tried at the same time for one session.
 pub(super) const MAX_ATTEMPTS: usize = 3;
 
 /// A search that is under way.
@@ -47,7 +47,7 @@ enum Question {
 /// What to do now that an attempt may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// The attempts that are on go first.
+    /// The attempts under way have their time first.
     Wait,
     Try(ElementId),
     NoCandidate,
@@ -56,7 +56,7 @@ pub(super) enum Next {
 /// What to do when there is no candidate.
 #[derive(Debug)]
 pub(super) enum Exhausted {
-    /// An attempt or an answer may still come to something.
+    /// An attempt or an answer is still expected.
     Wait,
     /// Ask a registrar for elements.
     Ask,
@@ -113,24 +113,24 @@ impl Search {
     }
 
     /// The candidate to be tried now. `staggered`: the last attempt began only a moment ago. `excluded` tells
-    /// when an element has failed that is not to be selected for a while.
+    /// when an element failed, if that excludes it.
     pub(super) fn next(&mut self, staggered: bool, excluded: impl Fn(ElementId) -> Option<Instant>) -> Next {
-        // An attempt at an element that has failed holds no other one back.
+        // Attempts at elements that have failed do not delay others.
         let hopeful = self.attempts.values().any(|(element, _)| excluded(*element).is_none());
         if self.attempts.len() >= MAX_ATTEMPTS || (hopeful && staggered) {
             return Next::Wait;
         }
         let Self { candidates, tried, .. } = self;
         candidates.retain(|element| !tried.contains(element));
-        let place = match candidates.iter().position(|element| excluded(*element).is_none()) {
-            Some(place) => Some(place),
+        let index = match candidates.iter().position(|element| excluded(*element).is_none()) {
+            Some(index) => Some(index),
             // An element that has failed is tried only while there is no other one, and then the one that
             // failed longest ago first.
             None if self.attempts.is_empty() => (0..candidates.len())
-                .min_by_key(|place| candidates.get(*place).and_then(|element| excluded(*element))),
+                .min_by_key(|index| candidates.get(*index).and_then(|element| excluded(*element))),
             None => return Next::Wait,
         };
-        let Some(element) = place.and_then(|place| candidates.remove(place)) else {
+        let Some(element) = index.and_then(|index| candidates.remove(index)) else {
             return Next::NoCandidate;
         };
         tried.insert(element);

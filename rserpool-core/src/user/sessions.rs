@@ -72,8 +72,8 @@ impl Sessions {
         let Some((handle, search)) = self.searching(id) else { return };
         turn.context.deadlines.set(Timer::Search(id), turn.now + turn.context.config.failover_deadline);
         let fresh = turn.resolver.is_fresh(turn.now, handle);
-        // To open a session only a fresh entry will do; in a failover a stale one is better than
-        // waiting, and the registrar may know of elements that have joined since.
+        // Only a fresh cache entry is good enough to open a session. In a failover, a stale one is better
+        // than waiting, and the registrar may know elements that have joined since.
         let opening = matches!(search.purpose(), Purpose::Open(_));
         if fresh || !opening {
             search.set_candidates(turn.resolver.select(turn.context, handle));
@@ -253,8 +253,8 @@ impl Sessions {
         }
         turn.context.counters.element_failures += 1;
         self.health.failed(turn.now, &handle, element);
-        // A server that closes its associations is being stopped; its registrar knows. A queue that
-        // was full is ours.
+        // A server that closes its associations is being stopped, and its registrar knows that. If our queue
+        // was full, the element has not failed.
         let innocent = [DownReason::PeerShutdown, DownReason::QueueFull, DownReason::Local];
         if !matches!(&reason, FailureReason::Disconnected(down) if innocent.contains(down)) {
             self.report(turn, &handle, element);
@@ -278,7 +278,7 @@ impl Sessions {
     }
 
     /// Tells the registrar that an element is unreachable: at most once for each failure, and only
-    /// if something was sent to it (ASAP-3.5-01, ASAP-3.5-03, ASAP-3.5-04).
+    /// if something was sent to it (ASAP-3.5-01, ASAP-3.5-03 and ASAP-3.5-04 demand the three in this order).
     fn report(&mut self, turn: &mut Turn<'_>, handle: &PoolHandle, element: ElementId) {
         match self.health.take_report(handle, element) {
             true => turn.resolver.registrar_mut().report(turn.now, turn.context, handle, element),
@@ -312,8 +312,8 @@ impl Sessions {
         Ok(())
     }
 
-    /// Sends everything that is unanswered to the element that serves the session now; returns
-    /// what was sent before to another one.
+    /// Sends all unanswered requests to the element that serves the session now. Returns those that had been
+    /// sent to another one before.
     fn send_unanswered(&mut self, now: Instant, context: &mut Context, id: SessionId) -> Vec<RequestId> {
         let mut resent = Vec::new();
         let Some(session) = self.sessions.get_mut(&id) else { return resent };
@@ -372,7 +372,7 @@ impl Sessions {
         context.outbox.act(Action::Shutdown { association, deadline });
     }
 
-    /// The user is leaving: what searches is given up, what is served is closed.
+    /// The user is leaving: searches are given up, served sessions are closed.
     pub(super) fn begin_shutdown(&mut self, turn: &mut Turn<'_>, deadline: Instant) {
         let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
         for id in ids {

@@ -9,7 +9,9 @@ impl PoolElement {
     /// The Pool Element parameter by itself, without padding. Empty if it cannot be encoded, see
     /// [`PoolElement::encoded_len`].
     pub fn to_parameter(&self) -> Bytes {
-        Writer::quote(|writer| self.write(writer)).unwrap_or_default()
+        let parameter = Writer::quote(|writer| self.write(writer)).unwrap_or_default();
+        debug_assert_eq!(parameter.len(), self.encoded_len().unwrap_or(0), "measured as it is written");
+        parameter
     }
 }
 

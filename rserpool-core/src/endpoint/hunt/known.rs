@@ -70,6 +70,7 @@ impl Announced {
         }
         let until = now + outdate.max(period * PERIODS);
         self.heard.insert(registrar.clone(), Heard { last: now, until });
+        debug_assert!(self.heard.len() <= MAX_ANNOUNCED, "announcements take no memory without a bound");
         true
     }
 

@@ -262,6 +262,7 @@ impl Hunt {
             let times = chase.tried.get(registrar).copied().unwrap_or(0);
             (times, chase.is_last_resort(registrar))
         });
+        debug_assert!(chase.pending.is_empty(), "a round begins when the attempts of the last are cancelled");
         chase.queue = candidates.into();
         chase.held.clear();
         chase.retry = None;

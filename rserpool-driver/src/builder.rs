@@ -77,7 +77,7 @@ struct OwnTransport<R, C: Configuration> {
 
 /// Makes the future of an event loop over some transport.
 type Carry<R, C> =
-    Box<dyn FnOnce(Parts<R, <C as Configuration>::Endpoint>, &C) -> Result<BoxFuture, StartError> + Send>;
+    Box<dyn FnOnce(Parts<R, <C as Configure>::Endpoint>, &C) -> Result<BoxFuture, StartError> + Send>;
 
 /// The event loop of an endpoint over a stack and what serves it.
 fn carry<R: Runtime, C: Configuration, S: Stack + Send + 'static>(
@@ -91,8 +91,17 @@ fn carry<R: Runtime, C: Configuration, S: Stack + Send + 'static>(
     Box::pin(EventLoop::new(parts, node, endpoint, io).run())
 }
 
+/// What a [`Builder`] prepares: the configuration of a registrar, an element, a user or an inspector.
+///
+/// Sealed: the endpoints of this crate are all that there is to build. To run an endpoint of your own, write a
+/// driver as [`rserpool_core::guide`] does.
+pub trait Configuration: Configure {}
+
+impl<C: Configure> Configuration for C {}
+
 /// What a builder must know of a configuration.
-pub trait Configuration: Clone {
+#[expect(unnameable_types, reason = "seals `Configuration`")]
+pub trait Configure: Clone {
     /// The endpoint that is configured.
     type Endpoint: Role;
 

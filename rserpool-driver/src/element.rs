@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::Runtime;
 use super::announce::Announcing;
-use super::builder::{Builder, Configuration, Preset, own_addresses};
+use super::builder::{Builder, Configure, Preset, own_addresses};
 use super::delivery::{EventReceiver, next_event};
 use super::error::StartError;
 use super::handle::{Handle, Local, own};
@@ -165,7 +165,7 @@ impl<R> fmt::Debug for PoolElement<R> {
     }
 }
 
-impl Configuration for ElementConfig {
+impl Configure for ElementConfig {
     type Endpoint = element::Element;
 
     fn preset(preset: Preset, seed: u64) -> Self {
@@ -236,20 +236,20 @@ impl Role for element::Element {
                     tracing::warn!(%error, suppressed, "registration failed");
                 }
             }
-            Notice::HomeChanged { home } => {
+            Notice::HomeChanged { home, .. } => {
                 if let Some(Line { suppressed }) = log.allow("home changed") {
                     tracing::info!(%home, suppressed, "another registrar is the home now");
                 }
             }
-            Notice::NoRegistrar { tried } => {
+            Notice::NoRegistrar { tried, .. } => {
                 if let Some(Line { suppressed }) = log.allow("no registrar") {
                     tracing::warn!(?tried, suppressed, "no registrar answers");
                 }
             }
-            Notice::SessionOpened { session, peer } => {
+            Notice::SessionOpened { session, peer, .. } => {
                 tracing::debug!(session = session.number(), %peer, "session opened");
             }
-            Notice::SessionClosed { session, reason } => {
+            Notice::SessionClosed { session, reason, .. } => {
                 tracing::debug!(session = session.number(), %reason, "session closed");
             }
             Notice::Deregistered => tracing::info!("deregistered"),

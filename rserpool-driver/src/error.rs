@@ -90,6 +90,7 @@ pub struct Stopped;
 /// (RFC 5353 section 2.1), so one of the two has to stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the registrar at {peer} has the identifier {id} too; give each its own")]
+#[non_exhaustive]
 pub struct IdentifierTaken {
     /// The identifier.
     pub id: RegistrarId,

@@ -33,6 +33,7 @@ pub(super) fn take<A, T>(answer: A, own: fn(A) -> Option<T>) -> Result<T, Stoppe
 
 /// Where an endpoint is bound.
 #[derive(Clone, Copy, Debug)]
+#[expect(unnameable_types, reason = "seals `Configuration`")]
 pub struct Local {
     /// The UDP port of SCTP encapsulation.
     pub(super) udp: SocketAddr,

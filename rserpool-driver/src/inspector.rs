@@ -7,16 +7,14 @@ use std::time::Duration;
 
 use super::Runtime;
 use super::announce::AnnounceGroup;
-use super::builder::{Builder, Configuration, Preset};
+use super::builder::{Builder, Configure, Preset};
 use super::error::StartError;
 use super::handle::{Handle, own};
 use super::log::Log;
 use super::role::{Place, Role};
 use rserpool_core::base::{ENRP_PORT, Instant, TransportAddress};
-use rserpool_core::endpoint::ConfigError;
-use rserpool_core::inspector::{
-    self, Answer, Command, InspectError, InspectorConfig, Notice, PeerReport, Snapshot,
-};
+use rserpool_core::endpoint::{ConfigError, PeerStatus};
+use rserpool_core::inspector::{self, Answer, Command, InspectError, InspectorConfig, Notice, Snapshot};
 
 /// Asks one registrar for its handlespace, its peers and its counters; clones share it.
 pub struct Inspector<R> {
@@ -79,7 +77,7 @@ impl<R> Inspector<R> {
     /// # Errors
     ///
     /// If the registrar does not answer.
-    pub async fn peers(&self) -> Result<Vec<PeerReport>, InspectError> {
+    pub async fn peers(&self) -> Result<Vec<PeerStatus>, InspectError> {
         self.handle.ask(Command::Peers, own!(Answer::Peers)).await.unwrap_or(Err(InspectError::Busy))
     }
 
@@ -101,7 +99,7 @@ impl<R> fmt::Debug for Inspector<R> {
     }
 }
 
-impl Configuration for InspectorConfig {
+impl Configure for InspectorConfig {
     type Endpoint = inspector::Inspector;
 
     fn preset(preset: Preset, _seed: u64) -> Self {

@@ -82,7 +82,7 @@ pub use announce::{
     ASAP_ANNOUNCE_GROUP, ASAP_ANNOUNCE_GROUP_V6, AnnounceGroup, Announcing, ENRP_ANNOUNCE_GROUP,
     ENRP_ANNOUNCE_GROUP_V6, RSPLIB_ASAP_GROUP, RSPLIB_ENRP_GROUP,
 };
-pub use builder::{Builder, EVENT_QUEUE, MAX_BUSY_POLL, Preset};
+pub use builder::{Builder, Configuration, EVENT_QUEUE, MAX_BUSY_POLL, Preset};
 pub use element::PoolElement;
 pub use error::{IdentifierTaken, StartError, Stopped};
 pub use inspector::Inspector;

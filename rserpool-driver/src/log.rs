@@ -12,6 +12,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 /// One token bucket per kind of line.
 #[derive(Debug, Default)]
+#[expect(unnameable_types, reason = "seals `Configuration`")]
 pub struct Log {
     now: Instant,
     buckets: BTreeMap<&'static str, Bucket>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Runtime;
 use super::announce::{AnnounceGroup, Announcing};
-use super::builder::{Builder, Configuration, Preset, own_addresses};
+use super::builder::{Builder, Configure, Preset, own_addresses};
 use super::delivery::{EventReceiver, next_event};
 use super::error::{IdentifierTaken, StartError, Stopped};
 use super::handle::{Handle, Local, own};
@@ -153,7 +153,7 @@ impl<R> fmt::Debug for Registrar<R> {
     }
 }
 
-impl Configuration for RegistrarConfig {
+impl Configure for RegistrarConfig {
     type Endpoint = registrar::Registrar;
 
     const DEFAULT_UDP_PORT: u16 = DEFAULT_ENCAPSULATION_PORT;
@@ -222,54 +222,54 @@ impl Role for registrar::Registrar {
 
     fn log(notice: &Notice, log: &mut Log) {
         match notice {
-            Notice::Registered { pe, peer } => {
+            Notice::Registered { pe, peer, .. } => {
                 if let Some(Line { suppressed }) = log.allow("registered") {
                     tracing::info!(?pe, %peer, suppressed, "element registered");
                 }
             }
-            Notice::Rejected { pe, peer, cause } => {
+            Notice::Rejected { pe, peer, cause, .. } => {
                 if let Some(Line { suppressed }) = log.allow("rejected") {
                     tracing::warn!(?pe, %peer, ?cause, suppressed, "registration refused");
                 }
             }
-            Notice::Removed { pe, reason } => {
+            Notice::Removed { pe, reason, .. } => {
                 if let Some(Line { suppressed }) = log.allow("removed") {
                     tracing::info!(?pe, %reason, suppressed, "element removed");
                 }
             }
-            Notice::Moved { pe, home } => {
+            Notice::Moved { pe, home, .. } => {
                 if let Some(Line { suppressed }) = log.allow("moved") {
                     tracing::info!(?pe, %home, suppressed, "element has another home");
                 }
             }
-            Notice::Malformed { peer, error } => {
+            Notice::Malformed { peer, error, .. } => {
                 if let Some(Line { suppressed }) = log.allow("malformed") {
                     tracing::warn!(%peer, %error, suppressed, "malformed message");
                 }
             }
-            Notice::Serving { mentor } => match mentor {
+            Notice::Serving { mentor, .. } => match mentor {
                 Some(mentor) => tracing::info!(%mentor, "serving; handlespace downloaded"),
                 None => tracing::info!("serving; no other registrar has answered yet"),
             },
-            Notice::PeerFound { peer, address } => {
+            Notice::PeerFound { peer, address, .. } => {
                 if let Some(Line { suppressed }) = log.allow("peer found") {
                     tracing::info!(%peer, %address, suppressed, "registrar found");
                 }
             }
-            Notice::PeerLost { peer } => {
+            Notice::PeerLost { peer, .. } => {
                 if let Some(Line { suppressed }) = log.allow("peer lost") {
                     tracing::warn!(%peer, suppressed, "registrar is taken to be dead");
                 }
             }
-            Notice::TakenOver { target, by, elements } => {
+            Notice::TakenOver { target, by, elements, .. } => {
                 if let Some(Line { suppressed }) = log.allow("taken over") {
                     tracing::warn!(%target, %by, elements, suppressed, "elements of a dead registrar taken over");
                 }
             }
-            Notice::IdentifierTaken { id, peer } => {
+            Notice::IdentifierTaken { id, peer, .. } => {
                 tracing::error!(%id, %peer, "another registrar has our identifier; stopping, give each its own id");
             }
-            Notice::HungUp { peer, reason } => {
+            Notice::HungUp { peer, reason, .. } => {
                 if let Some(Line { suppressed }) = log.allow(hang_up_line(*reason)) {
                     tracing::warn!(%peer, %reason, suppressed, "hung up on a client");
                 }

@@ -6,6 +6,7 @@ use rserpool_core::user::SessionId;
 
 /// Who is told a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(unnameable_types, reason = "seals `Configuration`")]
 pub enum Place {
     /// The application, in the order of events.
     Application,
@@ -20,6 +21,7 @@ pub enum Place {
 }
 
 /// An endpoint that the event loop can drive.
+#[expect(unnameable_types, reason = "seals `Configuration`")]
 pub trait Role: Endpoint<Command: Send, Answer: Send, Notice: Send> + Send + 'static {
     /// Who is told.
     fn place(notice: &Self::Notice) -> Place;

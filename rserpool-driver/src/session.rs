@@ -36,6 +36,7 @@ pub struct Session<R> {
 #[non_exhaustive]
 pub enum SessionEvent {
     /// A message has arrived.
+    #[non_exhaustive]
     Received {
         /// The element that sent it.
         element: ElementId,
@@ -45,6 +46,7 @@ pub enum SessionEvent {
         bytes: Bytes,
     },
     /// The element has failed, and another is being looked for.
+    #[non_exhaustive]
     ElementFailed {
         /// The element.
         element: ElementId,
@@ -52,6 +54,7 @@ pub enum SessionEvent {
         reason: FailureReason,
     },
     /// Another element serves the session. Comes before any message of that element.
+    #[non_exhaustive]
     FailedOver {
         /// The element before.
         from: ElementId,
@@ -63,11 +66,13 @@ pub enum SessionEvent {
         resent: Vec<RequestId>,
     },
     /// A request with [`Delivery::Report`] went unanswered, and its element has failed.
+    #[non_exhaustive]
     Unanswered {
         /// The request.
         request: RequestId,
     },
     /// The session has ended; the last event.
+    #[non_exhaustive]
     Closed {
         /// Why, unless the application closed it.
         error: Option<UserError>,

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Runtime;
-use super::builder::{Builder, Configuration, Preset};
+use super::builder::{Builder, Configure, Preset};
 use super::error::StartError;
 use super::handle::{Handle, own};
 use super::log::{Line, Log};
@@ -147,7 +147,7 @@ impl<R> fmt::Debug for PoolUser<R> {
     }
 }
 
-impl Configuration for UserConfig {
+impl Configure for UserConfig {
     type Endpoint = user::User;
 
     fn preset(preset: Preset, seed: u64) -> Self {
@@ -178,7 +178,7 @@ impl Role for user::User {
             | Notice::Received { session, .. }
             | Notice::Unanswered { session, .. } => Place::Session(*session),
             Notice::Closed { session, .. } => Place::EndOfSession(*session),
-            Notice::Writable { session } => Place::Writable(*session),
+            Notice::Writable { session, .. } => Place::Writable(*session),
             _ => Place::Nobody,
         }
     }
@@ -197,7 +197,7 @@ impl Role for user::User {
 
     fn log(notice: &Notice, log: &mut Log) {
         match notice {
-            Notice::ElementFailed { session, element, reason } => {
+            Notice::ElementFailed { session, element, reason, .. } => {
                 if let Some(Line { suppressed }) = log.allow("element failed") {
                     tracing::warn!(session = session.0, %element, %reason, suppressed, "element failed");
                 }
@@ -208,10 +208,10 @@ impl Role for user::User {
                     tracing::info!(session = session.0, %from, %to, resent, suppressed, "failed over");
                 }
             }
-            Notice::Closed { session, error } => {
+            Notice::Closed { session, error, .. } => {
                 tracing::debug!(session = session.0, ?error, "session closed");
             }
-            Notice::NoRegistrar { tried } => {
+            Notice::NoRegistrar { tried, .. } => {
                 if let Some(Line { suppressed }) = log.allow("no registrar") {
                     tracing::warn!(?tried, suppressed, "no registrar answers");
                 }

@@ -1,21 +1,31 @@
-//! What a program says to the handles and hears from them. Every adapter exports all of it, so that
-//! a program finds the same names whatever its runtime.
+//! What a program says to the handles and hears from them: every type that a function of a handle or of a
+//! builder takes or returns. Every adapter exports all of it, so that a program finds the same names whatever
+//! its runtime, and needs no other dependency.
 
 pub use super::{
-    AnnounceGroup, Builder, IdentifierTaken, Preset, SessionEvent, StartError, Stopped, TcpListening,
+    AnnounceGroup, Announcing, Builder, ByteStream, Configuration, Io, Listener, Preset, Received, Runtime,
+    Socket,
 };
+pub use super::{IdentifierTaken, SessionEvent, StartError, Stopped, TcpListening};
+pub use bytes::Bytes;
 pub use rserpool_core;
 pub use rserpool_core::base::{
     AssociationId, Carrier, ElementId, PoolHandle, ProtocolId, RegistrarId, TransportAddress,
 };
-pub use rserpool_core::element::ElementConfig;
-pub use rserpool_core::element::{DeregistrationError, Notice as ElementEvent, Refusal, RegistrationError};
-pub use rserpool_core::inspector::InspectorConfig;
-pub use rserpool_core::inspector::{InspectError, Snapshot, differences};
-pub use rserpool_core::registrar::RegistrarConfig;
-pub use rserpool_core::registrar::{Figures, PeerState, PeerStatus};
-pub use rserpool_core::user::UserConfig;
-pub use rserpool_core::user::{Delivery, FailureReason, RequestId, Resolution, UserError};
-pub use rserpool_core::wire::Policy;
-pub use rserpool_core::wire::{OperationError, PoolEntry};
+pub use rserpool_core::element::{
+    DeregistrationError, ElementConfig, Notice as ElementEvent, Refusal, RegistrationError,
+};
+pub use rserpool_core::endpoint::hunt::HuntConfig;
+pub use rserpool_core::endpoint::{ConfigError, DownReason, PeerState, PeerStatus, ReportError};
+pub use rserpool_core::handlespace::Limits;
+pub use rserpool_core::inspector::{InspectError, InspectorConfig, Snapshot, differences};
+pub use rserpool_core::policy::Policies;
+pub use rserpool_core::registrar::{EnrpConfig, Figures, RegistrarConfig};
+pub use rserpool_core::user::{Delivery, FailureReason, RequestId, Resolution, UserConfig, UserError};
+pub use rserpool_core::wire::{
+    OperationError, Policy, PoolElement as ListedElement, PoolEntry, ServerInformation,
+};
 pub use rserpool_transport;
+pub use rserpool_transport::Stack;
+pub use rserpool_transport::sctp::SctpConfig;
+pub use rserpool_transport::tcp::TcpConfig;

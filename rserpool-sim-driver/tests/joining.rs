@@ -12,7 +12,7 @@ use support::{
 /// When a registrar began to serve, and its mentor.
 fn serving(world: &World, host: HostId) -> Option<(u64, Option<HostId>)> {
     world.notes().iter().rev().find_map(|(when, who, note)| match note {
-        Note::Registrar(Notice::Serving { mentor }) if *who == host => {
+        Note::Registrar(Notice::Serving { mentor, .. }) if *who == host => {
             let is_mentor = |(id, _): &(HostId, _)| world.registrar(*id).map(Registrar::id) == *mentor;
             let mentor = mentor.and_then(|_| world.hosts().find(is_mentor).map(|(id, _)| id));
             Some(((*when - at(0)).as_millis() as u64, mentor))

@@ -56,7 +56,7 @@ async fn ask(session: &Session, line: String) -> Result<String, Box<dyn Error>> 
                 return Ok(format!("{element}: {}", String::from_utf8_lossy(&bytes)));
             }
             SessionEvent::FailedOver { from, to, .. } => println!("moved from {from} to {to}"),
-            SessionEvent::Closed { error: Some(error) } => return Err(error.into()),
+            SessionEvent::Closed { error: Some(error), .. } => return Err(error.into()),
             _ => {}
         }
     }

@@ -234,7 +234,7 @@ impl Elements {
                         ElementEvent::RegistrationFailed(error) => {
                             return Err(Failure::failed(format!("registration refused: {error}")));
                         }
-                        ElementEvent::NoRegistrar { tried } => {
+                        ElementEvent::NoRegistrar { tried, .. } => {
                             return Err(Failure::failed(client::no_registrar(&tried)));
                         }
                         _ => {}

@@ -114,7 +114,7 @@ impl ConnectCommand {
                 }
                 output::line(format!("{element}: {text}"))
             }
-            SessionEvent::ElementFailed { element, reason } => {
+            SessionEvent::ElementFailed { element, reason, .. } => {
                 let (element, reason) = (element.to_string(), reason.to_string());
                 self.say(
                     &json!({ "event": "element_failed", "element": element, "reason": reason }),
@@ -128,7 +128,7 @@ impl ConnectCommand {
                 }),
                 &format!("moved from {from} to {to}, {} requests sent again", resent.len()),
             ),
-            SessionEvent::Closed { error: Some(error) } => Err(client::explain(&self.pool, &error)),
+            SessionEvent::Closed { error: Some(error), .. } => Err(client::explain(&self.pool, &error)),
             // Closed at our own wish; and no request is sent that is only reported when unanswered.
             _ => Ok(()),
         }

@@ -160,7 +160,7 @@ impl Echo {
                 Notice::Received { session, protocol, bytes, .. } => {
                     self.answer(session, protocol, bytes).await;
                 }
-                Notice::Writable { session } => self.drain(session).await,
+                Notice::Writable { session, .. } => self.drain(session).await,
                 Notice::SessionClosed { session, .. } => {
                     self.waiting.remove(&session);
                 }
@@ -169,7 +169,7 @@ impl Echo {
                     self.told = Some(registrar);
                 }
                 Notice::Deregistered => self.told = None,
-                Notice::NoRegistrar { tried } => self.tried = tried,
+                Notice::NoRegistrar { tried, .. } => self.tried = tried,
                 Notice::RegistrationFailed(error) => self.registration_failed(error)?,
                 _ => {}
             }

@@ -1,6 +1,6 @@
 //! `rserpool stats`: the counters of a registrar, and how it takes its peers to be.
 
-use rserpool_core::inspector::PeerReport;
+use rserpool_core::endpoint::PeerStatus;
 use rserpool_tokio::Inspector;
 use serde_json::{Map, Value, json};
 
@@ -52,9 +52,10 @@ impl StatsCommand {
     }
 }
 
-fn peer(peer: &PeerReport) -> Value {
+fn peer(peer: &PeerStatus) -> Value {
+    let table::PeerText { id, state, checksum, announced_checksum, address } = table::PeerText::of(peer);
     json!({
-        "id": peer.id, "state": peer.state, "connected": peer.connected, "elements": peer.elements,
-        "checksum": peer.checksum, "announced_checksum": peer.announced_checksum, "address": peer.address,
+        "id": id, "state": state, "connected": peer.connected, "elements": peer.elements,
+        "checksum": checksum, "announced_checksum": announced_checksum, "address": address,
     })
 }

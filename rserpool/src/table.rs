@@ -2,7 +2,7 @@
 
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use rserpool_core::inspector::PeerReport;
+use rserpool_core::endpoint::PeerStatus;
 
 use crate::view::{Address, Differs, Element, Handlespace, Pool, State};
 
@@ -83,20 +83,37 @@ pub(crate) fn elements(pool: &Pool) -> String {
     table.to_string()
 }
 
+/// What is said of a peer, as text; a dash where nothing is known.
+pub(crate) struct PeerText {
+    pub(crate) id: String,
+    pub(crate) state: String,
+    pub(crate) checksum: String,
+    pub(crate) announced_checksum: String,
+    pub(crate) address: String,
+}
+
+impl PeerText {
+    pub(crate) fn of(peer: &PeerStatus) -> Self {
+        let checksum = |sum: u16| format!("{sum:#06x}");
+        Self {
+            id: peer.id.to_string(),
+            state: peer.state.to_string(),
+            checksum: checksum(peer.checksum),
+            announced_checksum: peer.announced_checksum.map_or_else(|| "-".into(), checksum),
+            address: peer.address.as_ref().map_or_else(|| "-".into(), ToString::to_string),
+        }
+    }
+}
+
 /// The peers of a registrar, as it sees them.
-pub(crate) fn peers(peers: &[PeerReport]) -> String {
+pub(crate) fn peers(peers: &[PeerStatus]) -> String {
     let mut table =
         new_table(["Registrar", "Address", "State", "Connected", "Elements", "Checksum", "It says"]);
     for peer in peers {
-        table.add_row([
-            peer.id.clone(),
-            peer.address.clone(),
-            peer.state.clone(),
-            if peer.connected { "yes".into() } else { "no".into() },
-            peer.elements.to_string(),
-            peer.checksum.clone(),
-            peer.announced_checksum.clone(),
-        ]);
+        let PeerText { id, state, checksum, announced_checksum, address } = PeerText::of(peer);
+        let connected = if peer.connected { "yes".into() } else { "no".into() };
+        let elements = peer.elements.to_string();
+        table.add_row([id, address, state, connected, elements, checksum, announced_checksum]);
     }
     table.to_string()
 }

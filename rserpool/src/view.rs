@@ -196,6 +196,7 @@ impl Address {
             Transport::UdpLite { port, address, .. } => ("udp-lite", vec![*address], *port),
             Transport::Dccp { port, address, .. } => ("dccp", vec![*address], *port),
             Transport::Opaque(_) => ("opaque", Vec::new(), 0),
+            _ => ("unknown", Vec::new(), 0),
         };
         let control = transport.usage() == TransportUse::DataPlusControl;
         Self { protocol, addresses, port, udp_port, control }

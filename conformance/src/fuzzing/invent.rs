@@ -87,7 +87,8 @@ pub(super) fn asap(octets: &[u8]) -> Bytes {
             handle(pool);
             elements.iter_mut().for_each(element);
         }
-        M::Cookie { .. } | M::CookieEcho { .. } | M::Error { .. } => {}
+        // Nothing in the others is looked up.
+        _ => {}
     }
     message.encode(Padding::Padded).unwrap_or_default()
 }
@@ -121,7 +122,7 @@ pub(super) fn enrp(sender: u8, octets: &[u8]) -> Bytes {
         B::InitTakeover { target } | B::InitTakeoverAck { target } | B::TakeoverServer { target } => {
             registrar_id(target);
         }
-        B::HandleTableRequest { .. } | B::ListRequest | B::Error { .. } => {}
+        _ => {}
     }
     message.encode(Padding::Padded).unwrap_or_default()
 }

@@ -46,8 +46,8 @@ pub async fn who_leaves_hands_elements_over<G: Make, E: Make>() {
     assert_eq!(homes(&second).await, [(ElementId(7), RegistrarId(2))]);
     loop {
         match element.next_event().await.unwrap() {
-            ElementEvent::HomeChanged { home: RegistrarId(2) } => break,
-            ElementEvent::HomeChanged { home: RegistrarId(1) } => {}
+            ElementEvent::HomeChanged { home: RegistrarId(2), .. } => break,
+            ElementEvent::HomeChanged { home: RegistrarId(1), .. } => {}
             event => panic!("{event:?}"),
         }
     }

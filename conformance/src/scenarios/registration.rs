@@ -76,7 +76,7 @@ pub async fn what_cannot_start_says_why<G: Make, E: Make>() {
 
     let builder = Registrar::<G>::builder().bind(loopback()).configure(|config| config.asap_port = 0);
     let error = builder.start().await.unwrap_err();
-    assert_eq!(error.to_string(), "asap-port: must not be zero");
+    assert_eq!(error.to_string(), "asap_port: must not be zero");
 
     let error = PoolElement::<E>::builder(POOL).start().await.unwrap_err();
     assert!(matches!(error, StartError::NoRegistrar), "{error}");

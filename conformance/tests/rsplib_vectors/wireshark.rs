@@ -196,6 +196,7 @@ pub(crate) fn enrp(message: &EnrpMessage) -> Vec<String> {
         | EnrpBody::InitTakeoverAck { target }
         | EnrpBody::TakeoverServer { target } => lines.identifier("Target Server's ID", target.0),
         EnrpBody::Error { error } => lines.error(&Some(error.clone())),
+        other => panic!("{other:?} is not among the vectors"),
     }
     lines.0
 }

@@ -80,6 +80,7 @@ pub(crate) fn asap(message: &AsapMessage) -> Table {
             fields.with("elements", list(elements, pool_element))
         }
         M::Error { error } => fields.with("error", causes(error)),
+        other => panic!("{other:?} has no meaning here"),
     };
     fields.0
 }
@@ -115,6 +116,7 @@ pub(crate) fn enrp(message: &EnrpMessage) -> Table {
             fields.id("target", target.0)
         }
         B::Error { error } => fields.with("error", causes(error)),
+        other => panic!("{other:?} has no meaning here"),
     };
     fields.0
 }
@@ -166,6 +168,7 @@ fn transport(transport: &Transport) -> Value {
         Transport::Udp { port, reserved, address } => ("UDP", port, reserved, address),
         Transport::UdpLite { port, reserved, address } => ("UDP-Lite", port, reserved, address),
         Transport::Dccp { port, reserved, address, .. } => ("DCCP", port, reserved, address),
+        other => panic!("{other:?} has no meaning here"),
     };
     let service_code = match transport {
         Transport::Dccp { service_code, .. } => Some(i64::from(*service_code)),
@@ -189,6 +192,7 @@ fn policy(policy: &Policy) -> Value {
             PolicyField::Degradation => "degradation",
             PolicyField::DelayPenaltyFactor => "dpf",
             PolicyField::Distance => "distance",
+            other => panic!("{other:?} has no meaning here"),
         };
         fields = fields.id(key, value);
     }

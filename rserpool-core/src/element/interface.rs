@@ -71,6 +71,7 @@ pub enum Answer {
 #[non_exhaustive]
 pub enum Notice {
     /// The element is registered, for the first time or anew.
+    #[non_exhaustive]
     Registered {
         /// The home registrar; [`RegistrarId::NONE`] until its first keep-alive names it.
         home: RegistrarId,
@@ -86,17 +87,20 @@ pub enum Notice {
     /// shutting down.
     Deregistered,
     /// Another registrar has become the home.
+    #[non_exhaustive]
     HomeChanged {
         /// The new home registrar.
         home: RegistrarId,
     },
     /// A round of the hunt has found no registrar; the hunt goes on.
+    #[non_exhaustive]
     NoRegistrar {
         /// The registrars that were tried.
         tried: Vec<TransportAddress>,
     },
     /// A user has sent its first application message. An association without one is not a session, because
     /// registrars open associations to the same port.
+    #[non_exhaustive]
     SessionOpened {
         /// The association, which identifies the session.
         session: AssociationId,
@@ -104,6 +108,7 @@ pub enum Notice {
         peer: TransportAddress,
     },
     /// An application message from a user.
+    #[non_exhaustive]
     Received {
         /// The association over which it came.
         session: AssociationId,
@@ -115,6 +120,7 @@ pub enum Notice {
         bytes: Bytes,
     },
     /// An association with a user has ended.
+    #[non_exhaustive]
     SessionClosed {
         /// The association that has ended.
         session: AssociationId,
@@ -122,6 +128,7 @@ pub enum Notice {
         reason: DownReason,
     },
     /// A user takes data again after [`Refusal::Congested`].
+    #[non_exhaustive]
     Writable {
         /// The association with the user.
         session: AssociationId,

@@ -79,6 +79,7 @@ mod contract;
 pub(crate) mod counters;
 pub mod hunt;
 pub(crate) mod management;
+mod peer_status;
 pub(crate) mod received;
 mod refusal;
 #[cfg(test)]
@@ -89,4 +90,6 @@ pub use contract::{
     AbortCause, AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, HangUp, MAX_MESSAGE,
     Outbox, Output, OutputOf,
 };
+pub use management::ReportError;
+pub use peer_status::{PeerState, PeerStatus};
 pub use refusal::Refusal;

@@ -81,6 +81,7 @@ pub enum Limit {
 
 /// What a granted registration did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Admission {
     /// It brought an element that was not listed.
     New,

@@ -9,6 +9,7 @@ use crate::handlespace::Checksum;
 
 /// The elements of one home registrar in one copy, summed up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Ownership {
     /// The number of elements.
     pub elements: usize,
@@ -23,6 +24,7 @@ impl Ownership {
 
 /// A copy in which the elements of one home differ from what that registrar itself lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Difference {
     /// The registrar that holds the copy.
     pub copy: RegistrarId,

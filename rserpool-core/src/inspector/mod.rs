@@ -20,9 +20,11 @@ use crate::base::{
     AssociationId, CommandId, ConnectId, ENRP_PORT, Instant, ProtocolId, RegistrarId, TransportAddress,
 };
 use crate::endpoint::hunt::read_announcement;
-use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST};
+use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST, read_peer};
 use crate::endpoint::received::Received;
-use crate::endpoint::{AbortCause, Action, Channel, ConfigError, Endpoint, Event, Outbox, Output};
+use crate::endpoint::{
+    AbortCause, Action, Channel, ConfigError, Endpoint, Event, Outbox, Output, PeerStatus, ReportError,
+};
 use crate::wire::{EnrpBody, EnrpMessage, Padding, PoolEntry, ServerInformation};
 
 /// The most commands that wait; further ones fail at once.
@@ -103,7 +105,7 @@ pub enum Answer {
     /// To [`Command::Counters`]: counters and sizes by name, since those of another version differ.
     Counters(Result<Vec<(String, u64)>, InspectError>),
     /// To [`Command::Peers`].
-    Peers(Result<Vec<PeerReport>, InspectError>),
+    Peers(Result<Vec<PeerStatus>, InspectError>),
 }
 
 /// What the application is told unasked.
@@ -112,26 +114,6 @@ pub enum Answer {
 pub enum Notice {
     /// The association is closed and the inspector is done.
     Stopped,
-}
-
-/// What a registrar reports of a peer, as text: see [`crate::registrar::PeerStatus`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PeerReport {
-    /// Its identifier.
-    pub id: String,
-    /// How it is taken to be.
-    pub state: String,
-    /// Whether an association with it is up.
-    pub connected: bool,
-    /// How many elements it is the home of.
-    pub elements: u64,
-    /// The PE checksum over them, as computed by the registrar that reports.
-    pub checksum: String,
-    /// The one that the peer sent last; `-` if none.
-    pub announced_checksum: String,
-    /// Where it speaks ENRP; `-` if that is not known.
-    pub address: String,
 }
 
 /// A registrar's view of the operational scope.
@@ -174,6 +156,16 @@ pub enum InspectError {
         "registrar {0} gave an answer that cannot be understood: check that it speaks the same version of the protocol"
     )]
     Unintelligible(TransportAddress),
+    /// The answer names a value of a peer that cannot be read.
+    #[error(
+        "registrar {registrar} says of a peer what cannot be understood, {error}: check that it speaks the same version of the protocol"
+    )]
+    Unreadable {
+        /// The registrar that was asked.
+        registrar: TransportAddress,
+        /// What it says.
+        error: ReportError,
+    },
     /// There are too many questions at the same time, or the inspector is shutting down.
     #[error(
         "the inspector takes no more questions: wait for the answers to earlier ones, or start another one"
@@ -317,7 +309,7 @@ impl Inspector {
     }
 
     /// An error that names the registrar.
-    fn error(&self, what: fn(TransportAddress) -> InspectError) -> InspectError {
+    fn error(&self, what: impl FnOnce(TransportAddress) -> InspectError) -> InspectError {
         self.registrar.clone().map_or(InspectError::Unannounced, what)
     }
 
@@ -358,15 +350,30 @@ impl Inspector {
     }
 
     fn handle_management(&mut self, now: Instant, bytes: &Bytes) {
-        let unintelligible = || self.error(InspectError::Unintelligible);
         let answer = match self.commands.front() {
             Some((_, Command::Counters)) => {
-                Answer::Counters(parse_counters(bytes).ok_or_else(unintelligible))
+                let counters = read_counters(bytes);
+                Answer::Counters(counters.ok_or_else(|| self.error(InspectError::Unintelligible)))
             }
-            Some((_, Command::Peers)) => Answer::Peers(parse_peers(bytes).ok_or_else(unintelligible)),
+            Some((_, Command::Peers)) => Answer::Peers(self.read_peers(bytes)),
             Some((_, Command::Handlespace)) | None => return,
         };
         self.finish(now, answer);
+    }
+
+    /// Reads the header, and a line for each peer.
+    fn read_peers(&self, bytes: &Bytes) -> Result<Vec<PeerStatus>, InspectError> {
+        let unintelligible = || self.error(InspectError::Unintelligible);
+        let mut lines = core::str::from_utf8(bytes).map_err(|_| unintelligible())?.lines();
+        if lines.next() != Some(PEERS_HEADER) {
+            return Err(unintelligible());
+        }
+        let read = |line| match read_peer(line) {
+            Some(Ok(peer)) => Ok(peer),
+            Some(Err(error)) => Err(self.error(|registrar| InspectError::Unreadable { registrar, error })),
+            None => Err(unintelligible()),
+        };
+        lines.map(read).collect()
     }
 
     fn stop_if_down(&mut self) {
@@ -486,7 +493,7 @@ fn append(pools: &mut Vec<PoolEntry>, page: Vec<PoolEntry>) {
 }
 
 /// Reads lines `name value`.
-fn parse_counters(bytes: &Bytes) -> Option<Vec<(String, u64)>> {
+fn read_counters(bytes: &Bytes) -> Option<Vec<(String, u64)>> {
     core::str::from_utf8(bytes)
         .ok()?
         .lines()
@@ -495,28 +502,6 @@ fn parse_counters(bytes: &Bytes) -> Option<Vec<(String, u64)>> {
             Some((name.to_string(), value.parse().ok()?))
         })
         .collect()
-}
-
-/// Reads the header, and a line for each peer with fields separated by tabs.
-fn parse_peers(bytes: &Bytes) -> Option<Vec<PeerReport>> {
-    let mut lines = core::str::from_utf8(bytes).ok()?.lines();
-    if lines.next() != Some(PEERS_HEADER) {
-        return None;
-    }
-    let peer = |line: &str| {
-        let fields: Vec<&str> = line.split('\t').collect();
-        let [id, state, connected, elements, checksum, announced, address] = fields[..] else { return None };
-        Some(PeerReport {
-            id: id.into(),
-            state: state.into(),
-            connected: connected.parse().ok()?,
-            elements: elements.parse().ok()?,
-            checksum: checksum.into(),
-            announced_checksum: announced.into(),
-            address: address.into(),
-        })
-    };
-    lines.map(peer).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::base::{ElementId, PoolHandle};
-use crate::endpoint::{AbortReason, ConnectError, DownReason};
+use crate::endpoint::{AbortReason, ConnectError, DownReason, PeerState};
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, Policy, PoolElement, RegistrationLife, Transport,
 };
@@ -164,14 +164,14 @@ fn peers_are_read() {
         message_from(&mut inspector, ProtocolId::MANAGEMENT, answer.into());
         inspector.poll_output()
     };
-    let peer = PeerReport {
-        id: "0x2".into(),
-        state: "being taken over".into(),
+    let peer = PeerStatus {
+        id: RegistrarId(2),
+        state: PeerState::TakingOver,
         connected: true,
         elements: 3,
-        checksum: "0x1234".into(),
-        announced_checksum: "-".into(),
-        address: "127.0.0.1:20002/9901".into(),
+        checksum: 0x1234,
+        announced_checksum: None,
+        address: Some(TransportAddress::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901, 20002)),
     };
     let line = "0x2\tbeing taken over\ttrue\t3\t0x1234\t-\t127.0.0.1:20002/9901";
     let told = |peers| Some(Output::Answer(CommandId(1), Answer::Peers(Ok(peers))));
@@ -180,6 +180,12 @@ fn peers_are_read() {
     let refused = failed(Command::Peers, InspectError::Unintelligible(registrar()));
     assert_eq!(ask(line.into()), refused);
     assert_eq!(ask(alloc::format!("{PEERS_HEADER}\n0x2\tactive\n")), refused);
+    let error = ReportError { field: "state", text: "asleep".into() };
+    let unreadable = failed(Command::Peers, InspectError::Unreadable { registrar: registrar(), error });
+    assert_eq!(
+        ask(alloc::format!("{PEERS_HEADER}\n{}\n", line.replace("being taken over", "asleep"))),
+        unreadable
+    );
 }
 
 #[test]

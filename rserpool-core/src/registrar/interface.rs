@@ -4,9 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::counters::Figures;
-use super::peer_status::PeerStatus;
 use crate::base::{RegistrarId, TransportAddress};
-use crate::endpoint::HangUp;
+use crate::endpoint::{HangUp, PeerStatus};
 use crate::handlespace::PeHandle;
 use crate::wire::{CauseCode, DecodeError, PoolEntry};
 
@@ -39,11 +38,13 @@ pub enum Answer {
 #[non_exhaustive]
 pub enum Notice {
     /// The registrar offers its services now.
+    #[non_exhaustive]
     Serving {
         /// From whom it has its handlespace; `None` if it is alone.
         mentor: Option<RegistrarId>,
     },
     /// A peer has been heard for the first time, or again.
+    #[non_exhaustive]
     PeerFound {
         /// Which.
         peer: RegistrarId,
@@ -51,11 +52,13 @@ pub enum Notice {
         address: TransportAddress,
     },
     /// A peer is taken to be dead.
+    #[non_exhaustive]
     PeerLost {
         /// Which.
         peer: RegistrarId,
     },
     /// The elements of a dead peer have a new home.
+    #[non_exhaustive]
     TakenOver {
         /// The dead peer.
         target: RegistrarId,
@@ -66,6 +69,7 @@ pub enum Notice {
     },
     /// Another registrar has the same identifier. This one stops (RFC 5353 section 3.2.1 lets no
     /// identifier change): give it another.
+    #[non_exhaustive]
     IdentifierTaken {
         /// The identifier.
         id: RegistrarId,
@@ -73,6 +77,7 @@ pub enum Notice {
         peer: TransportAddress,
     },
     /// An element has entered a pool, or an element of ours speaks from elsewhere.
+    #[non_exhaustive]
     Registered {
         /// The element.
         pe: PeHandle,
@@ -80,6 +85,7 @@ pub enum Notice {
         peer: TransportAddress,
     },
     /// A registration was refused.
+    #[non_exhaustive]
     Rejected {
         /// The element.
         pe: PeHandle,
@@ -89,6 +95,7 @@ pub enum Notice {
         cause: CauseCode,
     },
     /// An element has left its pool.
+    #[non_exhaustive]
     Removed {
         /// The element.
         pe: PeHandle,
@@ -96,6 +103,7 @@ pub enum Notice {
         reason: RemovalReason,
     },
     /// An element of ours has another home now; it stays in the handlespace.
+    #[non_exhaustive]
     Moved {
         /// The element.
         pe: PeHandle,
@@ -103,6 +111,7 @@ pub enum Notice {
         home: RegistrarId,
     },
     /// A message was no valid ASAP or ENRP message.
+    #[non_exhaustive]
     Malformed {
         /// Who sent it.
         peer: TransportAddress,
@@ -110,6 +119,7 @@ pub enum Notice {
         error: DecodeError,
     },
     /// The transport has hung up on a client, or has not let it in.
+    #[non_exhaustive]
     HungUp {
         /// Who it was.
         peer: TransportAddress,

@@ -5,9 +5,7 @@
 //! counter; `peers` by one with a line for each peer, its fields separated by tabs. They tell no more than
 //! the handlespace and the list of servers, which ENRP tells anyone; a setting turns them off.
 
-use alloc::format;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::String;
 use core::fmt::Write;
 
 use super::context::Context;
@@ -15,8 +13,6 @@ use super::counters::{Figures, Sizes};
 use super::elements::Elements;
 use super::enrp::peers::Peers;
 use super::links::Links;
-use super::peer_status::PeerStatus;
-use crate::endpoint::management::PEERS_HEADER;
 
 /// Counters, and the sizes of what is kept.
 pub(super) fn figures(ctx: &Context, links: &Links, elements: &Elements, peers: &Peers) -> Figures {
@@ -38,19 +34,6 @@ pub(super) fn counters_text(figures: &Figures) -> String {
     let mut text = String::new();
     for (name, value) in figures.named() {
         let _ = writeln!(text, "{name} {value}");
-    }
-    text
-}
-
-/// The header and one line for each peer.
-pub(super) fn peers_text(peers: Vec<PeerStatus>) -> String {
-    let mut text = format!("{PEERS_HEADER}\n");
-    for peer in peers {
-        let PeerStatus { id, address, connected, state, elements, checksum, announced_checksum } = peer;
-        let announced = announced_checksum.map_or_else(|| "-".into(), |sum| format!("{sum:#06x}"));
-        let address = address.map_or_else(|| "-".into(), |address| address.to_string());
-        let _ =
-            writeln!(text, "{id}\t{state}\t{connected}\t{elements}\t{checksum:#06x}\t{announced}\t{address}");
     }
     text
 }

@@ -16,7 +16,7 @@
 //!          context                     time, configuration, randomness, deadlines, the ways out
 //! ```
 //!
-//! Each part keeps its state to itself: others read it and call its methods, which take the [`Context`] and
+//! Each part keeps its state to itself: others read it and call its methods, which take the `Context` and
 //! whatever other part they need. What a part decides about something above it is what it returns.
 
 mod announce;
@@ -37,7 +37,6 @@ mod links;
 mod listing;
 mod management;
 mod own;
-mod peer_status;
 mod registration;
 mod resolution;
 
@@ -46,10 +45,11 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+#[doc(no_inline)]
+pub use crate::endpoint::{PeerState, PeerStatus};
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::{Counters, Figures, Sizes};
 pub use interface::{Answer, Command, Notice, RemovalReason};
-pub use peer_status::{PeerState, PeerStatus};
 
 use self::announce::OtherRegistrars;
 use self::attempts::Attempt;
@@ -69,7 +69,7 @@ use self::own::Verdict;
 use crate::base::{
     AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, TransportAddress,
 };
-use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST};
+use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST, peers_text};
 use crate::endpoint::received::Received;
 use crate::endpoint::{AbortCause, Action, Channel, ConnectError, Endpoint, Event, Output};
 use crate::handlespace::{Handlespace, PeHandle};
@@ -368,7 +368,7 @@ impl Registrar {
     fn handle_management(&mut self, from: AssociationId, request: &Bytes) {
         let text = match &request[..] {
             COUNTERS_REQUEST => management::counters_text(&self.figures()),
-            PEERS_REQUEST => management::peers_text(self.peers()),
+            PEERS_REQUEST => peers_text(self.peers()),
             _ => {
                 self.ctx.counters.malformed += 1;
                 return;

@@ -206,6 +206,7 @@ pub struct Opened {
 #[non_exhaustive]
 pub enum Notice {
     /// The element of a session has failed, and another one is being looked for.
+    #[non_exhaustive]
     ElementFailed {
         /// The session of the element.
         session: SessionId,
@@ -215,6 +216,7 @@ pub enum Notice {
         reason: FailureReason,
     },
     /// Another element serves the session. This notice comes before any message of that element.
+    #[non_exhaustive]
     FailedOver {
         /// The session that was moved.
         session: SessionId,
@@ -228,6 +230,7 @@ pub enum Notice {
         resent: Vec<RequestId>,
     },
     /// An application message.
+    #[non_exhaustive]
     Received {
         /// The session in which it came.
         session: SessionId,
@@ -239,6 +242,7 @@ pub enum Notice {
         bytes: Bytes,
     },
     /// The element has failed before it answered a request with [`Delivery::Report`].
+    #[non_exhaustive]
     Unanswered {
         /// The session of the request.
         session: SessionId,
@@ -246,11 +250,13 @@ pub enum Notice {
         request: RequestId,
     },
     /// A session takes data again after [`Refusal::Congested`].
+    #[non_exhaustive]
     Writable {
         /// The session that takes data.
         session: SessionId,
     },
     /// A session has ended.
+    #[non_exhaustive]
     Closed {
         /// The session that has ended.
         session: SessionId,
@@ -258,6 +264,7 @@ pub enum Notice {
         error: Option<UserError>,
     },
     /// A round of the hunt has found no registrar; the hunt goes on.
+    #[non_exhaustive]
     NoRegistrar {
         /// The registrars that were tried.
         tried: Vec<TransportAddress>,

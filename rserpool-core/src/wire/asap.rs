@@ -45,8 +45,11 @@ impl AsapType {
 }
 
 /// An ASAP message (RFC 5352 section 2.2).
+///
+/// Non-exhaustive: drafts add messages, and a receiver has to expect types that it does not know anyway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum AsapMessage {
     /// ASAP_REGISTRATION (0x01): an element enters a pool, or renews its place in it.
     Registration {

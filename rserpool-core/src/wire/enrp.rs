@@ -64,9 +64,10 @@ pub struct EnrpMessage {
     pub body: EnrpBody,
 }
 
-/// The content of an ENRP message, by its type.
+/// The content of an ENRP message, by its type. Non-exhaustive like [`AsapMessage`](super::AsapMessage).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum EnrpBody {
     /// ENRP_PRESENCE (0x01): a registrar is there.
     Presence {

@@ -40,7 +40,10 @@ code_points!(PolicyType, "{:#010x}", {
 /// Loads and load degradations are fractions of 0xffffffff (RFC 5356 section 2.2): 0 is idle, 0xffffffff
 /// fully loaded. A delay penalty factor is such a fraction as well; a distance is in milliseconds (draft
 /// rserpool-delay).
+///
+/// Non-exhaustive: RFC 5356 keeps a registry of policies, and half of these come from drafts and RSPLIB.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Policy {
     /// Round Robin (0x00000001).
     RoundRobin,
@@ -175,6 +178,7 @@ pub enum Policy {
 
 /// The meaning of a value of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum PolicyField {
     /// The share of the selections, in proportion to the other weights.
     Weight,

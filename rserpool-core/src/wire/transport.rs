@@ -9,9 +9,11 @@ use super::reader::{Fault, Reader, Tlv};
 use super::writer::Writer;
 use super::{Addresses, EncodeError, ParameterType};
 
-/// What a transport is used for (RFC 5354 section 3.4).
+/// What a transport is used for (RFC 5354 section 3.4). Non-exhaustive: a field of 16 bits, of which two values
+/// are defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum TransportUse {
     /// 0x0000: application data only.
     DataOnly,
@@ -31,9 +33,11 @@ pub struct SctpTransport {
     pub addresses: Addresses,
 }
 
-/// Where and how an element serves its users (RFC 5354 sections 3.3 to 3.7 and 3.16).
+/// Where and how an element serves its users (RFC 5354 sections 3.3 to 3.7 and 3.16). Non-exhaustive: each
+/// transport has a parameter type of its own, and types are not used up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "arbitrary", derive(arbitrary::Arbitrary))]
+#[non_exhaustive]
 pub enum Transport {
     /// SCTP (0x4).
     Sctp(SctpTransport),
@@ -82,6 +86,7 @@ pub enum Transport {
 
 /// The type of a transport, by which the elements of a pool must agree (RFC 5352 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum TransportKind {
     /// SCTP.
     Sctp,

@@ -318,7 +318,7 @@ impl Client {
     pub(crate) fn notice(&mut self, now: Instant, notice: &Notice) -> Result<(), Violation> {
         let odd = |what: &'static str| Err(Violation::new(what, format!("{notice:?}")));
         match notice {
-            Notice::ElementFailed { session, element, reason } => {
+            Notice::ElementFailed { session, element, reason, .. } => {
                 let Some((_, conversation)) = self.find(*session) else {
                     return odd("notices name sessions that are open");
                 };

@@ -63,6 +63,7 @@ fn asap_summary(message: &AsapMessage) -> String {
         M::CookieEcho { .. } => "CookieEcho".into(),
         M::BusinessCard { handle, .. } => format!("BusinessCard {handle}"),
         M::Error { error } => format!("Error {:?}", error.causes.iter().map(|c| c.code).collect::<Vec<_>>()),
+        other => format!("{other:?}"),
     }
 }
 
@@ -97,5 +98,6 @@ fn enrp_summary(body: &EnrpBody) -> String {
         B::InitTakeoverAck { target } => format!("InitTakeoverAck {target}"),
         B::TakeoverServer { target } => format!("TakeoverServer {target}"),
         B::Error { error } => format!("Error {:?}", error.causes.iter().map(|c| c.code).collect::<Vec<_>>()),
+        other => format!("{other:?}"),
     }
 }

@@ -29,14 +29,17 @@
 mod allowance;
 mod association;
 mod attempt;
+#[expect(unnameable_types, reason = "seals `Engine`")]
 mod chunk;
 mod config;
 mod cookie;
 mod destinations;
 mod dispatch;
+#[expect(unnameable_types, reason = "seals `Engine`")]
 mod engine;
 mod ledger;
 mod liveness;
+#[expect(unnameable_types, reason = "seals `Engine`")]
 mod packet;
 mod parameters;
 mod sacks;

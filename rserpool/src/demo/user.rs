@@ -123,7 +123,7 @@ impl Talk {
                     "sent_ms": request.sent_ms, "at_ms": at_ms, "resent": request.resent,
                 }))
             }
-            Some(SessionEvent::ElementFailed { element, reason }) => output::json(&json!({
+            Some(SessionEvent::ElementFailed { element, reason, .. }) => output::json(&json!({
                 "event": "element_failed", "element": element.to_string(), "reason": reason.to_string(),
                 "at_ms": at_ms,
             })),
@@ -140,7 +140,7 @@ impl Talk {
                     "resent": numbers, "at_ms": at_ms,
                 }))
             }
-            Some(SessionEvent::Closed { error: Some(error) }) => Err(Failure::failed(error.to_string())),
+            Some(SessionEvent::Closed { error: Some(error), .. }) => Err(Failure::failed(error.to_string())),
             Some(_) => Ok(()),
             None => Err(Failure::failed("the session has ended")),
         }

@@ -85,7 +85,7 @@ fn a_new_policy_is_registered_at_once_or_after_the_answer() {
 #[test]
 fn attempts_are_counted_across_hunts() {
     let mut element = found(&[1, 2]);
-    let hunt = |request, place, now: u64| connect(request, 7, registrar(place), at(now + 50));
+    let hunt = |request, host, now: u64| connect(request, 7, registrar(host), at(now + 50));
     // Another registrar than the one that is silent.
     assert_eq!(expire(&mut element, 110), (vec![abort(HOME), hunt(3, 2, 110)], vec![]));
     let step = event(&mut element, 120, connected(2, Some(3), registrar(2)));

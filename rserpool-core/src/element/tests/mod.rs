@@ -113,8 +113,8 @@ fn granted(association: u64) -> Event {
     response(association, false, None)
 }
 
-fn at_home(home: u32, place: u8) -> Notice {
-    Notice::Registered { home: RegistrarId(home), registrar: registrar(place), warning: None }
+fn at_home(home: u32, host: u8) -> Notice {
+    Notice::Registered { home: RegistrarId(home), registrar: registrar(host), warning: None }
 }
 
 fn keep_alive(association: u64, home: bool, from: u32) -> Event {

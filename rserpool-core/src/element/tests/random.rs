@@ -51,12 +51,12 @@ fn input() -> impl Strategy<Value = Input> {
         6 => any::<bool>().prop_map(Input::Connected),
         2 => Just(Input::ConnectFailed),
         3 => any::<usize>().prop_map(Input::Disconnected),
-        8 => (any::<usize>(), message()).prop_map(|(place, bytes)| Input::Message(place, bytes)),
+        8 => (any::<usize>(), message()).prop_map(|(index, bytes)| Input::Message(index, bytes)),
         4 => any::<usize>().prop_map(Input::Data),
         1 => any::<usize>().prop_map(Input::Congested),
         1 => any::<usize>().prop_map(Input::Drained),
         2 => message().prop_map(Input::Announce),
-        4 => (0..8u8, any::<usize>()).prop_map(|(kind, place)| Input::Command(kind, place)),
+        4 => (0..8u8, any::<usize>()).prop_map(|(kind, index)| Input::Command(kind, index)),
         3 => (0..300u64).prop_map(Input::Wait),
         5 => Just(Input::Timeout),
         1 => Just(Input::Shutdown),
@@ -76,17 +76,17 @@ struct World {
 }
 
 impl World {
-    fn pick(&self, place: usize) -> AssociationId {
+    fn pick(&self, index: usize) -> AssociationId {
         let count = self.associations.len().max(1);
-        self.associations.get(place % count).copied().unwrap_or(AssociationId::sctp(0))
+        self.associations.get(index % count).copied().unwrap_or(AssociationId::sctp(0))
     }
 
     fn event(&mut self, event: Event) {
         self.element.handle_event(at(self.now), event);
-        self.settle();
+        self.carry_out();
     }
 
-    fn settle(&mut self) {
+    fn carry_out(&mut self) {
         let (actions, outputs) = drain(&mut self.element);
         for action in actions {
             match action {
@@ -150,27 +150,27 @@ impl World {
                     self.event(Event::ConnectFailed { request, reason: ConnectError::TimedOut });
                 }
             }
-            Input::Disconnected(place) => {
-                let association = self.pick(place);
+            Input::Disconnected(index) => {
+                let association = self.pick(index);
                 self.associations.retain(|alive| *alive != association);
                 self.event(Event::Disconnected { association, reason: DownReason::Silent });
             }
-            Input::Message(place, bytes) => {
-                let (association, protocol) = (self.pick(place), crate::base::ProtocolId::ASAP);
+            Input::Message(index, bytes) => {
+                let (association, protocol) = (self.pick(index), crate::base::ProtocolId::ASAP);
                 self.event(Event::Message { association, protocol, stream: 0, bytes });
             }
-            Input::Data(place) => {
-                let association = self.pick(place);
+            Input::Data(index) => {
+                let association = self.pick(index);
                 self.event(Event::Message { association, protocol: DATA, stream: 0, bytes: "d".into() });
             }
-            Input::Congested(place) => self.event(Event::Congested { association: self.pick(place) }),
-            Input::Drained(place) => self.event(Event::Drained { association: self.pick(place) }),
+            Input::Congested(index) => self.event(Event::Congested { association: self.pick(index) }),
+            Input::Drained(index) => self.event(Event::Drained { association: self.pick(index) }),
             Input::Announce(bytes) => {
                 let source = SocketAddr::new(ip(9), 1);
                 self.event(Event::Announce { channel: Channel::Asap, source, bytes });
             }
-            Input::Command(kind, place) => {
-                let session = self.pick(place);
+            Input::Command(kind, index) => {
+                let session = self.pick(index);
                 let command = match kind {
                     0 => Command::Deregister,
                     1 | 2 => Command::UpdatePolicy(Policy::RoundRobin),
@@ -179,23 +179,23 @@ impl World {
                 };
                 self.commands += 1;
                 self.element.handle_command(at(self.now), CommandId(self.commands), command);
-                self.settle();
+                self.carry_out();
             }
             Input::Wait(milliseconds) => {
                 self.now += milliseconds;
                 self.element.handle_timeout(at(self.now));
-                self.settle();
+                self.carry_out();
             }
             Input::Timeout => {
                 if let Some(deadline) = self.element.poll_timeout() {
                     self.now = self.now.max(deadline.as_nanos() / 1_000_000 + 1);
                     self.element.handle_timeout(at(self.now));
-                    self.settle();
+                    self.carry_out();
                 }
             }
             Input::Shutdown => {
                 self.element.begin_shutdown(at(self.now), at(self.now + 500));
-                self.settle();
+                self.carry_out();
             }
         }
         assert!(self.element.sessions() <= 2);
@@ -215,7 +215,7 @@ proptest! {
         let mut world = World {
             element, now: 0, attempts: vec![], associations: vec![], next: 0, commands: 0, answers: vec![], sessions: BTreeSet::new(),
         };
-        world.settle();
+        world.carry_out();
         for input in inputs {
             world.step(input);
         }

@@ -5,8 +5,8 @@ use alloc::collections::BTreeSet;
 
 use super::pages::Pages;
 use crate::base::{Instant, RegistrarId, TransportAddress};
+use crate::endpoint::PeerState;
 use crate::registrar::context::{Context, Timer};
-use crate::registrar::peer_status::PeerState;
 use crate::wire::ServerInformation;
 
 /// How often the time between two resynchronisations doubles: up to 16 heartbeat cycles.

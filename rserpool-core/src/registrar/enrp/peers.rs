@@ -9,11 +9,11 @@ use super::ourselves::{self, Reply};
 use super::peer::{Offers, Peer, PeerList, Standing};
 use crate::base::{AssociationId, RegistrarId, TransportAddress};
 use crate::endpoint::{AbortCause, Action};
+use crate::endpoint::{PeerState, PeerStatus};
 use crate::registrar::context::Context;
 use crate::registrar::interface::Notice;
 use crate::registrar::links::{Links, Opener};
 use crate::registrar::listing::Listing;
-use crate::registrar::peer_status::{PeerState, PeerStatus};
 use crate::wire::{EnrpBody, ServerInformation};
 
 /// The most peers that are kept: an operational scope has fewer than ten registrars, and each message to all

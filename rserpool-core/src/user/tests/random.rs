@@ -51,8 +51,8 @@ fn input() -> impl Strategy<Value = Input> {
         8 => Just(Input::Connected),
         1 => Just(Input::Inbound),
         3 => Just(Input::ConnectFailed),
-        2 => (any::<usize>(), any::<bool>()).prop_map(|(place, clean)| Input::Disconnected(place, clean)),
-        8 => (any::<usize>(), message()).prop_map(|(place, bytes)| Input::Message(place, bytes)),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(index, clean)| Input::Disconnected(index, clean)),
+        8 => (any::<usize>(), message()).prop_map(|(index, bytes)| Input::Message(index, bytes)),
         3 => any::<usize>().prop_map(Input::Data),
         1 => any::<usize>().prop_map(Input::Congested),
         1 => any::<usize>().prop_map(Input::Drained),
@@ -96,17 +96,17 @@ impl World {
         }
     }
 
-    fn pick(&self, place: usize) -> AssociationId {
+    fn pick(&self, index: usize) -> AssociationId {
         let count = self.associations.len().max(1);
-        self.associations.get(place % count).copied().unwrap_or(AssociationId::sctp(0))
+        self.associations.get(index % count).copied().unwrap_or(AssociationId::sctp(0))
     }
 
     fn event(&mut self, event: Event) {
         self.user.handle_event(at(self.now), event);
-        self.settle();
+        self.carry_out();
     }
 
-    fn settle(&mut self) {
+    fn carry_out(&mut self) {
         let (actions, outputs) = drain(&mut self.user);
         for action in actions {
             match action {
@@ -200,7 +200,7 @@ impl World {
             }
         };
         self.user.handle_command(at(self.now), CommandId(self.commands), command);
-        self.settle();
+        self.carry_out();
     }
 
     fn step(&mut self, input: Input) {
@@ -221,33 +221,33 @@ impl World {
                     self.event(Event::ConnectFailed { request, reason: ConnectError::TimedOut });
                 }
             }
-            Input::Disconnected(place, clean) => {
-                let association = self.pick(place);
+            Input::Disconnected(index, clean) => {
+                let association = self.pick(index);
                 self.associations.retain(|alive| *alive != association);
                 let reason = if clean { DownReason::PeerShutdown } else { DownReason::Silent };
                 self.event(Event::Disconnected { association, reason });
             }
-            Input::Message(place, bytes) => {
-                let association = self.pick(place);
+            Input::Message(index, bytes) => {
+                let association = self.pick(index);
                 self.event(Event::Message { association, protocol: ProtocolId::ASAP, stream: 0, bytes });
             }
-            Input::Data(place) => {
-                let association = self.pick(place);
+            Input::Data(index) => {
+                let association = self.pick(index);
                 self.event(Event::Message { association, protocol: DATA, stream: 0, bytes: "d".into() });
             }
-            Input::Congested(place) => self.event(Event::Congested { association: self.pick(place) }),
-            Input::Drained(place) => self.event(Event::Drained { association: self.pick(place) }),
+            Input::Congested(index) => self.event(Event::Congested { association: self.pick(index) }),
+            Input::Drained(index) => self.event(Event::Drained { association: self.pick(index) }),
             Input::Command(kind, a, b) => self.command(kind, a, b),
             Input::Wait(milliseconds) => {
                 self.now += milliseconds;
                 self.user.handle_timeout(at(self.now));
-                self.settle();
+                self.carry_out();
             }
             Input::Timeout => {
                 if let Some(deadline) = self.user.poll_timeout() {
                     self.now = self.now.max(deadline.as_nanos() / 1_000_000 + 1);
                     self.user.handle_timeout(at(self.now));
-                    self.settle();
+                    self.carry_out();
                 }
             }
         }
@@ -279,7 +279,7 @@ proptest! {
         }
         let deadline: Instant = at(world.now + 500);
         world.user.begin_shutdown(at(world.now), deadline);
-        world.settle();
+        world.carry_out();
         for _ in 0..5 {
             world.step(Input::Timeout);
         }

@@ -38,6 +38,11 @@ pub enum PeerState {
     TakingOver,
 }
 
+impl PeerState {
+    /// All there are, to be found by their text.
+    pub(crate) const ALL: [Self; 4] = [Self::Active, Self::Suspect, Self::Inactive, Self::TakingOver];
+}
+
 impl fmt::Display for PeerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -94,7 +94,9 @@ impl Pool {
             return element.home;
         };
         debug_assert_eq!(kept.id, element.id, "another element has the slot");
-        core::mem::replace(kept, element).home
+        let before = kept.home;
+        *kept = element;
+        before
     }
 
     /// Strikes an element off the list and out of the selection; it stays in its slot until `take`.

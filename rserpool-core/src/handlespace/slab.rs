@@ -18,7 +18,7 @@ pub(super) struct Slab {
     free: Vec<Slot>,
 }
 
-/// Elements in a block. Only the first block of a pool grows step by step, so small pools stay small.
+/// Elements in a block. Only the first block of a pool grows step by step: small pools stay small.
 const BLOCK: usize = 64;
 
 impl Slab {

@@ -159,8 +159,8 @@ impl Context {
         self.outbox.act(Action::Abort { association, cause });
     }
 
-    /// Sends an ASAP message. Handles and elements are bounded, so that everything fits but an answer with
-    /// many elements, whose sender encodes it itself.
+    /// Sends an ASAP message. Handles and elements are bounded; therefore everything fits but an answer
+    /// with many elements, whose sender encodes it itself.
     pub(super) fn send_asap(&mut self, to: AssociationId, message: &AsapMessage) {
         if let Ok(bytes) = message.encode(self.config.padding) {
             self.outbox.send(to, ProtocolId::ASAP, bytes);
@@ -195,7 +195,7 @@ impl Context {
 
     pub(super) fn encode_enrp(&mut self, receiver: RegistrarId, body: EnrpBody) -> Option<Bytes> {
         self.spoken = true;
-        // Handles, elements and pages are bounded, so that everything fits.
+        // Handles, elements and pages are bounded; therefore everything fits.
         EnrpMessage { sender: self.id, receiver, body }.encode(self.config.padding).ok()
     }
 }

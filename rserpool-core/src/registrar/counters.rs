@@ -25,9 +25,9 @@ crate::endpoint::counters::counters! {
     resolutions_unknown,
     /// Keep-alives sent.
     keep_alives,
-    /// Keep-alives answered by whom they were sent to.
+    /// Keep-alives answered by the element that was asked.
     keep_alive_acks,
-    /// Keep-alives answered by somebody else, or unasked.
+    /// Answers to keep-alives from another peer than the one asked, or unasked.
     keep_alive_acks_ignored,
     /// Reports of unreachable elements.
     unreachable_reports,
@@ -61,7 +61,7 @@ crate::endpoint::counters::counters! {
     offers_accepted,
     /// ENRP messages for another registrar.
     wrong_receiver,
-    /// ENRP messages in the name of somebody else.
+    /// ENRP messages in the name of another registrar.
     spoofed,
     /// Registrars that found no room in the peer list.
     peers_refused,

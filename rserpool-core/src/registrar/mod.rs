@@ -150,8 +150,8 @@ impl Registrar {
     ) {
         let Self { ctx, links, elements, .. } = self;
         let attempt = request.map(|request| ctx.attempts.end(request));
-        // An attempt that was cancelled as it succeeded, an element that came before we serve, or anybody
-        // while we leave. An association that is not used would keep its peer from opening one of its own
+        // An attempt that was cancelled as it succeeded, an element that came before we serve, or any
+        // peer while we leave. An association that is not used would keep its peer from opening one of its own
         // between the same ports; and a client that is turned away tries another registrar.
         let early = local_port == ctx.config.asap_port && !ctx.is_serving();
         let unwanted = match &attempt {
@@ -272,7 +272,7 @@ impl Registrar {
         if sender == self.ctx.id && !self.ctx.take_another_name() {
             return self.handle_namesake(from, &body);
         }
-        // Anyone may ask, also with sender identifier 0; asking so makes nobody a peer.
+        // Anyone may ask, also with sender identifier 0; asking so makes no peer.
         if sender != RegistrarId::NONE && !self.meet(from, sender) {
             return;
         }

@@ -185,7 +185,7 @@ pub(super) fn handle_deregistration(
         let cause = only_sctp(ctx);
         return answers::keep_registered(ctx, from, pe, cause);
     }
-    // ASAP-3.2-09: it is not registered, so that the request is fulfilled already.
+    // ASAP-3.2-09: the request of an element that is not registered is fulfilled already.
     if elements.listing.get(pe).is_none() {
         elements.former.left(ctx, links, pe, from);
         return answers::deregistered(ctx, from, pe);

@@ -101,7 +101,7 @@ pub(super) fn stop(ctx: &mut Context, listing: &mut Listing, peers: &mut Peers, 
     }
 }
 
-/// A page has not come in time, so that none is expected.
+/// A page has not come in time: none is expected any more.
 pub(in crate::registrar) fn audit_due(
     ctx: &mut Context,
     listing: &mut Listing,

@@ -8,7 +8,8 @@
 //! never leave an element without a home.
 //!
 //! Only an element that was restarted elsewhere, with its old identifier, is known at two addresses. Then the
-//! larger identifier may be the home of an element that is gone, so that it yields as well, and asks at once.
+//! larger identifier may be the home of an element that is gone. Therefore it yields as
+//! well, and asks at once.
 
 use super::peers::Peers;
 use crate::base::{AssociationId, RegistrarId};
@@ -92,7 +93,7 @@ pub(super) fn remove(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle) 
 }
 
 /// Enters an element that another registrar lists, with the home that is named there; false if it cannot be
-/// entered. Then nothing changes: there is no answer for it (reading B30).
+/// entered. Then nothing changes: ENRP has no answer for it (reading B30).
 pub(super) fn enter(
     ctx: &mut Context,
     elements: &mut Elements,

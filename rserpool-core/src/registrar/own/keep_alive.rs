@@ -41,7 +41,7 @@ impl Own {
             }
             Watch::Down => {
                 listing.unwatch(pe);
-                // Over UDP a dead element and a lost packet look alike, so the deadline decides.
+                // Over UDP a dead element and a lost packet look alike. Therefore the deadline decides.
                 let (attempt, port) = (Attempt::Element(pe.clone()), ctx.config.asap_port);
                 Watch::Probing(ctx.connect(attempt, port, own.peer.clone(), deadline))
             }
@@ -161,7 +161,7 @@ impl Own {
         true
     }
 
-    /// An element has answered a keep-alive, or somebody says so. Returns the one that wanted its identifier:
+    /// An element has answered a keep-alive, or another peer says so. Returns the one that wanted its identifier:
     /// it is to be refused.
     pub(in crate::registrar) fn handle_ack(
         &mut self,

@@ -64,7 +64,7 @@ fn reports_are_checked_and_counted() {
     assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Reported }]);
 }
 
-/// ASAP-9.2-07, SEC-2.14.3-01, reading B4: nobody expels an element alone; many reports cause one
+/// ASAP-9.2-07, SEC-2.14.3-01, reading B4: a single user cannot expel an element; many reports cause one
 /// keep-alive at a time.
 #[test]
 fn a_single_reporter_does_not_expel() {
@@ -106,7 +106,7 @@ fn a_reported_element_that_is_dead_is_removed() {
     assert_eq!(rig.advance(Duration::from_secs(5)), [deregistered(A, 1, None)]);
 }
 
-/// An association that breaks is no proof of death: the element is asked over a new one, from our
+/// A broken association does not prove that the element is dead: the element is asked over a new one, from our
 /// ASAP port, at its ASAP transport.
 #[test]
 fn a_broken_association_is_replaced() {
@@ -233,7 +233,7 @@ fn an_open_association_takes_the_place_of_one_that_cannot_be_opened() {
     assert_eq!(rig.elements(), [1]);
 }
 
-/// What hinders ourselves is no evidence against an element: a restarted peer has opened its own
+/// An obstacle on our side is not evidence against an element: a restarted peer has opened its own
 /// association between the same ports, and registers over it. It has one more chance.
 #[test]
 fn a_hindered_probe_is_tried_once_more() {

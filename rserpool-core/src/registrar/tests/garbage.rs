@@ -1,4 +1,4 @@
-//! Bad input: answered as the RFC says, counted, and nobody else's registration is touched.
+//! Bad input is answered as the RFC says and counted, and touches no registration of others.
 
 use proptest::prelude::*;
 

@@ -152,7 +152,7 @@ fn a_handle_too_long_to_be_kept_is_refused() {
     assert_eq!(rig.elements(), [1]);
 }
 
-/// PARAM-3.12.5-01, SEC-2.3.3-01, reading B32: the owner of an identifier is asked before somebody else
+/// PARAM-3.12.5-01, SEC-2.3.3-01, reading B32: the owner of an identifier is asked before another element
 /// gets it; its answer refuses the newcomer.
 #[test]
 fn a_living_owner_keeps_its_identifier() {
@@ -170,7 +170,7 @@ fn a_living_owner_keeps_its_identifier() {
     assert_eq!(rig.get(1).encapsulation, Some(EncapsulationPorts { user: 4001, asap: 4001 }));
 }
 
-/// So a restarted element with a fixed identifier gets back in.
+/// Therefore a restarted element with a fixed identifier can register again.
 #[test]
 fn a_silent_owner_loses_its_identifier() {
     let mut rig = Rig::new();
@@ -281,7 +281,7 @@ fn a_deregistration_of_an_unknown_element_is_granted() {
     assert_eq!(rig.notices(), []);
 }
 
-/// ASAP-2.2.2-02, ASAP-3.2-10: nobody deregisters somebody else.
+/// ASAP-2.2.2-02, ASAP-3.2-10: an element can deregister only itself.
 #[test]
 fn a_deregistration_by_somebody_else_is_refused() {
     let mut rig = Rig::new();

@@ -54,8 +54,8 @@ fn an_element_is_sent_to_sctp() {
     assert_eq!(rig.notices(), [Notice::Rejected { pe: pe(1), peer, cause }]);
 }
 
-/// ASAP-2.1-01: nobody speaks over TCP for an element, from whatever address and port he comes, not even
-/// when the association of the element is down.
+/// ASAP-2.1-01: no client speaks over TCP for an element, whatever its address and port, not even when the
+/// association of the element is down.
 #[test]
 fn nobody_speaks_for_an_element_over_tcp() {
     let mut rig = rig();

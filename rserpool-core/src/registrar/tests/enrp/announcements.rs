@@ -26,7 +26,7 @@ fn rig() -> Rig {
     rig
 }
 
-/// It announces itself at once and then with every heartbeat, and serves alone when nobody has
+/// A registrar announces itself at once and then with every heartbeat, and serves alone if no other has
 /// answered in time.
 #[test]
 fn a_registrar_may_look_for_a_mentor_by_multicast() {
@@ -38,7 +38,7 @@ fn a_registrar_may_look_for_a_mentor_by_multicast() {
     assert_eq!(rig.advance(Duration::from_secs(30)), [multicast(&rig)]);
 }
 
-/// Who is heard is contacted where it says it is, once, and joined through.
+/// A registrar that is heard is contacted once, at the address that it names, and becomes the mentor.
 #[test]
 fn an_announcement_leads_to_a_mentor() {
     let mut rig = rig();
@@ -75,8 +75,8 @@ fn our_own_announcement_means_nothing() {
     }
 }
 
-/// Nobody can tell who sent a datagram, so an announcement changes neither elements nor peers; what is no
-/// presence is counted.
+/// The sender of a datagram cannot be known. Therefore an announcement changes neither elements nor peers;
+/// any other message is counted.
 #[test]
 fn nothing_else_may_be_announced() {
     let mut rig = rig();

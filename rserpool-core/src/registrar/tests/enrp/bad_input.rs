@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Reading B19: what is for somebody else is ignored, also from a peer.
+/// Reading B19: a message for another registrar is ignored, also from a peer.
 #[test]
 fn messages_for_others_are_ignored() {
     let mut rig = Rig::serving();
@@ -35,7 +35,7 @@ fn a_false_sender_is_not_heeded() {
     assert_eq!(rig.registrar.ctx.counters.spoofed, 5);
 }
 
-/// The description of somebody else in a presence is not taken for the sender's.
+/// The description of another registrar in a presence is not taken for the sender's.
 #[test]
 fn a_false_description_is_not_taken() {
     let mut rig = Rig::serving();
@@ -61,7 +61,7 @@ fn a_nameless_sender_may_only_ask() {
     assert_eq!((rig.elements(), rig.known(), rig.registrar.ctx.counters.unexpected), (vec![], vec![], 5));
 }
 
-/// Answers that nobody asked for change nothing.
+/// Answers to questions that were not asked change nothing.
 #[test]
 fn unasked_answers_change_nothing() {
     let mut rig = Rig::serving();
@@ -74,7 +74,7 @@ fn unasked_answers_change_nothing() {
         (rig.elements(), rig.known(), rig.registrar.ctx.counters.unexpected),
         (vec![], vec![HIGH.0], 5)
     );
-    // Nor while joining, from somebody who is not the mentor, or out of turn.
+    // Nor while joining, from a peer that is not the mentor, or out of turn.
     let mut rig = Rig::joining(&[HIGH, TOP]);
     rig.from(A, HIGH, heartbeat(0xffff, HIGH));
     rig.from(B, TOP, heartbeat(0xffff, TOP));
@@ -128,8 +128,8 @@ fn endless_pages_of_a_peer_end() {
     }
 }
 
-/// More registrars than an operational scope can have: no more than MAX_PEERS, however they are
-/// told of. Who finds no room is turned away.
+/// More registrars than an operational scope can have: no more than MAX_PEERS are kept, however they become
+/// known. One that finds no room is turned away.
 #[test]
 fn a_flood_of_registrars_is_bounded() {
     let mut rig = Rig::serving();
@@ -236,7 +236,7 @@ fn a_flood_of_elements_is_bounded() {
     assert_eq!((rig.elements().len(), rig.registrar.ctx.counters.updates_refused), (10, 89));
 }
 
-/// A takeover that makes no sense: of the sender, or of a registrar that nobody knows.
+/// A takeover that makes no sense: of the sender, or of an unknown registrar.
 #[test]
 fn absurd_takeovers_change_nothing() {
     let mut rig = Rig::serving();
@@ -288,8 +288,8 @@ fn what_is_unknown_is_treated_by_its_high_bits() {
     assert_eq!(rig.registrar.ctx.counters.errors_received, 1);
 }
 
-/// RFC 5353 section 3.2.1: whoever comes to us under our own name is told so and turned away; who
-/// came to somebody under a name that is taken stops, and says why.
+/// RFC 5353 section 3.2.1: a registrar that comes to us under our own identifier is told so and turned away;
+/// one that came to another under an identifier in use stops, and says why.
 #[test]
 fn two_registrars_with_one_identifier_do_not_both_go_on() {
     let elsewhere = TransportAddress::new(localhost(), ENRP_PORT, 1);
@@ -329,8 +329,8 @@ fn two_registrars_with_one_identifier_do_not_both_go_on() {
     assert!(rig.registrar.is_stopped());
 }
 
-/// The namesake is nobody that we have been told of: a third registrar, which knows it, tells us
-/// where it is before it turns us away, and there we find out.
+/// We have not heard of the namesake: a third registrar, which knows it, tells us where it is before it turns
+/// us away, and there we find out.
 #[test]
 fn a_newcomer_is_told_where_its_name_is_taken() {
     let mut rig = Rig::joining(&[HIGH]);
@@ -349,7 +349,7 @@ fn a_newcomer_is_told_where_its_name_is_taken() {
     assert!(rig.notices().contains(&Notice::IdentifierTaken { id: US, peer: elsewhere }));
 }
 
-/// One that was drawn and that nobody has heard yet is replaced; but not one that elements know.
+/// A random identifier that no other registrar has heard yet is replaced; but not one that elements know.
 #[test]
 fn a_name_that_is_taken_is_replaced_before_it_is_used() {
     let drawn = |peers: Vec<TransportAddress>| {

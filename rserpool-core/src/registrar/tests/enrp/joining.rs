@@ -4,7 +4,7 @@ use super::*;
 
 const RETRY: Duration = Duration::from_secs(2);
 
-/// ENRP-3.2.2.1-03: nobody to ask, so it serves at once, without a download.
+/// ENRP-3.2.2.1-03: a registrar without peers to ask serves at once, without a download.
 #[test]
 fn a_registrar_without_peers_serves_at_once() {
     let rig = Rig::serving();
@@ -186,8 +186,8 @@ fn a_long_download_is_not_given_up() {
     assert_eq!((rig.elements().len(), rig.registrar.is_serving()), (20, true));
 }
 
-/// ENRP-3.2.2.2-05, ENRP-3.2.3-09, ENRP-2.3-02, ENRP-2.6-02: who is joining can help nobody. Nor
-/// does it serve elements or users (ENRP-3.2.3-08).
+/// ENRP-3.2.2.2-05, ENRP-3.2.3-09, ENRP-2.3-02, ENRP-2.6-02: a registrar that is joining refuses requests for
+/// lists and tables. Nor does it serve elements or users (ENRP-3.2.3-08).
 #[test]
 fn requests_while_joining_are_rejected() {
     let mut rig = Rig::joining(&[HIGH]);
@@ -247,7 +247,7 @@ fn a_restarted_registrar_takes_its_elements_back() {
 }
 
 /// The homes of downloaded elements are looked after, even if the mentor that named them has died
-/// before it could list them: nobody else might take their elements over.
+/// before it could list them: otherwise no registrar might take their elements over.
 #[test]
 fn no_home_is_forgotten_that_was_downloaded() {
     let mut rig = Rig::joining(&[HIGH]);
@@ -261,7 +261,7 @@ fn no_home_is_forgotten_that_was_downloaded() {
     rig.advance(NO_RESPONSE);
     assert_eq!(rig.notices(), [Notice::Serving { mentor: None }]);
     assert_eq!((rig.home(1), rig.known()), (Some(HIGH), vec![HIGH.0]));
-    // It is not there, so its elements get a new home.
+    // It is not there. Therefore its elements get a new home.
     rig.advance(NO_RESPONSE);
     assert_eq!(rig.home(1), Some(US));
 }

@@ -1,4 +1,4 @@
-//! Whoever takes the name of a peer: who stays, who is told, and that nobody knocks for ever.
+//! A registrar takes the identifier of a peer: which one stays, what each is told, and that attempts end.
 
 use super::*;
 
@@ -6,8 +6,9 @@ fn elsewhere() -> TransportAddress {
     TransportAddress::new(localhost(), ENRP_PORT, 1)
 }
 
-/// A registrar at another place calls under a peer's name, whoever opened the association with the
-/// peer: the peer stays, is asked for a sign of life, and the caller is told where its name is taken.
+/// A registrar at another address calls under a peer's identifier, whichever end opened the association with
+/// the peer: the peer stays and is asked for a sign of life, and the caller is told where its identifier is in
+/// use.
 #[test]
 fn a_newcomer_does_not_take_the_place_of_a_peer() {
     for opened_by_us in [false, true] {
@@ -29,7 +30,7 @@ fn a_newcomer_does_not_take_the_place_of_a_peer() {
     }
 }
 
-/// Who is told where its name is taken asks there, also after it has served.
+/// A registrar that is told where its identifier is in use asks there, also after it has served.
 #[test]
 fn a_list_that_nobody_asked_for_may_name_a_namesake() {
     let mut rig = Rig::serving();
@@ -66,7 +67,7 @@ fn who_always_hangs_up_is_called_ever_less() {
     assert!(waited[7..].iter().all(|wait| *wait >= Duration::from_millis(7_500)), "{waited:?}");
 }
 
-/// A place that was only announced, and where nobody answers, is forgotten.
+/// An address that was only announced, and where nothing answers, is forgotten.
 #[test]
 fn nobody_makes_us_knock_at_a_door_for_ever() {
     let mut rig = Rig::serving();

@@ -42,8 +42,8 @@ fn loaded(elements: u32, peers: &[(AssociationId, RegistrarId)]) -> Rig {
     rig
 }
 
-/// Leaving, each element goes to the peer that has the fewest then; each is taken by the update of
-/// its new home, whoever that is; with the last the associations are closed.
+/// A registrar that leaves offers each element to the peer that has the fewest then. The update of its new
+/// home takes it, whichever home that is; after the last one the associations are closed.
 #[test]
 fn a_registrar_that_leaves_hands_its_elements_over() {
     let mut rig = loaded(3, &[(A, HIGH), (B, LOW)]);
@@ -54,7 +54,7 @@ fn a_registrar_that_leaves_hands_its_elements_over() {
     assert_eq!(actions[0], to(B, LOW, offer(1, US)));
     assert_eq!(offers(&actions), [(B, LOW, 1), (B, LOW, 2), (A, HIGH, 3)]);
     assert_eq!(actions.len(), 3);
-    // Whoever takes it, smaller or larger.
+    // Its new home may have a smaller identifier or a larger one.
     assert_eq!(rig.from(B, LOW, add(1, LOW)), []);
     assert_eq!((rig.home(1), rig.registrar.elements.own.len()), (Some(LOW), 2));
     rig.from(A, HIGH, add(3, HIGH));
@@ -83,7 +83,7 @@ fn offers_outlast_a_heartbeat() {
     assert_eq!(rig.home(1), Some(LOW));
 }
 
-/// What nobody has taken in MAX-TIME-NO-RESPONSE is offered to all, as RSPLIB knows it; after as
+/// Elements that no peer has taken in MAX-TIME-NO-RESPONSE are offered to all, as RSPLIB knows it; after as
 /// long again the registrar leaves anyhow.
 #[test]
 fn a_hand_over_has_its_bounds() {
@@ -102,7 +102,7 @@ fn a_hand_over_has_its_bounds() {
     assert_eq!(offers(&rig.advance(Duration::from_secs(1))), [(A, NONE, 1)]);
 }
 
-/// Whoever deregisters while we leave is answered, also the last one.
+/// An element that deregisters while we leave is answered, also the last one.
 #[test]
 fn the_last_element_may_deregister_during_a_hand_over() {
     let mut rig = loaded(1, &[(A, HIGH)]);
@@ -137,7 +137,7 @@ fn an_offer_is_taken() {
     let actions = rig.directed(A, HIGH, US, offer(1, HIGH));
     assert_eq!(actions, [vec![probe(1, 4001, deadline)], cast(&[B, A], &add(1, US))].concat());
     assert_eq!(rig.home(1), Some(US));
-    // An unknown element too; but none that somebody else has by now, nor one that cannot be asked.
+    // An unknown element as well; but not one that has another home by now, nor one that cannot be asked.
     rig.directed(A, HIGH, US, offer(2, HIGH));
     rig.from(B, LOW, add(3, LOW));
     assert_eq!(rig.directed(A, HIGH, US, offer(3, HIGH)), []);
@@ -169,7 +169,7 @@ fn an_offer_to_all_is_for_one() {
     }
 }
 
-/// An offer to somebody else, or while we leave, is an update like any other.
+/// An offer to another registrar, or while we leave, is an update like any other.
 #[test]
 fn an_offer_that_is_not_for_us_is_an_update() {
     let mut rig = Rig::serving();
@@ -182,8 +182,8 @@ fn an_offer_that_is_not_for_us_is_an_update() {
     assert_eq!(rig.home(1), Some(HIGH));
 }
 
-/// Who has more than its share offers some to who has less, an eighth of all in one cycle; never
-/// more than makes it even, and what was taken is not offered again.
+/// A registrar that has more than its share offers some elements to those that have less: at most an eighth
+/// of all in one cycle, never more than makes it even, and an element that was taken is not offered again.
 #[test]
 fn elements_move_to_a_lightly_loaded_peer() {
     let mut rig = loaded(40, &[(A, LOW)]);
@@ -205,7 +205,7 @@ fn elements_move_to_a_lightly_loaded_peer() {
     assert_eq!(rig.registrar.elements.own.len(), 20);
 }
 
-/// Who lets an offer pass is not asked again and again, but may have been busy joining: it is asked
+/// A peer that lets an offer pass is not asked again and again. It may have been busy joining: it is asked
 /// once more after some cycles.
 #[test]
 fn a_peer_that_takes_nothing_is_spared() {

@@ -45,7 +45,7 @@ fn an_element_that_is_kept_gets_a_whole_life() {
     assert_eq!(ends(&rig), Some(registered + Duration::from_secs(2) + life));
 }
 
-/// ENRP-6.2-02: whoever goes on claiming makes us send no flood to the element.
+/// ENRP-6.2-02: a peer that goes on claiming an element cannot make us flood the element.
 #[test]
 fn repeated_claims_cause_one_keep_alive() {
     let mut rig = rig();
@@ -59,8 +59,8 @@ fn repeated_claims_cause_one_keep_alive() {
     assert_eq!(rig.registrar.ctx.counters.claims_contested, 102);
 }
 
-/// Listed in an audit: who lists it may not know better, so we say that it is ours, whoever we are;
-/// the answer settles it.
+/// An element of ours is listed in an audit: the peer may not know better. Therefore we say that it is ours,
+/// with a smaller identifier as well as with a larger one; the answer decides.
 #[test]
 fn a_claim_in_a_list_is_contested() {
     let mut rig = rig();
@@ -108,8 +108,8 @@ fn an_element_that_is_claimed_elsewhere_is_asked() {
     assert_eq!(rig.from(B, LOW, del(1, LOW)), []);
 }
 
-/// It answers, so it is still where it was, and somebody else has its identifier, or its old one is
-/// listed: the larger identifier keeps it.
+/// It answers. Therefore it is still where it was, and another element has its identifier, or an old record
+/// of it is listed: the larger identifier keeps it.
 #[test]
 fn an_element_that_answers_where_it_was_is_kept() {
     let mut rig = rig();
@@ -124,7 +124,7 @@ fn an_element_that_answers_where_it_was_is_kept() {
     assert_eq!(rig.home(1), Some(HIGH));
 }
 
-/// The same when a list says so, whoever we are.
+/// The same when a list says so, with a smaller identifier as well as with a larger one.
 #[test]
 fn an_element_that_is_listed_elsewhere_is_asked() {
     let mut rig = rig();
@@ -143,7 +143,7 @@ fn an_element_that_is_listed_elsewhere_is_asked() {
     assert_eq!(rig.home(1), Some(US));
 }
 
-/// Its association has ended already: there is nobody to ask, and it is connected to no more.
+/// Its association has ended already: it cannot be asked, and is not connected to again.
 #[test]
 fn an_element_without_association_is_left_to_who_knows_it_elsewhere() {
     let mut rig = rig();

@@ -99,7 +99,7 @@ fn a_silent_peer_is_asked_and_then_taken_to_be_dead() {
     assert_eq!(rig.state(HIGH), Some(PeerState::TakingOver));
 }
 
-/// ENRP-3.4.3-03: if there is no association any more, the peer has MAX-TIME-NO-RESPONSE to be
+/// ENRP-3.4.3-03: if its association has ended, the peer has MAX-TIME-NO-RESPONSE to be
 /// found again where it was.
 #[test]
 fn a_lost_association_is_replaced_in_time() {
@@ -135,7 +135,7 @@ fn a_peer_that_is_refused_is_dead_at_once() {
     assert_eq!(rig.known(), [] as [u32; 0]);
 }
 
-/// Who was where a newcomer is now has been restarted under another identifier.
+/// A peer at whose address a newcomer speaks has been restarted under another identifier.
 #[test]
 fn a_peer_that_comes_back_under_another_name_is_known() {
     let mut rig = Rig::serving();
@@ -157,8 +157,8 @@ fn rig_presence(checksum: u16, reply_required: bool) -> EnrpBody {
     EnrpBody::Presence { reply_required, checksum: Some(checksum), server: Some(server(US)) }
 }
 
-/// Where somebody answers who does not name itself there is no registrar: the association is given
-/// up, and the place is tried again later.
+/// An address is not that of a registrar if what answers there does not name itself: the association is given
+/// up, and the address is tried again later.
 #[test]
 fn a_nameless_contact_is_given_up() {
     let mut rig = Rig::serving_with(|config| config.enrp.peers = vec![place(HIGH)]);
@@ -220,7 +220,7 @@ fn a_peers_name_cannot_be_taken_while_it_lives() {
     rig.meet(A, HIGH);
     rig.event(Event::Connected { association: B, request: None, local_port: ENRP_PORT, peer: place(TOP) });
     let actions = rig.from(B, HIGH, add(1, HIGH));
-    // Who has the name is told, so that an honest newcomer finds out (RFC 5353 section 3.2.1).
+    // The newcomer is told where its identifier is in use, and can find out (RFC 5353 section 3.2.1).
     let told = to(B, HIGH, list(&[HIGH]));
     assert_eq!(actions, [told, shutdown(B, rig.now + NO_RESPONSE), to(A, HIGH, rig.presence(true))]);
     assert_eq!((rig.state(HIGH), rig.elements()), (Some(PeerState::Suspect), vec![]));

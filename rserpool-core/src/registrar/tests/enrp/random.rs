@@ -39,7 +39,7 @@ enum Says {
     Error,
 }
 
-/// Registrars: three others, the one under test, and nobody.
+/// Identifiers: of three other registrars, of the one under test, and none.
 fn id() -> impl Strategy<Value = u32> {
     prop_oneof![6 => Just(LOW.0), 6 => Just(HIGH.0), 4 => Just(TOP.0), 2 => Just(US.0), 1 => Just(0)]
 }
@@ -116,7 +116,7 @@ impl Says {
     }
 }
 
-/// Who is at the other end of an association.
+/// What is at the other end of an association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Other {
     Registrar(u32),

@@ -1,4 +1,4 @@
-//! Lists and handle tables for whoever asks (RFC 5353 sections 2.3, 2.6, 3.2.2.2 and 3.2.3).
+//! Lists and handle tables for those that ask (RFC 5353 sections 2.3, 2.6, 3.2.2.2 and 3.2.3).
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn two_a_page() -> Rig {
     });
     rig.meet(A, HIGH);
     rig.connect(B, 4000);
-    // So a Pool Element has 184 octets.
+    // A Pool Element has 184 octets with this.
     let large = |mut element: PoolElement| {
         let Transport::Sctp(sctp) = &mut element.user_transport else { panic!() };
         sctp.addresses = (1..=16).map(|n| IpAddr::V4(Ipv4Addr::new(127, 0, 0, n))).collect();
@@ -35,8 +35,8 @@ fn two_a_page() -> Rig {
     rig
 }
 
-/// ENRP-3.2.2.2-03: all registrars that are known, but not the one that asks. Who described itself
-/// is described so, who did not as it was met.
+/// ENRP-3.2.2.2-03: all registrars that are known, but not the one that asks. One that described
+/// itself is described in its own words, another one as it was met.
 #[test]
 fn a_mentor_lists_its_peers() {
     let mut rig = Rig::serving();

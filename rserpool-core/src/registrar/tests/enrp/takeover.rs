@@ -28,7 +28,7 @@ fn bereaved_with(
     rig
 }
 
-/// The association breaks, and where the peer was nobody is.
+/// The association breaks, and nothing answers where the peer was.
 fn die(rig: &mut Rig, association: AssociationId) -> Vec<Action> {
     let actions = rig.lose(association);
     let [Action::Connect { request, .. }] = actions[..] else { panic!("{actions:?}") };
@@ -49,7 +49,7 @@ fn a_dead_peer_is_taken_over() {
     rig.advance(Duration::from_secs(1));
     assert_eq!(rig.advance(NO_RESPONSE), cast(&[A, B, D], &init_takeover(LOW)));
     assert_eq!(rig.from(B, HIGH, takeover_ack(LOW)), []);
-    // The same one again does not count twice, nor does one for somebody else.
+    // A second acknowledgement of the same peer does not count, nor does one for another target.
     assert_eq!(rig.from(B, HIGH, takeover_ack(LOW)), []);
     assert_eq!(rig.from(D, TOP, takeover_ack(HIGH)), []);
     let deadline = rig.now + NO_RESPONSE;
@@ -84,7 +84,7 @@ fn probe_to(id: u16, deadline: Instant, actions: &[Action]) -> Action {
     probe(request.last().unwrap(), 4000 + id, deadline)
 }
 
-/// With two registrars nobody is left to ask, and the survivor takes over at once.
+/// Of two registrars none is left to ask, and the survivor takes over at once.
 #[test]
 fn the_last_registrar_asks_nobody() {
     let rig = bereaved(HIGH, &[]);
@@ -224,8 +224,8 @@ fn the_winner_is_believed() {
     rig.registrar.check_enrp();
 }
 
-/// Who was taken over while it lived finds its association gone, when it goes on. It is looked for
-/// where it was.
+/// A registrar that was only frozen when it was taken over finds its association gone when it goes on. It is
+/// looked for where it was.
 #[test]
 fn a_peer_that_was_given_up_sees_it() {
     let mut rig = Rig::serving();
@@ -243,7 +243,7 @@ fn a_peer_that_was_given_up_sees_it() {
     assert_eq!(rig.state(HIGH), Some(PeerState::Active));
 }
 
-/// Nobody waits for a peer that somebody else takes over.
+/// A peer that another registrar takes over is not waited for.
 #[test]
 fn a_peer_that_others_take_over_need_not_acknowledge() {
     let mut rig = bereaved(HIGH, &[(B, LOW), (D, TOP)]);

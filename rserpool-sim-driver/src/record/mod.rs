@@ -114,6 +114,7 @@ impl Record {
                 Note::Element(notice) => format!("{notice:?}"),
                 Note::ElementAnswer(answer) => format!("{answer:?}"),
                 Note::User(notice) => format!("{notice:?}"),
+                Note::UserAnswer(user::Answer::Opened(Ok(opened))) => format!("{opened:?}"),
                 Note::UserAnswer(answer) => format!("{answer:?}"),
                 Note::Custom(notice) => notice.clone(),
             };

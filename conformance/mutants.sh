@@ -40,7 +40,7 @@ only=()
 for file in "${files[@]}"; do only+=(--file "$file"); done
 status=0
 CARGO_TARGET_DIR=$output/build cargo mutants --package rserpool-core "${only[@]}" --shard "$shard" --sharding round-robin --jobs 1 --output "$output" \
-    -- --lib -- "${tests[@]}" || status=$?
+    --cargo-arg=--lib -- -- "${tests[@]}" || status=$?
 # 2: some were missed, 3: some ran out of time. Anything else went wrong before.
 ((status == 0 || status == 2 || status == 3)) || exit "$status"
 

@@ -123,7 +123,11 @@
 //! # Whether it would notice
 //!
 //! `mutants.sh` lets [cargo-mutants](https://mutants.rs) change one place of the registrar or the handlespace at
-//! a time, and runs 200 worlds and the kept plans with it.
+//! a time, and runs 200 worlds and the kept plans with it. Of 8 such changes that build, every eightieth of those
+//! that it makes, the worlds found 4: keep-alives and names that are left out, announcements and deadlines that are
+//! treated wrongly. They did not find a wrong pause before the next attempt, offers of elements that are not made,
+//! a bound on the pages of a peer that lies, and the report of an address that is forged: worlds judge what comes of
+//! a scope, and have no attackers. The unit tests look at these.
 //!
 //! # How fast it is
 //!

@@ -65,7 +65,8 @@ mod tests {
         checksum
     }
 
-    /// ENRP-3.6.2; values captured from RSPLIB (reading A2).
+    /// ENRP-3.6.2-01: the sum is over the padded handle and all four octets of the identifier; ENRP-3.6.2-02: it is
+    /// the Internet checksum of RFC 1071. Values captured from RSPLIB (reading A2).
     #[test]
     fn agrees_with_a_foreign_implementation() {
         assert_eq!(over(&[]).value(), 0xffff);
@@ -75,6 +76,7 @@ mod tests {
         assert_eq!(over(&[("EchoPool", 0x0100_0001), ("EchoPool", 0x0100_0002)]).value(), 0x22a0);
     }
 
+    /// ENRP-3.6.2-05: adding and subtracting one element gives the sum over those that are left.
     #[test]
     fn what_was_added_can_be_taken_out_again() {
         let mut checksum = over(&[("a", 0xffff_0000), ("EchoPool", 7)]);

@@ -12,8 +12,10 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use crate::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams};
-use rserpool_core::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant};
-use rserpool_core::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Output, OutputOf};
+use rserpool_core::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant, SctpPort};
+use rserpool_core::endpoint::{
+    AbortCause, Action, Channel, Connected, Endpoint, Event, Origin, Output, OutputOf,
+};
 
 #[cfg(test)]
 mod tests;
@@ -33,7 +35,7 @@ pub struct Node<E: Endpoint, S> {
     /// How many members have not stopped.
     running: usize,
     /// Which endpoint gets the inbound associations of a local SCTP port.
-    ports: BTreeMap<u16, usize>,
+    ports: BTreeMap<SctpPort, usize>,
     /// Whose an association is. Bounded by the stack's limit of associations.
     owners: BTreeMap<AssociationId, usize>,
     attempts: Attempts,
@@ -55,7 +57,7 @@ struct Member<E> {
 /// How far the shutdown of the node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaving {
-    /// Nobody has asked for it.
+    /// No shutdown has been asked for.
     No,
     /// The endpoints are leaving; whatever is left then is aborted.
     Until(Instant),
@@ -98,7 +100,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
 
     /// Adds an endpoint. Inbound associations on the SCTP ports `listen` go to it; of two
     /// endpoints with the same port the later one gets them.
-    pub fn add(&mut self, endpoint: E, listen: &[u16]) -> EndpointKey {
+    pub fn add(&mut self, endpoint: E, listen: &[SctpPort]) -> EndpointKey {
         let key = self.members.len();
         // Due at once: it may have decided something already, such as whom to connect to.
         self.deadlines.set(key, Instant::ORIGIN);
@@ -216,7 +218,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
         while let Some(event) = self.stack.poll_event() {
             self.route(now, event);
         }
-        // Nobody is left who could end an association that its endpoint does not care about.
+        // No endpoint is left that could end its associations.
         if let Leaving::Until(deadline) = self.leaving
             && self.running == 0
         {
@@ -229,13 +231,13 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
     }
 
     /// Finds the endpoint that an event is for. An event that names an attempt or an association
-    /// of nobody was overtaken by a cancellation.
+    /// of no endpoint was overtaken by a cancellation.
     fn route(&mut self, now: Instant, mut event: Event) {
         let key = match &mut event {
-            Event::Connected { association, request, local_port, .. } => {
-                let key = match request {
-                    None => self.ports.get(local_port).copied(),
-                    Some(request) => self.attempts.finish(*request).map(|(key, own)| {
+            Event::Connected(Connected { association, origin, local_port, .. }) => {
+                let key = match origin {
+                    Origin::Peer => self.ports.get(local_port).copied(),
+                    Origin::Attempt(request) => self.attempts.finish(*request).map(|(key, own)| {
                         *request = own;
                         key
                     }),

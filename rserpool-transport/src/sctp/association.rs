@@ -15,14 +15,14 @@ use super::liveness::{Liveness, Pulse};
 use super::packet::{self, Chunk, Chunks, Header, Path};
 use super::sacks::Sacks;
 use super::shared::Core;
-use rserpool_core::base::{AssociationId, Carrier, Instant, TransportAddress};
+use rserpool_core::base::{AssociationId, Instant, SctpAddress, SctpPort, UdpPort};
 use rserpool_core::endpoint::{DownReason, Event};
 
 #[derive(Debug)]
 pub(super) struct Association<E: Engine> {
     pub(super) id: AssociationId,
-    pub(super) local_port: u16,
-    pub(super) remote_port: u16,
+    pub(super) local_port: SctpPort,
+    pub(super) remote_port: SctpPort,
     destinations: Destinations,
     /// The address from which the last packet came: answers go there.
     reply: usize,
@@ -184,10 +184,10 @@ impl<E: Engine> Association<E> {
     }
 
     /// The peer with its verified addresses.
-    pub(super) fn peer(&self) -> TransportAddress {
+    pub(super) fn peer(&self) -> SctpAddress {
         let addresses = self.destinations.verified().map(|remote| remote.ip()).collect();
-        let udp_port = self.destinations.remote(0).port();
-        TransportAddress { addresses, port: self.remote_port, udp_port, carrier: Carrier::Sctp }
+        let udp_port = UdpPort(self.destinations.remote(0).port());
+        SctpAddress::multihomed(addresses, self.remote_port, udp_port)
     }
 
     const fn path_to(&self, remote: SocketAddr) -> Path {
@@ -402,7 +402,7 @@ impl<E: Engine> Association<E> {
         let is_open = matches!(self.phase, Phase::Open);
         let overdue = std::mem::take(&mut self.timed_out) && again;
         self.impatient |= overdue;
-        // Whoever waits for the last of it should not wait for the peer's delay as well (RFC 7053): that
+        // When we wait for the SACK of the last chunk, the peer is asked not to delay it (RFC 7053): its delay
         // may be longer than our RTO.Min, as it is with Linux and the fast preset.
         if let Some(last) = data.last_mut().filter(|_| again || self.impatient || !is_open) {
             last.flags |= Data::IMMEDIATE;
@@ -494,7 +494,7 @@ impl<E: Engine> Association<E> {
     fn peer_shutdown(&mut self, core: &Core) {
         match &self.phase {
             Phase::Open => self.phase = Phase::Received(core.now + core.config.shutdown_guard),
-            // Both want it. Whoever has more to say says it first.
+            // Both sides want it. What is still queued goes out first.
             Phase::Pending(until) | Phase::Sent(until, _) => self.phase = Phase::Received(*until),
             Phase::Received(_) => {}
             Phase::Acknowledged(..) => self.answer(Chunk::new(kind::SHUTDOWN_ACK, Bytes::new())),
@@ -530,7 +530,7 @@ impl<E: Engine> Association<E> {
         self.end(DownReason::Violation, Some(chunk::abort(cause::PROTOCOL_VIOLATION, text)))
     }
 
-    /// The end of this association: whatever came in between, whoever asked for it gets it.
+    /// The end of this association. If our endpoint asked for it, that is the reason, whatever came in between.
     fn end(&self, reason: DownReason, parting: Option<Chunk>) -> End {
         End { reason: if self.leaving { DownReason::Local } else { reason }, parting }
     }

@@ -35,7 +35,7 @@
 //! every round the loop sends what is to be sent, passes notices on, takes commands, receives,
 //! and serves the timers, each within a budget, so that no source starves another.
 //!
-//! # Who does not listen is not alive
+//! # An application that does not listen is not alive
 //!
 //! Events wait in bounded queues, [`EVENT_QUEUE`] for an element and [`SESSION_QUEUE`] for a
 //! session. When one is full, the event loop receives nothing more until the application takes an
@@ -46,7 +46,7 @@
 //! # Cancel safety
 //!
 //! Every async function here may be dropped at any time. A command that was taken before is still
-//! carried out, and its answer is lost, except that a session nobody has received is closed.
+//! carried out, and its answer is lost, except that a session that was not received is closed.
 //! Functions that wait for an event lose no event.
 //!
 //! # Features

@@ -14,7 +14,7 @@ pub enum Place {
     Session(SessionId),
     /// Likewise, as the last event of the session.
     EndOfSession(SessionId),
-    /// Whoever waits to send in a session.
+    /// The callers that wait to send in a session.
     Writable(SessionId),
     /// Nobody: it is logged.
     Nobody,

@@ -53,7 +53,7 @@ pub trait Runtime: Send + Sync + 'static {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Opens a TCP connection. The caller drops the future when he has waited for long enough.
+    /// Opens a TCP connection. The caller drops the future when it has waited for long enough.
     fn connect(&self, _address: SocketAddr) -> Connecting {
         Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
     }
@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> ByteStream for S {}
 
 /// A TCP socket that listens.
 pub trait Listener: Send + 'static {
-    /// The next connection, and who has opened it.
+    /// The next connection, and the address of the client.
     ///
     /// # Errors
     ///
@@ -100,8 +100,8 @@ pub trait Socket: Send + 'static {
     /// The first datagram could not be sent; the caller drops it and goes on with the second.
     fn poll_send(&mut self, context: &mut Context<'_>, datagrams: &[Datagram]) -> Poll<io::Result<usize>>;
 
-    /// For so long after something was received, [`Self::poll_receive`] is to be called again at once
-    /// where it would wait. A socket that cannot do so waits as ever, which is the default.
+    /// For this long after each datagram, [`Self::poll_receive`] polls again at once instead of waiting. By
+    /// default the span is ignored: the socket waits.
     fn busy_poll(&mut self, _span: Duration) {}
 
     /// The address to which the socket is bound.

@@ -250,8 +250,8 @@ impl<R> fmt::Debug for Session<R> {
     }
 }
 
-/// The one token for all who wait to send: whoever took it passes it on when he has sent, or when
-/// his future is dropped.
+/// The one token for all callers that wait to send. A caller passes it on when it has sent, or when its
+/// future is dropped.
 struct Turn<'a>(&'a WeakSender<()>);
 
 impl Turn<'_> {
@@ -269,7 +269,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// The answer to [`Command::Open`] while nobody has taken it. Dropped, it closes a session that
+/// The answer to [`Command::Open`] until it is taken. Dropped, it closes a session that
 /// was opened meanwhile; one that is opened later finds the channel closed.
 struct OpenAnswer<'a> {
     answer: Receiver<Answer>,

@@ -1,5 +1,5 @@
-//! The registrar: keeps the handlespace, answers elements and users (RFC 5352), and keeps it together with
-//! other registrars (RFC 5353).
+//! The registrar: it keeps the handlespace, answers elements and users (RFC 5352), and shares the handlespace
+//! with other registrars (RFC 5353).
 //!
 //! ```text
 //!                      Registrar (this file): which part an input concerns
@@ -16,8 +16,8 @@
 //!          context                     time, configuration, randomness, deadlines, the ways out
 //! ```
 //!
-//! Each part keeps its state to itself: others read it and call its methods, which take the `Context` and
-//! whatever other part they need. What a part decides about something above it is what it returns.
+//! Each part keeps its state to itself: others read it and call its methods, which take the `Context` and the
+//! other parts that they need. A part returns what it decides about the parts above it.
 
 mod announce;
 mod answers;
@@ -202,10 +202,10 @@ impl Registrar {
         elements.own.drop_challenges(id, &link.challenges);
         downloads.download_ended(ctx, id);
         if ctx.is_closing() {
-            // No peer or element is sought any more, and nothing is waited for.
+            // No peer or element is sought any longer, and nothing is waited for.
             return self.stop_if_closed();
         }
-        // First, so that no peer is told over it what follows for the elements.
+        // This comes first, so that no peer is told over it what follows for the elements.
         if let Some(contact) = link.contact {
             peers.contacts.contact_lost(ctx, contact);
         }
@@ -227,7 +227,7 @@ impl Registrar {
 impl Registrar {
     fn handle_message(&mut self, from: AssociationId, protocol: ProtocolId, bytes: &Bytes) {
         match protocol {
-            // Elements and users come in by another port, and not before we serve.
+            // Elements and users use another port, and are not accepted before we serve.
             ProtocolId::ASAP if !self.ctx.is_serving() => self.ctx.counters.unexpected += 1,
             ProtocolId::ASAP => {
                 let Received { message, report } = AsapMessage::decode(bytes).into();
@@ -275,7 +275,7 @@ impl Registrar {
         if sender == self.ctx.id && !self.ctx.take_another_name() {
             return self.handle_namesake(from, &body);
         }
-        // Anyone may ask, also with sender identifier 0; asking so makes no peer.
+        // Anyone may ask, even with sender identifier 0; that does not make a peer.
         if sender != RegistrarId::NONE && !self.meet(from, sender) {
             return;
         }

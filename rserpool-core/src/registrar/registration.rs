@@ -27,7 +27,7 @@ pub(super) fn handle_registration(
 ) {
     let Some(link) = links.up(from) else { return };
     let pe = elements.listing.name(handle, element.id);
-    // ASAP-2.1-01: an element speaks SCTP with its registrar. Over TCP comes a user at most.
+    // ASAP-2.1-01: an element speaks SCTP with its registrar. Only a user may come over TCP.
     let Some(peer) = link.peer.as_sctp() else {
         let cause = only_sctp(ctx);
         return answers::reject(ctx, links, from, &pe, cause);
@@ -46,7 +46,7 @@ pub(super) fn handle_registration(
             answers::reject(ctx, links, from, &pe, cause);
         }
         // The owner of the identifier is asked first: an answer refuses the newcomer, silence lets it in.
-        // Therefore an element that was restarted with its old identifier gets back.
+        // Therefore an element that was restarted with its old identifier gets back in.
         Contender::New => {
             elements.own.set_challenger(&pe, Challenger { association: from, element });
             links.begin_challenge(from, &pe);
@@ -60,7 +60,7 @@ fn only_sctp(ctx: &Context) -> ErrorCause {
     ErrorCause::inconsistent_transport(&Transport::Sctp(asap_transport(&ctx.config)))
 }
 
-/// Lists an element with ourselves as its home, and answers.
+/// Lists an element with us as its home, and answers.
 fn grant(
     ctx: &mut Context,
     links: &mut Links,
@@ -128,7 +128,7 @@ pub(super) fn handle_addresses(
 }
 
 /// Addresses of an element's association have been verified: it is listed with them now, and the other
-/// registrars are told. There are few of them, and they only become more.
+/// registrars are told. There are few of them, and their number only grows.
 fn list_anew(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle, peer: &SctpAddress) {
     if ctx.is_leaving() {
         return;

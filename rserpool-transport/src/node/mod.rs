@@ -57,7 +57,7 @@ struct Member<E> {
 /// How far the shutdown of the node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaving {
-    /// Nobody has asked for it.
+    /// No shutdown has been asked for.
     No,
     /// The endpoints are leaving; whatever is left then is aborted.
     Until(Instant),
@@ -218,7 +218,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
         while let Some(event) = self.stack.poll_event() {
             self.route(now, event);
         }
-        // Nobody is left who could end an association that its endpoint does not care about.
+        // No endpoint is left that could end its associations.
         if let Leaving::Until(deadline) = self.leaving
             && self.running == 0
         {
@@ -231,7 +231,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
     }
 
     /// Finds the endpoint that an event is for. An event that names an attempt or an association
-    /// of nobody was overtaken by a cancellation.
+    /// of no endpoint was overtaken by a cancellation.
     fn route(&mut self, now: Instant, mut event: Event) {
         let key = match &mut event {
             Event::Connected(Connected { association, origin, local_port, .. }) => {

@@ -1,4 +1,4 @@
-//! Why an endpoint could not start, or is no more.
+//! Why an endpoint could not start, or has ended.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,8 +20,8 @@ pub enum StartError {
     /// [`MAX_BUSY_POLL`].
     #[error("busy_poll may be at most {MAX_BUSY_POLL:?}")]
     BusyPoll(Duration),
-    /// What was given as the group of the announcements is no multicast group, or has no port.
-    #[error("{}: {group} is no multicast group with a port", group_key(*channel))]
+    /// The group given for the announcements is not a multicast group, or has no port.
+    #[error("{}: {group} is not a multicast group with a port: choose another", group_key(*channel))]
     NoGroup {
         /// Whose announcements.
         channel: Channel,
@@ -30,7 +30,7 @@ pub enum StartError {
     },
     /// The group of the announcements and the address bound are of different families.
     #[error(
-        "{}: {group} and the address bound must be of one family, IPv4 or IPv6",
+        "{}: {group} and the address bound must be of the same family, IPv4 or IPv6",
         group_key(*channel)
     )]
     OtherFamily {
@@ -67,17 +67,17 @@ pub enum StartError {
     },
     /// Bound to the unspecified address, and this machine seems to have no address that others could
     /// be told.
-    #[error("no own address is known; bind to an address instead of all of them")]
+    #[error("no own address is known: bind to one address instead of all")]
     NoAddress,
     /// An element that could never register: no registrar is configured, and announcements are not
     /// heard either.
-    #[error("no registrar is configured, and announcements are not listened to; name a registrar or a group")]
+    #[error("no registrar is configured and no announcements are heard: name a registrar or a group")]
     NoRegistrar,
     /// The operating system gives no random numbers for the seed.
-    #[error("the operating system gives no random numbers: {0}; set a seed, for tests only")]
+    #[error("the operating system provides no random numbers: {0}; set a seed (for tests only)")]
     Entropy(io::Error),
-    /// The runtime does not take the socket, for example outside its context.
-    #[error("the runtime does not take the socket: {0}; start endpoints within the context of the runtime")]
+    /// The runtime does not accept the socket, for example outside its context.
+    #[error("the runtime does not accept the socket: {0}; start endpoints within the context of the runtime")]
     Runtime(io::Error),
 }
 
@@ -89,7 +89,7 @@ pub struct Stopped;
 /// Another registrar of the operational scope has the same identifier. An identifier never changes
 /// (RFC 5353 section 2.1), so one of the two has to stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the registrar at {peer} has the identifier {id} too; give each its own")]
+#[error("the registrar at {peer} also has the identifier {id}: give each registrar its own")]
 #[non_exhaustive]
 pub struct IdentifierTaken {
     /// The identifier.
@@ -98,7 +98,7 @@ pub struct IdentifierTaken {
     pub peer: TransportAddress,
 }
 
-/// An event loop that has ended is a user that is shutting down.
+/// An event loop that has ended counts as a user that is shutting down.
 impl From<Stopped> for UserError {
     fn from(_: Stopped) -> Self {
         Self::ShuttingDown
@@ -120,7 +120,9 @@ fn bind_text(address: &SocketAddr, source: &io::Error) -> String {
                 "UDP port {address} is in use by another process; choose another, or port 0 for a free one"
             )
         }
-        io::ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{address} is not an address of this machine: choose another")
+        }
         _ => format!("cannot bind UDP port {address}: {source}"),
     }
 }
@@ -132,7 +134,9 @@ fn listen_text(address: &SocketAddr, source: &io::Error) -> String {
                 "TCP port {address} is in use by another process; choose another, or none, for ASAP over TCP"
             )
         }
-        io::ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{address} is not an address of this machine: choose another")
+        }
         _ => format!("cannot listen on TCP port {address}: {source}"),
     }
 }

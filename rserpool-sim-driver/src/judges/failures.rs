@@ -28,7 +28,7 @@ impl Failures {
         self.told_to_report || view.clients().any(|(_, client)| is_crowded(view, client))
     }
 
-    /// No element counts as failed that works and can be reached.
+    /// No element counts as failed while it works and can be reached.
     pub(super) fn judge(
         view: &View<'_>,
         user: HostId,

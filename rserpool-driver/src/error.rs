@@ -23,9 +23,9 @@ pub enum StartError {
     /// The group given for the announcements is not a multicast group, or has no port.
     #[error("{}: {group} is not a multicast group with a port: choose another", group_key(*channel))]
     NoGroup {
-        /// Whose announcements.
+        /// The channel of the announcements.
         channel: Channel,
-        /// What was given.
+        /// The group given.
         group: SocketAddr,
     },
     /// The group of the announcements and the address bound are of different families.
@@ -34,7 +34,7 @@ pub enum StartError {
         group_key(*channel)
     )]
     OtherFamily {
-        /// Whose announcements.
+        /// The channel of the announcements.
         channel: Channel,
         /// The group.
         group: SocketAddr,
@@ -44,7 +44,7 @@ pub enum StartError {
     Bind {
         /// The address and port asked for.
         address: SocketAddr,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The TCP port of ASAP could not be bound.
@@ -52,7 +52,7 @@ pub enum StartError {
     Listen {
         /// The address and port.
         address: SocketAddr,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The multicast group of the announcements could not be joined.
@@ -62,7 +62,7 @@ pub enum StartError {
     Join {
         /// The group and its port.
         group: SocketAddr,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// Bound to the unspecified address, and this machine seems to have no address that others could

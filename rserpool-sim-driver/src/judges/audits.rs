@@ -9,7 +9,7 @@ use super::view::View;
 use crate::id::HostId;
 use crate::violation::Violation;
 
-/// What is remembered of checksums that differ, and of what excuses them.
+/// The remembered facts about checksums that differ, and about what excuses them.
 #[derive(Debug, Default)]
 pub(super) struct Audits {
     /// When elements got another home.

@@ -10,7 +10,7 @@ use crate::hosts::Mode;
 use crate::id::HostId;
 use crate::violation::Violation;
 
-/// What is remembered of the users.
+/// The remembered facts about users.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     /// A user was told to report or to give up elements that may be well.

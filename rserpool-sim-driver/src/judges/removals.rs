@@ -13,7 +13,7 @@ use crate::applications::Server;
 use crate::id::HostId;
 use crate::violation::Violation;
 
-/// What is remembered of the elements.
+/// The remembered facts about elements.
 #[derive(Debug, Default)]
 pub(super) struct Removals {
     /// When elements last sent a registration.

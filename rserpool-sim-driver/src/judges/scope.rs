@@ -23,7 +23,7 @@ pub(crate) fn settles_within(sctp: &Sctp, config: &RegistrarConfig) -> Duration 
         + Duration::from_millis(500)
 }
 
-/// What is remembered of the registrars.
+/// The remembered facts about registrars.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
     /// When the registrars that no longer run ended.

@@ -1,4 +1,4 @@
-//! What judges look at.
+//! The view that judges have of a world.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ use crate::record::{Keep, Record, Trace, TraceMode};
 use crate::schedule::Schedule;
 use crate::violation::Violation;
 
-/// What a world is made of.
+/// The configuration of a world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorldConfig {
     /// How endpoints talk.

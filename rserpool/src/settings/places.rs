@@ -103,7 +103,7 @@ impl From<TcpListen> for String {
     }
 }
 
-/// What a registrar is reached by.
+/// The carrier by which a registrar is reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Carrier {
     Sctp,

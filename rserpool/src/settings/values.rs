@@ -334,7 +334,7 @@ impl From<CountingName> for Counting {
     }
 }
 
-/// What stands for a value in the help.
+/// The placeholder for a value in the help.
 pub(crate) trait Named {
     const NAME: &'static str;
 }

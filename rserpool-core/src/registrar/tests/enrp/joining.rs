@@ -74,7 +74,7 @@ fn a_silent_mentor_is_replaced_by_a_backup() {
     assert_eq!(rig.from(B, TOP, heartbeat(0xffff, TOP)), []);
     assert_eq!(rig.advance(NO_RESPONSE - Duration::from_millis(1)), []);
     assert_eq!(rig.advance(Duration::from_millis(1)), [to(B, TOP, EnrpBody::ListRequest)]);
-    // What the first says now is not what we asked for.
+    // The first one's answer no longer counts.
     assert_eq!(rig.from(A, HIGH, list(&[LOW])), []);
     assert_eq!((rig.known(), rig.registrar.ctx.counters.unexpected), (vec![HIGH.0, TOP.0], 1));
     assert_eq!(rig.from(B, TOP, list(&[])), [to(B, TOP, table_request(false))]);

@@ -364,7 +364,7 @@ fn run(settings: Settings, mut steps: Vec<Step>, leave: Option<(usize, u64)>) {
         world.give_signs_of_life();
     }
     for step in steps {
-        // What is long with the one preset is long with the other.
+        // A wait that is long with one preset is long with the other.
         world.take(match step {
             Step::Wait(ms, alive) if fast => Step::Wait(ms / 20, alive),
             other => other,

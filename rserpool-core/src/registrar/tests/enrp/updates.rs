@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::{SctpAddress, UdpPort};
 
-/// What we tell of an element of ours.
+/// Our update about an element of ours.
 fn told(rig: &Rig, id: u32) -> EnrpBody {
     update(UpdateAction::ADD_PE, false, rig.get(id).clone())
 }

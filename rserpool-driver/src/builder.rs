@@ -23,7 +23,7 @@ use rserpool_transport::sctp::{Sctp, SctpConfig};
 use rserpool_transport::tcp::{Tcp, TcpConfig};
 use rserpool_transport::{Carriers, Stack};
 
-/// Commands that wait for the event loop; whoever comes then waits himself.
+/// The capacity of the queue of commands to the event loop. When it is full, callers wait.
 pub(super) const REQUEST_QUEUE: usize = 256;
 /// Events that wait for the application, fewer if messages are longer than 4 KiB; then the event loop
 /// receives no more.
@@ -32,8 +32,8 @@ pub const EVENT_QUEUE: usize = 1024;
 /// Octets that the socket is to hold in each direction.
 const SOCKET_BUFFER: usize = 4 << 20;
 
-/// The longest span of [`Builder::busy_poll`]: beyond it a core would be burnt for round trips of
-/// networks where waking up takes no share worth it.
+/// The longest span of [`Builder::busy_poll`]. Where a round trip takes longer than this, the time to wake up is
+/// a small part of it and not worth a core.
 pub const MAX_BUSY_POLL: Duration = Duration::from_millis(10);
 
 /// Which set of timers and limits to start from.
@@ -184,11 +184,11 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         self
     }
 
-    /// For so long after each datagram the endpoint asks its socket for the next one instead of
-    /// sleeping until it comes (default 0: it sleeps at once; at most [`MAX_BUSY_POLL`]). To wake a
-    /// sleeping core can take longer than all the rest of a round trip in a data centre; this saves it
-    /// for the processor time of one core while there is traffic, and wants a core to spare for each
-    /// endpoint that does it. 100 us suit answers on the same host or link.
+    /// After each datagram the endpoint polls its socket for this long before it sleeps (default 0: it
+    /// sleeps at once; at most [`MAX_BUSY_POLL`]). To wake a sleeping core can take longer than all the
+    /// rest of a round trip in a data centre. Polling saves that time and uses the processor time of one
+    /// core while there is traffic; have a core to spare for each endpoint that does it. 100 us are
+    /// enough for answers from the same host or link.
     pub fn busy_poll(mut self, span: Duration) -> Self {
         self.busy_poll = span;
         self
@@ -201,7 +201,8 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     }
 
     /// Uses a multicast group where registrars announce themselves to elements and users (RFC 5352
-    /// section 3.6): a registrar announces itself there, everybody else listens. By default nothing is
+    /// section 3.6): a registrar announces itself there, every other
+    /// endpoint listens. By default nothing is
     /// sent to or heard from any group.
     ///
     /// Bound to one address, the endpoint uses the interface that has it, else every interface that
@@ -326,7 +327,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         self.adjust_tcp.drain(..).for_each(|adjust| adjust(&mut tcp));
         tcp.check()?;
         if self.busy_poll > MAX_BUSY_POLL {
-            return Err(StartError::BusyPoll(self.busy_poll));
+            return Err(StartError::BusyPoll { asked: self.busy_poll, longest: MAX_BUSY_POLL });
         }
         Ok((config, sctp, tcp))
     }
@@ -386,7 +387,7 @@ pub(super) struct Launched<C: Configuration> {
     pub(super) config: C,
 }
 
-/// How many own addresses are told at most; who connects tries no more than three.
+/// The most own addresses that are told to others. A peer that connects tries no more than three.
 const MAX_OWN_ADDRESSES: usize = 8;
 
 /// The addresses by which others reach a socket that is bound to `local`: its own, or, if it is
@@ -413,7 +414,7 @@ pub(super) fn own_addresses(
     if own.is_empty() { Err(StartError::NoAddress) } else { Ok(own) }
 }
 
-/// Addresses that are nobody's (RFC 5737, RFC 3849): only the default route leads there.
+/// Addresses for documentation, which no host has (RFC 5737, RFC 3849): only the default route leads there.
 const FAR_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
 const FAR_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
 

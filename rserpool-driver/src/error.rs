@@ -1,10 +1,9 @@
-//! Why an endpoint could not start, or is no more.
+//! Why an endpoint could not start, or has ended.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::builder::MAX_BUSY_POLL;
 use rserpool_core::base::{RegistrarId, TransportAddress};
 use rserpool_core::endpoint::{Channel, ConfigError};
 use rserpool_core::user::UserError;
@@ -17,13 +16,19 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// [`Builder::busy_poll`](crate::Builder::busy_poll) was asked for a longer span than
-    /// [`MAX_BUSY_POLL`].
-    #[error("busy_poll may be at most {MAX_BUSY_POLL:?}")]
-    BusyPoll(Duration),
-    /// What was given as the group of the announcements is no multicast group, or has no port.
-    #[error("{}: {group} is no multicast group with a port", group_key(*channel))]
+    /// [`MAX_BUSY_POLL`](crate::MAX_BUSY_POLL).
+    #[error("busy_poll may be at most {longest:?}, and {asked:?} was asked for")]
+    #[non_exhaustive]
+    BusyPoll {
+        /// The span that was asked for.
+        asked: Duration,
+        /// The longest that is permitted.
+        longest: Duration,
+    },
+    /// What was given as the group of the announcements is not a multicast address, or has no port.
+    #[error("{}: {group} is not a multicast address with a port: name another group", group_key(*channel))]
     NoGroup {
-        /// Whose announcements.
+        /// The channel of these announcements.
         channel: Channel,
         /// What was given.
         group: SocketAddr,
@@ -34,7 +39,7 @@ pub enum StartError {
         group_key(*channel)
     )]
     OtherFamily {
-        /// Whose announcements.
+        /// The channel of these announcements.
         channel: Channel,
         /// The group.
         group: SocketAddr,
@@ -57,7 +62,7 @@ pub enum StartError {
     },
     /// The multicast group of the announcements could not be joined.
     #[error(
-        "cannot join the announcement group {group}: {source}; name registrars instead, or bind to an interface that carries multicast"
+        "cannot join the announcement group {group} ({source}): name registrars instead, or bind to an interface that carries multicast"
     )]
     Join {
         /// The group and its port.
@@ -67,17 +72,17 @@ pub enum StartError {
     },
     /// Bound to the unspecified address, and this machine seems to have no address that others could
     /// be told.
-    #[error("no own address is known; bind to an address instead of all of them")]
+    #[error("no own address is known: bind to an address instead of all of them")]
     NoAddress,
     /// An element that could never register: no registrar is configured, and announcements are not
     /// heard either.
-    #[error("no registrar is configured, and announcements are not listened to; name a registrar or a group")]
+    #[error("no registrar is configured, and announcements are not listened to: name a registrar or a group")]
     NoRegistrar,
     /// The operating system gives no random numbers for the seed.
-    #[error("the operating system gives no random numbers: {0}; set a seed, for tests only")]
+    #[error("the operating system gives no random numbers ({0}): set a seed, for tests only")]
     Entropy(io::Error),
     /// The runtime does not take the socket, for example outside its context.
-    #[error("the runtime does not take the socket: {0}; start endpoints within the context of the runtime")]
+    #[error("the runtime does not take the socket ({0}): start endpoints within the context of the runtime")]
     Runtime(io::Error),
 }
 
@@ -87,7 +92,7 @@ pub enum StartError {
 pub struct Stopped;
 
 /// Another registrar of the operational scope has the same identifier. An identifier never changes
-/// (RFC 5353 section 2.1), so one of the two has to stop.
+/// (RFC 5353 section 2.1); therefore one of the two has to stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the registrar at {peer} has the identifier {id} too; give each its own")]
 #[non_exhaustive]
@@ -120,7 +125,9 @@ fn bind_text(address: &SocketAddr, source: &io::Error) -> String {
                 "UDP port {address} is in use by another process; choose another, or port 0 for a free one"
             )
         }
-        io::ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{address} is not an address of this machine: bind to one that is")
+        }
         _ => format!("cannot bind UDP port {address}: {source}"),
     }
 }
@@ -132,7 +139,9 @@ fn listen_text(address: &SocketAddr, source: &io::Error) -> String {
                 "TCP port {address} is in use by another process; choose another, or none, for ASAP over TCP"
             )
         }
-        io::ErrorKind::AddrNotAvailable => format!("{address} is no address of this machine"),
+        io::ErrorKind::AddrNotAvailable => {
+            format!("{address} is not an address of this machine: bind to one that is")
+        }
         _ => format!("cannot listen on TCP port {address}: {source}"),
     }
 }

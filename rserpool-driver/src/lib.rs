@@ -8,10 +8,10 @@
 //! `rserpool-blocking` do:
 //!
 //! ```
-//! use rserpool_driver::Runtime;
+//! /// Implements `rserpool_driver::Runtime`.
+//! pub struct MyRuntime;
 //!
-//! pub type PoolUser<MyRuntime> = rserpool_driver::PoolUser<MyRuntime>;
-//! # fn is_a_runtime<R: Runtime>() {}
+//! pub type PoolUser = rserpool_driver::PoolUser<MyRuntime>;
 //! ```
 //!
 //! ```text
@@ -35,7 +35,7 @@
 //! every round the loop sends what is to be sent, passes notices on, takes commands, receives,
 //! and serves the timers, each within a budget, so that no source starves another.
 //!
-//! # Who does not listen is not alive
+//! # An application that does not listen is not alive
 //!
 //! Events wait in bounded queues, [`EVENT_QUEUE`] for an element and [`SESSION_QUEUE`] for a
 //! session. When one is full, the event loop receives nothing more until the application takes an
@@ -46,7 +46,7 @@
 //! # Cancel safety
 //!
 //! Every async function here may be dropped at any time. A command that was taken before is still
-//! carried out, and its answer is lost, except that a session nobody has received is closed.
+//! carried out, and its answer is lost, except that a session is closed if its handle was never received.
 //! Functions that wait for an event lose no event.
 //!
 //! # Features

@@ -25,7 +25,7 @@ pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 ///
 /// Every endpoint has one of its own: the builders make it with [`Default`], or take it with
 /// [`Builder::runtime`](super::Builder::runtime), and use it from within the runtime's context. An
-/// event loop calls it from its own task only, so nothing here must be fast to be called by many.
+/// event loop calls it from its own task only, so nothing here has to be fast for many callers at once.
 pub trait Runtime: Send + Sync + 'static {
     /// Runs a future to its end in the background.
     fn spawn(&self, future: BoxFuture);
@@ -53,7 +53,7 @@ pub trait Runtime: Send + Sync + 'static {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Opens a TCP connection. The caller drops the future when he has waited for long enough.
+    /// Opens a TCP connection. The caller drops the future when it has waited for long enough.
     fn connect(&self, _address: SocketAddr) -> Connecting {
         Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
     }
@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> ByteStream for S {}
 
 /// A TCP socket that listens.
 pub trait Listener: Send + 'static {
-    /// The next connection, and who has opened it.
+    /// The next connection, and the address of the peer that has opened it.
     ///
     /// # Errors
     ///
@@ -100,8 +100,8 @@ pub trait Socket: Send + 'static {
     /// The first datagram could not be sent; the caller drops it and goes on with the second.
     fn poll_send(&mut self, context: &mut Context<'_>, datagrams: &[Datagram]) -> Poll<io::Result<usize>>;
 
-    /// For so long after something was received, [`Self::poll_receive`] is to be called again at once
-    /// where it would wait. A socket that cannot do so waits as ever, which is the default.
+    /// For this long after something was received, [`Self::poll_receive`] wakes its task at once where it
+    /// would otherwise wait. By default a socket does not do so.
     fn busy_poll(&mut self, _span: Duration) {}
 
     /// The address to which the socket is bound.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::delivery::{EventReceiver, SessionQueue, next_event};
 use super::error::Stopped;
-use super::handle::{Handle, own, take};
+use super::handle::{Handle, take, variant};
 use rserpool_core::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
 use rserpool_core::element::Refusal;
 use rserpool_core::user::{
@@ -137,7 +137,7 @@ impl<R> Session<R> {
     }
 
     /// Sends a message; `delivery` says what becomes of it when the element fails. Waits while the
-    /// session is congested; somebody must take events meanwhile.
+    /// session is congested; events must be taken meanwhile.
     ///
     /// Cancel safe, but the message may have been sent when the future is dropped.
     ///
@@ -234,7 +234,7 @@ impl<R> Session<R> {
     }
 
     async fn ask(&self, command: Command) -> Result<(), Refusal> {
-        self.shared.handle.ask(command, own!(Answer::Done)).await.unwrap_or(Err(Refusal::ShuttingDown))
+        self.shared.handle.ask(command, variant!(Answer::Done)).await.unwrap_or(Err(Refusal::ShuttingDown))
     }
 }
 
@@ -250,8 +250,8 @@ impl<R> fmt::Debug for Session<R> {
     }
 }
 
-/// The one token for all who wait to send: whoever took it passes it on when he has sent, or when
-/// his future is dropped.
+/// The one token for all callers that wait to send. The caller that has taken it passes it on after it has
+/// sent, or when its future is dropped.
 struct Turn<'a>(&'a WeakSender<()>);
 
 impl Turn<'_> {
@@ -269,7 +269,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// The answer to [`Command::Open`] while nobody has taken it. Dropped, it closes a session that
+/// The answer to [`Command::Open`] until it is taken. Dropped, it closes a session that
 /// was opened meanwhile; one that is opened later finds the channel closed.
 struct OpenAnswer<'a> {
     answer: Receiver<Answer>,
@@ -278,7 +278,7 @@ struct OpenAnswer<'a> {
 
 impl OpenAnswer<'_> {
     async fn wait(self) -> Result<Result<Opened, UserError>, Stopped> {
-        take(self.answer.recv().await.map_err(|_| Stopped)?, own!(Answer::Opened))
+        take(self.answer.recv().await.map_err(|_| Stopped)?, variant!(Answer::Opened))
     }
 }
 

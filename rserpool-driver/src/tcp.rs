@@ -26,7 +26,7 @@ use super::log::{Line, Log};
 const READ_OCTETS: usize = 16 * 1024;
 /// Connections accepted in one round.
 const ACCEPTS_PER_ROUND: usize = 16;
-/// How long nobody is accepted when that has failed, for lack of file descriptors for example.
+/// How long no connection is accepted after that has failed, for lack of file descriptors for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that wait for us to accept them; the operating system turns further ones away.
 const BACKLOG: i32 = 128;
@@ -35,7 +35,7 @@ const BACKLOG: i32 = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum TcpListening {
     /// On port 3863 of the address that is bound for SCTP, if the UDP port of that is the standard one,
-    /// 9899: whoever has chosen another port shares the host with other registrars.
+    /// 9899. Another port means that the registrar shares the host with others.
     #[default]
     Standard,
     /// Nowhere.
@@ -345,7 +345,7 @@ struct Ready(Mutex<ReadyState>);
 #[derive(Default)]
 struct ReadyState {
     ids: BTreeSet<ConnectionId>,
-    /// Who is to be woken, once, when there is another.
+    /// The waker of the event loop, to be called once, when there is another.
     event_loop: Option<Waker>,
 }
 
@@ -409,7 +409,7 @@ mod tests {
         assert_eq!(address(elsewhere, "127.0.0.1:1").as_deref(), Some("192.0.2.9:4000"));
     }
 
-    /// Whoever wakes a connection wakes the event loop once, until it has looked.
+    /// To wake connections wakes the event loop once, until it has looked.
     #[test]
     fn a_wakeup_names_its_connection() {
         let ready = Arc::new(Ready::default());

@@ -26,7 +26,7 @@ pub(in crate::registrar) struct TablePage {
     pub(in crate::registrar) pools: Vec<PoolEntry>,
 }
 
-/// Compares the checksum that a peer has sent with ours (ENRP-3.6.1-03).
+/// Compares the checksum that a peer has sent with ours (ENRP-3.6.1-03: equality needs no action).
 pub(super) fn compare(
     ctx: &mut Context,
     listing: &mut Listing,

@@ -51,7 +51,7 @@ enum Asked {
 }
 
 impl Join {
-    /// Looks for a mentor, or serves at once if there can be none (ENRP-3.2.2.1-03).
+    /// Looks for a mentor. ENRP-3.2.2.1-03: a registrar without configured peers serves at once.
     pub(in crate::registrar) fn start(
         &mut self,
         ctx: &mut Context,

@@ -276,7 +276,7 @@ impl Peers {
         }
     }
 
-    /// A sign of life: this peer is not taken over, as far as it is up to us (ENRP-3.5.1-10).
+    /// A peer shows that it lives (ENRP-3.5.1-10: that stops our takeover of it, and it is active again).
     pub(super) fn shows_life(&mut self, ctx: &mut Context, id: RegistrarId) {
         if let Some(peer) = self.entries.get_mut(&id) {
             if peer.takeover().is_some() {

@@ -45,7 +45,7 @@ impl Downloads {
         let last = pools.last().and_then(|entry| {
             Some(PeHandle { pool: entry.handle.clone(), element: entry.elements.last()?.id })
         });
-        // ENRP-3.2.3-12: a download that is not continued in time is given up.
+        // ENRP-3.2.3-12: a download that is not continued in time is discarded.
         if let Some(after) = last.filter(|_| more) {
             self.0.insert(from, Cursor { own_only, after });
             let due = ctx.answer_due();

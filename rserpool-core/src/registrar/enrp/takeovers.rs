@@ -43,10 +43,9 @@ pub(in crate::registrar) fn conclude(
     }
 }
 
-/// Begins the arbitration for a dead peer (ENRP-3.5.1-01).
+/// Begins the arbitration for a dead peer (ENRP-3.5.1-01: all peers are asked, the target included).
 fn begin(ctx: &mut Context, peers: &mut Peers, target: RegistrarId) {
-    // Peers that others take over, or we do, acknowledge nothing any more. The target does not either; it is
-    // struck from the list with the others that are gone.
+    // Peers that others take over, or we do, acknowledge nothing any more; neither does the target.
     let waiting: BTreeSet<RegistrarId> =
         peers.iter().filter(|(id, peer)| **id != target && peer.is_alive()).map(|(id, _)| *id).collect();
     let Some(peer) = peers.peer_mut(target) else {
@@ -158,7 +157,8 @@ pub(in crate::registrar) fn handle_takeover_ack(
     }
 }
 
-/// We have won: the target goes, its elements are ours (ENRP-3.5.2-01 to -04).
+/// We have won (ENRP-3.5.2-01 to -04: the winner tells all peers, strikes the target off its list, becomes the
+/// home of its elements and calls each of them).
 fn enforce(
     ctx: &mut Context,
     links: &mut Links,
@@ -181,7 +181,8 @@ fn enforce(
     }
 }
 
-/// Another registrar has won (ENRP-3.5.2-05).
+/// Another registrar has won (ENRP-3.5.2-05: the target leaves the list, the winner is the home of its
+/// elements).
 pub(in crate::registrar) fn handle_takeover_server(
     ctx: &mut Context,
     links: &mut Links,

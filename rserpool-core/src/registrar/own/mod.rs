@@ -50,10 +50,11 @@ pub(in crate::registrar) struct OwnElement {
     pub(in crate::registrar) peer: TransportAddress,
     /// The user transport as it was registered, if addresses of it were left out.
     pub(in crate::registrar) stated: Option<Transport>,
-    /// Whether one attempt to reach it has failed already; the next failure removes it.
+    /// Whether one attempt to reach it has failed since its association ended; the next failure removes it.
+    /// False while an association is up.
     pub(in crate::registrar) hindered: bool,
-    /// Whether it has registered with us. Otherwise we have made ourselves its home, and our keep-alives say
-    /// so.
+    /// What our keep-alives say: [`HomeFlag::Set`] from the time when we make ourselves its home until it
+    /// registers with us.
     pub(in crate::registrar) home_flag: HomeFlag,
     /// The epoch of the group when this registration was last announced; if it has grown since, some peer
     /// has not been told.

@@ -14,9 +14,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 use rserpool_core::base::{
-    AssociationId, CommandId, ElementId, Instant, ProtocolId, Random, RegistrarId, TransportAddress,
+    AssociationId, CommandId, ElementId, Instant, ProtocolId, Random, RegistrarId, SctpAddress, SctpPort,
+    TransportAddress, UdpPort,
 };
-use rserpool_core::endpoint::{Action, Endpoint, Event};
+use rserpool_core::endpoint::{Action, Connected, Endpoint, Event, Origin};
 use rserpool_core::policy::{NotPrivate, Policies, SelectionPolicy, Slot};
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 use rserpool_core::user::{Command, Open, Resolve, User, UserConfig};
@@ -82,9 +83,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = RegistrarConfig::rfc(Some(RegistrarId(1)), 7);
     config.policies = policies()?;
     let mut registrar = Registrar::new(config, now);
-    let peer = TransportAddress::new(localhost, 4001, 4001);
-    registrar
-        .handle_event(now, Event::Connected { association: link, request: None, local_port: 3863, peer });
+    let peer = SctpAddress::new(localhost, SctpPort(4001), UdpPort(4001));
+    registrar.handle_event(now, Event::Connected(Connected::new(link, Origin::Peer, SctpPort(3863), peer)));
     for (id, load) in [(1, 0), (2, u32::MAX / 2), (3, u32::MAX / 10 * 9)] {
         tell(&mut registrar, now, link, &registration(id, two_choices(load)))?;
     }
@@ -107,7 +107,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A pool user with the same policy. It is told of all three elements once, and opens a thousand
     // sessions from its cache; each begins by connecting to the element that the policy prefers.
     let mut config = UserConfig::rfc(7);
-    config.hunt.registrars = vec![TransportAddress::new(localhost, 3863, 9899)];
+    config.hunt.registrars = vec![SctpAddress::new(localhost, SctpPort(3863), UdpPort(9899)).into()];
     config.policies = policies()?;
     let mut user = User::new(config);
     let resolve = Command::Resolve(Resolve::new("pool".into()).past_cache());
@@ -115,7 +115,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(action) = user.poll_action() {
         let event = match action {
             Action::Connect { request, local_port, peer, .. } => {
-                Event::Connected { association: link, request: Some(request), local_port, peer }
+                Event::Connected(Connected::new(link, Origin::Attempt(request), local_port, peer))
             }
             Action::Send { bytes, .. } => {
                 let event =
@@ -134,8 +134,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for session in 1..=1_000 {
         user.handle_command(now, CommandId(session), Command::Open(Open::new("pool".into())));
         while let Some(action) = user.poll_action() {
-            if let Action::Connect { peer, .. } = action {
-                *counts.entry(peer.port).or_insert(0_u32) += 1;
+            if let Action::Connect { peer: TransportAddress::Sctp(peer), .. } = action {
+                *counts.entry(peer.port.0).or_insert(0_u32) += 1;
             }
         }
     }

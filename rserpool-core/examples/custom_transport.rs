@@ -12,11 +12,12 @@ use std::error::Error;
 use std::net::IpAddr;
 
 use rserpool_core::base::{
-    ASAP_PORT, AssociationId, CommandId, ElementId, Instant, ProtocolId, RegistrarId, TransportAddress,
+    ASAP_PORT, AssociationId, CommandId, ElementId, Instant, ProtocolId, RegistrarId, SctpAddress, SctpPort,
+    UdpPort,
 };
 use rserpool_core::element::{self, Element, ElementConfig};
 use rserpool_core::endpoint::{
-    AbortReason, Action, ConnectError, DownReason, Endpoint, Event, Output, OutputOf,
+    AbortReason, Action, ConnectError, Connected, DownReason, Endpoint, Event, Origin, Output, OutputOf,
 };
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 use rserpool_core::user::{self, Delivery, RequestId, User, UserConfig};
@@ -28,7 +29,7 @@ const ELEMENTS: [Plug; 2] = [1, 2];
 const USER: Plug = 3;
 
 /// The SCTP port of the elements; here a number that must match, as in `Action::Connect`.
-const ECHO_PORT: u16 = 7;
+const ECHO_PORT: SctpPort = SctpPort(7);
 
 /// The transport: it knows which associations exist, and what each endpoint has not been told yet.
 #[derive(Default)]
@@ -44,10 +45,12 @@ impl Switchboard {
     /// All that a transport has to understand: six actions, which it answers with events.
     fn carry_out(&mut self, from: Plug, action: Action) {
         match action {
-            // Exactly one `Connected` or `ConnectFailed` answers; the other end sees a `Connected` without
-            // a request.
+            // Exactly one `Connected` or `ConnectFailed` answers; the other end sees a `Connected` of
+            // which its peer is the origin.
             Action::Connect { request, local_port, peer, deadline: _ } => {
-                let called = (0..USER).find(|&plug| peer.is_same_endpoint(&address(plug)));
+                let sctp = peer.as_sctp();
+                let called =
+                    (0..USER).find(|&plug| sctp.is_some_and(|to| to.is_same_endpoint(&address(plug))));
                 let Some(to) = called.filter(|&plug| !self.unplugged[plug]) else {
                     let reason = ConnectError::NoRoute;
                     self.inboxes[from].push_back(Event::ConnectFailed { request, reason });
@@ -56,15 +59,12 @@ impl Switchboard {
                 self.last += 1;
                 let association = AssociationId::sctp(self.last);
                 self.associations.insert(association, [from, to]);
-                let caller = TransportAddress { port: local_port, ..address(from) };
-                let request = Some(request);
-                self.inboxes[to].push_back(Event::Connected {
-                    association,
-                    request: None,
-                    local_port: peer.port,
-                    peer: caller,
-                });
-                self.inboxes[from].push_back(Event::Connected { association, request, local_port, peer });
+                let caller = SctpAddress { port: local_port, ..address(from) };
+                let (origin, port) = (Origin::Attempt(request), address(to).port);
+                let accepted = Connected::new(association, Origin::Peer, port, caller);
+                self.inboxes[to].push_back(Event::Connected(accepted));
+                let answer = Connected::new(association, origin, local_port, peer);
+                self.inboxes[from].push_back(Event::Connected(answer));
             }
             // Connecting takes no time here, so there is never an attempt to be cancelled.
             Action::CancelConnect { .. } => {}
@@ -107,9 +107,9 @@ impl Switchboard {
 }
 
 /// Where an endpoint is plugged in. Addresses are names here: nothing is sent to them.
-fn address(plug: Plug) -> TransportAddress {
+fn address(plug: Plug) -> SctpAddress {
     let port = if plug == REGISTRAR { ASAP_PORT } else { ECHO_PORT };
-    TransportAddress::new(IpAddr::from([192, 0, 2, plug as u8]), port, 1)
+    SctpAddress::new(IpAddr::from([192, 0, 2, plug as u8]), port, UdpPort(1))
 }
 
 /// An endpoint, where it is plugged in, and what the application wants of it.
@@ -151,7 +151,7 @@ fn element(plug: Plug, now: Instant) -> Plugged<Element> {
     config.id = Some(ElementId(plug as u32));
     config.addresses = address(plug).addresses;
     config.port = ECHO_PORT;
-    config.udp_port = 1;
+    config.udp_port = UdpPort(1);
     config.hunt.registrars = vec![address(REGISTRAR)];
     Plugged::new(plug, Element::new(config, now))
 }
@@ -163,7 +163,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut registrar = Plugged::new(REGISTRAR, Registrar::new(config, now));
     let mut elements = ELEMENTS.map(|plug| element(plug, now));
     let mut config = UserConfig::rfc(1);
-    config.hunt.registrars = vec![address(REGISTRAR)];
+    config.hunt.registrars = vec![address(REGISTRAR).into()];
     let mut user = Plugged::new(USER, User::new(config));
 
     let mut story = Vec::new();

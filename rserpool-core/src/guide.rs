@@ -52,9 +52,9 @@
 //! function is a whole driver except that it does not sleep:
 //!
 //! ```
-//! use rserpool_core::base::{AssociationId, CommandId, Instant, TransportAddress};
+//! use rserpool_core::base::{AssociationId, CommandId, Instant, SctpAddress, SctpPort, UdpPort};
 //! use rserpool_core::element::{Element, ElementConfig};
-//! use rserpool_core::endpoint::{Action, Endpoint, Event, Output};
+//! use rserpool_core::endpoint::{Action, Connected, Endpoint, Event, Origin, Output};
 //!
 //! /// What the world has for an endpoint.
 //! enum Input<C> {
@@ -84,25 +84,20 @@
 //! }
 //!
 //! // An element looks for its registrar as soon as it exists: without any other input, hand in the time.
-//! let registrar = TransportAddress::new([192, 0, 2, 1].into(), 3863, 9899);
+//! let registrar = SctpAddress::new([192, 0, 2, 1].into(), SctpPort(3863), UdpPort(9899));
 //! let mut config = ElementConfig::rfc("EchoPool".into(), 1);
 //! config.addresses = vec![[192, 0, 2, 2].into()];
-//! config.udp_port = 9899;
+//! config.udp_port = UdpPort(9899);
 //! config.hunt.registrars = vec![registrar.clone()];
 //! let mut element = Element::new(config, Instant::ORIGIN);
 //! let mut wanted = Vec::new();
 //! turn(&mut element, Instant::ORIGIN, Input::Time, |action| wanted.push(action), |_| ());
 //! let [Action::Connect { request, local_port, peer, .. }] = &wanted[..] else { panic!("{wanted:?}") };
-//! assert_eq!(*peer, registrar);
+//! assert_eq!(*peer, registrar.clone().into());
 //!
 //! // The transport has connected them: the element registers, with one message.
 //! let home = AssociationId::sctp(1);
-//! let up = Event::Connected {
-//!     association: home,
-//!     request: Some(*request),
-//!     local_port: *local_port,
-//!     peer: registrar,
-//! };
+//! let up = Event::Connected(Connected::new(home, Origin::Attempt(*request), *local_port, registrar));
 //! let mut sent = 0;
 //! let carry_out = |action| match action {
 //!     Action::Send { association, .. } if association == home => sent += 1,
@@ -119,13 +114,13 @@
 //! carries no name: the application has not asked for it. Both come out of one queue, in their order:
 //!
 //! ```
-//! use rserpool_core::base::{CommandId, Instant, TransportAddress};
+//! use rserpool_core::base::{CommandId, Instant, SctpAddress, SctpPort, UdpPort};
 //! use rserpool_core::endpoint::{Endpoint, Output};
 //! use rserpool_core::user::{Answer, Command, Resolve, User, UserConfig};
 //!
-//! let registrar = TransportAddress::new([192, 0, 2, 1].into(), 3863, 9899);
+//! let registrar = SctpAddress::new([192, 0, 2, 1].into(), SctpPort(3863), UdpPort(9899));
 //! let mut config = UserConfig::rfc(1);
-//! config.hunt.registrars = vec![registrar];
+//! config.hunt.registrars = vec![registrar.into()];
 //! let mut user = User::new(config);
 //! let purge = Command::Purge { handle: "EchoPool".into() };
 //! user.handle_command(Instant::ORIGIN, CommandId(7), purge);

@@ -50,8 +50,8 @@
 //! A registrar that is asked for a pool it does not know:
 //!
 //! ```
-//! use rserpool_core::base::{AssociationId, Instant, ProtocolId, RegistrarId, TransportAddress};
-//! use rserpool_core::endpoint::{Action, Endpoint, Event};
+//! use rserpool_core::base::{AssociationId, Instant, ProtocolId, RegistrarId, SctpAddress, SctpPort, UdpPort};
+//! use rserpool_core::endpoint::{Action, Connected, Endpoint, Event, Origin};
 //! use rserpool_core::registrar::{Registrar, RegistrarConfig};
 //! use rserpool_core::wire::{AsapMessage, CauseCode, Padding};
 //!
@@ -61,8 +61,8 @@
 //!
 //! // The transport says that a user has connected and sent a message.
 //! let association = AssociationId::sctp(1);
-//! let peer = TransportAddress::new("192.0.2.7".parse()?, 40000, 9899);
-//! let connected = Event::Connected { association, request: None, local_port: 3863, peer };
+//! let peer = SctpAddress::new("192.0.2.7".parse()?, SctpPort(40000), UdpPort(9899));
+//! let connected = Event::Connected(Connected::new(association, Origin::Peer, SctpPort(3863), peer));
 //! registrar.handle_event(now, connected);
 //! let question = AsapMessage::HandleResolution { handle: "EchoPool".into(), subscribe: false, items: None };
 //! let bytes = question.encode(Padding::default())?;

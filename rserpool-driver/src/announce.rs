@@ -17,23 +17,23 @@ use rserpool_transport::Datagram;
 
 /// Where RFC 5352 section 8.4 lets registrars announce themselves over IPv4: IANA's group.
 pub const ASAP_ANNOUNCE_GROUP: SocketAddr =
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(224, 0, 1, 185)), ASAP_PORT);
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(224, 0, 1, 185)), ASAP_PORT.0);
 /// The same over IPv6: IANA's group FF0X::133 in the scope of a site.
 pub const ASAP_ANNOUNCE_GROUP_V6: SocketAddr =
-    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 0, 0x133)), ASAP_PORT);
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 0, 0x133)), ASAP_PORT.0);
 /// Where registrars find each other over IPv4 if they are told to. IANA has assigned no group for
 /// ENRP: this one is from the local scope of RFC 2365, its last two octets are the port.
 pub const ENRP_ANNOUNCE_GROUP: SocketAddr =
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(239, 255, 38, 173)), ENRP_PORT);
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(239, 255, 38, 173)), ENRP_PORT.0);
 /// The same over IPv6: a group that is not assigned (flag T of RFC 4291), in the scope of a site.
 pub const ENRP_ANNOUNCE_GROUP_V6: SocketAddr =
-    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0, 0x26ad)), ENRP_PORT);
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0, 0x26ad)), ENRP_PORT.0);
 /// Where RSPLIB's registrars announce themselves.
 pub const RSPLIB_ASAP_GROUP: SocketAddr =
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(239, 0, 0, 50)), ASAP_PORT);
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(239, 0, 0, 50)), ASAP_PORT.0);
 /// Where RSPLIB's registrars find each other.
 pub const RSPLIB_ENRP_GROUP: SocketAddr =
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(239, 0, 0, 51)), ENRP_PORT);
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(239, 0, 0, 51)), ENRP_PORT.0);
 
 /// Announcements that wait for the socket; an older one is worth nothing beside a newer one.
 const QUEUE: usize = 8;
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(text(ASAP_ANNOUNCE_GROUP), "224.0.1.185:3863");
         assert_eq!(text(ASAP_ANNOUNCE_GROUP_V6), "[ff05::133]:3863");
         assert_eq!(text(ENRP_ANNOUNCE_GROUP), "239.255.38.173:9901");
-        assert_eq!(38 * 256 + 173, ENRP_PORT);
+        assert_eq!(38 * 256 + 173, ENRP_PORT.0);
         assert_eq!(text(ENRP_ANNOUNCE_GROUP_V6), "[ff15::26ad]:9901");
         assert_eq!(text(RSPLIB_ASAP_GROUP), "239.0.0.50:3863");
         assert_eq!(text(RSPLIB_ENRP_GROUP), "239.0.0.51:9901");

@@ -16,7 +16,7 @@ use super::io::Io;
 use super::role::Role;
 use super::tcp::{StreamIo, TcpListening};
 use super::{BoxFuture, Runtime, Socket, interfaces};
-use rserpool_core::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, TransportAddress};
+use rserpool_core::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, SctpPort, UdpPort};
 use rserpool_core::endpoint::ConfigError;
 use rserpool_transport::node::Node;
 use rserpool_transport::sctp::{Sctp, SctpConfig};
@@ -106,14 +106,14 @@ pub trait Configure: Clone {
     type Endpoint: Role;
 
     /// The UDP port if none is asked for.
-    const DEFAULT_UDP_PORT: u16 = 0;
+    const DEFAULT_UDP_PORT: UdpPort = UdpPort(0);
 
     /// The values of a preset.
     fn preset(preset: Preset, seed: u64) -> Self;
 
-    /// The registrars to be contacted.
-    fn registrars(&self) -> &[TransportAddress] {
-        &[]
+    /// Where packets or connections to the configured registrars go.
+    fn registrars(&self) -> Vec<SocketAddr> {
+        Vec::new()
     }
 
     /// Fills in what follows from the addresses to which the sockets are bound, and from what is
@@ -131,7 +131,7 @@ pub trait Configure: Clone {
     }
 
     /// The SCTP ports to listen on.
-    fn ports(&self) -> Vec<u16> {
+    fn ports(&self) -> Vec<SctpPort> {
         Vec::new()
     }
 
@@ -254,7 +254,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let mut udp = own.unwrap_or_else(|| self.address(&config));
         let tcp = self.listening.address(udp).filter(|_| own.is_none());
         if udp.port() == 0 {
-            udp.set_port(DEFAULT_ENCAPSULATION_PORT);
+            udp.set_port(DEFAULT_ENCAPSULATION_PORT.0);
         }
         self.complete(config, Local { udp, tcp }).map(|_| ())
     }
@@ -296,7 +296,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let carry = move |parts: Parts<R, C::Endpoint>, config: &C| {
             if sctp.tell_addresses && sctp.addresses.is_empty() {
                 sctp.addresses = match config.addresses() {
-                    none if none.is_empty() => own_addresses(udp, config.registrars())?,
+                    none if none.is_empty() => own_addresses(udp, &config.registrars())?,
                     addresses => addresses,
                 };
             }
@@ -335,14 +335,14 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     /// Where to bind.
     fn address(&self, config: &C) -> SocketAddr {
         self.bind.unwrap_or_else(|| {
-            let registrar = config.registrars().first().and_then(|registrar| registrar.addresses.first());
+            let registrar = config.registrars().first().copied();
             let ipv6 = match (registrar, self.announcing.asap) {
                 (Some(registrar), _) => registrar.is_ipv6(),
                 (None, Some(AnnounceGroup::At(group))) => group.is_ipv6(),
                 (None, _) => false,
             };
             let all: IpAddr = if ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
-            SocketAddr::new(all, C::DEFAULT_UDP_PORT)
+            SocketAddr::new(all, C::DEFAULT_UDP_PORT.0)
         })
     }
 
@@ -395,17 +395,14 @@ const MAX_OWN_ADDRESSES: usize = 8;
 /// none can be reached so, or none is known yet, that of the default route, or else all those of this
 /// machine. (All of them at once would name bridges of containers, which have the same addresses on
 /// many hosts.)
-pub(super) fn own_addresses(
-    local: SocketAddr,
-    registrars: &[TransportAddress],
-) -> Result<Vec<IpAddr>, StartError> {
+pub(super) fn own_addresses(local: SocketAddr, registrars: &[SocketAddr]) -> Result<Vec<IpAddr>, StartError> {
     if !local.ip().is_unspecified() {
         return Ok(vec![local.ip()]);
     }
     let mut own = routes(local, registrars);
     if own.is_empty() {
         let far = if local.is_ipv6() { FAR_V6 } else { FAR_V4 };
-        own.extend(route(local, SocketAddr::new(far, DEFAULT_ENCAPSULATION_PORT)));
+        own.extend(route(local, SocketAddr::new(far, DEFAULT_ENCAPSULATION_PORT.0)));
     }
     if own.is_empty() {
         own = interfaces::addresses(local.ip());
@@ -419,16 +416,11 @@ const FAR_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
 const FAR_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
 
 /// The addresses from which the operating system would reach these registrars.
-fn routes(local: SocketAddr, registrars: &[TransportAddress]) -> Vec<IpAddr> {
+fn routes(local: SocketAddr, registrars: &[SocketAddr]) -> Vec<IpAddr> {
     let mut own = Vec::new();
-    for registrar in registrars {
-        for address in &registrar.addresses {
-            let port = if registrar.is_tcp() { registrar.port } else { registrar.udp_port };
-            if let Some(from) = route(local, SocketAddr::new(*address, port))
-                && !own.contains(&from)
-            {
-                own.push(from);
-            }
+    for from in registrars.iter().filter_map(|registrar| route(local, *registrar)) {
+        if !own.contains(&from) {
+            own.push(from);
         }
     }
     own

@@ -16,7 +16,8 @@ use super::handle::{Handle, Local, variant};
 use super::log::{Line, Log};
 use super::role::{Recipient, Role};
 use rserpool_core::base::{
-    ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, TransportAddress,
+    ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, SctpAddress, SctpPort,
+    UdpPort,
 };
 use rserpool_core::element::{
     self, Answer, Command, DeregistrationError, ElementConfig, Message, Notice, Refusal,
@@ -47,7 +48,7 @@ impl<R: Runtime + Default> PoolElement<R> {
 impl<R: Runtime> Builder<R, ElementConfig> {
     /// Adds a registrar: its IP address and the UDP port of its SCTP encapsulation.
     pub fn registrar(self, address: SocketAddr) -> Self {
-        let registrar = TransportAddress::new(address.ip(), ASAP_PORT, address.port());
+        let registrar = SctpAddress::new(address.ip(), ASAP_PORT, UdpPort(address.port()));
         self.configure(move |config| config.hunt.registrars.push(registrar))
     }
 
@@ -63,7 +64,7 @@ impl<R: Runtime> Builder<R, ElementConfig> {
     }
 
     /// The SCTP port on which users reach the element (default 7, echo).
-    pub fn port(self, port: u16) -> Self {
+    pub fn port(self, port: SctpPort) -> Self {
         self.configure(move |config| config.port = port)
     }
 
@@ -179,17 +180,17 @@ impl Configure for ElementConfig {
         config
     }
 
-    fn registrars(&self) -> &[TransportAddress] {
-        &self.hunt.registrars
+    fn registrars(&self) -> Vec<SocketAddr> {
+        self.hunt.registrars.iter().flat_map(SctpAddress::sockets).collect()
     }
 
     fn complete(&mut self, local: Local, announcing: &Announcing) -> Result<(), StartError> {
-        self.udp_port = local.udp.port();
+        self.udp_port = UdpPort(local.udp.port());
         if self.hunt.registrars.is_empty() && announcing.asap.is_none() {
             return Err(StartError::NoRegistrar);
         }
         if self.addresses.is_empty() {
-            self.addresses = own_addresses(local.udp, &self.hunt.registrars)?;
+            self.addresses = own_addresses(local.udp, &self.registrars())?;
         }
         Ok(())
     }
@@ -202,7 +203,7 @@ impl Configure for ElementConfig {
         self.addresses.clone()
     }
 
-    fn ports(&self) -> Vec<u16> {
+    fn ports(&self) -> Vec<SctpPort> {
         vec![self.port]
     }
 

@@ -12,7 +12,7 @@ use super::error::StartError;
 use super::handle::{Handle, variant};
 use super::log::Log;
 use super::role::{Recipient, Role};
-use rserpool_core::base::{ENRP_PORT, Instant, TransportAddress};
+use rserpool_core::base::{ENRP_PORT, Instant, SctpAddress, UdpPort};
 use rserpool_core::endpoint::{ConfigError, PeerStatus};
 use rserpool_core::inspector::{self, Answer, Command, InspectError, InspectorConfig, Notice, Snapshot};
 
@@ -25,11 +25,11 @@ pub struct Inspector<R> {
 impl<R: Runtime + Default> Inspector<R> {
     /// Prepares an inspector of the registrar at this IP address and UDP port.
     pub fn builder(registrar: SocketAddr) -> Builder<R, InspectorConfig> {
-        Self::at(TransportAddress::new(registrar.ip(), ENRP_PORT, registrar.port()))
+        Self::at(SctpAddress::new(registrar.ip(), ENRP_PORT, UdpPort(registrar.port())))
     }
 
     /// Prepares an inspector of the registrar with these addresses and this ENRP port.
-    pub fn at(registrar: TransportAddress) -> Builder<R, InspectorConfig> {
+    pub fn at(registrar: SctpAddress) -> Builder<R, InspectorConfig> {
         Builder::new().configure(move |config: &mut InspectorConfig| config.registrar = Some(registrar))
     }
 
@@ -112,8 +112,8 @@ impl Configure for InspectorConfig {
         }
     }
 
-    fn registrars(&self) -> &[TransportAddress] {
-        self.registrar.as_slice()
+    fn registrars(&self) -> Vec<SocketAddr> {
+        self.registrar.iter().flat_map(SctpAddress::sockets).collect()
     }
 
     fn check(&self) -> Result<(), ConfigError> {

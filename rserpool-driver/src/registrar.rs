@@ -14,7 +14,9 @@ use super::handle::{Handle, Local, variant};
 use super::log::{Line, Log};
 use super::role::{Recipient, Role};
 use super::tcp::TcpListening;
-use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, TransportAddress};
+use rserpool_core::base::{
+    DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, SctpAddress, SctpPort, TcpAddress, UdpPort,
+};
 use rserpool_core::endpoint::{ConfigError, HangUp};
 use rserpool_core::registrar::{self, Answer, Command, Figures, Notice, PeerStatus, RegistrarConfig};
 use rserpool_core::wire::PoolEntry;
@@ -47,7 +49,7 @@ impl<R: Runtime> Builder<R, RegistrarConfig> {
     /// Adds another registrar of the operational scope: its IP address and the UDP port of its SCTP
     /// encapsulation. The first that answers is the mentor (RFC 5353 section 3.2.2).
     pub fn peer(self, address: SocketAddr) -> Self {
-        let peer = TransportAddress::new(address.ip(), ENRP_PORT, address.port());
+        let peer = SctpAddress::new(address.ip(), ENRP_PORT, UdpPort(address.port()));
         self.configure(move |config| config.enrp.peers.push(peer))
     }
 
@@ -156,7 +158,7 @@ impl<R> fmt::Debug for Registrar<R> {
 impl Configure for RegistrarConfig {
     type Endpoint = registrar::Registrar;
 
-    const DEFAULT_UDP_PORT: u16 = DEFAULT_ENCAPSULATION_PORT;
+    const DEFAULT_UDP_PORT: UdpPort = DEFAULT_ENCAPSULATION_PORT;
 
     fn preset(preset: Preset, seed: u64) -> Self {
         let id = RegistrarId(rserpool_core::base::Random::new(!seed).identifier());
@@ -167,17 +169,18 @@ impl Configure for RegistrarConfig {
     }
 
     fn complete(&mut self, local: Local, announcing: &Announcing) -> Result<(), StartError> {
-        self.udp_port = local.udp.port();
+        self.udp_port = UdpPort(local.udp.port());
         self.announce = announcing.asap.is_some();
         self.enrp.announce = announcing.enrp.is_some();
         // Peers may come whether or not any are configured.
         if self.addresses.is_empty() {
-            self.addresses = own_addresses(local.udp, &self.enrp.peers)?;
+            let peers: Vec<SocketAddr> = self.enrp.peers.iter().flat_map(SctpAddress::sockets).collect();
+            self.addresses = own_addresses(local.udp, &peers)?;
         }
         self.tcp = local.tcp.map(|tcp| {
             let all = tcp.ip().is_unspecified();
             let addresses = if all { self.addresses.clone() } else { vec![tcp.ip()] };
-            TransportAddress::tcp(addresses, tcp.port())
+            TcpAddress::new(addresses, tcp.port())
         });
         Ok(())
     }
@@ -190,7 +193,7 @@ impl Configure for RegistrarConfig {
         self.addresses.clone()
     }
 
-    fn ports(&self) -> Vec<u16> {
+    fn ports(&self) -> Vec<SctpPort> {
         vec![self.asap_port, self.enrp_port]
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 
 use super::{AsyncRead, AsyncWrite, ByteStream, Connecting, Listener, Runtime, StartError};
-use rserpool_core::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant};
+use rserpool_core::base::{ASAP_TCP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant};
 use rserpool_core::endpoint::{ConnectError, Endpoint};
 use rserpool_transport::node::Node;
 use rserpool_transport::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
@@ -50,7 +50,7 @@ impl TcpListening {
         match self {
             Self::No => None,
             Self::Standard => {
-                (udp.port() == DEFAULT_ENCAPSULATION_PORT).then(|| SocketAddr::new(udp.ip(), ASAP_PORT))
+                (udp.port() == DEFAULT_ENCAPSULATION_PORT.0).then(|| SocketAddr::new(udp.ip(), ASAP_TCP_PORT))
             }
             Self::At(address, port) => Some(SocketAddr::new(address.unwrap_or_else(|| udp.ip()), port)),
         }

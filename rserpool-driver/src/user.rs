@@ -12,7 +12,9 @@ use super::handle::{Handle, variant};
 use super::log::{Line, Log};
 use super::role::{Recipient, Role};
 use super::session::Session;
-use rserpool_core::base::{ASAP_PORT, ElementId, Instant, PoolHandle, TransportAddress};
+use rserpool_core::base::{
+    ASAP_PORT, ElementId, Instant, PoolHandle, SctpAddress, TransportAddress, UdpPort,
+};
 use rserpool_core::endpoint::ConfigError;
 use rserpool_core::user::{
     self, Answer, Command, Notice, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
@@ -36,8 +38,8 @@ impl<R: Runtime + Default> PoolUser<R> {
 impl<R: Runtime> Builder<R, UserConfig> {
     /// Adds a registrar: its IP address and the UDP port of its SCTP encapsulation.
     pub fn registrar(self, address: SocketAddr) -> Self {
-        let registrar = TransportAddress::new(address.ip(), ASAP_PORT, address.port());
-        self.configure(move |config| config.hunt.registrars.push(registrar))
+        let registrar = SctpAddress::new(address.ip(), ASAP_PORT, UdpPort(address.port()));
+        self.configure(move |config| config.hunt.registrars.push(registrar.into()))
     }
 
     /// Adds a registrar that is asked over TCP: its IP address and TCP port, which is 3863 as a rule.
@@ -157,8 +159,8 @@ impl Configure for UserConfig {
         }
     }
 
-    fn registrars(&self) -> &[TransportAddress] {
-        &self.hunt.registrars
+    fn registrars(&self) -> Vec<SocketAddr> {
+        self.hunt.registrars.iter().flat_map(TransportAddress::sockets).collect()
     }
 
     fn check(&self) -> Result<(), ConfigError> {

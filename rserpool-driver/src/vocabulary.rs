@@ -10,7 +10,8 @@ pub use super::{IdentifierTaken, SessionEvent, StartError, Stopped, TcpListening
 pub use bytes::Bytes;
 pub use rserpool_core;
 pub use rserpool_core::base::{
-    AssociationId, Carrier, ElementId, PoolHandle, ProtocolId, RegistrarId, TransportAddress,
+    AssociationId, Carrier, ElementId, PoolHandle, ProtocolId, RegistrarId, SctpAddress, SctpPort,
+    TcpAddress, TransportAddress, UdpPort,
 };
 pub use rserpool_core::element::{
     DeregistrationError, ElementConfig, Notice as ElementEvent, Refusal, RegistrationError,

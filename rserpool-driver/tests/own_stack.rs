@@ -14,8 +14,10 @@ use futures_lite::Stream;
 use rserpool_blocking::{
     ElementEvent, PoolElement, PoolUser, Preset, ProtocolId, Registrar, SessionEvent, Wait,
 };
-use rserpool_core::base::{AssociationId, ConnectId, Instant, TransportAddress};
-use rserpool_core::endpoint::{Action, ConnectError, DownReason, Endpoint, Event};
+use rserpool_core::base::{
+    AssociationId, ConnectId, Instant, SctpAddress, SctpPort, TransportAddress, UdpPort,
+};
+use rserpool_core::endpoint::{Action, ConnectError, Connected, DownReason, Endpoint, Event, Origin};
 use rserpool_driver::{Intake, Io};
 use rserpool_transport::Stack;
 use rserpool_transport::node::Node;
@@ -25,7 +27,7 @@ type Link = (SocketAddr, u64);
 
 /// What travels.
 enum Frame {
-    Open { link: Link, from_port: u16, to_port: u16 },
+    Open { link: Link, from_port: SctpPort, to_port: SctpPort },
     Accepted(Link),
     Refused(Link),
     Message { link: Link, protocol: ProtocolId, stream: u16, bytes: Bytes },
@@ -35,7 +37,7 @@ enum Frame {
 /// An attempt to open a link.
 struct Attempt {
     request: ConnectId,
-    local_port: u16,
+    local_port: SctpPort,
     peer: TransportAddress,
     deadline: Instant,
 }
@@ -43,7 +45,7 @@ struct Attempt {
 /// A stack without packets: a frame arrives whole, once, and in its order, or its receiver is gone.
 struct InMemory {
     here: SocketAddr,
-    listening: BTreeSet<u16>,
+    listening: BTreeSet<SctpPort>,
     attempts: BTreeMap<Link, Attempt>,
     names: BTreeMap<Link, AssociationId>,
     links: BTreeMap<AssociationId, (Link, SocketAddr)>,
@@ -70,13 +72,13 @@ impl InMemory {
         match frame {
             Frame::Open { link, from_port, to_port } if self.listening.contains(&to_port) => {
                 self.frames.push_back((from, Frame::Accepted(link)));
-                let peer = TransportAddress::new(from.ip(), from_port, from.port());
-                self.connected(link, from, None, to_port, peer);
+                let peer = SctpAddress::new(from.ip(), from_port, UdpPort(from.port()));
+                self.connected(link, from, Origin::Peer, to_port, peer);
             }
             Frame::Open { link, .. } => self.frames.push_back((from, Frame::Refused(link))),
             Frame::Accepted(link) => match self.attempts.remove(&link) {
                 Some(Attempt { request, local_port, peer, .. }) => {
-                    self.connected(link, from, Some(request), local_port, peer);
+                    self.connected(link, from, Origin::Attempt(request), local_port, peer);
                 }
                 None => self.frames.push_back((from, Frame::Closed(link))),
             },
@@ -102,15 +104,15 @@ impl InMemory {
         &mut self,
         link: Link,
         with: SocketAddr,
-        request: Option<ConnectId>,
-        local_port: u16,
-        peer: TransportAddress,
+        origin: Origin,
+        local_port: SctpPort,
+        peer: impl Into<TransportAddress>,
     ) {
         self.last += 1;
         let association = AssociationId::sctp(self.last);
         self.names.insert(link, association);
         self.links.insert(association, (link, with));
-        self.events.push_back(Event::Connected { association, request, local_port, peer });
+        self.events.push_back(Event::Connected(Connected::new(association, origin, local_port, peer)));
     }
 
     fn ended(&mut self, association: AssociationId, reason: DownReason) -> Option<(Link, SocketAddr)> {
@@ -122,7 +124,7 @@ impl InMemory {
 }
 
 impl Stack for InMemory {
-    fn listen(&mut self, local_port: u16) {
+    fn listen(&mut self, local_port: SctpPort) {
         self.listening.insert(local_port);
     }
 
@@ -133,12 +135,16 @@ impl Stack for InMemory {
     fn handle_action(&mut self, _: Instant, action: Action) {
         match action {
             Action::Connect { request, local_port, peer, deadline } => {
+                let Some((to, to_port)) =
+                    peer.as_sctp().and_then(|peer| Some((peer.sockets().next()?, peer.port)))
+                else {
+                    self.events.push_back(Event::ConnectFailed { request, reason: ConnectError::NoRoute });
+                    return;
+                };
                 self.last += 1;
                 let link = (self.here, self.last);
-                let to = SocketAddr::new(peer.addresses[0], peer.udp_port);
-                let open = Frame::Open { link, from_port: local_port, to_port: peer.port };
                 self.attempts.insert(link, Attempt { request, local_port, peer, deadline });
-                self.frames.push_back((to, open));
+                self.frames.push_back((to, Frame::Open { link, from_port: local_port, to_port }));
             }
             Action::CancelConnect { request } => {
                 self.attempts.retain(|_, attempt| attempt.request != request);

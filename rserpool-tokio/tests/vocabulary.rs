@@ -9,8 +9,8 @@ use rserpool_tokio::{
     IdentifierTaken, InspectError, Inspector, InspectorConfig, Limits, ListedElement, OperationError,
     PeerState, PeerStatus, Policies, Policy, PoolElement, PoolEntry, PoolHandle, PoolUser, Preset,
     ProtocolId, Refusal, Registrar, RegistrarConfig, RegistrarId, RegistrationError, RequestId, Resolution,
-    SctpConfig, ServerInformation, Session, SessionEvent, Snapshot, StartError, Stopped, TcpConfig,
-    TcpListening, Tokio, TransportAddress, UserConfig, UserError,
+    SctpAddress, SctpConfig, ServerInformation, Session, SessionEvent, Snapshot, StartError, Stopped,
+    TcpConfig, TcpListening, Tokio, TransportAddress, UserConfig, UserError,
 };
 
 /// Never called: that it compiles is the test.
@@ -35,7 +35,7 @@ mod named {
     ) -> Result<(), ConfigError> {
         let _: (&mut EnrpConfig, &mut Limits, &mut Policies) =
             (&mut registrar.enrp, &mut registrar.limits, &mut registrar.policies);
-        let _: (&mut HuntConfig, &mut Policy) = (&mut element.hunt, &mut element.policy);
+        let _: (&mut HuntConfig<SctpAddress>, &mut Policy) = (&mut element.hunt, &mut element.policy);
         let _: Option<&TransportAddress> = user.hunt.registrars.first();
         registrar.check()?;
         inspector.check()

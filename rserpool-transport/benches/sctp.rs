@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use divan::{Bencher, counter::ItemsCount};
-use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
-use rserpool_core::endpoint::{Action, Event};
+use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, SctpAddress, SctpPort, UdpPort};
+use rserpool_core::endpoint::{Action, Connected, Event, Origin};
 use rserpool_transport::sctp::{Dcsctp, Engine, Sctp, SctpConfig, SctpProto};
 use rserpool_transport::{Datagrams, Stack};
 
@@ -40,14 +40,15 @@ impl<E: Engine> Pair<E> {
         let stack = |n: usize| Sctp::with_engine(SctpConfig::rfc(n as u64), address(n));
         let mut pair =
             Self { now: Instant::ORIGIN, stacks: [stack(0), stack(1)], received: 0, association: None };
-        pair.stacks[1].listen(PORT);
+        pair.stacks[1].listen(SctpPort(PORT));
         pair
     }
 
     fn connect(&mut self) {
-        let peer = TransportAddress::new(address(1).ip(), PORT, address(1).port());
+        let peer = SctpAddress::new(address(1).ip(), SctpPort(PORT), UdpPort(address(1).port()));
         let deadline = self.now + Duration::from_secs(10);
-        let connect = Action::Connect { request: ConnectId(1), local_port: 0, peer, deadline };
+        let connect =
+            Action::Connect { request: ConnectId(1), local_port: SctpPort(0), peer: peer.into(), deadline };
         self.stacks[0].handle_action(self.now, connect);
         self.settle();
     }
@@ -71,7 +72,7 @@ impl<E: Engine> Pair<E> {
                 }
                 while let Some(event) = self.stacks[from].poll_event() {
                     match event {
-                        Event::Connected { association, request: Some(_), .. } => {
+                        Event::Connected(Connected { association, origin: Origin::Attempt(_), .. }) => {
                             self.association = Some(association);
                         }
                         Event::Message { .. } => self.received += 1,

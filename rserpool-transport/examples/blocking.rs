@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::{ASAP_PORT, ENRP_PORT, Instant};
+use rserpool_core::base::{ASAP_PORT, ENRP_PORT, Instant, UdpPort};
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 use rserpool_transport::node::Node;
 use rserpool_transport::sctp::{Sctp, SctpConfig};
@@ -44,7 +44,7 @@ pub fn serve(socket: &UdpSocket, stop: &AtomicBool) -> io::Result<()> {
     let local = socket.local_addr()?;
     let mut config = RegistrarConfig::fast(None, seed());
     config.addresses = vec![local.ip()];
-    config.udp_port = local.port();
+    config.udp_port = UdpPort(local.port());
     let mut node = Node::new(Sctp::new(SctpConfig::fast(seed()), local));
     node.add(Registrar::new(config, clock()), &[ASAP_PORT, ENRP_PORT]);
 

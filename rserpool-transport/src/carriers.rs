@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::sctp::Sctp;
 use super::tcp::Tcp;
 use super::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams};
-use rserpool_core::base::{Carrier, Instant};
+use rserpool_core::base::{Carrier, Instant, SctpPort};
 use rserpool_core::endpoint::{Action, Event};
 
 /// Both carriers of ASAP. Which one an association belongs to, its identifier tells; which one opens
@@ -36,7 +36,7 @@ impl Carriers {
 }
 
 impl Stack for Carriers {
-    fn listen(&mut self, local_port: u16) {
+    fn listen(&mut self, local_port: SctpPort) {
         self.sctp.listen(local_port);
     }
 
@@ -47,7 +47,7 @@ impl Stack for Carriers {
 
     fn handle_action(&mut self, now: Instant, action: Action) {
         let carrier = match &action {
-            Action::Connect { peer, .. } => peer.carrier,
+            Action::Connect { peer, .. } => peer.carrier(),
             Action::Send { association, .. }
             | Action::Shutdown { association, .. }
             | Action::Abort { association, .. } => association.carrier(),

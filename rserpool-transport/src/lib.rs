@@ -39,7 +39,7 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use rserpool_core::base::Instant;
+use rserpool_core::base::{Instant, SctpPort};
 use rserpool_core::endpoint::{Action, Event};
 
 mod carriers;
@@ -67,7 +67,7 @@ pub struct Datagram {
 /// TCP [`Streams`], and one over something else, say a kernel's own SCTP sockets, whatever its driver asks for.
 pub trait Stack {
     /// Accept associations on this SCTP port from now on.
-    fn listen(&mut self, local_port: u16);
+    fn listen(&mut self, local_port: SctpPort);
 
     /// Refuse new associations that peers want to open from now on; those that are open go on.
     fn stop_listening(&mut self);

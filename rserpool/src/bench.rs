@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
-use rserpool_core::base::{ASAP_PORT, TransportAddress};
+use rserpool_core::base::{ASAP_PORT, SctpAddress};
 use rserpool_tokio::{ElementEvent, PoolElement, PoolUser, UserError};
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -137,13 +137,13 @@ impl BenchCommand {
     }
 
     /// Lets all users ask for as long as it shall last.
-    async fn ask(&self, registrar: &TransportAddress) -> Result<Asked, Failure> {
+    async fn ask(&self, registrar: &SctpAddress) -> Result<Asked, Failure> {
         let mut users = Vec::with_capacity(self.users);
         for _ in 0..self.users {
             let registrar = registrar.clone();
             let builder = PoolUser::builder()
                 .busy_poll(self.busy_poll.map_or(Duration::ZERO, Duration::from))
-                .configure(|config| config.hunt.registrars = vec![registrar]);
+                .configure(|config| config.hunt.registrars = vec![registrar.into()]);
             let user = builder.start().await?;
             // The first question finds the registrar; it is not measured.
             user.resolve_items(self.pool.as_str(), Some(self.items))
@@ -210,7 +210,7 @@ struct Elements {
 }
 
 impl Elements {
-    async fn register(command: &BenchCommand, registrar: &TransportAddress) -> Result<Self, Failure> {
+    async fn register(command: &BenchCommand, registrar: &SctpAddress) -> Result<Self, Failure> {
         let mut elements = Self { tasks: JoinSet::new(), all: Vec::new(), latencies: histogram(), rate: 0.0 };
         let progress = bar("registering", command.elements as u64);
         let begin = Instant::now();

@@ -1,23 +1,23 @@
 //! Which registrars a command may use: those that are named, else those that announce themselves.
 
-use rserpool_core::base::TransportAddress;
+use rserpool_core::base::SctpPort;
 use rserpool_driver::AnnounceGroup;
 
 use crate::exit::Failure;
 use crate::settings::{Group, Host, Switch, UdpAddress};
 
 /// Registrars, and the group to listen to.
-pub(crate) struct Registrars {
-    pub(crate) named: Vec<TransportAddress>,
+pub(crate) struct Registrars<A> {
+    pub(crate) named: Vec<A>,
     pub(crate) group: Option<AnnounceGroup>,
 }
 
-impl Registrars {
+impl<A> Registrars<A> {
     /// Looks the names up; `port` is the SCTP port at which a registrar is addressed.
     pub(crate) fn new(
-        resolve: fn(&Host, u16, Option<UdpAddress>) -> Result<TransportAddress, Failure>,
+        resolve: fn(&Host, SctpPort, Option<UdpAddress>) -> Result<A, Failure>,
         hosts: Option<&Vec<Host>>,
-        port: u16,
+        port: SctpPort,
         bind: Option<UdpAddress>,
         announce: Option<Switch>,
         group: Option<Group>,

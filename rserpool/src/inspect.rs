@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rserpool_core::base::{ENRP_PORT, TransportAddress};
+use rserpool_core::base::{ENRP_PORT, SctpAddress, SctpPort};
 use rserpool_core::inspector::{InspectError, InspectorConfig, Snapshot};
 use rserpool_driver::Builder;
 use rserpool_tokio::{Inspector, Tokio};
@@ -20,7 +20,7 @@ const NAMED_TIMEOUT: Time = Time(Duration::from_secs(3));
 /// One inspector for each registrar; the configuration has been checked.
 pub(crate) struct Inspectors {
     settings: InspectorSettings,
-    registrars: Registrars,
+    registrars: Registrars<SctpAddress>,
 }
 
 impl Inspectors {
@@ -30,7 +30,7 @@ impl Inspectors {
         let mut registrars = Registrars::new(
             Host::resolve,
             settings.registrar.as_ref(),
-            settings.enrp_port.unwrap_or(ENRP_PORT),
+            settings.enrp_port.map_or(ENRP_PORT, SctpPort),
             settings.bind,
             settings.announce,
             settings.announce_group,
@@ -64,7 +64,7 @@ impl Inspectors {
     }
 
     /// Asks a registrar that another one has named for its copy of the handlespace.
-    pub(crate) async fn copy_of(&self, registrar: TransportAddress) -> Result<Snapshot, InspectError> {
+    pub(crate) async fn copy_of(&self, registrar: SctpAddress) -> Result<Snapshot, InspectError> {
         let mut settings = self.settings.clone();
         settings.timeout.get_or_insert(NAMED_TIMEOUT);
         // Several are asked at the same time.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, RegistrarId, TransportAddress};
+use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, RegistrarId, SctpAddress, SctpPort, UdpPort};
 use rserpool_core::inspector::{Difference, InspectError, Snapshot, differences};
 use rserpool_core::wire::ServerInformation;
 use tokio::task::JoinSet;
@@ -30,7 +30,7 @@ pub(crate) struct Survey {
 
 /// One registrar.
 pub(crate) struct View {
-    pub(crate) address: TransportAddress,
+    pub(crate) address: SctpAddress,
     /// Its copy of the handlespace, if it shows it.
     pub(crate) copy: Result<Snapshot, InspectError>,
 }
@@ -89,8 +89,8 @@ impl Survey {
     }
 }
 
-fn address_of(server: &ServerInformation) -> TransportAddress {
+fn address_of(server: &ServerInformation) -> SctpAddress {
     let udp_port = server.encapsulation.map(|ports| ports.user).filter(|port| *port != 0);
-    let udp_port = udp_port.unwrap_or(DEFAULT_ENCAPSULATION_PORT);
-    TransportAddress::sctp(server.transport.addresses.to_vec(), server.transport.port, udp_port)
+    let udp_port = udp_port.map_or(DEFAULT_ENCAPSULATION_PORT, UdpPort);
+    SctpAddress::multihomed(server.transport.addresses.to_vec(), SctpPort(server.transport.port), udp_port)
 }

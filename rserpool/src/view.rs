@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use rserpool_core::base::{PoolHandle, RegistrarId, TransportAddress};
+use rserpool_core::base::{PoolHandle, RegistrarId, SctpAddress, SctpPort, UdpPort};
 use rserpool_core::inspector::{Difference, InspectError, Ownership, ownership};
 use rserpool_core::wire::{Policy, PoolElement, Transport, TransportUse};
 use serde::Serialize;
@@ -124,7 +124,7 @@ impl Registrar {
     fn new(id: RegistrarId, view: Option<&View>, own: Option<Ownership>) -> Self {
         let own = own.unwrap_or(Ownership::NONE);
         let address = view.map(|view| view.address.clone());
-        let address = address.unwrap_or(TransportAddress::sctp(Vec::new(), 0, 0));
+        let address = address.unwrap_or(SctpAddress::multihomed(Vec::new(), SctpPort(0), UdpPort(0)));
         let copy = view.and_then(|view| view.copy.as_ref().ok());
         Self {
             id: id.to_string(),
@@ -135,8 +135,8 @@ impl Registrar {
                 Some(Err(_)) => State::Unreachable,
             },
             addresses: address.addresses,
-            port: address.port,
-            udp_port: address.udp_port,
+            port: address.port.0,
+            udp_port: address.udp_port.0,
             own_elements: own.elements,
             checksum: checksum(own),
             elements: copy.map(|copy| copy.pools.iter().map(|pool| pool.elements.len()).sum()),

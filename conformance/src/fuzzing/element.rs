@@ -1,7 +1,7 @@
 //! A pool element under any sequence of events.
 
 use bytes::Bytes;
-use rserpool_core::base::{ASAP_PORT, AssociationId, ElementId, ProtocolId, TransportAddress};
+use rserpool_core::base::{ASAP_PORT, AssociationId, ElementId, ProtocolId, SctpAddress, SctpPort, UdpPort};
 use rserpool_core::element::{Command, Element, ElementConfig, Message};
 use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::wire::Policy;
@@ -22,14 +22,14 @@ const MAX_SESSIONS: usize = 3;
 
 fn config(input: &mut Input<'_>) -> ElementConfig {
     let (flags, count) = (input.u8(), input.u8() % 6);
-    let registrars = (0..count).map(|last| TransportAddress::new(ip(last), ASAP_PORT, 9899)).collect();
+    let registrars = (0..count).map(|last| SctpAddress::new(ip(last), ASAP_PORT, UdpPort(9899))).collect();
     let mut hunt = if flags & 1 == 0 { HuntConfig::rfc(registrars) } else { HuntConfig::fast(registrars) };
     hunt.rounds = (flags & 2 != 0).then_some(2);
     let preset = if flags & 4 == 0 { ElementConfig::rfc } else { ElementConfig::fast };
     let mut config = preset("pool".into(), 7);
     config.addresses = vec![ip(100)];
-    config.port = PORT;
-    config.udp_port = 9899;
+    config.port = SctpPort(PORT);
+    config.udp_port = UdpPort(9899);
     config.hunt = hunt;
     config.id = Some(ElementId(1));
     config.max_sessions = MAX_SESSIONS;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rserpool_core::base::{ASAP_PORT, ENRP_PORT, RegistrarId, TransportAddress};
+use rserpool_core::base::{ASAP_PORT, ENRP_PORT, RegistrarId, SctpAddress, UdpPort};
 use rserpool_core::handlespace::Checksum;
 use rserpool_core::registrar::{Command, Registrar, RegistrarConfig, TakeoverWinner};
 use rserpool_core::wire::Padding;
@@ -15,7 +15,8 @@ use super::world::{World, ip};
 /// contract, its handlespace is consistent, and it stops when it is asked to.
 pub fn registrar(octets: &[u8]) {
     let mut input = Input::new(octets);
-    let world = World::new(Registrar::new(config(&mut input), Default::default()), &[ASAP_PORT, ENRP_PORT]);
+    let world =
+        World::new(Registrar::new(config(&mut input), Default::default()), &[ASAP_PORT.0, ENRP_PORT.0]);
     world.play(
         input,
         |input| match input.below(3) {
@@ -48,7 +49,8 @@ fn config(input: &mut Input<'_>) -> RegistrarConfig {
         (config.limits.pools, config.limits.elements_per_pool, config.limits.elements) = (2, 3, 4);
         config.handle_table_octets = 200;
     }
-    config.enrp.peers = (0..more % 4).map(|last| TransportAddress::new(ip(last), ENRP_PORT, 9899)).collect();
+    config.enrp.peers =
+        (0..more % 4).map(|last| SctpAddress::new(ip(last), ENRP_PORT, UdpPort(9899))).collect();
     config
 }
 

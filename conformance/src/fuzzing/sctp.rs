@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
-use rserpool_core::endpoint::{AbortCause, Action, Event};
+use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, SctpAddress, SctpPort, UdpPort};
+use rserpool_core::endpoint::{AbortCause, Action, Connected, Event};
 use rserpool_transport::sctp::{Dcsctp, Engine, Sctp, SctpConfig, SctpProto};
 use rserpool_transport::{Datagrams, Stack};
 
@@ -79,7 +79,7 @@ fn end<E: Engine>(last_octet: u8) -> End<E> {
     config.addresses = (0..NETWORKS).map(|network| address(network, last_octet)).collect();
     let udp_port = 9899;
     let mut stack = Sctp::with_engine(config, SocketAddr::new(address(0, last_octet), udp_port));
-    stack.listen(PORT);
+    stack.listen(SctpPort(PORT));
     End { stack, last_octet, udp_port, up: BTreeSet::new(), sent: VecDeque::new(), seen: None, attempts: 0 }
 }
 
@@ -100,9 +100,12 @@ fn step<E: Engine>(
             ends[from].attempts += 1;
             let request = ConnectId(ends[from].attempts);
             let local_port = [0, PORT][usize::from(input.below(2))];
-            let peer = TransportAddress::new(peer.ip(), PORT, peer.port());
+            let peer = SctpAddress::new(peer.ip(), SctpPort(PORT), UdpPort(peer.port()));
             let deadline = *now + Duration::from_secs(2);
-            ends[from].stack.handle_action(*now, Action::Connect { request, local_port, peer, deadline });
+            ends[from].stack.handle_action(
+                *now,
+                Action::Connect { request, local_port: SctpPort(local_port), peer: peer.into(), deadline },
+            );
         }
         // What is on its way arrives, all of it or the first.
         1 => {
@@ -223,16 +226,16 @@ impl<E: Engine> End<E> {
     fn settle(&mut self) {
         while let Some(event) = self.stack.poll_event() {
             match event {
-                Event::Connected { association, request, .. } => {
+                Event::Connected(Connected { association, origin, .. }) => {
                     assert!(self.up.insert(association), "connected twice");
-                    assert!(request.is_none_or(|ConnectId(request)| request <= self.attempts));
+                    assert!(origin.attempt().is_none_or(|ConnectId(request)| request <= self.attempts));
                 }
                 Event::Disconnected { association, .. } => {
                     assert!(self.up.remove(&association), "disconnected without being connected");
                 }
                 Event::Addresses { association, peer } => {
                     assert!(self.up.contains(&association));
-                    assert!((1..=8).contains(&peer.addresses.len()), "{peer:?}");
+                    assert!((1..=8).contains(&peer.addresses().len()), "{peer:?}");
                 }
                 Event::Message { association, .. }
                 | Event::Congested { association }

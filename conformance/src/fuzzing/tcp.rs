@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::{AssociationId, Carrier, ConnectId, Instant, ProtocolId, TransportAddress};
-use rserpool_core::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
+use rserpool_core::base::{
+    AssociationId, Carrier, ConnectId, Instant, ProtocolId, SctpPort, TransportAddress,
+};
+use rserpool_core::endpoint::{AbortCause, Action, ConnectError, Connected, DownReason, Event};
 use rserpool_transport::tcp::{Tcp, TcpConfig};
 use rserpool_transport::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
 
@@ -53,7 +55,7 @@ pub fn tcp(octets: &[u8]) {
     config.max_connections = MAX_CONNECTIONS;
     config.max_per_address = MAX_PER_ADDRESS;
     let mut world = World {
-        tcp: Tcp::new(config, SERVICE),
+        tcp: Tcp::new(config, SctpPort(SERVICE)),
         now: Instant::ORIGIN,
         connections: BTreeMap::new(),
         up: BTreeSet::new(),
@@ -87,7 +89,7 @@ impl World {
                 let peer = TransportAddress::tcp(addresses, input.u16() % 3);
                 let deadline = self.now + Duration::from_millis(input.u16().into());
                 self.attempts.insert(request);
-                let connect = Action::Connect { request, local_port: 0, peer, deadline };
+                let connect = Action::Connect { request, local_port: SctpPort(0), peer, deadline };
                 self.tcp.handle_action(self.now, connect);
             }
             2 => {
@@ -168,10 +170,10 @@ impl World {
         self.tcp.handle_timeout(self.now);
         while let Some(event) = self.tcp.poll_event() {
             match event {
-                Event::Connected { association, request, peer, .. } => {
+                Event::Connected(Connected { association, origin, peer, .. }) => {
                     assert!(association.carrier() == Carrier::Tcp && peer.is_tcp());
                     assert!(self.up.insert(association), "connected twice");
-                    assert!(request.is_none_or(|request| self.attempts.remove(&request)));
+                    assert!(origin.attempt().is_none_or(|request| self.attempts.remove(&request)));
                 }
                 Event::ConnectFailed { request, .. } => assert!(self.attempts.remove(&request)),
                 Event::Message { association, protocol, stream, bytes } => {
@@ -184,7 +186,9 @@ impl World {
                     assert!(self.up.remove(&association), "disconnected without being connected");
                     assert_ne!(reason, DownReason::Restarted);
                 }
-                Event::HungUp { local_port, peer, .. } => assert!(local_port == SERVICE && peer.is_tcp()),
+                Event::HungUp { local_port, peer, .. } => {
+                    assert!(local_port == SctpPort(SERVICE) && peer.is_tcp());
+                }
                 Event::Addresses { .. }
                 | Event::Congested { .. }
                 | Event::Drained { .. }

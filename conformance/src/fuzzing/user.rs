@@ -1,7 +1,7 @@
 //! A pool user under any sequence of events.
 
 use bytes::Bytes;
-use rserpool_core::base::{ASAP_PORT, ElementId, PoolHandle, ProtocolId, TransportAddress};
+use rserpool_core::base::{ASAP_PORT, ElementId, PoolHandle, ProtocolId, SctpAddress, UdpPort};
 use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::user::{
     Command, Delivery, Message, Open, RequestId, Resolve, SessionId, User, UserConfig,
@@ -21,7 +21,8 @@ pub fn user(octets: &[u8]) {
 
 fn config(input: &mut Input<'_>) -> UserConfig {
     let (flags, count) = (input.u8(), input.u8() % 6);
-    let registrars = (0..count).map(|last| TransportAddress::new(ip(last), ASAP_PORT, 9899)).collect();
+    let registrars =
+        (0..count).map(|last| SctpAddress::new(ip(last), ASAP_PORT, UdpPort(9899)).into()).collect();
     let mut hunt = if flags & 1 == 0 { HuntConfig::rfc(registrars) } else { HuntConfig::fast(registrars) };
     hunt.rounds = (flags & 2 != 0).then_some(2);
     let mut config = if flags & 4 == 0 { UserConfig::rfc(7) } else { UserConfig::fast(7) };

@@ -7,9 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, TransportAddress};
+use rserpool_core::base::{
+    AssociationId, CommandId, ConnectId, Instant, ProtocolId, SctpAddress, SctpPort, TransportAddress,
+    UdpPort,
+};
 use rserpool_core::endpoint::{
-    AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, MAX_MESSAGE, Output,
+    AbortReason, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, MAX_MESSAGE, Output,
 };
 use rserpool_core::wire::{AsapMessage, EnrpMessage};
 
@@ -100,8 +103,9 @@ where
             0 | 1 => {
                 let port = self.ports[usize::from(input.u8()) % self.ports.len()];
                 let place = input.u8();
-                let peer = TransportAddress::new(ip(place % 6), 5000 + u16::from(place % 3), 9899);
-                self.connected(None, port, peer);
+                let peer =
+                    SctpAddress::new(ip(place % 6), SctpPort(5000 + u16::from(place % 3)), UdpPort(9899));
+                self.connected(None, port, peer.into());
             }
             2 | 3 => {
                 if let Some((request, attempt)) = self.take_attempt(input.u8()) {
@@ -213,11 +217,12 @@ where
         let association = AssociationId::sctp(self.last_association);
         self.associations.insert(association, None);
         // The packets come from one address, and the transport says which.
-        let address = peer.addresses.first().copied().unwrap_or_else(|| ip(1));
-        let peer = TransportAddress::new(address, peer.port, peer.udp_port);
+        let address = peer.addresses().first().copied().unwrap_or_else(|| ip(1));
+        let Some(asked) = peer.as_sctp() else { return };
+        let peer = SctpAddress::new(address, asked.port, asked.udp_port);
         // A port of our own choice, where the endpoint has left it to us.
         let local_port = if local_port == 0 { 40_000 } else { local_port };
-        self.event(Event::Connected { association, request, local_port, peer });
+        self.event(Event::Connected(Connected::new(association, request.into(), SctpPort(local_port), peer)));
     }
 
     fn disconnected(&mut self, association: AssociationId, reason: DownReason) {
@@ -275,7 +280,7 @@ where
                     assert!(self.last_attempt < Some(request), "names of attempts are never reused");
                     self.last_attempt = Some(request);
                     assert!(deadline > self.now, "there is time to connect");
-                    self.attempts.insert(request, Attempt { local_port, peer, deadline });
+                    self.attempts.insert(request, Attempt { local_port: local_port.0, peer, deadline });
                 }
                 Action::CancelConnect { request } => {
                     assert!(self.attempts.remove(&request).is_some(), "only what is under way is cancelled");

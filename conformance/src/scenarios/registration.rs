@@ -3,7 +3,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
+use rserpool_core::base::{ElementId, PoolHandle, RegistrarId, SctpPort};
 use rserpool_core::wire::{CauseCode, EncapsulationPorts, Policy};
 use rserpool_driver::vocabulary::{ElementEvent, RegistrationError, StartError};
 use rserpool_driver::{Inspector, PoolElement, Registrar};
@@ -21,7 +21,7 @@ pub async fn an_element_joins_changes_and_leaves<G: Make, E: Make>() {
     let element = builder(7).policy(weight(1)).start().await.unwrap();
     let event = element.next_event().await.unwrap();
     let ElementEvent::Registered { registrar: at, warning: None, .. } = event else { panic!("{event:?}") };
-    assert_eq!((at.addresses, at.udp_port), (vec![address.ip()], address.port()));
+    assert_eq!(at.sockets().collect::<Vec<_>>(), [address]);
 
     let pools = registrar.pools().await.unwrap();
     let [pool] = &pools[..] else { panic!("{pools:?}") };
@@ -74,7 +74,8 @@ pub async fn what_cannot_start_says_why<G: Make, E: Make>() {
     assert!(matches!(error, StartError::Bind { address, .. } if address == taken));
     assert!(error.to_string().starts_with(&format!("UDP port {taken} is in use")), "{error}");
 
-    let builder = Registrar::<G>::builder().bind(loopback()).configure(|config| config.asap_port = 0);
+    let builder =
+        Registrar::<G>::builder().bind(loopback()).configure(|config| config.asap_port = SctpPort(0));
     let error = builder.start().await.unwrap_err();
     assert_eq!(error.to_string(), "asap_port: must not be zero");
 

@@ -1,6 +1,6 @@
 //! Users that resolve pool handles.
 
-use rserpool_core::base::ElementId;
+use rserpool_core::base::{ElementId, TransportAddress};
 use rserpool_driver::vocabulary::UserError;
 
 use super::scope::{Make, POOL, await_elements, registrar, server, tcp_registrar, user, user_builder};
@@ -41,7 +41,10 @@ pub async fn without_a_registrar_there_is_an_answer<G: Make, E: Make>() {
     assert_eq!(user.resolve(POOL).await, Ok(known));
     let error = user.resolve_items(POOL, None).await.unwrap_err();
     let UserError::NoRegistrar { tried } = error else { panic!("{error}") };
-    assert_eq!(tried.iter().map(|registrar| registrar.udp_port).collect::<Vec<_>>(), [at[0].port()]);
+    assert_eq!(
+        tried.iter().flat_map(TransportAddress::sockets).map(|at| at.port()).collect::<Vec<_>>(),
+        [at[0].port()]
+    );
 }
 
 /// ASAP-2.1-02, ASAP-3.3-10, ASAP-3.6-08: a user asks over TCP; its registrar dies, and it asks another over TCP.

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rserpool_core::base::{AssociationId, Instant, ProtocolId, TransportAddress};
-use rserpool_core::endpoint::{Action, Event};
+use rserpool_core::base::{AssociationId, Instant, ProtocolId, SctpAddress, SctpPort, UdpPort};
+use rserpool_core::endpoint::{Action, Connected, Event, Origin};
 use rserpool_transport::sctp::SctpConfig;
 use rserpool_transport::{Datagram, Datagrams, Stack};
 use sctp_proto::{
@@ -69,12 +69,12 @@ impl Alone {
                 sctp_proto::Event::Connected => {
                     let _ = association.open_stream(0, BINARY);
                     let remote = association.remote_addr();
-                    self.events.push_back(Event::Connected {
-                        association: ID,
-                        request: None,
-                        local_port: 0,
-                        peer: TransportAddress::new(remote.ip(), 0, remote.port()),
-                    });
+                    self.events.push_back(Event::Connected(Connected::new(
+                        ID,
+                        Origin::Peer,
+                        SctpPort(0),
+                        SctpAddress::new(remote.ip(), SctpPort(0), UdpPort(remote.port())),
+                    )));
                 }
                 sctp_proto::Event::Stream(StreamEvent::Readable { id }) => {
                     let Ok(mut stream) = association.stream(id) else { continue };
@@ -144,7 +144,7 @@ impl Datagrams for Alone {
 }
 
 impl Stack for Alone {
-    fn listen(&mut self, _: u16) {}
+    fn listen(&mut self, _: SctpPort) {}
 
     fn stop_listening(&mut self) {}
 
@@ -154,7 +154,7 @@ impl Stack for Alone {
             Action::Connect { peer, .. } => {
                 let mut config = ClientConfig::new();
                 config.transport = Arc::clone(&self.transport);
-                let remote = SocketAddr::new(peer.addresses[0], peer.udp_port);
+                let Some(remote) = peer.sockets().next() else { return };
                 self.association = self.endpoint.connect(config, remote).ok();
             }
             Action::Send { bytes, .. } => {

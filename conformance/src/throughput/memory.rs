@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant as Clock;
 
-use rserpool_core::base::{Instant, TransportAddress};
+use rserpool_core::base::{Instant, SctpAddress, SctpPort, UdpPort};
 
 use super::player::{Role, Side};
 use super::{Figures, PORT, Subject};
@@ -21,8 +21,11 @@ fn play(subject: Subject, caller: Role, listener: Role) -> [Side; 2] {
     let now = || Instant::ORIGIN + start.elapsed();
     let side = |index: usize, role| Side::new(subject.stack(addresses[index]), role);
     let mut sides = [side(0, caller), side(1, listener)];
-    sides[1].stack.listen(PORT);
-    sides[0].connect(now(), TransportAddress::new(addresses[1].ip(), PORT, addresses[1].port()));
+    sides[1].stack.listen(SctpPort(PORT));
+    sides[0].connect(
+        now(),
+        SctpAddress::new(addresses[1].ip(), SctpPort(PORT), UdpPort(addresses[1].port())).into(),
+    );
     while !sides.iter().any(Side::is_done) {
         for from in [0, 1] {
             let to = 1 - from;

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant as Clock};
 
 use crate::UdpStack;
 use bytes::Bytes;
-use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
-use rserpool_core::endpoint::{Action, Event};
+use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, SctpPort, TransportAddress};
+use rserpool_core::endpoint::{Action, Connected, Event};
 
 use super::{LENGTH, SPAN};
 
@@ -51,8 +51,10 @@ impl Side {
 
     pub(super) fn connect(&mut self, now: Instant, peer: TransportAddress) {
         let deadline = now + Duration::from_secs(10);
-        self.stack
-            .handle_action(now, Action::Connect { request: ConnectId(1), local_port: 0, peer, deadline });
+        self.stack.handle_action(
+            now,
+            Action::Connect { request: ConnectId(1), local_port: SctpPort(0), peer, deadline },
+        );
     }
 
     /// Lets the end react to what has happened, and send if it is a source. Whether it did anything.
@@ -74,7 +76,7 @@ impl Side {
         while let Some(event) = self.stack.poll_event() {
             busy = true;
             match event {
-                Event::Connected { association, .. } => {
+                Event::Connected(Connected { association, .. }) => {
                     self.association = Some(association);
                     if matches!(self.role, Role::Ping { .. }) {
                         self.send(now);

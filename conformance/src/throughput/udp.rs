@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rserpool_core::base::TransportAddress;
+use rserpool_core::base::{SctpAddress, SctpPort, UdpPort};
 use rserpool_driver::{BoxFuture, Received, Runtime, Socket};
 use rserpool_tokio::Tokio;
 use rserpool_transport::Datagram;
@@ -71,9 +71,12 @@ fn run(
         let mut side = Side::new(subject.stack(local), role);
         match peer {
             Some(peer) => {
-                side.connect(runtime.now(), TransportAddress::new(peer.ip(), PORT, peer.port()));
+                side.connect(
+                    runtime.now(),
+                    SctpAddress::new(peer.ip(), SctpPort(PORT), UdpPort(peer.port())).into(),
+                );
             }
-            None => side.stack.listen(PORT),
+            None => side.stack.listen(SctpPort(PORT)),
         }
         let mut socket = runtime.wrap_socket(socket)?;
         socket.busy_poll(busy_poll);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use rserpool_core::base::{Instant, TransportAddress};
+use rserpool_core::base::{Instant, SctpAddress};
 
 use super::content::Message;
 use super::end::{Order, PEER, US, What, Who, Why};
@@ -55,7 +55,7 @@ pub(super) trait World {
     fn seen(&mut self) -> Vec<(Who, Who, What)>;
 
     /// How `from` reaches `to`.
-    fn route(&self, from: Who, to: Who) -> TransportAddress;
+    fn route(&self, from: Who, to: Who) -> SctpAddress;
 
     /// What is cut off; what stands there reaches nobody.
     fn cuts(&mut self) -> &mut Cuts;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use bytes::Bytes;
-use rserpool_core::base::{Carrier, Instant, TransportAddress};
+use rserpool_core::base::{Instant, SctpAddress, SctpPort, TransportAddress, UdpPort};
 
 use super::backend::Backend;
 use super::bench::{Cuts, Failure, World};
@@ -69,7 +69,7 @@ impl Emulated {
         };
         let local = if self.setup.wild { any } else { address(self.setup.family, 0, who) };
         let mut stack = self.backend.stack(config, SocketAddr::new(local, UDP_PORT));
-        stack.listen(self.ports[who]);
+        stack.listen(SctpPort(self.ports[who]));
         End::new(stack)
     }
 
@@ -88,7 +88,7 @@ impl Emulated {
     fn drain(&mut self, who: Who) {
         let owners: Vec<_> = (0..self.ports.len()).map(|who| self.addresses(who)).collect();
         let locate = |peer: &TransportAddress| {
-            owners.iter().position(|own| peer.addresses.iter().any(|a| own.contains(a))).unwrap_or(US)
+            owners.iter().position(|own| peer.addresses().iter().any(|a| own.contains(a))).unwrap_or(US)
         };
         let seen = self.ends[who].seen(self.now, locate);
         self.seen.extend(seen.into_iter().map(|(with, what)| (who, with, what)));
@@ -179,9 +179,9 @@ impl World for Emulated {
         std::mem::take(&mut self.seen)
     }
 
-    fn route(&self, _: Who, to: Who) -> TransportAddress {
+    fn route(&self, _: Who, to: Who) -> SctpAddress {
         let addresses = self.addresses(to);
-        TransportAddress { addresses, port: self.ports[to], udp_port: UDP_PORT, carrier: Carrier::Sctp }
+        SctpAddress::multihomed(addresses, SctpPort(self.ports[to]), UdpPort(UDP_PORT))
     }
 
     fn cuts(&mut self) -> &mut Cuts {

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::UdpStack;
-use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
-use rserpool_core::endpoint::{AbortCause, Action, DownReason, Event};
+use rserpool_core::base::{
+    AssociationId, ConnectId, Instant, ProtocolId, SctpAddress, SctpPort, TransportAddress,
+};
+use rserpool_core::endpoint::{AbortCause, Action, Connected, DownReason, Event};
 
 use super::content::{Message, content};
 
@@ -18,7 +20,7 @@ pub(super) enum Order {
     /// Open an association from this SCTP port; 0 is any.
     Connect {
         /// Where to.
-        to: TransportAddress,
+        to: SctpAddress,
         /// From which SCTP port.
         from_port: u16,
     },
@@ -127,7 +129,10 @@ impl End {
             let request = ConnectId(self.requests);
             self.attempts.insert(request, with);
             let (local_port, peer, deadline) = (*from_port, to.clone(), now + PATIENCE);
-            self.stack.handle_action(now, Action::Connect { request, local_port, peer, deadline });
+            self.stack.handle_action(
+                now,
+                Action::Connect { request, local_port: SctpPort(local_port), peer: peer.into(), deadline },
+            );
             return true;
         }
         let Some(association) = self.association(with) else { return false };
@@ -191,7 +196,7 @@ impl End {
         self.collect();
         while let Some(event) = self.events.pop_front() {
             match event {
-                Event::Connected { association, peer, .. } => {
+                Event::Connected(Connected { association, peer, .. }) => {
                     let who = locate(&peer);
                     self.with.insert(who, association);
                     self.others.insert(association, who);

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::UdpStack;
-use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
-use rserpool_core::endpoint::{Action, Event};
+use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, SctpAddress, SctpPort, UdpPort};
+use rserpool_core::endpoint::{Action, Connected, Event};
 use rserpool_transport::sctp::SctpConfig;
 
 use super::backend::Backend;
@@ -58,7 +58,7 @@ impl Hand {
     /// The same with settings.
     pub(super) fn with(backend: Backend, config: SctpConfig) -> Self {
         let mut stack = backend.stack(config, SocketAddr::from(([10, 0, 0, 1], 9899)));
-        stack.listen(PORT);
+        stack.listen(SctpPort(PORT));
         Self { stack, now: Instant::from_nanos(5_000_000_000), replies: Vec::new(), events: Vec::new() }
     }
 
@@ -161,7 +161,7 @@ impl Hand {
             return Err(format!("a COOKIE ECHO is answered with chunks {:?}", kinds(&answer)).into());
         }
         match self.events()[..] {
-            [Event::Connected { association, .. }] => {
+            [Event::Connected(Connected { association, .. })] => {
                 Ok(Grip { source, port, their_port: PORT, own_tag, tag, tsn, association })
             }
             ref other => Err(format!("after a handshake the application sees {other:?}").into()),
@@ -174,9 +174,14 @@ impl Hand {
     ///
     /// No INIT comes.
     pub(super) fn be_asked(&mut self, n: u32) -> Result<(u16, Chunk), Failure> {
-        let peer = TransportAddress::new(address(n).ip(), 5000, 9899);
+        let peer = SctpAddress::new(address(n).ip(), SctpPort(5000), UdpPort(9899));
         let deadline = self.now + Duration::from_secs(10);
-        self.act(Action::Connect { request: ConnectId(u64::from(n)), local_port: 0, peer, deadline });
+        self.act(Action::Connect {
+            request: ConnectId(u64::from(n)),
+            local_port: SctpPort(0),
+            peer: peer.into(),
+            deadline,
+        });
         let (_, packet) = self.reply("the wish to connect")?;
         match packet.find(kind::INIT) {
             Some(init) => Ok((packet.source, init.clone())),

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::{Instant, TransportAddress};
+use rserpool_core::base::{Instant, SctpAddress, SctpPort, TransportAddress, UdpPort};
 
 use super::backend::Backend;
 use super::bench::{Cuts, Failure, World};
@@ -60,7 +60,7 @@ impl Real {
         let mut config = setup.config.clone();
         (config.seed, config.tell_addresses, config.addresses) = (seed, setup.wild, addresses);
         let mut stack = backend.stack(config, bound);
-        stack.listen(setup.our_port);
+        stack.listen(SctpPort(setup.our_port));
         let mut world = Self {
             start: std::time::Instant::now(),
             peer,
@@ -93,7 +93,10 @@ impl Real {
         let now = self.now();
         let ports = [self.peers[0].1, self.peers[1].1];
         let locate = |peer: &TransportAddress| {
-            ports.iter().position(|port| *port == peer.port).map_or(PEER, |index| index + PEER)
+            ports
+                .iter()
+                .position(|port| peer.as_sctp().is_some_and(|peer| peer.port == SctpPort(*port)))
+                .map_or(PEER, |index| index + PEER)
         };
         let seen = self.us.seen(now, locate);
         self.seen.extend(seen.into_iter().map(|(with, what)| (US, with, what)));
@@ -192,12 +195,16 @@ impl World for Real {
         std::mem::take(&mut self.seen)
     }
 
-    fn route(&self, from: Who, to: Who) -> TransportAddress {
+    fn route(&self, from: Who, to: Who) -> SctpAddress {
         if from != US {
-            return TransportAddress::new(self.local.ip(), self.setup.our_port, self.local.port());
+            return SctpAddress::new(
+                self.local.ip(),
+                SctpPort(self.setup.our_port),
+                UdpPort(self.local.port()),
+            );
         }
         let (_, port, udp_port) = self.peers[to - PEER];
-        let mut route = TransportAddress::new(self.local.ip(), port, udp_port);
+        let mut route = SctpAddress::new(self.local.ip(), SctpPort(port), UdpPort(udp_port));
         route.addresses = peer_addresses(self.peer, self.setup.family);
         if !self.setup.wild {
             route.addresses.truncate(1);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use conformance::{Expectation, Protocol, TomlVector, vectors};
-use rserpool_core::base::{ElementId, Instant};
+use rserpool_core::base::{ElementId, Instant, SctpPort};
 use rserpool_core::endpoint::Event;
 use rserpool_core::handlespace::Checksum;
 use rserpool_core::wire::{AsapMessage, DecodeError, EnrpMessage, ErrorCause, Padding, Reaction};
@@ -150,7 +150,7 @@ fn streams_are_cut_as_the_vectors_say() {
 /// The messages that a registrar reads from these octets, and whether it ends the connection.
 fn cut(octets: &[u8], piece: usize) -> (Vec<Bytes>, bool) {
     let now = Instant::ORIGIN;
-    let mut tcp = Tcp::new(TcpConfig::default(), 3863);
+    let mut tcp = Tcp::new(TcpConfig::default(), SctpPort(3863));
     let client = "192.0.2.1:50000".parse().expect("an address");
     let connection = tcp.accept(now, client).expect("there is room");
     for octets in octets.chunks(piece) {

@@ -10,10 +10,11 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{
-    AssociationId, CommandId, ConnectId, ElementId, Instant, ProtocolId, RegistrarId, TransportAddress,
+    AssociationId, CommandId, ConnectId, ElementId, Instant, ProtocolId, RegistrarId, SctpAddress, SctpPort,
+    UdpPort,
 };
 use rserpool_core::element::{Answer, Command, Element, ElementConfig, Message, Notice};
-use rserpool_core::endpoint::{Action, DownReason, Endpoint, Event, Output};
+use rserpool_core::endpoint::{Action, Connected, DownReason, Endpoint, Event, Output};
 
 use crate::HEAP;
 
@@ -51,16 +52,20 @@ pub(crate) fn run() -> Result<[(&'static str, usize); 4], u8> {
     let mut now = Instant::ORIGIN;
 
     // The driver begins by asking the element what it wants: to meet the registrar.
-    let registrar = TransportAddress::new([192, 0, 2, 1].into(), 3863, 9899);
+    let registrar = SctpAddress::new([192, 0, 2, 1].into(), SctpPort(3863), UdpPort(9899));
     let mut config = ElementConfig::rfc("EchoPool".into(), 1);
     config.id = Some(ElementId(0x2001));
     config.addresses = vec![[192, 0, 2, 2].into()];
-    config.udp_port = 9899;
+    config.udp_port = UdpPort(9899);
     config.max_sessions = USERS as usize;
     config.hunt.registrars = vec![registrar.clone()];
     let mut element = Box::new(Element::new(config, now));
     let request = match element.poll_action() {
-        Some(Action::Connect { request, local_port: 7, peer, .. }) if peer == registrar => request,
+        Some(Action::Connect { request, local_port: SctpPort(7), peer, .. })
+            if peer.as_sctp() == Some(&registrar) =>
+        {
+            request
+        }
         _ => return Err(1),
     };
     expect(2, element.poll_action().is_none() && element.poll_timeout().is_some())?;
@@ -82,7 +87,7 @@ pub(crate) fn run() -> Result<[(&'static str, usize); 4], u8> {
 
     // Users come, all at the same time; each is answered by an echo.
     for user in (2..).map(AssociationId::sctp).take(USERS as usize) {
-        let peer = TransportAddress::new([192, 0, 2, 3].into(), 40_000, 9899);
+        let peer = SctpAddress::new([192, 0, 2, 3].into(), SctpPort(40_000), UdpPort(9899));
         element.handle_event(now, connected(user, None, peer));
         element.handle_event(now, message(user, DATA, b"hello"));
         expect(11, matches!(element.poll_output(), Some(Output::Notice(Notice::SessionOpened { .. }))))?;
@@ -149,8 +154,8 @@ fn expect_sent(
     expect(step, sent && element.poll_action().is_none())
 }
 
-fn connected(association: AssociationId, request: Option<ConnectId>, peer: TransportAddress) -> Event {
-    Event::Connected { association, request, local_port: 7, peer }
+fn connected(association: AssociationId, request: Option<ConnectId>, peer: SctpAddress) -> Event {
+    Event::Connected(Connected::new(association, request.into(), SctpPort(7), peer))
 }
 
 fn message(association: AssociationId, protocol: ProtocolId, octets: &'static [u8]) -> Event {

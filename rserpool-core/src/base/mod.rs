@@ -10,8 +10,8 @@ mod random;
 mod time;
 
 pub use address::{
-    ASAP_PORT, Carrier, DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, MAX_KEPT_ADDRESSES, MAX_TRIED_ADDRESSES,
-    TransportAddress, is_usable_address,
+    ASAP_PORT, ASAP_TCP_PORT, Carrier, DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, MAX_KEPT_ADDRESSES,
+    MAX_TRIED_ADDRESSES, SctpAddress, SctpPort, TcpAddress, TransportAddress, UdpPort, is_usable_address,
 };
 pub use deadlines::Deadlines;
 pub use id::{AssociationId, CommandId, ConnectId, ElementId, PoolHandle, ProtocolId, RegistrarId};

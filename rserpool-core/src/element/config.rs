@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::base::{ElementId, PoolHandle, TransportAddress, is_usable_address};
+use crate::base::{ElementId, PoolHandle, SctpAddress, SctpPort, UdpPort, is_usable_address};
 use crate::endpoint::ConfigError;
 use crate::endpoint::hunt::HuntConfig;
 use crate::wire::{LifeUnit, Padding, Policy, RegistrationLife};
@@ -16,7 +16,7 @@ const LONGEST_REREGISTRATION: Duration = Duration::from_secs(600);
 const REREGISTRATION_MARGIN: Duration = Duration::from_secs(20);
 
 /// The port of the echo service (RFC 862), with which one begins.
-const ECHO_PORT: u16 = 7;
+const ECHO_PORT: SctpPort = SctpPort(7);
 
 /// The configuration of a pool element.
 ///
@@ -33,9 +33,9 @@ pub struct ElementConfig {
     /// The addresses at which users reach the element; at least one.
     pub addresses: Vec<IpAddr>,
     /// The SCTP port on which users, and registrars, reach the element (default 7, echo).
-    pub port: u16,
+    pub port: SctpPort,
     /// The UDP port of our socket, told in the encapsulation parameter; 0, the default, sends no parameter.
-    pub udp_port: u16,
+    pub udp_port: UdpPort,
     /// Whether users may send ASAP control messages besides data (Transport Use 1).
     pub control: bool,
     /// Registration life, in seconds (default 300 s).
@@ -53,7 +53,7 @@ pub struct ElementConfig {
     /// (RFC 5352 section 3.1, reading B10).
     pub max_registration_attempts: u32,
     /// How to find a registrar.
-    pub hunt: HuntConfig,
+    pub hunt: HuntConfig<SctpAddress>,
     /// How messages are padded.
     pub padding: Padding,
     /// The most sessions with users at the same time; further ones are aborted. Bounds memory.
@@ -73,7 +73,7 @@ impl ElementConfig {
             policy: Policy::RoundRobin,
             addresses: Vec::new(),
             port: ECHO_PORT,
-            udp_port: 0,
+            udp_port: UdpPort(0),
             control: true,
             life: RegistrationLife(300),
             life_unit: LifeUnit::default(),
@@ -124,7 +124,7 @@ impl ElementConfig {
             "addresses",
             "must be addresses that users can connect to",
         )?;
-        ConfigError::require(self.port != 0, "port", "must not be 0")?;
+        ConfigError::require(self.port.is_set(), "port", "must not be 0")?;
         let life = self.life.duration();
         ConfigError::require(
             life.is_none_or(|life| !life.is_zero()),
@@ -146,12 +146,6 @@ impl ElementConfig {
             "must be at least 1",
         )?;
         ConfigError::require(self.max_sessions != 0, "max_sessions", "must be at least 1")?;
-        let by_sctp = !self.hunt.registrars.iter().any(TransportAddress::is_tcp);
-        ConfigError::require(
-            by_sctp,
-            "hunt.registrars",
-            "an element reaches registrars by SCTP only (RFC 5352 section 2.1)",
-        )?;
         self.hunt.check()
     }
 

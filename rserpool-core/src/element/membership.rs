@@ -447,19 +447,19 @@ impl Membership {
     fn as_registered(&self, context: &Context, home: &Home) -> PoolElement {
         let config = &context.config;
         let usage = if config.control { TransportUse::DataPlusControl } else { TransportUse::DataOnly };
-        let ports = EncapsulationPorts { user: config.udp_port, asap: config.udp_port };
+        let ports = EncapsulationPorts { user: config.udp_port.0, asap: config.udp_port.0 };
         PoolElement {
             id: context.id,
             home: home.id,
             life: config.life_unit.on_wire(config.life),
             user_transport: Transport::Sctp(SctpTransport {
-                port: config.port,
+                port: config.port.0,
                 usage,
                 addresses: config.addresses.as_slice().into(),
             }),
             policy: self.policy.clone(),
             asap_transport: None,
-            encapsulation: (config.udp_port != 0).then_some(ports),
+            encapsulation: config.udp_port.is_set().then_some(ports),
         }
     }
 }

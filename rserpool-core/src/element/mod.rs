@@ -20,13 +20,14 @@ mod tests;
 use bytes::Bytes;
 
 use crate::base::{
-    AssociationId, CommandId, ConnectId, ElementId, Instant, ProtocolId, Random, RegistrarId,
-    TransportAddress,
+    AssociationId, CommandId, ElementId, Instant, ProtocolId, Random, RegistrarId, TransportAddress,
 };
 #[doc(no_inline)]
 pub use crate::endpoint::Refusal;
 use crate::endpoint::received::{Received, asap_error};
-use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox, Output};
+use crate::endpoint::{
+    AbortCause, Action, Channel, Connected, DownReason, Endpoint, Event, Origin, Outbox, Output,
+};
 use crate::wire::AsapMessage;
 pub use config::ElementConfig;
 use context::Context;
@@ -40,19 +41,19 @@ use registrar::{Claim, Home, Registrar};
 ///
 /// ```
 /// use core::time::Duration;
-/// use rserpool_core::base::{Instant, TransportAddress};
+/// use rserpool_core::base::{Instant, SctpAddress, SctpPort, UdpPort};
 /// use rserpool_core::element::{Element, ElementConfig};
 /// use rserpool_core::endpoint::{Action, Endpoint};
 ///
-/// let registrar = TransportAddress::new([127, 0, 0, 1].into(), 3863, 20001);
+/// let registrar = SctpAddress::new([127, 0, 0, 1].into(), SctpPort(3863), UdpPort(20001));
 /// let mut config = ElementConfig::fast("EchoPool".into(), 1);
 /// config.addresses = vec![[127, 0, 0, 1].into()];
-/// config.udp_port = 40001;
+/// config.udp_port = UdpPort(40001);
 /// config.hunt.registrars = vec![registrar.clone()];
 /// config.check()?;
 /// let mut element = Element::new(config, Instant::ORIGIN);
-/// let Some(Action::Connect { local_port: 7, peer, .. }) = element.poll_action() else { panic!() };
-/// assert_eq!(peer, registrar);
+/// let Some(Action::Connect { local_port: SctpPort(7), peer, .. }) = element.poll_action() else { panic!() };
+/// assert_eq!(peer, registrar.into());
 /// # Ok::<(), rserpool_core::endpoint::ConfigError>(())
 /// ```
 #[derive(Debug)]
@@ -125,10 +126,10 @@ impl Element {
         &mut self,
         now: Instant,
         association: AssociationId,
-        request: Option<ConnectId>,
+        origin: Origin,
         peer: TransportAddress,
     ) {
-        let Some(request) = request else { return self.handle_accepted(now, association, peer) };
+        let Origin::Attempt(request) = origin else { return self.handle_accepted(now, association, peer) };
         match self.registrar.handle_connected(&mut self.context, request, association) {
             Some(home) => {
                 self.links.opened(association, peer);
@@ -376,8 +377,8 @@ impl Endpoint for Element {
 
     fn handle_event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Connected { association, request, peer, local_port: _ } => {
-                self.handle_connected(now, association, request, peer);
+            Event::Connected(Connected { association, origin, peer, .. }) => {
+                self.handle_connected(now, association, origin, peer);
             }
             Event::ConnectFailed { request, reason } => {
                 self.registrar.handle_connect_failed(now, &mut self.context, request, &reason);

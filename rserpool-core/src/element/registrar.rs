@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Notice;
 use super::context::Context;
-use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, TransportAddress};
+use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress, SctpPort, TransportAddress};
 use crate::endpoint::ConnectError;
 use crate::endpoint::hunt::{ConnectIds, Hunt, HuntConfig, RoundEnd};
 
@@ -42,7 +42,7 @@ pub(super) enum Claim {
 
 impl Registrar {
     /// No home, and a hunt that has not begun. A registrar connects to the port from which it was contacted.
-    pub(super) fn new(hunt: HuntConfig, port: u16) -> Self {
+    pub(super) fn new(hunt: HuntConfig<SctpAddress>, port: SctpPort) -> Self {
         Self { home: None, hunt: Hunt::new(hunt, port), connects: ConnectIds::default() }
     }
 

@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, TransportAddress};
+use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, SctpPort, TransportAddress};
 
 /// The longest message, in octets, that every transport takes. Endpoints refuse longer application messages
 /// with [`Refusal::Length`](super::Refusal::Length).
@@ -16,21 +16,15 @@ pub const MAX_MESSAGE: usize = 1 << 20;
 
 /// What happened outside.
 ///
-/// Events and actions are the contract, so both enums stay exhaustive: if there is one more, the compiler
-/// shows where it has to be handled.
+/// Events and actions are the contract. Therefore both enums stay exhaustive: if there is one more, the compiler
+/// shows where it has to be handled. Of their variants only [`Event::Connected`] holds a struct, because more
+/// will be known of an association: the identity that TLS has verified, or the delay of its path. The others
+/// say all that there is to say. How secure a connection must be follows from the configuration of the
+/// transport, not from a single [`Action::Connect`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// An association is up. It stays up until the one [`Event::Disconnected`] that ends it.
-    Connected {
-        /// Its name from now on.
-        association: AssociationId,
-        /// The attempt it answers; `None` if the peer opened it.
-        request: Option<ConnectId>,
-        /// Our SCTP port.
-        local_port: u16,
-        /// The peer, with the UDP port from which its packets really come.
-        peer: TransportAddress,
-    },
+    Connected(Connected),
     /// The addresses of the peer have changed: another one was verified, or packets come from another UDP
     /// port.
     Addresses {
@@ -83,7 +77,7 @@ pub enum Event {
     /// If an association ends by it, [`Event::Disconnected`] follows.
     HungUp {
         /// Our port to which the peer had connected.
-        local_port: u16,
+        local_port: SctpPort,
         /// Where the peer is.
         peer: TransportAddress,
         /// Why the transport hung up.
@@ -100,6 +94,60 @@ pub enum Event {
     },
 }
 
+/// An association that is up: how it came up, and with which peer.
+///
+/// It is made with [`Connected::new`]. Later versions add fields, each with a setter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connected {
+    /// Its name from now on.
+    pub association: AssociationId,
+    /// Which side opened it.
+    pub origin: Origin,
+    /// Our SCTP port; over TCP that of the endpoint to which connections go.
+    pub local_port: SctpPort,
+    /// The peer, with the UDP port from which its packets really come.
+    pub peer: TransportAddress,
+}
+
+impl Connected {
+    /// An association of which nothing more is known.
+    pub fn new(
+        association: AssociationId,
+        origin: Origin,
+        local_port: SctpPort,
+        peer: impl Into<TransportAddress>,
+    ) -> Self {
+        Self { association, origin, local_port, peer: peer.into() }
+    }
+}
+
+/// Which side opened an association.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The peer.
+    Peer,
+    /// We did: it answers this attempt.
+    Attempt(ConnectId),
+}
+
+impl Origin {
+    /// The attempt that it answers, if we opened it.
+    pub const fn attempt(self) -> Option<ConnectId> {
+        match self {
+            Self::Peer => None,
+            Self::Attempt(request) => Some(request),
+        }
+    }
+}
+
+impl From<Option<ConnectId>> for Origin {
+    /// The attempt that is answered; `None` if the peer opened the association.
+    fn from(request: Option<ConnectId>) -> Self {
+        request.map_or(Self::Peer, Self::Attempt)
+    }
+}
+
 /// What an endpoint wants to be done outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -109,7 +157,7 @@ pub enum Action {
         /// Identifies the attempt; used only once.
         request: ConnectId,
         /// Our SCTP port; 0 lets the transport choose a free one on which no endpoint listens.
-        local_port: u16,
+        local_port: SctpPort,
         /// The peer. The transport tries up to three of its addresses, staggered, and keeps the first that
         /// answers.
         peer: TransportAddress,

@@ -9,7 +9,7 @@ use core::fmt::Write;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{PeerState, PeerStatus};
-use crate::base::{RegistrarId, TransportAddress};
+use crate::base::{RegistrarId, SctpPort, TransportAddress, UdpPort};
 
 /// The question for counters.
 pub(crate) const COUNTERS_REQUEST: &[u8] = b"counters";
@@ -91,7 +91,11 @@ fn read_address(text: &str) -> Option<TransportAddress> {
     }
     let (place, port) = text.rsplit_once('/')?;
     let (addresses, udp_port) = place.rsplit_once(':')?;
-    Some(TransportAddress::sctp(read_all(addresses)?, port.parse().ok()?, udp_port.parse().ok()?))
+    Some(TransportAddress::sctp(
+        read_all(addresses)?,
+        SctpPort(port.parse().ok()?),
+        UdpPort(udp_port.parse().ok()?),
+    ))
 }
 
 fn read_ip(text: &str) -> Option<IpAddr> {
@@ -104,6 +108,7 @@ fn read_ip(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::SctpAddress;
     use alloc::vec;
 
     fn peer(address: Option<TransportAddress>) -> PeerStatus {
@@ -121,7 +126,7 @@ mod tests {
     /// A program of another version reads these octets.
     #[test]
     fn the_octets_are_those_of_every_version() {
-        let at = TransportAddress::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901, 20_002);
+        let at = SctpAddress::new(IpAddr::V4(Ipv4Addr::LOCALHOST), SctpPort(9901), UdpPort(20_002)).into();
         let known =
             PeerStatus { announced_checksum: Some(0xabcd), state: PeerState::Active, ..peer(Some(at)) };
         let text = "id\tstate\tconnected\telements\tchecksum\tannounced_checksum\taddress\n\
@@ -136,8 +141,8 @@ mod tests {
         let four = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
         let places = [
             None,
-            Some(TransportAddress::new(four, 9901, 9899)),
-            Some(TransportAddress::sctp(vec![six, four], 9901, 9899)),
+            Some(SctpAddress::new(four, SctpPort(9901), UdpPort(9899)).into()),
+            Some(TransportAddress::sctp(vec![six, four], SctpPort(9901), UdpPort(9899))),
             Some(TransportAddress::tcp(vec![four, six], 3863)),
         ];
         for (place, state) in places.into_iter().zip(PeerState::ALL) {

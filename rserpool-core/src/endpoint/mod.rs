@@ -26,17 +26,17 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use rserpool_core::base::{AssociationId, Instant, ProtocolId, TransportAddress};
-//! use rserpool_core::endpoint::{Action, Endpoint, Event};
+//! use rserpool_core::base::{AssociationId, Instant, ProtocolId, SctpAddress, SctpPort, UdpPort};
+//! use rserpool_core::endpoint::{Action, Connected, Endpoint, Event, Origin};
 //! use rserpool_core::registrar::{Registrar, RegistrarConfig};
 //!
 //! // A registrar that draws its identifier and its keep-alives from the seed, and receives garbage.
 //! let association = AssociationId::sctp(1);
 //! let run = |seed| {
 //!     let mut registrar = Registrar::new(RegistrarConfig::rfc(None, seed), Instant::ORIGIN);
-//!     let peer = TransportAddress::new([192, 0, 2, 7].into(), 40_000, 9899);
+//!     let peer = SctpAddress::new([192, 0, 2, 7].into(), SctpPort(40_000), UdpPort(9899));
 //!     let mut now = Instant::ORIGIN;
-//!     registrar.handle_event(now, Event::Connected { association, request: None, local_port: 3863, peer });
+//!     registrar.handle_event(now, Event::Connected(Connected::new(association, Origin::Peer, SctpPort(3863), peer)));
 //!     let mut actions = Vec::new();
 //!     for octet in 0..=255_u8 {
 //!         now += Duration::from_millis(100);
@@ -87,8 +87,8 @@ pub(crate) mod testing;
 
 pub use config::ConfigError;
 pub use contract::{
-    AbortCause, AbortReason, Action, Channel, ConnectError, DownReason, Endpoint, Event, HangUp, MAX_MESSAGE,
-    Outbox, Output, OutputOf,
+    AbortCause, AbortReason, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, HangUp,
+    MAX_MESSAGE, Origin, Outbox, Output, OutputOf,
 };
 pub use management::ReportError;
 pub use peer_status::{PeerState, PeerStatus};

@@ -1,5 +1,6 @@
 //! What the scripted tests of element and user have in common.
 
+use crate::endpoint::Connected;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
@@ -7,7 +8,9 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::{Action, ConnectError, DownReason, Endpoint, Event, OutputOf};
-use crate::base::{AssociationId, ConnectId, Instant, ProtocolId, TransportAddress};
+use crate::base::{
+    AssociationId, ConnectId, Instant, ProtocolId, SctpAddress, SctpPort, TransportAddress, UdpPort,
+};
 use crate::wire::{AsapMessage, Padding};
 
 /// A payload protocol identifier of an application.
@@ -27,8 +30,8 @@ pub(crate) fn ip(last: u8) -> IpAddr {
 }
 
 /// The registrar at address 10.0.0.`last`.
-pub(crate) fn registrar(last: u8) -> TransportAddress {
-    TransportAddress::new(ip(last), 3863, 9899)
+pub(crate) fn registrar<A: From<SctpAddress>>(last: u8) -> A {
+    SctpAddress::new(ip(last), SctpPort(3863), UdpPort(9899)).into()
 }
 
 pub(crate) fn encode(message: &AsapMessage) -> Bytes {
@@ -36,7 +39,7 @@ pub(crate) fn encode(message: &AsapMessage) -> Bytes {
 }
 
 pub(crate) fn connect(request: u64, local_port: u16, peer: TransportAddress, deadline: Instant) -> Action {
-    Action::Connect { request: ConnectId(request), local_port, peer, deadline }
+    Action::Connect { request: ConnectId(request), local_port: SctpPort(local_port), peer, deadline }
 }
 
 pub(crate) fn cancel(request: u64) -> Action {
@@ -63,7 +66,7 @@ pub(crate) fn data(association: u64, protocol: ProtocolId, bytes: impl Into<Byte
 
 pub(crate) fn connected(association: u64, request: Option<u64>, peer: TransportAddress) -> Event {
     let request = request.map(ConnectId);
-    Event::Connected { association: AssociationId::sctp(association), request, local_port: 7, peer }
+    Event::Connected(Connected::new(AssociationId::sctp(association), request.into(), SctpPort(7), peer))
 }
 
 pub(crate) fn connect_failed(request: u64) -> Event {

@@ -81,7 +81,7 @@ mod tests {
     use core::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::base::{ElementId, TransportAddress};
+    use crate::base::{ElementId, SctpAddress, SctpPort, UdpPort};
     use crate::wire::{Policy, PoolElement, PoolEntry, RegistrationLife, Transport};
 
     /// The copy of a registrar: elements with their homes.
@@ -98,7 +98,7 @@ mod tests {
         let elements = elements.iter().map(element).collect();
         Snapshot {
             registrar: RegistrarId(registrar),
-            address: TransportAddress::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901, 20001),
+            address: SctpAddress::new(IpAddr::V4(Ipv4Addr::LOCALHOST), SctpPort(9901), UdpPort(20001)),
             peers: Vec::new(),
             pools: vec![PoolEntry { handle: "EchoPool".into(), elements }],
         }

@@ -17,13 +17,14 @@ use bytes::Bytes;
 pub use compare::{Difference, Ownership, differences, ownership};
 
 use crate::base::{
-    AssociationId, CommandId, ConnectId, ENRP_PORT, Instant, ProtocolId, RegistrarId, TransportAddress,
+    AssociationId, CommandId, ConnectId, ENRP_PORT, Instant, ProtocolId, RegistrarId, SctpAddress, SctpPort,
 };
 use crate::endpoint::hunt::read_announcement;
 use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST, read_peer};
 use crate::endpoint::received::Received;
 use crate::endpoint::{
-    AbortCause, Action, Channel, ConfigError, Endpoint, Event, Outbox, Output, PeerStatus, ReportError,
+    AbortCause, Action, Channel, ConfigError, Connected, Endpoint, Event, Outbox, Output, PeerStatus,
+    ReportError,
 };
 use crate::wire::{EnrpBody, EnrpMessage, Padding, PoolEntry, ServerInformation};
 
@@ -39,9 +40,9 @@ const MAX_TABLE_OCTETS: usize = 256 << 20;
 #[non_exhaustive]
 pub struct InspectorConfig {
     /// The registrar, with its ENRP port; `None`: the first that announces itself.
-    pub registrar: Option<TransportAddress>,
+    pub registrar: Option<SctpAddress>,
     /// The ENRP port of a registrar that announces itself (default 9901).
-    pub enrp_port: u16,
+    pub enrp_port: SctpPort,
     /// How long the registrar may take to announce itself, to accept a connection, and to answer each
     /// request.
     pub timeout: Duration,
@@ -67,9 +68,7 @@ impl InspectorConfig {
     /// # Errors
     /// The first key whose value cannot work.
     pub fn check(&self) -> Result<(), ConfigError> {
-        ConfigError::require(!self.timeout.is_zero(), "timeout", "must be longer than zero")?;
-        let by_sctp = !self.registrar.as_ref().is_some_and(TransportAddress::is_tcp);
-        ConfigError::require(by_sctp, "registrar", "an inspector asks by ENRP, which needs SCTP")
+        ConfigError::require(!self.timeout.is_zero(), "timeout", "must be longer than zero")
     }
 }
 
@@ -123,7 +122,7 @@ pub struct Snapshot {
     /// The registrar.
     pub registrar: RegistrarId,
     /// Where it was asked.
-    pub address: TransportAddress,
+    pub address: SctpAddress,
     /// Its peers.
     pub peers: Vec<ServerInformation>,
     /// The pools with their elements.
@@ -139,30 +138,30 @@ pub enum InspectError {
     Unannounced,
     /// No association with the registrar could be opened, or it has ended.
     #[error("registrar {0} cannot be reached: check its address and UDP port")]
-    Unreachable(TransportAddress),
+    Unreachable(SctpAddress),
     /// The registrar did not answer in time, for example because its configuration turns the question off.
     #[error(
         "registrar {0} does not answer this question: use a registrar that knows it, and has it turned on"
     )]
-    Unanswered(TransportAddress),
+    Unanswered(SctpAddress),
     /// The registrar refused: it is starting (RFC 5353 section 3.2.3), or it is one of RSPLIB, which sends
     /// its handle table only to peers.
     #[error(
         "registrar {0} refused: it is starting, or shows its handlespace only to its peers; try again later, or ask another one"
     )]
-    Refused(TransportAddress),
+    Refused(SctpAddress),
     /// The answer cannot be understood, or does not end.
     #[error(
         "registrar {0} gave an answer that cannot be understood: check that it speaks the same version of the protocol"
     )]
-    Unintelligible(TransportAddress),
+    Unintelligible(SctpAddress),
     /// The answer names a value of a peer that cannot be read.
     #[error(
         "registrar {registrar} says of a peer what cannot be understood, {error}: check that it speaks the same version of the protocol"
     )]
     Unreadable {
         /// The registrar that was asked.
-        registrar: TransportAddress,
+        registrar: SctpAddress,
         /// What it says.
         error: ReportError,
     },
@@ -178,7 +177,7 @@ pub enum InspectError {
 pub struct Inspector {
     config: InspectorConfig,
     /// The registrar, once it is known.
-    registrar: Option<TransportAddress>,
+    registrar: Option<SctpAddress>,
     link: Link,
     /// The commands; the first one is being carried out.
     commands: VecDeque<(CommandId, Command)>,
@@ -250,8 +249,8 @@ impl Inspector {
                 self.link = Link::Opening(request);
                 self.outbox.act(Action::Connect {
                     request,
-                    local_port: 0,
-                    peer,
+                    local_port: SctpPort(0),
+                    peer: peer.into(),
                     deadline: now + self.config.timeout,
                 });
             }
@@ -297,11 +296,12 @@ impl Inspector {
 
     /// A registrar has announced itself: the first one that is reached by SCTP is asked.
     fn handle_announce(&mut self, now: Instant, source: SocketAddr, bytes: &Bytes) {
-        let found = read_announcement(source, bytes).into_iter().flatten().find(|found| !found.is_tcp());
+        let mut named = read_announcement(source, bytes).into_iter().flatten();
+        let found = named.find_map(|registrar| registrar.as_sctp().cloned());
         if let Some(found) = found
             && self.link == Link::Listening
         {
-            self.registrar = Some(TransportAddress { port: self.config.enrp_port, ..found });
+            self.registrar = Some(SctpAddress { port: self.config.enrp_port, ..found });
             self.link = Link::Down;
             self.deadline = None;
             self.begin(now);
@@ -309,7 +309,7 @@ impl Inspector {
     }
 
     /// An error that names the registrar.
-    fn error(&self, what: impl FnOnce(TransportAddress) -> InspectError) -> InspectError {
+    fn error(&self, what: impl FnOnce(SctpAddress) -> InspectError) -> InspectError {
         self.registrar.clone().map_or(InspectError::Unannounced, what)
     }
 
@@ -390,8 +390,8 @@ impl Endpoint for Inspector {
 
     fn handle_event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::Connected { association, request, .. } => {
-                if request.map(Link::Opening) == Some(self.link) {
+            Event::Connected(Connected { association, origin, .. }) => {
+                if origin.attempt().map(Link::Opening) == Some(self.link) {
                     self.link = Link::Up(association);
                     self.begin(now);
                 } else {

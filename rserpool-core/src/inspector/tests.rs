@@ -4,8 +4,8 @@ use alloc::vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::base::{ElementId, PoolHandle};
-use crate::endpoint::{AbortReason, ConnectError, DownReason, PeerState};
+use crate::base::{ElementId, PoolHandle, UdpPort};
+use crate::endpoint::{AbortReason, ConnectError, DownReason, Origin, PeerState};
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, Policy, PoolElement, RegistrationLife, Transport,
 };
@@ -13,12 +13,12 @@ use crate::wire::{
 const LINK: AssociationId = AssociationId::sctp(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-fn registrar() -> TransportAddress {
-    TransportAddress::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901, 20001)
+fn registrar() -> SctpAddress {
+    SctpAddress::new(IpAddr::V4(Ipv4Addr::LOCALHOST), SctpPort(9901), UdpPort(20001))
 }
 
-fn config(registrar: Option<TransportAddress>) -> InspectorConfig {
-    InspectorConfig { registrar, enrp_port: 9901, timeout: SECOND, padding: Padding::Padded }
+fn config(registrar: Option<SctpAddress>) -> InspectorConfig {
+    InspectorConfig { registrar, enrp_port: SctpPort(9901), timeout: SECOND, padding: Padding::Padded }
 }
 
 fn inspector() -> Inspector {
@@ -33,13 +33,13 @@ fn asked(inspector: &mut Inspector, command: Command) -> Vec<Action> {
         inspector.outbox.take_actions(),
         [Action::Connect {
             request: ConnectId(1),
-            local_port: 0,
-            peer: registrar(),
+            local_port: SctpPort(0),
+            peer: registrar().into(),
             deadline: Instant::ORIGIN + SECOND
         }]
     );
     let connected =
-        Event::Connected { association: LINK, request: Some(ConnectId(1)), local_port: 5, peer: registrar() };
+        Event::Connected(Connected::new(LINK, Origin::Attempt(ConnectId(1)), SctpPort(5), registrar()));
     inspector.handle_event(Instant::ORIGIN, connected);
     inspector.outbox.take_actions()
 }
@@ -126,8 +126,8 @@ fn an_announced_registrar_is_asked() {
     assert_eq!(announce(&mut inspector, Channel::Asap, Bytes::from_static(b"nonsense")), []);
     let connect = Action::Connect {
         request: ConnectId(1),
-        local_port: 0,
-        peer: registrar(),
+        local_port: SctpPort(0),
+        peer: registrar().into(),
         deadline: Instant::ORIGIN + SECOND,
     };
     assert_eq!(announce(&mut inspector, Channel::Asap, announcement.clone()), [connect]);
@@ -171,7 +171,9 @@ fn peers_are_read() {
         elements: 3,
         checksum: 0x1234,
         announced_checksum: None,
-        address: Some(TransportAddress::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901, 20002)),
+        address: Some(
+            SctpAddress::new(IpAddr::V4(Ipv4Addr::LOCALHOST), SctpPort(9901), UdpPort(20002)).into(),
+        ),
     };
     let line = "0x2\tbeing taken over\ttrue\t3\t0x1234\t-\t127.0.0.1:20002/9901";
     let told = |peers| Some(Output::Answer(CommandId(1), Answer::Peers(Ok(peers))));

@@ -56,8 +56,11 @@ impl OtherRegistrars {
             registrar: ctx.id,
             // Without an address the receiver takes the source of the datagram.
             transports: if ctx.config.addresses.is_empty() { Vec::new() } else { transports(&ctx.config) },
-            encapsulation: (ctx.config.udp_port != 0)
-                .then_some(EncapsulationPorts { user: ctx.config.udp_port, asap: 0 }),
+            encapsulation: ctx
+                .config
+                .udp_port
+                .is_set()
+                .then_some(EncapsulationPorts { user: ctx.config.udp_port.0, asap: 0 }),
         };
         if let Ok(bytes) = message.encode(ctx.config.padding) {
             ctx.counters.announcements += 1;
@@ -90,7 +93,7 @@ fn transports(config: &RegistrarConfig) -> Vec<Transport> {
 /// Where we speak ASAP with elements.
 pub(super) fn asap_transport(config: &RegistrarConfig) -> SctpTransport {
     SctpTransport {
-        port: config.asap_port,
+        port: config.asap_port.0,
         usage: TransportUse::DataOnly,
         addresses: config.addresses.as_slice().into(),
     }

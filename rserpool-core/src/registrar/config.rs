@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId, TransportAddress};
+use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId, SctpAddress, SctpPort, TcpAddress, UdpPort};
 use crate::endpoint::ConfigError;
 use crate::handlespace::Limits;
 use crate::policy::Policies;
@@ -34,7 +34,7 @@ pub struct EnrpConfig {
     /// backups; all are contacted for as long as the registrar runs. Without any, and without
     /// `announce`, a registrar serves at once (RFC 5353 section 3.2.2.1). At most
     /// [`MAX_CONFIGURED_PEERS`].
-    pub peers: Vec<TransportAddress>,
+    pub peers: Vec<SctpAddress>,
     /// Whether to announce ENRP_PRESENCE by multicast and to find a mentor so; an extension
     /// (reading B22; default off).
     pub announce: bool,
@@ -102,13 +102,13 @@ pub struct RegistrarConfig {
     /// Our addresses, for announcements and for peers.
     pub addresses: Vec<IpAddr>,
     /// The UDP port of our socket, told in announcements and to peers; 0 sends no parameter.
-    pub udp_port: u16,
+    pub udp_port: UdpPort,
     /// SCTP port of ASAP (default 3863).
-    pub asap_port: u16,
+    pub asap_port: SctpPort,
     /// Where users reach us by TCP, if they do; told in announcements.
-    pub tcp: Option<TransportAddress>,
+    pub tcp: Option<TcpAddress>,
     /// SCTP port of ENRP (default 9901).
-    pub enrp_port: u16,
+    pub enrp_port: SctpPort,
     /// Between two keep-alives to one element, varied by half (default 5 s; the RFC gives none).
     pub keep_alive_interval: Duration,
     /// How long an element may take to answer one (default 5 s; the RFC gives none).
@@ -155,7 +155,7 @@ impl RegistrarConfig {
         Self {
             id,
             addresses: Vec::new(),
-            udp_port: 0,
+            udp_port: UdpPort(0),
             asap_port: ASAP_PORT,
             tcp: None,
             enrp_port: ENRP_PORT,
@@ -197,8 +197,8 @@ impl RegistrarConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         let not_zero = [
             ("id", self.id != Some(RegistrarId::NONE)),
-            ("asap_port", self.asap_port != 0),
-            ("enrp_port", self.enrp_port != 0),
+            ("asap_port", self.asap_port.is_set()),
+            ("enrp_port", self.enrp_port.is_set()),
             ("resolution_items", self.resolution_items != 0),
             ("max_resolution_items", self.max_resolution_items != 0),
             ("limits.pools", self.limits.pools != 0),
@@ -224,8 +224,6 @@ impl RegistrarConfig {
         }
         // Foreign peers tell the protocols apart by the ports.
         ConfigError::require(self.asap_port != self.enrp_port, "enrp_port", "must differ from asap_port")?;
-        let by_sctp = !self.enrp.peers.iter().any(TransportAddress::is_tcp);
-        ConfigError::require(by_sctp, "enrp.peers", "registrars reach each other by SCTP only")?;
         let few = self.enrp.peers.len() <= MAX_CONFIGURED_PEERS;
         ConfigError::require(few, "enrp.peers", "must be given at most 32 times")?;
         // Or every peer is suspected between two of its heartbeats.

@@ -9,7 +9,7 @@ use super::counters::Counters;
 use super::group::Group;
 use super::interface::{Answer, Notice};
 use crate::base::{
-    AssociationId, ConnectId, Deadlines, Instant, ProtocolId, Random, RegistrarId, TransportAddress,
+    AssociationId, ConnectId, Deadlines, Instant, ProtocolId, Random, RegistrarId, SctpAddress, SctpPort,
 };
 use crate::endpoint::{AbortCause, Action, Outbox};
 use crate::handlespace::PeHandle;
@@ -139,12 +139,12 @@ impl Context {
     pub(super) fn connect(
         &mut self,
         attempt: Attempt,
-        local_port: u16,
-        peer: TransportAddress,
+        local_port: SctpPort,
+        peer: SctpAddress,
         deadline: Instant,
     ) -> ConnectId {
         let request = self.attempts.begin(attempt);
-        self.outbox.act(Action::Connect { request, local_port, peer, deadline });
+        self.outbox.act(Action::Connect { request, local_port, peer: peer.into(), deadline });
         request
     }
 

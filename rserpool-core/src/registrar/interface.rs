@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::counters::Figures;
-use crate::base::{RegistrarId, TransportAddress};
+use crate::base::{RegistrarId, SctpAddress, TransportAddress};
 use crate::endpoint::{HangUp, PeerStatus};
 use crate::handlespace::PeHandle;
 use crate::wire::{CauseCode, DecodeError, PoolEntry};
@@ -49,7 +49,7 @@ pub enum Notice {
         /// Which.
         peer: RegistrarId,
         /// Where it is.
-        address: TransportAddress,
+        address: SctpAddress,
     },
     /// A peer is taken to be dead.
     #[non_exhaustive]
@@ -82,7 +82,7 @@ pub enum Notice {
         /// The element.
         pe: PeHandle,
         /// Where it registered from.
-        peer: TransportAddress,
+        peer: SctpAddress,
     },
     /// A registration was refused.
     #[non_exhaustive]

@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use core::ops::Deref;
 
 use super::attempts::ContactId;
-use crate::base::{AssociationId, RegistrarId, TransportAddress};
+use crate::base::{AssociationId, RegistrarId, SctpAddress, TransportAddress};
 use crate::handlespace::PeHandle;
 
 /// Which end opened an association.
@@ -34,6 +34,13 @@ pub(super) struct Link {
 /// The associations that are up. Reading goes through [`Deref`].
 #[derive(Debug, Default)]
 pub(super) struct Links(BTreeMap<AssociationId, Link>);
+
+impl Link {
+    /// Whether its peer is at this address.
+    pub(super) fn is_at(&self, address: &SctpAddress) -> bool {
+        self.peer.as_sctp().is_some_and(|peer| peer.is_same_endpoint(address))
+    }
+}
 
 impl Links {
     pub(super) fn open(&mut self, id: AssociationId, peer: TransportAddress, opener: Opener) {

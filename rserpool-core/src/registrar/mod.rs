@@ -67,11 +67,14 @@ use self::enrp::{claims, takeovers};
 use self::links::{Links, Opener};
 use self::own::Verdict;
 use crate::base::{
-    AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, TransportAddress,
+    AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, SctpPort,
+    TransportAddress,
 };
 use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST, peers_text};
 use crate::endpoint::received::Received;
-use crate::endpoint::{AbortCause, Action, Channel, ConnectError, Endpoint, Event, Output};
+use crate::endpoint::{
+    AbortCause, Action, Channel, ConnectError, Connected, Endpoint, Event, Origin, Output,
+};
 use crate::handlespace::{Handlespace, PeHandle};
 use crate::wire::{AsapMessage, DecodeError, EnrpBody, EnrpMessage, PoolElement, UpdateAction};
 
@@ -144,12 +147,12 @@ impl Registrar {
     fn handle_connected(
         &mut self,
         id: AssociationId,
-        request: Option<ConnectId>,
-        local_port: u16,
+        origin: Origin,
+        local_port: SctpPort,
         peer: TransportAddress,
     ) {
         let Self { ctx, links, elements, .. } = self;
-        let attempt = request.map(|request| ctx.attempts.end(request));
+        let attempt = origin.attempt().map(|request| ctx.attempts.end(request));
         // An attempt that was cancelled as it succeeded, an element that came before we serve, or any
         // peer while we leave. An association that is not used would keep its peer from opening one of its own
         // between the same ports; and a client that is turned away tries another registrar.
@@ -162,7 +165,7 @@ impl Registrar {
             return ctx.abort(id, AbortCause::User);
         }
         ctx.counters.tcp_accepted += u64::from(peer.is_tcp());
-        links.open(id, peer, if request.is_some() { Opener::Us } else { Opener::Peer });
+        links.open(id, peer, if attempt.is_some() { Opener::Us } else { Opener::Peer });
         match attempt.flatten() {
             Some(Attempt::Element(pe)) => {
                 let verdict = elements.own.probe_connected(ctx, &mut elements.listing, links, id, &pe);
@@ -475,8 +478,8 @@ impl Endpoint for Registrar {
     fn handle_event(&mut self, now: Instant, event: Event) {
         self.ctx.now = now;
         match event {
-            Event::Connected { association, request, local_port, peer } => {
-                self.handle_connected(association, request, local_port, peer);
+            Event::Connected(Connected { association, origin, local_port, peer, .. }) => {
+                self.handle_connected(association, origin, local_port, peer);
             }
             Event::Addresses { association, peer } => {
                 let Self { ctx, links, elements, .. } = self;
@@ -495,7 +498,7 @@ impl Endpoint for Registrar {
             Event::Announce { channel: Channel::Enrp, source, bytes } => {
                 presence::handle_enrp_announce(&mut self.ctx, &mut self.peers, source, &bytes);
             }
-            Event::HungUp { local_port: _, peer, reason } => {
+            Event::HungUp { local_port: SctpPort(_), peer, reason } => {
                 self.ctx.counters.hung_up(reason);
                 self.ctx.outbox.tell(Notice::HungUp { peer, reason });
             }

@@ -10,7 +10,7 @@ use super::interface::{Notice, RemovalReason};
 use super::links::Links;
 use super::listing::{Change, Update, check_values};
 use super::own::{Challenger, Contender, Registration, Taken, Verdict};
-use crate::base::{AssociationId, PoolHandle, TransportAddress};
+use crate::base::{AssociationId, PoolHandle, SctpAddress, TransportAddress};
 use crate::handlespace::PeHandle;
 use crate::wire::{
     CauseCode, EncapsulationPorts, ErrorCause, PoolElement, SctpTransport, Transport, TransportUse,
@@ -28,11 +28,11 @@ pub(super) fn handle_registration(
     let Some(link) = links.up(from) else { return };
     let pe = elements.listing.name(handle, element.id);
     // ASAP-2.1-01: an element speaks SCTP with its registrar. Over TCP comes a user at most.
-    if link.peer.is_tcp() {
+    let Some(peer) = link.peer.as_sctp() else {
         let cause = only_sctp(ctx);
         return answers::reject(ctx, links, from, &pe, cause);
-    }
-    if ctx.config.check_addresses && verified_transport(&element.user_transport, &link.peer).is_none() {
+    };
+    if ctx.config.check_addresses && verified_transport(&element.user_transport, peer).is_none() {
         let cause = ErrorCause::invalid_values(element.to_parameter());
         return answers::reject(ctx, links, from, &pe, cause);
     }
@@ -69,7 +69,7 @@ fn grant(
     pe: &PeHandle,
     element: PoolElement,
 ) {
-    let Some(peer) = links.up(from).map(|link| link.peer.clone()) else { return };
+    let Some(peer) = links.up(from).and_then(|link| link.peer.as_sctp().cloned()) else { return };
     let life = element.life;
     let stated = ctx.config.check_addresses.then(|| element.user_transport.clone());
     let element = as_home(ctx, element, &peer);
@@ -112,22 +112,24 @@ pub(super) fn handle_addresses(
     peer: TransportAddress,
 ) {
     let Some(link) = links.get(&association) else { return };
-    // A UDP port may change with every packet: it is told when an element registers again.
-    let mut grown = Vec::new();
-    for pe in &link.elements {
-        if elements.own.set_peer(pe, &peer) {
-            grown.push(pe.clone());
+    if let Some(peer) = peer.as_sctp() {
+        // A UDP port may change with every packet: it is told when an element registers again.
+        let mut grown = Vec::new();
+        for pe in &link.elements {
+            if elements.own.set_peer(pe, peer) {
+                grown.push(pe.clone());
+            }
         }
-    }
-    for pe in grown {
-        list_anew(ctx, elements, &pe, &peer);
+        for pe in grown {
+            list_anew(ctx, elements, &pe, peer);
+        }
     }
     links.set_peer(association, peer);
 }
 
 /// Addresses of an element's association have been verified: it is listed with them now, and the other
 /// registrars are told. There are few of them, and they only become more.
-fn list_anew(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle, peer: &TransportAddress) {
+fn list_anew(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle, peer: &SctpAddress) {
     if ctx.is_leaving() {
         return;
     }
@@ -146,11 +148,11 @@ fn list_anew(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle, peer: &T
 
 /// The element as we list it: we are its home, and its ASAP transport is where the registration came from
 /// (RFC 5352 section 3.1 rule 4).
-fn as_home(ctx: &Context, mut element: PoolElement, peer: &TransportAddress) -> PoolElement {
+fn as_home(ctx: &Context, mut element: PoolElement, peer: &SctpAddress) -> PoolElement {
     let stated = element.encapsulation.unwrap_or_default();
     // The port that the parameter leaves open is the one seen, if both transports are one.
-    let same_port = matches!(&element.user_transport, Transport::Sctp(sctp) if sctp.port == peer.port);
-    let user = if stated.user == 0 && same_port { peer.udp_port } else { stated.user };
+    let same_port = matches!(&element.user_transport, Transport::Sctp(sctp) if sctp.port == peer.port.0);
+    let user = if stated.user == 0 && same_port { peer.udp_port.0 } else { stated.user };
     element.home = ctx.id;
     if ctx.config.check_addresses
         && let Some(verified) = verified_transport(&element.user_transport, peer)
@@ -158,16 +160,16 @@ fn as_home(ctx: &Context, mut element: PoolElement, peer: &TransportAddress) -> 
         element.user_transport = verified;
     }
     element.asap_transport = Some(SctpTransport {
-        port: peer.port,
+        port: peer.port.0,
         usage: TransportUse::DataOnly,
         addresses: peer.addresses.as_slice().into(),
     });
-    element.encapsulation = Some(EncapsulationPorts { user, asap: peer.udp_port });
+    element.encapsulation = Some(EncapsulationPorts { user, asap: peer.udp_port.0 });
     element
 }
 
 /// A user transport without the addresses that its association does not have; `None` if nothing is left.
-fn verified_transport(stated: &Transport, peer: &TransportAddress) -> Option<Transport> {
+fn verified_transport(stated: &Transport, peer: &SctpAddress) -> Option<Transport> {
     let mut verified = stated.clone();
     verified.keep_addresses(|address| peer.addresses.contains(&address)).then_some(verified)
 }

@@ -330,14 +330,15 @@ fn no_registrar(tried: &[TransportAddress]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{SctpAddress, SctpPort, UdpPort};
 
     #[test]
     fn an_error_without_a_registrar_says_where_it_was_sought() {
-        let at = |host| TransportAddress::new([192, 0, 2, host].into(), 3863, 9899);
+        let at = |host| SctpAddress::new([192, 0, 2, host].into(), SctpPort(3863), UdpPort(9899));
         let error = |tried| UserError::NoRegistrar { tried }.to_string();
         let both = "no registrar answers: check the addresses (192.0.2.1:9899/3863, 192.0.2.2:9899/3863), \
                     or name another one";
-        assert_eq!(error(alloc::vec![at(1), at(2)]), both);
+        assert_eq!(error(alloc::vec![at(1).into(), at(2).into()]), both);
         let none = "no registrar is known, and none announces itself: name one";
         assert_eq!(error(Vec::new()), none);
     }

@@ -36,14 +36,14 @@ mod tests;
 
 use bytes::Bytes;
 
-use crate::base::{
-    AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, Random, TransportAddress,
-};
+use crate::base::{AssociationId, CommandId, Deadlines, Instant, ProtocolId, Random, TransportAddress};
 #[doc(no_inline)]
 pub use crate::endpoint::Refusal;
 use crate::endpoint::hunt::ConnectIds;
 use crate::endpoint::received::{Received, asap_error};
-use crate::endpoint::{AbortCause, Action, Channel, DownReason, Endpoint, Event, Outbox, Output};
+use crate::endpoint::{
+    AbortCause, Action, Channel, Connected, DownReason, Endpoint, Event, Origin, Outbox, Output,
+};
 use crate::wire::{AsapMessage, Policy};
 use cache::Cache;
 pub use config::UserConfig;
@@ -63,11 +63,11 @@ use sessions::{Sessions, Turn};
 /// A pool user.
 ///
 /// ```
-/// use rserpool_core::base::{CommandId, Instant, TransportAddress};
+/// use rserpool_core::base::{CommandId, Instant, SctpAddress, SctpPort, TransportAddress, UdpPort};
 /// use rserpool_core::endpoint::{Action, Endpoint};
 /// use rserpool_core::user::{Command, Open, User, UserConfig};
 ///
-/// let registrar = TransportAddress::new([127, 0, 0, 1].into(), 3863, 20001);
+/// let registrar: TransportAddress = SctpAddress::new([127, 0, 0, 1].into(), SctpPort(3863), UdpPort(20001)).into();
 /// let mut config = UserConfig::fast(1);
 /// config.hunt.registrars = vec![registrar.clone()];
 /// config.check()?;
@@ -120,9 +120,9 @@ impl User {
         &self.context.counters
     }
 
-    fn handle_connected(&mut self, now: Instant, association: AssociationId, request: Option<ConnectId>) {
+    fn handle_connected(&mut self, now: Instant, association: AssociationId, origin: Origin) {
         let Self { context, resolver, sessions } = self;
-        let Some(request) = request else {
+        let Origin::Attempt(request) = origin else {
             context.counters.associations_refused += 1;
             context.outbox.act(Action::Abort { association, cause: AbortCause::User });
             return;
@@ -322,7 +322,9 @@ impl Endpoint for User {
     fn handle_event(&mut self, now: Instant, event: Event) {
         let Self { context, resolver, sessions } = self;
         match event {
-            Event::Connected { association, request, .. } => self.handle_connected(now, association, request),
+            Event::Connected(Connected { association, origin, .. }) => {
+                self.handle_connected(now, association, origin);
+            }
             Event::ConnectFailed { request, reason } => {
                 if !resolver.registrar_mut().handle_connect_failed(now, context, request, &reason) {
                     sessions.handle_connect_failed(&mut Turn { now, context, resolver }, request);

@@ -7,7 +7,7 @@ use super::cache::Cache;
 use super::context::{Context, Timer};
 use super::registrar::Registrar;
 use super::{Answer, Resolve, SessionId, UserError};
-use crate::base::{CommandId, ElementId, Instant, PoolHandle, TransportAddress};
+use crate::base::{CommandId, ElementId, Instant, PoolHandle, SctpAddress, TransportAddress};
 use crate::wire::{AsapMessage, CauseCode, OperationError, Policy, PoolElement};
 
 /// The most pools that are resolved at the same time.
@@ -111,7 +111,7 @@ impl Resolver {
     }
 
     /// Where an element of a pool serves its users, as far as that is known.
-    pub(super) fn user_address(&self, handle: &PoolHandle, element: ElementId) -> Option<TransportAddress> {
+    pub(super) fn user_address(&self, handle: &PoolHandle, element: ElementId) -> Option<SctpAddress> {
         self.cache.element(handle, element).and_then(PoolElement::user_address)
     }
 

@@ -12,7 +12,10 @@ use super::resolution::{Resolved, Resolver, Waiter};
 use super::search::{Exhausted, Next, Purpose, Search};
 use super::session::{Queue, Serving, Session, Stage};
 use super::{Answer, FailureReason, Message, Notice, Opened, RequestId, SessionId, UserError};
-use crate::base::{AssociationId, CommandId, ConnectId, ElementId, Instant, PoolHandle, ProtocolId};
+use crate::base::{
+    AssociationId, CommandId, ConnectId, ElementId, Instant, PoolHandle, ProtocolId, SctpPort,
+    TransportAddress,
+};
 use crate::endpoint::{AbortCause, Action, DownReason, MAX_MESSAGE, Refusal};
 
 /// How long closing one session may take. What the element has not acknowledged by then is lost.
@@ -97,12 +100,14 @@ impl Sessions {
                 Next::NoCandidate => break,
                 Next::Try(element) => element,
             };
-            let Some(peer) = turn.resolver.user_address(handle, element) else { continue };
+            let Some(peer) = turn.resolver.user_address(handle, element).map(TransportAddress::from) else {
+                continue;
+            };
             let request = turn.context.connects.next_id();
             search.begin_attempt(request, element, peer.clone());
             self.attempts.insert(request, id);
             let deadline = turn.now + turn.context.config.connect_timeout;
-            turn.context.outbox.act(Action::Connect { request, local_port: 0, peer, deadline });
+            turn.context.outbox.act(Action::Connect { request, local_port: SctpPort(0), peer, deadline });
             turn.context.deadlines.set(Timer::Stagger(id), turn.now + turn.context.config.connect_stagger);
         }
         turn.context.deadlines.clear(&Timer::Stagger(id));

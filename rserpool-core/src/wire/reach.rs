@@ -6,20 +6,21 @@
 use alloc::vec::Vec;
 
 use crate::base::{
-    DEFAULT_ENCAPSULATION_PORT, MAX_KEPT_ADDRESSES, RegistrarId, TransportAddress, is_usable_address,
+    DEFAULT_ENCAPSULATION_PORT, MAX_KEPT_ADDRESSES, RegistrarId, SctpAddress, SctpPort, UdpPort,
+    is_usable_address,
 };
 
 use super::{EncapsulationPorts, PoolElement, SctpTransport, ServerInformation, Transport, TransportUse};
 
 impl EncapsulationPorts {
     /// The UDP port of the user transport or of the server's transport, if one is stated.
-    pub fn user_port(self) -> Option<u16> {
-        (self.user != 0).then_some(self.user)
+    pub fn user_port(self) -> Option<UdpPort> {
+        (self.user != 0).then_some(UdpPort(self.user))
     }
 
     /// The UDP port of the ASAP transport, if one is stated.
-    pub fn asap_port(self) -> Option<u16> {
-        (self.asap != 0).then_some(self.asap)
+    pub fn asap_port(self) -> Option<UdpPort> {
+        (self.asap != 0).then_some(UdpPort(self.asap))
     }
 }
 
@@ -27,7 +28,7 @@ impl PoolElement {
     /// Where the element serves its users. `None` if that is not SCTP, or if the port or every address is
     /// missing. The addresses are those listed, usable or not: the transport leaves out those to which
     /// nothing can be sent.
-    pub fn user_address(&self) -> Option<TransportAddress> {
+    pub fn user_address(&self) -> Option<SctpAddress> {
         match &self.user_transport {
             Transport::Sctp(sctp) => {
                 sctp.reached_by(self.encapsulation.and_then(EncapsulationPorts::user_port))
@@ -38,7 +39,7 @@ impl PoolElement {
 
     /// Where the element speaks ASAP: at its ASAP transport, or where it serves its users. `None` under the
     /// same conditions as [`PoolElement::user_address`].
-    pub fn asap_address(&self) -> Option<TransportAddress> {
+    pub fn asap_address(&self) -> Option<SctpAddress> {
         match &self.asap_transport {
             Some(sctp) => sctp.reached_by(self.encapsulation.and_then(EncapsulationPorts::asap_port)),
             None => self.user_address(),
@@ -48,16 +49,16 @@ impl PoolElement {
 
 impl ServerInformation {
     /// The description of the registrar that speaks ENRP at `address`.
-    pub fn at(id: RegistrarId, address: &TransportAddress) -> Self {
-        let ports = EncapsulationPorts { user: address.udp_port, asap: 0 };
+    pub fn at(id: RegistrarId, address: &SctpAddress) -> Self {
+        let ports = EncapsulationPorts { user: address.udp_port.0, asap: 0 };
         Self {
             id,
             transport: SctpTransport {
-                port: address.port,
+                port: address.port.0,
                 usage: TransportUse::DataOnly,
                 addresses: address.addresses.as_slice().into(),
             },
-            encapsulation: (address.udp_port != 0).then_some(ports),
+            encapsulation: address.udp_port.is_set().then_some(ports),
         }
     }
 
@@ -66,30 +67,30 @@ impl ServerInformation {
     ///
     /// The UDP port is the one stated; otherwise the one from which packets of the same endpoint were
     /// `seen` to come; otherwise 9899.
-    pub fn address(&self, seen: Option<&TransportAddress>) -> Option<TransportAddress> {
+    pub fn address(&self, seen: Option<&SctpAddress>) -> Option<SctpAddress> {
         let usable = self.transport.addresses.iter().copied().filter(is_usable_address);
         let addresses: Vec<_> = usable.take(MAX_KEPT_ADDRESSES).collect();
         if addresses.is_empty() || self.transport.port == 0 {
             return None;
         }
         let seen_here = seen.filter(|seen| {
-            seen.port == self.transport.port && seen.addresses.iter().any(|ip| addresses.contains(ip))
+            seen.port.0 == self.transport.port && seen.addresses.iter().any(|ip| addresses.contains(ip))
         });
         let udp_port = self
             .encapsulation
             .and_then(EncapsulationPorts::user_port)
             .or_else(|| seen_here.map(|seen| seen.udp_port))
             .unwrap_or(DEFAULT_ENCAPSULATION_PORT);
-        Some(TransportAddress::sctp(addresses, self.transport.port, udp_port))
+        Some(SctpAddress::multihomed(addresses, SctpPort(self.transport.port), udp_port))
     }
 }
 
 impl SctpTransport {
     /// The endpoint behind this UDP port, 9899 if none is stated; `None` without an SCTP port or an
     /// address.
-    fn reached_by(&self, udp_port: Option<u16>) -> Option<TransportAddress> {
+    fn reached_by(&self, udp_port: Option<UdpPort>) -> Option<SctpAddress> {
         let udp_port = udp_port.unwrap_or(DEFAULT_ENCAPSULATION_PORT);
         let complete = self.port != 0 && !self.addresses.is_empty();
-        complete.then(|| TransportAddress::sctp(self.addresses.to_vec(), self.port, udp_port))
+        complete.then(|| SctpAddress::multihomed(self.addresses.to_vec(), SctpPort(self.port), udp_port))
     }
 }

@@ -7,19 +7,19 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use rserpool_core::base::{AssociationId, ConnectId, Instant, TransportAddress};
+use rserpool_core::base::{AssociationId, ConnectId, Instant, SctpAddress, SctpPort};
 
 use crate::id::HostId;
 use crate::schedule::{Item, Side};
 
 /// What distinguishes the associations of a host: its port, and the peer's address and port.
-pub(super) type Path = (u16, IpAddr, u16);
+pub(super) type Path = (SctpPort, IpAddr, SctpPort);
 
 /// An attempt to connect.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    pub(super) local_port: u16,
-    pub(super) peer: TransportAddress,
+    pub(super) local_port: SctpPort,
+    pub(super) peer: SctpAddress,
     /// The wait before the next try.
     pub(super) rto: Duration,
     /// The association that the peer has accepted already.
@@ -44,7 +44,7 @@ pub(super) struct End {
     pub(super) host: HostId,
     pub(super) id: AssociationId,
     pub(super) address: IpAddr,
-    pub(super) port: u16,
+    pub(super) port: SctpPort,
     pub(super) state: State,
     /// When the peer counts as silent, unless it is heard before.
     pub(super) silent_at: Option<Instant>,
@@ -61,7 +61,7 @@ impl End {
         now: Instant,
         host: HostId,
         id: AssociationId,
-        (address, port): (IpAddr, u16),
+        (address, port): (IpAddr, SctpPort),
         state: State,
     ) -> Self {
         let unsent = VecDeque::new();
@@ -138,16 +138,16 @@ impl Sockets {
     }
 
     /// A port of the dynamic range (RFC 6335).
-    pub(super) const fn free_port(&mut self) -> u16 {
+    pub(super) const fn free_port(&mut self) -> SctpPort {
         self.last_port = match self.last_port.checked_add(1) {
             Some(port) => port,
             None => 49_152,
         };
-        self.last_port
+        SctpPort(self.last_port)
     }
 
     /// Whether an association between a port and a peer exists or is being opened.
-    pub(super) fn is_taken(&self, port: u16, peer: &TransportAddress) -> bool {
+    pub(super) fn is_taken(&self, port: SctpPort, peer: &SctpAddress) -> bool {
         let tried = |attempt: &Attempt| attempt.local_port == port && attempt.peer == *peer;
         let open = |address: &IpAddr| self.paths.contains_key(&(port, *address, peer.port));
         self.attempts.values().any(tried) || peer.addresses.iter().any(open)

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use rserpool_core::base::{ConnectId, Instant, TransportAddress};
-use rserpool_core::endpoint::{ConnectError, DownReason, Event};
+use rserpool_core::base::{ConnectId, Instant, SctpAddress, SctpPort, TransportAddress};
+use rserpool_core::endpoint::{ConnectError, Connected, DownReason, Event, Origin};
 
 use super::association::{Association, Attempt, End, State};
 use super::{Associations, Delivery, Surroundings};
@@ -18,18 +18,19 @@ impl Associations {
         around: &mut Surroundings<'_>,
         host: HostId,
         request: ConnectId,
-        local_port: u16,
+        local_port: SctpPort,
         peer: TransportAddress,
         deadline: Instant,
     ) {
-        if peer.addresses.is_empty() || peer.port == 0 || peer.udp_port == 0 {
+        // Only SCTP is modelled.
+        let TransportAddress::Sctp(peer) = peer else {
+            return connect_failed(around, host, request, ConnectError::NoRoute);
+        };
+        if !peer.is_complete() {
             return connect_failed(around, host, request, ConnectError::NoRoute);
         }
         let sockets = &mut self.sockets[host.0];
-        let local_port = match local_port {
-            0 => sockets.free_port(),
-            port => port,
-        };
+        let local_port = if local_port.is_set() { local_port } else { sockets.free_port() };
         // Two associations between the same ports would be one.
         if sockets.is_taken(local_port, &peer) {
             return connect_failed(around, host, request, ConnectError::InUse);
@@ -161,8 +162,7 @@ impl Associations {
         if let Some(attempt) = self.sockets[host.0].attempts.get_mut(&request) {
             attempt.accepted = Some(key);
         }
-        let event =
-            Event::Connected { association: peer_id, request: collision, local_port: port, peer: here };
+        let event = Event::Connected(Connected::new(peer_id, collision.into(), port, here));
         // After the end of the old association, if there was one.
         around.input_soon(peer, event);
         match around.network.datagram(peer, host) {
@@ -187,8 +187,8 @@ impl Associations {
         &mut self,
         around: &mut Surroundings<'_>,
         host: HostId,
-        port: u16,
-        peer: &TransportAddress,
+        port: SctpPort,
+        peer: &SctpAddress,
     ) {
         let paths = &self.sockets[host.0].paths;
         let path = |address: &IpAddr| paths.get(&(port, *address, peer.port)).copied();
@@ -223,8 +223,8 @@ impl Associations {
             open.opener.state = State::Up;
         }
         self.learn(key, Side::Opener);
-        let peer = TransportAddress::new(address, port, attempt.peer.udp_port);
-        let event = Event::Connected { association: id, request: Some(request), local_port, peer };
+        let peer = SctpAddress::new(address, port, attempt.peer.udp_port);
+        let event = Event::Connected(Connected::new(id, Origin::Attempt(request), local_port, peer));
         Some(Delivery { host, event, established: Some(key) })
     }
 

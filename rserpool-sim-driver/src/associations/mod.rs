@@ -125,8 +125,8 @@ impl Associations {
         (from.state == State::Up).then_some(Direction {
             key,
             side,
-            from: (from.address, from.port),
-            to: (to.address, to.port),
+            from: (from.address, from.port.0),
+            to: (to.address, to.port.0),
         })
     }
 

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use rserpool_core::base::{CommandId, Instant};
+use rserpool_core::base::{CommandId, Instant, SctpPort};
 use rserpool_core::endpoint::{self, Action, Channel, Endpoint, Event};
 use rserpool_transport::Datagram;
 use rserpool_transport::node::{EndpointKey, Node};
@@ -66,7 +66,7 @@ impl Body {
     pub(super) fn node(
         now: Instant,
         process: Process,
-        ports: &[u16],
+        ports: &[SctpPort],
         config: SctpConfig,
         local: SocketAddr,
     ) -> Self {

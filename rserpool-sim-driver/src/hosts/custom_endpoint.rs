@@ -6,9 +6,9 @@
 //! ```
 //! use std::collections::VecDeque;
 //! use std::time::Duration;
-//! use rserpool_core::base::{ASAP_PORT, CommandId, ConnectId, ElementId, Instant, ProtocolId};
-//! use rserpool_core::base::{RegistrarId, TransportAddress};
-//! use rserpool_core::endpoint::{Action, Endpoint, Event, Outbox, Output};
+//! use rserpool_core::base::{ASAP_PORT, CommandId, ConnectId, ElementId, Instant, ProtocolId, SctpPort};
+//! use rserpool_core::base::{RegistrarId, SctpAddress};
+//! use rserpool_core::endpoint::{Action, Connected, Endpoint, Event, Outbox, Output};
 //! use rserpool_core::wire::{AsapMessage, Padding, Policy, PoolElement, RegistrationLife};
 //! use rserpool_core::wire::{SctpTransport, Transport, TransportUse};
 //! use rserpool_sim_driver::{Custom, Fault, Startup, Program, World, WorldConfig};
@@ -22,10 +22,10 @@
 //!
 //! impl Crowd {
 //!     /// It connects at once.
-//!     fn new(startup: Startup, registrar: TransportAddress) -> Self {
+//!     fn new(startup: Startup, registrar: SctpAddress) -> Self {
 //!         let mut out = Outbox::default();
 //!         let deadline = startup.now + Duration::from_secs(1);
-//!         out.act(Action::Connect { request: ConnectId(1), local_port: 7, peer: registrar, deadline });
+//!         out.act(Action::Connect { request: ConnectId(1), local_port: SctpPort(7), peer: registrar.into(), deadline });
 //!         Self { startup, registered: 0, out }
 //!     }
 //!
@@ -57,7 +57,7 @@
 //!             out.send(association, ProtocolId::ASAP, message.encode(Padding::Padded).unwrap());
 //!         };
 //!         match event {
-//!             Event::Connected { association, .. } => {
+//!             Event::Connected(Connected { association, .. }) => {
 //!                 for id in 1..=100 {
 //!                     let element = self.element(id);
 //!                     send(&mut self.out, association, AsapMessage::Registration { handle: "Crowd".into(), element });
@@ -87,7 +87,7 @@
 //! let scope = world.fast_registrars(2);
 //! world.run_for(Duration::from_secs(1));
 //! let registrar = world.address(scope[0], ASAP_PORT);
-//! let crowd = Custom::new(&[7], move |startup| Crowd::new(startup, registrar.clone()));
+//! let crowd = Custom::new(&[SctpPort(7)], move |startup| Crowd::new(startup, registrar.clone()));
 //! let crowd = world.add("crowd", Program::Custom(crowd));
 //! world.run_for(Duration::from_millis(10));
 //! assert_eq!(world.custom::<Crowd>(crowd).unwrap().registered, 100);
@@ -183,7 +183,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use rserpool_core::base::Instant;
+use rserpool_core::base::{Instant, SctpPort};
 use rserpool_core::endpoint::{Action, Endpoint, Event, Output};
 
 /// What an endpoint is told when it is started.
@@ -203,14 +203,14 @@ type Start = dyn Fn(Startup) -> Box<dyn Machine> + Send + Sync;
 #[derive(Clone)]
 pub struct Custom {
     /// The SCTP ports on which it listens.
-    ports: Arc<[u16]>,
+    ports: Arc<[SctpPort]>,
     start: Arc<Start>,
 }
 
 impl Custom {
     /// A program that listens on these SCTP ports and makes its endpoint with `start`, each time its
     /// host is started.
-    pub fn new<E>(ports: &[u16], start: impl Fn(Startup) -> E + Send + Sync + 'static) -> Self
+    pub fn new<E>(ports: &[SctpPort], start: impl Fn(Startup) -> E + Send + Sync + 'static) -> Self
     where
         E: Endpoint + fmt::Debug + 'static,
         E::Answer: fmt::Debug,
@@ -223,7 +223,7 @@ impl Custom {
         (self.start)(startup)
     }
 
-    pub(crate) fn ports(&self) -> &[u16] {
+    pub(crate) fn ports(&self) -> &[SctpPort] {
         &self.ports
     }
 }

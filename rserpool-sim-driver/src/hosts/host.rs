@@ -209,7 +209,7 @@ impl Host {
             Mode::Packets => {
                 let seed = stream(seed, self.id, Purpose::Stack(self.life)).next_u64();
                 let ports = self.program.ports();
-                Body::node(now, process, &ports, sctp.config(seed), (address, UDP_PORT).into())
+                Body::node(now, process, &ports, sctp.config(seed), (address, UDP_PORT.0).into())
             }
         });
     }

@@ -1,5 +1,6 @@
 //! What a host is told to run.
 
+use rserpool_core::base::SctpPort;
 use rserpool_core::element::ElementConfig;
 use rserpool_core::endpoint::Channel;
 use rserpool_core::registrar::RegistrarConfig;
@@ -23,7 +24,7 @@ pub enum Program {
 
 impl Program {
     /// The SCTP ports on which it listens.
-    pub(crate) fn ports(&self) -> Vec<u16> {
+    pub(crate) fn ports(&self) -> Vec<SctpPort> {
         match self {
             Self::Registrar(config) => vec![config.asap_port, config.enrp_port],
             Self::Element(config, _) => vec![config.port],

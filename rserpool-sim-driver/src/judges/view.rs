@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rserpool_core::base::{Instant, RegistrarId, TransportAddress};
+use rserpool_core::base::{Instant, RegistrarId, SctpAddress, SctpPort};
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 
@@ -90,7 +90,7 @@ impl<'a> View<'a> {
     }
 
     /// Where a host serves an SCTP port.
-    pub(super) fn service(&self, host: HostId, port: u16) -> TransportAddress {
+    pub(super) fn service(&self, host: HostId, port: SctpPort) -> SctpAddress {
         self.network.service(host, port)
     }
 

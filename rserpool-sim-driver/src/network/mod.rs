@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use rserpool_core::base::{Instant, Random, TransportAddress};
+use rserpool_core::base::{Instant, Random, SctpAddress, SctpPort};
 
 pub use cable::Cable;
 pub use sctp::Sctp;
@@ -81,12 +81,12 @@ impl Network {
 
     /// The address of the UDP socket of a host.
     pub(crate) fn socket(&self, host: HostId) -> SocketAddr {
-        SocketAddr::new(self.address(host), UDP_PORT)
+        SocketAddr::new(self.address(host), UDP_PORT.0)
     }
 
     /// Where a host serves an SCTP port.
-    pub(crate) fn service(&self, host: HostId, port: u16) -> TransportAddress {
-        TransportAddress::new(self.address(host), port, UDP_PORT)
+    pub(crate) fn service(&self, host: HostId, port: SctpPort) -> SctpAddress {
+        SctpAddress::new(self.address(host), port, UDP_PORT)
     }
 
     /// The host that has an address now.

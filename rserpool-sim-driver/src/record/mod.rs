@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, Instant, ProtocolId};
-use rserpool_core::endpoint::Event;
+use rserpool_core::endpoint::{Connected, Event};
 use rserpool_core::{element, user};
 
 pub use trace::{Trace, TraceMode};
@@ -82,7 +82,7 @@ impl Record {
     /// A process was handed an event.
     pub(crate) fn event(&mut self, now: Instant, hosts: &Hosts, host: HostId, event: &Event) {
         let (kind, number, octets): (u64, u64, &[u8]) = match event {
-            Event::Connected { association, .. } => (10, association.number(), &[]),
+            Event::Connected(Connected { association, .. }) => (10, association.number(), &[]),
             Event::ConnectFailed { request, .. } => (11, request.0, &[]),
             Event::Message { association, bytes, .. } => (12, association.number(), bytes),
             Event::Congested { association } => (13, association.number(), &[]),
@@ -167,8 +167,8 @@ fn describe(hosts: &Hosts, host: HostId, event: &Event) -> String {
         peer.map_or("nobody", |peer| hosts.get(peer).name())
     };
     match event {
-        Event::Connected { association, request, .. } => {
-            let how = if request.is_some() { "connected to" } else { "accepted" };
+        Event::Connected(Connected { association, origin, .. }) => {
+            let how = if origin.attempt().is_some() { "connected to" } else { "accepted" };
             format!("{name} {how} {} ({})", peer_of(association), association.number())
         }
         Event::ConnectFailed { request, reason } => format!("{name} attempt {} failed: {reason}", request.0),

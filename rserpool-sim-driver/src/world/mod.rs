@@ -5,7 +5,7 @@ mod presets;
 mod processes;
 mod time;
 
-use rserpool_core::base::{Instant, TransportAddress};
+use rserpool_core::base::{Instant, SctpAddress, SctpPort};
 use rserpool_core::registrar::Registrar;
 
 use crate::applications::{Client, Note, Server};
@@ -154,7 +154,7 @@ impl World {
     }
 
     /// Where a host serves the SCTP port `port`, as others must be told.
-    pub fn address(&self, host: HostId, port: u16) -> TransportAddress {
+    pub fn address(&self, host: HostId, port: SctpPort) -> SctpAddress {
         self.network.service(host, port)
     }
 

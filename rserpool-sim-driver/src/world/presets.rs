@@ -1,6 +1,6 @@
 //! Hosts with the fast presets, for tests that want a world in a few lines.
 
-use rserpool_core::base::{ASAP_PORT, ENRP_PORT, TransportAddress};
+use rserpool_core::base::{ASAP_PORT, ENRP_PORT, SctpAddress};
 use rserpool_core::element::ElementConfig;
 use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::user::UserConfig;
@@ -83,7 +83,7 @@ impl World {
     }
 
     /// Where registrars serve ASAP.
-    pub fn asap_addresses(&self, registrars: &[HostId]) -> Vec<TransportAddress> {
-        registrars.iter().map(|registrar| self.address(*registrar, ASAP_PORT)).collect()
+    pub fn asap_addresses<A: From<SctpAddress>>(&self, registrars: &[HostId]) -> Vec<A> {
+        registrars.iter().map(|registrar| self.address(*registrar, ASAP_PORT).into()).collect()
     }
 }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use rserpool_core::endpoint::{Action, Channel, Event};
+use rserpool_core::endpoint::{Action, Channel, Connected, Event};
 use rserpool_core::registrar::Registrar;
 use rserpool_transport::Datagram;
 
@@ -202,7 +202,7 @@ impl World {
     /// A datagram arrives at the host that has its destination by now, if there is one.
     pub(super) fn datagram_arrives(&mut self, source: SocketAddr, destination: SocketAddr, bytes: Bytes) {
         let Some(host) = self.network.owner(destination.ip()) else { return };
-        if destination.port() == UDP_PORT && self.host(host).waiting() < SOCKET_BUFFER {
+        if destination.port() == UDP_PORT.0 && self.host(host).waiting() < SOCKET_BUFFER {
             self.input(host, Input::Datagram(source, bytes));
         }
     }
@@ -225,8 +225,8 @@ impl World {
     }
 
     fn heard(&mut self, host: HostId, event: &Event) {
-        if let Event::Connected { association, peer, .. } = event
-            && let Some(peer) = peer.addresses.iter().find_map(|address| self.network.owner(*address))
+        if let Event::Connected(Connected { association, peer, .. }) = event
+            && let Some(peer) = peer.addresses().iter().find_map(|address| self.network.owner(*address))
         {
             self.hosts.get_mut(host).connected(*association, peer);
         }

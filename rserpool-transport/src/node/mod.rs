@@ -12,8 +12,10 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 
 use crate::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams};
-use rserpool_core::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant};
-use rserpool_core::endpoint::{AbortCause, Action, Channel, Endpoint, Event, Output, OutputOf};
+use rserpool_core::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant, SctpPort};
+use rserpool_core::endpoint::{
+    AbortCause, Action, Channel, Connected, Endpoint, Event, Origin, Output, OutputOf,
+};
 
 #[cfg(test)]
 mod tests;
@@ -33,7 +35,7 @@ pub struct Node<E: Endpoint, S> {
     /// How many members have not stopped.
     running: usize,
     /// Which endpoint gets the inbound associations of a local SCTP port.
-    ports: BTreeMap<u16, usize>,
+    ports: BTreeMap<SctpPort, usize>,
     /// Whose an association is. Bounded by the stack's limit of associations.
     owners: BTreeMap<AssociationId, usize>,
     attempts: Attempts,
@@ -98,7 +100,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
 
     /// Adds an endpoint. Inbound associations on the SCTP ports `listen` go to it; of two
     /// endpoints with the same port the later one gets them.
-    pub fn add(&mut self, endpoint: E, listen: &[u16]) -> EndpointKey {
+    pub fn add(&mut self, endpoint: E, listen: &[SctpPort]) -> EndpointKey {
         let key = self.members.len();
         // Due at once: it may have decided something already, such as whom to connect to.
         self.deadlines.set(key, Instant::ORIGIN);
@@ -232,10 +234,10 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
     /// of nobody was overtaken by a cancellation.
     fn route(&mut self, now: Instant, mut event: Event) {
         let key = match &mut event {
-            Event::Connected { association, request, local_port, .. } => {
-                let key = match request {
-                    None => self.ports.get(local_port).copied(),
-                    Some(request) => self.attempts.finish(*request).map(|(key, own)| {
+            Event::Connected(Connected { association, origin, local_port, .. }) => {
+                let key = match origin {
+                    Origin::Peer => self.ports.get(local_port).copied(),
+                    Origin::Attempt(request) => self.attempts.finish(*request).map(|(key, own)| {
                         *request = own;
                         key
                     }),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::sctp::{Sctp, SctpConfig};
-use rserpool_core::base::{ProtocolId, TransportAddress};
-use rserpool_core::endpoint::{ConnectError, DownReason, Outbox, Output};
+use rserpool_core::base::{ProtocolId, SctpAddress, SctpPort, TransportAddress, UdpPort};
+use rserpool_core::endpoint::{ConnectError, Connected, DownReason, Origin, Outbox, Output};
 
 const PING: ProtocolId = ProtocolId(1);
 const PONG: ProtocolId = ProtocolId(2);
@@ -51,15 +51,15 @@ impl Endpoint for Echo {
 
     fn handle_event(&mut self, _: Instant, event: Event) {
         match event {
-            Event::Connected { association, request, .. } => {
+            Event::Connected(Connected { association, origin, .. }) => {
                 self.associations.push(association);
-                match request {
-                    Some(request) => {
+                match origin {
+                    Origin::Attempt(request) => {
                         let id = self.pending.remove(&request).expect("an attempt of our own");
                         self.out.answer(id, Told::Up);
                         self.out.send(association, PING, Bytes::from(self.name));
                     }
-                    None => self.out.tell(Told::Up),
+                    Origin::Peer => self.out.tell(Told::Up),
                 }
             }
             Event::ConnectFailed { request, reason } => {
@@ -94,7 +94,7 @@ impl Endpoint for Echo {
         self.attempts += 1;
         let request = ConnectId(self.attempts);
         let (peer, deadline) = (peer.clone(), now + Duration::from_secs(1));
-        self.out.act(Action::Connect { request, local_port: 0, peer, deadline });
+        self.out.act(Action::Connect { request, local_port: SctpPort(0), peer, deadline });
         if matches!(command, Ask::ConnectAndCancel(_)) {
             self.out.act(Action::CancelConnect { request });
         } else {
@@ -211,7 +211,7 @@ fn echo(name: &'static str) -> Echo {
 }
 
 fn at(n: usize, port: u16) -> TransportAddress {
-    TransportAddress::new(SOCKETS[n].ip(), port, SOCKETS[n].port())
+    SctpAddress::new(SOCKETS[n].ip(), SctpPort(port), UdpPort(SOCKETS[n].port())).into()
 }
 
 #[test]
@@ -219,8 +219,8 @@ fn inbound_goes_by_port_and_outbound_by_owner() {
     let mut world = World::new();
     let alice = world.nodes[0].add(echo("alice"), &[]);
     let bob = world.nodes[0].add(echo("bob"), &[]);
-    let carol = world.nodes[1].add(echo("carol"), &[7, 8]);
-    let dave = world.nodes[1].add(echo("dave"), &[9]);
+    let carol = world.nodes[1].add(echo("carol"), &[SctpPort(7), SctpPort(8)]);
+    let dave = world.nodes[1].add(echo("dave"), &[SctpPort(9)]);
     // Both endpoints name their attempt 1.
     world.command(0, alice, 10, Ask::Connect(at(1, 9)));
     world.command(0, bob, 20, Ask::Connect(at(1, 8)));
@@ -295,7 +295,7 @@ fn a_shutdown_ends_when_all_endpoints_and_associations_have() {
     let mut world = World::new();
     let alice = world.nodes[0].add(echo("alice"), &[]);
     let bob = world.nodes[0].add(echo("bob"), &[]);
-    let carol = world.nodes[1].add(echo("carol"), &[7]);
+    let carol = world.nodes[1].add(echo("carol"), &[SctpPort(7)]);
     world.command(0, alice, 10, Ask::Connect(at(1, 7)));
     world.run(50);
     world.notices(0);
@@ -315,7 +315,7 @@ fn a_shutdown_ends_when_all_endpoints_and_associations_have() {
 fn leftover_associations_are_closed() {
     let mut world = World::new();
     let alice = world.nodes[0].add(Echo { careless: true, ..echo("alice") }, &[]);
-    let carol = world.nodes[1].add(echo("carol"), &[7]);
+    let carol = world.nodes[1].add(echo("carol"), &[SctpPort(7)]);
     world.command(0, alice, 10, Ask::Connect(at(1, 7)));
     world.run(50);
     world.notices(0);
@@ -331,7 +331,7 @@ fn leftover_associations_are_closed() {
 fn a_shutdown_is_over_at_its_deadline() {
     let mut world = World::new();
     let alice = world.nodes[0].add(Echo { careless: true, ..echo("alice") }, &[]);
-    let carol = world.nodes[1].add(echo("carol"), &[7]);
+    let carol = world.nodes[1].add(echo("carol"), &[SctpPort(7)]);
     world.command(0, alice, 10, Ask::Connect(at(1, 7)));
     world.run(50);
     world.cut = true;
@@ -350,7 +350,7 @@ fn a_shutdown_is_over_at_its_deadline() {
 fn nobody_gets_in_after_the_deadline() {
     let mut world = World::new();
     let alice = world.nodes[0].add(echo("alice"), &[]);
-    let carol = world.nodes[1].add(echo("carol"), &[7]);
+    let carol = world.nodes[1].add(echo("carol"), &[SctpPort(7)]);
     world.shutdown(1, 10);
     world.run(20);
     world.command(0, alice, 10, Ask::Connect(at(1, 7)));

@@ -15,14 +15,14 @@ use super::liveness::{Liveness, Pulse};
 use super::packet::{self, Chunk, Chunks, Header, Path};
 use super::sacks::Sacks;
 use super::shared::Core;
-use rserpool_core::base::{AssociationId, Carrier, Instant, TransportAddress};
+use rserpool_core::base::{AssociationId, Instant, SctpAddress, SctpPort, UdpPort};
 use rserpool_core::endpoint::{DownReason, Event};
 
 #[derive(Debug)]
 pub(super) struct Association<E: Engine> {
     pub(super) id: AssociationId,
-    pub(super) local_port: u16,
-    pub(super) remote_port: u16,
+    pub(super) local_port: SctpPort,
+    pub(super) remote_port: SctpPort,
     destinations: Destinations,
     /// The address from which the last packet came: answers go there.
     reply: usize,
@@ -184,10 +184,10 @@ impl<E: Engine> Association<E> {
     }
 
     /// The peer with its verified addresses.
-    pub(super) fn peer(&self) -> TransportAddress {
+    pub(super) fn peer(&self) -> SctpAddress {
         let addresses = self.destinations.verified().map(|remote| remote.ip()).collect();
-        let udp_port = self.destinations.remote(0).port();
-        TransportAddress { addresses, port: self.remote_port, udp_port, carrier: Carrier::Sctp }
+        let udp_port = UdpPort(self.destinations.remote(0).port());
+        SctpAddress::multihomed(addresses, self.remote_port, udp_port)
     }
 
     const fn path_to(&self, remote: SocketAddr) -> Path {

@@ -212,7 +212,7 @@ impl Candidate {
     }
 
     /// Whether a path has the same SCTP ports.
-    const fn is_at_ports_of(&self, path: &Path) -> bool {
+    fn is_at_ports_of(&self, path: &Path) -> bool {
         self.path.local_port == path.local_port && self.path.remote_port == path.remote_port
     }
 

@@ -98,8 +98,8 @@ impl Bakery {
             IpAddr::V6(address) => hasher.write(&address.octets()),
         }
         hasher.write(&path.remote.port().to_be_bytes());
-        hasher.write(&path.remote_port.to_be_bytes());
-        hasher.write(&path.local_port.to_be_bytes());
+        hasher.write(&path.remote_port.0.to_be_bytes());
+        hasher.write(&path.local_port.0.to_be_bytes());
         hasher.write(octets);
         hasher.finish()
     }
@@ -131,11 +131,16 @@ fn read(mut octets: Bytes) -> Option<(Instant, Cookie)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rserpool_core::base::SctpPort;
 
     #[test]
     fn only_an_unchanged_and_fresh_cookie_of_the_same_path_opens() {
         let bakery = Bakery::new(&mut Random::new(1), Duration::from_secs(60));
-        let path = Path { remote: "127.0.0.1:9899".parse().unwrap(), remote_port: 1, local_port: 2 };
+        let path = Path {
+            remote: "127.0.0.1:9899".parse().unwrap(),
+            remote_port: SctpPort(1),
+            local_port: SctpPort(2),
+        };
         let init = Init { tag: 1, window: 2000, outbound: 3, inbound: 4, tsn: 5 };
         let addresses = vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
         let cookie = Cookie { local: init, peer: Init { tag: 9, ..init }, tie: 7, addresses };
@@ -146,7 +151,7 @@ mod tests {
         assert_eq!(bakery.open(now + Duration::from_secs(60), &path, &baked), Ok(cookie));
         let stale = Err(Spoilt::Stale(Duration::from_secs(1), 9));
         assert_eq!(bakery.open(now + Duration::from_secs(61), &path, &baked), stale);
-        assert_eq!(bakery.open(now, &Path { remote_port: 3, ..path }, &baked), Err(Spoilt::Forged));
+        assert_eq!(bakery.open(now, &Path { remote_port: SctpPort(3), ..path }, &baked), Err(Spoilt::Forged));
         let elsewhere = "127.0.0.1:9898".parse().unwrap();
         assert_eq!(bakery.open(now, &Path { remote: elsewhere, ..path }, &baked), Err(Spoilt::Forged));
         for octet in 0..baked.len() {

@@ -64,10 +64,10 @@ use self::shared::Core;
 use self::spent::Spent;
 use crate::{Datagram, Datagrams, Stack};
 use rserpool_core::base::{
-    AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, TransportAddress,
-    is_usable_address,
+    AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, SctpAddress, SctpPort,
+    UdpPort, is_usable_address,
 };
-use rserpool_core::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
+use rserpool_core::endpoint::{AbortCause, Action, ConnectError, Connected, DownReason, Event};
 
 pub use config::SctpConfig;
 #[cfg(feature = "dcsctp")]
@@ -82,7 +82,7 @@ pub struct Sctp<E: Engine = SctpProto> {
     engine: E,
     local: SocketAddr,
     bakery: Bakery,
-    listening: BTreeSet<u16>,
+    listening: BTreeSet<SctpPort>,
     /// Where the packets of associations and attempts come from; verified addresses only.
     paths: BTreeMap<Path, Owner>,
     /// The tags that their peers put into packets to us.
@@ -167,12 +167,12 @@ impl<E: Engine> Sctp<E> {
         let core = &mut self.core;
         core.named += 1;
         core.counters.connected += 1;
-        core.events.push_back(Event::Connected {
-            association: id,
-            request,
-            local_port: path.local_port,
-            peer: TransportAddress::new(path.remote.ip(), path.remote_port, path.remote.port()),
-        });
+        core.events.push_back(Event::Connected(Connected::new(
+            id,
+            request.into(),
+            path.local_port,
+            SctpAddress::new(path.remote.ip(), path.remote_port, UdpPort(path.remote.port())),
+        )));
         self.touch(id);
         Some(id)
     }
@@ -203,7 +203,7 @@ impl<E: Engine> Sctp<E> {
         }
         if let Some(association) = self.associations.get(&id).filter(|a| news && a.named) {
             let peer = association.peer();
-            self.core.events.push_back(Event::Addresses { association: id, peer });
+            self.core.events.push_back(Event::Addresses { association: id, peer: peer.into() });
         }
     }
 
@@ -292,7 +292,7 @@ impl<E: Engine> Sctp<E> {
         self.dirty.insert(id);
     }
 
-    fn connect(&mut self, request: ConnectId, local_port: u16, peer: &TransportAddress, deadline: Instant) {
+    fn connect(&mut self, request: ConnectId, local_port: SctpPort, peer: &SctpAddress, deadline: Instant) {
         if self.is_full() {
             return self.core.failed(request, ConnectError::TooMany);
         }
@@ -303,15 +303,15 @@ impl<E: Engine> Sctp<E> {
         let mut paths: Vec<Path> = reachable
             .take(MAX_TRIED_ADDRESSES)
             .map(|address| Path {
-                remote: SocketAddr::new(*address, peer.udp_port),
+                remote: SocketAddr::new(*address, peer.udp_port.0),
                 remote_port: peer.port,
                 local_port,
             })
             .collect();
-        if paths.is_empty() || peer.udp_port == 0 || peer.port == 0 {
+        if paths.is_empty() || !peer.is_complete() {
             return self.core.failed(request, ConnectError::NoRoute);
         }
-        if local_port == 0 {
+        if !local_port.is_set() {
             let Some(port) = self.free_port(&paths) else {
                 return self.core.failed(request, ConnectError::TooMany);
             };
@@ -336,11 +336,11 @@ impl<E: Engine> Sctp<E> {
 
     /// An SCTP port above 32,767 that is free on all these paths. The dynamic range of IANA is half
     /// as large, less than the limit of associations.
-    fn free_port(&mut self, paths: &[Path]) -> Option<u16> {
+    fn free_port(&mut self, paths: &[Path]) -> Option<SctpPort> {
         const FIRST: u16 = 32_768;
         const COUNT: u16 = u16::MAX - FIRST;
         let start = self.core.random.below(u64::from(COUNT)) as u16;
-        (0..COUNT).map(|n| FIRST + (start + n) % COUNT).find(|&local_port| {
+        (0..COUNT).map(|n| SctpPort(FIRST + (start + n) % COUNT)).find(|&local_port| {
             !self.listening.contains(&local_port)
                 && paths.iter().all(|path| !self.paths.contains_key(&Path { local_port, ..*path }))
         })
@@ -348,7 +348,7 @@ impl<E: Engine> Sctp<E> {
 }
 
 impl<E: Engine> Stack for Sctp<E> {
-    fn listen(&mut self, local_port: u16) {
+    fn listen(&mut self, local_port: SctpPort) {
         self.listening.insert(local_port);
     }
 
@@ -359,9 +359,10 @@ impl<E: Engine> Stack for Sctp<E> {
     fn handle_action(&mut self, now: Instant, action: Action) {
         self.core.now = self.core.now.max(now);
         match action {
-            Action::Connect { request, local_port, peer, deadline } => {
-                self.connect(request, local_port, &peer, deadline);
-            }
+            Action::Connect { request, local_port, peer, deadline } => match peer.as_sctp() {
+                Some(peer) => self.connect(request, local_port, peer, deadline),
+                None => self.core.failed(request, ConnectError::NoRoute),
+            },
             Action::CancelConnect { request } => {
                 self.forget(request, None);
             }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows what a chunk means; see [`super::chunk`] for that.
 
+use rserpool_core::base::SctpPort;
 use std::net::SocketAddr;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -22,9 +23,9 @@ pub(super) struct Path {
     /// The peer's IP address and UDP port.
     pub(super) remote: SocketAddr,
     /// The peer's SCTP port.
-    pub(super) remote_port: u16,
+    pub(super) remote_port: SctpPort,
     /// Our SCTP port.
-    pub(super) local_port: u16,
+    pub(super) local_port: SctpPort,
 }
 
 impl Path {
@@ -37,8 +38,8 @@ impl Path {
 /// The common header without its checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    pub(super) source_port: u16,
-    pub(super) destination_port: u16,
+    pub(super) source_port: SctpPort,
+    pub(super) destination_port: SctpPort,
     /// The verification tag.
     pub(super) tag: u32,
 }
@@ -46,8 +47,8 @@ pub(super) struct Header {
 impl Header {
     /// Its octets, with a checksum of 0.
     pub(super) fn put(self, to: &mut BytesMut) {
-        to.put_u16(self.source_port);
-        to.put_u16(self.destination_port);
+        to.put_u16(self.source_port.0);
+        to.put_u16(self.destination_port.0);
         to.put_u32(self.tag);
         to.put_u32(0);
     }
@@ -80,10 +81,13 @@ pub(super) fn parse(packet: &Bytes) -> Option<(Header, Chunks)> {
         return None;
     }
     let mut fields = packet.clone();
-    let header =
-        Header { source_port: fields.get_u16(), destination_port: fields.get_u16(), tag: fields.get_u32() };
+    let header = Header {
+        source_port: SctpPort(fields.get_u16()),
+        destination_port: SctpPort(fields.get_u16()),
+        tag: fields.get_u32(),
+    };
     let stated = fields.get_u32_le();
-    let good = header.source_port != 0 && header.destination_port != 0 && stated == checksum(packet);
+    let good = header.source_port.is_set() && header.destination_port.is_set() && stated == checksum(packet);
     good.then_some((header, Chunks { rest: fields }))
 }
 
@@ -174,7 +178,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const HEAD: Header = Header { source_port: 3863, destination_port: 9901, tag: 0x0102_0304 };
+    const HEAD: Header =
+        Header { source_port: SctpPort(3863), destination_port: SctpPort(9901), tag: 0x0102_0304 };
 
     fn chunk(kind: u8, length: usize) -> Chunk {
         Chunk { kind, flags: 1, body: vec![0xa5; length].into() }
@@ -208,8 +213,8 @@ mod tests {
             wrong[octet] ^= 0x10;
             assert!(parse(&wrong.into()).is_none(), "octet {octet}");
         }
-        assert!(parse(&single(Header { source_port: 0, ..HEAD }, &[chunk(4, 4)])).is_none());
-        assert!(parse(&single(Header { destination_port: 0, ..HEAD }, &[chunk(4, 4)])).is_none());
+        assert!(parse(&single(Header { source_port: SctpPort(0), ..HEAD }, &[chunk(4, 4)])).is_none());
+        assert!(parse(&single(Header { destination_port: SctpPort(0), ..HEAD }, &[chunk(4, 4)])).is_none());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::TcpConfig;
 use crate::ConnectionId;
-use rserpool_core::base::{Instant, MAX_TRIED_ADDRESSES, TransportAddress, is_usable_address};
+use rserpool_core::base::{Instant, MAX_TRIED_ADDRESSES, SctpPort, TcpAddress, is_usable_address};
 use rserpool_core::endpoint::ConnectError;
 
 /// An attempt: its addresses are tried one after the other, the next when one has failed or has not
@@ -13,8 +13,8 @@ use rserpool_core::endpoint::ConnectError;
 #[derive(Debug)]
 pub(super) struct Attempt {
     /// Told again when it succeeds.
-    pub(super) peer: TransportAddress,
-    pub(super) local_port: u16,
+    pub(super) peer: TcpAddress,
+    pub(super) local_port: SctpPort,
     deadline: Instant,
     /// When the next address is tried; meaningless when there is none.
     next: Instant,
@@ -40,8 +40,8 @@ impl Attempt {
     /// An attempt that has not begun; `None` if no address can be reached at all.
     pub(super) fn new(
         now: Instant,
-        local_port: u16,
-        peer: TransportAddress,
+        local_port: SctpPort,
+        peer: TcpAddress,
         deadline: Instant,
     ) -> Option<Self> {
         let usable = peer.addresses.iter().filter(|ip| is_usable_address(ip));

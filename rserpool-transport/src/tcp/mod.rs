@@ -26,15 +26,19 @@ pub use config::TcpConfig;
 use self::attempt::{Attempt, Due};
 use self::connection::{Connection, MAX_INPUT, Opener};
 use super::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
-use rserpool_core::base::{AssociationId, ConnectId, Deadlines, Instant, ProtocolId, TransportAddress};
-use rserpool_core::endpoint::{AbortReason, Action, ConnectError, DownReason, Event, HangUp};
+use rserpool_core::base::{
+    AssociationId, ConnectId, Deadlines, Instant, ProtocolId, SctpPort, TcpAddress, TransportAddress,
+};
+use rserpool_core::endpoint::{
+    AbortReason, Action, ConnectError, Connected, DownReason, Event, HangUp, Origin,
+};
 
 /// All TCP connections of one node.
 #[derive(Debug)]
 pub struct Tcp {
     config: TcpConfig,
     /// The port of the endpoint to whom accepted connections go.
-    service: u16,
+    service: SctpPort,
     accepts: bool,
     now: Instant,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -63,7 +67,7 @@ enum Owner {
 impl Tcp {
     /// No connection yet. Those that are accepted are told to the endpoint that listens on the SCTP port
     /// `service`. The configuration must be [valid](TcpConfig::check).
-    pub fn new(config: TcpConfig, service: u16) -> Self {
+    pub fn new(config: TcpConfig, service: SctpPort) -> Self {
         Self {
             config,
             service,
@@ -95,7 +99,7 @@ impl Tcp {
         ConnectionId(self.last)
     }
 
-    fn connect(&mut self, request: ConnectId, local_port: u16, peer: TransportAddress, deadline: Instant) {
+    fn connect(&mut self, request: ConnectId, local_port: SctpPort, peer: TcpAddress, deadline: Instant) {
         let refused = if self.attempts.contains_key(&request) {
             ConnectError::InUse
         } else if self.is_full() {
@@ -151,7 +155,7 @@ impl Tcp {
             attempt.opening.remove(&id);
         }
         if let Some(attempt) = self.forget(request) {
-            self.establish(id, Opener::Us, Some(request), attempt.local_port, attempt.peer);
+            self.establish(id, Opener::Us, Origin::Attempt(request), attempt.local_port, attempt.peer);
         }
     }
 
@@ -159,13 +163,13 @@ impl Tcp {
         &mut self,
         id: ConnectionId,
         opener: Opener,
-        request: Option<ConnectId>,
-        local_port: u16,
-        peer: TransportAddress,
+        origin: Origin,
+        local_port: SctpPort,
+        peer: TcpAddress,
     ) {
         self.connections.insert(id, Connection::new(opener, self.now));
         self.named += 1;
-        self.events.push_back(Event::Connected { association: association(id), request, local_port, peer });
+        self.events.push_back(Event::Connected(Connected::new(association(id), origin, local_port, peer)));
         self.rearm(id);
     }
 
@@ -268,7 +272,7 @@ impl Tcp {
     }
 
     fn hung_up(&mut self, peer: SocketAddr, reason: HangUp) {
-        let (local_port, peer) = (self.service, address(peer));
+        let (local_port, peer) = (self.service, address(peer).into());
         self.events.push_back(Event::HungUp { local_port, peer, reason });
     }
 
@@ -319,7 +323,7 @@ impl Tcp {
 /// Connections that are accepted are told to the endpoint that listens on the SCTP port given to [`Tcp::new`];
 /// the driver binds the TCP port.
 impl Stack for Tcp {
-    fn listen(&mut self, _local_port: u16) {}
+    fn listen(&mut self, _local_port: SctpPort) {}
 
     fn stop_listening(&mut self) {
         self.accepts = false;
@@ -329,7 +333,11 @@ impl Stack for Tcp {
         self.advance(now);
         match action {
             Action::Connect { request, local_port, peer, deadline } => {
-                self.connect(request, local_port, peer, deadline);
+                if let TransportAddress::Tcp(peer) = peer {
+                    self.connect(request, local_port, peer, deadline);
+                } else {
+                    self.events.push_back(Event::ConnectFailed { request, reason: ConnectError::NoRoute });
+                }
             }
             Action::CancelConnect { request } => {
                 self.forget(request);
@@ -408,7 +416,7 @@ impl Streams for Tcp {
         }
         self.origins.insert(origin, same + 1);
         let connection = self.next_connection();
-        self.establish(connection, Opener::Peer(peer), None, self.service, address(peer));
+        self.establish(connection, Opener::Peer(peer), Origin::Peer, self.service, address(peer));
         Some(connection)
     }
 
@@ -462,8 +470,8 @@ const fn name(association: AssociationId) -> ConnectionId {
     ConnectionId(association.number())
 }
 
-fn address(peer: SocketAddr) -> TransportAddress {
-    TransportAddress::tcp(vec![peer.ip().to_canonical()], peer.port())
+fn address(peer: SocketAddr) -> TcpAddress {
+    TcpAddress::new(vec![peer.ip().to_canonical()], peer.port())
 }
 
 /// What counts as one origin: an address of IPv4; of IPv6 the network of 64 bits, all of whose addresses

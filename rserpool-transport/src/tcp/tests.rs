@@ -58,7 +58,7 @@ fn message(octets: u16) -> Bytes {
 
 fn accepted(number: u64, host: u8) -> Event {
     let peer = TransportAddress::tcp(vec![client(host).ip()], client(host).port());
-    Event::Connected { association: name_of(number), request: None, local_port: SERVICE, peer }
+    Event::Connected(Connected::new(name_of(number), Origin::Peer, SctpPort(SERVICE), peer))
 }
 
 fn heard(number: u64, bytes: Bytes) -> Event {
@@ -70,7 +70,7 @@ fn down(number: u64, reason: DownReason) -> Event {
 }
 
 fn hung_up(host: u8, reason: HangUp) -> Event {
-    Event::HungUp { local_port: SERVICE, peer: address(client(host)), reason }
+    Event::HungUp { local_port: SctpPort(SERVICE), peer: address(client(host)).into(), reason }
 }
 
 fn write(number: u64, bytes: Bytes) -> ConnectionAction {
@@ -97,7 +97,7 @@ impl Script {
 
     fn with(config: TcpConfig) -> Self {
         assert_eq!(config.check(), Ok(()));
-        Self { tcp: Tcp::new(config, SERVICE) }
+        Self { tcp: Tcp::new(config, SctpPort(SERVICE)) }
     }
 
     fn drain(&mut self) -> Out {
@@ -132,7 +132,7 @@ impl Script {
 
     fn connect(&mut self, ms: u64, request: u64, peer: TransportAddress, deadline: u64) -> Out {
         let (request, deadline) = (ConnectId(request), at(deadline));
-        self.act(ms, Action::Connect { request, local_port: 0, peer, deadline })
+        self.act(ms, Action::Connect { request, local_port: SctpPort(0), peer, deadline })
     }
 
     /// Time passes, to this moment, which is the next deadline.
@@ -359,12 +359,12 @@ fn we_open_a_connection_and_close_it() {
     let mut script = Script::new();
     assert_eq!(script.connect(0, 7, registrar(&[1]), 1_000), out([], [open(1, 1)]));
     assert_eq!((script.tcp.associations(), script.tcp.poll_timeout()), (1, Some(at(1_000))));
-    let connected = Event::Connected {
-        association: name_of(1),
-        request: Some(ConnectId(7)),
-        local_port: 0,
-        peer: registrar(&[1]),
-    };
+    let connected = Event::Connected(Connected::new(
+        name_of(1),
+        Origin::Attempt(ConnectId(7)),
+        SctpPort(0),
+        registrar(&[1]),
+    ));
     assert_eq!(script.happens(1, 1, ConnectionEvent::Opened), out([connected], []));
     assert_eq!(script.tcp.poll_timeout(), None, "the registrar says how long it may last");
     assert_eq!(script.send(2, 1, message(16)), out([], [write(1, message(16))]));
@@ -407,7 +407,9 @@ fn addresses_are_tried_one_after_the_other() {
     script.expire(1_250);
     let won = script.happens(1_300, 5, ConnectionEvent::Opened);
     assert_eq!(won.actions, [dropped(4)], "the first that is up is taken");
-    assert!(matches!(won.events[..], [Event::Connected { association, .. }] if association == name_of(5)));
+    assert!(
+        matches!(won.events[..], [Event::Connected(Connected { association, .. })] if association == name_of(5))
+    );
 
     script.connect(2_000, 1, registrar(&[1]), 2_100);
     assert_eq!(script.expire(2_100), out([failed(ConnectError::TimedOut)], [dropped(6)]));

@@ -34,7 +34,7 @@ pub(crate) use values::{
 macro_rules! settings {
     (
         $(#[$struct_meta:meta])*
-        $name:ident for $config:ty {
+        $name:ident $([$generic:ident])? for $config:ty {
             $( $(#[$meta:meta])* $field:ident / $flag:literal : $ty:ty $(=> $($path:ident).+)? ; )*
         }
         $( groups { $( $(#[$group_meta:meta])* $group:ident : $group_ty:ty ; )* } )?
@@ -61,7 +61,7 @@ macro_rules! settings {
             /// Puts the values that are set into a configuration.
             // The log has no configuration in the core.
             #[allow(dead_code, unused_variables)]
-            pub(crate) fn apply(&self, config: &mut $config) {
+            pub(crate) fn apply$(<$generic>)?(&self, config: &mut $config) {
                 $( $(
                     if let Some(value) = &self.$field {
                         config.$($path).+ = value.clone().into();

@@ -5,7 +5,9 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
-use rserpool_core::base::{ASAP_PORT, Carrier, DEFAULT_ENCAPSULATION_PORT, TransportAddress};
+use rserpool_core::base::{
+    ASAP_TCP_PORT, DEFAULT_ENCAPSULATION_PORT, SctpAddress, SctpPort, TransportAddress, UdpPort,
+};
 use rserpool_driver::{AnnounceGroup, TcpListening};
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +23,7 @@ impl FromStr for UdpAddress {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        address(text, DEFAULT_ENCAPSULATION_PORT).map(Self).ok_or_else(|| {
+        address(text, DEFAULT_ENCAPSULATION_PORT.0).map(Self).ok_or_else(|| {
             format!(
                 "\"{text}\" is no address; write IP, IP:UDP-PORT or [IPv6]:UDP-PORT (names are not looked up)"
             )
@@ -73,11 +75,11 @@ impl FromStr for TcpListen {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(at) = address(text, ASAP_PORT) {
+        if let Some(at) = address(text, ASAP_TCP_PORT) {
             return Ok(Self(TcpListening::At(Some(at.ip()), at.port())));
         }
         match text.parse::<Switch>() {
-            Ok(Switch(true)) => Ok(Self(TcpListening::At(None, ASAP_PORT))),
+            Ok(Switch(true)) => Ok(Self(TcpListening::At(None, ASAP_TCP_PORT))),
             Ok(Switch(false)) => Ok(Self(TcpListening::No)),
             Err(_) => {
                 Err(format!("\"{text}\" is no place; write yes, no, IP, IP:TCP-PORT or [IPv6]:TCP-PORT"))
@@ -102,6 +104,13 @@ impl From<TcpListen> for String {
     }
 }
 
+/// What a registrar is reached by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Carrier {
+    Sctp,
+    Tcp,
+}
+
 /// A registrar: an IP address or a name, and the UDP port of its SCTP encapsulation; or `tcp:` before
 /// these, and its TCP port.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,7 +124,7 @@ pub(crate) struct Host {
 impl Host {
     /// Its addresses, with this SCTP port. A name is looked up now; of its addresses those of the
     /// family of our socket count, if there are any.
-    pub(crate) fn resolve(&self, port: u16, bind: Option<UdpAddress>) -> Result<TransportAddress, Failure> {
+    pub(crate) fn resolve(&self, port: SctpPort, bind: Option<UdpAddress>) -> Result<SctpAddress, Failure> {
         if self.carrier == Carrier::Tcp {
             let only_users = "only connect and resolve reach a registrar by TCP; here it takes SCTP";
             return Err(Failure::usage(format!("{self}: {only_users} (RFC 5352 section 2.1)")));
@@ -125,18 +134,18 @@ impl Host {
         if addresses.iter().any(|address| address.is_ipv6() == ipv6) {
             addresses.retain(|address| address.is_ipv6() == ipv6);
         }
-        Ok(TransportAddress::sctp(addresses, port, self.port))
+        Ok(SctpAddress::multihomed(addresses, port, UdpPort(self.port)))
     }
 
     /// The same for a user, who may use TCP, too; that takes addresses of any family.
     pub(crate) fn resolve_for_user(
         &self,
-        port: u16,
+        port: SctpPort,
         bind: Option<UdpAddress>,
     ) -> Result<TransportAddress, Failure> {
         match self.carrier {
             Carrier::Tcp => Ok(TransportAddress::tcp(self.look_up()?, self.port)),
-            _ => self.resolve(port, bind),
+            Carrier::Sctp => self.resolve(port, bind).map(TransportAddress::Sctp),
         }
     }
 
@@ -163,8 +172,8 @@ impl FromStr for Host {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (carrier, place, default_port) = match text.strip_prefix("tcp:") {
-            Some(place) => (Carrier::Tcp, place, ASAP_PORT),
-            None => (Carrier::Sctp, text, DEFAULT_ENCAPSULATION_PORT),
+            Some(place) => (Carrier::Tcp, place, ASAP_TCP_PORT),
+            None => (Carrier::Sctp, text, DEFAULT_ENCAPSULATION_PORT.0),
         };
         if let Some(at) = address(place, default_port) {
             return Ok(Self { carrier, name: at.ip().to_string(), port: at.port() });
@@ -271,8 +280,8 @@ mod tests {
         {
             assert!(read(bad).is_err(), "{bad}");
         }
-        let found = "localhost:20001".parse::<Host>().unwrap().resolve(9901, None).unwrap();
-        assert_eq!(found, TransportAddress::new("127.0.0.1".parse().unwrap(), 9901, 20001));
+        let found = "localhost:20001".parse::<Host>().unwrap().resolve(SctpPort(9901), None).unwrap();
+        assert_eq!(found, SctpAddress::new("127.0.0.1".parse().unwrap(), SctpPort(9901), UdpPort(20001)));
     }
 
     /// ASAP-8.2-01: the port of ASAP over TCP.
@@ -286,9 +295,9 @@ mod tests {
             assert!(read(bad).is_err(), "{bad}");
         }
         let host: Host = "tcp:localhost:20001".parse().unwrap();
-        let found = host.resolve_for_user(3863, None).unwrap();
-        assert!(found.is_tcp() && found.port == 20001 && found.udp_port == 0, "{found}");
-        assert!(matches!(host.resolve(3863, None), Err(Failure::Usage(_))));
+        let found = host.resolve_for_user(SctpPort(3863), None).unwrap();
+        assert!(found.as_tcp().is_some_and(|tcp| tcp.port == 20001), "{found}");
+        assert!(matches!(host.resolve(SctpPort(3863), None), Err(Failure::Usage(_))));
     }
 
     #[test]

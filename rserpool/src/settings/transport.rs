@@ -8,7 +8,7 @@ use super::{Attempts, Switch, TcpListen, Time, settings};
 
 settings! {
     /// The hunt for a registrar (RFC 5352 section 3.6).
-    HuntSettings for HuntConfig {
+    HuntSettings [A] for HuntConfig<A> {
         /// T5: how long the first round of the hunt waits for a registrar; later ones wait longer
         timeout / "hunt-timeout": Time => timeout;
         /// RETRAN-MAX: how long a round of the hunt waits at most

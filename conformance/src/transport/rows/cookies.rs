@@ -1,9 +1,10 @@
 //! State cookies: signed, bound to addresses and ports, and with a lifetime (RFC 9260 section 5.1.3).
 
+use rserpool_core::base::SctpPort;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rserpool_core::endpoint::Event;
+use rserpool_core::endpoint::{Connected, Event};
 use rserpool_transport::sctp::SctpConfig;
 
 use crate::transport::bench::{Failure, Outcome, ensure};
@@ -58,7 +59,7 @@ fn forged(stage: &Stage) -> Outcome {
     opens_nothing(&mut hand, "made up")?;
     hand.replies();
     hand.put(address(1), &echo(&cookie, tag));
-    ensure(matches!(hand.events()[..], [Event::Connected { .. }]), || {
+    ensure(matches!(hand.events()[..], [Event::Connected(Connected { .. })]), || {
         "the real cookie opens nothing".into()
     })?;
     Ok(format!("{} octets", cookie.len()))
@@ -74,7 +75,7 @@ fn elsewhere(stage: &Stage) -> Outcome {
     opens_nothing(&mut hand, "another UDP port")?;
     hand.put(address(1), &Packet { source: 5001, ..echo(&cookie, tag) });
     opens_nothing(&mut hand, "another SCTP port")?;
-    hand.stack.listen(PORT + 1);
+    hand.stack.listen(SctpPort(PORT + 1));
     hand.put(address(1), &Packet { destination: PORT + 1, ..echo(&cookie, tag) });
     opens_nothing(&mut hand, "another SCTP port here")?;
     Ok(String::new())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rserpool_core::endpoint::Event;
+use rserpool_core::endpoint::{Connected, Event};
 
 use crate::transport::bench::{Failure, Outcome, ensure};
 use crate::transport::hand::{Hand, PORT, address, kinds};
@@ -98,7 +98,7 @@ fn optional_parameters(stage: &Stage) -> Outcome {
 
 fn connected(hand: &mut Hand, what: &str) -> Outcome {
     let events = hand.events();
-    let up = matches!(events[..], [Event::Connected { .. }]);
+    let up = matches!(events[..], [Event::Connected(Connected { .. })]);
     ensure(up, || format!("after an {what} with such parameters the application sees {events:?}"))?;
     Ok(String::new())
 }
@@ -180,7 +180,7 @@ fn cookie_again(stage: &Stage) -> Outcome {
         ensure(acknowledged, || "no COOKIE ACK".into())?;
         seen.extend(hand.events());
     }
-    let right = matches!(seen[..], [Event::Connected { .. }, Event::Message { .. }]);
+    let right = matches!(seen[..], [Event::Connected(Connected { .. }), Event::Message { .. }]);
     ensure(right, || format!("the application sees {seen:?}"))?;
     Ok("with DATA behind it".into())
 }

@@ -1,6 +1,7 @@
 //! Registration, keep-alives and the home registrar.
 
 use super::*;
+use crate::base::{SctpAddress, SctpPort};
 
 /// ASAP-3.1-01, ASAP-3.1-02, ASAP-3.1-03, ASAP-3.1-04, ASAP-3.1-06, ASAP-3.1-07, ASAP-3.1-09, ASAP-2.2.1-02,
 /// ASAP-6.1-01, PARAM-3.10-03: the hunt comes first, then a registration with all that it has to hold.
@@ -263,7 +264,7 @@ fn the_configuration_is_checked() {
     assert_eq!(key(|c| c.id = Some(ElementId(0))), "id");
     assert_eq!(key(|c| c.addresses.clear()), "addresses");
     assert_eq!(key(|c| c.addresses = vec!["0.0.0.0".parse().unwrap()]), "addresses");
-    assert_eq!(key(|c| c.port = 0), "port");
+    assert_eq!(key(|c| c.port = SctpPort(0)), "port");
     assert_eq!(key(|c| c.life = RegistrationLife(0)), "life");
     assert_eq!(key(|c| c.registration_timeout = ms(0)), "registration_timeout");
     assert_eq!(key(|c| c.deregistration_timeout = ms(0)), "deregistration_timeout");
@@ -271,7 +272,7 @@ fn the_configuration_is_checked() {
     assert_eq!(key(|c| c.reregistration_interval = Some(ms(300_000))), "reregistration_interval");
     assert_eq!(key(|c| c.max_registration_attempts = 0), "max_registration_attempts");
     assert_eq!(key(|c| c.max_sessions = 0), "max_sessions");
-    assert_eq!(key(|c| c.hunt.registrars[0].port = 0), "hunt.registrars");
+    assert_eq!(key(|c| c.hunt.registrars[0].port = SctpPort(0)), "hunt.registrars");
     assert_eq!(key(|c| c.hunt.timeout = ms(0)), "hunt.timeout");
     assert_eq!(key(|c| c.hunt.timeout_max = ms(1)), "hunt.timeout_max");
     assert_eq!(key(|c| c.hunt.rounds = Some(0)), "hunt.rounds");
@@ -310,9 +311,9 @@ fn taken_when_announced(about: ElementId, answers: Vec<Action>) {
     let announcement = AsapMessage::ServerAnnounce {
         registrar: RegistrarId(1),
         transports: vec![],
-        encapsulation: Some(EncapsulationPorts { user: registrar(1).udp_port, asap: 0 }),
+        encapsulation: Some(EncapsulationPorts { user: registrar::<SctpAddress>(1).udp_port.0, asap: 0 }),
     };
-    let source = SocketAddr::new(registrar(1).addresses[0], 3863);
+    let source = SocketAddr::new(registrar::<SctpAddress>(1).addresses[0], 3863);
     let bytes = encode(&announcement);
     let step = event(&mut element, 20, Event::Announce { channel: Channel::Asap, source, bytes });
     assert_eq!(step.0.last(), Some(&registration(7, 0)));

@@ -12,7 +12,10 @@ use core::net::SocketAddr;
 use super::{
     Answer, Command, DeregistrationError, Element, ElementConfig, Message, Notice, Refusal, RegistrationError,
 };
-use crate::base::{AssociationId, CommandId, ElementId, Instant, RegistrarId, TransportAddress};
+use crate::base::{
+    AssociationId, CommandId, ElementId, Instant, RegistrarId, SctpAddress, SctpPort, TransportAddress,
+    UdpPort,
+};
 use crate::endpoint::hunt::HuntConfig;
 use crate::endpoint::testing::{
     DATA, abort, asap, at, cancel, connect, connect_failed, connected, data, disconnected, drain, encode,
@@ -40,7 +43,7 @@ fn config(registrars: &[u8]) -> ElementConfig {
         deregistration_timeout: ms(100),
         reregistration_interval: Some(ms(1_000)),
         addresses: vec![ip(100)],
-        udp_port: 40_001,
+        udp_port: UdpPort(40_001),
         hunt,
         ..ElementConfig::rfc("pool".into(), 1)
     }
@@ -141,5 +144,5 @@ fn deregistered(association: u64) -> Event {
 }
 
 fn user(port: u16) -> TransportAddress {
-    TransportAddress::new(ip(200), port, 9899)
+    SctpAddress::new(ip(200), SctpPort(port), UdpPort(9899)).into()
 }

@@ -1,13 +1,14 @@
 //! Properties under random events: no panic, bounds kept, one answer for every command.
 
+use crate::base::SctpPort;
 use alloc::collections::BTreeSet;
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::endpoint::ConnectError;
 use crate::endpoint::testing::encode;
+use crate::endpoint::{ConnectError, Connected};
 
 #[derive(Clone, Debug)]
 enum Input {
@@ -142,8 +143,8 @@ impl World {
                 self.next += 1;
                 let association = AssociationId::sctp(self.next);
                 self.associations.push(association);
-                let peer = registrar(self.next as u8 % 3);
-                self.event(Event::Connected { association, request, local_port: 7, peer });
+                let peer: TransportAddress = registrar(self.next as u8 % 3);
+                self.event(Event::Connected(Connected::new(association, request.into(), SctpPort(7), peer)));
             }
             Input::ConnectFailed => {
                 if let Some(request) = self.attempts.pop() {

@@ -6,13 +6,13 @@ use core::time::Duration;
 use crate::base::TransportAddress;
 use crate::endpoint::config::ConfigError;
 
-/// How to find a registrar.
+/// How to find a registrar at an address of type `A`: an element reaches it by SCTP only, with
+/// [`SctpAddress`](crate::base::SctpAddress), a user by TCP, too (RFC 5352 section 2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct HuntConfig {
-    /// Registrars that are known from the start; those that announce themselves are added. Only users reach
-    /// registrars by TCP.
-    pub registrars: Vec<TransportAddress>,
+pub struct HuntConfig<A = TransportAddress> {
+    /// Registrars that are known from the start; those that announce themselves are added.
+    pub registrars: Vec<A>,
     /// T5-Serverhunt: how long one round waits for an answer (RFC default 10 s). It doubles from
     /// round to round.
     pub timeout: Duration,
@@ -24,9 +24,9 @@ pub struct HuntConfig {
     pub outdate: Duration,
 }
 
-impl HuntConfig {
+impl<A> HuntConfig<A> {
     /// The timers of the RFC, and any number of rounds.
-    pub fn rfc(registrars: Vec<TransportAddress>) -> Self {
+    pub fn rfc(registrars: Vec<A>) -> Self {
         Self {
             registrars,
             timeout: Duration::from_secs(10),
@@ -37,7 +37,7 @@ impl HuntConfig {
     }
 
     /// For a LAN: a round lasts 250 ms and grows to 2 s.
-    pub fn fast(registrars: Vec<TransportAddress>) -> Self {
+    pub fn fast(registrars: Vec<A>) -> Self {
         Self {
             timeout: Duration::from_millis(250),
             timeout_max: Duration::from_secs(2),
@@ -45,14 +45,27 @@ impl HuntConfig {
         }
     }
 
+    /// The same for registrars that may be reached by any carrier.
+    pub(super) fn with_any_carrier(self) -> HuntConfig
+    where
+        A: Into<TransportAddress>,
+    {
+        let Self { registrars, timeout, timeout_max, rounds, outdate } = self;
+        let registrars = registrars.into_iter().map(Into::into).collect();
+        HuntConfig { registrars, timeout, timeout_max, rounds, outdate }
+    }
+
     /// Checks the values.
     ///
     /// # Errors
     /// The first value that cannot work, with its key.
-    pub fn check(&self) -> Result<(), ConfigError> {
+    pub fn check(&self) -> Result<(), ConfigError>
+    where
+        A: Clone + Into<TransportAddress>,
+    {
         for registrar in &self.registrars {
             ConfigError::require(
-                registrar.is_complete(),
+                registrar.clone().into().is_complete(),
                 "hunt.registrars",
                 "every registrar needs an address, an SCTP port and a UDP port, or a TCP port",
             )?;

@@ -8,7 +8,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::base::{
-    ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, MAX_KEPT_ADDRESSES, TransportAddress, is_usable_address,
+    ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, MAX_KEPT_ADDRESSES, SctpAddress, SctpPort, TcpAddress,
+    TransportAddress, is_usable_address,
 };
 use crate::wire::{AsapMessage, EncapsulationPorts, Transport};
 
@@ -100,17 +101,17 @@ pub(crate) fn read_announcement(source: SocketAddr, bytes: &Bytes) -> Option<Vec
     let udp_port = udp_port.unwrap_or(DEFAULT_ENCAPSULATION_PORT);
     let mut registrars = Vec::new();
     if transports.is_empty() {
-        registrars.push(TransportAddress::new(source.ip(), ASAP_PORT, udp_port));
+        registrars.push(SctpAddress::new(source.ip(), ASAP_PORT, udp_port).into());
     }
     // A TCP transport has one address: transports with the same port are one registrar.
-    let mut by_tcp: Vec<TransportAddress> = Vec::new();
+    let mut by_tcp: Vec<TcpAddress> = Vec::new();
     for transport in transports {
         match transport {
             Transport::Sctp(sctp) => {
                 let usable = sctp.addresses.iter().copied().filter(is_usable_address);
                 let addresses: Vec<_> = usable.take(MAX_KEPT_ADDRESSES).collect();
                 if sctp.port != 0 && !addresses.is_empty() {
-                    registrars.push(TransportAddress::sctp(addresses, sctp.port, udp_port));
+                    registrars.push(TransportAddress::sctp(addresses, SctpPort(sctp.port), udp_port));
                 }
             }
             Transport::Tcp { port, address, .. } if port != 0 && is_usable_address(&address) => {
@@ -119,12 +120,12 @@ pub(crate) fn read_announcement(source: SocketAddr, bytes: &Bytes) -> Option<Vec
                         place.addresses.push(address);
                     }
                     Some(_) => {}
-                    None => by_tcp.push(TransportAddress::tcp(alloc::vec![address], port)),
+                    None => by_tcp.push(TcpAddress::new(alloc::vec![address], port)),
                 }
             }
             _ => {}
         }
     }
-    registrars.append(&mut by_tcp);
+    registrars.extend(by_tcp.into_iter().map(TransportAddress::Tcp));
     Some(registrars)
 }

@@ -23,7 +23,7 @@ pub use known::MAX_ANNOUNCED;
 pub(crate) use known::read_announcement;
 
 use super::{Action, ConnectError};
-use crate::base::{ConnectId, Instant, TransportAddress};
+use crate::base::{ConnectId, Instant, SctpAddress, SctpPort, TransportAddress};
 
 /// The most registrars that are tried at the same time (SH1: no more than three).
 pub const MAX_ATTEMPTS: usize = 3;
@@ -63,7 +63,7 @@ pub enum RoundEnd {
 #[derive(Clone, Debug)]
 pub struct Hunt {
     config: HuntConfig,
-    local_port: u16,
+    local_port: SctpPort,
     /// Whether registrars may be reached by TCP.
     tcp: bool,
     announced: Announced,
@@ -98,13 +98,17 @@ struct Chase {
 impl Hunt {
     /// The hunt of an element, not begun yet. It connects by SCTP, from `local_port` (0: any). Registrars
     /// that are announced for TCP are left out (RFC 5352 section 2.1: elements use SCTP).
-    pub fn new(config: HuntConfig, local_port: u16) -> Self {
-        Self { config, local_port, tcp: false, announced: Announced::default(), chase: None }
+    pub fn new(config: HuntConfig<SctpAddress>, local_port: SctpPort) -> Self {
+        Self::begin_with(config.with_any_carrier(), local_port, false)
     }
 
     /// The hunt of a user, not begun yet. It connects by SCTP or TCP.
     pub fn of_user(config: HuntConfig) -> Self {
-        Self { tcp: true, ..Self::new(config, 0) }
+        Self::begin_with(config, SctpPort(0), true)
+    }
+
+    fn begin_with(config: HuntConfig, local_port: SctpPort, tcp: bool) -> Self {
+        Self { config, local_port, tcp, announced: Announced::default(), chase: None }
     }
 
     /// Whether the hunt is on.
@@ -294,7 +298,13 @@ impl Chase {
     }
 
     /// Tries registrars from the queue, as many as may be tried at the same time.
-    fn fill(&mut self, now: Instant, local_port: u16, ids: &mut ConnectIds, actions: &mut VecDeque<Action>) {
+    fn fill(
+        &mut self,
+        now: Instant,
+        local_port: SctpPort,
+        ids: &mut ConnectIds,
+        actions: &mut VecDeque<Action>,
+    ) {
         while now < self.deadline && self.pending.len() < MAX_ATTEMPTS {
             let Some(peer) = self.next() else { break };
             let request = ids.next_id();

@@ -1,7 +1,7 @@
 //! Scripts of the hunt, with virtual time.
 
 use super::*;
-use crate::base::{DEFAULT_ENCAPSULATION_PORT, RegistrarId};
+use crate::base::{DEFAULT_ENCAPSULATION_PORT, RegistrarId, UdpPort};
 use crate::endpoint::testing::{at, cancel, connect, encode, ip, ms, registrar};
 use crate::wire::{AsapMessage, EncapsulationPorts, SctpTransport, Transport, TransportUse};
 
@@ -21,7 +21,7 @@ impl Script {
             outdate: ms(5_000),
             ..HuntConfig::rfc(registrars)
         };
-        Self { hunt: Hunt::new(config, 7), ids: ConnectIds::default(), actions: VecDeque::new() }
+        Self { hunt: Hunt::new(config, SctpPort(7)), ids: ConnectIds::default(), actions: VecDeque::new() }
     }
 
     fn start(&mut self, now: u64, avoid: Option<u8>) -> Vec<Action> {
@@ -153,12 +153,12 @@ fn announced_registrars_are_tried_at_once() {
         addresses: alloc::vec![ip(8), ip(9)].into(),
     });
     let tcp = Transport::Tcp { port: 3863, reserved: 0, address: ip(8) };
-    let listed = TransportAddress::sctp(alloc::vec![ip(8), ip(9)], 4_000, 20_001);
+    let listed = TransportAddress::sctp(alloc::vec![ip(8), ip(9)], SctpPort(4_000), UdpPort(20_001));
     assert_eq!(
         script.announce(12, 5, &announcement(alloc::vec![tcp, sctp], 20_001)),
         (true, alloc::vec![connect(2, 7, listed, at(100))])
     );
-    assert_eq!(DEFAULT_ENCAPSULATION_PORT, registrar(5).udp_port);
+    assert_eq!(DEFAULT_ENCAPSULATION_PORT, registrar::<SctpAddress>(5).udp_port);
     let error = AsapMessage::EndpointUnreachable { handle: "p".into(), element: crate::base::ElementId(1) };
     assert_eq!(script.announce(13, 5, &error), (false, Vec::new()));
 }
@@ -182,7 +182,7 @@ fn t7_outdates_but_follows_the_period() {
 #[test]
 fn t7_restarts_for_all_that_are_announced() {
     let mut script = Script::new(&[], None);
-    let at_port = |port| TransportAddress::new(ip(5), port, DEFAULT_ENCAPSULATION_PORT);
+    let at_port = |port| SctpAddress::new(ip(5), SctpPort(port), DEFAULT_ENCAPSULATION_PORT).into();
     let sctp = |port| {
         Transport::Sctp(SctpTransport { port, usage: TransportUse::DataOnly, addresses: ip(5).into() })
     };
@@ -207,7 +207,7 @@ fn a_flood_of_announcements_takes_no_memory() {
     for port in 1..=1_000 {
         announce(&mut script, u64::from(port), port);
     }
-    let at_port = |port| TransportAddress::new(ip(1), port, DEFAULT_ENCAPSULATION_PORT);
+    let at_port = |port| SctpAddress::new(ip(1), SctpPort(port), DEFAULT_ENCAPSULATION_PORT).into();
     assert!(script.hunt.registrar_at(at(1_000), &at_port(MAX_ANNOUNCED as u16)).is_some());
     assert!(script.hunt.registrar_at(at(1_000), &at_port(MAX_ANNOUNCED as u16 + 1)).is_none());
     announce(&mut script, 6_000, 2_000);

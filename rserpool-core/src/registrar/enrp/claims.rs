@@ -123,7 +123,7 @@ pub(super) fn enter(
         Err(cause) => {
             ctx.counters.updates_refused += 1;
             if let Some(peer) = peers.get(&from).and_then(|peer| peer.address.clone()) {
-                ctx.outbox.tell(Notice::Rejected { pe: pe.clone(), peer, cause: cause.code });
+                ctx.outbox.tell(Notice::Rejected { pe: pe.clone(), peer: peer.into(), cause: cause.code });
             }
             false
         }
@@ -202,7 +202,7 @@ pub(super) fn adopt(ctx: &mut Context, links: &Links, elements: &mut Elements, p
     let (life, stated_at) = (element.life, element.asap_address());
     let registrant = elements.former.reclaim(ctx, pe).filter(|former| links.contains_key(former));
     let link = registrant.and_then(|registrant| links.get(&registrant));
-    let peer = link.map(|link| link.peer.clone()).or(stated_at);
+    let peer = link.and_then(|link| link.peer.as_sctp().cloned()).or(stated_at);
     if let Some(change) = elements.listing.rehome(pe, ctx.id) {
         // The peers know it by the takeover, or are told by the caller.
         elements.listing.publish(ctx, pe, change, Update::Needless);

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::ourselves;
-use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, TransportAddress};
+use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress};
 use crate::endpoint::{AbortCause, ConnectError};
 use crate::registrar::attempts::{Attempt, ContactId};
 use crate::registrar::context::{Context, Timer};
@@ -35,7 +35,7 @@ pub(super) enum Origin {
 /// What is known to be at an address.
 #[derive(Debug)]
 struct Contact {
-    address: TransportAddress,
+    address: SctpAddress,
     origin: Origin,
     /// The registrar that was met there last.
     peer: Option<RegistrarId>,
@@ -79,7 +79,7 @@ impl Contacts {
     }
 
     /// The contact for an address, a new one if need be; `None` if there is no room.
-    fn enter(&mut self, ctx: &mut Context, address: &TransportAddress, origin: Origin) -> Option<ContactId> {
+    fn enter(&mut self, ctx: &mut Context, address: &SctpAddress, origin: Origin) -> Option<ContactId> {
         let known = self.entries.iter().find(|(_, contact)| contact.address.is_same_endpoint(address));
         if let Some((id, _)) = known {
             return Some(*id);
@@ -107,7 +107,7 @@ impl Contacts {
     }
 
     /// Notes which registrar was met at an address.
-    pub(super) fn is_met_at(&mut self, address: &TransportAddress, peer: RegistrarId) {
+    pub(super) fn is_met_at(&mut self, address: &SctpAddress, peer: RegistrarId) {
         for contact in self.entries.values_mut() {
             if contact.address.is_same_endpoint(address) {
                 contact.peer = Some(peer);
@@ -120,7 +120,7 @@ impl Contacts {
     pub(super) fn contact(
         &mut self,
         ctx: &mut Context,
-        address: &TransportAddress,
+        address: &SctpAddress,
         origin: Origin,
         peer: Option<RegistrarId>,
     ) {

@@ -1,19 +1,19 @@
 //! What this registrar says of itself: its address, its description, and ENRP_PRESENCE (RFC 5353 sections
 //! 2.1 and 3.4.2).
 
-use crate::base::{AssociationId, RegistrarId, TransportAddress};
+use crate::base::{AssociationId, RegistrarId, SctpAddress};
 use crate::handlespace::Handlespace;
 use crate::registrar::context::{Context, Timer};
 use crate::registrar::links::Links;
 use crate::wire::{EnrpBody, ServerInformation};
 
 /// Where we speak ENRP, as far as we know it.
-fn own_address(ctx: &Context) -> TransportAddress {
-    TransportAddress::sctp(ctx.config.addresses.clone(), ctx.config.enrp_port, ctx.config.udp_port)
+fn own_address(ctx: &Context) -> SctpAddress {
+    SctpAddress::multihomed(ctx.config.addresses.clone(), ctx.config.enrp_port, ctx.config.udp_port)
 }
 
 /// Whether an address is one of our own, as far as we know them.
-pub(super) fn is_own_address(ctx: &Context, address: &TransportAddress) -> bool {
+pub(super) fn is_own_address(ctx: &Context, address: &SctpAddress) -> bool {
     own_address(ctx).is_same_endpoint(address)
 }
 

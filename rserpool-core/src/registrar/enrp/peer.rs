@@ -4,7 +4,7 @@
 use alloc::collections::BTreeSet;
 
 use super::pages::Pages;
-use crate::base::{Instant, RegistrarId, TransportAddress};
+use crate::base::{Instant, RegistrarId, SctpAddress};
 use crate::endpoint::PeerState;
 use crate::registrar::context::{Context, Timer};
 use crate::wire::ServerInformation;
@@ -19,7 +19,7 @@ const MAX_SPARED: u32 = 64;
 #[derive(Debug)]
 pub(in crate::registrar) struct Peer {
     /// Where it speaks ENRP, if that is known.
-    pub(super) address: Option<TransportAddress>,
+    pub(super) address: Option<SctpAddress>,
     /// How it describes itself.
     pub(super) server: Option<ServerInformation>,
     pub(super) last_heard: Instant,

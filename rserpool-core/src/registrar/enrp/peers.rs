@@ -7,7 +7,7 @@ use core::ops::Deref;
 use super::contacts::{Contacts, Origin};
 use super::ourselves::{self, Reply};
 use super::peer::{Offers, Peer, PeerList, Standing};
-use crate::base::{AssociationId, RegistrarId, TransportAddress};
+use crate::base::{AssociationId, RegistrarId, SctpAddress};
 use crate::endpoint::{AbortCause, Action};
 use crate::endpoint::{PeerState, PeerStatus};
 use crate::registrar::context::Context;
@@ -78,7 +78,7 @@ impl Peers {
     pub(in crate::registrar) fn statuses(&self, ctx: &Context, listing: &Listing) -> Vec<PeerStatus> {
         let status = |(id, peer): (&RegistrarId, &Peer)| PeerStatus {
             id: *id,
-            address: peer.address.clone(),
+            address: peer.address.clone().map(Into::into),
             connected: ctx.group.contains_key(id),
             state: peer.state(),
             elements: listing.owned(*id),
@@ -128,7 +128,9 @@ impl Peers {
             ctx.abort(from, AbortCause::User);
             return Meeting::Refused;
         };
-        let (address, greeted) = (link.peer.clone(), link.greeted);
+        // ENRP is spoken over SCTP alone.
+        let Some(address) = link.peer.as_sctp().cloned() else { return Meeting::Refused };
+        let greeted = link.greeted;
         let old = ctx.group.get(&id).copied().filter(|old| *old != from);
         if let Some(old) = old
             && self.choose(ctx, links, listing, old, from, id) == Kept::Old
@@ -154,7 +156,7 @@ impl Peers {
     }
 
     /// The peers that were where this one is now, under other identifiers.
-    fn predecessors(&self, ctx: &Context, id: RegistrarId, address: &TransportAddress) -> Vec<RegistrarId> {
+    fn predecessors(&self, ctx: &Context, id: RegistrarId, address: &SctpAddress) -> Vec<RegistrarId> {
         let there = |peer: &Peer| peer.address.as_ref().is_some_and(|a| a.is_same_endpoint(address));
         let others = self.entries.iter().filter(|(other, peer)| **other != id && there(peer));
         let gone = others
@@ -179,7 +181,7 @@ impl Peers {
             debug_assert!(false, "the group holds associations with peers that are up");
             return Kept::New;
         };
-        let described = peer.address.as_ref().is_some_and(|address| address.is_same_endpoint(&b.peer));
+        let described = peer.address.as_ref().is_some_and(|address| b.is_at(address));
         let deadline = ctx.answer_due();
         if !described && !a.peer.is_same_endpoint(&b.peer) {
             ctx.counters.spoofed += 1;
@@ -249,7 +251,7 @@ impl Peers {
         &mut self,
         id: RegistrarId,
         mut server: ServerInformation,
-        seen: Option<&TransportAddress>,
+        seen: Option<&SctpAddress>,
     ) {
         let Some(peer) = self.entries.get_mut(&id).filter(|_| server.id == id) else { return };
         if let Some(address) = server.address(seen) {

@@ -8,7 +8,7 @@ use super::contacts::Origin;
 use super::ourselves::{self, Reply};
 use super::peers::Peers;
 use super::{audit, offers};
-use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, RegistrarId, TransportAddress};
+use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, RegistrarId, SctpAddress};
 use crate::endpoint::{Action, Channel};
 use crate::registrar::context::Context;
 use crate::registrar::elements::Elements;
@@ -56,7 +56,7 @@ pub(in crate::registrar) fn handle_presence(
         peer.announced = checksum.or(peer.announced);
     }
     if let Some(server) = server {
-        peers.describe(sender, server, links.get(&from).map(|link| &link.peer));
+        peers.describe(sender, server, links.get(&from).and_then(|link| link.peer.as_sctp()));
     }
     if reply == Reply::Required {
         let presence = ourselves::presence(ctx, &elements.listing, Reply::Needless);
@@ -87,7 +87,7 @@ pub(in crate::registrar) fn handle_enrp_announce(
     let server = server.filter(|server| server.id == sender);
     let address = server
         .and_then(|server| server.address(None))
-        .unwrap_or_else(|| TransportAddress::new(source.ip(), ENRP_PORT, DEFAULT_ENCAPSULATION_PORT));
+        .unwrap_or_else(|| SctpAddress::new(source.ip(), ENRP_PORT, DEFAULT_ENCAPSULATION_PORT));
     if sender == RegistrarId::NONE || ourselves::is_own_address(ctx, &address) {
         return;
     }

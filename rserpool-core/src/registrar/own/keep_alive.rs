@@ -95,7 +95,7 @@ impl Own {
         };
         debug_assert!(matches!(own.watch, Watch::Probing(_)), "{pe} {own:?}");
         own.hindered = false;
-        if own.peer.is_same_endpoint(&link.peer) {
+        if link.is_at(&own.peer) {
             own.watch = Watch::Scheduled(association);
             links.tie(association, pe);
             self.check_alive(ctx, listing, pe);
@@ -149,9 +149,7 @@ impl Own {
         pe: &PeHandle,
     ) -> bool {
         let Some(own) = self.elements.get_mut(pe) else { return false };
-        let Some(id) =
-            links.iter().find(|(_, link)| own.peer.is_same_endpoint(&link.peer)).map(|(id, _)| *id)
-        else {
+        let Some(id) = links.iter().find(|(_, link)| link.is_at(&own.peer)).map(|(id, _)| *id) else {
             return false;
         };
         own.watch = Watch::Scheduled(id);

@@ -11,7 +11,7 @@ use super::context::{Context, Timer};
 use super::interface::RemovalReason;
 use super::links::{Link, Links};
 use super::listing::Listing;
-use crate::base::{AssociationId, ConnectId, RegistrarId, TransportAddress};
+use crate::base::{AssociationId, ConnectId, RegistrarId, SctpAddress};
 use crate::handlespace::PeHandle;
 use crate::wire::{PoolElement, RegistrationLife, Transport};
 
@@ -47,7 +47,7 @@ pub(in crate::registrar) struct Challenger {
 pub(in crate::registrar) struct OwnElement {
     pub(in crate::registrar) watch: Watch,
     /// Where it registered from: its ASAP transport.
-    pub(in crate::registrar) peer: TransportAddress,
+    pub(in crate::registrar) peer: SctpAddress,
     /// The user transport as it was registered, if addresses of it were left out.
     pub(in crate::registrar) stated: Option<Transport>,
     /// Whether one attempt to reach it has failed since its association ended; the next failure removes it.
@@ -69,7 +69,7 @@ pub(in crate::registrar) struct OwnElement {
 }
 
 impl OwnElement {
-    fn new(watch: Watch, peer: TransportAddress, home_flag: HomeFlag) -> Self {
+    fn new(watch: Watch, peer: SctpAddress, home_flag: HomeFlag) -> Self {
         Self {
             watch,
             peer,
@@ -96,7 +96,7 @@ impl OwnElement {
     pub(in crate::registrar) fn is_spoken_for(&self, from: AssociationId, link: &Link) -> bool {
         match self.registrant() {
             Some(registrant) => registrant == from,
-            None => self.peer.is_same_endpoint(&link.peer),
+            None => link.is_at(&self.peer),
         }
     }
 }
@@ -124,7 +124,7 @@ pub(in crate::registrar) enum Contender {
 #[derive(Debug)]
 pub(in crate::registrar) struct Registration<'a> {
     pub(in crate::registrar) from: AssociationId,
-    pub(in crate::registrar) peer: &'a TransportAddress,
+    pub(in crate::registrar) peer: &'a SctpAddress,
     /// The user transport as it was registered, if addresses of it were left out.
     pub(in crate::registrar) stated: Option<Transport>,
 }
@@ -162,7 +162,7 @@ impl Own {
     ) -> Contender {
         let Some(own) = self.elements.get(pe) else { return Contender::Rightful };
         let Some(registrant) = own.registrant() else { return Contender::Rightful };
-        if registrant == from || own.peer.is_same_endpoint(&link.peer) {
+        if registrant == from || link.is_at(&own.peer) {
             return Contender::Rightful;
         }
         match &own.challenger {
@@ -218,7 +218,7 @@ impl Own {
         &mut self,
         pe: &PeHandle,
         registrant: Option<AssociationId>,
-        peer: TransportAddress,
+        peer: SctpAddress,
     ) {
         let watch = registrant.map_or(Watch::Down, Watch::Scheduled);
         let before = self.elements.insert(pe.clone(), OwnElement::new(watch, peer, HomeFlag::Set));
@@ -263,7 +263,7 @@ impl Own {
     }
 
     /// More is known of where the peer of an element is. True if its addresses have changed.
-    pub(in crate::registrar) fn set_peer(&mut self, pe: &PeHandle, peer: &TransportAddress) -> bool {
+    pub(in crate::registrar) fn set_peer(&mut self, pe: &PeHandle, peer: &SctpAddress) -> bool {
         let Some(own) = self.elements.get_mut(pe) else { return false };
         let changed = own.peer.addresses != peer.addresses;
         own.peer = peer.clone();

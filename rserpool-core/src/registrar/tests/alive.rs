@@ -114,12 +114,7 @@ fn a_broken_association_is_replaced() {
     rig.register(A, 1);
     let deadline = rig.now + Duration::from_secs(5);
     assert_eq!(rig.disconnect(A), [probe(1, 4001, deadline)]);
-    let connected = Event::Connected {
-        association: B,
-        request: Some(ConnectId(1)),
-        local_port: ASAP_PORT,
-        peer: peer(4001),
-    };
+    let connected = Event::Connected(Connected::new(B, Origin::Attempt(ConnectId(1)), ASAP_PORT, peer(4001)));
     assert_eq!(rig.event(connected), [keep_alive(B, 1)]);
     assert_eq!(rig.asap(B, &ack(1)), []);
     assert_eq!(rig.elements(), [1]);
@@ -208,12 +203,7 @@ fn a_cancelled_probe_that_succeeds_is_aborted() {
     rig.disconnect(A);
     rig.connect(B, 4001);
     rig.asap(B, &registration(1));
-    let late = Event::Connected {
-        association: C,
-        request: Some(ConnectId(1)),
-        local_port: ASAP_PORT,
-        peer: peer(4001),
-    };
+    let late = Event::Connected(Connected::new(C, Origin::Attempt(ConnectId(1)), ASAP_PORT, peer(4001)));
     assert_eq!(rig.event(late), [Action::Abort { association: C, cause: AbortCause::User }]);
     assert!(!rig.registrar.links.contains_key(&C));
 }

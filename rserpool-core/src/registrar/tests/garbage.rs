@@ -178,7 +178,7 @@ proptest! {
                         names.insert(a, AssociationId::sctp(generation));
                         let peer = rig.registrar.elements.own[&pe].peer.clone();
                         let (association, request) = (AssociationId::sctp(generation), Some(ConnectId(request)));
-                        rig.event(Event::Connected { association, request, local_port: ASAP_PORT, peer });
+                        rig.event(Event::Connected(Connected::new(association, request.into(), ASAP_PORT, peer)));
                     }
                 }
                 Step::ConnectFailed(request, ours) => {

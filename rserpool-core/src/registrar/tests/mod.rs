@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::attempts::MAX_PROBES;
 use super::*;
-use crate::base::ASAP_PORT;
+use crate::base::{ASAP_PORT, SctpAddress, UdpPort};
 use crate::base::{ElementId, PoolHandle};
 use crate::endpoint::{ConnectError, DownReason, HangUp};
 use crate::wire::{
@@ -60,12 +60,7 @@ impl Rig {
     }
 
     fn connect(&mut self, association: AssociationId, udp_port: u16) -> Vec<Action> {
-        self.event(Event::Connected {
-            association,
-            request: None,
-            local_port: ASAP_PORT,
-            peer: peer(udp_port),
-        })
+        self.event(Event::Connected(Connected::new(association, Origin::Peer, ASAP_PORT, peer(udp_port))))
     }
 
     fn disconnect(&mut self, association: AssociationId) -> Vec<Action> {
@@ -133,8 +128,8 @@ fn localhost() -> IpAddr {
     IpAddr::V4(Ipv4Addr::LOCALHOST)
 }
 
-fn peer(udp_port: u16) -> TransportAddress {
-    TransportAddress::new(localhost(), 7, udp_port)
+fn peer(udp_port: u16) -> SctpAddress {
+    SctpAddress::new(localhost(), SctpPort(7), UdpPort(udp_port))
 }
 
 fn pe(id: u32) -> PeHandle {
@@ -206,5 +201,10 @@ fn keep_alive(association: AssociationId, id: u32) -> Action {
 }
 
 fn probe(request: u64, udp_port: u16, deadline: Instant) -> Action {
-    Action::Connect { request: ConnectId(request), local_port: ASAP_PORT, peer: peer(udp_port), deadline }
+    Action::Connect {
+        request: ConnectId(request),
+        local_port: ASAP_PORT,
+        peer: peer(udp_port).into(),
+        deadline,
+    }
 }

@@ -1,6 +1,7 @@
 //! Handle resolution, announcements, ENRP requests, counters, shutdown.
 
 use super::*;
+use crate::base::UdpPort;
 
 fn resolve(items: Option<u32>) -> AsapMessage {
     AsapMessage::HandleResolution { handle: POOL.into(), subscribe: false, items }
@@ -89,12 +90,12 @@ fn announcements_slow_down_with_the_number_of_registrars() {
     let mut rig = Rig::with(|config| {
         config.announce = true;
         config.addresses = vec![localhost()];
-        config.udp_port = 20001;
+        config.udp_port = UdpPort(20001);
     });
     let announcement = |registrar| AsapMessage::ServerAnnounce {
         registrar,
         transports: vec![Transport::Sctp(SctpTransport {
-            port: ASAP_PORT,
+            port: ASAP_PORT.0,
             usage: TransportUse::DataOnly,
             addresses: vec![localhost()].into(),
         })],
@@ -246,7 +247,7 @@ fn a_shutdown_closes_associations_and_ends() {
 #[test]
 fn the_defaults_are_those_of_the_rfc() {
     let config = RegistrarConfig::rfc(None, 1);
-    assert_eq!((config.asap_port, config.enrp_port), (3863, 9901));
+    assert_eq!((config.asap_port, config.enrp_port), (SctpPort(3863), SctpPort(9901)));
     assert_eq!(config.announce_interval, Duration::from_secs(1));
     assert_eq!((config.max_bad_pe_reports, config.resolution_items), (3, 128));
     assert!(!config.announce);

@@ -1,6 +1,7 @@
 //! Registration and deregistration (RFC 5352 sections 3.1 and 3.2).
 
 use super::*;
+use crate::base::SctpAddress;
 
 /// ASAP-3.1-20, -24, -25, -27, ASAP-2.2.3-03: the registrar becomes the home and notes where the
 /// registration came from.
@@ -93,7 +94,10 @@ fn a_registration_that_does_not_fit_is_refused_with_its_cause() {
         let id = element.id.0;
         let actions = rig.asap(B, &AsapMessage::Registration { handle: POOL.into(), element });
         assert_eq!(actions, [rejected(B, id, cause.clone())]);
-        assert_eq!(rig.notices(), [Notice::Rejected { pe: pe(id), peer: peer(4002), cause: cause.code }]);
+        assert_eq!(
+            rig.notices(),
+            [Notice::Rejected { pe: pe(id), peer: peer(4002).into(), cause: cause.code }]
+        );
     }
     assert_eq!(rig.asap(B, &registration(2))[0], granted(B, 2));
     let full = rejected(B, 3, ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
@@ -351,12 +355,12 @@ fn addresses_of_others_are_left_out_if_they_are_checked() {
     rig.connect(A, 4001);
     rig.asap(A, &with(&[second, third]));
     let cause = CauseCode::INVALID_VALUES;
-    assert_eq!(rig.notices(), [Notice::Rejected { pe: pe(1), peer: peer(4001), cause }]);
+    assert_eq!(rig.notices(), [Notice::Rejected { pe: pe(1), peer: peer(4001).into(), cause }]);
     rig.asap(A, &with(&[second, localhost()]));
     assert_eq!(listed(&rig), [localhost()]);
     // The transport has verified the other one.
-    let peer = TransportAddress { addresses: vec![localhost(), second], ..peer(4001) };
-    rig.event(Event::Addresses { association: A, peer });
+    let peer = SctpAddress { addresses: vec![localhost(), second], ..peer(4001) };
+    rig.event(Event::Addresses { association: A, peer: peer.into() });
     assert_eq!(listed(&rig), [second, localhost()], "what was left out is remembered");
     rig.asap(A, &with(&[second, localhost(), third]));
     assert_eq!(listed(&rig), [second, localhost()]);

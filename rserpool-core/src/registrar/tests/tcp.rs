@@ -1,18 +1,19 @@
 //! Users over TCP (RFC 5352 sections 2.1 and 3.3), and elements that had better not come so.
 
 use super::*;
+use crate::base::TcpAddress;
 
 /// Somebody has connected by TCP, from the address of element 1 and its very port.
 fn connect_by_tcp(rig: &mut Rig, association: AssociationId) {
     let peer = TransportAddress::tcp(vec![localhost()], 7);
-    let connected = Event::Connected { association, request: None, local_port: ASAP_PORT, peer };
+    let connected = Event::Connected(Connected::new(association, Origin::Peer, ASAP_PORT, peer));
     assert_eq!(rig.event(connected), []);
 }
 
 /// Cause 0x7 with the SCTP transport to be used.
 fn only_sctp() -> ErrorCause {
     ErrorCause::inconsistent_transport(&Transport::Sctp(SctpTransport {
-        port: ASAP_PORT,
+        port: ASAP_PORT.0,
         usage: TransportUse::DataOnly,
         addresses: localhost().into(),
     }))
@@ -77,10 +78,10 @@ fn announcements_list_tcp() {
     let mut rig = Rig::with(|config| {
         config.announce = true;
         config.addresses = vec![localhost()];
-        config.tcp = Some(TransportAddress::tcp(vec![localhost(), other], 4000));
+        config.tcp = Some(TcpAddress::new(vec![localhost(), other], 4000));
     });
     let sctp =
-        SctpTransport { port: ASAP_PORT, usage: TransportUse::DataOnly, addresses: localhost().into() };
+        SctpTransport { port: ASAP_PORT.0, usage: TransportUse::DataOnly, addresses: localhost().into() };
     let tcp = |address| Transport::Tcp { port: 4000, reserved: 0, address };
     let announcement = AsapMessage::ServerAnnounce {
         registrar: ID,

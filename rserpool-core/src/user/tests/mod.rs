@@ -13,7 +13,8 @@ use super::{
     Resolve, SessionId, User, UserConfig, UserError,
 };
 use crate::base::{
-    AssociationId, CommandId, ElementId, PoolHandle, ProtocolId, RegistrarId, TransportAddress,
+    AssociationId, CommandId, ElementId, PoolHandle, ProtocolId, RegistrarId, SctpAddress, SctpPort,
+    TransportAddress, UdpPort,
 };
 use crate::element::Refusal;
 use crate::endpoint::hunt::HuntConfig;
@@ -142,7 +143,7 @@ fn report(association: u64, element: u32) -> Action {
 
 /// Element `id` at 10.0.1.`id`, SCTP port 7, UDP port 40,000 + `id`.
 fn element(id: u32) -> PoolElement {
-    let TransportAddress { addresses, port, udp_port, .. } = place(id);
+    let SctpAddress { addresses, port: SctpPort(port), udp_port: UdpPort(udp_port) } = sctp_place(id);
     PoolElement {
         id: ElementId(id),
         home: RegistrarId(1),
@@ -159,7 +160,11 @@ fn element(id: u32) -> PoolElement {
 }
 
 fn place(id: u32) -> TransportAddress {
-    TransportAddress::new([10, 0, 1, id as u8].into(), 7, 40_000 + id as u16)
+    sctp_place(id).into()
+}
+
+fn sctp_place(id: u32) -> SctpAddress {
+    SctpAddress::new([10, 0, 1, id as u8].into(), SctpPort(7), UdpPort(40_000 + id as u16))
 }
 
 fn element_failed(element: u32, reason: FailureReason) -> Output<Answer, Notice> {

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::{ConnectId, Instant};
-use crate::endpoint::ConnectError;
+use crate::base::{ConnectId, Instant, SctpPort};
 use crate::endpoint::testing::encode;
+use crate::endpoint::{ConnectError, Connected};
 
 const MAX_SESSIONS: usize = 4;
 
@@ -214,7 +214,12 @@ impl World {
                 self.next += 1;
                 let association = AssociationId::sctp(self.next);
                 self.associations.push(association);
-                self.event(Event::Connected { association, request, local_port: 1, peer: registrar(1) });
+                self.event(Event::Connected(Connected::new(
+                    association,
+                    request.into(),
+                    SctpPort(1),
+                    registrar::<TransportAddress>(1),
+                )));
             }
             Input::ConnectFailed => {
                 if let Some(request) = self.attempts.pop() {

@@ -1,6 +1,7 @@
 //! Sessions: opened, used, closed.
 
 use super::*;
+use crate::base::{SctpAddress, UdpPort};
 
 fn open(user: &mut User, now: u64, id: u64) -> Step {
     command(user, now, id, Command::Open(Open::new("pool".into())))
@@ -87,8 +88,8 @@ fn unusable_transports_are_skipped() {
     let default_port = PoolElement { encapsulation: None, ..element(2) };
     command(&mut user, 3, 2, Command::Resolve(Resolve::new("pool".into()).past_cache()));
     event(&mut user, 4, heard(HOME, &answer("pool", vec![tcp, default_port])));
-    let peer = TransportAddress { udp_port: 9899, ..place(2) };
-    assert_eq!(open(&mut user, 10, 3), (vec![connect(2, 0, peer, at(160))], vec![]));
+    let peer = SctpAddress { udp_port: UdpPort(9899), ..sctp_place(2) };
+    assert_eq!(open(&mut user, 10, 3), (vec![connect(2, 0, peer.into(), at(160))], vec![]));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::*;
-use crate::base::RegistrarId;
+use crate::base::{RegistrarId, SctpPort, UdpPort};
 use crate::wire::reader::{Header, Reader, Tlv};
 
 /// Encodes and decodes an element, and returns the octets of its Pool Element parameter.
@@ -354,7 +354,9 @@ fn an_element_that_cannot_be_encoded_has_no_length() {
 #[test]
 fn an_element_is_reached_where_it_says() {
     let addresses = [[127, 0, 0, 1].into()];
-    let at = |port, udp_port| Some(crate::base::TransportAddress::sctp(addresses.to_vec(), port, udp_port));
+    let at = |port, udp_port| {
+        Some(crate::base::SctpAddress::multihomed(addresses.to_vec(), SctpPort(port), UdpPort(udp_port)))
+    };
     let ports = |user, asap| Some(EncapsulationPorts { user, asap });
     let with = |encapsulation, asap: Option<u16>| PoolElement {
         asap_transport: asap.map(|port| sctp(port, TransportUse::DataOnly)),
@@ -377,16 +379,16 @@ fn an_element_is_reached_where_it_says() {
 
 #[test]
 fn a_registrar_is_reached_where_it_says_or_was_seen() {
-    use crate::base::{RegistrarId, TransportAddress};
+    use crate::base::{RegistrarId, SctpAddress, SctpPort, UdpPort};
     let usable: IpAddr = [192, 0, 2, 1].into();
     let stated = |addresses: &[IpAddr], port, user: Option<u16>| ServerInformation {
         id: RegistrarId(1),
         transport: SctpTransport { port, usage: TransportUse::DataOnly, addresses: addresses.into() },
         encapsulation: user.map(|user| EncapsulationPorts { user, asap: 0 }),
     };
-    let at = |udp_port| Some(TransportAddress::new(usable, 9901, udp_port));
-    let seen = TransportAddress::new(usable, 9901, 20_001);
-    let elsewhere = TransportAddress::new([192, 0, 2, 2].into(), 9901, 20_001);
+    let at = |udp_port| Some(SctpAddress::new(usable, SctpPort(9901), UdpPort(udp_port)));
+    let seen = SctpAddress::new(usable, SctpPort(9901), UdpPort(20_001));
+    let elsewhere = SctpAddress::new([192, 0, 2, 2].into(), SctpPort(9901), UdpPort(20_001));
     assert_eq!(stated(&[usable], 9901, Some(1)).address(Some(&seen)), at(1));
     assert_eq!(stated(&[usable], 9901, None).address(Some(&seen)), at(20_001));
     assert_eq!(stated(&[usable], 9901, Some(0)).address(Some(&elsewhere)), at(9899));

@@ -19,7 +19,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::chunk::{Data, Init, kind};
 use super::config::SctpConfig;
 use super::packet::{CHUNK_HEADER, Chunk, HEADER, Header};
-use rserpool_core::base::{Instant, ProtocolId};
+use rserpool_core::base::{Instant, ProtocolId, SctpPort};
 
 #[cfg(feature = "dcsctp")]
 pub use self::dcsctp::Dcsctp;
@@ -125,7 +125,7 @@ fn inward(
 ) -> Option<BytesMut> {
     let room: usize = portions.iter().map(|portion| portion.size() + CHUNK_HEADER).sum();
     let mut packet = BytesMut::with_capacity(HEADER + room);
-    Header { source_port: PORT, destination_port: PORT, tag }.put(&mut packet);
+    Header { source_port: SctpPort(PORT), destination_port: SctpPort(PORT), tag }.put(&mut packet);
     for portion in portions {
         let start = packet.len();
         packet.put_u32(0);

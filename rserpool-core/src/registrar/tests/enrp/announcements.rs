@@ -1,6 +1,7 @@
 //! ENRP_PRESENCE by multicast (reading B22): it only says where a registrar may be.
 
 use super::*;
+use crate::base::{SctpAddress, UdpPort};
 
 fn announced(bytes: Bytes, source: &str) -> Event {
     Event::Announce { channel: Channel::Enrp, source: source.parse().unwrap(), bytes }
@@ -58,7 +59,7 @@ fn an_announcement_without_address_comes_from_one() {
     let mut rig = rig();
     let actions = rig.event(announced(presence_of(HIGH, false), "127.0.0.9:9901"));
     let [Action::Connect { peer, .. }] = &actions[..] else { panic!("{actions:?}") };
-    assert_eq!(*peer, TransportAddress::new("127.0.0.9".parse().unwrap(), 9901, 9899));
+    assert_eq!(*peer, SctpAddress::new("127.0.0.9".parse().unwrap(), SctpPort(9901), UdpPort(9899)).into());
 }
 
 /// Our own announcement comes back to us, and means nothing.

@@ -1,6 +1,7 @@
 //! Bad input: handled as the RFC or a reading says, bounded in memory.
 
 use super::*;
+use crate::base::{SctpAddress, UdpPort};
 
 /// Reading B19: a message for another registrar is ignored, also from a peer.
 #[test]
@@ -43,7 +44,7 @@ fn a_false_description_is_not_taken() {
     let body = EnrpBody::Presence { reply_required: false, checksum: None, server: Some(server(TOP)) };
     assert_eq!(rig.from(A, HIGH, body), []);
     let status = rig.registrar.peers();
-    assert_eq!((status.len(), status[0].address.clone()), (1, Some(place(HIGH))));
+    assert_eq!((status.len(), status[0].address.clone()), (1, Some(place(HIGH).into())));
 }
 
 /// Sender 0 may ask, and that makes no peer; whatever else it says is ignored.
@@ -292,7 +293,7 @@ fn what_is_unknown_is_treated_by_its_high_bits() {
 /// one that came to another under an identifier in use stops, and says why.
 #[test]
 fn two_registrars_with_one_identifier_do_not_both_go_on() {
-    let elsewhere = TransportAddress::new(localhost(), ENRP_PORT, 1);
+    let elsewhere = SctpAddress::new(localhost(), ENRP_PORT, UdpPort(1));
     let other =
         ServerInformation { encapsulation: Some(EncapsulationPorts { user: 1, asap: 0 }), ..server(US) };
     let namesake =
@@ -300,12 +301,7 @@ fn two_registrars_with_one_identifier_do_not_both_go_on() {
     let mut rig = Rig::serving();
     rig.meet(B, HIGH);
     rig.enlist(C, 1);
-    rig.event(Event::Connected {
-        association: A,
-        request: None,
-        local_port: ENRP_PORT,
-        peer: elsewhere.clone(),
-    });
+    rig.event(Event::Connected(Connected::new(A, Origin::Peer, ENRP_PORT, elsewhere.clone())));
     let actions = rig.from(A, US, namesake.clone());
     assert_eq!(actions, [to(A, NONE, rig.presence(true)), shutdown(A, rig.now + NO_RESPONSE)]);
     assert_eq!((rig.known(), rig.elements()), (vec![HIGH.0], vec![1]));
@@ -315,16 +311,12 @@ fn two_registrars_with_one_identifier_do_not_both_go_on() {
 
     let mut rig = Rig::serving_with(|config| config.enrp.peers = vec![elsewhere.clone()]);
     rig.registrar.ctx.outbox.take_actions();
-    let event = Event::Connected {
-        association: A,
-        request: Some(ConnectId(1)),
-        local_port: ENRP_PORT,
-        peer: elsewhere.clone(),
-    };
+    let event =
+        Event::Connected(Connected::new(A, Origin::Attempt(ConnectId(1)), ENRP_PORT, elsewhere.clone()));
     rig.event(event);
     let deadline = rig.now + NO_RESPONSE;
     assert_eq!(rig.from(A, US, namesake), [abort(A), shutdown(A, deadline)]);
-    assert_eq!(rig.notices(), [Notice::IdentifierTaken { id: US, peer: elsewhere }]);
+    assert_eq!(rig.notices(), [Notice::IdentifierTaken { id: US, peer: elsewhere.into() }]);
     rig.lose(A);
     assert!(rig.registrar.is_stopped());
 }
@@ -338,21 +330,25 @@ fn a_newcomer_is_told_where_its_name_is_taken() {
         ServerInformation { encapsulation: Some(EncapsulationPorts { user: 1, asap: 0 }), ..server(US) };
     let told = EnrpBody::ListResponse { rejected: false, servers: vec![other.clone()] };
     let actions = rig.from(A, HIGH, told);
-    let elsewhere = TransportAddress::new(localhost(), ENRP_PORT, 1);
+    let elsewhere = SctpAddress::new(localhost(), ENRP_PORT, UdpPort(1));
     let deadline = rig.now + NO_RESPONSE;
-    let connect =
-        Action::Connect { request: ConnectId(2), local_port: ENRP_PORT, peer: elsewhere.clone(), deadline };
+    let connect = Action::Connect {
+        request: ConnectId(2),
+        local_port: ENRP_PORT,
+        peer: elsewhere.clone().into(),
+        deadline,
+    };
     assert!(actions.contains(&connect), "{actions:?}");
     let (request, peer) = (Some(ConnectId(2)), elsewhere.clone());
-    rig.event(Event::Connected { association: B, request, local_port: ENRP_PORT, peer });
+    rig.event(Event::Connected(Connected::new(B, request.into(), ENRP_PORT, peer)));
     rig.from(B, US, EnrpBody::Presence { reply_required: true, checksum: Some(0xffff), server: Some(other) });
-    assert!(rig.notices().contains(&Notice::IdentifierTaken { id: US, peer: elsewhere }));
+    assert!(rig.notices().contains(&Notice::IdentifierTaken { id: US, peer: elsewhere.into() }));
 }
 
 /// A random identifier that no other registrar has heard yet is replaced; but not one that elements know.
 #[test]
 fn a_name_that_is_taken_is_replaced_before_it_is_used() {
-    let drawn = |peers: Vec<TransportAddress>| {
+    let drawn = |peers: Vec<SctpAddress>| {
         Rig::with(|config| {
             config.id = None;
             config.enrp.peers = peers;

@@ -237,12 +237,7 @@ fn a_restarted_registrar_takes_its_elements_back() {
     );
     assert_eq!(actions, [probe(2, 4001, deadline), to(A, NONE, presence)]);
     // It answers over the new association, and is told who its home is.
-    let connected = Event::Connected {
-        association: B,
-        request: Some(ConnectId(2)),
-        local_port: ASAP_PORT,
-        peer: peer(4001),
-    };
+    let connected = Event::Connected(Connected::new(B, Origin::Attempt(ConnectId(2)), ASAP_PORT, peer(4001)));
     assert_eq!(rig.event(connected), [call(B, 1, true)]);
 }
 
@@ -313,6 +308,6 @@ fn the_defaults_are_those_of_rfc_5353() {
     assert_eq!(config.max_time_last_heard, Duration::from_secs(61));
     assert_eq!(config.max_time_no_response, Duration::from_secs(5));
     assert!(!config.announce && !config.suppress_unchanged);
-    assert_eq!(RegistrarConfig::rfc(None, 1).enrp_port, 9901);
+    assert_eq!(RegistrarConfig::rfc(None, 1).enrp_port, SctpPort(9901));
     assert_eq!(ProtocolId::ENRP, ProtocolId(12));
 }

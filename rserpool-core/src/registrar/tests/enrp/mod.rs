@@ -14,7 +14,7 @@ mod takeover;
 mod updates;
 
 use super::*;
-use crate::base::ENRP_PORT;
+use crate::base::{ENRP_PORT, SctpAddress, UdpPort};
 use crate::registrar::{PeerState, TakeoverWinner};
 use crate::wire::{ServerInformation, UpdateAction};
 
@@ -40,7 +40,7 @@ impl Rig {
         Self::with(|config| {
             config.id = Some(US);
             config.addresses = vec![localhost()];
-            config.udp_port = 20050;
+            config.udp_port = UdpPort(20050);
             config.enrp.balance = false;
             adjust(config);
         })
@@ -70,13 +70,13 @@ impl Rig {
 
     /// Another registrar opens an association.
     fn called_by(&mut self, association: AssociationId, id: RegistrarId) -> Vec<Action> {
-        self.event(Event::Connected { association, request: None, local_port: ENRP_PORT, peer: place(id) })
+        self.event(Event::Connected(Connected::new(association, Origin::Peer, ENRP_PORT, place(id))))
     }
 
     /// An attempt to reach another registrar succeeds.
     fn reached(&mut self, association: AssociationId, request: u64, id: RegistrarId) -> Vec<Action> {
         let request = Some(ConnectId(request));
-        self.event(Event::Connected { association, request, local_port: ENRP_PORT, peer: place(id) })
+        self.event(Event::Connected(Connected::new(association, request.into(), ENRP_PORT, place(id))))
     }
 
     fn from(&mut self, association: AssociationId, sender: RegistrarId, body: EnrpBody) -> Vec<Action> {
@@ -155,16 +155,16 @@ impl Rig {
 }
 
 /// Where a registrar is.
-fn place(id: RegistrarId) -> TransportAddress {
-    TransportAddress::new(localhost(), ENRP_PORT, 20_000 + id.0 as u16)
+fn place(id: RegistrarId) -> SctpAddress {
+    SctpAddress::new(localhost(), ENRP_PORT, UdpPort(20_000 + id.0 as u16))
 }
 
 /// How it describes itself.
 fn server(id: RegistrarId) -> ServerInformation {
     let transport =
-        SctpTransport { port: ENRP_PORT, usage: TransportUse::DataOnly, addresses: localhost().into() };
+        SctpTransport { port: ENRP_PORT.0, usage: TransportUse::DataOnly, addresses: localhost().into() };
     // 0x50 is 80, but the place of the registrar under test is 20050.
-    let user = if id == US { 20_050 } else { place(id).udp_port };
+    let user = if id == US { 20_050 } else { place(id).udp_port.0 };
     ServerInformation { id, transport, encapsulation: Some(EncapsulationPorts { user, asap: 0 }) }
 }
 
@@ -174,7 +174,7 @@ fn heartbeat(checksum: u16, id: RegistrarId) -> EnrpBody {
 }
 
 fn contact(request: u64, id: RegistrarId, deadline: Instant) -> Action {
-    Action::Connect { request: ConnectId(request), local_port: ENRP_PORT, peer: place(id), deadline }
+    Action::Connect { request: ConnectId(request), local_port: ENRP_PORT, peer: place(id).into(), deadline }
 }
 
 /// A message from the registrar under test.

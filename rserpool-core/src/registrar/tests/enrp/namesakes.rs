@@ -1,9 +1,10 @@
 //! A registrar takes the identifier of a peer: which one stays, what each is told, and that attempts end.
 
 use super::*;
+use crate::base::{SctpAddress, UdpPort};
 
-fn elsewhere() -> TransportAddress {
-    TransportAddress::new(localhost(), ENRP_PORT, 1)
+fn elsewhere() -> SctpAddress {
+    SctpAddress::new(localhost(), ENRP_PORT, UdpPort(1))
 }
 
 /// A registrar at another address calls under a peer's identifier, whichever end opened the association with
@@ -18,7 +19,7 @@ fn a_newcomer_does_not_take_the_place_of_a_peer() {
             false => rig.meet(A, HIGH),
         }
         let (association, request, local_port) = (C, None, ENRP_PORT);
-        rig.event(Event::Connected { association, request, local_port, peer: elsewhere() });
+        rig.event(Event::Connected(Connected::new(association, request.into(), local_port, elsewhere())));
         let actions = rig.from(C, HIGH, heartbeat(0xffff, HIGH));
         let told = EnrpBody::ListResponse { rejected: false, servers: vec![server(HIGH)] };
         let asked = rig.presence(true);
@@ -41,7 +42,7 @@ fn a_list_that_nobody_asked_for_may_name_a_namesake() {
     let servers = vec![server(TOP), namesake];
     let actions = rig.from(A, HIGH, EnrpBody::ListResponse { rejected: false, servers });
     let [Action::Connect { peer, .. }] = actions.as_slice() else { panic!("{actions:?}") };
-    assert_eq!((peer, rig.known()), (&elsewhere(), vec![HIGH.0]));
+    assert_eq!((peer, rig.known()), (&elsewhere().into(), vec![HIGH.0]));
 }
 
 /// An association that is closed as soon as it is up is made again at once only the first time.

@@ -287,7 +287,7 @@ fn a_former_element_has_another_fate() {
 #[test]
 fn a_challenger_is_refused_when_ownership_moves() {
     let mut rig = rig();
-    rig.event(Event::Connected { association: D, request: None, local_port: ASAP_PORT, peer: peer(5000) });
+    rig.event(Event::Connected(Connected::new(D, Origin::Peer, ASAP_PORT, peer(5000))));
     rig.asap(D, &registration(1));
     rig.notices();
     let cause = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);

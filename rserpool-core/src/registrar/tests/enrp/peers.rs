@@ -1,6 +1,7 @@
 //! The peer list, heartbeats and silence (RFC 5353 sections 3.4.1 to 3.4.3).
 
 use super::*;
+use crate::base::{SctpAddress, UdpPort};
 
 const CYCLE: Duration = Duration::from_secs(30);
 
@@ -142,7 +143,7 @@ fn a_peer_that_comes_back_under_another_name_is_known() {
     rig.meet(A, HIGH);
     rig.from(A, HIGH, add(1, HIGH));
     rig.lose(A);
-    rig.event(Event::Connected { association: B, request: None, local_port: ENRP_PORT, peer: place(HIGH) });
+    rig.event(Event::Connected(Connected::new(B, Origin::Peer, ENRP_PORT, place(HIGH))));
     let actions = rig.from(B, TOP, ask(false, Some(0xffff)));
     // Its elements are looked after as soon as the one peer agrees: the newcomer itself.
     let list = EnrpBody::ListRequest;
@@ -218,7 +219,7 @@ fn a_restarted_peer_is_heard_over_its_new_association() {
 fn a_peers_name_cannot_be_taken_while_it_lives() {
     let mut rig = Rig::serving();
     rig.meet(A, HIGH);
-    rig.event(Event::Connected { association: B, request: None, local_port: ENRP_PORT, peer: place(TOP) });
+    rig.event(Event::Connected(Connected::new(B, Origin::Peer, ENRP_PORT, place(TOP))));
     let actions = rig.from(B, HIGH, add(1, HIGH));
     // The newcomer is told where its identifier is in use, and can find out (RFC 5353 section 3.2.1).
     let told = to(B, HIGH, list(&[HIGH]));
@@ -244,7 +245,7 @@ fn a_takeover_is_not_restarted_by_a_false_name() {
     rig.advance(Duration::from_secs(1));
     rig.advance(NO_RESPONSE);
     assert_eq!(rig.state(HIGH), Some(PeerState::TakingOver));
-    rig.event(Event::Connected { association: C, request: None, local_port: ENRP_PORT, peer: place(TOP) });
+    rig.event(Event::Connected(Connected::new(C, Origin::Peer, ENRP_PORT, place(TOP))));
     let told = to(C, HIGH, list(&[HIGH]));
     assert_eq!(rig.from(C, HIGH, add(1, HIGH)), [told, shutdown(C, rig.now + NO_RESPONSE)]);
     assert_eq!(rig.state(HIGH), Some(PeerState::TakingOver));
@@ -255,7 +256,7 @@ fn a_takeover_is_not_restarted_by_a_false_name() {
 #[test]
 fn configured_contacts_of_a_lost_peer_are_tried_again() {
     let mut rig = Rig::serving_with(|config| {
-        let elsewhere = TransportAddress::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), ENRP_PORT, 1);
+        let elsewhere = SctpAddress::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2)), ENRP_PORT, UdpPort(1));
         config.enrp.peers = vec![elsewhere];
     });
     rig.advance(NO_RESPONSE);

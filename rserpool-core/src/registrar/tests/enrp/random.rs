@@ -1,5 +1,6 @@
 //! Whatever happens in whatever order: the state stays sound.
 
+use crate::base::UdpPort;
 use proptest::prelude::*;
 
 use super::*;
@@ -136,30 +137,34 @@ impl Other {
 struct World {
     rig: Rig,
     up: BTreeMap<usize, (AssociationId, Other)>,
-    attempts: BTreeMap<ConnectId, (u16, TransportAddress)>,
+    attempts: BTreeMap<ConnectId, (SctpPort, TransportAddress)>,
     last: u64,
     /// When it must have stopped, once it leaves.
     left: Option<Instant>,
 }
 
 impl World {
-    fn open(&mut self, link: usize, port: u16, peer: TransportAddress, request: Option<ConnectId>) {
+    fn open(&mut self, link: usize, port: SctpPort, peer: TransportAddress, request: Option<ConnectId>) {
         self.last += 1;
         let association = AssociationId::sctp(self.last);
-        self.up.insert(link, (association, Other::at(peer.udp_port)));
-        self.rig
-            .registrar
-            .handle_event(self.rig.now, Event::Connected { association, request, local_port: port, peer });
+        self.up.insert(
+            link,
+            (association, Other::at(peer.as_sctp().expect("registrars use SCTP alone").udp_port.0)),
+        );
+        self.rig.registrar.handle_event(
+            self.rig.now,
+            Event::Connected(Connected::new(association, request.into(), port, peer)),
+        );
     }
 
     fn take(&mut self, step: Step) {
         let now = self.rig.now;
         match step {
             Step::Called(link, id) if !self.up.contains_key(&link) => {
-                self.open(link, ENRP_PORT, place(RegistrarId(id)), None);
+                self.open(link, ENRP_PORT, place(RegistrarId(id)).into(), None);
             }
             Step::Element(link, id) if !self.up.contains_key(&link) => {
-                self.open(link, ASAP_PORT, peer(4000 + id as u16), None);
+                self.open(link, ASAP_PORT, peer(4000 + id as u16).into(), None);
             }
             Step::Reached(link) if !self.up.contains_key(&link) => {
                 if let Some((request, (port, peer))) = self.attempts.pop_first() {
@@ -331,7 +336,7 @@ fn run(settings: Settings, mut steps: Vec<Step>, leave: Option<(usize, u64)>) {
     let rig = Rig::serving_with(|config| {
         if fast {
             *config = RegistrarConfig { addresses: vec![localhost()], ..RegistrarConfig::fast(Some(US), 1) };
-            config.udp_port = 20_050;
+            config.udp_port = UdpPort(20_050);
             config.enrp.takeover_winner = TakeoverWinner::SmallerId;
         }
         config.enrp.balance = balance;

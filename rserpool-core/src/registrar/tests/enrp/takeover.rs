@@ -66,8 +66,7 @@ fn a_dead_peer_is_taken_over() {
     );
     // The element is reached.
     let Some(Action::Connect { request, .. }) = actions.last().cloned() else { panic!() };
-    let event =
-        Event::Connected { association: E, request: Some(request), local_port: ASAP_PORT, peer: peer(4001) };
+    let event = Event::Connected(Connected::new(E, Origin::Attempt(request), ASAP_PORT, peer(4001)));
     assert_eq!(rig.event(event), [call(E, 1, true)]);
     // It registers over that, and is told no more that it has a new home.
     rig.asap(E, &ack(1));

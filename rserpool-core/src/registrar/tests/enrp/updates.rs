@@ -1,6 +1,7 @@
 //! Changes of elements, told and heard (RFC 5353 section 3.3).
 
 use super::*;
+use crate::base::{SctpAddress, UdpPort};
 
 /// What we tell of an element of ours.
 fn told(rig: &Rig, id: u32) -> EnrpBody {
@@ -34,15 +35,15 @@ fn addresses_that_are_verified_later_are_told() {
     rig.meet(A, HIGH);
     rig.enlist(C, 1);
     let addresses = vec![localhost(), IpAddr::from([127, 0, 0, 2])];
-    let verified = TransportAddress { addresses: addresses.clone(), ..peer(4001) };
-    let verified = Event::Addresses { association: C, peer: verified };
+    let verified = SctpAddress { addresses: addresses.clone(), ..peer(4001) };
+    let verified = Event::Addresses { association: C, peer: verified.into() };
     let actions = rig.event(verified.clone());
     assert_eq!(rig.get(1).asap_transport.as_ref().unwrap().addresses.to_vec(), addresses);
     assert_eq!(actions, [to(A, NONE, told(&rig, 1))]);
     assert_eq!(rig.event(verified), [], "nothing new");
     // A UDP port that changes with every packet makes no flood.
-    let elsewhere = TransportAddress { addresses, udp_port: 20_002, ..peer(4001) };
-    assert_eq!(rig.event(Event::Addresses { association: C, peer: elsewhere }), []);
+    let elsewhere = SctpAddress { addresses, udp_port: UdpPort(20_002), ..peer(4001) };
+    assert_eq!(rig.event(Event::Addresses { association: C, peer: elsewhere.into() }), []);
 }
 
 /// Nobody is told of a registration that is refused.
@@ -195,7 +196,7 @@ fn inconsistent_updates_are_refused() {
         [(policy, CauseCode::INCONSISTENT_POLICY), (usage, CauseCode::INCONSISTENT_TRANSPORT_USE)]
     {
         assert_eq!(rig.from(A, HIGH, update(UpdateAction::ADD_PE, false, element)), []);
-        assert_eq!(rig.notices(), [Notice::Rejected { pe: pe(2), peer: place(HIGH), cause }]);
+        assert_eq!(rig.notices(), [Notice::Rejected { pe: pe(2), peer: place(HIGH).into(), cause }]);
     }
     assert_eq!(rig.elements(), [1]);
     assert_eq!(rig.registrar.ctx.counters.updates_refused, 2);

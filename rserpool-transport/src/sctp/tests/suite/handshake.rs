@@ -1,6 +1,8 @@
 //! Opening an association (RFC 9260 section 5).
 
 use super::*;
+use rserpool_core::base::{SctpAddress, SctpPort, UdpPort};
+use rserpool_core::endpoint::Connected;
 
 #[test]
 fn four_packets_make_an_association() {
@@ -9,17 +11,16 @@ fn four_packets_make_an_association() {
     let took = net.run_until(|net| !net.events[0].is_empty());
     assert_eq!(took, millis(4));
     assert_eq!(net.kinds(), [(0, vec![1]), (1, vec![2]), (0, vec![10]), (1, vec![11])]);
-    let connected = |request, local_port, peer| Event::Connected {
-        association: AssociationId::sctp(1),
-        request,
-        local_port,
-        peer,
+    let connected = |request: Option<ConnectId>, local_port, peer| {
+        Event::Connected(Connected::new(AssociationId::sctp(1), request.into(), local_port, peer))
     };
-    let [Event::Connected { local_port, .. }] = net.events[0][..] else { panic!("{:?}", net.events) };
-    assert!(local_port >= 32_768);
-    let inbound = TransportAddress::new(address(0).ip(), local_port, address(0).port());
+    let [Event::Connected(Connected { local_port, .. })] = net.events[0][..] else {
+        panic!("{:?}", net.events)
+    };
+    assert!(local_port >= SctpPort(32_768));
+    let inbound = SctpAddress::new(address(0).ip(), SctpPort(local_port.0), UdpPort(address(0).port()));
     assert_eq!(net.take(0), [connected(Some(ConnectId(7)), local_port, peer(1))]);
-    assert_eq!(net.take(1), [connected(None, PORT, inbound)]);
+    assert_eq!(net.take(1), [connected(None, SctpPort(PORT), inbound)]);
     assert_eq!((net.stacks[0].associations(), net.stacks[1].associations()), (1, 1));
 }
 
@@ -36,8 +37,8 @@ fn a_handshake_survives_loss_duplication_and_reordering() {
         net.run_until(|net| !net.events[0].is_empty() && !net.events[1].is_empty());
         net.loss = 0;
         net.run_for(millis(1000));
-        assert!(matches!(net.take(0)[..], [Event::Connected { .. }]), "seed {seed}");
-        assert!(matches!(net.take(1)[..], [Event::Connected { .. }]), "seed {seed}");
+        assert!(matches!(net.take(0)[..], [Event::Connected(Connected { .. })]), "seed {seed}");
+        assert!(matches!(net.take(1)[..], [Event::Connected(Connected { .. })]), "seed {seed}");
     }
 }
 
@@ -72,7 +73,7 @@ fn a_stack_that_stops_listening_refuses() {
 #[test]
 fn a_closed_port_refuses_at_once() {
     let mut net = Net::fast();
-    net.connect_to(0, TransportAddress { port: 99, ..peer(1) }, millis(5000));
+    net.connect_to(0, SctpAddress { port: SctpPort(99), ..peer(1) }, millis(5000));
     net.run_for(millis(2));
     assert_eq!(net.take(0), [failed(ConnectError::Refused)]);
     assert_eq!(net.kinds(), [(0, vec![1]), (1, vec![6])]);
@@ -93,10 +94,10 @@ fn nobody_there_times_out_at_the_deadline() {
 #[test]
 fn unreachable_addresses_fail_at_once() {
     let mut net = Net::fast();
-    let mut peers = vec![TransportAddress::new("::1".parse().unwrap(), PORT, 20_002)];
-    peers.push(TransportAddress::new("0.0.0.0".parse().unwrap(), PORT, 20_002));
-    peers.push(TransportAddress { addresses: vec![], ..peer(1) });
-    peers.push(TransportAddress { udp_port: 0, ..peer(1) });
+    let mut peers = vec![SctpAddress::new("::1".parse().unwrap(), SctpPort(PORT), UdpPort(20_002))];
+    peers.push(SctpAddress::new("0.0.0.0".parse().unwrap(), SctpPort(PORT), UdpPort(20_002)));
+    peers.push(SctpAddress { addresses: vec![], ..peer(1) });
+    peers.push(SctpAddress { udp_port: UdpPort(0), ..peer(1) });
     for peer in peers {
         net.connect_to(0, peer, millis(100));
         assert_eq!(net.take(0), [failed(ConnectError::NoRoute)]);
@@ -142,8 +143,10 @@ fn addresses_are_tried_one_after_the_other() {
     net.connect_to(0, peer, millis(5000));
     let took = net.run_until(|net| !net.events[0].is_empty());
     assert_eq!(took, millis(50 + 50 + 4));
-    let [Event::Connected { ref peer, .. }] = net.events[0][..] else { panic!("{:?}", net.events) };
-    assert_eq!(peer.addresses, [ip(1)]);
+    let [Event::Connected(Connected { ref peer, .. })] = net.events[0][..] else {
+        panic!("{:?}", net.events)
+    };
+    assert_eq!(peer.addresses(), [ip(1)]);
     net.run_for(millis(1000));
     assert_eq!((net.stacks[0].associations(), net.stacks[0].paths.len()), (1, 1));
     assert_eq!(net.events[1].len(), 1);
@@ -157,18 +160,19 @@ fn the_first_address_that_answers_wins() {
     let mut peer = peer(1);
     peer.addresses = (1..4).map(|n| IpAddr::from([127, 0, 0, n])).collect();
     for address in &peer.addresses[1..] {
-        net.hosts.insert(SocketAddr::new(*address, peer.udp_port), 1);
+        net.hosts.insert(SocketAddr::new(*address, peer.udp_port.0), 1);
     }
     net.connect_to(0, peer, millis(5000));
     net.run_for(millis(1000));
     // The others are its addresses as well.
     let events = net.take(0);
-    let [Event::Connected { .. }, Event::Addresses { .. }, Event::Addresses { peer, .. }] = &events[..]
+    let [Event::Connected(Connected { .. }), Event::Addresses { .. }, Event::Addresses { peer, .. }] =
+        &events[..]
     else {
         panic!("{events:?}")
     };
-    assert_eq!(peer.addresses.len(), 3);
-    assert!(matches!(net.take(1)[..], [Event::Connected { .. }]));
+    assert_eq!(peer.addresses().len(), 3);
+    assert!(matches!(net.take(1)[..], [Event::Connected(Connected { .. })]));
     assert_eq!((net.stacks[0].associations(), net.stacks[1].associations()), (1, 1));
 }
 
@@ -184,7 +188,10 @@ fn two_attempts_that_cross_become_one_association() {
         for (from, to) in [(0, 1), (1, 0)] {
             let deadline = net.now + millis(5000);
             let (request, peer) = (ConnectId(7), peer(to));
-            net.act(from, Action::Connect { request, local_port: PORT, peer, deadline });
+            net.act(
+                from,
+                Action::Connect { request, local_port: SctpPort(PORT), peer: peer.into(), deadline },
+            );
             net.run_for(millis(seed % 7));
         }
         net.run_until(|net| net.events.iter().all(|e| !e.is_empty()));
@@ -192,7 +199,7 @@ fn two_attempts_that_cross_become_one_association() {
         let mut names = Vec::new();
         for n in 0..2 {
             let events = net.take(n);
-            let [Event::Connected { association, .. }] = events[..] else {
+            let [Event::Connected(Connected { association, .. })] = events[..] else {
                 panic!("seed {seed}: {events:?}")
             };
             names.push(association);
@@ -208,10 +215,13 @@ fn an_association_with_oneself_needs_two_ports() {
     let mut net = Net::fast();
     net.connect(0, 0);
     net.run_for(millis(10));
-    assert!(matches!(net.take(0)[..], [Event::Connected { .. }, Event::Connected { .. }]));
+    assert!(matches!(
+        net.take(0)[..],
+        [Event::Connected(Connected { .. }), Event::Connected(Connected { .. })]
+    ));
     let deadline = net.now + millis(100);
     let (request, peer) = (ConnectId(7), peer(0));
-    net.act(0, Action::Connect { request, local_port: PORT, peer, deadline });
+    net.act(0, Action::Connect { request, local_port: SctpPort(PORT), peer: peer.into(), deadline });
     net.run_for(millis(10));
     assert_eq!(net.take(0), [failed(ConnectError::Refused)]);
 }
@@ -219,11 +229,15 @@ fn an_association_with_oneself_needs_two_ports() {
 #[test]
 fn the_same_ports_at_both_ends_cannot_be_used_twice() {
     let mut net = Net::fast();
-    let connect =
-        |deadline| Action::Connect { request: ConnectId(7), local_port: 5, peer: peer(1), deadline };
+    let connect = |deadline| Action::Connect {
+        request: ConnectId(7),
+        local_port: SctpPort(5),
+        peer: peer(1).into(),
+        deadline,
+    };
     net.act(0, connect(net.now + millis(500)));
     net.run_for(millis(10));
-    assert!(matches!(net.take(0)[..], [Event::Connected { .. }]));
+    assert!(matches!(net.take(0)[..], [Event::Connected(Connected { .. })]));
     net.act(0, connect(net.now + millis(500)));
     assert_eq!(net.take(0), [failed(ConnectError::InUse)]);
 }
@@ -232,20 +246,24 @@ fn the_same_ports_at_both_ends_cannot_be_used_twice() {
 #[test]
 fn a_restarted_peer_replaces_its_association() {
     let mut net = Net::fast();
-    let connect =
-        |deadline| Action::Connect { request: ConnectId(7), local_port: 5, peer: peer(1), deadline };
+    let connect = |deadline| Action::Connect {
+        request: ConnectId(7),
+        local_port: SctpPort(5),
+        peer: peer(1).into(),
+        deadline,
+    };
     net.act(0, connect(net.now + millis(500)));
     net.run_for(millis(10));
-    let [Event::Connected { association: old, .. }] = net.take(1)[..] else { panic!() };
+    let [Event::Connected(Connected { association: old, .. })] = net.take(1)[..] else { panic!() };
     net.take(0);
 
     net.stacks[0] = Sctp::with_engine(SctpConfig::fast(3), address(0));
     net.act(0, connect(net.now + millis(500)));
     net.run_for(millis(10));
-    assert!(matches!(net.take(0)[..], [Event::Connected { .. }]));
+    assert!(matches!(net.take(0)[..], [Event::Connected(Connected { .. })]));
     let events = net.take(1);
     assert_eq!(events[0], down(old, DownReason::Restarted));
-    let [_, Event::Connected { association: new, .. }] = events[..] else { panic!("{events:?}") };
+    let [_, Event::Connected(Connected { association: new, .. })] = events[..] else { panic!("{events:?}") };
     net.send(1, new, 11, "hello again");
     net.run_for(millis(10));
     assert_eq!(net.take(0), [message(AssociationId::sctp(1), 11, "hello again")]);

@@ -10,7 +10,7 @@ use crate::sctp::packet::single;
 #[test]
 fn stray_packets_are_answered_as_the_rfc_says() {
     let mut net = Net::fast();
-    let header = Header { source_port: 5, destination_port: PORT, tag: 77 };
+    let header = Header { source_port: SctpPort(5), destination_port: SctpPort(PORT), tag: 77 };
     let cases: [(u8, u8, Option<u8>); 13] = [
         (kind::DATA, 3, Some(kind::ABORT)),
         (kind::INIT_ACK, 0, Some(kind::ABORT)),
@@ -32,7 +32,7 @@ fn stray_packets_are_answered_as_the_rfc_says() {
         net.stacks[1].handle_datagram(net.now, address(0), packet);
         net.drain(1);
         let answer = net.tapped().pop().map(|(_, header, chunks)| (header, chunks[0].kind, chunks[0].flags));
-        let reflected = Header { source_port: PORT, destination_port: 5, tag: 77 };
+        let reflected = Header { source_port: SctpPort(PORT), destination_port: SctpPort(5), tag: 77 };
         assert_eq!(answer, expected.map(|kind| (reflected, kind, 1)), "chunk {kind}");
     }
 }
@@ -40,7 +40,7 @@ fn stray_packets_are_answered_as_the_rfc_says() {
 #[test]
 fn answers_to_strays_are_bounded() {
     let mut net = Net::new(&[SctpConfig::fast(1), SctpConfig { stray_replies: 10, ..SctpConfig::fast(2) }]);
-    let header = Header { source_port: 5, destination_port: PORT, tag: 77 };
+    let header = Header { source_port: SctpPort(5), destination_port: SctpPort(PORT), tag: 77 };
     let packet = single(header, &[Chunk::new(kind::DATA, vec![0; 16].into())]);
     for _ in 0..2 {
         for _ in 0..100 {
@@ -66,8 +66,8 @@ fn packets_from_elsewhere_do_not_reach_an_association() {
     net.wire.clear();
     net.stacks[1].handle_datagram(net.now, "127.0.0.2:20001".parse().unwrap(), bytes.clone());
     for wrong in [
-        Header { source_port: header.source_port ^ 1, ..header },
-        Header { destination_port: 99, ..header },
+        Header { source_port: SctpPort(header.source_port.0 ^ 1), ..header },
+        Header { destination_port: SctpPort(99), ..header },
         Header { tag: header.tag ^ 1, ..header },
     ] {
         net.stacks[1].handle_datagram(net.now, address(0), single(wrong, &chunks));
@@ -89,7 +89,7 @@ fn forged_aborts_are_ignored() {
         let association = &net.stacks[1].associations[&b];
         let (own, peers) = (association.local_tag, association.peer_tag);
         let tag = if reflected { peers } else { own };
-        let header = Header { source_port: association.remote_port, destination_port: PORT, tag };
+        let header = Header { source_port: association.remote_port, destination_port: SctpPort(PORT), tag };
         let abort = single(header, &[Chunk { kind: kind::ABORT, flags, body: Bytes::new() }]);
         net.stacks[1].handle_datagram(net.now, address(0), abort);
         net.drain(1);
@@ -109,7 +109,7 @@ fn unknown_chunks_are_skipped_and_reported() {
         net.tap.clear();
         let association = &net.stacks[1].associations[&b];
         let tag = association.local_tag;
-        let header = Header { source_port: association.remote_port, destination_port: PORT, tag };
+        let header = Header { source_port: association.remote_port, destination_port: SctpPort(PORT), tag };
         let chunks =
             [Chunk::new(unknown, Bytes::from_static(b"?")), Chunk::new(kind::HEARTBEAT, Bytes::new())];
         net.stacks[1].handle_datagram(net.now, address(0), single(header, &chunks));
@@ -126,7 +126,7 @@ fn unknown_chunks_are_skipped_and_reported() {
 #[test]
 fn inits_with_forbidden_values_are_refused() {
     let good = Init { tag: 9, window: 65_536, outbound: 1, inbound: 1, tsn: 1 };
-    let header = Header { source_port: 5, destination_port: PORT, tag: 0 };
+    let header = Header { source_port: SctpPort(5), destination_port: SctpPort(PORT), tag: 0 };
     for (init, answer) in [
         (good, Some(kind::INIT_ACK)),
         (Init { tag: 0, ..good }, None),
@@ -151,7 +151,7 @@ fn torment(kinds: &[(u8, u8, Vec<u8>)]) {
     net.send(0, a, 11, vec![1; 3000]);
     let Some(association) = net.stacks[1].associations.get(&b) else { return };
     let tag = association.local_tag;
-    let header = Header { source_port: association.remote_port, destination_port: PORT, tag };
+    let header = Header { source_port: association.remote_port, destination_port: SctpPort(PORT), tag };
     let chunks: Vec<_> = kinds
         .iter()
         .map(|(kind, flags, body)| Chunk { kind: *kind, flags: *flags, body: body.clone().into() })

@@ -20,8 +20,10 @@ use crate::sctp::chunk::Data;
 use crate::sctp::packet::{self, Chunk, Header};
 use crate::sctp::{Sctp, SctpConfig};
 use crate::{Datagrams, Stack};
-use rserpool_core::base::{AssociationId, ConnectId, Instant, ProtocolId, Random, TransportAddress};
-use rserpool_core::endpoint::{AbortReason, Action, ConnectError, DownReason, Event};
+use rserpool_core::base::{
+    AssociationId, ConnectId, Instant, ProtocolId, Random, SctpAddress, SctpPort, UdpPort,
+};
+use rserpool_core::endpoint::{AbortReason, Action, ConnectError, Connected, DownReason, Event};
 
 const PORT: u16 = 3863;
 
@@ -55,8 +57,8 @@ fn address(stack: usize) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 20_001 + stack as u16))
 }
 
-fn peer(stack: usize) -> TransportAddress {
-    TransportAddress::new(address(stack).ip(), PORT, address(stack).port())
+fn peer(stack: usize) -> SctpAddress {
+    SctpAddress::new(address(stack).ip(), SctpPort(PORT), UdpPort(address(stack).port()))
 }
 
 /// Where a stack is in another network than the first: 10.0.N.x.
@@ -83,7 +85,7 @@ impl Net {
             .enumerate()
             .map(|(n, config)| Sctp::with_engine(config.clone(), address(n)))
             .collect();
-        stacks.iter_mut().for_each(|stack| stack.listen(PORT));
+        stacks.iter_mut().for_each(|stack| stack.listen(SctpPort(PORT)));
         Self {
             now: Instant::from_nanos(5_000_000_000),
             events: stacks.iter().map(|_| Vec::new()).collect(),
@@ -124,9 +126,12 @@ impl Net {
         self.connect_to(from, peer(to), millis(5000));
     }
 
-    fn connect_to(&mut self, from: usize, peer: TransportAddress, patience: Duration) {
+    fn connect_to(&mut self, from: usize, peer: SctpAddress, patience: Duration) {
         let deadline = self.now + patience;
-        self.act(from, Action::Connect { request: ConnectId(7), local_port: 0, peer, deadline });
+        self.act(
+            from,
+            Action::Connect { request: ConnectId(7), local_port: SctpPort(0), peer: peer.into(), deadline },
+        );
     }
 
     fn send(&mut self, from: usize, association: AssociationId, protocol: u32, bytes: impl Into<Bytes>) {
@@ -139,7 +144,7 @@ impl Net {
         self.connect(0, 1);
         self.run_until(|net| net.events.iter().all(|events| !events.is_empty()));
         let names = (0..2).map(|n| match self.take(n)[..] {
-            [Event::Connected { association, .. }] => association,
+            [Event::Connected(Connected { association, .. })] => association,
             ref other => panic!("stack {n}: {other:?}"),
         });
         let names: Vec<_> = names.collect();

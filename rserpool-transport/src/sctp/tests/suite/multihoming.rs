@@ -3,6 +3,8 @@
 use super::*;
 use crate::sctp::chunk::{Init, kind};
 use crate::sctp::packet::single;
+use rserpool_core::base::{SctpAddress, SctpPort, UdpPort};
+use rserpool_core::endpoint::Connected;
 
 /// A configuration that tells the addresses of a stack in the first network and in these.
 fn telling(stack: usize, networks: &[u8]) -> SctpConfig {
@@ -56,8 +58,8 @@ fn addresses_are_told_verified_and_reported() {
     for (stack, association) in [(0, a), (1, b)] {
         let last = net.take(stack).pop();
         let Some(Event::Addresses { association: name, peer }) = last else { panic!("{last:?}") };
-        assert_eq!((name, peer.addresses), (association, stack_addresses(1 - stack, &[1, 2])));
-        assert_eq!(peer.udp_port, address(1 - stack).port());
+        assert_eq!((name, peer.addresses()), (association, &stack_addresses(1 - stack, &[1, 2])[..]));
+        assert_eq!(peer.as_sctp().unwrap().udp_port.0, address(1 - stack).port());
     }
 }
 
@@ -80,13 +82,13 @@ fn addresses_that_were_asked_for_are_used_too() {
     let mut net = Net::fast();
     net.join(1, 1);
     let addresses = vec![address(1).ip(), address_in(1, 1).ip()];
-    net.connect_to(0, TransportAddress { addresses: addresses.clone(), ..peer(1) }, millis(5000));
+    net.connect_to(0, SctpAddress { addresses: addresses.clone(), ..peer(1) }, millis(5000));
     net.run_for(millis(60));
     let events = net.take(0);
-    let [Event::Connected { association, .. }, Event::Addresses { peer, .. }] = &events[..] else {
+    let [Event::Connected(Connected { association, .. }), Event::Addresses { peer, .. }] = &events[..] else {
         panic!("{events:?}")
     };
-    assert_eq!(peer.addresses, addresses);
+    assert_eq!(peer.addresses(), addresses);
     let association = *association;
     net.cut.insert(0);
     // The answers of the server must come back, though: it knows one address only.
@@ -220,7 +222,7 @@ fn an_address_that_does_not_answer_gets_no_data() {
     net.hosts.insert(SocketAddr::new(lie, address(0).port()), 2);
     net.connect(0, 1);
     net.run_for(millis(10));
-    let [Event::Connected { association: b, .. }] = net.take(1)[..] else { panic!() };
+    let [Event::Connected(Connected { association: b, .. })] = net.take(1)[..] else { panic!() };
     net.take(0);
     for _ in 0..100 {
         net.send(1, b, 0, "x");
@@ -243,13 +245,18 @@ fn an_answer_from_another_address_completes_the_handshake() {
     net.join(1, 1);
     net.join(2, 1);
     net.sources.insert(1, address_in(2, 1));
-    net.connect_to(0, TransportAddress::new(address_in(1, 1).ip(), PORT, address(1).port()), millis(1000));
+    net.connect_to(
+        0,
+        SctpAddress::new(address_in(1, 1).ip(), SctpPort(PORT), UdpPort(address(1).port())),
+        millis(1000),
+    );
     net.run_for(millis(60));
     let events = net.take(0);
-    let [Event::Connected { association: a, .. }, Event::Addresses { peer, .. }] = &events[..] else {
+    let [Event::Connected(Connected { association: a, .. }), Event::Addresses { peer, .. }] = &events[..]
+    else {
         panic!("{events:?}")
     };
-    assert_eq!(peer.addresses, [address_in(1, 1).ip(), address_in(2, 1).ip()]);
+    assert_eq!(peer.addresses(), [address_in(1, 1).ip(), address_in(2, 1).ip()]);
     let a = *a;
     net.take(1);
     net.send(0, a, 11, "x");
@@ -295,8 +302,11 @@ fn a_forged_answer_verifies_nothing() {
     let (_, b) = net.pair();
     net.run_for(millis(10));
     let association = &net.stacks[1].associations[&b];
-    let header =
-        Header { source_port: association.remote_port, destination_port: PORT, tag: association.local_tag };
+    let header = Header {
+        source_port: association.remote_port,
+        destination_port: SctpPort(PORT),
+        tag: association.local_tag,
+    };
     for secret in [0, 1, u64::MAX] {
         let body = crate::sctp::chunk::heartbeat(secret).body;
         let packet = single(header, &[Chunk::new(kind::HEARTBEAT_ACK, body)]);

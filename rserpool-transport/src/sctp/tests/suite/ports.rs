@@ -4,6 +4,7 @@
 use super::*;
 use crate::sctp::chunk::kind;
 use crate::sctp::packet::single;
+use rserpool_core::endpoint::Connected;
 
 /// A NAT has given the first stack another port.
 fn moved() -> SocketAddr {
@@ -35,8 +36,8 @@ fn the_port_of_a_peer_may_change_at_any_time() {
         let (at_a, at_b) = (net.take(0), net.take(1));
         assert!(at_a.contains(&message(a, 0, "to a")), "{at_a:?}");
         assert!(at_b.contains(&message(b, 0, "to b")), "{at_b:?}");
-        let peer = TransportAddress { udp_port: moved().port(), ..net.stacks[1].associations[&b].peer() };
-        assert!(at_b.contains(&Event::Addresses { association: b, peer }), "{at_b:?}");
+        let peer = SctpAddress { udp_port: UdpPort(moved().port()), ..net.stacks[1].associations[&b].peer() };
+        assert!(at_b.contains(&Event::Addresses { association: b, peer: peer.into() }), "{at_b:?}");
         assert!(!at_a.iter().chain(&at_b).any(|event| matches!(event, Event::Disconnected { .. })));
         assert_eq!(net.stacks[1].paths.len(), 1);
     }
@@ -51,17 +52,17 @@ fn a_port_that_was_left_can_be_used_by_another_peer() {
         net.run_for(millis(20));
         (net.take(0), net.take(1))
     };
-    let [Event::Connected { association: a, local_port, .. }] = a[..] else { panic!("{a:?}") };
+    let [Event::Connected(Connected { association: a, local_port, .. })] = a[..] else { panic!("{a:?}") };
     net.move_first();
     net.send(0, a, 0, "x");
     net.run_for(millis(20));
     net.hosts.insert(address(0), 2);
     net.sources.insert(2, address(0));
     let (request, deadline) = (ConnectId(8), net.now + millis(1000));
-    net.act(2, Action::Connect { request, local_port, peer: peer(1), deadline });
+    net.act(2, Action::Connect { request, local_port, peer: peer(1).into(), deadline });
     net.run_for(millis(20));
-    assert!(matches!(net.take(2)[..], [Event::Connected { .. }]));
-    assert!(matches!(net.take(1).last(), Some(Event::Connected { .. })));
+    assert!(matches!(net.take(2)[..], [Event::Connected(Connected { .. })]));
+    assert!(matches!(net.take(1).last(), Some(Event::Connected(Connected { .. }))));
     net.run_for(millis(2000));
     assert_eq!((net.take(0), net.stacks[1].associations()), (vec![], 2));
 }
@@ -74,7 +75,7 @@ fn forged_sources_change_nothing() {
     let (a, b) = net.pair();
     let association = &net.stacks[1].associations[&b];
     let tag = association.local_tag;
-    let header = Header { source_port: association.remote_port, destination_port: PORT, tag };
+    let header = Header { source_port: association.remote_port, destination_port: SctpPort(PORT), tag };
     let chunks = [
         Chunk::new(kind::HEARTBEAT, Bytes::new()),
         Chunk::new(kind::ABORT, Bytes::new()),

@@ -1,13 +1,15 @@
 //! Many associations on one socket.
 
 use super::*;
+use rserpool_core::base::SctpPort;
+use rserpool_core::endpoint::Connected;
 
 #[test]
 fn a_thousand_associations_share_a_socket() {
     let mut net = Net::fast();
     for n in 0..1000 {
         let (request, peer, deadline) = (ConnectId(n), peer(1), net.now + millis(5000));
-        net.act(0, Action::Connect { request, local_port: 0, peer, deadline });
+        net.act(0, Action::Connect { request, local_port: SctpPort(0), peer: peer.into(), deadline });
     }
     net.run_until(|net| net.events[1].len() == 1000 && net.events[0].len() == 1000);
     assert_eq!((net.stacks[0].associations(), net.stacks[1].associations()), (1000, 1000));
@@ -16,7 +18,7 @@ fn a_thousand_associations_share_a_socket() {
         .take(0)
         .iter()
         .map(|event| match event {
-            Event::Connected { association, .. } => *association,
+            Event::Connected(Connected { association, .. }) => *association,
             other => panic!("{other:?}"),
         })
         .collect();

@@ -1,7 +1,8 @@
 //! Ending an association in order (RFC 9260 section 9).
 
 use super::*;
-use rserpool_core::endpoint::AbortCause;
+use rserpool_core::base::SctpPort;
+use rserpool_core::endpoint::{AbortCause, Connected};
 
 fn shutdown(net: &Net, association: AssociationId, patience: u64) -> Action {
     Action::Shutdown { association, deadline: net.now + millis(patience) }
@@ -46,7 +47,7 @@ fn a_shutdown_alone_acknowledges_our_data() {
     let last = data_chunks(&net.tapped()).last().unwrap().tsn;
     let association = &net.stacks[1].associations[&b];
     let (tag, source_port) = (association.local_tag, association.remote_port);
-    let header = Header { source_port, destination_port: PORT, tag };
+    let header = Header { source_port, destination_port: SctpPort(PORT), tag };
     let shutdown = packet::single(header, &[crate::sctp::chunk::shutdown(last)]);
     net.stacks[1].handle_datagram(net.now, address(0), shutdown);
     net.drain(1);
@@ -182,9 +183,9 @@ fn the_same_ports_can_be_used_again_after_a_shutdown() {
     let mut net = Net::fast();
     for _ in 0..5 {
         let (request, peer, deadline) = (ConnectId(7), peer(1), net.now + millis(500));
-        net.act(0, Action::Connect { request, local_port: 5, peer, deadline });
+        net.act(0, Action::Connect { request, local_port: SctpPort(5), peer: peer.into(), deadline });
         net.run_until(|net| !net.events[0].is_empty());
-        let [Event::Connected { association, .. }] = net.take(0)[..] else { panic!() };
+        let [Event::Connected(Connected { association, .. })] = net.take(0)[..] else { panic!() };
         net.act(0, shutdown(&net, association, 500));
         net.run_until(|net| !net.events[0].is_empty());
         assert_eq!(net.take(0), [down(association, DownReason::Local)]);

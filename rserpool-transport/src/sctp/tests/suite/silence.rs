@@ -118,5 +118,5 @@ fn a_peer_that_has_forgotten_us_is_noticed_at_once() {
     assert_eq!(net.take(0), [down(a, aborted(12, "unknown association"))]);
     let (_, header, chunks) = net.tapped().pop().unwrap();
     assert_eq!((chunks[0].kind, chunks[0].flags), (6, 1));
-    assert_eq!(header.source_port, PORT);
+    assert_eq!(header.source_port, SctpPort(PORT));
 }

@@ -8,7 +8,7 @@ use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId, SctpAddress, SctpPort, TcpA
 use crate::endpoint::ConfigError;
 use crate::handlespace::Limits;
 use crate::policy::Policies;
-use crate::wire::{LifeUnit, Padding};
+use crate::wire::{LifeUnit, Padding, SctpTransport, TransportUse};
 
 /// How many peers can be configured: an operational scope has fewer than ten registrars.
 pub const MAX_CONFIGURED_PEERS: usize = 32;
@@ -38,7 +38,7 @@ pub struct EnrpConfig {
     /// Whether to announce ENRP_PRESENCE by multicast and to find a mentor so; an extension
     /// (reading B22; default off).
     pub announce: bool,
-    /// How long to look for a mentor before serving alone (RSPLIB's default 5 s). Whoever is there by
+    /// How long to look for a mentor before serving alone (RSPLIB's default 5 s). Those found by
     /// then may still help: each is asked once more at most.
     pub mentor_timeout: Duration,
     /// How long to wait before a mentor that refused is asked again ("a few seconds" in RFC 5353
@@ -124,7 +124,7 @@ pub struct RegistrarConfig {
     pub max_resolution_items: u32,
     /// Octets in one page of a downloaded handle table (default 1,400, as RSPLIB's).
     pub handle_table_octets: usize,
-    /// T6-Serverannounce: between two announcements if nobody else announces (RFC default 1 s).
+    /// T6-Serverannounce: between two announcements if no other registrar announces (RFC default 1 s).
     pub announce_interval: Duration,
     /// Whether to announce at all: only where multicast is in use (RFC 5352 section 3.6).
     pub announce: bool,
@@ -232,5 +232,14 @@ impl RegistrarConfig {
         // A page must hold at least one element with several addresses and a short pool handle.
         let page = (512..=65_000).contains(&self.handle_table_octets);
         ConfigError::require(page, "handle_table_octets", "must be from 512 to 65000")
+    }
+
+    /// Where we speak ASAP with elements.
+    pub(super) fn asap_transport(&self) -> SctpTransport {
+        SctpTransport {
+            port: self.asap_port.0,
+            usage: TransportUse::DataOnly,
+            addresses: self.addresses.as_slice().into(),
+        }
     }
 }

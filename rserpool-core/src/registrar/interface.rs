@@ -40,13 +40,13 @@ pub enum Notice {
     /// The registrar offers its services now.
     #[non_exhaustive]
     Serving {
-        /// From whom it has its handlespace; `None` if it is alone.
+        /// The peer from which it has its handlespace; `None` if it is alone.
         mentor: Option<RegistrarId>,
     },
     /// A peer has been heard for the first time, or again.
     #[non_exhaustive]
     PeerFound {
-        /// Which.
+        /// Its ENRP server identifier.
         peer: RegistrarId,
         /// Where it is.
         address: SctpAddress,
@@ -54,7 +54,7 @@ pub enum Notice {
     /// A peer is taken to be dead.
     #[non_exhaustive]
     PeerLost {
-        /// Which.
+        /// Its ENRP server identifier.
         peer: RegistrarId,
     },
     /// The elements of a dead peer have a new home.
@@ -64,7 +64,7 @@ pub enum Notice {
         target: RegistrarId,
         /// Their new home, which may be this registrar.
         by: RegistrarId,
-        /// How many elements.
+        /// The number of those elements.
         elements: usize,
     },
     /// Another registrar has the same identifier. This one stops (RFC 5353 section 3.2.1 lets no
@@ -99,7 +99,7 @@ pub enum Notice {
     Removed {
         /// The element.
         pe: PeHandle,
-        /// Why.
+        /// Why it has left.
         reason: RemovalReason,
     },
     /// An element of ours has another home now; it stays in the handlespace.
@@ -110,10 +110,10 @@ pub enum Notice {
         /// Its new home.
         home: RegistrarId,
     },
-    /// A message was no valid ASAP or ENRP message.
+    /// A message is not a valid ASAP or ENRP message.
     #[non_exhaustive]
     Malformed {
-        /// Who sent it.
+        /// The peer that sent it.
         peer: TransportAddress,
         /// What is wrong with it.
         error: DecodeError,
@@ -121,9 +121,9 @@ pub enum Notice {
     /// The transport has hung up on a client, or has not let it in.
     #[non_exhaustive]
     HungUp {
-        /// Who it was.
+        /// The client.
         peer: TransportAddress,
-        /// Why.
+        /// Why the transport hung up.
         reason: HangUp,
     },
     /// All associations are closed and the registrar is done.

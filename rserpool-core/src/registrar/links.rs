@@ -98,7 +98,7 @@ impl Links {
         }
     }
 
-    /// Somebody at the other end wants to register under the identifier of this element.
+    /// Another element, at the other end, wants to register under the identifier of this one.
     pub(super) fn begin_challenge(&mut self, id: AssociationId, pe: &PeHandle) {
         self.change(id, |link| {
             link.challenges.insert(pe.clone());

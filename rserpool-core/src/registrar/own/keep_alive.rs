@@ -62,8 +62,8 @@ impl Own {
         }
     }
 
-    /// Tells an element of ours at once that we are its home.
-    pub(in crate::registrar) fn call_home(
+    /// Tells an element of ours at once, by a keep-alive, that we are its home.
+    pub(in crate::registrar) fn tell_home(
         &mut self,
         ctx: &mut Context,
         listing: &mut Listing,
@@ -199,9 +199,9 @@ impl Own {
         Verdict::Stays
     }
 
-    /// Somebody says that an element cannot be reached. The element is asked at once. Its answer does not
+    /// A user says that an element cannot be reached. The element is asked at once. Its answer does not
     /// reset the count, because users may fail to reach what we can. Each reporter counts once: otherwise a
-    /// single user could expel an element that serves everybody else (reading B4).
+    /// single user could expel an element that serves all others (reading B4).
     pub(in crate::registrar) fn handle_unreachable(
         &mut self,
         ctx: &mut Context,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rserpool_core::base::Instant;
 
-/// How many answers may still be given within this second, so that nobody can use this stack to
-/// flood somebody else.
+/// How many answers may still be given within this second, so that this stack cannot be used
+/// to flood other hosts.
 #[derive(Debug)]
 pub(super) struct Allowance {
     left: u32,

@@ -8,7 +8,7 @@ use super::chunk::{self, REFLECTED, cause, kind};
 use super::packet::{self, Chunk, Header, Path};
 use super::shared::Core;
 
-/// Answers a packet that nobody knows.
+/// Answers a packet that belongs to no association.
 pub(super) fn answer(core: &mut Core, path: &Path, header: &Header, first: &Chunk) {
     let reply = match first.kind {
         kind::ABORT | kind::SHUTDOWN_COMPLETE | kind::COOKIE_ACK | kind::COOKIE_ECHO | kind::INIT => return,
@@ -24,7 +24,7 @@ pub(super) fn refuse(core: &mut Core, path: &Path, tag: u32, cause: u16) {
     tell(core, path, tag, chunk::abort(cause, "refused"));
 }
 
-/// Sends a chunk to somebody with whom there is no association.
+/// Sends a chunk to a peer without an association.
 pub(super) fn tell(core: &mut Core, path: &Path, tag: u32, chunk: Chunk) {
     let ip = path.remote.ip();
     // A packet with such a source is forged (rule 1), and port 0 cannot be reached.

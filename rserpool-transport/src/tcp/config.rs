@@ -12,7 +12,7 @@ pub struct TcpConfig {
     /// that a process may commonly open). The newest is refused.
     pub max_connections: usize,
     /// The most connections accepted from one IP address, or from one IPv6 network of 64 bits (default
-    /// 64: a host with many users, and eight hosts before nobody else gets in).
+    /// 64: enough for a host with many users, and eight hosts are needed to keep all others out).
     pub max_per_address: usize,
     /// How long a message may take to arrive, from its first octet to its last (default 10 s).
     pub message_timeout: Duration,

@@ -23,7 +23,7 @@ pub(super) const MAX_OUTPUT: usize = 4 * PAUSE_AT;
 /// The most octets that may wait to be read; a driver that asks [`Connection::reads`] keeps less.
 pub(super) const MAX_INPUT: usize = 4 * PAUSE_AT;
 
-/// Who has opened a connection.
+/// The end that has opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opener {
     /// We have, to ask a registrar.
@@ -131,7 +131,7 @@ impl Connection {
     /// When it has lasted too long, and why; without a reason it is our own close that has.
     pub(super) fn deadline(&self, config: &TcpConfig) -> Option<(Instant, Option<HangUp>)> {
         let patience = if self.asked { config.idle_timeout } else { config.first_timeout };
-        // Nobody asks twice while we close, and our own connections are the registrar's to close.
+        // A client asks nothing more while we close, and our own connections are the registrar's to close.
         let idle = matches!(self.opener, Opener::Peer(_)) && self.closing.is_none();
         let limits = [
             self.partial.map(|since| (since + config.message_timeout, Some(HangUp::Slow))),

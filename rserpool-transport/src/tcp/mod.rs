@@ -5,7 +5,7 @@
 //! identifier: everything in it is ASAP. ENRP, the private questions for counters and the data of
 //! sessions stay on SCTP.
 //!
-//! Whoever reaches the port may connect, so everything that a client could hold is bounded: octets and
+//! Any host that reaches the port may connect. Therefore everything that a client could hold is bounded: octets and
 //! time of a connection in `connection`, their number here. A client is read no faster than it takes
 //! answers; of several that have asked, each has its turn.
 
@@ -345,7 +345,7 @@ impl Stack for Tcp {
             Action::Send { association, protocol: ProtocolId::ASAP, stream: _, bytes } => {
                 self.send(association, bytes);
             }
-            // Who receives it would take it for ASAP.
+            // The receiver would take it for ASAP.
             Action::Send { .. } => {}
             Action::Shutdown { association, deadline } => {
                 let id = name(association);

@@ -23,7 +23,7 @@ use rserpool_transport::sctp::{Sctp, SctpConfig};
 use rserpool_transport::tcp::{Tcp, TcpConfig};
 use rserpool_transport::{Carriers, Stack};
 
-/// The capacity of the queue of commands to the event loop. When it is full, callers wait.
+/// Capacity of the command queue; when it is full, callers wait.
 pub(super) const REQUEST_QUEUE: usize = 256;
 /// Events that wait for the application, fewer if messages are longer than 4 KiB; then the event loop
 /// receives no more.
@@ -184,11 +184,10 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         self
     }
 
-    /// After each datagram the endpoint polls its socket for this long before it sleeps (default 0: it
-    /// sleeps at once; at most [`MAX_BUSY_POLL`]). To wake a sleeping core can take longer than all the
-    /// rest of a round trip in a data centre. Polling saves that time and uses the processor time of one
-    /// core while there is traffic; have a core to spare for each endpoint that does it. 100 us are
-    /// enough for answers from the same host or link.
+    /// After each datagram the endpoint polls its socket for this long before it sleeps (default 0: it sleeps
+    /// at once; at most [`MAX_BUSY_POLL`]). Waking a sleeping core can take longer than all the rest of a round
+    /// trip in a data centre. Polling saves that time, but takes a whole core for each such endpoint while
+    /// there is traffic. 100 us suit answers on the same host or link.
     pub fn busy_poll(mut self, span: Duration) -> Self {
         self.busy_poll = span;
         self
@@ -387,7 +386,7 @@ pub(super) struct Launched<C: Configuration> {
     pub(super) config: C,
 }
 
-/// The most own addresses that are told to others. A peer that connects tries no more than three.
+/// How many own addresses are told at most; a peer tries no more than three.
 const MAX_OWN_ADDRESSES: usize = 8;
 
 /// The addresses by which others reach a socket that is bound to `local`: its own, or, if it is
@@ -411,7 +410,7 @@ pub(super) fn own_addresses(local: SocketAddr, registrars: &[SocketAddr]) -> Res
     if own.is_empty() { Err(StartError::NoAddress) } else { Ok(own) }
 }
 
-/// Addresses for documentation, which no host has (RFC 5737, RFC 3849): only the default route leads there.
+/// Addresses for documentation (RFC 5737, RFC 3849): only the default route leads there.
 const FAR_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
 const FAR_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
 

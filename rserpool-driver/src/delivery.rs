@@ -71,7 +71,7 @@ impl<E: Role> Delivery<E> {
     }
 
     /// The application may not take events any more: from now on those that find no place are
-    /// dropped, so that leaving never waits for the application.
+    /// dropped, so that leaving never waits for it.
     pub(super) fn stop_waiting(&mut self) {
         self.patient = false;
         self.blocked = None;
@@ -80,7 +80,7 @@ impl<E: Role> Delivery<E> {
         }
     }
 
-    /// Whether the application, or a session, has left its queue full.
+    /// Whether a queue is full because its events are not taken.
     pub(super) const fn is_blocked(&self) -> bool {
         self.blocked.is_some()
     }

@@ -46,7 +46,7 @@
 //! # Cancel safety
 //!
 //! Every async function here may be dropped at any time. A command that was taken before is still
-//! carried out, and its answer is lost, except that a session is closed if its handle was never received.
+//! carried out, and its answer is lost, except that a session that was not received is closed.
 //! Functions that wait for an event lose no event.
 //!
 //! # Features

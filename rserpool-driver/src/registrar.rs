@@ -23,7 +23,7 @@ use rserpool_core::wire::PoolEntry;
 
 /// A registrar that runs in the background; clones are handles of the same one.
 ///
-/// It needs nobody to listen: what happens is logged. When the last handle is dropped, the
+/// Its events need not be taken: what happens is logged. When the last handle is dropped, the
 /// registrar closes its associations and ends.
 pub struct Registrar<R> {
     handle: Handle<registrar::Registrar>,

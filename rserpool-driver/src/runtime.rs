@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> ByteStream for S {}
 
 /// A TCP socket that listens.
 pub trait Listener: Send + 'static {
-    /// The next connection, and the address of the peer that has opened it.
+    /// The next connection, and the address of the client.
     ///
     /// # Errors
     ///
@@ -100,8 +100,8 @@ pub trait Socket: Send + 'static {
     /// The first datagram could not be sent; the caller drops it and goes on with the second.
     fn poll_send(&mut self, context: &mut Context<'_>, datagrams: &[Datagram]) -> Poll<io::Result<usize>>;
 
-    /// For this long after something was received, [`Self::poll_receive`] wakes its task at once where it
-    /// would otherwise wait. By default a socket does not do so.
+    /// For this long after each datagram, [`Self::poll_receive`] polls again at once instead of waiting. By
+    /// default the span is ignored: the socket waits.
     fn busy_poll(&mut self, _span: Duration) {}
 
     /// The address to which the socket is bound.

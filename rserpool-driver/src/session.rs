@@ -250,8 +250,8 @@ impl<R> fmt::Debug for Session<R> {
     }
 }
 
-/// The one token for all callers that wait to send. The caller that has taken it passes it on after it has
-/// sent, or when its future is dropped.
+/// The one token for all callers that wait to send. A caller passes it on when it has sent, or when its
+/// future is dropped.
 struct Turn<'a>(&'a WeakSender<()>);
 
 impl Turn<'_> {

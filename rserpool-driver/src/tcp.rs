@@ -35,7 +35,7 @@ const BACKLOG: i32 = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum TcpListening {
     /// On port 3863 of the address that is bound for SCTP, if the UDP port of that is the standard one,
-    /// 9899. Another port means that the registrar shares the host with others.
+    /// 9899. A registrar with another port shares the host with other registrars.
     #[default]
     Standard,
     /// Nowhere.
@@ -345,7 +345,7 @@ struct Ready(Mutex<ReadyState>);
 #[derive(Default)]
 struct ReadyState {
     ids: BTreeSet<ConnectionId>,
-    /// The waker of the event loop, to be called once, when there is another.
+    /// The waker of the event loop; used once, when there is another connection.
     event_loop: Option<Waker>,
 }
 
@@ -409,7 +409,7 @@ mod tests {
         assert_eq!(address(elsewhere, "127.0.0.1:1").as_deref(), Some("192.0.2.9:4000"));
     }
 
-    /// To wake connections wakes the event loop once, until it has looked.
+    /// A wakeup of any connection wakes the event loop, but only once until it has looked.
     #[test]
     fn a_wakeup_names_its_connection() {
         let ready = Arc::new(Ready::default());

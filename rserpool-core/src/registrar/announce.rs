@@ -12,11 +12,11 @@ use crate::base::{Instant, RegistrarId};
 use crate::endpoint::{Action, Channel};
 use crate::wire::{AsapMessage, EncapsulationPorts, Transport};
 
-/// How many other registrars are counted: beyond that none announces often enough to matter, and a liar
-/// fills no memory.
+/// How many other registrars are counted. With more, none announces often enough to matter; and the bound
+/// keeps a liar from filling memory.
 const MAX_OTHERS: usize = 64;
 
-/// How long a registrar counts after its last announcement, at least: T7's default.
+/// The shortest time for which a registrar counts after its last announcement: T7's default.
 const FORGET_AFTER: Duration = Duration::from_secs(5);
 
 /// The other registrars that announce, with the time of their last announcement.
@@ -53,8 +53,8 @@ impl OtherRegistrars {
         }
     }
 
-    /// A datagram of ASAP's announcement channel. It has no sender to whom an error could go: what cannot
-    /// be read is counted.
+    /// A datagram of ASAP's announcement channel. It has no sender to which an error could go: a datagram
+    /// that cannot be read is counted.
     pub(super) fn handle_announce(&mut self, ctx: &mut Context, bytes: &Bytes) {
         match AsapMessage::decode(bytes).map(|decoded| decoded.message) {
             Ok(AsapMessage::ServerAnnounce { registrar, .. }) if registrar != ctx.id => {

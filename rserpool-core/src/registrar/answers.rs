@@ -33,7 +33,7 @@ pub(super) fn refuse_challenger(ctx: &mut Context, links: &mut Links, pe: &PeHan
     reject(ctx, links, from, pe, ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER));
 }
 
-/// The element is not registered: because it asked for that, or because we have removed it.
+/// The element is not registered, because it asked for that or because we have removed it.
 pub(super) fn deregistered(ctx: &mut Context, to: AssociationId, pe: &PeHandle) {
     deregistration(ctx, to, pe, None);
 }
@@ -50,7 +50,7 @@ fn deregistration(ctx: &mut Context, to: AssociationId, pe: &PeHandle, cause: Op
     ctx.send_asap(to, &AsapMessage::DeregistrationResponse { handle, element, error });
 }
 
-/// Whether a keep-alive tells the element that we are its home from now on (the H flag). One that has
+/// Whether a keep-alive tells the element that we are its home from now on (the H flag). An element that has
 /// registered with us knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HomeFlag {

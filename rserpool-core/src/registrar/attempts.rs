@@ -7,8 +7,8 @@ use crate::base::ConnectId;
 use crate::endpoint::hunt::ConnectIds;
 use crate::handlespace::PeHandle;
 
-/// How many attempts may be under way before elements have to wait for theirs. The elements of a dead peer
-/// are many, and handshakes with all of them at once would overrun the buffers on their way.
+/// How many attempts may be under way before elements have to wait for theirs. A dead peer may have many
+/// elements, and handshakes with all of them at once would overrun the buffers on the way.
 pub(super) const MAX_PROBES: usize = 128;
 
 /// The name of a contact, see `enrp::contacts`.
@@ -49,7 +49,7 @@ impl Attempts {
         self.under_way.remove(&request)
     }
 
-    /// Takes all attempts away.
+    /// Removes all attempts and returns them.
     pub(super) fn end_all(&mut self) -> impl Iterator<Item = ConnectId> + use<> {
         core::mem::take(&mut self.under_way).into_keys()
     }

@@ -13,7 +13,7 @@ use crate::wire::{LifeUnit, Padding, SctpTransport, TransportUse};
 /// How many peers can be configured: an operational scope has fewer than ten registrars.
 pub const MAX_CONFIGURED_PEERS: usize = 32;
 
-/// The longest duration that can be configured: multiples of it still are durations.
+/// The longest duration that can be configured: multiples of it still fit into a duration.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Which of two registrars that want to take over the same peer goes on (reading B1).
@@ -30,21 +30,20 @@ pub enum TakeoverWinner {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EnrpConfig {
-    /// Where other registrars speak ENRP. The first that answers is the mentor, the others are its
-    /// backups; all are contacted for as long as the registrar runs. Without any, and without
-    /// `announce`, a registrar serves at once (RFC 5353 section 3.2.2.1). At most
-    /// [`MAX_CONFIGURED_PEERS`].
+    /// Where other registrars speak ENRP. The first that answers is the mentor, and the others are its
+    /// backups; all are contacted for as long as the registrar runs. Without any, and without `announce`, a
+    /// registrar serves at once (RFC 5353 section 3.2.2.1). At most [`MAX_CONFIGURED_PEERS`].
     pub peers: Vec<SctpAddress>,
-    /// Whether to announce ENRP_PRESENCE by multicast and to find a mentor so; an extension
-    /// (reading B22; default off).
+    /// Whether to announce ENRP_PRESENCE by multicast and to find a mentor that way; an extension (reading
+    /// B22; default off).
     pub announce: bool,
-    /// How long to look for a mentor before serving alone (RSPLIB's default 5 s). Those found by
-    /// then may still help: each is asked once more at most.
+    /// How long to look for a mentor before serving alone (RSPLIB's default 5 s). A registrar that is there
+    /// by then may still help: each is asked at most once more.
     pub mentor_timeout: Duration,
     /// How long to wait before a mentor that refused is asked again ("a few seconds" in RFC 5353
     /// sections 3.2.2.2 and 3.2.3; default 2 s).
     pub mentor_retry: Duration,
-    /// PEER-HEARTBEAT-CYCLE: between two heartbeats (RFC default 30 s).
+    /// PEER-HEARTBEAT-CYCLE: the time between two heartbeats (RFC default 30 s).
     pub heartbeat_cycle: Duration,
     /// MAX-TIME-LAST-HEARD: after this silence a peer is asked for a sign of life (RFC default
     /// 61 s).
@@ -78,7 +77,7 @@ impl EnrpConfig {
         }
     }
 
-    /// For a LAN: a dead peer is noticed 650 ms after its last sign of life at the latest.
+    /// For a LAN: a dead peer is noticed within 650 ms of its last sign of life.
     pub fn fast() -> Self {
         Self {
             mentor_timeout: Duration::from_millis(500),
@@ -109,7 +108,7 @@ pub struct RegistrarConfig {
     pub tcp: Option<TcpAddress>,
     /// SCTP port of ENRP (default 9901).
     pub enrp_port: SctpPort,
-    /// Between two keep-alives to one element, varied by half (default 5 s; the RFC gives none).
+    /// The time between two keep-alives to one element, varied by half (default 5 s; the RFC gives none).
     pub keep_alive_interval: Duration,
     /// How long an element may take to answer one (default 5 s; the RFC gives none).
     pub keep_alive_timeout: Duration,
@@ -124,16 +123,17 @@ pub struct RegistrarConfig {
     pub max_resolution_items: u32,
     /// Octets in one page of a downloaded handle table (default 1,400, as RSPLIB's).
     pub handle_table_octets: usize,
-    /// T6-Serverannounce: between two announcements if no other registrar announces (RFC default 1 s).
+    /// T6-Serverannounce: the time between two announcements if no other registrar announces (RFC default 1
+    /// s).
     pub announce_interval: Duration,
     /// Whether to announce at all: only where multicast is in use (RFC 5352 section 3.6).
     pub announce: bool,
-    /// The part it takes in ENRP.
+    /// How the registrar takes part in ENRP.
     pub enrp: EnrpConfig,
-    /// Whether elements may register only addresses of their association, as RFC 5352 section 2.2.1
-    /// wants of them: others are left out, and a registration without any left is refused. An address
-    /// counts once the transport has verified it. Off by default: an element with several addresses
-    /// whose transport does not tell them, or behind a NAT, would lose them (reading B51).
+    /// Whether elements may register only addresses of their association, as RFC 5352 section 2.2.1 wants.
+    /// Other addresses are left out, and a registration with none left is refused. An address counts once the
+    /// transport has verified it. Off by default: an element with several addresses whose transport does not
+    /// tell them, or behind a NAT, would lose them (reading B51).
     pub check_addresses: bool,
     /// Whether to answer questions for counters.
     pub management: bool,
@@ -141,7 +141,7 @@ pub struct RegistrarConfig {
     pub policies: Policies,
     /// How much the handlespace may hold.
     pub limits: Limits,
-    /// The unit of registration lives, equal in a whole scope.
+    /// The unit of registration lives; a whole scope uses the same.
     pub life_unit: LifeUnit,
     /// How messages are padded.
     pub padding: Padding,
@@ -179,8 +179,8 @@ impl RegistrarConfig {
         }
     }
 
-    /// For a LAN: a dead element is out of the handlespace at the latest 425 ms after its last
-    /// sign of life (an interval of at most 225 ms, then 200 ms without an answer).
+    /// For a LAN: a dead element is out of the handlespace within 425 ms of its last sign of life (an
+    /// interval of at most 225 ms, then 200 ms without an answer).
     pub fn fast(id: Option<RegistrarId>, seed: u64) -> Self {
         Self {
             keep_alive_interval: Duration::from_millis(150),
@@ -226,7 +226,7 @@ impl RegistrarConfig {
         ConfigError::require(self.asap_port != self.enrp_port, "enrp_port", "must differ from asap_port")?;
         let few = self.enrp.peers.len() <= MAX_CONFIGURED_PEERS;
         ConfigError::require(few, "enrp.peers", "must be given at most 32 times")?;
-        // Or every peer is suspected between two of its heartbeats.
+        // Otherwise every peer would be suspected between two of its heartbeats.
         let heard = self.enrp.max_time_last_heard > self.enrp.heartbeat_cycle;
         ConfigError::require(heard, "enrp.max_time_last_heard", "must be longer than enrp.heartbeat_cycle")?;
         // A page must hold at least one element with several addresses and a short pool handle.

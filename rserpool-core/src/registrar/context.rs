@@ -16,7 +16,7 @@ use crate::endpoint::{AbortCause, Action, Outbox};
 use crate::handlespace::PeHandle;
 use crate::wire::{AsapMessage, EnrpBody, EnrpMessage};
 
-/// A deadline of the registrar. Those of keep-alives are beside the elements in the handlespace.
+/// A deadline of the registrar. The deadlines of keep-alives are kept with the elements in the handlespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// The registration life of an element of ours ends.
@@ -160,8 +160,8 @@ impl Context {
         self.outbox.act(Action::Abort { association, cause });
     }
 
-    /// Sends an ASAP message. Handles and elements are bounded; therefore everything fits but an answer
-    /// with many elements, whose sender encodes it itself.
+    /// Sends an ASAP message. Handles and elements are bounded; therefore everything fits except an answer
+    /// with many elements, which its sender encodes itself.
     pub(super) fn send_asap(&mut self, to: AssociationId, message: &AsapMessage) {
         if let Ok(bytes) = message.encode(self.config.padding) {
             self.outbox.send(to, ProtocolId::ASAP, bytes);

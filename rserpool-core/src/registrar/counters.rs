@@ -5,7 +5,7 @@ use crate::endpoint::HangUp;
 crate::endpoint::counters::counters! {
     /// Registrations granted to new elements.
     registrations,
-    /// Registrations granted to elements that were there.
+    /// Registrations granted to elements that were registered already.
     reregistrations,
     /// Registrations refused.
     registrations_rejected,
@@ -63,9 +63,9 @@ crate::endpoint::counters::counters! {
     wrong_receiver,
     /// ENRP messages in the name of another registrar.
     spoofed,
-    /// Registrars that found no room in the peer list.
+    /// Registrars for which the peer list had no room.
     peers_refused,
-    /// Messages that were no valid ASAP or ENRP messages.
+    /// Messages that were not valid ASAP or ENRP messages.
     malformed,
     /// Valid messages that are not for a registrar, or not yet understood.
     unexpected,
@@ -79,15 +79,15 @@ crate::endpoint::counters::counters! {
     tcp_accepted,
     /// Clients that were not accepted, because there were too many in all or from their address.
     tcp_refused,
-    /// Clients hung up on because of a length that no message has.
+    /// Clients disconnected because of a length that no message has.
     tcp_malformed,
-    /// Clients hung up on because a message took too long.
+    /// Clients disconnected because a message took too long.
     tcp_slow,
-    /// Clients hung up on because they did not take an answer.
+    /// Clients disconnected because they did not take an answer.
     tcp_unread,
-    /// Clients hung up on because they asked for nothing, or for nothing more.
+    /// Clients disconnected because they asked for nothing, or for nothing more.
     tcp_silent,
-    /// Clients hung up on because too much waited for them, or from them.
+    /// Clients disconnected because too much waited for them, or from them.
     tcp_flooding,
 }
 
@@ -146,7 +146,7 @@ impl Figures {
 }
 
 impl Counters {
-    /// The transport has hung up on a client.
+    /// The transport has disconnected a client, or has refused it.
     pub(super) const fn hung_up(&mut self, reason: HangUp) {
         let counter = match reason {
             HangUp::TooMany => &mut self.tcp_refused,

@@ -16,8 +16,8 @@ use crate::wire::PoolElement;
 #[derive(Debug)]
 pub(super) struct FormerElement {
     pub(super) association: AssociationId,
-    /// As it registered with us. What its new home lists may be older: a claim can be that of an earlier
-    /// life of the element.
+    /// As it registered with us. What its new home lists may be older: a claim may stem from an earlier life
+    /// of the element.
     element: PoolElement,
     /// Whether it is being asked.
     pub(super) asked: bool,
@@ -77,7 +77,7 @@ impl Former {
         self.forget(ctx, links, pe);
     }
 
-    /// An element that was asked needs no more asking: it has a home again.
+    /// An element that was being asked need not be asked any longer: it has a home again.
     pub(super) fn need_no_answer(&mut self, ctx: &mut Context, pe: &PeHandle) {
         if let Some(former) = self.0.get_mut(pe).filter(|former| former.asked) {
             former.asked = false;

@@ -13,8 +13,8 @@ pub(super) struct Group {
 }
 
 impl Group {
-    /// Counts the associations that have ever joined. Two equal epochs mean that every peer of now was told
-    /// what was sent to all since then.
+    /// Counts the associations that have ever joined. If the epoch is still the same, every present peer has
+    /// been sent what went to all since then.
     pub(super) const fn epoch(&self) -> u64 {
         self.epoch
     }

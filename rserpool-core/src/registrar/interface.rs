@@ -40,7 +40,7 @@ pub enum Notice {
     /// The registrar offers its services now.
     #[non_exhaustive]
     Serving {
-        /// The peer from which it has its handlespace; `None` if it is alone.
+        /// The registrar from which it has its handlespace; `None` if it is alone.
         mentor: Option<RegistrarId>,
     },
     /// A peer has been heard for the first time, or again.
@@ -76,7 +76,7 @@ pub enum Notice {
         /// Where the other one is.
         peer: TransportAddress,
     },
-    /// An element has entered a pool, or an element of ours speaks from elsewhere.
+    /// An element has entered a pool, or an element of ours now speaks from elsewhere.
     #[non_exhaustive]
     Registered {
         /// The element.
@@ -110,15 +110,15 @@ pub enum Notice {
         /// Its new home.
         home: RegistrarId,
     },
-    /// A message is not a valid ASAP or ENRP message.
+    /// A message was not a valid ASAP or ENRP message.
     #[non_exhaustive]
     Malformed {
-        /// The peer that sent it.
+        /// Its sender.
         peer: TransportAddress,
         /// What is wrong with it.
         error: DecodeError,
     },
-    /// The transport has hung up on a client, or has not let it in.
+    /// The transport has disconnected a client, or has refused it.
     #[non_exhaustive]
     HungUp {
         /// The client.

@@ -1,5 +1,5 @@
-//! What must hold of the whole state between any two inputs, for the tests. It costs as much as there is
-//! state; what is cheap to see is asserted in the parts themselves, and holds in the simulator as well.
+//! What must hold of the whole state between any two inputs, for the tests. The cost grows with the state;
+//! cheap checks are assertions in the parts themselves, and run in the simulator as well.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -100,7 +100,7 @@ impl Registrar {
         assert_eq!(attempts.count(), probes);
     }
 
-    /// Of every element exactly one thing is waited for.
+    /// Each element waits for exactly one thing.
     pub(super) fn check_own(&self, pe: &PeHandle, own: &OwnElement) {
         let watched = self.elements.listing.watched(pe).is_some();
         match own.watch {

@@ -75,7 +75,7 @@ impl Links {
         self.change(id, |link| link.registrar = Some(registrar));
     }
 
-    /// What comes over the association is not taken as the word of a registrar any more.
+    /// Messages over the association no longer count as the word of a registrar.
     pub(super) fn unname(&mut self, id: AssociationId) {
         self.change(id, |link| link.registrar = None);
     }
@@ -98,7 +98,7 @@ impl Links {
         }
     }
 
-    /// Another element, at the other end, wants to register under the identifier of this one.
+    /// A process at the other end wants to register under the identifier of this element.
     pub(super) fn begin_challenge(&mut self, id: AssociationId, pe: &PeHandle) {
         self.change(id, |link| {
             link.challenges.insert(pe.clone());

@@ -1,7 +1,7 @@
 //! The handlespace of a registrar, and the only part that writes to it.
 //!
-//! Whatever an entry causes hangs on the [`Change`] that it returns: today the update that tells our peers
-//! of an element of ours ([`Listing::publish`]). Subscriptions and statistics belong there too.
+//! Every write returns a [`Change`], from which everything else follows: today the update that tells our
+//! peers of an element of ours ([`Listing::publish`]). Subscriptions and statistics belong there, too.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -37,7 +37,7 @@ pub(super) enum Change {
 pub(super) enum Update {
     /// It is a change of an element of ours, and news to them.
     Sent,
-    /// It is not for us to tell, or they know it by something else.
+    /// It is not for us to tell, or they learn of it in another way.
     Needless,
 }
 

@@ -1,5 +1,5 @@
-//! The registrar: keeps the handlespace, answers elements and users (RFC 5352), and keeps it together with
-//! other registrars (RFC 5353).
+//! The registrar: it keeps the handlespace, answers elements and users (RFC 5352), and shares the handlespace
+//! with other registrars (RFC 5353).
 //!
 //! ```text
 //!                      Registrar (this file): which part an input concerns
@@ -17,8 +17,8 @@
 //!                                      it also holds attempts and group
 //! ```
 //!
-//! Each part keeps its state to itself: others read it and call its methods, which take the `Context` and
-//! whatever other part they need. What a part decides about something above it is what it returns.
+//! Each part keeps its state to itself: others read it and call its methods, which take the `Context` and the
+//! other parts that they need. A part returns what it decides about the parts above it.
 
 mod announce;
 mod answers;
@@ -203,10 +203,10 @@ impl Registrar {
         elements.own.drop_challenges(id, &link.challenges);
         downloads.download_ended(ctx, id);
         if ctx.is_closing() {
-            // No peer or element is sought any more, and nothing is waited for.
+            // No peer or element is sought any longer, and nothing is waited for.
             return self.stop_if_closed();
         }
-        // First, so that no peer is told over it what follows for the elements.
+        // This comes first, so that no peer is told over it what follows for the elements.
         if let Some(contact) = link.contact {
             peers.contacts.contact_lost(ctx, contact);
         }
@@ -228,7 +228,7 @@ impl Registrar {
 impl Registrar {
     fn handle_message(&mut self, from: AssociationId, protocol: ProtocolId, bytes: &Bytes) {
         match protocol {
-            // Elements and users come in by another port, and not before we serve.
+            // Elements and users use another port, and are not accepted before we serve.
             ProtocolId::ASAP if !self.ctx.is_serving() => self.ctx.counters.unexpected += 1,
             ProtocolId::ASAP => {
                 let Received { message, report } = AsapMessage::decode(bytes).into();
@@ -276,7 +276,7 @@ impl Registrar {
         if sender == self.ctx.id && !self.ctx.draw_another_id() {
             return self.handle_namesake(from, &body);
         }
-        // Anyone may ask, also with sender identifier 0; such a sender becomes no peer.
+        // Anyone may ask, even with sender identifier 0; that does not make a peer.
         if sender != RegistrarId::NONE && !self.meet(from, sender) {
             return;
         }

@@ -26,7 +26,7 @@ pub(super) fn handle_registration(
 ) {
     let Some(link) = links.up(from) else { return };
     let pe = elements.listing.name(handle, element.id);
-    // ASAP-2.1-01: an element speaks SCTP with its registrar; only users may use TCP.
+    // ASAP-2.1-01: an element speaks SCTP with its registrar. Only a user may come over TCP.
     let Some(peer) = link.peer.as_sctp() else {
         let cause = only_sctp(ctx);
         return answers::reject(ctx, links, from, &pe, cause);
@@ -45,7 +45,7 @@ pub(super) fn handle_registration(
             answers::reject(ctx, links, from, &pe, cause);
         }
         // The owner of the identifier is asked first: an answer refuses the newcomer, silence lets it in.
-        // Therefore an element that was restarted with its old identifier gets back.
+        // Therefore an element that was restarted with its old identifier gets back in.
         Contender::Challenger => {
             elements.own.set_challenger(&pe, Challenger { association: from, element });
             links.begin_challenge(from, &pe);
@@ -59,7 +59,7 @@ fn only_sctp(ctx: &Context) -> ErrorCause {
     ErrorCause::inconsistent_transport(&Transport::Sctp(ctx.config.asap_transport()))
 }
 
-/// Lists an element with ourselves as its home, and answers.
+/// Lists an element with us as its home, and answers.
 fn grant(
     ctx: &mut Context,
     links: &mut Links,
@@ -127,7 +127,7 @@ pub(super) fn handle_addresses(
 }
 
 /// Addresses of an element's association have been verified: it is listed with them now, and the other
-/// registrars are told. There are few of them, and they only become more.
+/// registrars are told. There are few of them, and their number only grows.
 fn list_anew(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle, peer: &SctpAddress) {
     if ctx.is_leaving() {
         return;

@@ -36,7 +36,7 @@ pub(super) fn resolve(
     loop {
         match answer.encode(ctx.config.padding) {
             Ok(bytes) => return ctx.outbox.send(from, ProtocolId::ASAP, bytes),
-            // A message holds 65,535 octets: a user that wants as many as possible gets those.
+            // A message holds 65,535 octets: a user that wants as many as possible gets as many as fit.
             Err(EncodeError::TooLong(_)) => {}
             Err(_) => return,
         }

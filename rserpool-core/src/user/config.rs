@@ -20,27 +20,27 @@ pub struct UserConfig {
     pub request_timeout: Duration,
     /// MAX-REQUEST-RETRANSMIT: how often a request to a registrar is repeated (RFC default 2).
     pub max_request_retransmits: u32,
-    /// stale_cache_value: for how long the answer of a registrar is used (default 30 s).
+    /// stale_cache_value: how long the answer of a registrar is used (default 30 s).
     pub cache_life: Duration,
-    /// The most pools in the cache (default 256). Beyond, the oldest is forgotten.
+    /// The most pools in the cache (default 256). Beyond that, the oldest is forgotten.
     pub max_cached_pools: usize,
-    /// After how long without an answer to a supervised request the element counts as failed (default 5 s).
+    /// How long a supervised request may stay unanswered before the element counts as failed (default 5 s).
     pub response_timeout: Duration,
     /// How long one element may take to accept a connection (default 5 s).
     pub connect_timeout: Duration,
-    /// After how long without a connection the next element is tried as well (default 1 s).
+    /// How long to wait for a connection before the next element is tried as well (default 1 s).
     pub connect_stagger: Duration,
-    /// For how long a failed element is not selected, unless there is no other one (default 10 s).
+    /// How long a failed element is not selected, unless there is no other one (default 10 s).
     pub exclusion: Duration,
-    /// For how long a session looks for an element, or a resolution for a registrar, until it fails (default
-    /// 60 s).
+    /// How long a session looks for an element, or a resolution for a registrar, before it fails (default 60
+    /// s).
     pub failover_deadline: Duration,
     /// The pause before the registrar is asked again if no element can be reached (default 250 ms).
     pub retry_interval: Duration,
     /// The most sessions at the same time (default 1,000). Bounds memory.
     pub max_sessions: usize,
     /// The most octets of supervised requests that one session keeps (default 1 MiB). Bounds memory, and what
-    /// a failover sends at once: it must not be more than the data queue of the transport holds.
+    /// a failover sends at once: that must fit into the data queue of the transport.
     pub max_unanswered_octets: usize,
     /// The policies by which cached elements are selected.
     pub policies: Policies,
@@ -51,8 +51,8 @@ pub struct UserConfig {
 }
 
 impl UserConfig {
-    /// The RFC's timers. It knows no registrars yet: set [`hunt.registrars`](HuntConfig::registrars), or let
-    /// it hear announcements.
+    /// The RFC's timers. No registrar is named yet: set [`hunt.registrars`](HuntConfig::registrars), or let
+    /// the user hear announcements.
     pub fn rfc(seed: u64) -> Self {
         Self {
             hunt: HuntConfig::rfc(Vec::new()),
@@ -74,7 +74,7 @@ impl UserConfig {
         }
     }
 
-    /// For a LAN: a failed element is noticed and replaced within 500 ms, also on a busy machine.
+    /// For a LAN: a failed element is noticed and replaced within 500 ms, even on a busy machine.
     pub fn fast(seed: u64) -> Self {
         Self {
             hunt: HuntConfig::fast(Vec::new()),

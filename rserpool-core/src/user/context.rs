@@ -26,7 +26,7 @@ pub(super) enum Timer {
     Response(SessionId),
     /// The next candidate of a search may be tried.
     Stagger(SessionId),
-    /// A search that found no element begins anew.
+    /// A search that found no element begins again.
     Retry(SessionId),
     /// A search is given up.
     Search(SessionId),

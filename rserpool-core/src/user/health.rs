@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use crate::base::{Deadlines, ElementId, Instant, PoolHandle};
 
-/// The most elements that are remembered. Beyond, the one that was not used for the longest time is
-/// forgotten. A user uses a few elements in each of a few pools.
+/// The most elements that are remembered. Beyond that, the least recently used one is forgotten. A user uses
+/// a few elements in each of a few pools.
 const MAX_REMEMBERED: usize = 4_096;
 
 /// The elements that a user has used.

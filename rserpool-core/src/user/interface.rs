@@ -49,7 +49,7 @@ pub enum Command {
     /// element. A message with [`Delivery::Once`] is refused with [`Refusal::Congested`], and
     /// [`Notice::Writable`] follows.
     Send(Message),
-    /// A request was answered and is not supervised any more. Answered by [`Answer::Done`].
+    /// A request was answered and is no longer supervised. Answered by [`Answer::Done`].
     Answered {
         /// The session of the request.
         session: SessionId,
@@ -71,8 +71,8 @@ pub enum Command {
         /// The element that could not be reached.
         element: ElementId,
     },
-    /// End a session, after what is queued has been delivered; requests are not resent any more.
-    /// Answered by [`Answer::Done`]; [`Notice::Closed`] follows.
+    /// End a session after delivering what is queued; requests are no longer resent. Answered by
+    /// [`Answer::Done`]; [`Notice::Closed`] follows.
     Close {
         /// The session to be closed.
         session: SessionId,
@@ -92,20 +92,20 @@ pub struct Resolve {
 }
 
 impl Resolve {
-    /// A question for as many elements as the registrar decides, which a cache entry that is not stale may
-    /// answer.
+    /// A question for as many elements as the registrar decides. A cache entry that is not stale may answer
+    /// it.
     pub const fn new(handle: PoolHandle) -> Self {
         Self { handle, items: None, cached: true }
     }
 
-    /// The same question for so many elements; `u32::MAX` means all.
+    /// The same question for this many elements; `u32::MAX` means all.
     #[must_use]
     pub const fn items(mut self, items: Option<u32>) -> Self {
         self.items = items;
         self
     }
 
-    /// The same question, to a registrar even if the cache could answer it.
+    /// The same question, asked of a registrar even if the cache could answer it.
     #[must_use]
     pub const fn past_cache(mut self) -> Self {
         self.cached = false;
@@ -220,11 +220,11 @@ pub enum Notice {
     FailedOver {
         /// The session that was moved.
         session: SessionId,
-        /// The element before.
+        /// The previous element.
         from: ElementId,
-        /// The element now; the same one if it has come back.
+        /// The present element; it is the same one if it has come back.
         to: ElementId,
-        /// Where the element is now.
+        /// Where the present element is.
         peer: TransportAddress,
         /// The requests that were sent again.
         resent: Vec<RequestId>,
@@ -241,7 +241,7 @@ pub enum Notice {
         /// Its octets.
         bytes: Bytes,
     },
-    /// The element has failed before it answered a request with [`Delivery::Report`].
+    /// The element failed before it answered a request with [`Delivery::Report`].
     #[non_exhaustive]
     Unanswered {
         /// The session of the request.
@@ -278,13 +278,13 @@ pub enum Notice {
 #[non_exhaustive]
 pub enum FailureReason {
     /// The association ended.
-    #[error("association ended: {0}")]
+    #[error("the association ended: {0}")]
     Disconnected(DownReason),
     /// A supervised request was not answered within the response time-out.
     #[error("a request was not answered in time")]
     Unanswered,
     /// The application asked for a failover.
-    #[error("failover asked for by the application")]
+    #[error("the application asked for a failover")]
     Asked,
 }
 
@@ -294,7 +294,7 @@ pub enum FailureReason {
 pub enum UserError {
     /// The registrar does not know the pool (cause 0x9).
     #[error(
-        "no element has registered in this pool: check the pool handle, or try again when its servers run"
+        "no element has registered in this pool: check the pool handle, or try again when its servers are running"
     )]
     UnknownPool,
     /// The registrar refused for another cause.
@@ -308,7 +308,7 @@ pub enum UserError {
     },
     /// The pool is known, but none of its elements could be reached in time.
     #[error(
-        "none of the elements in the pool could be reached in time: check that its servers run, then try again"
+        "none of the elements in the pool could be reached in time: check that its servers are running, then try again"
     )]
     NoElement,
     /// There are too many sessions or resolutions at the same time.

@@ -240,7 +240,7 @@ impl User {
         }
     }
 
-    /// Carries a command out; returns no answer where it was given already, or comes later.
+    /// Carries a command out. Returns no answer if that has been given already or comes later.
     fn carry_out(&mut self, now: Instant, id: CommandId, command: Command) -> Option<Answer> {
         let Self { context, resolver, sessions } = self;
         let running = context.is_running();
@@ -273,7 +273,7 @@ impl User {
             Command::Failover { session } | Command::Close { session } if !sessions.is_open(session) => {
                 Answer::Done(Err(Refusal::UnknownSession))
             }
-            // The answer comes before what follows from the command.
+            // The answer comes before the consequences of the command.
             Command::Failover { session } => {
                 context.outbox.answer(id, Answer::Done(Ok(())));
                 sessions.fail_over(&mut Turn { now, context, resolver }, session, FailureReason::Asked);
@@ -296,7 +296,7 @@ impl User {
         }
     }
 
-    /// The shutdown has lasted too long: whatever is left is aborted.
+    /// The shutdown has lasted too long: everything left is aborted.
     fn abort_all(&mut self) {
         let home = self.resolver.registrar_mut().take_association();
         self.sessions.abort_all(&mut self.context);

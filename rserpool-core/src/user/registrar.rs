@@ -1,4 +1,4 @@
-//! The registrar a user asks: hunted for when there is a question, replaced when it is silent.
+//! The registrar that a user asks. It is hunted for when there is a question, and replaced when it is silent.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -48,7 +48,7 @@ impl Registrar {
         self.home.as_ref().is_some_and(|home| home.association == association)
     }
 
-    /// The registrars tried in the hunt that is on.
+    /// The registrars tried in the present hunt.
     pub(super) fn tried(&self) -> Vec<TransportAddress> {
         self.hunt.tried()
     }
@@ -66,7 +66,7 @@ impl Registrar {
         self.hunt.is_on()
     }
 
-    /// Looks for a registrar, another one than the present or the last one if possible.
+    /// Looks for a registrar, if possible for another one than the present or the last.
     pub(super) fn seek(&mut self, now: Instant, context: &mut Context) {
         if self.hunt.is_on() || !context.is_running() {
             return;
@@ -175,7 +175,7 @@ impl Registrar {
         }
     }
 
-    /// The user is leaving: no registrar is looked for, and nothing is reported any more.
+    /// The user is leaving: no registrar is looked for, and nothing more is reported.
     pub(super) fn begin_shutdown(&mut self, context: &mut Context) {
         self.stop_hunt(context);
         self.reports.clear();

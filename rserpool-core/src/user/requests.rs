@@ -52,8 +52,8 @@ impl Requests {
         self.number.contains_key(&request)
     }
 
-    /// Whether there is room for a request of so many `octets`; all requests together may have `limit`. A
-    /// single request is taken whatever its size is.
+    /// Whether there is room for a request of this many `octets`, if all requests together may have `limit`.
+    /// A single request is always taken.
     pub(super) fn has_room(&self, octets: usize, limit: usize) -> bool {
         let within = self.octets.saturating_add(octets) <= limit;
         self.queue.is_empty() || (self.queue.len() < MAX_UNANSWERED && within)

@@ -115,7 +115,7 @@ impl Resolver {
         self.cache.element(handle, element).and_then(PoolElement::user_address)
     }
 
-    /// The application wants a handle resolved, from the cache if it may be (C1, C4).
+    /// The application wants a handle resolved, from the cache if it allows that (C1, C4).
     pub(super) fn resolve_command(
         &mut self,
         now: Instant,
@@ -251,8 +251,8 @@ impl Resolver {
         self.resolved(now, context, handle, Err(UserError::NoRegistrar { tried }))
     }
 
-    /// T1 has expired: the question is repeated and another registrar looked for beside it, until
-    /// it was sent 1 + MAX-REQUEST-RETRANSMIT times (ASAP-3.7.2-01: resend and hunt in parallel;
+    /// T1 has expired: the question is repeated and meanwhile another registrar is looked for, until the
+    /// question has been sent 1 + MAX-REQUEST-RETRANSMIT times (ASAP-3.7.2-01: resend and hunt in parallel;
     /// ASAP-3.7.2-02: then report the error).
     pub(super) fn handle_request_due(
         &mut self,
@@ -308,8 +308,8 @@ impl Resolver {
         self.resolved(now, context, handle, result)
     }
 
-    /// A resolution has come to its end: answers the commands that have waited for it, and asks the next
-    /// question about the pool. Returns what the sessions that have waited are to be told.
+    /// A resolution has ended: answers the commands that have waited for it, and asks the next question about
+    /// the pool. Returns what to tell the sessions that have waited.
     pub(super) fn resolved(
         &mut self,
         now: Instant,
@@ -340,7 +340,7 @@ impl Resolver {
         Some(Resolved { sessions: question.sessions, outcome: result.map(|_| ()) })
     }
 
-    /// A session waits no longer. A question for which nothing waits and that was not sent is dropped.
+    /// A session no longer waits. A question that was not sent, and that nothing waits for, is dropped.
     pub(super) fn forget(&mut self, context: &mut Context, handle: &PoolHandle, session: SessionId) {
         let awaited = context.deadlines.get(&Timer::Request(handle.clone())).is_some();
         if !self.forget_waiter(handle, session, awaited) {
@@ -373,7 +373,7 @@ impl Resolver {
         }
     }
 
-    /// Ends a hunt that nothing waits for any more.
+    /// Ends a hunt that nothing waits for any longer.
     pub(super) fn stop_idle_hunt(&mut self, context: &mut Context) {
         if self.resolutions.is_empty() && self.registrar.is_idle() {
             self.registrar.stop_hunt(context);

@@ -47,7 +47,7 @@ enum Question {
 /// What to do now that an attempt may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// The attempts under way have their time first.
+    /// Give the attempts under way their time first.
     Wait,
     Try(ElementId),
     NoCandidate,
@@ -82,12 +82,12 @@ impl Search {
         self.purpose
     }
 
-    /// Takes other candidates instead of those there are.
+    /// Replaces the candidates.
     pub(super) fn set_candidates(&mut self, candidates: VecDeque<ElementId>) {
         self.candidates = candidates;
     }
 
-    /// Begins another sweep: every candidate may be tried again, and the registrar is to be asked.
+    /// Begins another sweep: every candidate may be tried again, and the registrar has yet to be asked.
     pub(super) fn begin_sweep(&mut self, candidates: VecDeque<ElementId>) {
         debug_assert_ne!(self.question, Question::Asked, "a search pauses after the answer");
         self.tried.clear();
@@ -95,12 +95,12 @@ impl Search {
         self.candidates = candidates;
     }
 
-    /// A registrar is to be asked for elements; false if one is being asked.
+    /// A registrar is asked for elements from now on; false if one is being asked already.
     pub(super) fn begin_question(&mut self) -> bool {
         core::mem::replace(&mut self.question, Question::Asked) != Question::Asked
     }
 
-    /// The question has come to its end, with other candidates or with an error.
+    /// The question has ended, with other candidates or with an error.
     pub(super) fn end_question(&mut self, result: Result<VecDeque<ElementId>, UserError>) {
         self.question = Question::Answered;
         match result {

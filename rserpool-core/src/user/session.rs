@@ -34,7 +34,7 @@ pub(super) struct Serving {
     pub(super) element: ElementId,
 }
 
-/// The queue of the association, as far as the transport has told.
+/// The queue of the association, as last reported by the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Queue {
     Free,
@@ -95,7 +95,7 @@ impl Session {
         }
     }
 
-    /// The element at the other end, also of a session that is being closed.
+    /// The element at the other end, even of a session that is being closed.
     pub(super) const fn element(&self) -> Option<ElementId> {
         match self.state {
             State::Serving(Serving { element, .. }, _) | State::Closing(element) => Some(element),
@@ -103,8 +103,8 @@ impl Session {
         }
     }
 
-    /// Whether a message may be taken; unanswered requests may have `limit` octets in all. If one is refused
-    /// for want of room, the application waits for it.
+    /// Whether a message may be taken; unanswered requests may have `limit` octets in all. If the message is
+    /// refused for lack of room, the application waits for room.
     pub(super) fn admit(&mut self, octets: usize, delivery: Delivery, limit: usize) -> Result<(), Refusal> {
         let supervised = Requests::supervised(delivery);
         if supervised.is_some_and(|request| self.requests.contains(request)) {
@@ -151,7 +151,7 @@ impl Session {
         self.serving().and_then(|_| self.requests.oldest_sent())
     }
 
-    /// An element serves the session from now on; returns what it was sought for.
+    /// An element serves the session from now on; returns the purpose of the search.
     pub(super) fn begin_serving(&mut self, serving: Serving) -> Option<Purpose> {
         let purpose = self.search_mut().map(|(_, search)| search.purpose());
         debug_assert!(purpose.is_some(), "only a session that searches finds an element");

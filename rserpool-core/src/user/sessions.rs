@@ -87,7 +87,7 @@ impl Sessions {
         self.advance(turn, id);
     }
 
-    /// Tries the next candidate if it is its turn; looks for more if there is none.
+    /// Tries the next candidate if its turn has come; looks for more if there is none.
     fn advance(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         loop {
             let Some(session) = self.sessions.get_mut(&id) else { return };
@@ -133,7 +133,7 @@ impl Sessions {
         }
     }
 
-    /// A resolution has come to its end: the sessions that have waited for it go on.
+    /// A resolution has ended: the sessions that have waited for it go on.
     pub(super) fn handle_resolved(&mut self, turn: &mut Turn<'_>, resolved: Resolved) {
         let Resolved { sessions, outcome } = resolved;
         for id in sessions {
@@ -155,8 +155,8 @@ impl Sessions {
         self.advance(turn, id);
     }
 
-    /// The pause after a sweep that found no element is over: every one is tried again, and the registrar
-    /// asked.
+    /// The pause after a sweep that found no element is over: every element is tried again, and the registrar
+    /// is asked.
     pub(super) fn handle_retry_due(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         let Some((handle, search)) = self.searching(id) else { return };
         search.begin_sweep(turn.resolver.select(turn.context, handle));
@@ -186,7 +186,7 @@ impl Sessions {
         }
     }
 
-    /// Ends a search: its timers, its attempts, its question.
+    /// Ends a search with its timers, its attempts and its question.
     fn end_search(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         for timer in [Timer::Search(id), Timer::Stagger(id), Timer::Retry(id)] {
             turn.context.deadlines.clear(&timer);
@@ -246,7 +246,7 @@ impl Sessions {
     }
 
     /// The element that serves a session has failed, or counts as failed: another one is looked for. A
-    /// session that searches is left alone: it fails over already.
+    /// session that searches is left alone: it is failing over already.
     pub(super) fn fail_over(&mut self, turn: &mut Turn<'_>, id: SessionId, reason: FailureReason) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(Serving { association, element }) = session.serving() else { return };
@@ -271,7 +271,7 @@ impl Sessions {
         self.search(turn, id);
     }
 
-    /// The application reports an element, which is not selected for a while.
+    /// The application reports an element, which is then not selected for a while.
     pub(super) fn report_unreachable(
         &mut self,
         turn: &mut Turn<'_>,
@@ -357,7 +357,7 @@ impl Sessions {
         self.sessions.get(&id).is_some_and(Session::is_open)
     }
 
-    /// Closes a session, after what is queued has been delivered.
+    /// Closes a session after delivering what is queued.
     pub(super) fn close(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         match self.sessions.get(&id).map(Session::stage) {
             Some(Stage::Serving) => self.begin_closing(turn.context, id, turn.now + CLOSE_TIMEOUT),
@@ -445,7 +445,7 @@ impl Sessions {
         }
     }
 
-    /// Tells the application that a session takes data again, if it was told that it does not.
+    /// Tells the application that a session takes data again, if it was told otherwise before.
     fn tell_writable(&mut self, context: &mut Context, id: SessionId) {
         let limit = context.config.max_unanswered_octets;
         if self.sessions.get_mut(&id).is_some_and(|session| session.take_writable(limit)) {

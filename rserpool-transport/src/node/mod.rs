@@ -57,7 +57,7 @@ struct Member<E> {
 /// How far the shutdown of the node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaving {
-    /// No shutdown has begun.
+    /// No shutdown has been asked for.
     No,
     /// The endpoints are leaving; whatever is left then is aborted.
     Until(Instant),
@@ -218,7 +218,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
         while let Some(event) = self.stack.poll_event() {
             self.route(now, event);
         }
-        // No endpoint is left that could end an association.
+        // No endpoint is left that could end its associations.
         if let Leaving::Until(deadline) = self.leaving
             && self.running == 0
         {
@@ -230,8 +230,8 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
         }
     }
 
-    /// Finds the endpoint that an event is for. An event whose attempt or association
-    /// belongs to no endpoint was overtaken by a cancellation.
+    /// Finds the endpoint that an event is for. An event that names an attempt or an association
+    /// of no endpoint was overtaken by a cancellation.
     fn route(&mut self, now: Instant, mut event: Event) {
         let key = match &mut event {
             Event::Connected(Connected { association, origin, local_port, .. }) => {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rserpool_core::base::Instant;
 
-/// How many answers may still be given within this second, so that this stack cannot be used
-/// to flood other hosts.
+/// How many answers may still be given within this second, so that this stack cannot be used to
+/// flood a third party.
 #[derive(Debug)]
 pub(super) struct Allowance {
     left: u32,

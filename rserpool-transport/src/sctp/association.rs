@@ -402,7 +402,7 @@ impl<E: Engine> Association<E> {
         let is_open = matches!(self.phase, Phase::Open);
         let overdue = std::mem::take(&mut self.timed_out) && again;
         self.impatient |= overdue;
-        // What waits for the last of it should not wait for the peer's delay as well (RFC 7053): that
+        // When we wait for the SACK of the last chunk, the peer is asked not to delay it (RFC 7053): its delay
         // may be longer than our RTO.Min, as it is with Linux and the fast preset.
         if let Some(last) = data.last_mut().filter(|_| again || self.impatient || !is_open) {
             last.flags |= Data::IMMEDIATE;
@@ -494,7 +494,7 @@ impl<E: Engine> Association<E> {
     fn peer_shutdown(&mut self, core: &Core) {
         match &self.phase {
             Phase::Open => self.phase = Phase::Received(core.now + core.config.shutdown_guard),
-            // Both ends want it. An end that still has data sends that first.
+            // Both sides want it. What is still queued goes out first.
             Phase::Pending(until) | Phase::Sent(until, _) => self.phase = Phase::Received(*until),
             Phase::Received(_) => {}
             Phase::Acknowledged(..) => self.answer(Chunk::new(kind::SHUTDOWN_ACK, Bytes::new())),
@@ -530,8 +530,7 @@ impl<E: Engine> Association<E> {
         self.end(DownReason::Violation, Some(chunk::abort(cause::PROTOCOL_VIOLATION, text)))
     }
 
-    /// The end of this association. If our side has asked for the end, that is the reason, whatever came in
-    /// between.
+    /// The end of this association. If our endpoint asked for it, that is the reason, whatever came in between.
     fn end(&self, reason: DownReason, parting: Option<Chunk>) -> End {
         End { reason: if self.leaving { DownReason::Local } else { reason }, parting }
     }

@@ -17,7 +17,7 @@ use rserpool_core::endpoint::ConnectError;
 #[derive(Debug)]
 pub(super) struct Attempt {
     deadline: Instant,
-    /// Paths that were not tried yet, and what we shall offer there.
+    /// Paths that were not tried yet, and what we will offer there.
     waiting: VecDeque<(Path, Init)>,
     /// When the next of them gets its turn.
     next_start: Instant,
@@ -134,8 +134,8 @@ impl Attempt {
         self.progress(core)
     }
 
-    /// A handshake on one of the paths is complete. The others lead to the same peer, as
-    /// the request for the attempt says.
+    /// A handshake on one of the paths is complete. The endpoint that asked for the attempt
+    /// says that the others lead to the same peer.
     pub(super) fn handshake(&self, path: Path, local: Init, peer: Init, told: &[IpAddr]) -> Handshake {
         let told = told.iter().map(|address| SocketAddr::new(*address, path.remote.port()));
         let others = told.chain(self.paths().map(|path| path.remote)).collect();

@@ -241,8 +241,8 @@ pub(super) fn with_cause(kind: u8, cause: u16, detail: &[u8]) -> Chunk {
     Chunk::new(kind, body.freeze())
 }
 
-/// An ABORT with one cause. The text says more to a reader of packets; causes other than these two
-/// have no place for one.
+/// An ABORT with one cause. The text is for readers of captures; causes other than these two have
+/// no place for one.
 pub(super) fn abort(cause: u16, text: &str) -> Chunk {
     let place = matches!(cause, cause::USER_ABORT | cause::PROTOCOL_VIOLATION);
     with_cause(kind::ABORT, cause, if place { text.as_bytes() } else { &[] })

@@ -19,8 +19,8 @@ pub struct SctpConfig {
     /// another one when the first fails. Off by default: RFC 6951 section 5.7 forbids it where a NAT
     /// may be in between. What a peer tells of itself is used either way, once it is verified.
     pub tell_addresses: bool,
-    /// Our own addresses, for this. At most 8 count. Empty by default: the driver that
-    /// binds the socket fills them in.
+    /// Our own addresses, for this. At most 8 count. Empty by default; the
+    /// driver, which binds the socket, fills them in.
     pub addresses: Vec<IpAddr>,
     /// Streams in each direction, 1 to 65,535. ASAP and ENRP use stream 0 only.
     pub streams: u16,

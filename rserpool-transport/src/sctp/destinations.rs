@@ -1,7 +1,7 @@
 //! The addresses of the peer of one association: which of them live, and which one is used.
 //!
 //! The first is the primary, over which the handshake went. The others come from the peer's INIT
-//! or INIT ACK, or from the request for the association; they are candidates until a HEARTBEAT
+//! or INIT ACK, or from the endpoint that asked for the association; they are candidates until a HEARTBEAT
 //! with a secret has come back (RFC 9260 section 5.4). Once there are two, each gets a HEARTBEAT in
 //! every interval. An address whose HEARTBEAT is not answered in time, or on which data had to be
 //! sent again, has failed at once (RFC 7829, with a threshold of 0): the next that lives is used,
@@ -21,7 +21,7 @@ use rserpool_core::base::{Instant, Random};
 pub(super) const MAX_DESTINATIONS: usize = 8;
 
 /// A candidate that does not answer is asked ever more rarely, in the end once in as many
-/// intervals: a peer may list the address of another host.
+/// intervals: a peer may list an address that is not its own.
 const CANDIDATE_PAUSE: u32 = 64;
 
 #[derive(Debug)]

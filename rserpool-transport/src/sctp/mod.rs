@@ -177,8 +177,8 @@ impl<E: Engine> Sctp<E> {
         Some(id)
     }
 
-    /// Whether an address that a peer has told may be asked if it is the peer's. Another host tells of
-    /// loopback only by mistake, and an address of a link says too little.
+    /// Whether an address that a peer has told may be asked if it is the peer's. Another host
+    /// names a loopback address only by mistake, and an address of a link says too little.
     fn is_candidate(&self, path: &Path, address: IpAddr) -> bool {
         let local_link = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
         let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
@@ -327,7 +327,7 @@ impl<E: Engine> Sctp<E> {
         });
         let attempt = Attempt::new(&mut self.core, paths, deadline);
         for tag in attempt.tags() {
-            // Once in 2^32 another association or attempt has it: then answers must come from where we have asked.
+            // Once in 2^32 another attempt or association has it: then answers must come from where we have asked.
             self.tags.entry(tag).or_insert(Owner::Attempt(request));
         }
         self.attempts.insert(request, attempt);

@@ -29,7 +29,7 @@ pub(super) struct Parameters {
     pub(super) addresses: Vec<IpAddr>,
     /// Whole parameters that we do not know and whose sender wants to hear that.
     pub(super) unknown: Vec<Bytes>,
-    /// A host name, which may not be sent any more (section 3.3.2.1.4): the whole parameter.
+    /// A host name, which must not be sent any more (section 3.3.2.1.4): the whole parameter.
     pub(super) host_name: Option<Bytes>,
 }
 

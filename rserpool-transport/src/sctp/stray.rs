@@ -24,7 +24,7 @@ pub(super) fn refuse(core: &mut Core, path: &Path, tag: u32, cause: u16) {
     tell(core, path, tag, chunk::abort(cause, "refused"));
 }
 
-/// Sends a chunk to a peer without an association.
+/// Sends a chunk to a host with which there is no association.
 pub(super) fn tell(core: &mut Core, path: &Path, tag: u32, chunk: Chunk) {
     let ip = path.remote.ip();
     // A packet with such a source is forged (rule 1), and port 0 cannot be reached.

@@ -12,16 +12,16 @@ pub struct TcpConfig {
     /// that a process may commonly open). The newest is refused.
     pub max_connections: usize,
     /// The most connections accepted from one IP address, or from one IPv6 network of 64 bits (default
-    /// 64: enough for a host with many users, and eight hosts are needed to keep all others out).
+    /// 64: enough for a host with many users; eight such hosts fill all connections).
     pub max_per_address: usize,
     /// How long a message may take to arrive, from its first octet to its last (default 10 s).
     pub message_timeout: Duration,
-    /// How long who has connected may take to ask for the first time (default 10 s).
+    /// The time within which a client must send its first request (default 10 s).
     pub first_timeout: Duration,
-    /// How long who has asked may keep a connection without asking again (default 5 min). Who has
-    /// vanished without a word is found so, too.
+    /// The time for which a client may keep a connection without a further request (default 5 min). A client
+    /// that has vanished silently is found by this, too.
     pub idle_timeout: Duration,
-    /// How long a message may wait until the peer takes it (default 30 s).
+    /// The time within which the peer must take a message (default 30 s).
     pub write_timeout: Duration,
     /// The time between attempts at two addresses of one peer (default 250 ms).
     pub stagger: Duration,

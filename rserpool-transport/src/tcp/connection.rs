@@ -14,7 +14,7 @@ use rserpool_core::endpoint::HangUp;
 const MAX_REQUEST: usize = 4096;
 
 /// Octets that wait to be written at which no further request is read: an answer has up to 65,535
-/// octets, a request may have 16, so who asks without reading the answers must wait.
+/// octets, a request may have 16, therefore a client that asks without reading the answers must wait.
 pub(super) const PAUSE_AT: usize = 1 << 16;
 
 /// The most octets that may wait to be written: an answer beyond the pause, and some to spare.
@@ -23,7 +23,7 @@ pub(super) const MAX_OUTPUT: usize = 4 * PAUSE_AT;
 /// The most octets that may wait to be read; a driver that asks [`Connection::reads`] keeps less.
 pub(super) const MAX_INPUT: usize = 4 * PAUSE_AT;
 
-/// The end that has opened a connection.
+/// Which side has opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opener {
     /// We have, to ask a registrar.
@@ -77,8 +77,8 @@ impl Connection {
         }
     }
 
-    /// Whether more of what the peer sends is wanted. Only who answers may wait with reading: if both
-    /// ends did, both could wait for ever.
+    /// Whether more of what the peer sends is wanted. Only the side that answers may pause
+    /// reading: if both ends did, both could wait for ever.
     pub(super) fn reads(&self) -> bool {
         !self.ended && !self.is_paused()
     }
@@ -131,7 +131,7 @@ impl Connection {
     /// When it has lasted too long, and why; without a reason it is our own close that has.
     pub(super) fn deadline(&self, config: &TcpConfig) -> Option<(Instant, Option<HangUp>)> {
         let patience = if self.asked { config.idle_timeout } else { config.first_timeout };
-        // A client asks nothing more while we close, and our own connections are the registrar's to close.
+        // While we close, no further request counts; connections that we opened are the registrar's to close.
         let idle = matches!(self.opener, Opener::Peer(_)) && self.closing.is_none();
         let limits = [
             self.partial.map(|since| (since + config.message_timeout, Some(HangUp::Slow))),

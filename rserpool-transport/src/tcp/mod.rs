@@ -5,9 +5,9 @@
 //! identifier: everything in it is ASAP. ENRP, the private questions for counters and the data of
 //! sessions stay on SCTP.
 //!
-//! Any host that reaches the port may connect. Therefore everything that a client could hold is bounded: octets and
-//! time of a connection in `connection`, their number here. A client is read no faster than it takes
-//! answers; of several that have asked, each has its turn.
+//! Any host that reaches the port may connect. Therefore everything that a client could hold is bounded: the
+//! octets and time of a connection in `connection`, the number of connections here. A client is read no faster
+//! than it takes answers; several clients that have asked are served in turn.
 
 mod attempt;
 mod config;

@@ -1,8 +1,8 @@
 //! Audit and resynchronisation: what updates have missed (RFC 5353 section 3.6).
 //!
-//! A checksum that differs starts a download of the peer's own elements. Elements that it does not list are
-//! removed when the last page is there. A download that does not end well removes nothing; the next heartbeat
-//! starts another, later and later while they do not help.
+//! A checksum that differs starts a download of the peer's own elements. Elements that the peer does not list
+//! are removed when the last page has come. A download that fails removes nothing; the next heartbeat starts
+//! another, with growing pauses while downloads do not help.
 
 use alloc::vec::Vec;
 
@@ -54,7 +54,7 @@ pub(super) fn compare(
     peer.pages.ask_for_first(ctx, id, Extent::OwnOnly);
 }
 
-/// A page has come that a peer was asked for.
+/// A page that a peer was asked for has come.
 pub(super) fn handle_page(
     ctx: &mut Context,
     links: &mut Links,
@@ -101,7 +101,7 @@ pub(super) fn stop(ctx: &mut Context, listing: &mut Listing, peers: &mut Peers, 
     }
 }
 
-/// A page has not come in time: none is expected any more.
+/// A page has not come in time: no more are expected.
 pub(in crate::registrar) fn audit_due(
     ctx: &mut Context,
     listing: &mut Listing,

@@ -1,4 +1,4 @@
-//! ENRP_HANDLE_UPDATE, and whose an element is (RFC 5353 section 3.3).
+//! ENRP_HANDLE_UPDATE, and which registrar is an element's home (RFC 5353 section 3.3).
 //!
 //! Two registrars may each believe that they are an element's home: their updates have crossed, or one was
 //! taken over while it lived. RFC 5353 does not mention it (reading B26). Here the larger identifier keeps the
@@ -8,8 +8,8 @@
 //! never leave an element without a home.
 //!
 //! Only an element that was restarted elsewhere, with its old identifier, is known at two addresses. Then the
-//! larger identifier may be the home of an element that is gone. Therefore it yields as well,
-//! and asks at once.
+//! larger identifier may be the home of an element that is gone. Therefore it yields as well, and asks the
+//! element at once.
 
 use super::peers::Peers;
 use crate::base::{AssociationId, RegistrarId};
@@ -52,7 +52,7 @@ pub(super) fn is_ours(ctx: &Context, elements: &Elements, pe: &PeHandle) -> bool
     ours
 }
 
-/// A peer lists an element as its own. If it is ours, we say so: the peer may not know, and what it says then
+/// A peer lists an element as its own. If it is ours, we say so: the peer may not know, and its reply
 /// decides.
 pub(super) fn handle_listed(
     ctx: &mut Context,
@@ -70,7 +70,7 @@ pub(super) fn handle_listed(
     }
 }
 
-/// A peer says that an element is gone. That is obeyed only if it is the home registrar (reading B27).
+/// A peer says that an element is gone. We obey only if the peer is the home registrar (reading B27).
 pub(in crate::registrar) fn handle_removal(
     ctx: &mut Context,
     elements: &mut Elements,
@@ -92,8 +92,8 @@ pub(super) fn remove(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle) 
     elements.former.ask(ctx, pe);
 }
 
-/// Enters an element that another registrar lists, with the home that is named there; false if it cannot be
-/// entered. Then nothing changes: ENRP has no answer for it (reading B30).
+/// Enters an element that another registrar lists, with the home that is named there. False if it cannot be
+/// entered; nothing changes then, and ENRP has no answer for it (reading B30).
 pub(super) fn enter(
     ctx: &mut Context,
     elements: &mut Elements,
@@ -153,7 +153,7 @@ fn contest(
 }
 
 /// Says to all peers and to the element that we are its home. It may have renewed its registration where it
-/// is claimed, and not with us; therefore it gets a whole life from now on, as if it were taken over.
+/// is claimed, and not with us; therefore it gets a full life from now on, as if it were taken over.
 fn insist(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle) {
     if let Some(life) = elements.listing.get(pe).map(|element| element.life) {
         elements.own.renew_life(ctx, pe, life);
@@ -192,8 +192,8 @@ fn yield_to(
     true
 }
 
-/// Makes ourselves the home of a listed element, and asks whether it lives. An element without an address is removed: it
-/// could never be asked whether it lives.
+/// Makes us the home of a listed element, and asks the element whether it lives. An element without an
+/// address is removed: it could never be asked whether it lives.
 pub(super) fn adopt(ctx: &mut Context, links: &Links, elements: &mut Elements, pe: &PeHandle) {
     let Some(element) = elements.listing.get(pe) else {
         debug_assert!(false, "{pe} is not listed");
@@ -204,7 +204,7 @@ pub(super) fn adopt(ctx: &mut Context, links: &Links, elements: &mut Elements, p
     let link = registrant.and_then(|registrant| links.get(&registrant));
     let peer = link.and_then(|link| link.peer.as_sctp().cloned()).or(stated_at);
     if let Some(change) = elements.listing.rehome(pe, ctx.id) {
-        // The peers know it by the takeover, or are told by the caller.
+        // The peers know it from the takeover, or the caller tells them.
         elements.listing.publish(ctx, pe, change, Update::Needless);
     }
     if let Some(peer) = peer {

@@ -47,7 +47,7 @@ struct Contact {
     /// Failed attempts since the last association.
     failures: u32,
     /// Associations in a row that ended soon after they had come up. The first is opened again at once; a
-    /// peer that goes on closing them is given time.
+    /// peer that keeps closing them is given time.
     flaps: u32,
 }
 
@@ -78,7 +78,7 @@ impl Contacts {
         ctx.deadlines.clear(&Timer::Contact(id));
     }
 
-    /// The contact for an address, a new one if need be; `None` if there is no room.
+    /// The contact for an address, a new one if necessary; `None` if there is no room.
     fn enter(&mut self, ctx: &mut Context, address: &SctpAddress, origin: Origin) -> Option<ContactId> {
         let known = self.entries.iter().find(|(_, contact)| contact.address.is_same_endpoint(address));
         if let Some((id, _)) = known {
@@ -177,8 +177,8 @@ impl Contacts {
         contact.way = Way::Attempt(attempt);
     }
 
-    /// An attempt has failed. Returns the peer that refuses, if it does: it is not there any more. One that
-    /// is only silent has its own deadline.
+    /// An attempt has failed. Returns the peer if it has refused: it is no longer there. A peer that is only
+    /// silent has its own deadline.
     pub(in crate::registrar) fn contact_failed(
         &mut self,
         ctx: &mut Context,
@@ -244,7 +244,7 @@ impl Contacts {
 
 #[cfg(test)]
 impl Contacts {
-    /// Every contact is being tried, or there, or waits for its time, or its peer is there.
+    /// Every contact is being tried, is reached, waits for its time, or belongs to a peer that is reached.
     pub(in crate::registrar) fn check(
         &self,
         ctx: &Context,

@@ -1,8 +1,8 @@
 //! From the start to the first service: mentor, peer list, handle table (RFC 5353 section 3.2).
 //!
 //! Every request has its deadline and every refusal its pause; a mentor that fails is replaced by a backup. A
-//! registrar that finds no mentor in time serves alone, and the audit brings it together with the others when
-//! they are met.
+//! registrar that finds no mentor in time serves alone, and the audit reconciles it with the others when it
+//! meets them.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -99,7 +99,7 @@ impl Join {
         self.seek_mentor(ctx);
     }
 
-    /// No mentor has been found in time. One that has been found may continue, and has its backups.
+    /// The time to find a mentor is over. A mentor that has been found may continue, and has its backups.
     pub(in crate::registrar) fn mentor_search_due(
         &mut self,
         ctx: &mut Context,
@@ -149,7 +149,7 @@ impl Join {
         }
     }
 
-    /// A list of registrars: of the mentor, or of a peer that was asked.
+    /// A list of registrars, from the mentor or from a peer that was asked.
     pub(in crate::registrar) fn handle_list(
         &mut self,
         ctx: &mut Context,
@@ -179,7 +179,7 @@ impl Join {
         }
     }
 
-    /// A page of a handle table: of the mentor's, or of the audit of a peer.
+    /// A page of a handle table: of the mentor's, or for the audit of a peer.
     pub(in crate::registrar) fn handle_table(
         &mut self,
         ctx: &mut Context,
@@ -248,7 +248,7 @@ impl Join {
         }
         watch_homes(ctx, elements, peers);
         ourselves::show_life(ctx, &elements.listing);
-        // Those met while we were joining may have told us what we could not check then.
+        // Peers met while we were joining may have told us what we could not check then.
         let heard = peers.iter().filter(|(_, peer)| peer.is_active());
         let heard: Vec<_> = heard.filter_map(|(id, peer)| Some((*id, peer.announced?))).collect();
         for (peer, checksum) in heard {
@@ -269,7 +269,7 @@ fn learn_list(
     sender: RegistrarId,
     list: Option<Vec<ServerInformation>>,
 ) {
-    // One that we have not asked for may say where our own identifier is in use: see `Peers::meet`.
+    // A list that we have not asked for may say where our own identifier is in use: see `Peers::meet`.
     if let Some(namesake) = list.iter().flatten().find(|server| server.id == ctx.id) {
         peers.learn(ctx, namesake);
     }
@@ -284,7 +284,7 @@ fn learn_list(
     }
 }
 
-/// Every home of an element is a peer, also one that died while we were joining: if no other registrar takes
+/// Every home of an element is a peer, even one that died while we were joining: if no other registrar takes
 /// its elements over, we do.
 fn watch_homes(ctx: &mut Context, elements: &Elements, peers: &mut Peers) {
     let homes: Vec<RegistrarId> = elements.listing.homes().map(|(home, ..)| home).collect();

@@ -1,4 +1,4 @@
-//! The part of a registrar in ENRP: one handlespace, kept together with its peers (RFC 5353).
+//! A registrar's part in ENRP: one handlespace, shared with its peers (RFC 5353).
 //!
 //! ```text
 //! takeovers   the elements of a dead peer
@@ -9,15 +9,15 @@
 //!     │
 //! audit       what updates have missed     offers           giving elements away
 //!     │                                      │
-//! claims      updates, and whose an element is              table     pages for those that download
+//! claims      updates, and an element's home                table     pages for those that download
 //!     │
 //! peers       who they are, and whether they live           peer      the records of one
 //!     │                                                     pages     asking one for pages
 //! contacts    where registrars may be                       ourselves what we say of ourselves
 //! ```
 //!
-//! Each uses only what is below it, and tells what it has decided by what it returns. Nothing here waits
-//! without a bound, and every table has a limit that a hostile peer cannot move.
+//! Each uses only what is below it, and returns what it has decided. Every wait here has a bound, and every
+//! table has a limit that a hostile peer cannot move.
 
 pub(super) mod audit;
 pub(super) mod claims;

@@ -20,7 +20,7 @@ use crate::wire::EnrpBody;
 pub(in crate::registrar) enum Namesake {
     /// It is ourselves, or it will stop.
     Harmless,
-    /// We have come to it: we stop.
+    /// We opened the association: we stop.
     WasFirst,
 }
 
@@ -47,7 +47,7 @@ pub(in crate::registrar) fn meet_namesake(
         return Namesake::Harmless;
     }
     if link.opener == Opener::Peer {
-        // The other one learns it from our answer, before the end of the association reaches it.
+        // The other registrar learns of it from our answer, before the end of the association reaches it.
         if !link.greeted {
             ourselves::greet(ctx, links, listing, from, RegistrarId::NONE);
         }

@@ -1,9 +1,9 @@
 //! Giving elements away by the takeover suggestion flag (draft enrp-takeover): a registrar that leaves hands
-//! all of them over; one that has clearly more than others, some.
+//! over all of them; one that has clearly more than others hands over some.
 //!
-//! An offer with a receiver is meant for that one. One without, as RSPLIB sends them, is meant for the
-//! registrar whose identifier XOR that of the element is the largest among all but the sender. An offer is
-//! taken by the new home's own update; until then nothing has changed.
+//! An offer with a receiver is meant for that registrar. An offer without one, as RSPLIB sends it, is meant
+//! for the registrar whose identifier XOR that of the element is the largest among all but the sender. The
+//! new home accepts an offer by its own update; until then nothing has changed.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -27,7 +27,7 @@ const OFFERED_PART: usize = 8;
 pub(in crate::registrar) enum Leaving {
     /// Our elements are offered, and their new homes are waited for.
     Waits,
-    /// Nothing is to be waited for: all associations can be closed until then.
+    /// There is nothing to wait for: all associations can be closed until then.
     Now(Instant),
 }
 
@@ -101,8 +101,8 @@ pub(super) fn balance(ctx: &mut Context, elements: &mut Elements, peers: &mut Pe
     }
     let total = elements.own.len() + loads.values().sum::<usize>();
     let fair = total / (loads.len() + 1);
-    // A tenth more than fair is fair enough; moving has its price. A registrar gives no more than makes it
-    // even, and only to those that have less than that, so that nothing swings.
+    // A tenth more than the fair share is accepted, because moving has its price. A registrar gives away only
+    // what exceeds its share, and only to peers below theirs, so that elements do not swing back and forth.
     let surplus = elements.own.len().saturating_sub(fair);
     if surplus <= fair / 10 {
         return;

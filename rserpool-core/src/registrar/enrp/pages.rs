@@ -9,7 +9,7 @@ use crate::base::{Instant, RegistrarId};
 use crate::registrar::context::Context;
 use crate::wire::{EnrpBody, PoolEntry};
 
-/// Requests under way at the same time: the most pages that are sent for nothing at the end.
+/// Requests under way at the same time, and therefore the most pages that are sent needlessly at the end.
 const AHEAD: u32 = 4;
 
 /// Which elements a download is about: the W flag.
@@ -28,8 +28,8 @@ pub(super) struct Pages {
     due: u32,
     /// Answers to requests of a download that has ended, which come first.
     stale: u32,
-    /// Until when the peer may remember how far a download has come. Asked too soon, it would go on behind
-    /// that, and what it skips would be removed.
+    /// Until when the peer may remember how far a download has come. If it is asked too soon, it continues
+    /// from there, and the elements that it skips would be removed.
     remembered: Option<Instant>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Pages {
 pub(super) enum Page {
     /// It was asked for.
     Wanted,
-    /// It was asked for, and is not needed any more.
+    /// It was asked for, and is no longer needed.
     Stale,
     /// It was not asked for.
     Unasked,
@@ -90,12 +90,12 @@ impl Pages {
         }
     }
 
-    /// No page that is under way is expected to come any more.
+    /// No page that is under way is expected any longer.
     pub(super) const fn expect_none(&mut self) {
         (self.due, self.stale) = (0, 0);
     }
 
-    /// When a download can begin at the first page again, if that is not yet.
+    /// When a download can begin at the first page again; `None`: now.
     pub(super) const fn not_before(&self) -> Option<Instant> {
         self.remembered
     }

@@ -12,7 +12,7 @@ use crate::wire::ServerInformation;
 /// How often the time between two resynchronisations doubles: up to 16 heartbeat cycles.
 const MAX_DOUBLINGS: u32 = 5;
 
-/// The most heartbeat cycles for which a peer that takes nothing is spared.
+/// The most heartbeat cycles for which a peer that takes no offers is spared.
 const MAX_SPARED: u32 = 64;
 
 /// Another registrar.
@@ -34,7 +34,7 @@ pub(in crate::registrar) struct Peer {
     pub(super) list: PeerList,
 }
 
-/// How a peer is taken to be; [`PeerState`] without the details.
+/// What we take a peer to be; [`PeerState`] without the details.
 #[derive(Debug)]
 pub(super) enum Standing {
     Active,
@@ -53,7 +53,7 @@ pub(super) struct Takeover {
 }
 
 impl Takeover {
-    /// The acknowledgements have to come in time.
+    /// Sets the deadline for the acknowledgements.
     pub(super) fn wait(ctx: &mut Context, target: RegistrarId) {
         let due = ctx.answer_due();
         ctx.deadlines.set(Timer::Takeover(target), due);
@@ -86,8 +86,7 @@ impl Peer {
         }
     }
 
-    /// Moves the peer to a standing, which is looked at again at `until`: every peer has exactly one
-    /// deadline.
+    /// Gives the peer a standing, which is reviewed at `until`: every peer has exactly one deadline.
     pub(super) fn stand(&mut self, ctx: &mut Context, id: RegistrarId, standing: Standing, until: Instant) {
         let (here, other) = match standing {
             Standing::TakingOver(_) => (Timer::Takeover(id), Timer::Peer(id)),
@@ -207,12 +206,12 @@ impl Audit {
 }
 
 /// How a peer takes what it is offered. One that lets an offer pass may not know offers, or may only be
-/// joining: it is spared, twice as long each time.
+/// joining: it is spared, each time for twice as long.
 #[derive(Debug, Default)]
 pub(super) struct Offers {
     /// The number of cycles for which it was spared last.
     pause: u32,
-    /// The number of them that are left.
+    /// How many of them are left.
     spared: u32,
 }
 

@@ -16,19 +16,19 @@ use crate::registrar::links::{Links, Opener};
 use crate::registrar::listing::Listing;
 use crate::wire::{EnrpBody, ServerInformation};
 
-/// The most peers that are kept: an operational scope has fewer than ten registrars, and each message to all
-/// is one for each.
+/// The most peers that are kept: an operational scope has fewer than ten registrars, and a message to all is
+/// sent once to each.
 pub(super) const MAX_PEERS: usize = 64;
 
 /// The registrar that speaks over an association.
 #[derive(Debug)]
 pub(in crate::registrar) enum Meeting {
-    /// What it says must not be heeded: it speaks in another's name, or there are too many peers.
+    /// What it says must not be heeded: it speaks in another registrar's name, or there are too many peers.
     Refused,
     /// It has named itself over this association before.
     Known,
-    /// It names itself for the first time. These were at its address before, under other identifiers: it
-    /// has been restarted, and they are dead.
+    /// It names itself for the first time. These peers were at its address before, under other identifiers:
+    /// it has been restarted, and they are dead.
     New { predecessors: Vec<RegistrarId> },
 }
 
@@ -40,7 +40,7 @@ pub(in crate::registrar) enum Fate {
     Died,
 }
 
-/// The association of two with the same peer that is kept.
+/// Which of two associations with the same peer is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
     Old,
@@ -51,7 +51,7 @@ enum Kept {
 #[derive(Debug, Default)]
 pub(in crate::registrar) struct Peers {
     entries: BTreeMap<RegistrarId, Peer>,
-    /// Where they and others may be.
+    /// Where these and other registrars may be.
     pub(in crate::registrar) contacts: Contacts,
 }
 
@@ -199,7 +199,7 @@ impl Peers {
         let closed = match kept {
             Kept::New => old,
             Kept::Old => {
-                // What is on its way over it is still the peer's word.
+                // What is still on its way over it counts as the peer's word.
                 links.name(new, id);
                 new
             }
@@ -263,9 +263,9 @@ impl Peers {
         }
     }
 
-    /// Asks a peer which registrars it knows, once it serves and we do. The RFC has a registrar ask its
-    /// mentor only; but two that are both configured to know a third one, and were there first, would never
-    /// hear of each other.
+    /// Asks a peer which registrars it knows, once both it and we serve. In the RFC a registrar asks only its
+    /// mentor; but two registrars that are both configured to know a third one, and start before it, would
+    /// never hear of each other.
     pub(super) fn ask_for_list(&mut self, ctx: &mut Context, id: RegistrarId) {
         if !ctx.is_serving() || ctx.is_leaving() {
             return;
@@ -346,7 +346,7 @@ impl Peers {
         Fate::Lives
     }
 
-    /// The association with a peer has ended. It gets MAX-TIME-NO-RESPONSE to be found again. False if
+    /// The association with a peer has ended. The peer gets MAX-TIME-NO-RESPONSE to be found again. False if
     /// another association with it is up.
     pub(in crate::registrar) fn peer_lost(
         &mut self,
@@ -394,7 +394,7 @@ impl Peers {
         peer.clear_deadlines(ctx, id);
         listing.unmark(id);
         if let Some(association) = ctx.group.leave(id) {
-            // It may only stand still: when it goes on, it must see that it was given up.
+            // It may only be frozen: when it thaws, it must see that it was given up.
             links.unname(association);
             ctx.abort(association, AbortCause::User);
         }

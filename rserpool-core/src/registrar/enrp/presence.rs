@@ -40,7 +40,7 @@ pub(in crate::registrar) struct Presence {
     pub(in crate::registrar) server: Option<ServerInformation>,
 }
 
-/// A peer tells that it lives, and how it stands.
+/// A peer says that it lives; it may add its checksum and its description.
 pub(in crate::registrar) fn handle_presence(
     ctx: &mut Context,
     links: &Links,

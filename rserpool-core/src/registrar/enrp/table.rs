@@ -74,7 +74,7 @@ impl Downloads {
     }
 }
 
-/// The elements behind `after` that fit into one page, and whether there are more.
+/// The elements after `after` that fit into one page, and whether there are more.
 fn page(
     ctx: &Context,
     listing: &Listing,
@@ -89,8 +89,8 @@ fn page(
         }
         let opens = pools.last().is_none_or(|entry| entry.handle != *handle);
         octets += octets_of_element(element) + if opens { octets_of_handle(handle) } else { 0 };
-        // One element goes into every page, however small pages are configured: otherwise a download of it
-        // would never end.
+        // A page takes at least one element, however small pages are configured: otherwise a download would
+        // never end.
         if octets > ctx.config.handle_table_octets && !pools.is_empty() {
             return (pools, true);
         }

@@ -16,8 +16,8 @@ use crate::registrar::interface::Notice;
 use crate::registrar::links::Links;
 use crate::wire::{EnrpBody, PoolElement};
 
-/// The number of MAX-TIME-NO-RESPONSE for which a peer that another registrar takes over is not monitored:
-/// that registrar waits two of them itself at most.
+/// For how many MAX-TIME-NO-RESPONSE a peer that another registrar takes over is not monitored. That
+/// registrar itself waits for at most two.
 const GUARD: u32 = 3;
 
 /// Does what follows if a peer has died: its elements need another home.
@@ -45,7 +45,7 @@ pub(in crate::registrar) fn conclude(
 
 /// Begins the arbitration for a dead peer (ENRP-3.5.1-01: all peers are asked, the target included).
 fn begin(ctx: &mut Context, peers: &mut Peers, target: RegistrarId) {
-    // Peers that others take over, or we do, acknowledge nothing any more; neither does the target.
+    // Peers that others take over, or that we do, no longer acknowledge anything; neither does the target.
     let waiting: BTreeSet<RegistrarId> =
         peers.iter().filter(|(id, peer)| **id != target && peer.is_alive()).map(|(id, _)| *id).collect();
     let Some(peer) = peers.peer_mut(target) else {
@@ -59,7 +59,7 @@ fn begin(ctx: &mut Context, peers: &mut Peers, target: RegistrarId) {
     ctx.cast(EnrpBody::InitTakeover { target });
 }
 
-/// No acknowledgement of this peer is waited for any more; arbitrations that waited only for it are won.
+/// We no longer wait for acknowledgements from this peer; arbitrations that waited only for it are won.
 fn no_ack_from(
     ctx: &mut Context,
     links: &mut Links,
@@ -167,7 +167,7 @@ fn enforce(
     join: &mut Join,
     target: RegistrarId,
 ) {
-    // One that is won may end another on its way.
+    // A takeover that is won may end another that is under way.
     if peers.peer_mut(target).and_then(|peer| peer.takeover()).is_none() {
         return;
     }

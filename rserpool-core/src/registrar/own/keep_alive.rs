@@ -72,7 +72,8 @@ impl Own {
         let Some(own) = self.elements.get_mut(pe) else { return };
         let before = core::mem::replace(&mut own.home_flag, HomeFlag::Set);
         match own.watch {
-            // One that says so is on its way: a peer that contests our claim must not make us send a flood.
+            // A keep-alive that says so is on its way: a peer that contests our claim must not make us send a
+            // flood.
             Watch::Asked(_) if before == HomeFlag::Set => {}
             Watch::Asked(association) => answers::keep_alive(ctx, association, pe, HomeFlag::Set),
             _ => self.check_alive(ctx, listing, pe),
@@ -107,10 +108,10 @@ impl Own {
     }
 
     /// An element whose association is down could not be reached. Only what the network said is evidence
-    /// against it: what hindered us is tried once more. (A peer that has restarted opens an association
-    /// between the same ports before we can, and registers over it.) An element that we have just become
-    /// the home of gets a second attempt as well: they are many at once, and it cannot be told that it was
-    /// removed.
+    /// against it; after an obstacle on our side there is one more attempt. (A peer that has restarted opens
+    /// an association between the same ports before we can, and registers over it.) An element that we have
+    /// just become the home of gets a second attempt as well: many are asked at once, and it could not be
+    /// told that it was removed.
     pub(in crate::registrar) fn probe_failed(
         &mut self,
         ctx: &mut Context,
@@ -159,8 +160,8 @@ impl Own {
         true
     }
 
-    /// An element has answered a keep-alive, or another peer says so. Returns the one that wanted its identifier:
-    /// it is to be refused.
+    /// An element has answered a keep-alive, or another peer says so. Returns the element that wanted its
+    /// identifier and must now be refused.
     pub(in crate::registrar) fn handle_ack(
         &mut self,
         ctx: &mut Context,
@@ -199,9 +200,9 @@ impl Own {
         Verdict::Stays
     }
 
-    /// A user says that an element cannot be reached. The element is asked at once. Its answer does not
+    /// A report says that an element cannot be reached. The element is asked at once. Its answer does not
     /// reset the count, because users may fail to reach what we can. Each reporter counts once: otherwise a
-    /// single user could expel an element that serves all others (reading B4).
+    /// single user could expel an element that serves all other users (reading B4).
     pub(in crate::registrar) fn handle_unreachable(
         &mut self,
         ctx: &mut Context,
@@ -220,7 +221,7 @@ impl Own {
     }
 
     /// The association over which an element registered has ended: it is asked over a new one. If another
-    /// element waits for its place, that one gets it at once.
+    /// element waits for its place, it gets the place at once.
     pub(in crate::registrar) fn registrant_lost(
         &mut self,
         ctx: &mut Context,

@@ -1,5 +1,5 @@
-//! The elements whose home this registrar is: which associations may speak for them, what is waited for, and
-//! how they come and go. Whether they are alive is in `keep_alive`.
+//! The elements whose home this registrar is: which associations may speak for them, what we wait for, and
+//! how they come and go. `keep_alive` finds out whether they live.
 
 mod keep_alive;
 
@@ -15,7 +15,7 @@ use crate::base::{AssociationId, ConnectId, RegistrarId, SctpAddress};
 use crate::handlespace::PeHandle;
 use crate::wire::{PoolElement, RegistrationLife, Transport};
 
-/// What is waited for before an element of ours is looked at again.
+/// What we wait for before we look at an element of ours again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::registrar) enum Watch {
     /// The next keep-alive over the association from which it speaks.
@@ -91,8 +91,8 @@ impl OwnElement {
         }
     }
 
-    /// Whether what comes over an association may be taken as the word of this element: it is the one that
-    /// registered it, or that one is down and the peer is the recorded one.
+    /// Whether what comes over an association may be taken as the word of this element: it is the association
+    /// that registered it, or that one is down and the peer is the recorded one.
     pub(in crate::registrar) fn is_spoken_for(&self, from: AssociationId, link: &Link) -> bool {
         match self.registrant() {
             Some(registrant) => registrant == from,
@@ -129,7 +129,7 @@ pub(in crate::registrar) struct Registration<'a> {
     pub(in crate::registrar) stated: Option<Transport>,
 }
 
-/// Whether a registration has changed the association over which an element speaks.
+/// Whether a registration has made an element ours, or has made it speak from elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::registrar) enum Taken {
     /// It speaks over another one now, or is new.
@@ -154,7 +154,7 @@ impl Deref for Own {
 }
 
 impl Own {
-    /// How the sender of a registration over this association stands to the element that has its identifier.
+    /// How a registration over an association relates to what is registered under its identifier.
     pub(in crate::registrar) fn contender(
         &self,
         pe: &PeHandle,
@@ -252,7 +252,7 @@ impl Own {
         Some(own)
     }
 
-    /// Gives the attempt to reach an element up, if there is one or it waits for it.
+    /// Gives up the attempt to reach an element, or its wait for one.
     fn stop_probe(&mut self, ctx: &mut Context, own: &OwnElement) {
         match own.watch {
             Watch::Queued(ticket) => {

@@ -47,7 +47,7 @@ struct Runaway {
     octets: usize,
 }
 
-/// The tags of both sides, in headers that are never sent.
+/// The tags of both sides, in headers that never leave this stack.
 const TAG: u32 = 1;
 
 /// What the library may hold beyond the window that the peer is told: without it, it would drop

@@ -111,7 +111,7 @@ pub enum Arrival {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Broken;
 
-/// Two ports, for headers that are never sent.
+/// Two ports, for headers that never leave this stack.
 const PORT: u16 = 5000;
 
 /// A packet as a library shall see it, with a checksum of 0; `None` if nothing is left. The identifier

@@ -129,7 +129,7 @@ pub(in crate::registrar) struct Registration<'a> {
     pub(in crate::registrar) stated: Option<Transport>,
 }
 
-/// Whether a registration has made an element ours, or has made it speak from elsewhere.
+/// Whether a registration has changed the association over which an element speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::registrar) enum Taken {
     /// It speaks over another one now, or is new.

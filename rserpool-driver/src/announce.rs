@@ -25,7 +25,7 @@ pub const ASAP_ANNOUNCE_GROUP_V6: SocketAddr =
 /// ENRP: this one is from the local scope of RFC 2365, its last two octets are the port.
 pub const ENRP_ANNOUNCE_GROUP: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(239, 255, 38, 173)), ENRP_PORT.0);
-/// The same over IPv6: a group that nobody has assigned (flag T of RFC 4291), in the scope of a site.
+/// The same over IPv6: a group that is not assigned (flag T of RFC 4291), in the scope of a site.
 pub const ENRP_ANNOUNCE_GROUP_V6: SocketAddr =
     SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0, 0x26ad)), ENRP_PORT.0);
 /// Where RSPLIB's registrars announce themselves.
@@ -93,7 +93,7 @@ impl Announcing {
     /// The groups in use, for an encapsulation socket bound to `local`.
     ///
     /// # Errors
-    /// One that is no multicast group, or of the other address family.
+    /// If one is not a multicast group, or is of the other address family.
     pub(super) fn groups(&self, local: IpAddr) -> Result<Vec<(Channel, SocketAddr)>, StartError> {
         let mut groups = Vec::new();
         for (channel, choice) in [(Channel::Asap, self.asap), (Channel::Enrp, self.enrp)] {
@@ -118,7 +118,7 @@ impl Announcing {
 pub(super) struct AnnounceSocket {
     pub(super) channel: Channel,
     /// The group, and the name of the interface, for the log.
-    pub(super) place: String,
+    pub(super) label: String,
     group: SocketAddr,
     socket: Box<dyn Socket>,
     /// Whether anything is sent here: not on loopback, if there is a network too, because others on
@@ -147,7 +147,7 @@ impl AnnounceSocket {
             match join(group, &interface, ttl, local).and_then(|socket| runtime.wrap_socket(socket)) {
                 Ok(socket) => joined.push(Self {
                     channel,
-                    place: format!("{} on {}", group.ip(), interface.name),
+                    label: format!("{} on {}", group.ip(), interface.name),
                     group,
                     socket,
                     speaks: !interface.loopback || !has_network,

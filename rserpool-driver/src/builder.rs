@@ -32,8 +32,8 @@ pub const EVENT_QUEUE: usize = 1024;
 /// Octets that the socket is to hold in each direction.
 const SOCKET_BUFFER: usize = 4 << 20;
 
-/// The longest span of [`Builder::busy_poll`]: beyond it a core would be burnt for round trips of
-/// networks where waking up takes no share worth it.
+/// The longest span of [`Builder::busy_poll`]. Where a round trip takes longer than this, the time to wake up is
+/// a small part of it and not worth a core.
 pub const MAX_BUSY_POLL: Duration = Duration::from_millis(10);
 
 /// Which set of timers and limits to start from.
@@ -200,7 +200,8 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     }
 
     /// Uses a multicast group where registrars announce themselves to elements and users (RFC 5352
-    /// section 3.6): a registrar announces itself there, everybody else listens. By default nothing is
+    /// section 3.6): a registrar announces itself there, every other
+    /// endpoint listens. By default nothing is
     /// sent to or heard from any group.
     ///
     /// Bound to one address, the endpoint uses the interface that has it, else every interface that
@@ -325,7 +326,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         self.adjust_tcp.drain(..).for_each(|adjust| adjust(&mut tcp));
         tcp.check()?;
         if self.busy_poll > MAX_BUSY_POLL {
-            return Err(StartError::BusyPoll(self.busy_poll));
+            return Err(StartError::BusyPoll { asked: self.busy_poll, longest: MAX_BUSY_POLL });
         }
         Ok((config, sctp, tcp))
     }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use async_channel::{Receiver, Sender, TrySendError};
 
 use super::BoxFuture;
-use super::role::{Place, Role};
+use super::role::{Recipient, Role};
 use rserpool_core::base::CommandId;
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::SessionId;
@@ -37,10 +37,10 @@ pub(super) struct Waiting<E: Role> {
     pub(super) session: Option<SessionQueue<E>>,
 }
 
-/// All who wait for notices of one endpoint.
+/// The receivers of the answers and notices of one endpoint.
 ///
 /// Every queue is bounded. A queue that is full holds the rest back in order, and
-/// [`Delivery::is_blocked`] tells the event loop to receive nothing more meanwhile. So the backlog
+/// [`Delivery::is_blocked`] tells the event loop to receive nothing more meanwhile. Therefore the backlog
 /// is no longer than what one batch of datagrams, the timers and the commands of a caller cause.
 pub(super) struct Delivery<E: Role> {
     commands: BTreeMap<CommandId, Waiting<E>>,
@@ -92,25 +92,25 @@ impl<E: Role> Delivery<E> {
 
     /// Passes one notice on.
     pub(super) fn accept(&mut self, notice: E::Notice) {
-        match E::place(&notice) {
-            Place::Nobody => {}
-            Place::Application if self.is_blocked() && E::repeats(&notice) => {}
-            Place::Application => {
+        match E::recipient(&notice) {
+            Recipient::None => {}
+            Recipient::Application if self.is_blocked() && E::repeats(&notice) => {}
+            Recipient::Application => {
                 let queue = self.application.clone();
                 self.enqueue(queue, notice);
             }
-            Place::Writable(session) => {
+            Recipient::Writable(session) => {
                 if let Some(queue) = self.sessions.get(&session) {
                     let _ = queue.writable.try_send(());
                 }
             }
-            Place::Session(session) => {
+            Recipient::Session(session) => {
                 if let Some(queue) = self.sessions.get(&session) {
                     let queue = queue.events.clone();
                     self.enqueue(queue, notice);
                 }
             }
-            Place::EndOfSession(session) => {
+            Recipient::EndOfSession(session) => {
                 if let Some(queue) = self.sessions.remove(&session) {
                     self.enqueue(queue.events, notice);
                 }

@@ -12,9 +12,9 @@ use super::announce::Announcing;
 use super::builder::{Builder, Configure, Preset, own_addresses};
 use super::delivery::{EventReceiver, next_event};
 use super::error::StartError;
-use super::handle::{Handle, Local, own};
+use super::handle::{Handle, Local, variant};
 use super::log::{Line, Log};
-use super::role::{Place, Role};
+use super::role::{Recipient, Role};
 use rserpool_core::base::{
     ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, SctpAddress, SctpPort,
     UdpPort,
@@ -141,7 +141,7 @@ impl<R> PoolElement<R> {
     /// If the element has ended, or if no registrar has confirmed that it has left.
     pub async fn deregister(&self) -> Result<(), DeregistrationError> {
         let stopped = Err(DeregistrationError::Refused(Refusal::ShuttingDown));
-        self.handle.ask(Command::Deregister, own!(Answer::Deregistered)).await.unwrap_or(stopped)
+        self.handle.ask(Command::Deregister, variant!(Answer::Deregistered)).await.unwrap_or(stopped)
     }
 
     /// Deregisters, closes all sessions and ends, after `within` at the latest.
@@ -150,7 +150,7 @@ impl<R> PoolElement<R> {
     }
 
     async fn ask(&self, command: Command) -> Result<(), Refusal> {
-        self.handle.ask(command, own!(Answer::Done)).await.unwrap_or(Err(Refusal::ShuttingDown))
+        self.handle.ask(command, variant!(Answer::Done)).await.unwrap_or(Err(Refusal::ShuttingDown))
     }
 }
 
@@ -213,8 +213,8 @@ impl Configure for ElementConfig {
 }
 
 impl Role for element::Element {
-    fn place(_notice: &Notice) -> Place {
-        Place::Application
+    fn recipient(_notice: &Notice) -> Recipient {
+        Recipient::Application
     }
 
     fn repeats(notice: &Notice) -> bool {

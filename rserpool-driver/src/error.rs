@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::builder::MAX_BUSY_POLL;
 use rserpool_core::base::{RegistrarId, TransportAddress};
 use rserpool_core::endpoint::{Channel, ConfigError};
 use rserpool_core::user::UserError;
@@ -17,13 +16,19 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// [`Builder::busy_poll`](crate::Builder::busy_poll) was asked for a longer span than
-    /// [`MAX_BUSY_POLL`].
-    #[error("busy_poll may be at most {MAX_BUSY_POLL:?}")]
-    BusyPoll(Duration),
-    /// The group given for the announcements is not a multicast group, or has no port.
-    #[error("{}: {group} is not a multicast group with a port: choose another", group_key(*channel))]
+    /// [`MAX_BUSY_POLL`](crate::MAX_BUSY_POLL).
+    #[error("busy_poll may be at most {longest:?}, and {asked:?} was asked for")]
+    #[non_exhaustive]
+    BusyPoll {
+        /// The span that was asked for.
+        asked: Duration,
+        /// The longest that is permitted.
+        longest: Duration,
+    },
+    /// The group given for the announcements is not a multicast address, or has no port.
+    #[error("{}: {group} is not a multicast address with a port: name another group", group_key(*channel))]
     NoGroup {
-        /// The channel of the announcements.
+        /// The channel of these announcements.
         channel: Channel,
         /// The group given.
         group: SocketAddr,
@@ -34,7 +39,7 @@ pub enum StartError {
         group_key(*channel)
     )]
     OtherFamily {
-        /// The channel of the announcements.
+        /// The channel of these announcements.
         channel: Channel,
         /// The group.
         group: SocketAddr,
@@ -57,7 +62,7 @@ pub enum StartError {
     },
     /// The multicast group of the announcements could not be joined.
     #[error(
-        "cannot join the announcement group {group}: {source}; name registrars instead, or bind to an interface that carries multicast"
+        "cannot join the announcement group {group} ({source}): name registrars instead, or bind to an interface that carries multicast"
     )]
     Join {
         /// The group and its port.
@@ -73,11 +78,13 @@ pub enum StartError {
     /// heard either.
     #[error("no registrar is configured and no announcements are heard: name a registrar or a group")]
     NoRegistrar,
-    /// The operating system gives no random numbers for the seed.
-    #[error("the operating system provides no random numbers: {0}; set a seed (for tests only)")]
+    /// The operating system provides no random numbers for the seed.
+    #[error("the operating system provides no random numbers ({0}): set a seed, for tests only")]
     Entropy(io::Error),
     /// The runtime does not accept the socket, for example outside its context.
-    #[error("the runtime does not accept the socket: {0}; start endpoints within the context of the runtime")]
+    #[error(
+        "the runtime does not accept the socket ({0}): start endpoints within the context of the runtime"
+    )]
     Runtime(io::Error),
 }
 
@@ -87,7 +94,7 @@ pub enum StartError {
 pub struct Stopped;
 
 /// Another registrar of the operational scope has the same identifier. An identifier never changes
-/// (RFC 5353 section 2.1), so one of the two has to stop.
+/// (RFC 5353 section 2.1); therefore one of the two has to stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the registrar at {peer} also has the identifier {id}: give each registrar its own")]
 #[non_exhaustive]
@@ -121,7 +128,7 @@ fn bind_text(address: &SocketAddr, source: &io::Error) -> String {
             )
         }
         io::ErrorKind::AddrNotAvailable => {
-            format!("{address} is not an address of this machine: choose another")
+            format!("{address} is not an address of this machine: bind to one that is")
         }
         _ => format!("cannot bind UDP port {address}: {source}"),
     }
@@ -135,7 +142,7 @@ fn listen_text(address: &SocketAddr, source: &io::Error) -> String {
             )
         }
         io::ErrorKind::AddrNotAvailable => {
-            format!("{address} is not an address of this machine: choose another")
+            format!("{address} is not an address of this machine: bind to one that is")
         }
         _ => format!("cannot listen on TCP port {address}: {source}"),
     }

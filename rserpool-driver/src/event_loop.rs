@@ -87,7 +87,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.settle();
+        self.pass_on();
         for _ in 0..ROUNDS_PER_TURN {
             self.flush(context);
             let mut progress = self.parts.delivery.poll(context);
@@ -121,7 +121,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             if let Err(error) = socket.flush(context)
                 && let Some(Line { suppressed }) = self.state.log.at(now).allow("announce")
             {
-                tracing::warn!(%error, group = socket.place, suppressed, "announcement not sent");
+                tracing::warn!(%error, group = socket.label, suppressed, "announcement not sent");
             }
         }
         self.io.flush(&mut self.node, now, context);
@@ -148,7 +148,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
                 None if self.state.stop_at.is_none() => self.begin_shutdown(DROP_GRACE),
                 None => break,
             }
-            self.settle();
+            self.pass_on();
             progress = true;
         }
         while let Poll::Ready(Some(session)) = self.parts.dropped_sessions.as_mut().poll_next(context) {
@@ -162,7 +162,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
     fn receive(&mut self, intake: Intake, context: &mut Context<'_>) -> bool {
         let progress = self.io.receive(&mut self.node, intake, self.parts.runtime.now(), context);
         if progress {
-            self.settle();
+            self.pass_on();
         }
         progress
     }
@@ -194,7 +194,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             self.receive_failed(&error);
         }
         if progress {
-            self.settle();
+            self.pass_on();
         }
         progress
     }
@@ -227,7 +227,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
         let now = self.parts.runtime.now();
         if due <= now {
             self.node.handle_timeout(now);
-            self.settle();
+            self.pass_on();
             return true;
         }
         let armed = match &mut self.state.sleep {
@@ -242,7 +242,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
     }
 
     /// Passes on what the node has decided; datagrams wait for the next flush.
-    fn settle(&mut self) {
+    fn pass_on(&mut self) {
         let now = self.parts.runtime.now();
         while let Some((_, output)) = self.node.poll_output() {
             let log = self.state.log.at(now);

@@ -12,7 +12,7 @@ use super::role::Role;
 use rserpool_core::user::SessionId;
 
 /// Takes the content out of one variant of `Answer`: that of the command which is asked.
-macro_rules! own {
+macro_rules! variant {
     ($answer:path) => {
         |answer| match answer {
             $answer(content) => Some(content),
@@ -21,12 +21,12 @@ macro_rules! own {
     };
 }
 
-pub(super) use own;
+pub(super) use variant;
 
 /// The content of an answer.
-pub(super) fn take<A, T>(answer: A, own: fn(A) -> Option<T>) -> Result<T, Stopped> {
-    let content = own(answer);
-    // An endpoint that confused its answers would be a bug of ours, and one that has lost its way.
+pub(super) fn take<A, T>(answer: A, variant: fn(A) -> Option<T>) -> Result<T, Stopped> {
+    let content = variant(answer);
+    // Another answer would be a bug of the endpoint, which cannot be relied on then.
     debug_assert!(content.is_some(), "a command gets the answer that its documentation names");
     content.ok_or(Stopped)
 }
@@ -44,7 +44,7 @@ pub struct Local {
 /// Sends commands to one event loop. When the last one is dropped, the endpoint leaves.
 pub(super) struct Handle<E: Role> {
     pub(super) requests: Sender<Request<E>>,
-    /// Sessions that nobody holds any more. At most one entry per session, so it needs no bound.
+    /// Sessions whose last handle was dropped. At most one entry per session, so it needs no bound.
     pub(super) dropped_sessions: Sender<SessionId>,
     pub(super) local: Local,
 }
@@ -60,15 +60,14 @@ impl<E: Role> Clone for Handle<E> {
 }
 
 impl<E: Role> Handle<E> {
-    /// Hands a command over and waits for its answer. `own` takes it out of all the answers that there are
-    /// to commands; see [`own`].
+    /// Hands a command over and waits for its answer. `variant` takes the content out of it; see [`variant!`].
     pub(super) async fn ask<T>(
         &self,
         command: E::Command,
-        own: fn(E::Answer) -> Option<T>,
+        variant: fn(E::Answer) -> Option<T>,
     ) -> Result<T, Stopped> {
         let answer = self.submit(command, None).await?.recv().await.map_err(|_| Stopped)?;
-        take(answer, own)
+        take(answer, variant)
     }
 
     /// Hands a command over; its answer comes over the channel returned.

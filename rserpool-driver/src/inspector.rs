@@ -9,9 +9,9 @@ use super::Runtime;
 use super::announce::AnnounceGroup;
 use super::builder::{Builder, Configure, Preset};
 use super::error::StartError;
-use super::handle::{Handle, own};
+use super::handle::{Handle, variant};
 use super::log::Log;
-use super::role::{Place, Role};
+use super::role::{Recipient, Role};
 use rserpool_core::base::{ENRP_PORT, Instant, SctpAddress, UdpPort};
 use rserpool_core::endpoint::{ConfigError, PeerStatus};
 use rserpool_core::inspector::{self, Answer, Command, InspectError, InspectorConfig, Notice, Snapshot};
@@ -58,7 +58,7 @@ impl<R> Inspector<R> {
     /// If the registrar does not answer, or refuses.
     pub async fn handlespace(&self) -> Result<Snapshot, InspectError> {
         self.handle
-            .ask(Command::Handlespace, own!(Answer::Handlespace))
+            .ask(Command::Handlespace, variant!(Answer::Handlespace))
             .await
             .unwrap_or(Err(InspectError::Busy))
     }
@@ -69,7 +69,10 @@ impl<R> Inspector<R> {
     ///
     /// If the registrar does not answer.
     pub async fn counters(&self) -> Result<Vec<(String, u64)>, InspectError> {
-        self.handle.ask(Command::Counters, own!(Answer::Counters)).await.unwrap_or(Err(InspectError::Busy))
+        self.handle
+            .ask(Command::Counters, variant!(Answer::Counters))
+            .await
+            .unwrap_or(Err(InspectError::Busy))
     }
 
     /// How the registrar takes its peers to be, if it is one of this project.
@@ -78,7 +81,7 @@ impl<R> Inspector<R> {
     ///
     /// If the registrar does not answer.
     pub async fn peers(&self) -> Result<Vec<PeerStatus>, InspectError> {
-        self.handle.ask(Command::Peers, own!(Answer::Peers)).await.unwrap_or(Err(InspectError::Busy))
+        self.handle.ask(Command::Peers, variant!(Answer::Peers)).await.unwrap_or(Err(InspectError::Busy))
     }
 
     /// Closes its association and ends, after `within` at the latest.
@@ -123,8 +126,8 @@ impl Configure for InspectorConfig {
 }
 
 impl Role for inspector::Inspector {
-    fn place(_notice: &Notice) -> Place {
-        Place::Nobody
+    fn recipient(_notice: &Notice) -> Recipient {
+        Recipient::None
     }
 
     fn log(_notice: &Notice, _log: &mut Log) {}

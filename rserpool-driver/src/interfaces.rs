@@ -58,7 +58,7 @@ fn all() -> Vec<Interface> {
     let mut interfaces: Vec<Interface> = Vec::new();
     for entry in nix::ifaddrs::getifaddrs().into_iter().flatten() {
         let loopback = entry.flags.contains(InterfaceFlags::IFF_LOOPBACK);
-        // A bridge without anybody on it is up, and not running.
+        // A bridge to which nothing is connected is up, and not running.
         let carries = InterfaceFlags::IFF_RUNNING | InterfaceFlags::IFF_MULTICAST;
         if !entry.flags.contains(InterfaceFlags::IFF_UP) || !(loopback || entry.flags.contains(carries)) {
             continue;

@@ -8,10 +8,10 @@
 //! `rserpool-blocking` do:
 //!
 //! ```
-//! use rserpool_driver::Runtime;
+//! /// Implements `rserpool_driver::Runtime`.
+//! pub struct MyRuntime;
 //!
-//! pub type PoolUser<MyRuntime> = rserpool_driver::PoolUser<MyRuntime>;
-//! # fn is_a_runtime<R: Runtime>() {}
+//! pub type PoolUser = rserpool_driver::PoolUser<MyRuntime>;
 //! ```
 //!
 //! ```text

@@ -10,9 +10,9 @@ use super::announce::{AnnounceGroup, Announcing};
 use super::builder::{Builder, Configure, Preset, own_addresses};
 use super::delivery::{EventReceiver, next_event};
 use super::error::{IdentifierTaken, StartError, Stopped};
-use super::handle::{Handle, Local, own};
+use super::handle::{Handle, Local, variant};
 use super::log::{Line, Log};
-use super::role::{Place, Role};
+use super::role::{Recipient, Role};
 use super::tcp::TcpListening;
 use rserpool_core::base::{
     DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, SctpAddress, SctpPort, TcpAddress, UdpPort,
@@ -101,7 +101,7 @@ impl<R> Registrar<R> {
     ///
     /// If the registrar has been shut down.
     pub async fn pools(&self) -> Result<Vec<PoolEntry>, Stopped> {
-        self.handle.ask(Command::Pools, own!(Answer::Pools)).await
+        self.handle.ask(Command::Pools, variant!(Answer::Pools)).await
     }
 
     /// What the registrar has done so far, and how much it keeps.
@@ -110,7 +110,7 @@ impl<R> Registrar<R> {
     ///
     /// If the registrar has been shut down.
     pub async fn counters(&self) -> Result<Figures, Stopped> {
-        self.handle.ask(Command::Counters, own!(Answer::Counters)).await.map(|figures| *figures)
+        self.handle.ask(Command::Counters, variant!(Answer::Counters)).await.map(|figures| *figures)
     }
 
     /// The other registrars, in the order of their identifiers.
@@ -119,7 +119,7 @@ impl<R> Registrar<R> {
     ///
     /// If the registrar has been shut down.
     pub async fn peers(&self) -> Result<Vec<PeerStatus>, Stopped> {
-        self.handle.ask(Command::Peers, own!(Answer::Peers)).await
+        self.handle.ask(Command::Peers, variant!(Answer::Peers)).await
     }
 
     /// Waits until the registrar has ended. Of several callers one learns the reason.
@@ -216,10 +216,10 @@ const fn hang_up_line(reason: HangUp) -> &'static str {
 }
 
 impl Role for registrar::Registrar {
-    fn place(notice: &Notice) -> Place {
+    fn recipient(notice: &Notice) -> Recipient {
         match notice {
-            Notice::IdentifierTaken { .. } => Place::Application,
-            _ => Place::Nobody,
+            Notice::IdentifierTaken { .. } => Recipient::Application,
+            _ => Recipient::None,
         }
     }
 

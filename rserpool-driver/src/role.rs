@@ -4,10 +4,10 @@ use super::log::Log;
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::SessionId;
 
-/// Who is told a notice.
+/// The receiver of a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(unnameable_types, reason = "seals `Configuration`")]
-pub enum Place {
+pub enum Recipient {
     /// The application, in the order of events.
     Application,
     /// The application, through the handle of a session.
@@ -16,15 +16,15 @@ pub enum Place {
     EndOfSession(SessionId),
     /// The callers that wait to send in a session.
     Writable(SessionId),
-    /// Nobody: it is logged.
-    Nobody,
+    /// None: the notice is only logged.
+    None,
 }
 
 /// An endpoint that the event loop can drive.
 #[expect(unnameable_types, reason = "seals `Configuration`")]
 pub trait Role: Endpoint<Command: Send, Answer: Send, Notice: Send> + Send + 'static {
-    /// Who is told.
-    fn place(notice: &Self::Notice) -> Place;
+    /// The receiver of this notice.
+    fn recipient(notice: &Self::Notice) -> Recipient;
 
     /// Whether the same notice comes again by itself, so that one may be left out while events
     /// wait.

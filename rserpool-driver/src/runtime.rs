@@ -25,7 +25,7 @@ pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 ///
 /// Every endpoint has one of its own: the builders make it with [`Default`], or take it with
 /// [`Builder::runtime`](super::Builder::runtime), and use it from within the runtime's context. An
-/// event loop calls it from its own task only, so nothing here must be fast to be called by many.
+/// event loop calls it from its own task only, so nothing here has to be fast for many callers at once.
 pub trait Runtime: Send + Sync + 'static {
     /// Runs a future to its end in the background.
     fn spawn(&self, future: BoxFuture);

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::delivery::{EventReceiver, SessionQueue, next_event};
 use super::error::Stopped;
-use super::handle::{Handle, own, take};
+use super::handle::{Handle, take, variant};
 use rserpool_core::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
 use rserpool_core::element::Refusal;
 use rserpool_core::user::{
@@ -137,7 +137,7 @@ impl<R> Session<R> {
     }
 
     /// Sends a message; `delivery` says what becomes of it when the element fails. Waits while the
-    /// session is congested; somebody must take events meanwhile.
+    /// session is congested; events must be taken meanwhile.
     ///
     /// Cancel safe, but the message may have been sent when the future is dropped.
     ///
@@ -234,7 +234,7 @@ impl<R> Session<R> {
     }
 
     async fn ask(&self, command: Command) -> Result<(), Refusal> {
-        self.shared.handle.ask(command, own!(Answer::Done)).await.unwrap_or(Err(Refusal::ShuttingDown))
+        self.shared.handle.ask(command, variant!(Answer::Done)).await.unwrap_or(Err(Refusal::ShuttingDown))
     }
 }
 
@@ -278,7 +278,7 @@ struct OpenAnswer<'a> {
 
 impl OpenAnswer<'_> {
     async fn wait(self) -> Result<Result<Opened, UserError>, Stopped> {
-        take(self.answer.recv().await.map_err(|_| Stopped)?, own!(Answer::Opened))
+        take(self.answer.recv().await.map_err(|_| Stopped)?, variant!(Answer::Opened))
     }
 }
 

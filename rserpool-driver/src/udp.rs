@@ -35,7 +35,7 @@ pub trait Watched: Send + 'static {
     fn socket(&self) -> SocketRef<'_>;
 }
 
-/// A UDP socket that somebody else owns; made with `(&socket).into()`.
+/// A borrowed UDP socket; made with `(&socket).into()`.
 pub struct SocketRef<'a>(UdpSockRef<'a>);
 
 #[cfg(not(windows))]

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::Runtime;
 use super::builder::{Builder, Configure, Preset};
 use super::error::StartError;
-use super::handle::{Handle, own};
+use super::handle::{Handle, variant};
 use super::log::{Line, Log};
-use super::role::{Place, Role};
+use super::role::{Recipient, Role};
 use super::session::Session;
 use rserpool_core::base::{
     ASAP_PORT, ElementId, Instant, PoolHandle, SctpAddress, TransportAddress, UdpPort,
@@ -128,7 +128,7 @@ impl<R> PoolUser<R> {
     }
 
     async fn ask(&self, question: Resolve) -> Result<Resolution, UserError> {
-        self.handle.ask(Command::Resolve(question), own!(Answer::Resolved)).await?
+        self.handle.ask(Command::Resolve(question), variant!(Answer::Resolved)).await?
     }
 
     async fn note(&self, command: Command) -> Result<(), UserError> {
@@ -173,15 +173,15 @@ impl Configure for UserConfig {
 }
 
 impl Role for user::User {
-    fn place(notice: &Notice) -> Place {
+    fn recipient(notice: &Notice) -> Recipient {
         match notice {
             Notice::ElementFailed { session, .. }
             | Notice::FailedOver { session, .. }
             | Notice::Received { session, .. }
-            | Notice::Unanswered { session, .. } => Place::Session(*session),
-            Notice::Closed { session, .. } => Place::EndOfSession(*session),
-            Notice::Writable { session, .. } => Place::Writable(*session),
-            _ => Place::Nobody,
+            | Notice::Unanswered { session, .. } => Recipient::Session(*session),
+            Notice::Closed { session, .. } => Recipient::EndOfSession(*session),
+            Notice::Writable { session, .. } => Recipient::Writable(*session),
+            _ => Recipient::None,
         }
     }
 

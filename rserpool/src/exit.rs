@@ -54,7 +54,7 @@ impl From<StartError> for Failure {
             StartError::Config(_) | StartError::NoGroup { .. } | StartError::OtherFamily { .. } => {
                 Self::usage(in_flags(&error.to_string()))
             }
-            StartError::BusyPoll(_) => Self::usage(error.to_string()),
+            StartError::BusyPoll { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),
         }
     }

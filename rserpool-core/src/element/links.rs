@@ -120,7 +120,7 @@ impl Links {
     }
 
     /// The other end of a link is a registrar.
-    pub(super) fn is_registrar(&mut self, association: AssociationId) {
+    pub(super) fn mark_registrar(&mut self, association: AssociationId) {
         debug_assert!(self.contains(association), "only what is up is a link");
         self.registrars.insert(association);
     }

@@ -147,7 +147,7 @@ impl Element {
         }
         let is_registrar = self.registrar.known_at(now, &peer).is_some();
         if self.links.accept(&mut self.context, association, peer) && is_registrar {
-            self.links.is_registrar(association);
+            self.links.mark_registrar(association);
             self.end_hunt_if_connected(now);
         }
     }
@@ -199,7 +199,7 @@ impl Element {
             AsapMessage::EndpointKeepAlive { home, registrar, handle, element } => {
                 // A keep-alive for another element, such as one of an earlier process, also shows that its
                 // sender is a registrar. Whether it is one of ours is asked when one is needed.
-                self.links.is_registrar(association);
+                self.links.mark_registrar(association);
                 if context.is_about_us(&handle, element.unwrap_or(context.id)) {
                     return self.handle_keep_alive(now, association, registrar, home);
                 }
@@ -353,6 +353,35 @@ impl Element {
         }
     }
 
+    /// Carries a command out, and answers it now or later.
+    fn execute(&mut self, now: Instant, id: CommandId, command: Command) {
+        let context = &mut self.context;
+        let result = match command {
+            Command::Send(Message { session, protocol, stream, bytes }) => {
+                let closing = matches!(self.phase, Phase::Closing { .. } | Phase::Stopped);
+                match self.links.send(context, session, protocol, stream, bytes) {
+                    Err(Refusal::UnknownSession) if closing => Err(Refusal::ShuttingDown),
+                    result => result,
+                }
+            }
+            Command::Close { session } => self.links.close(now, context, session),
+            Command::Deregister if self.phase == Phase::Stopped => {
+                let refused = DeregistrationError::Refused(Refusal::ShuttingDown);
+                return context.outbox.answer(id, Answer::Deregistered(Err(refused)));
+            }
+            // The answer comes at the end of the deregistration.
+            Command::Deregister => return self.leave(now, None, Some(id)),
+            Command::UpdatePolicy(_) if self.phase != Phase::Running => Err(Refusal::ShuttingDown),
+            Command::UpdatePolicy(policy) => {
+                // The answer comes before what follows from the command.
+                context.outbox.answer(id, Answer::Done(Ok(())));
+                let then = self.membership.update_policy(now, context, self.registrar.home(), policy);
+                return self.carry_out(now, then, None);
+            }
+        };
+        context.outbox.answer(id, Answer::Done(result));
+    }
+
     /// What holds between the parts after every input.
     fn check_invariants(&self) {
         let home = self.registrar.home();
@@ -403,31 +432,8 @@ impl Endpoint for Element {
     }
 
     fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
-        let context = &mut self.context;
-        let result = match command {
-            Command::Send(Message { session, protocol, stream, bytes }) => {
-                let closing = matches!(self.phase, Phase::Closing { .. } | Phase::Stopped);
-                match self.links.send(context, session, protocol, stream, bytes) {
-                    Err(Refusal::UnknownSession) if closing => Err(Refusal::ShuttingDown),
-                    result => result,
-                }
-            }
-            Command::Close { session } => self.links.close(now, context, session),
-            Command::Deregister if self.phase == Phase::Stopped => {
-                let refused = DeregistrationError::Refused(Refusal::ShuttingDown);
-                return context.outbox.answer(id, Answer::Deregistered(Err(refused)));
-            }
-            // The answer comes at the end of the deregistration.
-            Command::Deregister => return self.leave(now, None, Some(id)),
-            Command::UpdatePolicy(_) if self.phase != Phase::Running => Err(Refusal::ShuttingDown),
-            Command::UpdatePolicy(policy) => {
-                // The answer comes before what follows from the command.
-                context.outbox.answer(id, Answer::Done(Ok(())));
-                let then = self.membership.update_policy(now, context, self.registrar.home(), policy);
-                return self.carry_out(now, then, None);
-            }
-        };
-        context.outbox.answer(id, Answer::Done(result));
+        self.execute(now, id, command);
+        self.check_invariants();
     }
 
     fn handle_timeout(&mut self, now: Instant) {

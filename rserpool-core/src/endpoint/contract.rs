@@ -253,7 +253,8 @@ pub enum DownReason {
     /// The peer has restarted and opened another association.
     #[error("peer restarted")]
     Restarted,
-    /// The queue of control messages reached its bound; see [`Event::Congested`].
+    /// A queue reached its bound: that of control messages, or that of data because the endpoint sent on after
+    /// [`Event::Congested`].
     #[error("send queue full")]
     QueueFull,
     /// We closed or aborted it ourselves.

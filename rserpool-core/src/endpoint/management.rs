@@ -89,8 +89,8 @@ fn read_address(text: &str) -> Option<TransportAddress> {
         let (addresses, port) = text.rsplit_once(':')?;
         return Some(TransportAddress::tcp(read_all(addresses)?, port.parse().ok()?));
     }
-    let (place, port) = text.rsplit_once('/')?;
-    let (addresses, udp_port) = place.rsplit_once(':')?;
+    let (socket, port) = text.rsplit_once('/')?;
+    let (addresses, udp_port) = socket.rsplit_once(':')?;
     Some(TransportAddress::sctp(
         read_all(addresses)?,
         SctpPort(port.parse().ok()?),

@@ -10,7 +10,7 @@ use super::config::RegistrarConfig;
 use super::context::{Context, Timer};
 use crate::base::{Instant, RegistrarId};
 use crate::endpoint::{Action, Channel};
-use crate::wire::{AsapMessage, EncapsulationPorts, SctpTransport, Transport, TransportUse};
+use crate::wire::{AsapMessage, EncapsulationPorts, Transport};
 
 /// How many other registrars are counted. With more, none announces often enough to matter; and the bound
 /// keeps a liar from filling memory.
@@ -22,21 +22,6 @@ const FORGET_AFTER: Duration = Duration::from_secs(5);
 /// The other registrars that announce, with the time of their last announcement.
 #[derive(Debug, Default)]
 pub(super) struct OtherRegistrars(BTreeMap<RegistrarId, Instant>);
-
-impl OtherRegistrars {
-    fn heard(&mut self, now: Instant, registrar: RegistrarId) {
-        if self.0.len() < MAX_OTHERS || self.0.contains_key(&registrar) {
-            self.0.insert(registrar, now);
-        }
-    }
-
-    /// How many there are. Those not heard for three of their intervals are forgotten.
-    fn count(&mut self, now: Instant, interval: Duration) -> u32 {
-        let patience = FORGET_AFTER.max(interval * 3 * (self.0.len() as u32 + 1));
-        self.0.retain(|_, last| now.since(*last) <= patience);
-        self.0.len() as u32
-    }
-}
 
 /// Announces from now on, if the configuration says so.
 pub(super) fn start(ctx: &mut Context) {
@@ -80,6 +65,19 @@ impl OtherRegistrars {
             Err(_) => ctx.counters.malformed += 1,
         }
     }
+
+    fn heard(&mut self, now: Instant, registrar: RegistrarId) {
+        if self.0.len() < MAX_OTHERS || self.0.contains_key(&registrar) {
+            self.0.insert(registrar, now);
+        }
+    }
+
+    /// How many there are. Those not heard for three of their intervals are forgotten.
+    fn count(&mut self, now: Instant, interval: Duration) -> u32 {
+        let patience = FORGET_AFTER.max(interval * 3 * (self.0.len() as u32 + 1));
+        self.0.retain(|_, last| now.since(*last) <= patience);
+        self.0.len() as u32
+    }
 }
 
 /// Where we speak ASAP: SCTP with all addresses, and TCP with each.
@@ -87,14 +85,5 @@ fn transports(config: &RegistrarConfig) -> Vec<Transport> {
     let tcp = config.tcp.iter().flat_map(|tcp| {
         tcp.addresses.iter().map(|address| Transport::Tcp { port: tcp.port, reserved: 0, address: *address })
     });
-    core::iter::once(Transport::Sctp(asap_transport(config))).chain(tcp).collect()
-}
-
-/// Where we speak ASAP with elements.
-pub(super) fn asap_transport(config: &RegistrarConfig) -> SctpTransport {
-    SctpTransport {
-        port: config.asap_port.0,
-        usage: TransportUse::DataOnly,
-        addresses: config.addresses.as_slice().into(),
-    }
+    core::iter::once(Transport::Sctp(config.asap_transport())).chain(tcp).collect()
 }

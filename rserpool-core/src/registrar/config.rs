@@ -8,7 +8,7 @@ use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId, SctpAddress, SctpPort, TcpA
 use crate::endpoint::ConfigError;
 use crate::handlespace::Limits;
 use crate::policy::Policies;
-use crate::wire::{LifeUnit, Padding};
+use crate::wire::{LifeUnit, Padding, SctpTransport, TransportUse};
 
 /// How many peers can be configured: an operational scope has fewer than ten registrars.
 pub const MAX_CONFIGURED_PEERS: usize = 32;
@@ -232,5 +232,14 @@ impl RegistrarConfig {
         // A page must hold at least one element with several addresses and a short pool handle.
         let page = (512..=65_000).contains(&self.handle_table_octets);
         ConfigError::require(page, "handle_table_octets", "must be from 512 to 65000")
+    }
+
+    /// Where we speak ASAP with elements.
+    pub(super) fn asap_transport(&self) -> SctpTransport {
+        SctpTransport {
+            port: self.asap_port.0,
+            usage: TransportUse::DataOnly,
+            addresses: self.addresses.as_slice().into(),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What every part of a registrar may use: the present moment, the configuration, randomness, deadlines,
-//! attempts to connect, counters, and the ways out. A context decides nothing and knows no part.
+//! attempts to connect, the group of peers, counters, and the ways out. A context decides nothing, and knows no
+//! part but those two tables.
 
 use bytes::Bytes;
 
@@ -55,7 +56,7 @@ pub(super) struct HandOver {
 
 /// How far the life of a registrar has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum Phase {
     /// It has yet to learn the handlespace.
     Joining,
     /// It offers its services.
@@ -67,7 +68,7 @@ pub(super) enum Stage {
     Stopped,
 }
 
-/// See the module.
+/// What all parts of one registrar share.
 #[derive(Debug)]
 pub(super) struct Context {
     /// The time of the input that is being handled.
@@ -80,7 +81,7 @@ pub(super) struct Context {
     pub(super) group: Group,
     pub(super) counters: Counters,
     pub(super) outbox: Outbox<Answer, Notice>,
-    pub(super) stage: Stage,
+    pub(super) phase: Phase,
     /// Whether another registrar may have heard our identifier: it never changes after that.
     spoken: bool,
 }
@@ -98,32 +99,32 @@ impl Context {
             group: Group::default(),
             counters: Counters::default(),
             outbox: Outbox::default(),
-            stage: Stage::Joining,
+            phase: Phase::Joining,
             spoken: false,
         }
     }
 
     pub(super) const fn is_joining(&self) -> bool {
-        matches!(self.stage, Stage::Joining)
+        matches!(self.phase, Phase::Joining)
     }
 
     /// Whether it offers its services, perhaps while it hands its elements over.
     pub(super) const fn is_serving(&self) -> bool {
-        matches!(self.stage, Stage::Serving | Stage::HandingOver(_))
+        matches!(self.phase, Phase::Serving | Phase::HandingOver(_))
     }
 
     /// Whether a shutdown has begun: nothing new is begun then.
     pub(super) const fn is_leaving(&self) -> bool {
-        matches!(self.stage, Stage::HandingOver(_) | Stage::Closing | Stage::Stopped)
+        matches!(self.phase, Phase::HandingOver(_) | Phase::Closing | Phase::Stopped)
     }
 
     /// Whether incoming messages are ignored.
     pub(super) const fn is_closing(&self) -> bool {
-        matches!(self.stage, Stage::Closing | Stage::Stopped)
+        matches!(self.phase, Phase::Closing | Phase::Stopped)
     }
 
     /// Draws another identifier if no registrar has heard this one and it was not configured.
-    pub(super) fn take_another_name(&mut self) -> bool {
+    pub(super) fn draw_another_id(&mut self) -> bool {
         let free = !self.spoken && self.config.id.is_none() && self.is_joining();
         if free {
             self.id = RegistrarId(self.random.identifier());

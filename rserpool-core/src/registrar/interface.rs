@@ -46,7 +46,7 @@ pub enum Notice {
     /// A peer has been heard for the first time, or again.
     #[non_exhaustive]
     PeerFound {
-        /// Which.
+        /// Its ENRP server identifier.
         peer: RegistrarId,
         /// Where it is.
         address: SctpAddress,
@@ -54,7 +54,7 @@ pub enum Notice {
     /// A peer is taken to be dead.
     #[non_exhaustive]
     PeerLost {
-        /// Which.
+        /// Its ENRP server identifier.
         peer: RegistrarId,
     },
     /// The elements of a dead peer have a new home.
@@ -64,7 +64,7 @@ pub enum Notice {
         target: RegistrarId,
         /// Their new home, which may be this registrar.
         by: RegistrarId,
-        /// How many elements.
+        /// The number of those elements.
         elements: usize,
     },
     /// Another registrar has the same identifier. This one stops (RFC 5353 section 3.2.1 lets no
@@ -99,7 +99,7 @@ pub enum Notice {
     Removed {
         /// The element.
         pe: PeHandle,
-        /// Why.
+        /// Why it has left.
         reason: RemovalReason,
     },
     /// An element of ours has another home now; it stays in the handlespace.
@@ -123,7 +123,7 @@ pub enum Notice {
     HungUp {
         /// The client.
         peer: TransportAddress,
-        /// Why.
+        /// Why the transport hung up.
         reason: HangUp,
     },
     /// All associations are closed and the registrar is done.

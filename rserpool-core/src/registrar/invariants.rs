@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::attempts::Attempt;
-use super::context::{Stage, Timer};
+use super::context::{Phase, Timer};
 use super::own::{OwnElement, Watch};
 use super::{PeerState, Registrar};
 use crate::base::{AssociationId, RegistrarId};
@@ -27,7 +27,7 @@ impl Registrar {
         self.check_sums();
         let at_any_time = [Timer::Heartbeat, Timer::Announce, Timer::Join, Timer::MentorTimeout];
         timers.extend(at_any_time.into_iter().filter(|timer| self.is_armed(timer)));
-        if self.ctx.stage == Stage::Joining {
+        if self.ctx.phase == Phase::Joining {
             assert!(self.elements.own.is_empty() && !self.is_armed(&Timer::Announce));
         } else {
             assert!([Timer::Join, Timer::MentorTimeout].iter().all(|timer| !self.is_armed(timer)));

@@ -13,7 +13,8 @@
 //!                     │
 //!          links, attempts, group      associations: up, being opened, with peers
 //!          answers                     what elements are told
-//!          context                     time, configuration, randomness, deadlines, the ways out
+//!          context                     time, configuration, randomness, deadlines, the ways out;
+//!                                      it also holds attempts and group
 //! ```
 //!
 //! Each part keeps its state to itself: others read it and call its methods, which take the `Context` and the
@@ -53,7 +54,7 @@ pub use interface::{Answer, Command, Notice, RemovalReason};
 
 use self::announce::OtherRegistrars;
 use self::attempts::Attempt;
-use self::context::{Context, Stage, Timer};
+use self::context::{Context, Phase, Timer};
 use self::elements::Elements;
 use self::enrp::audit::{self, TablePage};
 use self::enrp::join::Join;
@@ -153,9 +154,9 @@ impl Registrar {
     ) {
         let Self { ctx, links, elements, .. } = self;
         let attempt = origin.attempt().map(|request| ctx.attempts.end(request));
-        // An attempt that was cancelled as it succeeded, an element that came before we serve, or any
-        // peer while we leave. An association that is not used would keep its peer from opening one of its own
-        // between the same ports; and a client that is turned away tries another registrar.
+        // Not wanted: an attempt that was cancelled as it succeeded, an element or user that comes before we
+        // serve, any peer while we leave. If the association stayed up unused, its peer could not open one of
+        // its own between the same ports; and a client that is turned away tries another registrar.
         let early = local_port == ctx.config.asap_port && !ctx.is_serving();
         let unwanted = match &attempt {
             Some(attempt) => attempt.is_none() || ctx.is_closing(),
@@ -272,7 +273,7 @@ impl Registrar {
             self.ctx.counters.wrong_receiver += 1;
             return;
         }
-        if sender == self.ctx.id && !self.ctx.take_another_name() {
+        if sender == self.ctx.id && !self.ctx.draw_another_id() {
             return self.handle_namesake(from, &body);
         }
         // Anyone may ask, even with sender identifier 0; that does not make a peer.
@@ -451,7 +452,7 @@ impl Registrar {
     fn close_if(&mut self, leaving: Leaving) {
         let Leaving::Now(deadline) = leaving else { return };
         let Self { ctx, links, elements, .. } = self;
-        ctx.stage = Stage::Closing;
+        ctx.phase = Phase::Closing;
         ctx.deadlines = Deadlines::default();
         elements.listing.unwatch_all();
         for request in ctx.attempts.end_all() {
@@ -464,8 +465,8 @@ impl Registrar {
     }
 
     fn stop_if_closed(&mut self) {
-        if self.ctx.stage == Stage::Closing && self.links.is_empty() {
-            self.ctx.stage = Stage::Stopped;
+        if self.ctx.phase == Phase::Closing && self.links.is_empty() {
+            self.ctx.phase = Phase::Stopped;
             self.ctx.outbox.tell(Notice::Stopped);
         }
     }
@@ -555,7 +556,7 @@ impl Endpoint for Registrar {
     }
 
     fn is_stopped(&self) -> bool {
-        self.ctx.stage == Stage::Stopped
+        self.ctx.phase == Phase::Stopped
     }
 }
 

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use super::announce::asap_transport;
 use super::answers;
 use super::context::Context;
 use super::elements::Elements;
@@ -41,13 +40,13 @@ pub(super) fn handle_registration(
     }
     match elements.own.contender(&pe, from, link) {
         Contender::Rightful => grant(ctx, links, elements, from, &pe, element),
-        Contender::Waiting => {
+        Contender::Late => {
             let cause = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);
             answers::reject(ctx, links, from, &pe, cause);
         }
         // The owner of the identifier is asked first: an answer refuses the newcomer, silence lets it in.
         // Therefore an element that was restarted with its old identifier gets back in.
-        Contender::New => {
+        Contender::Challenger => {
             elements.own.set_challenger(&pe, Challenger { association: from, element });
             links.begin_challenge(from, &pe);
             elements.own.check_alive(ctx, &mut elements.listing, &pe);
@@ -57,7 +56,7 @@ pub(super) fn handle_registration(
 
 /// The cause for an element that comes over TCP: it must use our SCTP transport (reading B14).
 fn only_sctp(ctx: &Context) -> ErrorCause {
-    ErrorCause::inconsistent_transport(&Transport::Sctp(asap_transport(&ctx.config)))
+    ErrorCause::inconsistent_transport(&Transport::Sctp(ctx.config.asap_transport()))
 }
 
 /// Lists an element with us as its home, and answers.

@@ -241,7 +241,7 @@ impl User {
     }
 
     /// Carries a command out. Returns no answer if that has been given already or comes later.
-    fn carry_out(&mut self, now: Instant, id: CommandId, command: Command) -> Option<Answer> {
+    fn execute(&mut self, now: Instant, id: CommandId, command: Command) -> Option<Answer> {
         let Self { context, resolver, sessions } = self;
         let running = context.is_running();
         Some(match command {
@@ -349,7 +349,7 @@ impl Endpoint for User {
     }
 
     fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
-        if let Some(answer) = self.carry_out(now, id, command) {
+        if let Some(answer) = self.execute(now, id, command) {
             self.context.outbox.answer(id, answer);
         }
         self.check_invariants();

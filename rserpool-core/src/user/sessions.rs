@@ -67,11 +67,11 @@ impl Sessions {
         self.last += 1;
         let id = SessionId(self.last);
         self.sessions.insert(id, Session::new(handle, command));
-        self.search(turn, id);
+        self.begin_search(turn, id);
     }
 
     /// Begins to search for an element.
-    fn search(&mut self, turn: &mut Turn<'_>, id: SessionId) {
+    fn begin_search(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         let Some((handle, search)) = self.searching(id) else { return };
         turn.context.deadlines.set(Timer::Search(id), turn.now + turn.context.config.failover_deadline);
         let fresh = turn.resolver.is_fresh(turn.now, handle);
@@ -268,7 +268,7 @@ impl Sessions {
         for request in reports {
             turn.context.outbox.tell(Notice::Unanswered { session: id, request });
         }
-        self.search(turn, id);
+        self.begin_search(turn, id);
     }
 
     /// The application reports an element, which is then not selected for a while.

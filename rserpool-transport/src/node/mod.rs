@@ -102,7 +102,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
     /// endpoints with the same port the later one gets them.
     pub fn add(&mut self, endpoint: E, listen: &[SctpPort]) -> EndpointKey {
         let key = self.members.len();
-        // Due at once: it may have decided something already, such as whom to connect to.
+        // Due at once: it may have decided something already, such as to connect.
         self.deadlines.set(key, Instant::ORIGIN);
         self.members.push(Member { endpoint, stopped: false });
         self.running += 1;
@@ -130,7 +130,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
     /// stack that takes neither [datagrams](Datagrams) nor [streams](Streams).
     pub fn with_stack<T>(&mut self, now: Instant, act: impl FnOnce(&mut S) -> T) -> T {
         let outcome = act(&mut self.stack);
-        self.settle(now);
+        self.hand_out_events(now);
         outcome
     }
 
@@ -139,7 +139,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
         for key in 0..self.members.len() {
             self.tell(now, key, Event::Announce { channel, source, bytes: bytes.clone() });
         }
-        self.settle(now);
+        self.hand_out_events(now);
     }
 
     /// The application asks an endpoint for something; see [`Endpoint::handle_command`].
@@ -147,27 +147,27 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
         if let Some(member) = self.members.get_mut(key.0) {
             member.endpoint.handle_command(now, id, command);
             self.collect(now, key.0);
-            self.settle(now);
+            self.hand_out_events(now);
         }
     }
 
     /// Time has passed; does nothing if no deadline is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.stack.handle_timeout(now);
-        self.settle(now);
+        self.hand_out_events(now);
         // Fetched first, so that an endpoint that is due again at once waits for the next call.
         let due: Vec<usize> = std::iter::from_fn(|| self.deadlines.pop_due(now)).collect();
         for key in due {
             if let Some(member) = self.members.get_mut(key) {
                 member.endpoint.handle_timeout(now);
                 self.collect(now, key);
-                self.settle(now);
+                self.hand_out_events(now);
             }
         }
         if self.leaving.deadline().is_some_and(|deadline| deadline <= now) {
             self.leaving = Leaving::Over;
             self.abandon(now);
-            self.settle(now);
+            self.hand_out_events(now);
         }
     }
 
@@ -181,7 +181,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
             self.members[key].endpoint.begin_shutdown(now, deadline);
             self.collect(now, key);
         }
-        self.settle(now);
+        self.hand_out_events(now);
     }
 
     /// The next datagram for an announcement channel.
@@ -214,7 +214,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
 
     /// Hands the stack's events out until there are none. An event makes an endpoint act, an
     /// action may cause the next event.
-    fn settle(&mut self, now: Instant) {
+    fn hand_out_events(&mut self, now: Instant) {
         while let Some(event) = self.stack.poll_event() {
             self.route(now, event);
         }
@@ -226,7 +226,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
             for association in self.owners.keys().copied() {
                 self.stack.handle_action(now, Action::Shutdown { association, deadline });
             }
-            self.settle(now);
+            self.hand_out_events(now);
         }
     }
 

@@ -479,7 +479,7 @@ impl<E: Engine> Association<E> {
                 core.events.push_back(Event::Message { association, protocol, stream, bytes });
             }
             Arrival::Message { .. } => {}
-            Arrival::Delivered(receipt) => ledger.settle(receipt),
+            Arrival::Delivered(receipt) => ledger.delivered(receipt),
         });
         if result.is_err() {
             return Err(self.violation("DATA or SACK impossible, or message too long"));

@@ -131,7 +131,7 @@ impl Attempt {
             (kind::ERROR, Stage::Echoing(_)) if chunk::is_stale_cookie(chunk) => candidate.ask(core),
             _ => {}
         }
-        self.settle(core)
+        self.progress(core)
     }
 
     /// A handshake on one of the paths is complete. The endpoint that asked for the attempt
@@ -156,7 +156,7 @@ impl Attempt {
         if self.next_start <= core.now {
             self.start_next(core);
         }
-        self.settle(core)
+        self.progress(core)
     }
 
     /// When [`Attempt::handle_timeout`] wants to be called.
@@ -180,7 +180,7 @@ impl Attempt {
 
     /// Fails if the peer has refused on every path; a path that is refused makes room for the
     /// next at once.
-    fn settle(&mut self, core: &mut Core) -> Progress {
+    fn progress(&mut self, core: &mut Core) -> Progress {
         while self.candidates.iter().all(|c| matches!(c.stage, Stage::Refused)) {
             if self.waiting.is_empty() {
                 return Progress::Failed(ConnectError::Refused);

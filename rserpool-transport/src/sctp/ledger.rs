@@ -103,7 +103,7 @@ impl Ledger {
     }
 
     /// The peer has a message.
-    pub(super) fn settle(&mut self, receipt: Receipt) {
+    pub(super) fn delivered(&mut self, receipt: Receipt) {
         let cost = (receipt.0.get() >> 2) as usize;
         let queued = if receipt.0.get() & 2 != 0 { &mut self.control } else { &mut self.data };
         *queued = queued.saturating_sub(cost);
@@ -161,7 +161,7 @@ mod tests {
         let receipts = released(&mut ledger);
         let mut drained = Vec::new();
         for receipt in receipts {
-            ledger.settle(receipt);
+            ledger.delivered(receipt);
             drained.push(ledger.drained());
         }
         assert_eq!(drained, [false, false, true, false]);
@@ -175,7 +175,7 @@ mod tests {
         let offers: Vec<_> = (0..5).map(|n| ledger.offer(message(11 + n % 2, 436))).collect();
         assert_eq!(offers, [Offer::Taken, Offer::Taken, Offer::Taken, Offer::Taken, Offer::Full]);
         for receipt in released(&mut ledger) {
-            ledger.settle(receipt);
+            ledger.delivered(receipt);
         }
         assert_eq!((ledger.data, ledger.control, ledger.flying_octets), (0, 0, 0));
     }
@@ -186,7 +186,7 @@ mod tests {
         (0..2000).for_each(|_| assert_eq!(ledger.offer(message(0, 1)), Offer::Taken));
         let receipts = released(&mut ledger);
         assert_eq!(receipts.len(), WINDOW_MESSAGES);
-        receipts[..10].iter().for_each(|receipt| ledger.settle(*receipt));
+        receipts[..10].iter().for_each(|receipt| ledger.delivered(*receipt));
         assert_eq!(released(&mut ledger).len(), 10);
     }
 

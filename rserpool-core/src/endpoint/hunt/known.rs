@@ -115,9 +115,9 @@ pub(crate) fn read_announcement(source: SocketAddr, bytes: &Bytes) -> Option<Vec
                 }
             }
             Transport::Tcp { port, address, .. } if port != 0 && is_usable_address(&address) => {
-                match by_tcp.iter_mut().find(|place| place.port == port) {
-                    Some(place) if place.addresses.len() < MAX_KEPT_ADDRESSES => {
-                        place.addresses.push(address);
+                match by_tcp.iter_mut().find(|known| known.port == port) {
+                    Some(known) if known.addresses.len() < MAX_KEPT_ADDRESSES => {
+                        known.addresses.push(address);
                     }
                     Some(_) => {}
                     None => by_tcp.push(TcpAddress::new(alloc::vec![address], port)),

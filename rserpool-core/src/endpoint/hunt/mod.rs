@@ -152,7 +152,13 @@ impl Hunt {
             queue: VecDeque::new(),
             tried: BTreeMap::new(),
             avoid,
-            named_by_tcp: self.config.registrars.iter().filter(|place| place.is_tcp()).cloned().collect(),
+            named_by_tcp: self
+                .config
+                .registrars
+                .iter()
+                .filter(|registrar| registrar.is_tcp())
+                .cloned()
+                .collect(),
             held: Vec::new(),
             retry: None,
         });

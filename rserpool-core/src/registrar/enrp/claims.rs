@@ -103,7 +103,7 @@ pub(super) fn enter(
     element: PoolElement,
 ) -> bool {
     let home = element.home;
-    let entered = if home == from || home == ctx.id || peers.know(ctx, home) {
+    let entered = if home == from || home == ctx.id || peers.enter(ctx, home) {
         elements.listing.enter(pe, element)
     } else {
         let no_room = || ErrorCause::bare(CauseCode::LACK_OF_RESOURCES);
@@ -143,8 +143,8 @@ fn contest(
     element: PoolElement,
 ) {
     ctx.counters.claims_contested += 1;
-    let places = elements.own.get(pe).zip(element.asap_address());
-    let elsewhere = places.is_some_and(|(own, claimed)| !own.peer.is_same_endpoint(&claimed));
+    let addresses = elements.own.get(pe).zip(element.asap_address());
+    let elsewhere = addresses.is_some_and(|(own, claimed)| !own.peer.is_same_endpoint(&claimed));
     if elsewhere && yield_to(ctx, links, elements, peers, by, pe, element) {
         elements.former.ask(ctx, pe);
     } else {
@@ -159,7 +159,7 @@ fn insist(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle) {
         elements.own.renew_life(ctx, pe, life);
         elements.listing.affirm(ctx, pe);
     }
-    elements.own.call_home(ctx, &mut elements.listing, pe);
+    elements.own.tell_home(ctx, &mut elements.listing, pe);
 }
 
 /// Leaves an element of ours to another home. False if the element as described there does not fit its pool;

@@ -107,7 +107,7 @@ impl Contacts {
     }
 
     /// Notes which registrar was met at an address.
-    pub(super) fn is_met_at(&mut self, address: &SctpAddress, peer: RegistrarId) {
+    pub(super) fn note_met_at(&mut self, address: &SctpAddress, peer: RegistrarId) {
         for contact in self.entries.values_mut() {
             if contact.address.is_same_endpoint(address) {
                 contact.peer = Some(peer);

@@ -16,7 +16,7 @@ use super::peers::Peers;
 use super::{claims, presence};
 use crate::base::RegistrarId;
 use crate::registrar::announce;
-use crate::registrar::context::{Context, Stage, Timer};
+use crate::registrar::context::{Context, Phase, Timer};
 use crate::registrar::elements::Elements;
 use crate::registrar::interface::Notice;
 use crate::registrar::links::Links;
@@ -235,7 +235,7 @@ impl Join {
     ) {
         debug_assert!(ctx.is_joining() && elements.own.is_empty());
         *self = Self::default();
-        ctx.stage = Stage::Serving;
+        ctx.phase = Phase::Serving;
         if let Some(peer) = mentor.and_then(|mentor| peers.peer_mut(mentor)) {
             peer.list = PeerList::Told;
         }
@@ -289,7 +289,7 @@ fn learn_list(
 fn watch_homes(ctx: &mut Context, elements: &Elements, peers: &mut Peers) {
     let homes: Vec<RegistrarId> = elements.listing.homes().map(|(home, ..)| home).collect();
     for home in homes {
-        if home != ctx.id && !peers.contains_key(&home) && peers.know(ctx, home) {
+        if home != ctx.id && !peers.contains_key(&home) && peers.enter(ctx, home) {
             peers.suspect(ctx, &elements.listing, home);
         }
     }

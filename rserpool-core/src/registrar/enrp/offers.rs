@@ -13,7 +13,7 @@ use super::peers::Peers;
 use crate::base::{Instant, RegistrarId};
 use crate::handlespace::PeHandle;
 use crate::registrar::answers::HomeFlag;
-use crate::registrar::context::{Context, HandOver, Stage, Timer};
+use crate::registrar::context::{Context, HandOver, Phase, Timer};
 use crate::registrar::elements::Elements;
 use crate::registrar::links::Links;
 use crate::wire::{EnrpBody, PoolElement, UpdateAction};
@@ -57,13 +57,13 @@ pub(in crate::registrar) fn hand_over(
 fn wait_for_homes(ctx: &mut Context, hand_over: HandOver) {
     let wait = ctx.config.enrp.max_time_no_response.min(hand_over.deadline.since(ctx.now) / 3);
     ctx.deadlines.set(Timer::HandOver, ctx.now + wait);
-    ctx.stage = Stage::HandingOver(hand_over);
+    ctx.phase = Phase::HandingOver(hand_over);
 }
 
 /// Elements that no peer has taken in time are offered to all, in case the peers only know that way. Then we
 /// leave, and the rest is taken over like the elements of a dead registrar.
 pub(in crate::registrar) fn hand_over_due(ctx: &mut Context, elements: &mut Elements) -> Leaving {
-    let Stage::HandingOver(HandOver { deadline, repeated }) = ctx.stage else {
+    let Phase::HandingOver(HandOver { deadline, repeated }) = ctx.phase else {
         debug_assert!(false, "the deadline of a hand-over outlived it");
         return Leaving::Waits;
     };
@@ -79,8 +79,8 @@ pub(in crate::registrar) fn hand_over_due(ctx: &mut Context, elements: &mut Elem
 
 /// A hand-over ends when the last element has gone.
 pub(in crate::registrar) fn handed_over(ctx: &Context, elements: &Elements) -> Leaving {
-    match ctx.stage {
-        Stage::HandingOver(HandOver { deadline, .. }) if elements.own.is_empty() => Leaving::Now(deadline),
+    match ctx.phase {
+        Phase::HandingOver(HandOver { deadline, .. }) if elements.own.is_empty() => Leaving::Now(deadline),
         _ => Leaving::Waits,
     }
 }

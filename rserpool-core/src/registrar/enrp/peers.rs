@@ -123,7 +123,7 @@ impl Peers {
         from: AssociationId,
         id: RegistrarId,
     ) -> Meeting {
-        let Some(link) = links.get(&from).filter(|_| self.know(ctx, id)) else {
+        let Some(link) = links.get(&from).filter(|_| self.enter(ctx, id)) else {
             ctx.counters.peers_refused += 1;
             ctx.abort(from, AbortCause::User);
             return Meeting::Refused;
@@ -139,7 +139,7 @@ impl Peers {
         }
         links.name(from, id);
         ctx.group.join(id, from);
-        self.contacts.is_met_at(&address, id);
+        self.contacts.note_met_at(&address, id);
         if let Some(peer) = self.entries.get_mut(&id) {
             peer.met = true;
             peer.offers = Offers::default();
@@ -209,7 +209,7 @@ impl Peers {
     }
 
     /// Enters a registrar into the peer list, if there is room. True if it is in the list.
-    pub(super) fn know(&mut self, ctx: &mut Context, id: RegistrarId) -> bool {
+    pub(super) fn enter(&mut self, ctx: &mut Context, id: RegistrarId) -> bool {
         if self.entries.contains_key(&id) {
             return true;
         }
@@ -232,7 +232,7 @@ impl Peers {
             }
             return;
         }
-        if !self.know(ctx, server.id) {
+        if !self.enter(ctx, server.id) {
             ctx.counters.peers_refused += 1;
             return;
         }
@@ -255,7 +255,7 @@ impl Peers {
     ) {
         let Some(peer) = self.entries.get_mut(&id).filter(|_| server.id == id) else { return };
         if let Some(address) = server.address(seen) {
-            self.contacts.is_met_at(&address, id);
+            self.contacts.note_met_at(&address, id);
             // A list of peers must fit into one message, whatever they say of themselves.
             server.transport.addresses = address.addresses.clone().into();
             peer.address = Some(address);
@@ -315,7 +315,7 @@ impl Peers {
         if let Some(address) = peer.and_then(|peer| peer.address.as_ref()) {
             self.contacts.contact(ctx, address, Origin::Learned, Some(id));
             if peer.is_some_and(|peer| peer.met) {
-                self.contacts.is_met_at(address, id);
+                self.contacts.note_met_at(address, id);
             }
         }
         self.contacts.seek(ctx, id);
@@ -403,7 +403,7 @@ impl Peers {
         }
         self.contacts.seek(ctx, id);
         if let Some(address) = peer.address.filter(|_| peer.met) {
-            self.contacts.is_met_at(&address, id);
+            self.contacts.note_met_at(&address, id);
         }
         true
     }

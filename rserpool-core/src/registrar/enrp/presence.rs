@@ -91,7 +91,7 @@ pub(in crate::registrar) fn handle_enrp_announce(
     if sender == RegistrarId::NONE || ourselves::is_own_address(ctx, &address) {
         return;
     }
-    if sender == ctx.id && !ctx.take_another_name() && ctx.config.addresses.is_empty() {
+    if sender == ctx.id && !ctx.draw_another_id() && ctx.config.addresses.is_empty() {
         // Perhaps our own announcement, come back.
         return;
     }

@@ -36,7 +36,6 @@ impl Downloads {
     ) {
         ctx.counters.enrp_requests += 1;
         if !ctx.is_serving() {
-            ctx.deadlines.clear(&Timer::Download(from));
             let (rejected, more, pools) = (true, false, Vec::new());
             return ctx.send_enrp(from, sender, EnrpBody::HandleTableResponse { rejected, more, pools });
         }

@@ -62,8 +62,8 @@ impl Own {
         }
     }
 
-    /// Tells an element of ours at once that we are its home.
-    pub(in crate::registrar) fn call_home(
+    /// Tells an element of ours at once, by a keep-alive, that we are its home.
+    pub(in crate::registrar) fn tell_home(
         &mut self,
         ctx: &mut Context,
         listing: &mut Listing,

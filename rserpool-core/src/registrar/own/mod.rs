@@ -108,15 +108,15 @@ pub(in crate::registrar) enum Verdict {
     Goes(RemovalReason),
 }
 
-/// How a registration relates to what is registered under its identifier.
+/// How the sender of a registration stands to the element that has its identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::registrar) enum Contender {
-    /// No other element is registered under it.
+    /// It is that element, or there is none whose association is up.
     Rightful,
-    /// Another element is, over an association that is up.
-    New,
-    /// Another element is, and a third one waits for its place already.
-    Waiting,
+    /// It is another element: the first that wants the identifier.
+    Challenger,
+    /// It is another element, and a challenger waits already.
+    Late,
 }
 
 /// The part of a registration that is kept beside the element.
@@ -128,9 +128,10 @@ pub(in crate::registrar) struct Registration<'a> {
     pub(in crate::registrar) stated: Option<Transport>,
 }
 
-/// Whether a registration has made an element ours, or has made it speak from elsewhere.
+/// Whether a registration has changed the association over which an element speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::registrar) enum Taken {
+    /// It speaks over another one now, or is new.
     Moved,
     AsBefore,
 }
@@ -165,8 +166,8 @@ impl Own {
             return Contender::Rightful;
         }
         match &own.challenger {
-            Some(other) if other.association != from => Contender::Waiting,
-            _ => Contender::New,
+            Some(other) if other.association != from => Contender::Late,
+            _ => Contender::Challenger,
         }
     }
 

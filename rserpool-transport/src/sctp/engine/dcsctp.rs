@@ -149,7 +149,7 @@ impl Drive for Dcsctp {
         if let Some(packet) = inward(TAG, portions, |data| (data.protocol, None)) {
             flow.socket.handle_input(&packet);
         }
-        flow.settle(&mut emit)?;
+        flow.take_events(&mut emit)?;
         while let Some(message) = flow.socket.get_next_message() {
             if message.payload.len() > self.max_message_size {
                 return Err(Broken);
@@ -163,7 +163,7 @@ impl Drive for Dcsctp {
     fn transmit(&mut self, now: Instant, flow: &mut Flow, mut emit: impl FnMut(Chunk)) {
         flow.advance(now, self.lateness);
         // What was delivered is told when a packet has come in, and none has.
-        let _ = flow.settle(&mut |_| {});
+        let _ = flow.take_events(&mut |_| {});
         for packet in flow.packets.drain(..) {
             let chunks = Chunks::of(Bytes::from(packet).slice(HEADER..));
             for chunk in chunks {
@@ -200,7 +200,7 @@ impl Flow {
     }
 
     /// Takes what the library has done.
-    fn settle(&mut self, emit: &mut impl FnMut(Arrival)) -> Result<(), Broken> {
+    fn take_events(&mut self, emit: &mut impl FnMut(Arrival)) -> Result<(), Broken> {
         let mut result = Ok(());
         while let Some(event) = self.socket.poll_event() {
             match event {

@@ -25,17 +25,17 @@ pub enum StartError {
         /// The longest that is permitted.
         longest: Duration,
     },
-    /// What was given as the group of the announcements is not a multicast address, or has no port.
+    /// The group given for the announcements is not a multicast address, or has no port.
     #[error("{}: {group} is not a multicast address with a port: name another group", group_key(*channel))]
     NoGroup {
         /// The channel of these announcements.
         channel: Channel,
-        /// What was given.
+        /// The group given.
         group: SocketAddr,
     },
     /// The group of the announcements and the address bound are of different families.
     #[error(
-        "{}: {group} and the address bound must be of one family, IPv4 or IPv6",
+        "{}: {group} and the address bound must be of the same family, IPv4 or IPv6",
         group_key(*channel)
     )]
     OtherFamily {
@@ -49,7 +49,7 @@ pub enum StartError {
     Bind {
         /// The address and port asked for.
         address: SocketAddr,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The TCP port of ASAP could not be bound.
@@ -57,7 +57,7 @@ pub enum StartError {
     Listen {
         /// The address and port.
         address: SocketAddr,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The multicast group of the announcements could not be joined.
@@ -67,22 +67,24 @@ pub enum StartError {
     Join {
         /// The group and its port.
         group: SocketAddr,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// Bound to the unspecified address, and this machine seems to have no address that others could
     /// be told.
-    #[error("no own address is known: bind to an address instead of all of them")]
+    #[error("no own address is known: bind to one address instead of all")]
     NoAddress,
     /// An element that could never register: no registrar is configured, and announcements are not
     /// heard either.
-    #[error("no registrar is configured, and announcements are not listened to: name a registrar or a group")]
+    #[error("no registrar is configured and no announcements are heard: name a registrar or a group")]
     NoRegistrar,
-    /// The operating system gives no random numbers for the seed.
-    #[error("the operating system gives no random numbers ({0}): set a seed, for tests only")]
+    /// The operating system provides no random numbers for the seed.
+    #[error("the operating system provides no random numbers ({0}): set a seed, for tests only")]
     Entropy(io::Error),
-    /// The runtime does not take the socket, for example outside its context.
-    #[error("the runtime does not take the socket ({0}): start endpoints within the context of the runtime")]
+    /// The runtime does not accept the socket, for example outside its context.
+    #[error(
+        "the runtime does not accept the socket ({0}): start endpoints within the context of the runtime"
+    )]
     Runtime(io::Error),
 }
 
@@ -94,7 +96,7 @@ pub struct Stopped;
 /// Another registrar of the operational scope has the same identifier. An identifier never changes
 /// (RFC 5353 section 2.1); therefore one of the two has to stop.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the registrar at {peer} has the identifier {id} too; give each its own")]
+#[error("the registrar at {peer} also has the identifier {id}: give each registrar its own")]
 #[non_exhaustive]
 pub struct IdentifierTaken {
     /// The identifier.
@@ -103,7 +105,7 @@ pub struct IdentifierTaken {
     pub peer: TransportAddress,
 }
 
-/// An event loop that has ended is a user that is shutting down.
+/// An event loop that has ended counts as a user that is shutting down.
 impl From<Stopped> for UserError {
     fn from(_: Stopped) -> Self {
         Self::ShuttingDown

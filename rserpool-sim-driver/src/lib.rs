@@ -1,8 +1,8 @@
 //! A deterministic simulated world for the state machines of `rserpool-core`.
 //!
-//! [`World`] runs registrars, elements and users under a virtual clock. They are the code of production;
-//! minutes pass in milliseconds, and the same seed gives the same run, octet for octet. Hosts crash, restart,
-//! stand still, are slow, are cut off or move; cables delay, lose, double and reorder packets.
+//! [`World`] runs the production code of registrars, elements and users under a virtual clock: minutes pass
+//! in milliseconds, and the same seed gives the same run, octet for octet. Hosts crash, restart, freeze, are
+//! slow, are cut off or move; cables delay, lose, duplicate and reorder packets.
 //!
 //! ```text
 //!    your tests                           the program rserpool-sim (feature cli)
@@ -11,7 +11,7 @@
 //!        │                               │ explore   draws plans, runs them, │
 //!        │                               │           judges worlds at rest   │
 //!    ┌───▼───────────────────────────────┴───────────────────────────────────┐
-//!    │ World     lets happen what is scheduled, and carries decisions out    │
+//!    │ World     lets scheduled things happen, and carries decisions out     │
 //!    │   judges         what must hold at every step                         │
 //!    │   record         the trace; a capture for Wireshark                   │
 //!    │   associations   modelled SCTP, or rserpool-transport on each host    │
@@ -56,10 +56,10 @@
 //! * A shutdown first delivers what is queued.
 //! * Two registrars that connect to each other at once get one association.
 //!
-//! Losses make messages late instead of lost. Announcements are datagrams: they are lost, doubled and
+//! A loss delays a message instead of losing it. Announcements are datagrams: they are lost, duplicated and
 //! reordered. Flow control and several addresses of one host are not modelled.
 //!
-//! **[`Mode::Packets`]** runs whole nodes ([`rserpool_transport::node`]) with the SCTP stack of production. Its
+//! **[`Mode::Packets`]** runs whole nodes ([`rserpool_transport::node`]) with the production SCTP stack. Its
 //! packets go through the cables. The same minute takes about ten times as much work. Runs can be repeated in
 //! this mode, too: the stack draws tags, ports, TSNs and keys from its seed, and does its handshakes itself.
 //! sctp-proto, which carries its data, draws nothing that leaves the host. The hash of a trace covers every
@@ -68,8 +68,8 @@
 //! Every element runs an echo service. Every user sends supervised requests and remembers what became of them:
 //! [`Client::conversations`] says what was asked, answered and sent again, and when sessions moved.
 //!
-//! Endpoints of your own run beside them, and pools select by policies of your own: [`custom_endpoint`] has an
-//! example of each.
+//! Your own endpoints can run beside them, and pools can select by your own policies: [`custom_endpoint`] has
+//! an example of each.
 //!
 //! # Exploration
 //!
@@ -81,18 +81,18 @@
 //! cargo run --release -p rserpool-sim-driver -- explore --packets --seeds 0..200
 //! ```
 //!
-//! When a world violates an invariant, or a state machine panics, it removes the faults that are not needed,
-//! prints the rest as a plan, and saves it. A plan is a text that can be read, changed and run again
+//! When a world violates an invariant, or a state machine panics, the program removes the faults that are not
+//! needed, prints the rest as a plan, and saves it. A plan is a text that can be read, changed and run again
 //! ([`explore::plan_text`]):
 //!
 //! ```text
 //! cargo run --release -p rserpool-sim-driver -- replay failed-7.plan --trace trace.txt --pcap all.pcapng
 //! ```
 //!
-//! Keep a plan that has found a bug in `tests/plans`, with a comment that says which: `cargo test` runs every
-//! plan there. Do not keep seeds, because what a seed stands for may change with every version.
-//! `cargo run --profile sim` explores with the debug assertions of the core and the simulator; it takes 9 %
-//! more processor time.
+//! Keep a plan that has found a bug in `tests/plans`, with a comment that names the bug: `cargo test` runs
+//! every plan there. Do not keep seeds, because what a seed stands for may change with every version. `cargo
+//! run --profile sim` explores with the debug assertions of the core and the simulator; it takes 9 % more
+//! processor time.
 //!
 //! # What must hold
 //!
@@ -101,45 +101,46 @@
 //! * Every message decodes, and no receiver finds fault with it.
 //! * Each command gets exactly one answer, of a kind that its documentation names.
 //! * No registration is lost, and no element is given up, without a reason.
-//! * No element is selected that has been dead for longer than the keep-alives of its registrar allow.
+//! * No element is selected after it has been dead for longer than the keep-alives of its registrar allow.
 //! * Only its home removes an element.
 //! * A handle table lists everything, and nothing is removed before its last page.
-//! * The notice of a failover comes before any data of the new element. No request is answered twice.
-//! * No registrar is taken over that lives and can be reached, none twice, none before all have agreed that
-//!   can, and none after a sign of life.
-//! * No user is told that a pool is unknown that another registrar knows.
+//! * The notice of a failover comes before any data from the new element. No request is answered twice.
+//! * No registrar is taken over while it lives and can be reached, nor twice, nor before all that can have
+//!   agreed, nor after a sign of life.
+//! * No user is told that a pool is unknown while another registrar knows it.
 //!
 //! At rest:
 //!
 //! * All registrars know each other, serve, and list the same elements with the same homes; the elements name
 //!   the same homes. The dead are gone.
 //! * Checksums agree, and equal a recomputation. Registrars that can talk have missed no update.
-//! * Tables and timers are those of what is alive.
+//! * Tables and timers belong to what is alive.
 //! * Users resolve what the registrars know. Every session is served, and no supervised request is lost.
 //! * Every element is asked for a sign of life.
 //!
-//! At the end all processes stop in time and leave nothing.
+//! At the end all processes stop in time and leave nothing behind.
 //!
 //! # Whether it would notice
 //!
-//! `mutants.sh` lets [cargo-mutants](https://mutants.rs) change one place of the registrar or the handlespace at
-//! a time, and runs 200 worlds and the kept plans with it. Of 8 such changes that build, every eightieth of those
-//! that it makes, the worlds found 4: keep-alives and names that are left out, announcements and deadlines that are
-//! treated wrongly. They did not find a wrong pause before the next attempt, offers of elements that are not made,
-//! a bound on the pages of a peer that lies, and the report of an address that is forged: worlds judge what comes of
-//! a scope, and have no attackers. The unit tests look at these.
+//! `mutants.sh` lets [cargo-mutants](https://mutants.rs) change one place of the registrar or the handlespace
+//! at a time, and runs 200 worlds and the kept plans with each change. Of every eightieth change, 8 build,
+//! and the worlds found 4 of them: omitted keep-alives and names, and announcements and deadlines that are
+//! treated wrongly. They did not find a wrong pause before the next attempt, omitted offers of elements, a
+//! wrong bound on the pages of a lying peer, and the report of a forged address: worlds judge what becomes of
+//! a scope, and have no attackers. The unit tests check these.
 //!
 //! # How fast it is
 //!
-//! `rserpool-sim bench` prints seeds, events and simulated seconds per second, the speed-up with two
-//! threads, and how much faster than real three registrars with 100 elements are, in both modes.
+//! `rserpool-sim bench` prints seeds, events and simulated seconds per second, the speed-up with two threads,
+//! and how much faster than real time three registrars with 100 elements run, in both modes.
 //!
 //! # How it is built
 //!
-//! Arrows go down only, and each part keeps its state to itself. At the bottom are data: hosts' numbers, random
-//! streams, faults, the schedule. `network` knows addresses and cables; `hosts` knows processes; `associations`
-//! stands on both. `record` writes down, and `judges` look at hosts and network without changing them. `world`
-//! owns all of these: it hands each what it needs and carries out what it returns. `explore` is on top.
+//! Arrows go down only, and each part keeps its state to itself. At the bottom are data: hosts' numbers,
+//! random streams, faults, the schedule. `network` knows addresses and cables; `hosts` knows processes;
+//! `associations` uses both. `record` keeps the trace, and `judges` look at hosts and network without
+//! changing them. `world` owns all of these: it hands each part what it needs and carries out what it
+//! returns. `explore` is on top.
 //!
 //! # Features
 //!

@@ -1,4 +1,4 @@
-//! What a judge finds.
+//! The finding of a judge.
 
 /// Something that must never happen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -24,7 +24,7 @@ use crate::{client, output};
 Every element and every user has a UDP port and an association of its own, and answers keep-alives.
 A user asks its next question when the last one is answered.
 
-Ends with 1 if an element cannot be registered or a question fails.")]
+Exits with 1 if an element cannot be registered or a question fails.")]
 pub(crate) struct BenchCommand {
     /// The registrar's address or name and its UDP port [default port: 9899]
     #[arg(long, value_name = "HOST")]
@@ -136,7 +136,7 @@ impl BenchCommand {
         })
     }
 
-    /// Lets all users ask for as long as it shall last.
+    /// Lets all users ask for as long as the measurement lasts.
     async fn ask(&self, registrar: &SctpAddress) -> Result<Asked, Failure> {
         let mut users = Vec::with_capacity(self.users);
         for _ in 0..self.users {

@@ -73,7 +73,7 @@ pub(crate) fn explain(pool: &str, error: &UserError) -> Failure {
     })
 }
 
-/// The clear line when nobody answers.
+/// The error line when no registrar answers.
 pub(crate) fn no_registrar(tried: &[TransportAddress]) -> String {
     if tried.is_empty() {
         return "no registrar announces itself: name one with --registrar".into();

@@ -17,7 +17,7 @@ use crate::settings::PresetName;
   rserpool decode --protocol asap 05000010 0009000c 4563686f506f6f6c
   tshark ... -T fields -e ... | rserpool decode --protocol enrp - --json
 
-Ends with 1, after the tree as far as it can be read, if the message is malformed.")]
+Exits with 1, after the tree as far as it can be read, if the message is malformed.")]
 pub(crate) struct DecodeCommand {
     /// The protocol: the payload protocol identifier is 11 for ASAP and 12 for ENRP
     #[arg(long)]
@@ -70,11 +70,11 @@ fn octets(text: &str) -> Result<Vec<u8>, String> {
     let mut digits = Vec::new();
     for word in text.split(|c: char| c.is_whitespace() || c == ':') {
         for c in word.strip_prefix("0x").unwrap_or(word).chars() {
-            digits.push(c.to_digit(16).ok_or_else(|| format!("HEX: '{c}' is no hexadecimal digit"))?);
+            digits.push(c.to_digit(16).ok_or_else(|| format!("HEX: '{c}' is not a hexadecimal digit"))?);
         }
     }
     if digits.len() % 2 == 1 {
-        return Err("HEX: an odd number of digits makes no whole octets".into());
+        return Err("HEX: an odd number of digits does not make whole octets: write two for each".into());
     }
     Ok(digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect())
 }

@@ -1,18 +1,18 @@
-//! How the program ends: 0 for success, 1 for a negative answer or a failure, 64 for bad usage.
+//! How the program exits: 0 for success, 1 for a negative answer or a failure, 64 for bad usage.
 
 use std::fmt;
 use std::process::ExitCode;
 
 use rserpool_driver::StartError;
 
-/// Why the program does not end with 0.
+/// Why the program does not exit with 0.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Bad flags or configuration (64, the EX_USAGE of BSD).
     Usage(String),
     /// The protocol's answer is no, or something outside failed (1).
     Failed(String),
-    /// Nobody reads our output any more: nothing to complain about (0).
+    /// The reader of our output is gone, which is not an error (0).
     BrokenPipe,
 }
 
@@ -60,7 +60,7 @@ impl From<StartError> for Failure {
     }
 }
 
-/// A text in which fields of configurations have the names of their flags and of their keys in a file.
+/// A text in which the fields of configurations are named like their flags and their keys in a file.
 fn in_flags(text: &str) -> String {
     let is_name = |letter: char| letter.is_ascii_lowercase() || matches!(letter, '_' | '.');
     let mut flags = String::new();
@@ -76,7 +76,7 @@ fn in_flags(text: &str) -> String {
     flags
 }
 
-/// The flag of a field; most are called like it, with dashes.
+/// The flag of a field: most have the field's name, with dashes.
 fn flag(field: &str) -> String {
     match field {
         "limits.pools" => "max-pools",

@@ -13,8 +13,8 @@ use crate::exit::Failure;
 use crate::logging;
 use crate::settings::{Host, InspectorSettings, Time};
 
-/// How long a registrar that another one has named may take to answer, if nobody says otherwise: it
-/// may have died a moment ago.
+/// How long a registrar that another one has named may take to answer by default: it may have died a moment
+/// ago.
 const NAMED_TIMEOUT: Time = Time(Duration::from_secs(3));
 
 /// One inspector for each registrar; the configuration has been checked.

@@ -9,8 +9,8 @@ use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 use crate::exit::Failure;
 use crate::settings::{LogFormat, LogSettings};
 
-/// What a registrar or an element logs if nobody says otherwise. sctp-proto warns of each
-/// association that it has no use for partial reliability; nor have we.
+/// What a registrar or an element logs by default. sctp-proto warns of each association that it has no use
+/// for partial reliability; nor have we.
 pub(crate) const DAEMON: &str = "info,sctp_proto=error";
 /// What a tool logs: the outcome is on its output anyway.
 pub(crate) const TOOL: &str = "error";
@@ -18,7 +18,7 @@ pub(crate) const TOOL: &str = "error";
 /// Lets the filter be changed while the program runs.
 pub(crate) type Reload = reload::Handle<EnvFilter, Registry>;
 
-/// Starts logging; `default` is the filter if nobody sets one.
+/// Starts logging; `default` is the filter if none is set.
 pub(crate) fn start(settings: &LogSettings, default: &str) -> Result<Reload, Failure> {
     let (filter, handle) = reload::Layer::new(filter(settings, default)?);
     let lines = fmt::layer().with_writer(std::io::stderr);

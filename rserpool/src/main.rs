@@ -1,6 +1,6 @@
 //! The `rserpool` program: registrar, elements, users, and tools to look at them.
 //!
-//! Each subcommand is a file. It ends with 0 for success, 1 for a negative answer or a failure, 64
+//! Each subcommand is a file. The program exits with 0 for success, 1 for a negative answer or a failure, 64
 //! for bad flags or configuration, and 70 for a bug of ours.
 
 mod bench;
@@ -40,9 +40,9 @@ use exit::Failure;
 #[command(after_help = "\
 Every long option of a command can also be given in the environment, as RSERPOOL_ and its name in
 capitals (RSERPOOL_KEEP_ALIVE_INTERVAL=5s), and in a TOML file with --config. An option comes before
-the environment, this before the file, and the file before the preset.
+the environment, the environment before the file, and the file before the preset.
 
-Ends with 0 for success, 1 for a negative answer or a failure, 64 for bad options or configuration,
+Exits with 0 for success, 1 for a negative answer or a failure, 64 for bad options or configuration,
 70 for an internal error.")]
 struct Cli {
     #[command(subcommand)]
@@ -92,8 +92,8 @@ fn main() -> ExitCode {
     result.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
-/// A panic is a bug of ours. It ends the process with 70 (the EX_SOFTWARE of BSD), whichever task it
-/// happens in, so that a supervisor notices, instead of leaving a process that answers nobody.
+/// A panic is a bug of ours. It ends the process with 70 (the EX_SOFTWARE of BSD), in whichever task it
+/// happens, so that a supervisor notices, instead of leaving a process that no longer answers.
 fn die_of_panics() {
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("rserpool: internal error, please report it: {panic}");

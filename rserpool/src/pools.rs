@@ -19,7 +19,7 @@ use crate::{output, table};
   rserpool pools --registrar 127.0.0.1:20001 --json | jq '.pools[].elements[].id'
 
 Asks a registrar over ENRP, as a peer without an identifier would, and then every registrar it knows.
-Ends with 1 if the copies still differ after a second, or if no registrar shows its handlespace. A
+Exits with 1 if the copies still differ after a second, or if no registrar shows its handlespace. A
 registrar that is starting, or does not answer, is said to be so, and has no copy to compare.")]
 pub(crate) struct PoolsCommand {
     /// Print JSON

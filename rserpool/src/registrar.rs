@@ -27,7 +27,7 @@ it serves.
 
 SIGTERM and Ctrl-C hand the elements over to the peers, close all associations and end within 5 s.
 SIGHUP reads the file again: the log filter changes at once, for everything else, peers included, a
-line says that a restart is needed. If another registrar has the same identifier, it ends with 1.")]
+line says that a restart is needed. If another registrar has the same identifier, it exits with 1.")]
 pub(crate) struct RegistrarCommand {
     #[command(flatten)]
     source: Source,

@@ -14,7 +14,7 @@ use crate::{client, output};
   rserpool resolve EchoPool --registrar tcp:127.0.0.1:3863
 
 Over TCP no SCTP is needed to ask a registrar; sessions with elements use SCTP.
-Ends with 1 if the pool is unknown or no registrar answers.")]
+Exits with 1 if the pool is unknown or no registrar answers.")]
 pub(crate) struct ResolveCommand {
     /// The pool
     pool: String,
@@ -51,6 +51,6 @@ impl ResolveCommand {
 fn items(text: &str) -> Result<u32, String> {
     match text {
         "all" => Ok(u32::MAX),
-        _ => text.parse().map_err(|_| format!("\"{text}\" is no number; write one, or all")),
+        _ => text.parse().map_err(|_| format!("\"{text}\" is not a number: write one, or all")),
     }
 }

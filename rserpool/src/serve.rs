@@ -43,7 +43,7 @@ pub(crate) struct ServeCommand {
 /// The services there are.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Service {
-    /// Every message goes back to whoever sent it (pool EchoPool).
+    /// Every message goes back to its sender (pool EchoPool).
     Echo,
 }
 

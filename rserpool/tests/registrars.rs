@@ -170,7 +170,9 @@ fn a_registrar_whose_identifier_is_taken_ends_with_a_clear_line() {
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     assert_eq!(
         outcome.stderr,
-        format!("rserpool: id: the registrar at {a}/9901 has the identifier 0x1 too; give each its own\n")
+        format!(
+            "rserpool: id: the registrar at {a}/9901 also has the identifier 0x1: give each registrar its own\n"
+        )
     );
     await_agreement(&a, &["0x1"], &[]);
     assert_eq!(first.terminate().code, Some(0));

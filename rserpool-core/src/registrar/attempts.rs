@@ -15,7 +15,7 @@ pub(super) const MAX_PROBES: usize = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct ContactId(pub(super) u32);
 
-/// What an attempt to connect is for.
+/// The purpose of an attempt to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
     /// To ask an element of ours whether it is alive.

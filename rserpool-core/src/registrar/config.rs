@@ -1,4 +1,4 @@
-//! What a registrar is told before it starts.
+//! The configuration of a registrar, given before it starts.
 
 use alloc::vec::Vec;
 use core::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What a registrar has done, in numbers.
+//! The counters of a registrar.
 
 use crate::endpoint::HangUp;
 
@@ -132,7 +132,7 @@ impl Sizes {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Figures {
-    /// What it has done and seen since its start.
+    /// The counts since its start.
     pub counters: Counters,
     /// How much it keeps at the moment.
     pub sizes: Sizes,

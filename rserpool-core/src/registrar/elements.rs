@@ -1,4 +1,4 @@
-//! What a registrar knows of pool elements, in three parts.
+//! A registrar's knowledge of pool elements, in three parts.
 
 use super::config::RegistrarConfig;
 use super::former::Former;

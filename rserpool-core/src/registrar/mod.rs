@@ -127,7 +127,7 @@ impl Registrar {
         &self.elements.listing
     }
 
-    /// What was counted since the start.
+    /// Everything counted since the start.
     pub const fn counters(&self) -> &Counters {
         &self.ctx.counters
     }
@@ -382,7 +382,7 @@ impl Registrar {
     }
 }
 
-/// What the sender of an ADD_PE wants.
+/// The intent of the sender of an ADD_PE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
     /// That we become the home of the element.
@@ -429,7 +429,8 @@ impl Registrar {
         }
     }
 
-    /// What may follow from anything: room for an element that waits to be asked, or the end of a hand-over.
+    /// The consequences that any input may have: room for an element that waits to be asked, or the end of a
+    /// hand-over.
     fn finish_input(&mut self) {
         let Self { ctx, elements, .. } = self;
         elements.own.connect_waiting(ctx, &mut elements.listing);

@@ -1,4 +1,4 @@
-//! What every part of the user works with.
+//! The context that every part of the user works with.
 
 use super::{Answer, Counters, Notice, SessionId, UserConfig};
 use crate::base::{AssociationId, Deadlines, Instant, PoolHandle, ProtocolId, Random};
@@ -17,7 +17,7 @@ pub(super) struct Context {
     pub(super) phase: Phase,
 }
 
-/// What a deadline is for.
+/// The purpose of a deadline.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// T1 of a resolution.

@@ -1,4 +1,4 @@
-//! What a user counts.
+//! The counters of a user.
 
 crate::endpoint::counters::counters! {
     /// Handle resolutions sent, repetitions included.

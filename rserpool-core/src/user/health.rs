@@ -1,4 +1,4 @@
-//! What a user remembers of single elements: whether something was sent to them, and whether they failed.
+//! A user's memory of single elements: whether something was sent to them, and whether they failed.
 
 use alloc::collections::BTreeMap;
 use core::time::Duration;

@@ -26,8 +26,8 @@ pub(super) enum Waiter {
     Session(SessionId),
 }
 
-/// What is known of pools, and the resolutions that are under way, one for each pool: answers name nothing
-/// but the pool, so a second question about it waits (reading B41).
+/// The known pools, and the resolutions that are under way, one for each pool: answers name nothing but the
+/// pool, so a second question about it waits (reading B41).
 #[derive(Debug)]
 pub(super) struct Resolver {
     resolutions: BTreeMap<PoolHandle, Resolution>,

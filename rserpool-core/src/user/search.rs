@@ -27,7 +27,7 @@ pub(super) struct Search {
     error: Option<UserError>,
 }
 
-/// What a search is for.
+/// The purpose of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// To open the session, which this command asked for.

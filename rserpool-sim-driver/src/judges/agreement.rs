@@ -62,7 +62,7 @@ fn check_peers(name: &str, registrar: &Registrar, scope: &BTreeSet<RegistrarId>)
     let expected: BTreeSet<RegistrarId> = scope.iter().copied().filter(|id| *id != registrar.id()).collect();
     if known != expected || known.len() != peers.len() {
         let detail = format!("{name} ({}) knows {known:?}, not {expected:?}", registrar.id());
-        return Err(Violation::new("at rest registrars know each other and nobody else", detail));
+        return Err(Violation::new("at rest registrars know each other and no others", detail));
     }
     match peers.iter().find(|peer| !peer.connected || peer.state != PeerState::Active) {
         None => Ok(()),
@@ -93,7 +93,7 @@ fn check_checksums(name: &str, registrar: &Registrar) -> Result<(), Violation> {
     }
 }
 
-/// RFC 1071, as it stands there and not as the core computes it.
+/// RFC 1071, as written there and not as the core computes it.
 fn internet_checksum(octets: &[u8]) -> u16 {
     let mut sum = 0u32;
     for pair in octets.chunks_exact(2) {
@@ -107,7 +107,7 @@ fn entries(registrar: &Registrar) -> impl Iterator<Item = (&PoolHandle, &PoolEle
     registrar.handlespace().elements_after(None)
 }
 
-/// The first element of which two registrars have different entries.
+/// The first element for which two registrars have different entries.
 fn difference(one: &Registrar, other: &Registrar) -> Option<String> {
     let only = |a: &Registrar, b: &Registrar| {
         entries(a).find_map(|(pool, element)| {

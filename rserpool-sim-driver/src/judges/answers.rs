@@ -12,7 +12,7 @@ use crate::hosts::Program;
 use crate::id::HostId;
 use crate::violation::Violation;
 
-/// A registrar has selected these elements: none that has been dead for longer than its keep-alives explain.
+/// A registrar has selected these elements: none may have been dead for longer than its keep-alives explain.
 pub(super) fn selected(
     view: &View<'_>,
     scope: &Scope,
@@ -33,8 +33,8 @@ pub(super) fn selected(
     Ok(())
 }
 
-/// For how long an element has been dead, and for how long a registrar may not notice; `None` if it lives, or
-/// if anything may be.
+/// How long an element has been dead, and how long a registrar may fail to notice; `None` if it lives, or if
+/// nothing can be said.
 fn dead_for(
     view: &View<'_>,
     scope: &Scope,
@@ -54,7 +54,7 @@ fn dead_for(
         }
     }
     let died = died.filter(|_| view.host(registrar).is_well())?;
-    // Of the elements of others it learns from them, or when it has taken them over.
+    // It learns of other registrars' elements from those registrars, or when it has taken them over.
     let registrars = view.hosts().filter(|(_, host)| matches!(host.program(), Program::Registrar(_)));
     let patience = view.patience_with_element(config);
     Some(match registrars.count() {
@@ -66,7 +66,7 @@ fn dead_for(
     })
 }
 
-/// A registrar has said that it does not know a pool: then no registrar of its scope does.
+/// A registrar has said that it does not know a pool: then no registrar of its scope may know it.
 pub(super) fn unknown_pool(
     view: &View<'_>,
     scope: &Scope,

@@ -9,12 +9,12 @@ use super::view::View;
 use crate::id::HostId;
 use crate::violation::Violation;
 
-/// What is remembered of checksums that differ, and of what excuses them.
+/// The remembered facts about checksums that differ, and about what excuses them.
 #[derive(Debug, Default)]
 pub(super) struct Audits {
     /// When elements got another home.
     moves: Vec<Instant>,
-    /// When a registrar left an element to which other one.
+    /// When a registrar left an element to another one, and to which.
     yields: Vec<(Instant, HostId, RegistrarId)>,
     /// When a registrar asked another one for its own elements, although the two could talk all the time:
     /// time, asker, asked.
@@ -32,8 +32,8 @@ impl Audits {
         self.yields.push((now, host, home));
     }
 
-    /// A registrar resynchronises with another one because a checksum differs. Between two that could
-    /// talk all the time that happens only while elements move, which is known only afterwards.
+    /// A registrar resynchronises with another one because a checksum differs. Between two that could talk
+    /// all the time, that happens only while elements move, which is known only afterwards.
     pub(super) fn asked(&mut self, view: &View<'_>, scope: &Scope, host: HostId, peer: RegistrarId) {
         let Some(config) = view.registrar_config(host) else { return };
         let Some(peer) = view.host_of_registrar(peer) else { return };
@@ -60,8 +60,8 @@ impl Audits {
         }
     }
 
-    /// Whether two homes had claimed an element, and the asker may have heard last the one that yields:
-    /// it finds out by the next heartbeat of either.
+    /// Whether two homes had claimed an element, and the asker may have heard the one that yields last: it
+    /// finds out by the next heartbeat of either.
     fn was_contended(
         &self,
         view: &View<'_>,

@@ -10,7 +10,7 @@ use crate::hosts::Mode;
 use crate::id::HostId;
 use crate::violation::Violation;
 
-/// What is remembered of the users.
+/// The remembered facts about users.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     /// A user was told to report or to give up elements that may be well.
@@ -28,7 +28,7 @@ impl Failures {
         self.told_to_report || view.clients().any(|(_, client)| is_crowded(view, client))
     }
 
-    /// No element counts as failed that works and can be reached.
+    /// No element counts as failed while it works and can be reached.
     pub(super) fn judge(
         view: &View<'_>,
         user: HostId,

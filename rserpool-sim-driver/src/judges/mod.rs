@@ -1,7 +1,7 @@
-//! What must hold at every step, whatever is broken; and what registrars have in common at rest.
+//! What must hold at every step, no matter what is broken; and what registrars have in common at rest.
 //!
-//! Judges see the world through a [`View`] and change nothing in it. Each keeps what it has to remember to
-//! itself; what several need is in `scope`.
+//! Judges see the world through a [`View`] and change nothing in it. Each has a memory of its own; what
+//! several need is in `scope`.
 
 mod agreement;
 mod answers;
@@ -74,7 +74,7 @@ impl Judges {
         self.failures.told_to_report();
     }
 
-    /// Whether a host is elsewhere than others know.
+    /// Whether a host is at another address than others know.
     pub(crate) fn is_elsewhere(&self, host: HostId) -> bool {
         self.removals.is_elsewhere(host)
     }
@@ -120,7 +120,7 @@ impl Judges {
             }
             AsapMessage::Error { error } => {
                 let detail = format!("{} sent {error:?}", view.name(host));
-                Err(Violation::new("nobody finds fault with a message of ours", detail))
+                Err(Violation::new("no receiver finds fault with a message of ours", detail))
             }
             _ => Ok(()),
         }
@@ -190,7 +190,7 @@ impl Judges {
             }
             Notice::Malformed { error, .. } => {
                 let detail = format!("{}: {error}", view.name(host));
-                return Err(Violation::new("nobody finds fault with a message of ours", detail));
+                return Err(Violation::new("no receiver finds fault with a message of ours", detail));
             }
             _ => {}
         }

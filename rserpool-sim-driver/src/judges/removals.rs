@@ -13,13 +13,13 @@ use crate::applications::Server;
 use crate::id::HostId;
 use crate::violation::Violation;
 
-/// What is remembered of the elements.
+/// The remembered facts about elements.
 #[derive(Debug, Default)]
 pub(super) struct Removals {
     /// When elements last sent a registration.
     registrations: BTreeMap<HostId, Instant>,
-    /// Elements that got another address and have not been registered with it: where they are listed,
-    /// it is with the one that they had. Registrars that are elsewhere than others are configured with.
+    /// Elements that got another address and have not been registered with it: where they are listed, it is
+    /// with the old one. Also registrars whose address is not the one that others are configured with.
     moved: BTreeSet<HostId>,
     /// Hosts that ever got another address.
     movers: BTreeSet<HostId>,
@@ -42,7 +42,7 @@ impl Removals {
         self.movers.insert(host);
     }
 
-    /// Whether a host is elsewhere than others know.
+    /// Whether a host is at another address than others know.
     pub(super) fn is_elsewhere(&self, host: HostId) -> bool {
         debug_assert!(self.moved.is_subset(&self.movers), "what is elsewhere has moved");
         self.moved.contains(&host)
@@ -96,7 +96,7 @@ impl Removals {
             RemovalReason::Expired => patience_with_age(view, config, registrar, server),
             RemovalReason::Reported if false_reports => None,
             RemovalReason::Reported => patience_with_trouble(view, element),
-            // A reason that no judge knows yet is none.
+            // A reason that no judge knows yet does not count.
             _ => Some(Duration::ZERO),
         };
         let Some(patience) = patience else { return Ok(()) };
@@ -111,8 +111,8 @@ impl Removals {
         }
     }
 
-    /// For how long an element may have been within reach that was removed because it was silent; `None` if
-    /// it may be removed at any time.
+    /// How long an element that was removed for its silence may have been within reach; `None` if it may be
+    /// removed at any time.
     fn patience_with_silence(
         &self,
         view: &View<'_>,

@@ -23,10 +23,10 @@ pub(crate) fn settles_within(sctp: &Sctp, config: &RegistrarConfig) -> Duration 
         + Duration::from_millis(500)
 }
 
-/// What is remembered of the registrars.
+/// The remembered facts about registrars.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
-    /// When the registrars ended that do not run any more.
+    /// When the registrars that no longer run ended.
     ended: BTreeMap<RegistrarId, Instant>,
     /// When a registrar has met a peer, or met it again.
     met: BTreeMap<(HostId, RegistrarId), Instant>,
@@ -55,7 +55,7 @@ impl Scope {
         self.met.get(&(host, peer)).copied()
     }
 
-    /// Since when all registrars that run could work and talk without hindrance, and none has died;
+    /// Since when all registrars that run have been able to work and talk undisturbed, and none has died;
     /// `None` if they cannot.
     pub(super) fn calm_since(&self, view: &View<'_>) -> Option<Instant> {
         self.calm_but_for(view, RegistrarId::NONE)

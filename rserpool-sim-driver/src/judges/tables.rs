@@ -29,9 +29,9 @@ impl Tables {
         self.0.retain(|(sender, _), _| *sender != host);
     }
 
-    /// A registrar has sent a page. A table lists every element of its sender that was there all the time.
-    /// (A packet may bring a request for a page and more: what a whole node has sent is judged when all of
-    /// it has been handled, and the handlespace may be another one then.)
+    /// A registrar has sent a page. A table lists every element of its sender that was there all the time. (A
+    /// packet may bring a request for a page and more: what a whole node has sent is judged when all of it
+    /// has been handled, and the handlespace may have changed by then.)
     pub(super) fn page(
         &mut self,
         view: &View<'_>,
@@ -53,7 +53,8 @@ impl Tables {
             Table { missing: own.collect(), paged: view.now }
         };
         let table = self.0.entry((host, over)).or_insert_with(first);
-        // Asked for the next page late, it begins anew, or just did not: either is right.
+        // If the next page is asked for late, the sender may begin again, or may just not have forgotten:
+        // either is right.
         if view.now.since(table.paged) >= patience {
             table.missing.clear();
         }

@@ -91,8 +91,8 @@ impl Takeovers {
             .map(|(id, _)| id)
             .find(|id| *id != host && view.registrar(*id).is_some_and(|registrar| registrar.id() == target));
         let arbitration = self.lost.remove(&(host, target));
-        // A registrar that comes back elsewhere may have taken the name of the peer: it is let in after
-        // that one's end.
+        // A registrar that comes back elsewhere may have taken the name of the peer: it is accepted after the
+        // end of that peer.
         let elsewhere = alive.is_some_and(elsewhere);
         if !elsewhere && arbitration.as_ref().is_some_and(|arbitration| arbitration.alive) {
             let detail = format!("{} took over {target}", view.name(host));
@@ -111,7 +111,7 @@ impl Takeovers {
                 let calm = view.calm_since(host, alive).filter(|since| view.now.since(*since) > settled);
                 calm.map(|since| {
                     let (a, b) = (view.name(host), view.name(alive));
-                    let detail = format!("{a} took over {b}, with whom it could talk since {since:?}");
+                    let detail = format!("{a} took over {b}, with which it could talk since {since:?}");
                     Violation::new("no registrar is taken over that lives and can be reached", detail)
                 })
             }

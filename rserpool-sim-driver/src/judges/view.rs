@@ -1,4 +1,4 @@
-//! What judges look at.
+//! The view that judges have of a world.
 
 use std::time::Duration;
 
@@ -99,14 +99,14 @@ impl<'a> View<'a> {
         self.network.cable().longest()
     }
 
-    /// Since when two hosts could work and talk without hindrance; `None` if they cannot.
+    /// Since when two hosts have been able to work and talk undisturbed; `None` if they cannot.
     pub(crate) fn calm_since(&self, a: HostId, b: HostId) -> Option<Instant> {
         let well = self.host(a).is_well() && self.host(b).is_well();
         let cables = self.network.calm_since(a, b)?;
         well.then(|| cables.max(self.host(a).disturbed()).max(self.host(b).disturbed()))
     }
 
-    /// Whether two hosts could work and talk without hindrance for longer than this.
+    /// Whether two hosts have been able to work and talk undisturbed for longer than this.
     pub(super) fn calm_for(&self, a: HostId, b: HostId, time: Duration) -> bool {
         self.calm_since(a, b).is_some_and(|since| self.now.since(since) > time)
     }

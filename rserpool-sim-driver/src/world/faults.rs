@@ -16,7 +16,7 @@ enum Directions {
 }
 
 impl World {
-    /// Does something to the world now.
+    /// Applies a fault to the world now.
     pub fn apply(&mut self, fault: Fault) {
         match fault {
             Fault::Block(from, to) => {
@@ -44,8 +44,8 @@ impl World {
         }
     }
 
-    /// Does something to a host, and returns it if its associations may notice. What does not run cannot be
-    /// stopped, and so on.
+    /// Applies a fault to a host, and returns the host if its associations may notice. A fault without a
+    /// target, such as the stop of a host that does not run, does nothing.
     fn apply_to_host(&mut self, fault: Fault) -> Option<HostId> {
         let now = self.clock;
         match fault {
@@ -150,7 +150,7 @@ impl World {
         from.iter().for_each(|host| self.reassess_host(*host));
     }
 
-    /// Repairs everything: no host is cut off, slow or paused any more. What is dead stays dead.
+    /// Repairs everything: no host is cut off, slow or paused any longer. What is dead stays dead.
     pub fn heal(&mut self) {
         let hosts: Vec<HostId> = self.hosts().map(|(id, _)| id).collect();
         for &host in &hosts {

@@ -1,4 +1,4 @@
-//! The world: it owns all parts, lets what is scheduled happen, and carries out what the parts decide.
+//! The world: it owns all parts, lets scheduled things happen, and carries out what the parts decide.
 
 mod faults;
 mod presets;
@@ -18,7 +18,7 @@ use crate::record::{Keep, Record, Trace, TraceMode};
 use crate::schedule::Schedule;
 use crate::violation::Violation;
 
-/// What a world is made of.
+/// The configuration of a world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorldConfig {
     /// How endpoints talk.
@@ -64,7 +64,7 @@ pub struct World {
     associations: Associations,
     record: Record,
     judges: Judges,
-    /// The first violation: nothing happens any more after it.
+    /// The first violation: nothing more happens after it.
     violation: Option<Violation>,
 }
 
@@ -153,7 +153,7 @@ impl World {
         }
     }
 
-    /// Where a host serves the SCTP port `port`, as others must be told.
+    /// Where a host serves the SCTP port `port`, as told to others.
     pub fn address(&self, host: HostId, port: SctpPort) -> SctpAddress {
         self.network.service(host, port)
     }
@@ -180,7 +180,7 @@ impl World {
 
     // Judging
 
-    /// Since when two hosts could work and talk without hindrance; `None` if they cannot.
+    /// Since when two hosts have been able to work and talk undisturbed; `None` if they cannot.
     pub fn calm_since(&self, a: HostId, b: HostId) -> Option<Instant> {
         self.view().calm_since(a, b)
     }
@@ -194,11 +194,11 @@ impl World {
         judges::agreement(&self.view(), registrars)
     }
 
-    /// Whether the checksum that each of these registrars has for each of its peers is the one that the
-    /// peer has sent last. While elements come, go or move that takes a heartbeat.
+    /// Whether the checksum that each of these registrars has for each of its peers is the one that the peer
+    /// has sent last. While elements come, go or move, this takes a heartbeat.
     ///
     /// # Errors
-    /// The first checksum that is another one.
+    /// The first checksum that differs.
     pub fn checksums_agree(&self, registrars: &[HostId]) -> Result<(), Violation> {
         judges::checksums_agree(&self.view(), registrars)
     }
@@ -222,7 +222,7 @@ impl World {
         self.associations.leftovers()
     }
 
-    /// Something has happened that must never happen: the first such is kept.
+    /// Something has happened that must never happen: the first violation is kept.
     pub(crate) fn violated(&mut self, violation: Violation) {
         self.record.violation(self.clock, &violation);
         self.violation.get_or_insert(violation);

@@ -31,7 +31,7 @@ impl World {
         self.reassess_host(host);
     }
 
-    /// Ends the process on a host, without a word to others.
+    /// Ends the process on a host, without notice to others.
     pub(super) fn exit(&mut self, host: HostId) {
         let registrar = self.registrar(host).map(Registrar::id);
         let (judges, view) = self.judges_and_view();
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// Lets a process that stood still catch up: what has arrived, and its timers, in any order.
+    /// Lets a process that was frozen catch up: what has arrived, and its timers, in any order.
     pub(super) fn catch_up(&mut self, host: HostId) {
         let timers_first = self.hosts.get_mut(host).draw(2) == 0;
         if timers_first {
@@ -184,8 +184,8 @@ impl World {
         }
     }
 
-    /// A node sends a datagram of its SCTP stack: the network delays, loses, doubles and reorders it like
-    /// any other. What breaks an association is the judgement of the stack.
+    /// A node sends a datagram of its SCTP stack: the network delays, loses, duplicates and reorders it like
+    /// any other. The stack itself decides what breaks an association.
     fn send_datagram(&mut self, from: HostId, datagram: Datagram) {
         let Datagram { destination, bytes } = datagram;
         let source = self.network.socket(from);
@@ -199,7 +199,7 @@ impl World {
         }
     }
 
-    /// A datagram arrives at the host that has its destination by now, if there is one.
+    /// A datagram arrives at the host that has its destination address now, if there is one.
     pub(super) fn datagram_arrives(&mut self, source: SocketAddr, destination: SocketAddr, bytes: Bytes) {
         let Some(host) = self.network.owner(destination.ip()) else { return };
         if destination.port() == UDP_PORT.0 && self.host(host).waiting() < SOCKET_BUFFER {

@@ -1,4 +1,4 @@
-//! The course of time: what is due happens, one thing after the other.
+//! The course of time: what is due happens, one thing after another.
 
 use std::time::Duration;
 

@@ -26,7 +26,7 @@ use crate::signals::Termination;
   rserpool demo
   rserpool demo --json | tail -1
 
-Ends with 0 only if no request was lost, every request outside a failover was answered within
+Exits with 0 only if no request was lost, every request outside a failover was answered within
 500 ms without being resent, the gap of every failover was below 500 ms, and every element had a new
 home at every registrar within 1.5 s after its own was killed. That takes the fast preset: with rfc a
 failure is noticed after many seconds, as the RFCs have it.")]

@@ -71,8 +71,8 @@ impl Registrars {
         self.living.keys().cloned().collect()
     }
 
-    /// What is still to be wished for, if every living registrar is to know every other, list exactly
-    /// these elements, each with a living home, and agree with the others; `None` if it is so.
+    /// The first condition that is not met: every living registrar knows every other, lists exactly these
+    /// elements, each with a living home, and agrees with the others. `None` if all are met.
     pub(super) async fn wish(&self, elements: &[&str]) -> Option<String> {
         let mut copies = Vec::new();
         for (id, registrar) in &self.living {

@@ -1,4 +1,4 @@
-//! Who answers when: a line per element that grows while one watches, or plain lines.
+//! The timeline of answers: a line per element that grows on the screen, or plain lines.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};

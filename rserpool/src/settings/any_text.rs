@@ -49,7 +49,7 @@ fn read<S: Serialize + DeserializeOwned + Clone + Default + PartialEq + Debug>(t
     }
 }
 
-/// The seeds of the fuzz target, and whatever it has found.
+/// The seeds of the fuzz target, and every input with which it has found a fault.
 #[test]
 fn the_corpus_is_replayed() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/config_file");

@@ -16,8 +16,8 @@ settings! {
         preset / "preset": PresetName;
         /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
         bind / "bind": UdpAddress;
-        /// For how long after each datagram to ask for the next one instead of sleeping: shorter round trips
-        /// for the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
+        /// How long after each datagram to poll for the next one instead of sleeping: shorter round trips for
+        /// the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
         busy_poll / "busy-poll": Time;
         /// A registrar's address or name and its UDP port [default port: 9899], repeatable [default: one
         /// that announces itself]
@@ -29,7 +29,8 @@ settings! {
         id / "id": Id => id;
         /// Policy with its values [default: RoundRobin]
         policy / "policy": PolicyText => policy;
-        /// Address to register, repeatable [default: the one bound, or the one towards the registrar]
+        /// Address to register, repeatable [default: the address bound, or the one used towards the
+        /// registrar]
         #[arg(value_delimiter = ',')]
         addresses / "address": Vec<IpAddr> => addresses;
         /// SCTP port on which users reach the element [default: 7]
@@ -38,7 +39,7 @@ settings! {
         control / "control": Switch => control;
         /// Registration life, or infinite
         life / "life": Life => life;
-        /// The unit in which the life is told: milliseconds if there is an RSPLIB registrar in the scope
+        /// The unit in which the life is sent: milliseconds if there is an RSPLIB registrar in the scope
         life_unit / "life-unit": LifeUnitName => life_unit;
         /// T2: how long a registrar may take to answer a registration
         registration_timeout / "registration-timeout": Time => registration_timeout;

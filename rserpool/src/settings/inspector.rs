@@ -1,4 +1,4 @@
-//! The settings of those who ask a registrar for its handlespace or counters.
+//! The settings of tools that ask a registrar for its handlespace or counters.
 
 use rserpool_core::inspector::InspectorConfig;
 
@@ -13,8 +13,8 @@ settings! {
         preset / "preset": PresetName;
         /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
         bind / "bind": UdpAddress;
-        /// A registrar's address or name and its UDP port [default port: 9899]; of several the first that
-        /// answers [default: one that announces itself]
+        /// A registrar's address or name and its UDP port [default port: 9899]; of several, the first that
+        /// answers is used [default: one that announces itself]
         #[arg(value_delimiter = ',')]
         registrar / "registrar": Vec<Host>;
         /// SCTP port of ENRP [default: 9901]
@@ -25,7 +25,7 @@ settings! {
         /// Multicast group and UDP port of announcements [default: standard, which is IANA's
         /// 224.0.1.185:3863, or ff05::133 if bound to IPv6; rsplib is 239.0.0.50:3863]
         announce_group / "announce-group": Group;
-        /// How long the registrar may take to accept a connection, and for each answer
+        /// How long the registrar may take to accept a connection, and to give each answer
         timeout / "timeout": Time => timeout;
         /// Whether the padding of the last parameter counts in the length of a message
         padding / "padding": PaddingForm => padding;

@@ -12,8 +12,8 @@ use crate::exit::Failure;
 #[derive(Clone, Debug, Default, clap::Args)]
 #[group(skip)]
 pub(crate) struct Source {
-    /// TOML file with settings: a key for each long option; those that begin with sctp-, tcp-, hunt-
-    /// and log- stand in tables of that name, without that beginning (table sctp, key rto-min)
+    /// TOML file with settings: a key for each long option; options that begin with sctp-, tcp-, hunt- or
+    /// log- are in tables of that name, without that prefix (table sctp, key rto-min)
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Check the configuration and exit: 0 if it can work, 64 if not
@@ -22,7 +22,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Puts what flags and environment say over what the file says.
+    /// Lets flags and environment override the file.
     pub(crate) fn load<S: Serialize + DeserializeOwned + Clone>(&self, flags: &S) -> Result<S, Failure> {
         match &self.config {
             None => Ok(flags.clone()),
@@ -35,7 +35,7 @@ impl Source {
         }
     }
 
-    /// Puts the settings `over` over those of the text of a file.
+    /// Lets the settings `over` override those in the text of a file.
     pub(crate) fn merge<S: Serialize + DeserializeOwned>(
         path: &Path,
         text: &str,
@@ -44,7 +44,7 @@ impl Source {
         // Read as settings first: only this names the line of a bad key.
         let misread = |error: toml::de::Error| Failure::usage(describe(path, text, &error));
         toml::from_str::<S>(text).map_err(misread)?;
-        // A number may be too large for a table although it is none for the setting.
+        // A number may be too large for a table although the setting accepts it.
         let mut merged: Table = toml::from_str(text).map_err(misread)?;
         let invalid =
             |error: String| Failure::usage(format!("{}: {}", path.display(), error.replace('\n', " ")));
@@ -133,16 +133,19 @@ mod tests {
         );
         assert_eq!(
             merged("[sctp]\nrto-min = \"soon\"\n", &[]).unwrap_err(),
-            "f.toml:2: rto-min: \"soon\" is no duration; write 250ms, 5s or 2m"
+            "f.toml:2: rto-min: \"soon\" is not a duration: write 250ms, 5s or 2m"
         );
-        assert_eq!(merged("id = 0\n", &[]).unwrap_err(), "f.toml:1: id: 0 is no identifier: it means none");
+        assert_eq!(
+            merged("id = 0\n", &[]).unwrap_err(),
+            "f.toml:1: id: 0 means no identifier: write 0x1 to 0xffffffff, or decimal digits"
+        );
         assert_eq!(
             merged("max-elements = 9999990136212731313\n", &[]).unwrap_err(),
             "f.toml:1: max-elements: u64 value was too large"
         );
     }
 
-    /// Every flag of a role can stand in its file: the two are written by one struct.
+    /// Every flag of a role can be in its file: one struct describes both.
     #[test]
     fn flags_survive_the_way_through_toml() {
         let given = flags(&[

@@ -1,9 +1,9 @@
-//! Settings: what a flag, an environment variable, a TOML key and a preset have to say.
+//! Settings, from flags, environment variables, TOML keys and presets.
 //!
-//! One struct per role serves flags and file alike, so neither has a key that the other lacks. A
-//! flag comes before the environment, this before the file, and the file before the preset. The
-//! macro [`settings`] writes the structs; a line of it is a field, its flag, its type, and the
-//! place in the role's configuration where its value goes.
+//! One struct per role serves flags and file alike, so neither has a key that the other lacks. A flag comes
+//! before the environment, the environment before the file, and the file before the preset. The macro
+//! [`settings`] writes the structs; a line of it is a field, its flag, its type, and the place in the role's
+//! configuration where its value goes.
 
 #[cfg(test)]
 mod any_text;

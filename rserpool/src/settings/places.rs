@@ -1,5 +1,4 @@
-//! Where somebody is: addresses, names and multicast groups, each read alike from a flag and from a
-//! TOML file.
+//! Addresses, names and multicast groups, each read in the same way from a flag and from a TOML file.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -25,7 +24,7 @@ impl FromStr for UdpAddress {
     fn from_str(text: &str) -> Result<Self, String> {
         address(text, DEFAULT_ENCAPSULATION_PORT.0).map(Self).ok_or_else(|| {
             format!(
-                "\"{text}\" is no address; write IP, IP:UDP-PORT or [IPv6]:UDP-PORT (names are not looked up)"
+                "\"{text}\" is not an address: write IP, IP:UDP-PORT or [IPv6]:UDP-PORT (names are not looked up)"
             )
         })
     }
@@ -51,7 +50,7 @@ impl fmt::Display for UdpAddress {
 #[serde(try_from = "TcpListenForm", into = "String")]
 pub(crate) struct TcpListen(pub(crate) TcpListening);
 
-/// How that may stand in a TOML file.
+/// How that is written in a TOML file.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "true, false, or an address such as \"192.0.2.1:3863\"")]
 enum TcpListenForm {
@@ -81,9 +80,9 @@ impl FromStr for TcpListen {
         match text.parse::<Switch>() {
             Ok(Switch(true)) => Ok(Self(TcpListening::At(None, ASAP_TCP_PORT))),
             Ok(Switch(false)) => Ok(Self(TcpListening::No)),
-            Err(_) => {
-                Err(format!("\"{text}\" is no place; write yes, no, IP, IP:TCP-PORT or [IPv6]:TCP-PORT"))
-            }
+            Err(_) => Err(format!(
+                "\"{text}\" is not an address: write yes, no, IP, IP:TCP-PORT or [IPv6]:TCP-PORT"
+            )),
         }
     }
 }
@@ -104,7 +103,7 @@ impl From<TcpListen> for String {
     }
 }
 
-/// What a registrar is reached by.
+/// The carrier by which a registrar is reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Carrier {
     Sctp,
@@ -122,8 +121,8 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Its addresses, with this SCTP port. A name is looked up now; of its addresses those of the
-    /// family of our socket count, if there are any.
+    /// Its addresses, with this SCTP port. A name is looked up now; its addresses of our socket's family are
+    /// used, if there are any.
     pub(crate) fn resolve(&self, port: SctpPort, bind: Option<UdpAddress>) -> Result<SctpAddress, Failure> {
         if self.carrier == Carrier::Tcp {
             let only_users = "only connect and resolve reach a registrar by TCP; here it takes SCTP";
@@ -137,7 +136,7 @@ impl Host {
         Ok(SctpAddress::multihomed(addresses, port, UdpPort(self.port)))
     }
 
-    /// The same for a user, who may use TCP, too; that takes addresses of any family.
+    /// The same for a user, which may also use TCP; TCP takes addresses of any family.
     pub(crate) fn resolve_for_user(
         &self,
         port: SctpPort,
@@ -180,7 +179,7 @@ impl FromStr for Host {
         }
         let refused = || {
             format!(
-                "\"{text}\" is no address; write HOST, HOST:UDP-PORT, [IPv6]:UDP-PORT or tcp:HOST:TCP-PORT"
+                "\"{text}\" is not an address: write HOST, HOST:UDP-PORT, [IPv6]:UDP-PORT or tcp:HOST:TCP-PORT"
             )
         };
         let (name, port) = place.split_once(':').map_or((place, None), |(name, port)| (name, Some(port)));
@@ -189,10 +188,10 @@ impl FromStr for Host {
             Some(port) => port.parse().map_err(|_| refused())?,
         };
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        // No name ends in a number: 300.1.2.3 is an address with a slip of the pen.
+        // No name ends in a number: 300.1.2.3 is a mistyped address.
         let last = name.rsplit('.').find(|label| !label.is_empty()).unwrap_or_default();
         let is_number = last.chars().all(|c| c.is_ascii_digit());
-        // A host of the name tcp would, once its port is written behind it, be one that takes TCP.
+        // A host named tcp, written with its port, would read as a host that takes TCP.
         let is_carrier = carrier == Carrier::Sctp && name == "tcp";
         if last.is_empty() || is_number || is_carrier || !name.chars().all(is_name) {
             return Err(refused());
@@ -226,7 +225,7 @@ impl FromStr for Group {
             _ => match text.parse::<SocketAddr>() {
                 Ok(group) if group.ip().is_multicast() && group.port() != 0 => Ok(Self(group.into())),
                 _ => Err(format!(
-                    "\"{text}\" is no group; write standard, rsplib, or a multicast address as IP:UDP-PORT"
+                    "\"{text}\" is not a group: write standard, rsplib, or a multicast address as IP:UDP-PORT"
                 )),
             },
         }

@@ -9,7 +9,7 @@ use super::{
     TcpSettings, Time, UdpAddress, WinnerName, settings,
 };
 
-/// The heading in the help of what concerns other registrars.
+/// The help heading of the options about other registrars.
 const ENRP: &str = "Other registrars (ENRP)";
 
 settings! {
@@ -19,12 +19,12 @@ settings! {
         preset / "preset": PresetName;
         /// IP address and UDP port of SCTP encapsulation [default: all addresses, port 9899]
         bind / "bind": UdpAddress;
-        /// For how long after each datagram to ask for the next one instead of sleeping: shorter round trips
-        /// for the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
+        /// How long after each datagram to poll for the next one instead of sleeping: shorter round trips for
+        /// the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
         busy_poll / "busy-poll": Time;
         /// ENRP server identifier [default: drawn at random]
         id / "id": Id => id;
-        /// Own address as others are told, repeatable [default: the one bound; if that is all addresses,
+        /// Own address, as told to others, repeatable [default: the one bound; if that is all addresses,
         /// those that lead to the peers, else that of the default route, else those of this machine]
         #[arg(value_delimiter = ',')]
         addresses / "address": Vec<IpAddr> => addresses;
@@ -56,17 +56,17 @@ settings! {
         /// Multicast group and UDP port of announcements [default: standard, which is IANA's
         /// 224.0.1.185:3863, or ff05::133 if bound to IPv6; rsplib is 239.0.0.50:3863]
         announce_group / "announce-group": Group;
-        /// TTL or hop limit of announcements, 0 to 255; 1 keeps them on the own link [default: 1]
+        /// TTL or hop limit of announcements, 0 to 255; 1 keeps them on the local link [default: 1]
         announce_ttl / "announce-ttl": u8;
         /// T6: time between two announcements if no other registrar announces itself
         announce_interval / "announce-interval": Time => announce_interval;
         /// Whether to answer `rserpool stats`
         management / "management": Switch => management;
-        /// Pools at most
+        /// The most pools
         max_pools / "max-pools": usize => limits.pools;
-        /// Elements of one pool at most
+        /// The most elements of one pool
         max_elements_per_pool / "max-elements-per-pool": usize => limits.elements_per_pool;
-        /// Elements at most
+        /// The most elements in all
         max_elements / "max-elements": usize => limits.elements;
         /// Another registrar's address or name and its UDP port [default port: 9899], repeatable. Without
         /// any, the registrar serves at once (RFC 5353 section 3.2.2.1)
@@ -94,16 +94,16 @@ settings! {
         /// RFC 5353 section 4.2; fast 450ms]
         #[arg(help_heading = ENRP)]
         max_time_last_heard / "max-time-last-heard": Time => enrp.max_time_last_heard;
-        /// MAX-TIME-NO-RESPONSE: how long an answer of a peer may take, then its elements are taken over
+        /// MAX-TIME-NO-RESPONSE: how long a peer may take to answer before its elements are taken over
         /// [default: 5s by RFC 5353 section 4.2; fast 200ms]
         #[arg(help_heading = ENRP)]
         max_time_no_response / "max-time-no-response": Time => enrp.max_time_no_response;
-        /// Which of two registrars that take over the same peer goes on; the same for all registrars
+        /// Which of two registrars that take over the same peer goes on; must be the same at all registrars
         /// [default: larger-id, RFC 5353 section 3.5.1]
         #[arg(help_heading = ENRP)]
         takeover_winner / "takeover-winner": WinnerName => enrp.takeover_winner;
         /// Whether to tell peers nothing of re-registrations that change nothing; RFC 5353 section 3.3.1
-        /// wants an update of each [default: no]
+        /// wants an update for each [default: no]
         #[arg(num_args = 0..=1, default_missing_value = "yes", help_heading = ENRP)]
         suppress_unchanged / "suppress-unchanged": Switch => enrp.suppress_unchanged;
         /// Whether to offer elements to peers that have clearly fewer (draft enrp-takeover)
@@ -114,7 +114,8 @@ settings! {
         /// [default: no]
         #[arg(num_args = 0..=1, default_missing_value = "yes")]
         check_addresses / "check-addresses": Switch => check_addresses;
-        /// The unit in which elements and peers tell lives: milliseconds if one of them is RSPLIB's
+        /// The unit in which elements and peers send registration lives: milliseconds if one of them is
+        /// RSPLIB's
         life_unit / "life-unit": LifeUnitName => life_unit;
         /// Whether the padding of the last parameter counts in the length of a message
         padding / "padding": PaddingForm => padding;

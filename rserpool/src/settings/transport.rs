@@ -13,7 +13,7 @@ settings! {
         timeout / "hunt-timeout": Time => timeout;
         /// RETRAN-MAX: how long a round of the hunt waits at most
         timeout_max / "hunt-timeout-max": Time => timeout_max;
-        /// Rounds of the hunt before giving up; 0 means for ever
+        /// Rounds of the hunt before giving up; 0 means forever
         rounds / "attempts": Attempts => rounds;
         /// T7: how long an announced registrar stays known
         outdate / "hunt-outdate": Time => outdate;
@@ -35,9 +35,9 @@ settings! {
         max_message_size / "sctp-max-message-size": usize => max_message_size;
         /// Octets of the receive window
         receive_buffer / "sctp-receive-buffer": u32 => receive_buffer;
-        /// Octets of application data queued in an association until it is congested
+        /// Octets of application data queued in an association before it is congested
         send_queue / "sctp-send-queue": usize => send_queue;
-        /// Octets of ASAP and ENRP messages queued in an association until it is aborted
+        /// Octets of ASAP and ENRP messages queued in an association before it is aborted
         control_queue / "sctp-control-queue": usize => control_queue;
         /// HB.interval: time without a packet after which a heartbeat is sent
         heartbeat / "sctp-heartbeat": Time => heartbeat;
@@ -75,7 +75,7 @@ settings! {
         max_per_address / "tcp-max-per-address": usize => max_per_address;
         /// How long a message may take from its first octet to its last [default: 10s]
         message_timeout / "tcp-message-timeout": Time => message_timeout;
-        /// How long who has connected may take to ask for the first time [default: 10s]
+        /// How long a client may take to ask for the first time [default: 10s]
         first_timeout / "tcp-first-timeout": Time => first_timeout;
         /// How long a connection may stay without a question [default: 5m]
         idle_timeout / "tcp-idle-timeout": Time => idle_timeout;

@@ -14,8 +14,8 @@ settings! {
         preset / "preset": PresetName;
         /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
         bind / "bind": UdpAddress;
-        /// For how long after each datagram to ask for the next one instead of sleeping: shorter round trips
-        /// for the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
+        /// How long after each datagram to poll for the next one instead of sleeping: shorter round trips for
+        /// the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
         busy_poll / "busy-poll": Time;
         /// A registrar's address or name and its UDP port [default port: 9899], or tcp:HOST:PORT to ask
         /// it over TCP [default port: 3863], repeatable [default: one that announces itself]
@@ -27,15 +27,15 @@ settings! {
         max_request_retransmits / "max-request-retransmits": u32 => max_request_retransmits;
         /// How long a resolution may be used again
         cache_life / "cache-life": Time => cache_life;
-        /// Pools in the cache at most
+        /// The most pools in the cache
         max_cached_pools / "max-cached-pools": usize => max_cached_pools;
         /// How long a request may stay unanswered before its element counts as failed
         response_timeout / "response-timeout": Time => response_timeout;
         /// How long an element may take to accept a connection
         connect_timeout / "connect-timeout": Time => connect_timeout;
-        /// After how long without an answer the next element is tried beside it
+        /// How long to wait for an answer before the next element is tried as well
         connect_stagger / "connect-stagger": Time => connect_stagger;
-        /// For how long a failed element is avoided
+        /// How long a failed element is avoided
         exclusion / "exclusion": Time => exclusion;
         /// How long a session looks for an element before it is given up
         failover_deadline / "failover-deadline": Time => failover_deadline;

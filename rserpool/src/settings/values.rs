@@ -1,4 +1,4 @@
-//! The types of single values, each read alike from a flag and from a TOML file; addresses are in
+//! The types of single values, each read in the same way from a flag and from a TOML file; addresses are in
 //! `places`.
 
 use std::fmt;
@@ -25,7 +25,7 @@ impl FromStr for Time {
     fn from_str(text: &str) -> Result<Self, String> {
         humantime::parse_duration(text)
             .map(Self)
-            .map_err(|_| format!("\"{text}\" is no duration; write 250ms, 5s or 2m"))
+            .map_err(|_| format!("\"{text}\" is not a duration: write 250ms, 5s or 2m"))
     }
 }
 
@@ -62,7 +62,9 @@ impl FromStr for Life {
         let duration = Time::from_str(text)?.0;
         match i32::try_from(duration.as_secs()) {
             Ok(seconds) if duration.subsec_nanos() == 0 => Ok(Self(RegistrationLife(seconds))),
-            _ => Err(format!("\"{text}\" is no life: write whole seconds, below 68 years, or infinite")),
+            _ => Err(format!(
+                "\"{text}\" is not a registration life: write whole seconds below 68 years, or infinite"
+            )),
         }
     }
 }
@@ -115,9 +117,11 @@ impl FromStr for Id {
             None => text.parse(),
         };
         match number {
-            Ok(0) => Err("0 is no identifier: it means none".into()),
+            Ok(0) => Err("0 means no identifier: write 0x1 to 0xffffffff, or decimal digits".into()),
             Ok(number) => Ok(Self(number)),
-            Err(_) => Err(format!("\"{text}\" is no identifier; write 0x1 to 0xffffffff, or decimal digits")),
+            Err(_) => {
+                Err(format!("\"{text}\" is not an identifier: write 0x1 to 0xffffffff, or decimal digits"))
+            }
         }
     }
 }
@@ -192,7 +196,7 @@ impl From<Id> for String {
     }
 }
 
-/// How often to try; 0 means for ever.
+/// How often to try; 0 means forever.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Attempts(pub(crate) u32);
@@ -223,7 +227,7 @@ impl FromStr for Switch {
         match text {
             "yes" | "true" | "on" | "1" => Ok(Self(true)),
             "no" | "false" | "off" | "0" => Ok(Self(false)),
-            _ => Err(format!("\"{text}\" is neither yes nor no")),
+            _ => Err(format!("\"{text}\" is neither yes nor no: write one of them")),
         }
     }
 }
@@ -330,7 +334,7 @@ impl From<CountingName> for Counting {
     }
 }
 
-/// What stands for a value in the help.
+/// The placeholder for a value in the help.
 pub(crate) trait Named {
     const NAME: &'static str;
 }

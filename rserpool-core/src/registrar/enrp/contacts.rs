@@ -32,7 +32,7 @@ pub(super) enum Origin {
     Learned,
 }
 
-/// What is known to be at an address.
+/// An address, and what is known of it.
 #[derive(Debug)]
 struct Contact {
     address: SctpAddress,

@@ -39,7 +39,7 @@ struct Mentor {
     asked: Asked,
 }
 
-/// What the mentor has been asked for.
+/// The present question to the mentor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     List,

@@ -14,7 +14,7 @@ use crate::registrar::links::{Links, Opener};
 use crate::registrar::listing::Listing;
 use crate::wire::EnrpBody;
 
-/// What a registrar with our identifier means for us.
+/// How a registrar with our identifier affects us.
 #[must_use = "the caller stops the registrar"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::registrar) enum Namesake {

@@ -33,7 +33,7 @@ pub(super) struct Pages {
     remembered: Option<Instant>,
 }
 
-/// What a page is to its receiver.
+/// How the receiver takes a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {
     /// It was asked for.

@@ -23,7 +23,7 @@ pub(super) const MAX_PEERS: usize = 64;
 /// The registrar that speaks over an association.
 #[derive(Debug)]
 pub(in crate::registrar) enum Meeting {
-    /// What it says must not be heeded: it speaks in another registrar's name, or there are too many peers.
+    /// Its messages must not be heeded: it speaks in another registrar's name, or there are too many peers.
     Refused,
     /// It has named itself over this association before.
     Known,
@@ -200,7 +200,7 @@ impl Peers {
         let closed = match kept {
             Kept::New => old,
             Kept::Old => {
-                // What is still on its way over it counts as the peer's word.
+                // Messages that are still on their way over it count as the peer's word.
                 links.name(new, id);
                 new
             }

@@ -41,8 +41,7 @@ pub(in crate::registrar) struct Challenger {
     pub(in crate::registrar) element: PoolElement,
 }
 
-/// What a registrar knows of an element of its own beside the handlespace. Its fields are written by [`Own`]
-/// alone.
+/// The record of an element of our own, beside the handlespace. Its fields are written by [`Own`] alone.
 #[derive(Debug)]
 pub(in crate::registrar) struct OwnElement {
     pub(in crate::registrar) watch: Watch,
@@ -101,7 +100,7 @@ impl OwnElement {
     }
 }
 
-/// What a look at an element has led to.
+/// The result of a look at an element.
 #[must_use = "an element that goes is removed by the caller"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::registrar) enum Verdict {
@@ -120,7 +119,7 @@ pub(in crate::registrar) enum Contender {
     Late,
 }
 
-/// What is kept of a registration beside the element.
+/// The part of a registration that is kept beside the element.
 #[derive(Debug)]
 pub(in crate::registrar) struct Registration<'a> {
     pub(in crate::registrar) from: AssociationId,

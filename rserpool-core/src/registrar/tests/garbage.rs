@@ -69,7 +69,7 @@ fn messages_for_a_registrar_are_supported() {
     assert_eq!((counters.keep_alive_acks, counters.errors_received, counters.unexpected), (2, 1, 0));
 }
 
-/// What is not for a registrar is ignored, and an error is never answered.
+/// A message that is not for a registrar is ignored, and an error is never answered.
 #[test]
 fn messages_for_others_are_ignored() {
     let mut rig = Rig::new();

@@ -166,7 +166,7 @@ fn the_handle_table_comes_page_by_page() {
     }
 }
 
-/// reading B24, B19: an empty table is an answer; another receiver is not.
+/// reading B24, B19: an empty table is an answer; a message for another receiver gets none.
 #[test]
 fn enrp_requests_are_answered_without_making_peers() {
     let mut rig = Rig::new();
@@ -219,7 +219,7 @@ fn commands_are_answered_once() {
     assert_eq!((rig.registrar.poll_output(), rig.registrar.poll_output()), (Some(peers), None));
 }
 
-/// A shutdown closes every association and waits for none but them.
+/// A shutdown closes every association and waits for nothing else.
 #[test]
 fn a_shutdown_closes_associations_and_ends() {
     let mut rig = Rig::new();

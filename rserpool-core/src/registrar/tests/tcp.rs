@@ -1,9 +1,9 @@
-//! Users over TCP (RFC 5352 sections 2.1 and 3.3), and elements that had better not come so.
+//! Users over TCP (RFC 5352 sections 2.1 and 3.3), and elements, which must not use TCP.
 
 use super::*;
 use crate::base::TcpAddress;
 
-/// Somebody has connected by TCP, from the address of element 1 and its very port.
+/// A client has connected by TCP, from the address and port of element 1.
 fn connect_by_tcp(rig: &mut Rig, association: AssociationId) {
     let peer = TransportAddress::tcp(vec![localhost()], 7);
     let connected = Event::Connected(Connected::new(association, Origin::Peer, ASAP_PORT, peer));
@@ -92,7 +92,8 @@ fn announcements_list_tcp() {
     assert_eq!(rig.jump(), [Action::Announce { channel: Channel::Asap, bytes }]);
 }
 
-/// Whom the transport hangs up on is told and counted by the reason; nothing else follows from it.
+/// A client that the transport disconnects is reported, and counted by the reason; nothing else follows from
+/// it.
 #[test]
 fn clients_that_are_hung_up_on_are_counted() {
     let mut rig = rig();

@@ -43,7 +43,7 @@ fn hunts_on_demand_and_asks_once() {
     let step = event(&mut user, 1, connected(HOME, Some(1), registrar(1)));
     assert_eq!(step, (vec![cancel(2), question(HOME)], vec![]));
     assert_eq!(user.poll_timeout(), Some(at(101)), "T1");
-    // B41: one question about a pool at a time, answered to all who asked.
+    // B41: one question about a pool at a time; its answer goes to all that asked.
     assert_eq!(resolve(&mut user, 2, 2, None, false), (vec![], vec![]));
     assert_eq!(resolve(&mut user, 2, 3, Some(1), false), (vec![], vec![]));
     let step = event(&mut user, 3, resolved(HOME, &[2, 1]));
@@ -234,7 +234,7 @@ fn the_configuration_is_checked() {
     assert_eq!(key(|c| c.hunt.rounds = Some(0)), "hunt.rounds");
 }
 
-/// A hunt may go on for ever; a resolution does not wait that long for a registrar.
+/// A hunt may go on forever; a resolution does not wait that long for a registrar.
 #[test]
 fn a_resolution_does_not_wait_for_ever_for_a_registrar() {
     let mut user = asked(&[1]);

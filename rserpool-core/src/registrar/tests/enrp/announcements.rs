@@ -106,7 +106,7 @@ fn a_flood_of_announcements_is_bounded() {
         let id = RegistrarId(1_000 + n);
         rig.event(announced(presence_of(id, true), "127.0.0.9:9901"));
         if n % 3 == 0 {
-            // Most of them are nowhere.
+            // At most of them there is no registrar.
             rig.refuse(u64::from(n), ConnectError::Refused);
         }
         rig.registrar.check_enrp();

@@ -40,8 +40,8 @@ fn agreement_needs_no_action() {
     assert_eq!(empty.from(A, HIGH, zero), []);
 }
 
-/// ENRP-3.6.1-04, ENRP-3.6.3-01, -02, -04, -05: a difference is put right at once: what the peer
-/// lists is replaced, what it lists no more goes silently, when the last page is there.
+/// ENRP-3.6.1-04, ENRP-3.6.3-01, -02, -04, -05: a difference is put right at once: what the peer lists is
+/// replaced, and what it no longer lists goes silently when the last page has come.
 #[test]
 fn a_difference_is_put_right() {
     let mut rig = rig();
@@ -82,8 +82,8 @@ fn a_rejected_audit_is_repeated_later() {
     assert_eq!(says(&mut rig, &[1]), ask());
 }
 
-/// One that does not help is repeated later and later, up to 16 heartbeat cycles, and agreement
-/// begins anew.
+/// An audit that does not help is repeated later and later, up to 16 heartbeat cycles; after agreement the
+/// pauses start again.
 #[test]
 fn audits_that_do_not_help_become_rare() {
     let mut rig = rig();
@@ -100,7 +100,7 @@ fn audits_that_do_not_help_become_rare() {
     assert_eq!(says(&mut rig, &[1]), ask());
 }
 
-/// A page that is lost ends the session in time, and removes nothing; one goes at a time.
+/// A lost page ends the session in time, and nothing is removed; one audit runs at a time.
 #[test]
 fn a_lost_page_ends_an_audit() {
     let mut rig = rig();
@@ -114,8 +114,8 @@ fn a_lost_page_ends_an_audit() {
     rig.registrar.check_enrp();
 }
 
-/// A page that comes too late has moved the place from which its sender would go on: it is given
-/// time to forget that, or what was on that page would be swept away.
+/// A page that comes too late has moved the place from which its sender would continue. The sender is given
+/// time to forget that; otherwise what was on that page would be swept away.
 #[test]
 fn a_late_page_does_not_cost_its_elements() {
     let mut rig =
@@ -131,8 +131,8 @@ fn a_late_page_does_not_cost_its_elements() {
     assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
 }
 
-/// Pages are asked for some ahead; those that were not needed are counted off, and the peer is given
-/// time to forget where it stands, or the next audit would begin behind them.
+/// Some pages are asked for ahead. Those that were not needed are counted off, and the peer is given time to
+/// forget where it stands; otherwise the next audit would begin after them.
 #[test]
 fn superfluous_pages_cost_nothing() {
     let mut rig =
@@ -153,7 +153,7 @@ fn superfluous_pages_cost_nothing() {
     assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
 }
 
-/// The end of the association ends it as well.
+/// The end of the association ends an audit as well.
 #[test]
 fn a_lost_association_ends_an_audit() {
     let mut rig = rig();

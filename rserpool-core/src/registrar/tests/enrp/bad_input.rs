@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::{SctpAddress, UdpPort};
 
-/// Reading B19: a message for another registrar is ignored, also from a peer.
+/// Reading B19: a message for another registrar is ignored, even from a peer.
 #[test]
 fn messages_for_others_are_ignored() {
     let mut rig = Rig::serving();
@@ -47,7 +47,7 @@ fn a_false_description_is_not_taken() {
     assert_eq!((status.len(), status[0].address.clone()), (1, Some(place(HIGH).into())));
 }
 
-/// Sender 0 may ask, and that makes no peer; whatever else it says is ignored.
+/// Sender 0 may ask, and does not become a peer; anything else that it says is ignored.
 #[test]
 fn a_nameless_sender_may_only_ask() {
     let mut rig = Rig::serving();
@@ -185,7 +185,7 @@ fn absurd_places_are_not_contacted() {
     assert_eq!(rig.known(), [1, 2, 3, HIGH.0]);
 }
 
-/// A list of peers fits into one message, whatever they say of themselves.
+/// A list of peers fits into one message, no matter what they say of themselves.
 #[test]
 fn a_boastful_peer_does_not_block_lists() {
     let mut rig = Rig::serving();
@@ -247,7 +247,7 @@ fn absurd_takeovers_change_nothing() {
     assert_eq!(rig.from(A, HIGH, takeover_server(HIGH)), []);
     assert_eq!((rig.state(HIGH), rig.home(1)), (Some(PeerState::Active), Some(HIGH)));
     assert_eq!(rig.registrar.ctx.counters.unexpected, 2);
-    // Of one that only others know there is nothing to be said against it.
+    // Nothing speaks against the takeover of a registrar that only others know.
     assert_eq!(rig.from(A, HIGH, init_takeover(TOP)), [to(A, HIGH, takeover_ack(TOP))]);
     assert_eq!(rig.from(A, HIGH, takeover_server(TOP)), []);
     assert_eq!(rig.from(A, HIGH, takeover_server(NONE)), []);

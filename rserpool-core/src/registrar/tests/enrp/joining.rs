@@ -65,8 +65,8 @@ fn a_downloaded_table_is_merged() {
     assert_eq!(rig.registrar.ctx.counters.updates_refused, 1);
 }
 
-/// ENRP-3.2.2.1-02, ENRP-3.2.2.2-02: of several the first that is there is the mentor; silence
-/// for MAX-TIME-NO-RESPONSE makes a backup the mentor.
+/// ENRP-3.2.2.1-02, ENRP-3.2.2.2-02: of several peers, the first that is there is the mentor; silence for
+/// MAX-TIME-NO-RESPONSE makes a backup the mentor.
 #[test]
 fn a_silent_mentor_is_replaced_by_a_backup() {
     let mut rig = Rig::joining(&[HIGH, TOP]);
@@ -74,13 +74,13 @@ fn a_silent_mentor_is_replaced_by_a_backup() {
     assert_eq!(rig.from(B, TOP, heartbeat(0xffff, TOP)), []);
     assert_eq!(rig.advance(NO_RESPONSE - Duration::from_millis(1)), []);
     assert_eq!(rig.advance(Duration::from_millis(1)), [to(B, TOP, EnrpBody::ListRequest)]);
-    // What the first says now is not what we asked for.
+    // The first one's answer no longer counts.
     assert_eq!(rig.from(A, HIGH, list(&[LOW])), []);
     assert_eq!((rig.known(), rig.registrar.ctx.counters.unexpected), (vec![HIGH.0, TOP.0], 1));
     assert_eq!(rig.from(B, TOP, list(&[])), [to(B, TOP, table_request(false))]);
 }
 
-/// ENRP-3.2.3-11: the same while the table is downloaded; the backup's begins at its front.
+/// ENRP-3.2.3-11: the same while the table is downloaded; the download from the backup begins at the front.
 #[test]
 fn a_download_starts_anew_at_a_backup() {
     let mut rig = Rig::joining(&[HIGH, TOP]);
@@ -134,7 +134,7 @@ fn a_rejected_table_request_is_repeated() {
     assert_eq!(rig.notices().last(), Some(&Notice::Serving { mentor: Some(HIGH) }));
 }
 
-/// When the time to find a mentor is over, everybody who is there is asked once more at most.
+/// When the time to find a mentor is over, every registrar that is there is asked at most once more.
 #[test]
 fn a_mentor_that_is_silent_does_not_keep_a_registrar_from_service() {
     let mut rig = Rig::joining(&[HIGH, TOP]);
@@ -147,7 +147,7 @@ fn a_mentor_that_is_silent_does_not_keep_a_registrar_from_service() {
     assert_eq!(rig.notices().last(), Some(&Notice::Serving { mentor: None }));
 }
 
-/// Nobody answers: it serves alone when the time to find a mentor is over, and goes on looking.
+/// No registrar answers: ours serves alone when the time to find a mentor is over, and goes on looking.
 #[test]
 fn a_registrar_that_finds_no_mentor_serves_alone() {
     let mut rig = Rig::serving_with(|config| config.enrp.peers = vec![place(HIGH)]);
@@ -197,7 +197,7 @@ fn requests_while_joining_are_rejected() {
     assert_eq!(rig.from(B, NONE, table_request(false)), [to(B, NONE, no_table())]);
     assert_eq!(rig.from(B, NONE, table_request(true)), [to(B, NONE, no_table())]);
     assert_eq!(rig.connect(C, 4001), [abort(C)]);
-    // Not even to who speaks ASAP where only ENRP is spoken.
+    // Nor is ASAP answered where only ENRP is spoken.
     assert_eq!(rig.asap(B, &registration(1)), []);
     let resolution = AsapMessage::HandleResolution { handle: POOL.into(), subscribe: false, items: None };
     assert_eq!(rig.asap(B, &resolution), []);

@@ -45,7 +45,7 @@ fn a_list_that_nobody_asked_for_may_name_a_namesake() {
     assert_eq!((peer, rig.known()), (&elsewhere().into(), vec![HIGH.0]));
 }
 
-/// An association that is closed as soon as it is up is made again at once only the first time.
+/// An association that is closed as soon as it is up is opened again at once only the first time.
 #[test]
 fn who_always_hangs_up_is_called_ever_less() {
     let mut rig = Rig::joining(&[HIGH]);

@@ -83,8 +83,8 @@ fn offers_outlast_a_heartbeat() {
     assert_eq!(rig.home(1), Some(LOW));
 }
 
-/// Elements that no peer has taken in MAX-TIME-NO-RESPONSE are offered to all, as RSPLIB knows it; after as
-/// long again the registrar leaves anyhow.
+/// Elements that no peer has taken in MAX-TIME-NO-RESPONSE are offered to all, the way that RSPLIB knows;
+/// after the same time again the registrar leaves anyway.
 #[test]
 fn a_hand_over_has_its_bounds() {
     let mut rig = loaded(2, &[(A, HIGH), (B, LOW)]);
@@ -102,7 +102,7 @@ fn a_hand_over_has_its_bounds() {
     assert_eq!(offers(&rig.advance(Duration::from_secs(1))), [(A, NONE, 1)]);
 }
 
-/// An element that deregisters while we leave is answered, also the last one.
+/// An element that deregisters while we leave is answered, even the last one.
 #[test]
 fn the_last_element_may_deregister_during_a_hand_over() {
     let mut rig = loaded(1, &[(A, HIGH)]);
@@ -114,7 +114,7 @@ fn the_last_element_may_deregister_during_a_hand_over() {
     assert_eq!(actions, [&[to(A, NONE, del(1, US)), deregistered(C, 1, None)][..], &closed].concat());
 }
 
-/// Nobody to hand over to, or nothing to hand over: it just leaves.
+/// Without a peer to hand over to, or anything to hand over, it just leaves.
 #[test]
 fn without_peers_there_is_nothing_to_wait_for() {
     for (mut rig, links) in [(loaded(1, &[]), vec![C]), (loaded(0, &[(A, HIGH)]), vec![A])] {

@@ -28,7 +28,7 @@ fn the_larger_identifier_keeps_an_element() {
     assert_eq!((rig.home(1), rig.registrar.elements.own.len()), (Some(HIGH), 0));
     assert_eq!(rig.notices(), moved(HIGH));
     rig.registrar.check_enrp();
-    // It is watched no more, and its late answer means nothing.
+    // It is no longer watched, and its late answer means nothing.
     assert_eq!(rig.asap(C, &ack(1)), []);
 }
 
@@ -74,7 +74,7 @@ fn a_claim_in_a_list_is_contested() {
     assert_eq!(rig.home(1), Some(HIGH));
 }
 
-/// The claim of a home of an element that it knows at another address than we do.
+/// The claim of a home to an element that it knows at another address than we do.
 fn add_elsewhere(id: u32, home: RegistrarId) -> EnrpBody {
     update(UpdateAction::ADD_PE, false, listed_elsewhere(id, home))
 }
@@ -88,8 +88,9 @@ fn listed_elsewhere(id: u32, home: RegistrarId) -> PoolElement {
     PoolElement { asap_transport: Some(asap), ..listed(id, home) }
 }
 
-/// ENRP-1.1-01, reading B26: an element is claimed at another address. It may have been started anew there,
-/// so it is left to the smaller identifier at once; where it was, it is asked, and told when it is silent.
+/// ENRP-1.1-01, reading B26: an element is claimed at another address. It may have been restarted there;
+/// therefore it is left to the smaller identifier at once. It is asked at its old address, and told if it is
+/// silent.
 #[test]
 fn an_element_that_is_claimed_elsewhere_is_asked() {
     let mut rig = rig();
@@ -104,7 +105,7 @@ fn an_element_that_is_claimed_elsewhere_is_asked() {
     assert_eq!(rig.advance(Duration::from_secs(5)), [deregistered(C, 1, None)]);
     assert_eq!(rig.home(1), Some(LOW));
     rig.registrar.check_enrp();
-    // Nobody is left to be asked when that home gives it up.
+    // No element is left to be asked when that home gives it up.
     assert_eq!(rig.from(B, LOW, del(1, LOW)), []);
 }
 
@@ -118,7 +119,7 @@ fn an_element_that_answers_where_it_was_is_kept() {
     assert_eq!(rig.asap(C, &ack(1)), [all, vec![call(C, 1, true)]].concat());
     assert_eq!(*rig.get(1), listed(1, US));
     rig.registrar.check_enrp();
-    // The smaller one yields without a question: each would take it from the other for ever.
+    // The smaller one yields without a question: each would take it from the other forever.
     assert_eq!(rig.from(A, HIGH, add_elsewhere(1, HIGH)), []);
     assert_eq!(rig.asap(C, &ack(1)), []);
     assert_eq!(rig.home(1), Some(HIGH));
@@ -162,7 +163,7 @@ fn repeated_claims_from_elsewhere_cause_one_question() {
     for _ in 0..100 {
         assert_eq!(rig.from(B, LOW, add_elsewhere(1, LOW)), []);
     }
-    // Nor do they take the answer's meaning from it.
+    // Nor do they change the meaning of the answer.
     rig.registrar.check_enrp();
     let all = cast(&[B, A], &add(1, US));
     assert_eq!(rig.asap(C, &ack(1)), [all, vec![call(C, 1, true)]].concat());
@@ -250,7 +251,7 @@ fn a_former_element_that_is_silent_is_forgotten() {
     assert_eq!(rig.asap(C, &ack(1)), []);
     assert_eq!(rig.elements(), [] as [u32; 0]);
     assert!(rig.registrar.links[&C].elements.is_empty());
-    // A hostile pair of element and peer fills no memory so.
+    // A hostile pair of element and peer cannot fill memory this way.
     for id in 2..100 {
         rig.enlist(C, id);
         rig.from(A, HIGH, add(id, HIGH));
@@ -260,7 +261,7 @@ fn a_former_element_that_is_silent_is_forgotten() {
     assert!(rig.registrar.links[&C].elements.is_empty());
 }
 
-/// Somebody takes it meanwhile, or it registers with us, or its association ends.
+/// Another registrar takes it meanwhile, or it registers with us, or its association ends.
 #[test]
 fn a_former_element_has_another_fate() {
     let mut rig = rig();
@@ -283,7 +284,7 @@ fn a_former_element_has_another_fate() {
     rig.registrar.check_enrp();
 }
 
-/// Somebody contests the identifier of an element that we leave to another home: it is refused.
+/// Another element contests the identifier of one that we leave to another home: it is refused.
 #[test]
 fn a_challenger_is_refused_when_ownership_moves() {
     let mut rig = rig();
@@ -324,7 +325,7 @@ fn an_element_waits_once() {
     rig.registrar.check_enrp();
 }
 
-/// Room that attempts leave which are not needed any more goes to those that wait.
+/// Room left by attempts that are no longer needed goes to the elements that wait.
 #[test]
 fn who_waits_gets_the_place_of_who_comes_by_itself() {
     let mut rig = Rig::serving();

@@ -29,7 +29,7 @@ fn any_message_makes_a_peer() {
         assert_eq!(rig.notices(), [Notice::PeerFound { peer: HIGH, address: place(HIGH) }]);
         assert_eq!((rig.known(), rig.state(HIGH)), (vec![HIGH.0], Some(PeerState::Active)));
     }
-    // A presence is answered, and whom it knows is asked.
+    // A presence is answered, and the sender is asked which registrars it knows.
     let mut rig = Rig::serving();
     rig.meet(A, HIGH);
     // A request is answered as well, after the presence.
@@ -85,7 +85,7 @@ fn a_silent_peer_is_asked_and_then_taken_to_be_dead() {
     assert_eq!(rig.advance(Duration::from_millis(30_999)), []);
     assert_eq!(rig.advance(Duration::from_millis(1)), [to(A, HIGH, rig.presence(true))]);
     assert_eq!(rig.state(HIGH), Some(PeerState::Suspect));
-    // Any word of it will do.
+    // Any message from it will do.
     rig.advance(NO_RESPONSE - Duration::from_millis(1));
     rig.from(A, HIGH, table_request(true));
     assert_eq!(rig.state(HIGH), Some(PeerState::Active));
@@ -213,7 +213,7 @@ fn a_restarted_peer_is_heard_over_its_new_association() {
     assert_eq!(rig.state(HIGH), Some(PeerState::Active));
 }
 
-/// Somebody under the name of a peer, but from elsewhere: the peer is asked first. If it lives,
+/// A registrar speaks in the name of a peer, but from elsewhere: the peer is asked first. If it lives,
 /// nothing changes.
 #[test]
 fn a_peers_name_cannot_be_taken_while_it_lives() {
@@ -251,8 +251,8 @@ fn a_takeover_is_not_restarted_by_a_false_name() {
     assert_eq!(rig.state(HIGH), Some(PeerState::TakingOver));
 }
 
-/// Every contact where a lost peer was met is tried again, also one that was given up because the
-/// peer had come to us.
+/// Every contact where a lost peer was met is tried again, even one that was given up because the peer had
+/// come to us.
 #[test]
 fn configured_contacts_of_a_lost_peer_are_tried_again() {
     let mut rig = Rig::serving_with(|config| {
@@ -269,7 +269,7 @@ fn configured_contacts_of_a_lost_peer_are_tried_again() {
     rig.lose(A);
     assert_eq!(rig.registrar.association_with(HIGH), Some(B));
     rig.notices();
-    // Somebody else takes it over, while its association is still up.
+    // Another registrar takes it over while its association is still up.
     rig.meet(C, LOW);
     rig.from(C, LOW, takeover_server(HIGH));
     rig.lose(B);

@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order: the state stays sound.
+//! The state stays sound, no matter what happens in which order.
 
 use crate::base::UdpPort;
 use proptest::prelude::*;
@@ -228,7 +228,7 @@ impl World {
         self.settle();
     }
 
-    /// Mostly the one says something that is at the other end, in its own name.
+    /// Mostly the process at the other end speaks, in its own name.
     fn says(&mut self, link: usize, sender: u32, receiver: u32, says: &Says, cut: usize) {
         let Some((_, who)) = self.up.get(&link) else { return };
         let sender = match who {
@@ -353,7 +353,7 @@ fn run(settings: Settings, mut steps: Vec<Step>, leave: Option<(usize, u64)>) {
     }
     world.settle();
     if !joining {
-        // A scope that stands.
+        // A scope that is complete.
         for (link, id) in [(0, HIGH), (1, LOW), (2, TOP)] {
             world.take(Step::Called(link, id.0));
         }
@@ -364,7 +364,7 @@ fn run(settings: Settings, mut steps: Vec<Step>, leave: Option<(usize, u64)>) {
         world.give_signs_of_life();
     }
     for step in steps {
-        // What is long with the one preset is long with the other.
+        // A wait that is long with one preset is long with the other.
         world.take(match step {
             Step::Wait(ms, alive) if fast => Step::Wait(ms / 20, alive),
             other => other,

@@ -79,7 +79,7 @@ fn own_elements_are_sent_on_demand() {
     assert_eq!(ask(true), (HIGH, true, vec![1, 2]));
 }
 
-/// ENRP-3.2.3-12: a session that is not gone on with is forgotten; the next begins at the front.
+/// ENRP-3.2.3-12: a session that is not continued is forgotten; the next begins at the front.
 #[test]
 fn a_download_that_stops_is_forgotten() {
     let mut rig = two_a_page();
@@ -100,7 +100,7 @@ fn a_table_may_change_while_it_is_sent() {
     assert_eq!(answer(&rig.from(A, HIGH, table_request(false))).2, [4, 5]);
 }
 
-/// ENRP-2.3-04, reading B24: who has nothing says so.
+/// ENRP-2.3-04, reading B24: a registrar that has nothing says so.
 #[test]
 fn an_empty_table_is_an_answer() {
     let mut rig = Rig::serving();

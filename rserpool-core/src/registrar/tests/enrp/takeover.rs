@@ -35,9 +35,9 @@ fn die(rig: &mut Rig, association: AssociationId) -> Vec<Action> {
     rig.event(Event::ConnectFailed { request, reason: ConnectError::Refused })
 }
 
-/// ENRP-3.5.1-01, -02, -03, -09, ENRP-3.5.2-01 to -04: everybody is asked, the target too; when all
-/// have acknowledged, the takeover is announced, the target is gone, its elements are ours, and
-/// each is told so by a keep-alive with the H flag.
+/// ENRP-3.5.1-01, -02, -03, -09, ENRP-3.5.2-01 to -04: all registrars are asked, the target too; when all
+/// have acknowledged, the takeover is announced, the target is gone, its elements are ours, and each is told
+/// so by a keep-alive with the H flag.
 #[test]
 fn a_dead_peer_is_taken_over() {
     let mut rig = Rig::serving();
@@ -83,7 +83,7 @@ fn probe_to(id: u16, deadline: Instant, actions: &[Action]) -> Action {
     probe(request.last().unwrap(), 4000 + id, deadline)
 }
 
-/// Of two registrars none is left to ask, and the survivor takes over at once.
+/// When one of two registrars dies, none is left to ask, and the survivor takes over at once.
 #[test]
 fn the_last_registrar_asks_nobody() {
     let rig = bereaved(HIGH, &[]);
@@ -91,7 +91,7 @@ fn the_last_registrar_asks_nobody() {
     assert_eq!(rig.registrar.ctx.counters.takeovers_won, 1);
 }
 
-/// Reading B2: who does not acknowledge in MAX-TIME-NO-RESPONSE is asked once more; after that
+/// Reading B2: a peer that does not acknowledge within MAX-TIME-NO-RESPONSE is asked once more; after that
 /// silence is consent.
 #[test]
 fn a_missing_acknowledgement_delays_but_does_not_block() {
@@ -251,7 +251,7 @@ fn a_peer_that_others_take_over_need_not_acknowledge() {
     assert_eq!(rig.home(1), Some(US));
 }
 
-/// ENRP-6.2-02: the elements of a dead peer are many, and are not called all at once.
+/// ENRP-6.2-02: a dead peer may have many elements, and they are not all called at once.
 #[test]
 fn keep_alives_to_many_elements_are_limited() {
     let mut rig = Rig::serving();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::{SctpAddress, UdpPort};
 
-/// What we tell of an element of ours.
+/// Our update about an element of ours.
 fn told(rig: &Rig, id: u32) -> EnrpBody {
     update(UpdateAction::ADD_PE, false, rig.get(id).clone())
 }
@@ -46,7 +46,7 @@ fn addresses_that_are_verified_later_are_told() {
     assert_eq!(rig.event(Event::Addresses { association: C, peer: elsewhere.into() }), []);
 }
 
-/// Nobody is told of a registration that is refused.
+/// No peer is told of a registration that is refused.
 #[test]
 fn refusals_are_told_to_nobody() {
     let mut rig = Rig::serving();
@@ -92,7 +92,7 @@ fn removals_are_told_to_all_peers() {
     assert_eq!(actions, all);
     assert_eq!(deregisters.elements(), [] as [u32; 0]);
     assert_eq!(deregisters.registrar.elements.listing.checksum(US), 0xffff);
-    // A second time there is nothing to be told.
+    // The second time there is nothing to tell.
     assert_eq!(deregisters.asap(C, &deregistration(1)), [deregistered(C, 1, None)]);
     // It does not answer.
     let mut silent = rig();

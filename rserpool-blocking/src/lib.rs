@@ -5,8 +5,8 @@
 //! one, and move to another when it dies.
 //!
 //! The handles are those of `rserpool-tokio` and `rserpool-smol`. Their functions return futures; here
-//! [`Wait::wait`] blocks the calling thread until the result is there, and [`Wait::wait_for`] for a bounded
-//! time:
+//! [`Wait::wait`] blocks the calling thread until the result is there, and [`Wait::wait_for`] blocks it for a
+//! bounded time:
 //!
 //! ```text
 //!   your program                threads that block

@@ -41,11 +41,11 @@
 //!
 //! # The run loop
 //!
-//! Every endpoint is driven in the same way, for ever: hand in one thing
-//! ([`Endpoint::handle_event`], [`Endpoint::handle_command`] or [`Endpoint::handle_timeout`]) with
-//! the present time; drain [`Endpoint::poll_action`] and carry the actions out; drain
-//! [`Endpoint::poll_output`] and tell the application; sleep until something arrives or
-//! [`Endpoint::poll_timeout`] is due. The same inputs give the same outputs, byte for byte.
+//! Every endpoint is driven by the same loop: hand in one input ([`Endpoint::handle_event`],
+//! [`Endpoint::handle_command`] or [`Endpoint::handle_timeout`]) with the present time; drain
+//! [`Endpoint::poll_action`] and carry the actions out; drain [`Endpoint::poll_output`] and tell the
+//! application; sleep until something arrives or [`Endpoint::poll_timeout`] is due. The same inputs give the
+//! same outputs, byte for byte.
 //!
 //! A registrar that is asked for a pool it does not know:
 //!
@@ -92,8 +92,8 @@
 //!
 //! # Readings
 //!
-//! Comments cite requirements of the RFCs by number (`ASAP-3.1-22`, listed in [`requirements`]), and how
-//! their unclear places are read ("reading A5", listed in [`readings`]).
+//! Comments cite requirements of the RFCs by number (`ASAP-3.1-22`, listed in [`requirements`]), and our
+//! readings of unclear passages ("reading A5", listed in [`readings`]).
 //!
 //! # Features
 //!

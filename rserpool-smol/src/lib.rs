@@ -13,7 +13,7 @@
 //! | look into a registrar | [`Inspector`] |
 //!
 //! The protocol itself is in [`rserpool_core`], without any I/O; this crate is its adapter to smol.
-//! `rserpool-tokio` has the same names for tokio, and `rserpool` is the program, which serves both.
+//! `rserpool-tokio` has the same names for tokio, and `rserpool` is the program, which works with both.
 //!
 //! # Example
 //!
@@ -81,9 +81,9 @@
 //!
 //! # Executors
 //!
-//! Endpoints run on smol's global executor, in a thread of its own that starts with the first of
-//! them; what the handles return are plain futures, so the program may run them on any executor.
-//! Hence it works unchanged under async-std, whose reactor is the same one:
+//! Endpoints run on smol's global executor, in a thread of its own that starts with the first of them. The
+//! handles return plain futures, which the program may run on any executor. Therefore all of this works
+//! unchanged under async-std, which has the same reactor:
 //!
 //! ```
 //! use rserpool_smol::Registrar;
@@ -99,9 +99,9 @@
 //!
 //! # Timers
 //!
-//! [`Preset::Rfc`] has the RFCs' values, which suit any network and notice a failure after many
-//! seconds. [`Preset::Fast`] notices it, and moves sessions, within 500 ms on a LAN. Every single
-//! value can be changed with [`Builder::configure`] and [`Builder::configure_sctp`].
+//! [`Preset::Rfc`] has the RFCs' values. They suit any network, but a failure is noticed only after many
+//! seconds. With [`Preset::Fast`], a failure is noticed, and sessions have moved, within 500 ms on a LAN.
+//! Each value can be changed with [`Builder::configure`] and [`Builder::configure_sctp`].
 
 mod runtime;
 

@@ -92,9 +92,9 @@
 //!
 //! # Timers
 //!
-//! [`Preset::Rfc`] has the RFCs' values, which suit any network and notice a failure after many
-//! seconds. [`Preset::Fast`] notices it, and moves sessions, within 500 ms on a LAN. Every single
-//! value can be changed:
+//! [`Preset::Rfc`] has the RFCs' values. They suit any network, but a failure is noticed only after many
+//! seconds. With [`Preset::Fast`], a failure is noticed, and sessions have moved, within 500 ms on a LAN.
+//! Each value can be changed:
 //!
 //! ```
 //! # use std::time::Duration;

@@ -14,7 +14,7 @@ use crate::runtime::run_async;
 use crate::settings::{Host, PolicyText, Time};
 use crate::{client, output};
 
-/// Measure a registrar: register elements, ask for them, and tell rates and latencies.
+/// Measure a registrar: register elements, ask for them, and report rates and latencies.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rserpool bench --registrar 127.0.0.1:20001
@@ -41,14 +41,14 @@ pub(crate) struct BenchCommand {
     /// How many users ask at the same time; 0 only keeps the elements registered
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     users: usize,
-    /// For how long
+    /// How long to ask
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
     /// How many elements each question asks for
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     items: u32,
-    /// For how long after each datagram a user asks for the next one instead of sleeping; the registrar
-    /// has such a setting, too [default: 0s]
+    /// How long after each datagram a user polls for the next one instead of sleeping; the registrar has
+    /// this setting, too [default: 0s]
     #[arg(long, value_name = "TIME")]
     busy_poll: Option<Time>,
     /// Print JSON

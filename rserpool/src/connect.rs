@@ -25,8 +25,8 @@ use crate::{client, output};
   rserpool connect EchoPool --registrar tcp:127.0.0.1:3863
   seq 1000 | rserpool connect EchoPool --registrar 127.0.0.1:20001 --json
 
-Each line is a request; what is unanswered when an element fails goes to the next one. Ends after
-the last answer when the input ends.")]
+Each line is a request. Requests that are unanswered when an element fails go to the next one. When
+the input ends, the command waits for the last answer.")]
 pub(crate) struct ConnectCommand {
     /// The pool
     pool: String,

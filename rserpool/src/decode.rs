@@ -17,18 +17,19 @@ use crate::settings::PresetName;
   rserpool decode --protocol asap 05000010 0009000c 4563686f506f6f6c
   tshark ... -T fields -e ... | rserpool decode --protocol enrp - --json
 
-Exits with 1, after the tree as far as it can be read, if the message is malformed.")]
+If the message is malformed, prints it as far as it can be read and exits with 1.")]
 pub(crate) struct DecodeCommand {
     /// The protocol: the payload protocol identifier is 11 for ASAP and 12 for ENRP
     #[arg(long)]
     protocol: Protocol,
-    /// The message in hexadecimal digits; spaces, colons and 0x may stand between. - reads it from the input
+    /// The message in hexadecimal digits, with spaces, colons and 0x between them or not; - reads it from
+    /// the input
     #[arg(required = true, value_name = "HEX")]
     hex: Vec<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Taken as by every command; there is nothing here that depends on it
+    /// Accepted as by every command; nothing here depends on it
     #[arg(long, hide = true)]
     preset: Option<PresetName>,
 }

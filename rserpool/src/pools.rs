@@ -20,7 +20,7 @@ use crate::{output, table};
 
 Asks a registrar over ENRP, as a peer without an identifier would, and then every registrar it knows.
 Exits with 1 if the copies still differ after a second, or if no registrar shows its handlespace. A
-registrar that is starting, or does not answer, is said to be so, and has no copy to compare.")]
+registrar that is starting or does not answer is named, but has no copy to compare.")]
 pub(crate) struct PoolsCommand {
     /// Print JSON
     #[arg(long)]

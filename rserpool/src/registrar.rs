@@ -22,12 +22,13 @@ use crate::signals::{HAND_OVER_WITHIN, Termination, hangup};
   rserpool registrar --bind 127.0.0.1:20001 --tcp 127.0.0.1:3863
   rserpool registrar --config registrar.toml --validate
 
-The first peer that answers is the mentor, from whom the registrar downloads the handlespace before
-it serves.
+The first peer that answers is the mentor: the registrar downloads the handlespace from it before it
+serves.
 
 SIGTERM and Ctrl-C hand the elements over to the peers, close all associations and end within 5 s.
-SIGHUP reads the file again: the log filter changes at once, for everything else, peers included, a
-line says that a restart is needed. If another registrar has the same identifier, it exits with 1.")]
+SIGHUP reads the file again: the log filter changes at once; for everything else, peers included, a
+line says that a restart is needed. If another registrar has the same identifier, this one exits
+with 1.")]
 pub(crate) struct RegistrarCommand {
     #[command(flatten)]
     source: Source,
@@ -129,7 +130,7 @@ fn take_over(old: &RegistrarSettings, new: &RegistrarSettings, reload: &Reload) 
         Err(error) => tracing::error!(%error, "log filter not changed"),
     }
     for key in changed_keys(old, new) {
-        tracing::warn!(key, "changed in the file, but only a restart takes it over");
+        tracing::warn!(key, "changed in the file, but only a restart applies the change");
     }
 }
 

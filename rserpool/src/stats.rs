@@ -1,4 +1,4 @@
-//! `rserpool stats`: the counters of a registrar, and how it takes its peers to be.
+//! `rserpool stats`: the counters of a registrar, and how it sees its peers.
 
 use rserpool_core::endpoint::PeerStatus;
 use rserpool_tokio::Inspector;
@@ -10,7 +10,7 @@ use crate::runtime::run_async;
 use crate::settings::{InspectorSettings, Source};
 use crate::{output, table};
 
-/// Show the counters of a registrar of this project, and how it takes its peers to be.
+/// Show the counters of a registrar of this project, and how it sees its peers.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rserpool stats

@@ -2,7 +2,6 @@
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
 
@@ -471,10 +470,5 @@ impl<A, N> Outbox<A, N> {
     /// Queues the one answer to a command.
     pub fn answer(&mut self, id: CommandId, answer: A) {
         self.outputs.push_back(Output::Answer(id, answer));
-    }
-
-    /// All actions, for tests that assert them in their order.
-    pub fn take_actions(&mut self) -> Vec<Action> {
-        self.actions.drain(..).collect()
     }
 }

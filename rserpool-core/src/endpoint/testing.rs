@@ -1,13 +1,12 @@
-//! What the scripted tests of element and user have in common.
+//! What the tests of the endpoints have in common.
 
-use crate::endpoint::Connected;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Action, ConnectError, DownReason, Endpoint, Event, OutputOf};
+use super::{Action, ConnectError, Connected, DownReason, Endpoint, Event, Outbox, OutputOf};
 use crate::base::{
     AssociationId, ConnectId, Instant, ProtocolId, SctpAddress, SctpPort, TransportAddress, UdpPort,
 };
@@ -92,4 +91,11 @@ pub(crate) fn drain<E: Endpoint>(endpoint: &mut E) -> (Vec<Action>, Vec<OutputOf
     let actions = core::iter::from_fn(|| endpoint.poll_action()).collect();
     let outputs = core::iter::from_fn(|| endpoint.poll_output()).collect();
     (actions, outputs)
+}
+
+impl<A, N> Outbox<A, N> {
+    /// All actions, in their order.
+    pub(crate) fn take_actions(&mut self) -> Vec<Action> {
+        self.actions.drain(..).collect()
+    }
 }

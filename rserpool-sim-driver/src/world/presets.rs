@@ -13,7 +13,7 @@ use crate::id::{ELEMENT_PORT, HostId};
 impl World {
     /// Adds a registrar.
     pub fn fast_registrar(&mut self, name: &str) -> HostId {
-        self.add(name, Program::Registrar(RegistrarConfig::fast(None, 0)))
+        self.add(name, fast_program())
     }
 
     /// Adds registrars "r1" to "rn" that are all configured to know each other.
@@ -27,7 +27,7 @@ impl World {
 
     /// The same, not started yet.
     pub fn idle_registrars(&mut self, n: usize) -> Vec<HostId> {
-        let add = |n| self.add_idle(format!("r{n}"), Program::Registrar(RegistrarConfig::fast(None, 0)));
+        let add = |n| self.add_idle(format!("r{n}"), fast_program());
         let registrars: Vec<HostId> = (1..=n).map(add).collect();
         for registrar in &registrars {
             let others: Vec<HostId> = registrars.iter().copied().filter(|other| other != registrar).collect();
@@ -38,7 +38,7 @@ impl World {
 
     /// Adds a registrar that is configured to know these, in this order.
     pub fn fast_peer(&mut self, name: &str, peers: &[HostId]) -> HostId {
-        let registrar = self.add_idle(name, Program::Registrar(RegistrarConfig::fast(None, 0)));
+        let registrar = self.add_idle(name, fast_program());
         self.introduce(registrar, peers);
         self.start(registrar);
         registrar
@@ -86,4 +86,9 @@ impl World {
     pub fn asap_addresses<A: From<SctpAddress>>(&self, registrars: &[HostId]) -> Vec<A> {
         registrars.iter().map(|registrar| self.address(*registrar, ASAP_PORT).into()).collect()
     }
+}
+
+/// A registrar without peers; hosts set its seed and its addresses.
+fn fast_program() -> Program {
+    Program::Registrar(RegistrarConfig::fast(None, 0))
 }

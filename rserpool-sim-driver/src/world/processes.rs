@@ -117,7 +117,7 @@ impl World {
                 Output::Action(action) => self.carry_out(host, action),
                 Output::Datagram(datagram) => self.send_datagram(host, datagram),
                 Output::Announce(channel, bytes) => self.announce(host, channel, &bytes),
-                Output::Report(report) => self.heed(host, report),
+                Output::Report(report) => self.handle_report(host, report),
             }
         }
         if self.host(host).is_over() {
@@ -210,9 +210,9 @@ impl World {
     // What it reports
 
     /// Takes note of what a process was handed, has done or was told.
-    fn heed(&mut self, host: HostId, report: Report) {
+    fn handle_report(&mut self, host: HostId, report: Report) {
         match report {
-            Report::Heard(event) => self.heard(host, &event),
+            Report::Heard(event) => self.handle_event(host, &event),
             Report::Did(Action::Send { association, protocol, bytes, .. }) => {
                 let (judges, view) = self.judges_and_view();
                 let verdict = judges.message(&view, host, association, protocol, &bytes);
@@ -220,11 +220,11 @@ impl World {
             }
             Report::Did(_) => {}
             Report::Broke(violation) => self.violated(violation),
-            Report::Told(note) => self.told(host, note),
+            Report::Told(note) => self.handle_note(host, note),
         }
     }
 
-    fn heard(&mut self, host: HostId, event: &Event) {
+    fn handle_event(&mut self, host: HostId, event: &Event) {
         if let Event::Connected(Connected { association, peer, .. }) = event
             && let Some(peer) = peer.addresses().iter().find_map(|address| self.network.owner(*address))
         {
@@ -238,7 +238,7 @@ impl World {
         }
     }
 
-    fn told(&mut self, host: HostId, note: Note) {
+    fn handle_note(&mut self, host: HostId, note: Note) {
         self.record.notice(self.clock, &self.hosts, host, &note);
         let (judges, view) = self.judges_and_view();
         let verdict = judges.notice(&view, host, &note);

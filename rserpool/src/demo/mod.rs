@@ -15,7 +15,7 @@ use crate::runtime::run_async;
 use crate::settings::PresetName;
 use crate::signals::Termination;
 
-/// Play a pool that survives the death of its servers, and of its registrars.
+/// Show a pool that survives the death of its servers and of its registrars.
 ///
 /// Starts three registrars, three echo elements and a user as separate processes on loopback. The user
 /// sends a numbered request every 20 ms. The element in use is killed, the next one frozen and
@@ -28,8 +28,8 @@ use crate::signals::Termination;
 
 Exits with 0 only if no request was lost, every request outside a failover was answered within
 500 ms without being resent, the gap of every failover was below 500 ms, and every element had a new
-home at every registrar within 1.5 s after its own was killed. That takes the fast preset: with rfc a
-failure is noticed after many seconds, as the RFCs have it.")]
+home at every registrar within 1.5 s after its own was killed. That takes the fast preset: with rfc,
+a failure is noticed after many seconds, as in the RFCs.")]
 pub(crate) struct DemoCommand {
     /// Print one JSON object per event
     #[arg(long)]

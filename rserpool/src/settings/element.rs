@@ -49,7 +49,7 @@ settings! {
         reregistration_interval / "reregistration-interval": Time => reregistration_interval;
         /// MAX-REG-ATTEMPT: registrations without an answer before giving up
         max_registration_attempts / "max-registration-attempts": u32 => max_registration_attempts;
-        /// Users at the same time
+        /// Maximum number of users at the same time
         max_sessions / "max-sessions": usize => max_sessions;
         /// Whether to listen to the announcements of registrars [default: only if none is named]
         #[arg(num_args = 0..=1, default_missing_value = "yes")]

@@ -62,11 +62,11 @@ settings! {
         announce_interval / "announce-interval": Time => announce_interval;
         /// Whether to answer `rserpool stats`
         management / "management": Switch => management;
-        /// The most pools
+        /// Maximum number of pools
         max_pools / "max-pools": usize => limits.pools;
-        /// The most elements of one pool
+        /// Maximum number of elements of one pool
         max_elements_per_pool / "max-elements-per-pool": usize => limits.elements_per_pool;
-        /// The most elements in all
+        /// Maximum number of elements in all
         max_elements / "max-elements": usize => limits.elements;
         /// Another registrar's address or name and its UDP port [default port: 9899], repeatable. Without
         /// any, the registrar serves at once (RFC 5353 section 3.2.2.1)

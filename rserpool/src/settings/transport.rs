@@ -23,7 +23,7 @@ settings! {
 settings! {
     /// SCTP over UDP (RFC 9260, RFC 6951).
     SctpSettings for SctpConfig {
-        /// Associations at the same time, attempts included
+        /// Maximum number of associations at the same time, attempts included
         max_associations / "sctp-max-associations": usize => max_associations;
         /// Whether to tell peers all own addresses, so that they can use another when the first fails; not
         /// where a NAT may be in between (RFC 6951 section 5.7) [default: no]
@@ -69,9 +69,9 @@ settings! {
         /// `listen` of table `tcp` [default: yes if the UDP port is 9899, else no]
         #[arg(num_args = 0..=1, default_missing_value = "yes")]
         listen / "tcp": TcpListen;
-        /// TCP connections at the same time; further ones are refused [default: 512]
+        /// Maximum number of TCP connections at the same time; further ones are refused [default: 512]
         max_connections / "tcp-max-connections": usize => max_connections;
-        /// TCP connections from one address, or one IPv6 network of 64 bits [default: 64]
+        /// Maximum number of TCP connections from one address, or one IPv6 network of 64 bits [default: 64]
         max_per_address / "tcp-max-per-address": usize => max_per_address;
         /// How long a message may take from its first octet to its last [default: 10s]
         message_timeout / "tcp-message-timeout": Time => message_timeout;

@@ -27,7 +27,7 @@ settings! {
         max_request_retransmits / "max-request-retransmits": u32 => max_request_retransmits;
         /// How long a resolution may be used again
         cache_life / "cache-life": Time => cache_life;
-        /// The most pools in the cache
+        /// Maximum number of pools in the cache
         max_cached_pools / "max-cached-pools": usize => max_cached_pools;
         /// How long a request may stay unanswered before its element counts as failed
         response_timeout / "response-timeout": Time => response_timeout;
@@ -41,7 +41,7 @@ settings! {
         failover_deadline / "failover-deadline": Time => failover_deadline;
         /// How often the registrar is asked again while there is no element
         retry_interval / "retry-interval": Time => retry_interval;
-        /// Sessions at the same time
+        /// Maximum number of sessions at the same time
         max_sessions / "max-sessions": usize => max_sessions;
         /// Octets of unanswered requests that a session keeps
         max_unanswered_octets / "max-unanswered-octets": usize => max_unanswered_octets;

@@ -1,12 +1,12 @@
 //! Properties under random events: no panic, bounds kept, one answer for every command.
 
-use crate::base::SctpPort;
 use alloc::collections::BTreeSet;
 
 use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::SctpPort;
 use crate::endpoint::testing::encode;
 use crate::endpoint::{ConnectError, Connected};
 

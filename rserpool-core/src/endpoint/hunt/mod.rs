@@ -99,15 +99,15 @@ impl Hunt {
     /// The hunt of an element, not begun yet. It connects by SCTP, from `local_port` (0: any). Registrars
     /// that are announced for TCP are left out (RFC 5352 section 2.1: elements use SCTP).
     pub fn new(config: HuntConfig<SctpAddress>, local_port: SctpPort) -> Self {
-        Self::begin_with(config.with_any_carrier(), local_port, false)
+        Self::at_rest(config.with_any_carrier(), local_port, false)
     }
 
     /// The hunt of a user, not begun yet. It connects by SCTP or TCP.
     pub fn of_user(config: HuntConfig) -> Self {
-        Self::begin_with(config, SctpPort(0), true)
+        Self::at_rest(config, SctpPort(0), true)
     }
 
-    fn begin_with(config: HuntConfig, local_port: SctpPort, tcp: bool) -> Self {
+    fn at_rest(config: HuntConfig, local_port: SctpPort, tcp: bool) -> Self {
         Self { config, local_port, tcp, announced: Announced::default(), chase: None }
     }
 

@@ -123,14 +123,15 @@ impl Peers {
         from: AssociationId,
         id: RegistrarId,
     ) -> Meeting {
-        let Some(link) = links.get(&from).filter(|_| self.enter(ctx, id)) else {
-            ctx.counters.peers_refused += 1;
-            ctx.abort(from, AbortCause::User);
-            return Meeting::Refused;
-        };
+        let Some(link) = links.get(&from) else { return Meeting::Refused };
         // ENRP is spoken over SCTP alone.
         let Some(address) = link.peer.as_sctp().cloned() else { return Meeting::Refused };
         let greeted = link.greeted;
+        if !self.enter(ctx, id) {
+            ctx.counters.peers_refused += 1;
+            ctx.abort(from, AbortCause::User);
+            return Meeting::Refused;
+        }
         let old = ctx.group.get(&id).copied().filter(|old| *old != from);
         if let Some(old) = old
             && self.choose(ctx, links, listing, old, from, id) == Kept::Old

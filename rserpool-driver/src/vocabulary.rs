@@ -3,10 +3,9 @@
 //! its runtime, and needs no other dependency.
 
 pub use super::{
-    AnnounceGroup, Announcing, Builder, ByteStream, Configuration, Io, Listener, Preset, Received, Runtime,
-    Socket,
+    AnnounceGroup, Announcing, Builder, ByteStream, Configuration, IdentifierTaken, Io, Listener, Preset,
+    Received, Runtime, SessionEvent, Socket, StartError, Stopped, TcpListening,
 };
-pub use super::{IdentifierTaken, SessionEvent, StartError, Stopped, TcpListening};
 pub use bytes::Bytes;
 pub use rserpool_core;
 pub use rserpool_core::base::{

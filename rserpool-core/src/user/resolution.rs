@@ -30,7 +30,7 @@ pub(super) enum Waiter {
 /// pool, so a second question about it waits (reading B41).
 #[derive(Debug)]
 pub(super) struct Resolver {
-    resolutions: BTreeMap<PoolHandle, Resolution>,
+    resolutions: BTreeMap<PoolHandle, Inquiry>,
     cache: Cache,
     registrar: Registrar,
 }
@@ -43,8 +43,9 @@ pub(super) struct Resolved {
     pub(super) outcome: Result<(), UserError>,
 }
 
+/// A resolution that is under way.
 #[derive(Debug, Default)]
-struct Resolution {
+struct Inquiry {
     question: Question,
     /// Questions with other `items`, to be asked afterwards.
     later: VecDeque<Question>,
@@ -170,7 +171,7 @@ impl Resolver {
         question: Question,
         later: VecDeque<Question>,
     ) {
-        let resolution = Resolution { question, later, ..Resolution::default() };
+        let resolution = Inquiry { question, later, ..Inquiry::default() };
         self.resolutions.insert(handle.clone(), resolution);
         match self.registrar.home() {
             Some(_) => self.ask(now, context, &handle),
@@ -319,7 +320,7 @@ impl Resolver {
     ) -> Option<Resolved> {
         context.deadlines.clear(&Timer::Request(handle.clone()));
         context.deadlines.clear(&Timer::Wait(handle.clone()));
-        let Resolution { question, mut later, .. } = self.resolutions.remove(handle)?;
+        let Inquiry { question, mut later, .. } = self.resolutions.remove(handle)?;
         if let Some(next) = later.pop_front() {
             self.begin(now, context, handle.clone(), next, later);
         }
@@ -363,7 +364,7 @@ impl Resolver {
         match resolution.later.pop_front() {
             Some(question) => {
                 let later = core::mem::take(&mut resolution.later);
-                *resolution = Resolution { question, later, ..Resolution::default() };
+                *resolution = Inquiry { question, later, ..Inquiry::default() };
                 true
             }
             None => {
@@ -399,7 +400,7 @@ impl Resolver {
     }
 }
 
-impl Resolution {
+impl Inquiry {
     /// Adds a waiter to the question with these `items`, which is asked now or later.
     fn add(&mut self, items: Option<u32>, waiter: Waiter) -> Result<(), UserError> {
         if self.question.items == items {

@@ -420,6 +420,7 @@ impl<E: Engine> Association<E> {
         }
         let (current, reply) = (self.destinations.current(), self.destinations.remote(self.reply));
         let control = std::mem::take(&mut self.control);
+        debug_assert!(control.len() <= MAX_CONTROL, "answers are bounded");
         if reply == current {
             answers.extend(control);
             answers.append(&mut data);

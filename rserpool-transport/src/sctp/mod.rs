@@ -162,7 +162,8 @@ impl<E: Engine> Sctp<E> {
             }
         }
         self.associations.insert(id, association);
-        self.paths.insert(path, Owner::Association(id));
+        let other = self.paths.insert(path, Owner::Association(id));
+        debug_assert_eq!(other, None, "a path leads to one association or attempt");
         self.tags.insert(local.tag, Owner::Association(id));
         let core = &mut self.core;
         core.named += 1;
@@ -248,6 +249,8 @@ impl<E: Engine> Sctp<E> {
             self.core.disconnected(id, end.reason);
         }
         self.engine.close(&association.flow);
+        let owner = self.tags.get(&association.local_tag);
+        debug_assert_eq!(owner, Some(&Owner::Association(id)), "an association is found by its tag");
         self.spent.add(association.local_tag);
         self.tags.remove(&association.local_tag);
         for path in association.verified() {

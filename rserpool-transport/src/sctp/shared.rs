@@ -81,6 +81,7 @@ impl Core {
 
     /// Tells the endpoint that an association has ended.
     pub(super) fn disconnected(&mut self, association: AssociationId, reason: DownReason) {
+        debug_assert!(self.named > 0, "an association ends once");
         self.named = self.named.saturating_sub(1);
         self.counters.silent += u64::from(reason == DownReason::Silent);
         self.events.push_back(Event::Disconnected { association, reason });

@@ -111,6 +111,8 @@ impl Connection {
             octets -= *first;
             self.output.pop_front();
         }
+        let left: usize = self.output.iter().map(|(octets, _)| octets).sum();
+        debug_assert_eq!(self.waiting, left, "what waits is what the messages have left");
     }
 
     /// A whole message has been taken.

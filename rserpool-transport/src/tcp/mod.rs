@@ -290,6 +290,7 @@ impl Tcp {
         let Some(connection) = self.connections.remove(&id) else { return };
         if let Opener::Peer(peer) = connection.opener {
             let origin = origin(peer.ip());
+            debug_assert!(self.origins.contains_key(&origin), "an accepted connection has been counted");
             if let Some(count) = self.origins.get_mut(&origin) {
                 *count -= 1;
                 if *count == 0 {

@@ -7,13 +7,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use socket2::{Domain, Protocol, Type};
-
-use super::interfaces::{self, Interface};
-use super::{Received, Runtime, Socket, StartError};
 use rserpool_core::base::{ASAP_PORT, ENRP_PORT};
 use rserpool_core::endpoint::Channel;
 use rserpool_transport::Datagram;
+use socket2::{Domain, Protocol, Type};
+
+use crate::error::StartError;
+use crate::interfaces::{self, Interface};
+use crate::runtime::{Received, Runtime, Socket};
 
 /// Where RFC 5352 section 8.4 lets registrars announce themselves over IPv4: IANA's group.
 pub const ASAP_ANNOUNCE_GROUP: SocketAddr =

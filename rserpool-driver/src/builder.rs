@@ -5,23 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_channel::{bounded, unbounded};
-
-use super::announce::{AnnounceGroup, AnnounceSocket, Announcing};
-use super::datagrams::DatagramIo;
-use super::delivery::{Delivery, EventReceiver};
-use super::error::StartError;
-use super::event_loop::{EventLoop, Parts};
-use super::handle::{Handle, Local};
-use super::io::Io;
-use super::role::Role;
-use super::tcp::{StreamIo, TcpListening};
-use super::{BoxFuture, Runtime, Socket, interfaces};
 use rserpool_core::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, SctpPort, UdpPort};
 use rserpool_core::endpoint::ConfigError;
 use rserpool_transport::node::Node;
 use rserpool_transport::sctp::{Sctp, SctpConfig};
 use rserpool_transport::tcp::{Tcp, TcpConfig};
 use rserpool_transport::{Carriers, Stack};
+
+use crate::announce::{AnnounceGroup, AnnounceSocket, Announcing};
+use crate::datagrams::DatagramIo;
+use crate::delivery::{Delivery, EventReceiver};
+use crate::error::StartError;
+use crate::event_loop::{EventLoop, Parts};
+use crate::handle::{Handle, Local};
+use crate::interfaces;
+use crate::io::Io;
+use crate::role::Role;
+use crate::runtime::{BoxFuture, Runtime, Socket};
+use crate::tcp::{StreamIo, TcpListening};
 
 /// Capacity of the command queue; when it is full, callers wait.
 pub(super) const REQUEST_QUEUE: usize = 256;

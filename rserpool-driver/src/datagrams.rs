@@ -9,9 +9,9 @@ use rserpool_core::endpoint::Endpoint;
 use rserpool_transport::node::Node;
 use rserpool_transport::{Datagram, Datagrams, Stack};
 
-use super::io::{Intake, Io};
-use super::log::{Line, Log};
-use super::{Received, Socket};
+use crate::io::{Intake, Io};
+use crate::log::{Line, Log};
+use crate::runtime::{Received, Socket};
 
 /// Datagrams handed to the socket at a time.
 const SEND_BATCH: usize = 32;

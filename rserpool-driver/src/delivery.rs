@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::task::{Context, Poll};
 
 use async_channel::{Receiver, Sender, TrySendError};
-
-use super::BoxFuture;
-use super::role::{Recipient, Role};
 use rserpool_core::base::CommandId;
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::SessionId;
+
+use crate::role::{Recipient, Role};
+use crate::runtime::BoxFuture;
 
 /// Octets of messages for which an event takes one more place in its queue: a queue of 1,024 places
 /// holds no more than 4 MiB, and one message.

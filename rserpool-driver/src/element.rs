@@ -6,15 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-
-use super::Runtime;
-use super::announce::Announcing;
-use super::builder::{Builder, Configure, Preset, own_addresses};
-use super::delivery::{EventReceiver, next_event};
-use super::error::StartError;
-use super::handle::{Handle, Local, variant};
-use super::log::{Line, Log};
-use super::role::{Recipient, Role};
 use rserpool_core::base::{
     ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, SctpAddress, SctpPort,
     UdpPort,
@@ -24,6 +15,15 @@ use rserpool_core::element::{
 };
 use rserpool_core::endpoint::ConfigError;
 use rserpool_core::wire::Policy;
+
+use crate::announce::Announcing;
+use crate::builder::{Builder, Configure, Preset, own_addresses};
+use crate::delivery::{EventReceiver, next_event};
+use crate::error::StartError;
+use crate::handle::{Handle, Local, variant};
+use crate::log::{Line, Log};
+use crate::role::{Recipient, Role};
+use crate::runtime::Runtime;
 
 /// A pool element that runs in the background; clones are handles of the same one.
 ///

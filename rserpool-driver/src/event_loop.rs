@@ -8,19 +8,19 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use futures_lite::Stream;
 use futures_lite::future::poll_fn;
-
-use super::announce::AnnounceSocket;
-use super::datagrams::RECEIVE_PAUSE;
-use super::delivery::{Delivery, Waiting};
-use super::io::{Intake, Io};
-use super::log::{Line, Log};
-use super::role::Role;
-use super::{BoxFuture, Received, Runtime};
 use rserpool_core::base::{CommandId, Instant};
 use rserpool_core::endpoint::Output;
 use rserpool_core::user::SessionId;
 use rserpool_transport::Stack;
 use rserpool_transport::node::{EndpointKey, Node};
+
+use crate::announce::AnnounceSocket;
+use crate::datagrams::RECEIVE_PAUSE;
+use crate::delivery::{Delivery, Waiting};
+use crate::io::{Intake, Io};
+use crate::log::{Line, Log};
+use crate::role::Role;
+use crate::runtime::{BoxFuture, Received, Runtime};
 
 /// Commands taken in one round, before the sockets have their turn.
 const COMMANDS_PER_ROUND: usize = 64;

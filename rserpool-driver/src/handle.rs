@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded};
-
-use super::delivery::{SessionQueue, Waiting};
-use super::error::Stopped;
-use super::event_loop::Request;
-use super::role::Role;
 use rserpool_core::user::SessionId;
+
+use crate::delivery::{SessionQueue, Waiting};
+use crate::error::Stopped;
+use crate::event_loop::Request;
+use crate::role::Role;
 
 /// Takes the content out of one variant of `Answer`: that of the command which is asked.
 macro_rules! variant {

@@ -5,16 +5,17 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Runtime;
-use super::announce::AnnounceGroup;
-use super::builder::{Builder, Configure, Preset};
-use super::error::StartError;
-use super::handle::{Handle, variant};
-use super::log::Log;
-use super::role::{Recipient, Role};
 use rserpool_core::base::{ENRP_PORT, Instant, SctpAddress, UdpPort};
 use rserpool_core::endpoint::{ConfigError, PeerStatus};
 use rserpool_core::inspector::{self, Answer, Command, InspectError, InspectorConfig, Notice, Snapshot};
+
+use crate::announce::AnnounceGroup;
+use crate::builder::{Builder, Configure, Preset};
+use crate::error::StartError;
+use crate::handle::{Handle, variant};
+use crate::log::Log;
+use crate::role::{Recipient, Role};
+use crate::runtime::Runtime;
 
 /// Asks one registrar for its handlespace, its peers and its counters; clones share it.
 pub struct Inspector<R> {

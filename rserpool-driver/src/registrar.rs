@@ -5,21 +5,22 @@ use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::Runtime;
-use super::announce::{AnnounceGroup, Announcing};
-use super::builder::{Builder, Configure, Preset, own_addresses};
-use super::delivery::{EventReceiver, next_event};
-use super::error::{IdentifierTaken, StartError, Stopped};
-use super::handle::{Handle, Local, variant};
-use super::log::{Line, Log};
-use super::role::{Recipient, Role};
-use super::tcp::TcpListening;
 use rserpool_core::base::{
     DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, SctpAddress, SctpPort, TcpAddress, UdpPort,
 };
 use rserpool_core::endpoint::{ConfigError, HangUp};
 use rserpool_core::registrar::{self, Answer, Command, Figures, Notice, PeerStatus, RegistrarConfig};
 use rserpool_core::wire::PoolEntry;
+
+use crate::announce::{AnnounceGroup, Announcing};
+use crate::builder::{Builder, Configure, Preset, own_addresses};
+use crate::delivery::{EventReceiver, next_event};
+use crate::error::{IdentifierTaken, StartError, Stopped};
+use crate::handle::{Handle, Local, variant};
+use crate::log::{Line, Log};
+use crate::role::{Recipient, Role};
+use crate::runtime::Runtime;
+use crate::tcp::TcpListening;
 
 /// A registrar that runs in the background; clones are handles of the same one.
 ///

@@ -1,8 +1,9 @@
 //! What the event loop must know of an endpoint beyond the contract.
 
-use super::log::Log;
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::SessionId;
+
+use crate::log::Log;
 
 /// The receiver of a notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

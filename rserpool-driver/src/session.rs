@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use async_channel::{Receiver, WeakSender, bounded};
 use bytes::Bytes;
-
-use super::delivery::{EventReceiver, SessionQueue, next_event};
-use super::error::Stopped;
-use super::handle::{Handle, take, variant};
 use rserpool_core::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
 use rserpool_core::element::Refusal;
 use rserpool_core::user::{
     Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, SessionId, User,
     UserError,
 };
+
+use crate::delivery::{EventReceiver, SessionQueue, next_event};
+use crate::error::Stopped;
+use crate::handle::{Handle, take, variant};
 
 /// Events of one session that wait for the application, fewer if messages are longer than 4 KiB;
 /// then the event loop of the user, with all its sessions, receives no more.

@@ -12,15 +12,16 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-
-use super::{AsyncRead, AsyncWrite, ByteStream, Connecting, Listener, Runtime, StartError};
 use rserpool_core::base::{ASAP_TCP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant};
 use rserpool_core::endpoint::{ConnectError, Endpoint};
 use rserpool_transport::node::Node;
 use rserpool_transport::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
 
-use super::io::{Intake, Io};
-use super::log::{Line, Log};
+use crate::error::StartError;
+use crate::io::{Intake, Io};
+use crate::log::{Line, Log};
+use crate::runtime::{AsyncRead, AsyncWrite};
+use crate::runtime::{ByteStream, Connecting, Listener, Runtime};
 
 /// Octets read from a connection in one round; then the others have their turn.
 const READ_OCTETS: usize = 16 * 1024;

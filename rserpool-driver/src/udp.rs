@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
-
-use super::{Received, Socket};
 use rserpool_transport::Datagram;
+
+use crate::runtime::{Received, Socket};
 
 /// Buffers filled by one system call; each may hold several datagrams of one sender.
 const RECEIVE_BATCH: usize = 4;

@@ -5,13 +5,6 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Runtime;
-use super::builder::{Builder, Configure, Preset};
-use super::error::StartError;
-use super::handle::{Handle, variant};
-use super::log::{Line, Log};
-use super::role::{Recipient, Role};
-use super::session::Session;
 use rserpool_core::base::{
     ASAP_PORT, ElementId, Instant, PoolHandle, SctpAddress, TransportAddress, UdpPort,
 };
@@ -19,6 +12,14 @@ use rserpool_core::endpoint::ConfigError;
 use rserpool_core::user::{
     self, Answer, Command, Notice, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
 };
+
+use crate::builder::{Builder, Configure, Preset};
+use crate::error::StartError;
+use crate::handle::{Handle, variant};
+use crate::log::{Line, Log};
+use crate::role::{Recipient, Role};
+use crate::runtime::Runtime;
+use crate::session::Session;
 
 /// A pool user that runs in the background; clones are handles of the same one.
 ///

@@ -2,10 +2,13 @@
 //! builder takes or returns. Every adapter exports all of it, so that a program finds the same names whatever
 //! its runtime, and needs no other dependency.
 
-pub use super::{
-    AnnounceGroup, Announcing, Builder, ByteStream, Configuration, IdentifierTaken, Io, Listener, Preset,
-    Received, Runtime, SessionEvent, Socket, StartError, Stopped, TcpListening,
-};
+pub use crate::announce::{AnnounceGroup, Announcing};
+pub use crate::builder::{Builder, Configuration, Preset};
+pub use crate::error::{IdentifierTaken, StartError, Stopped};
+pub use crate::io::Io;
+pub use crate::runtime::{ByteStream, Listener, Received, Runtime, Socket};
+pub use crate::session::SessionEvent;
+pub use crate::tcp::TcpListening;
 pub use bytes::Bytes;
 pub use rserpool_core;
 pub use rserpool_core::base::{

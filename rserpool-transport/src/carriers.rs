@@ -3,12 +3,12 @@
 use core::net::SocketAddr;
 
 use bytes::Bytes;
+use rserpool_core::base::{Carrier, Instant, SctpPort};
+use rserpool_core::endpoint::{Action, Event};
 
 use super::sctp::Sctp;
 use super::tcp::Tcp;
 use super::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams};
-use rserpool_core::base::{Carrier, Instant, SctpPort};
-use rserpool_core::endpoint::{Action, Event};
 
 /// Both carriers of ASAP. Which one an association belongs to, its identifier tells; which one opens
 /// it, the address of the peer.

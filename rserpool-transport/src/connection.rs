@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-
 use rserpool_core::endpoint::ConnectError;
 
 /// Names a TCP connection; never reused.

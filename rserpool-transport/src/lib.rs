@@ -38,7 +38,6 @@
 use core::net::SocketAddr;
 
 use bytes::Bytes;
-
 use rserpool_core::base::{Instant, SctpPort};
 use rserpool_core::endpoint::{Action, Event};
 

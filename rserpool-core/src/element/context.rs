@@ -1,6 +1,8 @@
 //! What every part of the element works with.
 
-use super::{Answer, Counters, ElementConfig, Notice};
+use super::config::ElementConfig;
+use super::counters::Counters;
+use super::interface::{Answer, Notice};
 use crate::base::{AssociationId, ElementId, PoolHandle, ProtocolId};
 use crate::endpoint::Outbox;
 use crate::wire::AsapMessage;

@@ -6,8 +6,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::Notice;
 use super::context::Context;
+use super::interface::Notice;
 use crate::base::{AssociationId, Instant, ProtocolId, TransportAddress};
 use crate::endpoint::{AbortCause, Action, DownReason, MAX_MESSAGE, Refusal};
 

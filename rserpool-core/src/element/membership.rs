@@ -6,8 +6,8 @@
 use alloc::vec::Vec;
 
 use super::context::Context;
+use super::interface::{Answer, DeregistrationError, Notice, RegistrationError};
 use super::registrar::Home;
-use super::{Answer, DeregistrationError, Notice, RegistrationError};
 use crate::base::{CommandId, Instant};
 use crate::wire::{
     AsapMessage, EncapsulationPorts, OperationError, Policy, PoolElement, SctpTransport, Transport,

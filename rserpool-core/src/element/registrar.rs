@@ -4,8 +4,8 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::Notice;
 use super::context::Context;
+use super::interface::Notice;
 use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress, SctpPort, TransportAddress};
 use crate::endpoint::ConnectError;
 use crate::endpoint::hunt::{ConnectIds, Hunt, HuntConfig, RoundEnd};

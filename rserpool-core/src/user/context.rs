@@ -1,6 +1,8 @@
 //! The context that every part of the user works with.
 
-use super::{Answer, Counters, Notice, SessionId, UserConfig};
+use super::config::UserConfig;
+use super::counters::Counters;
+use super::interface::{Answer, Notice, SessionId};
 use crate::base::{AssociationId, Deadlines, Instant, PoolHandle, ProtocolId, Random};
 use crate::endpoint::Outbox;
 use crate::endpoint::hunt::ConnectIds;

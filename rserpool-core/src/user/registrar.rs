@@ -6,8 +6,8 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::Notice;
 use super::context::Context;
+use super::interface::Notice;
 use crate::base::{AssociationId, ConnectId, ElementId, Instant, PoolHandle, TransportAddress};
 use crate::endpoint::hunt::{Hunt, HuntConfig, RoundEnd};
 use crate::endpoint::{AbortCause, Action, ConnectError};

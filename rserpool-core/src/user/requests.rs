@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::{Delivery, RequestId};
+use super::interface::{Delivery, RequestId};
 use crate::base::{Instant, ProtocolId};
 
 /// The most supervised requests of one session that may be unanswered at the same time. It bounds memory if

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use super::cache::Cache;
 use super::context::{Context, Timer};
+use super::interface::{Answer, Resolve, SessionId, UserError};
 use super::registrar::Registrar;
-use super::{Answer, Resolve, SessionId, UserError};
 use crate::base::{CommandId, ElementId, Instant, PoolHandle, SctpAddress, TransportAddress};
 use crate::wire::{AsapMessage, CauseCode, OperationError, Policy, PoolElement};
 

@@ -6,7 +6,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::UserError;
+use super::interface::UserError;
 use crate::base::{CommandId, ConnectId, ElementId, Instant, TransportAddress};
 
 /// The most elements that are tried at the same time for one session.

@@ -4,9 +4,9 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use super::interface::{Delivery, RequestId};
 use super::requests::{Kept, Requests};
 use super::search::{Purpose, Search};
-use super::{Delivery, RequestId};
 use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle, ProtocolId};
 use crate::endpoint::Refusal;
 

@@ -8,10 +8,10 @@ use bytes::Bytes;
 
 use super::context::{Context, Timer};
 use super::health::Health;
+use super::interface::{Answer, FailureReason, Message, Notice, Opened, RequestId, SessionId, UserError};
 use super::resolution::{Resolved, Resolver, Waiter};
 use super::search::{Exhausted, Next, Purpose, Search};
 use super::session::{Queue, Serving, Session, Stage};
-use super::{Answer, FailureReason, Message, Notice, Opened, RequestId, SessionId, UserError};
 use crate::base::{
     AssociationId, CommandId, ConnectId, ElementId, Instant, PoolHandle, ProtocolId, SctpPort,
     TransportAddress,

@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-
-use crate::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams};
 use rserpool_core::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant, SctpPort};
 use rserpool_core::endpoint::{
     AbortCause, Action, Channel, Connected, Endpoint, Event, Origin, Output, OutputOf,
 };
+
+use crate::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams};
 
 #[cfg(test)]
 mod tests;

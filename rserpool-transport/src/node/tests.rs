@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::*;
-use crate::sctp::{Sctp, SctpConfig};
 use rserpool_core::base::{ProtocolId, SctpAddress, SctpPort, TransportAddress, UdpPort};
 use rserpool_core::endpoint::{ConnectError, Connected, DownReason, Origin, Outbox, Output};
+
+use super::*;
+use crate::sctp::{Sctp, SctpConfig};
 
 const PING: ProtocolId = ProtocolId(1);
 const PONG: ProtocolId = ProtocolId(2);

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rserpool_core::base::{AssociationId, Instant, SctpAddress, SctpPort, UdpPort};
+use rserpool_core::endpoint::{DownReason, Event};
 
 use super::chunk::{self, Data, Init, at_or_before, cause, kind};
 use super::config::SctpConfig;
@@ -15,8 +17,6 @@ use super::liveness::{Liveness, Pulse};
 use super::packet::{self, Chunk, Chunks, Header, Path};
 use super::sacks::Sacks;
 use super::shared::Core;
-use rserpool_core::base::{AssociationId, Instant, SctpAddress, SctpPort, UdpPort};
-use rserpool_core::endpoint::{DownReason, Event};
 
 #[derive(Debug)]
 pub(super) struct Association<E: Engine> {

@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
+use rserpool_core::base::Instant;
+use rserpool_core::endpoint::ConnectError;
 
 use super::association::Retry;
 use super::chunk::{self, Init, REFLECTED, cause, kind};
 use super::packet::{self, Chunk, Header, Path};
 use super::parameters::Parameters;
 use super::shared::Core;
-use rserpool_core::base::Instant;
-use rserpool_core::endpoint::ConnectError;
 
 #[derive(Debug)]
 pub(super) struct Attempt {

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use rserpool_core::endpoint::AbortReason;
 
 use super::packet::{CHUNK_HEADER, Chunk, HEADER, MAX_PACKET};
 use super::parameters::{self, PARAMETER_HEADER, Parameters, put_parameter, take_parameter};
-use rserpool_core::endpoint::AbortReason;
 
 /// Chunk types (RFC 9260 section 3.2).
 pub(super) mod kind {

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use rserpool_core::base::{Instant, Random};
 
 use super::chunk::Init;
 use super::packet::Path;
-use rserpool_core::base::{Instant, Random};
 
 /// What both sides have said, as remembered in a cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]

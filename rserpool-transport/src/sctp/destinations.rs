@@ -14,8 +14,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::config::SctpConfig;
 use rserpool_core::base::{Instant, Random};
+
+use super::config::SctpConfig;
 
 /// The most addresses of a peer that are used; the rest of its list is ignored.
 pub(super) const MAX_DESTINATIONS: usize = 8;

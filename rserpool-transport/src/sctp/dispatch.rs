@@ -8,6 +8,8 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use rserpool_core::base::ConnectId;
+use rserpool_core::endpoint::{ConnectError, DownReason};
 
 use super::association::End;
 use super::attempt::{Handshake, Progress};
@@ -17,8 +19,6 @@ use super::engine::Engine;
 use super::packet::{self, Chunk, Chunks, Header, Path};
 use super::stray;
 use super::{Owner, Sctp};
-use rserpool_core::base::ConnectId;
-use rserpool_core::endpoint::{ConnectError, DownReason};
 
 /// A datagram has arrived.
 pub(super) fn datagram<E: Engine>(stack: &mut Sctp<E>, source: SocketAddr, bytes: &Bytes) {

@@ -6,9 +6,10 @@
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 
+use rserpool_core::base::ProtocolId;
+
 use super::config::SctpConfig;
 use super::engine::{Outgoing, Receipt};
-use rserpool_core::base::ProtocolId;
 
 #[derive(Debug)]
 pub(super) struct Ledger {

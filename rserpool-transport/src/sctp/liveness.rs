@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use super::config::SctpConfig;
 use rserpool_core::base::Instant;
+
+use super::config::SctpConfig;
 
 #[derive(Debug)]
 pub(super) struct Liveness {

@@ -53,6 +53,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
+use rserpool_core::base::{
+    AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, SctpAddress, SctpPort,
+    UdpPort, is_usable_address,
+};
+use rserpool_core::endpoint::{AbortCause, Action, ConnectError, Connected, DownReason, Event};
 
 use self::association::{Association, End};
 use self::attempt::{Attempt, Handshake};
@@ -63,11 +68,6 @@ use self::packet::{Chunks, Path};
 use self::shared::Core;
 use self::spent::Spent;
 use crate::{Datagram, Datagrams, Stack};
-use rserpool_core::base::{
-    AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, SctpAddress, SctpPort,
-    UdpPort, is_usable_address,
-};
-use rserpool_core::endpoint::{AbortCause, Action, ConnectError, Connected, DownReason, Event};
 
 pub use config::SctpConfig;
 #[cfg(feature = "dcsctp")]

@@ -2,10 +2,10 @@
 //!
 //! Nothing here knows what a chunk means; see [`super::chunk`] for that.
 
-use rserpool_core::base::SctpPort;
 use std::net::SocketAddr;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use rserpool_core::base::SctpPort;
 
 /// The largest packet we send, in octets of UDP payload: small enough for every path that
 /// carries IPv6 with a tunnel or two, because there is no path MTU discovery.

@@ -2,10 +2,11 @@
 //! something is missing or the peer asks for it, and else after a short wait (RFC 9260 section 6.2,
 //! RFC 7053). The engines make a SACK for every packet; this holds it back.
 
+use rserpool_core::base::Instant;
+
 use super::chunk::{self, Data};
 use super::engine::Portion;
 use super::packet::Chunk;
-use rserpool_core::base::Instant;
 
 #[derive(Debug)]
 pub(super) struct Sacks {

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use rserpool_core::base::{AssociationId, ConnectId, Instant, Random};
+use rserpool_core::endpoint::{ConnectError, DownReason, Event};
 
 use super::allowance::Allowance;
 use super::chunk::Init;
 use super::config::SctpConfig;
 use crate::Datagram;
-use rserpool_core::base::{AssociationId, ConnectId, Instant, Random};
-use rserpool_core::endpoint::{ConnectError, DownReason, Event};
 
 /// What associations and attempts need from the stack.
 #[derive(Debug)]

@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
-use super::TcpConfig;
-use crate::ConnectionId;
 use rserpool_core::base::{Instant, MAX_TRIED_ADDRESSES, SctpPort, TcpAddress, is_usable_address};
 use rserpool_core::endpoint::ConnectError;
+
+use super::config::TcpConfig;
+use crate::ConnectionId;
 
 /// An attempt: its addresses are tried one after the other, the next when one has failed or has not
 /// answered for a while.

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::TcpConfig;
-use super::frames::{Frames, LONGEST};
 use rserpool_core::base::Instant;
 use rserpool_core::endpoint::HangUp;
+
+use super::config::TcpConfig;
+use super::frames::{Frames, LONGEST};
 
 /// The longest message that a user may send: room for a registration with the longest pool handle
 /// (1,024 octets) and the largest Pool Element that a registrar keeps (2,048), so that even this,

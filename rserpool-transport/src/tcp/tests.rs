@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use rserpool_core::endpoint::{AbortCause, AbortReason};
+
 use super::connection::{MAX_OUTPUT, PAUSE_AT};
 use super::*;
-use rserpool_core::endpoint::{AbortCause, AbortReason};
 
 const SERVICE: u16 = 3863;
 

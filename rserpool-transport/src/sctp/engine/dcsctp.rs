@@ -13,12 +13,12 @@ use ::dcsctp::api::{
     ZERO_CHECKSUM_ALTERNATE_ERROR_DETECTION_METHOD_LOWER_LAYER_DTLS,
 };
 use bytes::Bytes;
+use rserpool_core::base::{Instant, ProtocolId};
 
 use super::{Arrival, Broken, Drive, Engine, Outgoing, PORT, Portion, Receipt, inward};
 use crate::sctp::chunk::{self, Data, Init, at_or_before, kind};
 use crate::sctp::config::SctpConfig;
 use crate::sctp::packet::{Chunk, Chunks, HEADER, MAX_PACKET};
-use rserpool_core::base::{Instant, ProtocolId};
 
 /// The data phase by the crate dcsctp.
 ///

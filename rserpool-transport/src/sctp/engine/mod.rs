@@ -15,11 +15,11 @@ use std::fmt::Debug;
 use std::num::NonZeroU64;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use rserpool_core::base::{Instant, ProtocolId, SctpPort};
 
 use super::chunk::{Data, Init, kind};
 use super::config::SctpConfig;
 use super::packet::{CHUNK_HEADER, Chunk, HEADER, Header};
-use rserpool_core::base::{Instant, ProtocolId, SctpPort};
 
 #[cfg(feature = "dcsctp")]
 pub use self::dcsctp::Dcsctp;

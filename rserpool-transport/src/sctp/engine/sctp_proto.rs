@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use rserpool_core::base::{Instant, ProtocolId};
 use sctp_proto::{
     AssociationHandle, ClientConfig, DatagramEvent, EndpointConfig, EndpointEvent, Event, Payload,
     PayloadProtocolIdentifier, StreamEvent, TransportConfig,
@@ -21,7 +22,6 @@ use super::{Arrival, Broken, Drive, Engine, Outgoing, PORT, Portion, Receipt, in
 use crate::sctp::chunk::{Data, Init, MAX_FRAGMENT, at_or_before, kind};
 use crate::sctp::config::SctpConfig;
 use crate::sctp::packet::{self, CHUNK_HEADER, Chunk, Chunks, HEADER};
-use rserpool_core::base::{Instant, ProtocolId};
 
 /// The data phase by the crate sctp-proto: the default.
 #[derive(Debug)]

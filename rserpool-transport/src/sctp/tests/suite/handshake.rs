@@ -1,8 +1,9 @@
 //! Opening an association (RFC 9260 section 5).
 
-use super::*;
 use rserpool_core::base::{SctpAddress, SctpPort, UdpPort};
 use rserpool_core::endpoint::Connected;
+
+use super::*;
 
 #[test]
 fn four_packets_make_an_association() {

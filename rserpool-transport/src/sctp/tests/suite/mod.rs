@@ -14,16 +14,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rserpool_core::base::{
+    AssociationId, ConnectId, Instant, ProtocolId, Random, SctpAddress, SctpPort, UdpPort,
+};
+use rserpool_core::endpoint::{AbortReason, Action, ConnectError, Connected, DownReason, Event};
 
 use super::Tested;
 use crate::sctp::chunk::Data;
 use crate::sctp::packet::{self, Chunk, Header};
 use crate::sctp::{Sctp, SctpConfig};
 use crate::{Datagrams, Stack};
-use rserpool_core::base::{
-    AssociationId, ConnectId, Instant, ProtocolId, Random, SctpAddress, SctpPort, UdpPort,
-};
-use rserpool_core::endpoint::{AbortReason, Action, ConnectError, Connected, DownReason, Event};
 
 const PORT: u16 = 3863;
 

@@ -1,10 +1,11 @@
 //! Peers with several addresses (RFC 9260 sections 5.4, 6.4 and 8.2, RFC 7829).
 
+use rserpool_core::base::{SctpAddress, SctpPort, UdpPort};
+use rserpool_core::endpoint::Connected;
+
 use super::*;
 use crate::sctp::chunk::{Init, kind};
 use crate::sctp::packet::single;
-use rserpool_core::base::{SctpAddress, SctpPort, UdpPort};
-use rserpool_core::endpoint::Connected;
 
 /// A configuration that tells the addresses of a stack in the first network and in these.
 fn telling(stack: usize, networks: &[u8]) -> SctpConfig {

@@ -1,10 +1,11 @@
 //! Peers whose packets come from another UDP port than before, and forged sources (RFC 6951
 //! section 5.4).
 
+use rserpool_core::endpoint::Connected;
+
 use super::*;
 use crate::sctp::chunk::kind;
 use crate::sctp::packet::single;
-use rserpool_core::endpoint::Connected;
 
 /// A NAT has given the first stack another port.
 fn moved() -> SocketAddr {

@@ -1,8 +1,9 @@
 //! Many associations on one socket.
 
-use super::*;
 use rserpool_core::base::SctpPort;
 use rserpool_core::endpoint::Connected;
+
+use super::*;
 
 #[test]
 fn a_thousand_associations_share_a_socket() {

@@ -1,8 +1,9 @@
 //! Ending an association in order (RFC 9260 section 9).
 
-use super::*;
 use rserpool_core::base::SctpPort;
 use rserpool_core::endpoint::{AbortCause, Connected};
+
+use super::*;
 
 fn shutdown(net: &Net, association: AssociationId, patience: u64) -> Action {
     Action::Shutdown { association, deadline: net.now + millis(patience) }

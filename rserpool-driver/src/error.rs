@@ -124,7 +124,7 @@ fn bind_text(address: &SocketAddr, source: &io::Error) -> String {
     match source.kind() {
         io::ErrorKind::AddrInUse => {
             format!(
-                "UDP port {address} is in use by another process; choose another, or port 0 for a free one"
+                "UDP port {address} is in use by another process: choose another, or port 0 for a free one"
             )
         }
         io::ErrorKind::AddrNotAvailable => {
@@ -138,7 +138,7 @@ fn listen_text(address: &SocketAddr, source: &io::Error) -> String {
     match source.kind() {
         io::ErrorKind::AddrInUse => {
             format!(
-                "TCP port {address} is in use by another process; choose another, or none, for ASAP over TCP"
+                "TCP port {address} is in use by another process: choose another, or none, for ASAP over TCP"
             )
         }
         io::ErrorKind::AddrNotAvailable => {

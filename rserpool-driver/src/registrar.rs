@@ -271,7 +271,7 @@ impl Role for registrar::Registrar {
                 }
             }
             Notice::IdentifierTaken { id, peer, .. } => {
-                tracing::error!(%id, %peer, "another registrar has our identifier; stopping, give each its own id");
+                tracing::error!(%id, %peer, "another registrar has our identifier, and this one stops: give each its own id");
             }
             Notice::HungUp { peer, reason, .. } => {
                 if let Some(Line { suppressed }) = log.allow(hang_up_line(*reason)) {

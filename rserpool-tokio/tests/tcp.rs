@@ -261,7 +261,7 @@ async fn a_busy_port_is_a_clear_error() {
     let second = Registrar::builder().bind(local()).tcp(TcpListening::At(None, taken.port())).start().await;
     let Err(error @ StartError::Listen { .. }) = second else { panic!("{second:?}") };
     let text =
-        format!("TCP port {taken} is in use by another process; choose another, or none, for ASAP over TCP");
+        format!("TCP port {taken} is in use by another process: choose another, or none, for ASAP over TCP");
     assert_eq!(error.to_string(), text);
     let quiet = Registrar::builder().bind(local()).start().await.unwrap();
     assert_eq!(quiet.tcp_addr(), None, "a port other than the standard one shares the host");

@@ -79,5 +79,5 @@ pub(crate) fn no_registrar(tried: &[TransportAddress]) -> String {
         return "no registrar announces itself: name one with --registrar".into();
     }
     let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
-    format!("no registrar is reachable; tried {}", tried.join(", "))
+    format!("no registrar is reachable: tried {}", tried.join(", "))
 }

@@ -191,7 +191,7 @@ fn users_may_ask_over_tcp() {
     }
     let second = run(&[&start[..], &["--tcp", tcp]].concat());
     let line = format!(
-        "rserpool: TCP port {tcp} is in use by another process; choose another, or none, for ASAP over TCP\n"
+        "rserpool: TCP port {tcp} is in use by another process: choose another, or none, for ASAP over TCP\n"
     );
     assert_eq!((second.code, second.stderr), (Some(1), line));
 
@@ -199,7 +199,7 @@ fn users_may_ask_over_tcp() {
     assert_eq!(registrar.terminate().code, Some(0));
     let gone = ["resolve", "EchoPool", "--registrar", &by_tcp, "--preset", "fast", "--attempts", "1"];
     let gone = run(&[&gone[..], &["--log-filter", "off"]].concat());
-    let line = format!("rserpool: no registrar is reachable; tried {by_tcp}\n");
+    let line = format!("rserpool: no registrar is reachable: tried {by_tcp}\n");
     assert_eq!((gone.code, gone.stderr), (Some(1), line));
 }
 
@@ -310,7 +310,7 @@ fn no_registrar_is_told_with_the_addresses_tried() {
         assert_eq!(outcome.code, Some(1), "{arguments:?}");
         assert_eq!(
             outcome.stderr,
-            format!("rserpool: no registrar is reachable; tried {a}/3863, {b}/3863\n"),
+            format!("rserpool: no registrar is reachable: tried {a}/3863, {b}/3863\n"),
             "{arguments:?}"
         );
     }
@@ -345,7 +345,7 @@ fn a_port_in_use_is_named() {
     assert_eq!(
         second.stderr,
         format!(
-            "rserpool: UDP port {address} is in use by another process; choose another, or port 0 for a free one\n"
+            "rserpool: UDP port {address} is in use by another process: choose another, or port 0 for a free one\n"
         )
     );
 }

@@ -94,13 +94,13 @@ pub enum Admission {
 #[non_exhaustive]
 pub enum AdmissionError {
     /// Nothing here selects by this policy.
-    #[error("policy {} is not supported; add it to the policies of the registrar", .0.name())]
+    #[error("policy {} is not supported: add it to the policies of the registrar", .0.name())]
     UnsupportedPolicy(Policy),
     /// The element does not fit its pool.
     #[error(transparent)]
     Inconsistent(Inconsistent),
     /// A limit is reached.
-    #[error("the limit of {0} is reached; raise it, or let some leave")]
+    #[error("the limit of {0} is reached: raise it, or let some leave")]
     Full(Limit),
 }
 

@@ -17,13 +17,13 @@ use crate::wire::{Policy, PoolElement, Transport, TransportUse};
 #[non_exhaustive]
 pub enum Inconsistent {
     /// Its policy is of another type.
-    #[error("the pool's policy is {}; register with that, or in another pool", .0.name())]
+    #[error("the pool's policy is {}: register with that, or in another pool", .0.name())]
     Policy(Policy),
     /// Its user transport is of another protocol.
-    #[error("the pool's transport is {:?}; register with that, or in another pool", .0.kind())]
+    #[error("the pool's transport is {:?}: register with that, or in another pool", .0.kind())]
     Transport(Transport),
     /// Its Transport Use differs.
-    #[error("the pool's transport use is {0:?}; register with that, or in another pool")]
+    #[error("the pool's transport use is {0:?}: register with that, or in another pool")]
     Use(TransportUse),
 }
 

@@ -1,7 +1,7 @@
 //! SCTP over UDP (RFC 6951): one socket, any number of associations, no I/O.
 //!
 //! ```text
-//!   actions, events          Sctp (stack)          which association, which deadline
+//!   actions, events          stack, Sctp           which association, which deadline
 //!        │                      │
 //!        │      ┌───────────────┼─────────────────┐
 //!        │   dispatch        attempt          association   shutdown, silence
@@ -45,6 +45,7 @@ mod parameters;
 mod sacks;
 mod shared;
 mod spent;
+mod stack;
 mod stray;
 #[cfg(test)]
 mod tests;
@@ -52,22 +53,18 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use bytes::Bytes;
 use rserpool_core::base::{
     AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, SctpAddress, SctpPort,
     UdpPort, is_usable_address,
 };
-use rserpool_core::endpoint::{AbortCause, Action, ConnectError, Connected, DownReason, Event};
+use rserpool_core::endpoint::{ConnectError, Connected, Event};
 
 use self::association::{Association, End};
 use self::attempt::{Attempt, Handshake};
-use self::chunk::cause;
 use self::cookie::Bakery;
-use self::engine::Outgoing;
 use self::packet::{Chunks, Path};
 use self::shared::Core;
 use self::spent::Spent;
-use crate::{Datagram, Datagrams, Stack};
 
 pub use config::SctpConfig;
 #[cfg(feature = "dcsctp")]
@@ -347,99 +344,5 @@ impl<E: Engine> Sctp<E> {
             !self.listening.contains(&local_port)
                 && paths.iter().all(|path| !self.paths.contains_key(&Path { local_port, ..*path }))
         })
-    }
-}
-
-impl<E: Engine> Stack for Sctp<E> {
-    fn listen(&mut self, local_port: SctpPort) {
-        self.listening.insert(local_port);
-    }
-
-    fn stop_listening(&mut self) {
-        self.listening.clear();
-    }
-
-    fn handle_action(&mut self, now: Instant, action: Action) {
-        self.core.now = self.core.now.max(now);
-        match action {
-            Action::Connect { request, local_port, peer, deadline } => match peer.as_sctp() {
-                Some(peer) => self.connect(request, local_port, peer, deadline),
-                None => self.core.failed(request, ConnectError::NoRoute),
-            },
-            Action::CancelConnect { request } => {
-                self.forget(request, None);
-            }
-            Action::Send { association, protocol, stream, bytes } => {
-                self.with(association, |a, core, _| a.send(core, Outgoing { protocol, stream, bytes }));
-            }
-            Action::Shutdown { association, deadline } => self.with(association, |a, core, _| {
-                a.shutdown(core, deadline);
-                Ok(())
-            }),
-            Action::Abort { association, cause } => {
-                let parting = Some(match cause {
-                    AbortCause::User => chunk::abort(cause::USER_ABORT, "aborted by the user"),
-                    AbortCause::ProtocolViolation => {
-                        chunk::abort(cause::PROTOCOL_VIOLATION, "RSerPool message not understood")
-                    }
-                });
-                self.end(association, End { reason: DownReason::Local, parting });
-            }
-            Action::Announce { .. } => {}
-        }
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.core.now = self.core.now.max(now);
-        // Fetched first: what is due again at once waits for the next call.
-        let now = self.core.now;
-        let due: Vec<Owner> = std::iter::from_fn(|| self.deadlines.pop_due(now)).collect();
-        for owner in due {
-            match owner {
-                Owner::Association(id) => self.with(id, Association::handle_timeout),
-                Owner::Attempt(request) => {
-                    if let Some(attempt) = self.attempts.get_mut(&request) {
-                        let progress = attempt.handle_timeout(&mut self.core);
-                        dispatch::progress(self, request, progress);
-                    }
-                }
-            }
-        }
-    }
-
-    fn poll_event(&mut self) -> Option<Event> {
-        self.core.events.pop_front()
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.next()
-    }
-
-    /// Attempts, and associations that an endpoint knows. One that only waits for the last
-    /// packet of its shutdown has delivered everything and does not count.
-    fn associations(&self) -> usize {
-        self.core.named + self.attempts.len()
-    }
-}
-
-impl<E: Engine> Datagrams for Sctp<E> {
-    fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
-        self.core.now = self.core.now.max(now);
-        self.core.counters.datagrams_received += 1;
-        dispatch::datagram(self, source, &bytes);
-    }
-
-    fn poll_datagram(&mut self) -> Option<Datagram> {
-        loop {
-            if let Some(datagram) = self.core.packets.pop_front() {
-                return Some(datagram);
-            }
-            let id = self.dirty.pop_first()?;
-            if let Some(association) = self.associations.get_mut(&id) {
-                association.flush(&mut self.core, &mut self.engine);
-                let deadline = association.deadline(&self.engine);
-                self.deadlines.set(Owner::Association(id), deadline);
-            }
-        }
     }
 }

@@ -35,6 +35,11 @@ pub enum Fault {
     Split(Vec<HostId>, Vec<HostId>),
     /// The end of [`Fault::Split`].
     Join(Vec<HostId>, Vec<HostId>),
+    /// Updates of the handlespace from the first registrar do not reach the second, although all else does:
+    /// as between implementations of which one has a fault. Modelled associations only.
+    Lose(HostId, HostId),
+    /// They do again.
+    Keep(HostId, HostId),
     /// The host gets another address; its associations break.
     Move(HostId),
     /// Announcements do not reach the host any more.

@@ -162,7 +162,7 @@ mod schedule;
 mod violation;
 mod world;
 
-pub use applications::{Client, Conversation, Failover, Load, Note, Server, Service};
+pub use applications::{Client, Closing, Conversation, Failover, Load, Note, Occasional, Server, Service};
 pub use fault::{Fault, Order};
 pub use hosts::custom_endpoint;
 pub use hosts::{Custom, CustomProcess, Host, Mode, Process, Program, Startup};

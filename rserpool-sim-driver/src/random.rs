@@ -27,6 +27,12 @@ pub(crate) enum Purpose {
     Moments,
     /// Where its registrars come back.
     Relocation,
+    /// How its servers serve and what its clients ask of them.
+    Work,
+    /// Presets and habits that differ within its scope.
+    Mixture,
+    /// Pauses, restarts and losses at which time-outs matter.
+    TimeOuts,
 }
 
 /// The stream of an entity.
@@ -42,6 +48,9 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::Stack(life) => (8, u64::from(life)),
         Purpose::Moments => (9, 0),
         Purpose::Relocation => (10, 0),
+        Purpose::Work => (11, 0),
+        Purpose::Mixture => (12, 0),
+        Purpose::TimeOuts => (13, 0),
     };
     Random::new([kind, entity.0 as u64, detail].into_iter().fold(mix(seed), |hash, word| mix(hash ^ word)))
 }

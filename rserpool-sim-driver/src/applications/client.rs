@@ -1,6 +1,6 @@
 //! The application of a user: it sends supervised requests over sessions, and remembers what became of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use rserpool_core::user::{
     UserConfig, UserError,
 };
 
-use super::{Commands, ECHO};
+use super::{Commands, ECHO, Occasional, POISON, request_of};
 use crate::fault::Order;
 use crate::violation::Violation;
 
@@ -26,6 +26,13 @@ pub struct Load {
     pub interval: Duration,
     /// Octets of a request, at least 8.
     pub octets: usize,
+    /// Requests that are larger.
+    pub large: Option<Occasional<usize>>,
+    /// One of so many requests is made for elements that close their session on it
+    /// ([`Closing::Poison`](super::Closing::Poison)).
+    pub poison: Option<u32>,
+    /// How long the application takes for each answer; the next one waits meanwhile.
+    pub consuming: Duration,
     /// Unanswered requests of a session at most; beyond that it waits.
     pub window: usize,
     /// After how long a session that has ended, or could not be opened, is opened anew.
@@ -42,6 +49,9 @@ impl Load {
             sessions: 1,
             interval: Duration::from_millis(100),
             octets: 64,
+            large: None,
+            poison: None,
+            consuming: Duration::ZERO,
             window: 16,
             reopen: Duration::from_millis(500),
             resolve: None,
@@ -76,6 +86,8 @@ pub struct Conversation {
     pub element: Option<ElementId>,
     /// The requests that are not answered, with the time they were handed over.
     pub unanswered: BTreeMap<RequestId, Instant>,
+    /// Those of them whose answer has arrived and was not taken yet.
+    arrived: BTreeSet<RequestId>,
     /// Requests handed over.
     pub asked: u64,
     /// Requests answered.
@@ -103,6 +115,8 @@ enum Timer {
     Open(usize),
     Ask(usize),
     Resolve,
+    /// The application takes an answer.
+    Take,
 }
 
 /// What a command was for.
@@ -125,6 +139,8 @@ pub struct Client {
     timers: Deadlines<Timer>,
     conversations: Vec<Conversation>,
     last_request: u64,
+    /// The answers that have arrived, with the time at which the application has dealt with each.
+    inbox: VecDeque<(Instant, SessionId, RequestId)>,
     resolved: Option<(Instant, Vec<ElementId>)>,
     leaving: bool,
 }
@@ -147,6 +163,7 @@ impl Client {
             timers,
             conversations: (0..load.sessions).map(|_| Conversation::default()).collect(),
             last_request: 0,
+            inbox: VecDeque::new(),
             resolved: None,
             leaving: false,
             load,
@@ -205,6 +222,7 @@ impl Client {
                     self.command(now, Purpose::Open(n), Command::Open(Open::new(handle)));
                 }
                 Timer::Ask(n) => self.ask(now, n),
+                Timer::Take => self.take(now),
                 Timer::Resolve => {
                     self.resolve(now);
                     if let Some(interval) = self.load.resolve {
@@ -263,10 +281,20 @@ impl Client {
         let request = RequestId(self.last_request);
         conversation.unanswered.insert(request, now);
         conversation.asked += 1;
-        let mut octets = request.0.to_be_bytes().to_vec();
-        octets.resize(self.load.octets.max(8), 0);
-        let message = Message::new(session, ECHO, octets).delivery(Delivery::Retry(request));
+        let bytes = self.bytes(request);
+        let message = Message::new(session, ECHO, bytes).delivery(Delivery::Retry(request));
         self.command(now, Purpose::Ask(n, request), Command::Send(message));
+    }
+
+    /// The octets of a request.
+    fn bytes(&self, request: RequestId) -> Vec<u8> {
+        let large = self.load.large.and_then(|large| large.at(request.0));
+        let poison = self.load.poison.and_then(|one_of| Occasional { one_of, value: POISON }.at(request.0));
+        let mut octets = request.0.to_be_bytes().to_vec();
+        octets.extend(poison);
+        let length = large.unwrap_or(self.load.octets).max(octets.len());
+        octets.resize(length, 0);
+        octets
     }
 
     fn command(&mut self, now: Instant, purpose: Purpose, command: Command) {
@@ -364,6 +392,7 @@ impl Client {
                 conversation.element = None;
                 conversation.given_up += conversation.unanswered.len() as u64;
                 conversation.unanswered.clear();
+                conversation.arrived.clear();
                 self.timers.clear(&Timer::Ask(n));
                 self.reopen(now, n);
             }
@@ -390,16 +419,33 @@ impl Client {
             let detail = format!("data of {element} while {:?} serves {session:?}", conversation.element);
             return Err(Violation::new("the failover notice comes before data of the new element", detail));
         }
-        let request = bytes.first_chunk().map(|octets| RequestId(u64::from_be_bytes(*octets)));
-        let asked = request.and_then(|request| conversation.unanswered.remove(&request));
-        let (Some(request), Some(asked)) = (request, asked) else {
+        let request = request_of(bytes);
+        let expected = |request: &RequestId| conversation.unanswered.contains_key(request);
+        let fresh = request.filter(expected).filter(|request| conversation.arrived.insert(*request));
+        let Some(request) = fresh else {
             let detail = format!("{request:?} in {session:?}, answered by {element}");
             return Err(Violation::new("no request is answered twice", detail));
         };
-        conversation.answered += 1;
-        conversation.slowest = conversation.slowest.max(now - asked);
-        self.command(now, Purpose::Other, Command::Answered { session, request });
+        let free = self.inbox.back().map_or(now, |(at, ..)| *at);
+        self.inbox.push_back((free + self.load.consuming, session, request));
+        self.take(now);
         Ok(())
+    }
+
+    /// The application takes the answers for which it has had the time.
+    fn take(&mut self, now: Instant) {
+        while let Some(&(at, session, request)) = self.inbox.front() {
+            if at > now {
+                return self.timers.set(Timer::Take, at);
+            }
+            self.inbox.pop_front();
+            let Some((_, conversation)) = self.find(session) else { continue };
+            conversation.arrived.remove(&request);
+            let Some(asked) = conversation.unanswered.remove(&request) else { continue };
+            conversation.answered += 1;
+            conversation.slowest = conversation.slowest.max(now - asked);
+            self.command(now, Purpose::Other, Command::Answered { session, request });
+        }
     }
 
     fn reopen(&mut self, now: Instant, n: usize) {

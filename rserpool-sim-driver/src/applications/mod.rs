@@ -2,11 +2,13 @@
 
 mod client;
 mod commands;
+mod occasional;
 mod server;
 
 pub use client::{Client, Conversation, Failover, Load};
 pub(crate) use commands::Commands;
-pub use server::{Server, Service};
+pub use occasional::Occasional;
+pub use server::{Closing, Server, Service};
 
 use rserpool_core::{element, registrar, user};
 
@@ -29,3 +31,16 @@ pub enum Note {
 
 /// The protocol identifier of the simulated application.
 pub(crate) const ECHO: rserpool_core::base::ProtocolId = rserpool_core::base::ProtocolId(0x1234);
+
+/// The number of a request and of its answer: the first eight octets.
+pub(crate) fn request_of(bytes: &[u8]) -> Option<user::RequestId> {
+    bytes.first_chunk().map(|octets| user::RequestId(u64::from_be_bytes(*octets)))
+}
+
+/// The ninth octet of a request on which servers close the session, if they do so.
+const POISON: u8 = 0xff;
+
+/// Whether a request is one of those.
+fn is_poison(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&POISON)
+}

@@ -9,7 +9,7 @@ use rserpool_core::element::{Command, Element, ElementConfig, Message, Notice};
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::wire::Policy;
 
-use super::Commands;
+use super::{Commands, Occasional, is_poison};
 use crate::fault::Order;
 use crate::violation::Violation;
 
@@ -18,14 +18,31 @@ use crate::violation::Violation;
 pub struct Service {
     /// How long one request takes.
     pub time: Duration,
+    /// Requests that take longer.
+    pub slow: Option<Occasional<Duration>>,
+    /// When it closes sessions of its own accord.
+    pub closes: Closing,
     /// After how long an element that has given up registering is told to try again; `None`
     /// leaves it alone.
     pub retry: Option<Duration>,
 }
 
+/// When an element closes sessions of its own accord.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Closing {
+    /// Never.
+    #[default]
+    Never,
+    /// On requests that a user has made for that.
+    Poison,
+    /// On the first request of each session.
+    AtOnce,
+}
+
 impl Default for Service {
     fn default() -> Self {
-        Self { time: Duration::ZERO, retry: Some(Duration::from_secs(1)) }
+        let retry = Some(Duration::from_secs(1));
+        Self { time: Duration::ZERO, slow: None, closes: Closing::Never, retry }
     }
 }
 
@@ -38,6 +55,8 @@ pub struct Server {
     commands: Commands,
     /// The answers to be sent, in the order of their times.
     answers: VecDeque<(Instant, AssociationId, ProtocolId, Bytes)>,
+    /// The requests that it has executed.
+    executed: u64,
     retry: Option<Instant>,
     /// It was told to leave its pool.
     left: bool,
@@ -51,6 +70,7 @@ impl Server {
             service,
             commands: Commands::default(),
             answers: VecDeque::new(),
+            executed: 0,
             retry: None,
             left: false,
         }
@@ -73,6 +93,11 @@ impl Server {
     /// Whether it was told to leave its pool.
     pub const fn has_left(&self) -> bool {
         self.left
+    }
+
+    /// Whether it ends sessions, or refuses them, though it is well.
+    pub(crate) fn turns_away(&self) -> bool {
+        self.service.closes != Closing::Never || self.element.sessions() >= self.config.max_sessions
     }
 
     pub(crate) const fn commands(&self) -> &Commands {
@@ -115,6 +140,24 @@ impl Server {
         self.element.handle_command(now, id, command);
     }
 
+    /// Serves a request, or closes its session.
+    fn serve(&mut self, now: Instant, session: AssociationId, protocol: ProtocolId, bytes: Bytes) {
+        let closes = match self.service.closes {
+            Closing::Never => false,
+            Closing::Poison => is_poison(&bytes),
+            Closing::AtOnce => true,
+        };
+        if closes {
+            return self.command(now, Command::Close { session });
+        }
+        self.executed += 1;
+        let slow = self.service.slow.and_then(|slow| slow.at(self.executed));
+        let at = now + slow.unwrap_or(self.service.time);
+        let place = self.answers.partition_point(|(earlier, ..)| *earlier <= at);
+        self.answers.insert(place, (at, session, protocol, bytes));
+        self.handle_timeout(now);
+    }
+
     /// The end of a command.
     pub(crate) fn answer(&mut self, id: CommandId) -> Result<(), Violation> {
         self.commands.end(id)
@@ -123,8 +166,7 @@ impl Server {
     pub(crate) fn notice(&mut self, now: Instant, notice: &Notice) {
         match notice {
             Notice::Received { session, protocol, bytes, .. } => {
-                self.answers.push_back((now + self.service.time, *session, *protocol, bytes.clone()));
-                self.handle_timeout(now);
+                self.serve(now, *session, *protocol, bytes.clone());
             }
             Notice::RegistrationFailed(_) if !self.left => {
                 self.retry = self.service.retry.map(|retry| now + retry);

@@ -52,6 +52,8 @@ pub(super) struct End {
     pub(super) watched: bool,
     /// What it could not send yet.
     pub(super) unsent: VecDeque<Item>,
+    /// When the cable has taken up everything that it has sent.
+    pub(super) occupied_until: Instant,
     /// When the last thing that it has sent arrives.
     pub(super) last_arrival: Instant,
 }
@@ -64,8 +66,18 @@ impl End {
         (address, port): (IpAddr, SctpPort),
         state: State,
     ) -> Self {
-        let unsent = VecDeque::new();
-        Self { host, id, address, port, state, silent_at: None, watched: false, unsent, last_arrival: now }
+        Self {
+            host,
+            id,
+            address,
+            port,
+            state,
+            silent_at: None,
+            watched: false,
+            unsent: VecDeque::new(),
+            occupied_until: now,
+            last_arrival: now,
+        }
     }
 
     /// Whether its process still knows it.

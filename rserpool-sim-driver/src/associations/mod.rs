@@ -8,6 +8,8 @@
 //! * A shutdown delivers first what is queued in both directions, and becomes an abort at its
 //!   deadline.
 //!
+//! * A cable with a limited rate carries one message after the other, in each direction.
+//!
 //! Flow control is not modelled, and neither are several addresses of one host. Therefore there is no
 //! congestion.
 //!

@@ -78,8 +78,13 @@ impl Associations {
             return around.schedule.add_step(at, AssociationStep::GiveUp { key, side });
         };
         let end = end.end_mut(side);
+        let octets = match &item {
+            Item::Message { bytes, .. } => bytes.len(),
+            Item::Shutdown | Item::ShutdownAck => 0,
+        };
+        end.occupied_until = end.occupied_until.max(around.now) + around.network.cable().occupied(octets);
         // In order: not before what was sent earlier.
-        end.last_arrival = end.last_arrival.max(around.now + time);
+        end.last_arrival = end.last_arrival.max(end.occupied_until + time);
         let step = AssociationStep::Arrive { key, side: side.other(), item };
         around.schedule.add_step(end.last_arrival, step);
     }

@@ -1,5 +1,6 @@
 //! What a world goes through: a topology, timers, load, and faults in their order.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
@@ -8,13 +9,13 @@ use rserpool_core::registrar::{RegistrarConfig, TakeoverWinner};
 use rserpool_core::user::UserConfig;
 use rserpool_core::wire::{Policy, RegistrationLife};
 
-use crate::applications::{Load, Service};
+use crate::applications::{Closing, Load, Occasional, Service};
 use crate::fault::Fault;
 use crate::id::{ELEMENT_PORT, HostId};
 use crate::judges::settles_within;
 use crate::network::{Cable, Sctp};
 
-/// The presets from which all endpoints of a plan start.
+/// A preset from which an endpoint starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timers {
     /// Those for a LAN (`fast`).
@@ -54,6 +55,8 @@ impl Timers {
 /// A registrar of a plan: what differs from the preset, named as in [`RegistrarConfig`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistrarPlan {
+    /// Its preset.
+    pub timers: Timers,
     /// When it starts.
     pub start: Duration,
     /// The peers that it is configured to know.
@@ -72,6 +75,9 @@ pub struct RegistrarPlan {
     pub name_element_in_keep_alive: bool,
     /// Octets in one page of a handle table.
     pub handle_table_octets: usize,
+    /// The most pools that it lists (`limits.pools`). Less than there are, and its copy of the handlespace
+    /// differs from the others for good.
+    pub max_pools: usize,
     /// PEER-HEARTBEAT-CYCLE.
     pub heartbeat_cycle: Duration,
     /// MAX-TIME-LAST-HEARD.
@@ -91,6 +97,7 @@ impl RegistrarPlan {
     pub fn preset(timers: Timers) -> Self {
         let config = timers.registrar();
         Self {
+            timers,
             start: Duration::ZERO,
             knows: Vec::new(),
             id: config.id,
@@ -100,6 +107,7 @@ impl RegistrarPlan {
             max_bad_pe_reports: config.max_bad_pe_reports,
             name_element_in_keep_alive: config.name_element_in_keep_alive,
             handle_table_octets: config.handle_table_octets,
+            max_pools: config.limits.pools,
             heartbeat_cycle: config.enrp.heartbeat_cycle,
             max_time_last_heard: config.enrp.max_time_last_heard,
             max_time_no_response: config.enrp.max_time_no_response,
@@ -110,14 +118,15 @@ impl RegistrarPlan {
     }
 
     /// Its configuration, without the addresses of peers.
-    pub fn config(&self, timers: Timers) -> RegistrarConfig {
-        let mut config = timers.registrar();
+    pub fn config(&self) -> RegistrarConfig {
+        let mut config = self.timers.registrar();
         config.id = self.id;
         config.announce = self.announce;
         config.keep_alive_interval = self.keep_alive_interval;
         config.max_bad_pe_reports = self.max_bad_pe_reports;
         config.name_element_in_keep_alive = self.name_element_in_keep_alive;
         config.handle_table_octets = self.handle_table_octets;
+        config.limits.pools = self.max_pools;
         config.enrp.announce = self.enrp_announce;
         config.enrp.heartbeat_cycle = self.heartbeat_cycle;
         config.enrp.max_time_last_heard = self.max_time_last_heard;
@@ -132,6 +141,8 @@ impl RegistrarPlan {
 /// An element of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ElementPlan {
+    /// Its preset.
+    pub timers: Timers,
     /// When it starts.
     pub start: Duration,
     /// The registrars that it knows from the start.
@@ -148,22 +159,39 @@ pub struct ElementPlan {
     pub reregistration: Option<Duration>,
     /// How long it takes to answer one request.
     pub service: Duration,
+    /// Requests that take longer.
+    pub slow: Option<Occasional<Duration>>,
+    /// The most sessions that it takes at the same time, if not as many as the preset says.
+    pub max_sessions: Option<usize>,
+    /// When it closes sessions of its own accord.
+    pub closes: Closing,
 }
 
 impl ElementPlan {
     /// Its configuration, without the addresses of registrars.
-    pub fn config(&self, timers: Timers) -> ElementConfig {
-        let mut config = timers.element(self.pool());
+    pub fn config(&self) -> ElementConfig {
+        let mut config = self.timers.element(self.pool());
         config.id = self.id;
         config.policy = self.policy.clone();
         config.life = self.life;
         config.reregistration_interval = self.reregistration;
+        config.max_sessions = self.max_sessions.unwrap_or(config.max_sessions);
         config
     }
 
     /// How it serves.
     pub fn service(&self) -> Service {
-        Service { time: self.service, ..Service::default() }
+        Service { time: self.service, slow: self.slow, closes: self.closes, ..Service::default() }
+    }
+
+    /// The longest time that it takes for a request.
+    pub fn longest_service(&self) -> Duration {
+        self.service.max(self.slow.map(|slow| slow.value).unwrap_or_default())
+    }
+
+    /// Whether it may turn users away, or end their sessions, though it is well.
+    pub fn turns_away(&self) -> bool {
+        self.max_sessions.is_some() || self.closes != Closing::Never
     }
 
     /// The handle of its pool.
@@ -175,6 +203,8 @@ impl ElementPlan {
 /// A user of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserPlan {
+    /// Its preset.
+    pub timers: Timers,
     /// When it starts.
     pub start: Duration,
     /// The registrars that it knows from the start.
@@ -187,6 +217,13 @@ pub struct UserPlan {
     pub interval: Duration,
     /// Octets of a request.
     pub octets: usize,
+    /// Requests that are larger.
+    pub large: Option<Occasional<usize>>,
+    /// One of so many requests is one on which elements close the session that do so
+    /// ([`Closing::Poison`]).
+    pub poison: Option<u32>,
+    /// How long the application takes for each answer; others wait meanwhile.
+    pub consuming: Duration,
     /// Between two questions for the pool, past the cache.
     pub resolve: Option<Duration>,
     /// How long a request may stay unanswered before its element counts as failed.
@@ -195,16 +232,16 @@ pub struct UserPlan {
 
 impl UserPlan {
     /// Its configuration, without the addresses of registrars.
-    pub fn config(&self, timers: Timers) -> UserConfig {
-        let mut config = timers.user();
+    pub fn config(&self) -> UserConfig {
+        let mut config = self.timers.user();
         config.response_timeout = self.response_timeout;
         config
     }
 
     /// What it does.
     pub fn load(&self) -> Load {
-        let &Self { sessions, interval, octets, resolve, .. } = self;
-        Load { sessions, interval, octets, resolve, ..Load::light(self.pool()) }
+        let &Self { sessions, interval, octets, large, poison, consuming, resolve, .. } = self;
+        Load { sessions, interval, octets, large, poison, consuming, resolve, ..Load::light(self.pool()) }
     }
 
     /// The handle of the pool that it uses.
@@ -221,7 +258,7 @@ impl UserPlan {
 pub struct Plan {
     /// The seed of the world: of what its processes and cables draw.
     pub seed: u64,
-    /// The presets of all endpoints.
+    /// The preset of the endpoints that name none.
     pub timers: Timers,
     /// The timers of SCTP.
     pub sctp: Sctp,
@@ -274,13 +311,29 @@ impl Plan {
         self.registrars.len() + self.elements.len() + self.users.len()
     }
 
+    /// How long the user waits for an answer if all are well: its request and the answer may wait for others on
+    /// the way, the server takes its time, and so does the application for the answers before.
+    pub fn longest_wait(&self, user: &UserPlan) -> Duration {
+        let pool = self.elements.iter().filter(|element| element.pool == user.pool);
+        let served = pool.map(ElementPlan::longest_service).max().unwrap_or_default();
+        let load = user.load();
+        let octets = load.large.map(|large| large.value).unwrap_or_default().max(load.octets);
+        let unanswered = (load.window * load.sessions) as u32;
+        served + self.cable.occupied(octets) * 4 + load.consuming * unanswered
+    }
+
+    /// Whether the copy of a registrar lacks pools for good.
+    pub fn lacks_pools(&self) -> bool {
+        let pools: BTreeSet<&str> = self.elements.iter().map(|element| element.pool.as_str()).collect();
+        self.registrars.iter().any(|registrar| registrar.max_pools < pools.len())
+    }
+
     /// How long the world is given to come to rest: what the slowest chain of timers needs. Associations
     /// break, registrars drop the dead, elements hunt, register, are refused and try again; registrars come
     /// to agree.
     pub fn time_to_rest(&self) -> Duration {
         let silence = self.sctp.heartbeat + self.sctp.max_silence;
-        let registrars: Vec<RegistrarConfig> =
-            self.registrars.iter().map(|r| r.config(self.timers)).collect();
+        let registrars: Vec<RegistrarConfig> = self.registrars.iter().map(RegistrarPlan::config).collect();
         let dropped =
             registrars.iter().map(|config| config.keep_alive_interval * 2 + config.keep_alive_timeout * 2);
         let agreed = registrars.iter().map(|config| match registrars.len() {
@@ -288,13 +341,14 @@ impl Plan {
             _ => settles_within(&self.sctp, config),
         });
         let back = self.elements.iter().map(|element| {
-            let config = element.config(self.timers);
+            let config = element.config();
             let attempts = config.registration_timeout * (config.max_registration_attempts + 2);
             config.hunt.timeout_max * 2 + attempts + config.reregistration()
         });
         let served = self.users.iter().map(|user| {
-            let (config, load) = (user.config(self.timers), user.load());
-            config.hunt.timeout_max * 2 + config.exclusion + config.response_timeout * 4 + load.reopen
+            let (config, load) = (user.config(), user.load());
+            let wait = self.longest_wait(user) * 2;
+            config.hunt.timeout_max * 2 + config.exclusion + config.response_timeout * 4 + load.reopen + wait
         });
         let longest = |times: &mut dyn Iterator<Item = Duration>| times.max().unwrap_or_default();
         silence * 2

@@ -90,7 +90,7 @@ impl Plan {
             capture: options.capture,
         });
         for (n, registrar) in self.registrars.iter().enumerate() {
-            let program = Program::Registrar(registrar.config(self.timers));
+            let program = Program::Registrar(registrar.config());
             world.add_idle(format!("r{}", n + 1), program);
         }
         for (host, registrar) in self.registrar_hosts().zip(&self.registrars) {
@@ -101,13 +101,13 @@ impl Plan {
             }
         }
         for (n, element) in self.elements.iter().enumerate() {
-            let mut config = element.config(self.timers);
+            let mut config = element.config();
             config.hunt.registrars = world.asap_addresses(&element.knows);
             let host = world.add_idle(format!("e{}", n + 1), Program::Element(config, element.service()));
             world.at(Instant::ORIGIN + element.start, Fault::Start(host));
         }
         for (n, user) in self.users.iter().enumerate() {
-            let mut config = user.config(self.timers);
+            let mut config = user.config();
             config.hunt.registrars = world.asap_addresses(&user.knows);
             let host = world.add_idle(format!("u{}", n + 1), Program::User(config, user.load()));
             world.at(Instant::ORIGIN + user.start, Fault::Start(host));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rserpool_core::base::{ElementId, Instant, PoolHandle};
 use rserpool_core::handlespace::PeHandle;
 
-use super::plan::{Plan, UserPlan};
+use super::plan::{ElementPlan, Plan, RegistrarPlan, UserPlan};
 use crate::applications::{Client, Server};
 use crate::fault::Fault;
 use crate::id::HostId;
@@ -37,9 +37,9 @@ impl Verdict<'_> {
             self.world.resolve(user);
         }
         let asked = self.world.now();
-        let timers = self.plan.timers;
-        let answered = self.plan.users.iter().map(|user| user.config(timers).request_timeout).max();
-        self.world.run_for(answered.unwrap_or_default() * 4);
+        let answered = self.plan.users.iter().map(|user| user.config().request_timeout).max();
+        let waited = self.plan.users.iter().map(|user| self.plan.longest_wait(user)).max();
+        self.world.run_for(answered.unwrap_or_default() * 4 + waited.unwrap_or_default());
         if self.world.violation().is_some() {
             return;
         }
@@ -61,7 +61,7 @@ impl Verdict<'_> {
 
     fn judge_agreement(&self) -> Result<(), Violation> {
         let registrars: Vec<HostId> = self.plan.registrar_hosts().collect();
-        if self.twins_contend() {
+        if self.twins_contend() || self.plan.lacks_pools() {
             return Ok(());
         }
         self.world
@@ -138,7 +138,7 @@ impl Verdict<'_> {
             let (id, pool) = (server.element().id(), &server.config().handle);
             let twins =
                 self.plan.element_hosts().filter(|(host, _)| self.is_element(*host, pool, id)).count();
-            if twins > 1 || self.findable(&element.knows).is_empty() {
+            if twins > 1 || self.plan.lacks_pools() || self.findable(&element.knows).is_empty() {
                 continue;
             }
             self.judge_element(self.world.host(host).name(), server)?;
@@ -190,8 +190,7 @@ impl Verdict<'_> {
     /// Elements are asked again and again, or one that hangs would not be noticed: some time passes.
     fn judge_keep_alives(&mut self) {
         let before = self.keep_alives();
-        let timers = self.plan.timers;
-        let configs = self.plan.registrars.iter().map(|registrar| registrar.config(timers));
+        let configs = self.plan.registrars.iter().map(RegistrarPlan::config);
         let asked = configs.map(|config| self.world.view().patience_with_element(&config)).max();
         self.world.run_for(asked.unwrap_or_default());
         let now = self.keep_alives();
@@ -199,6 +198,7 @@ impl Verdict<'_> {
         let forgotten = self.plan.element_hosts().find(|(host, element)| {
             self.world.server(*host).is_some_and(is_member)
                 && element.id.is_none()
+                && !self.plan.lacks_pools()
                 && !self.findable(&element.knows).is_empty()
                 && before.get(host) == now.get(host)
         });
@@ -223,7 +223,7 @@ impl Verdict<'_> {
                 return Err(Violation::new("one answer for each command", detail));
             }
             // Two with one identifier expel each other, and the pool is empty in between.
-            if !self.is_pool_known(user, pool) || self.twins_contend() {
+            if !self.is_pool_known(user, pool) || self.twins_contend() || self.plan.lacks_pools() {
                 continue;
             }
             match client.resolved() {
@@ -233,7 +233,10 @@ impl Verdict<'_> {
                     return Err(Violation::new("users resolve what reachable registrars know", detail));
                 }
             }
-            judge_sessions(now, name, client)?;
+            let elements = self.plan.elements.iter().filter(|element| element.pool == user.pool);
+            if !elements.into_iter().any(ElementPlan::turns_away) {
+                judge_sessions(now, name, client, self.plan.longest_wait(user))?;
+            }
         }
         Ok(())
     }
@@ -282,10 +285,11 @@ impl Verdict<'_> {
     }
 }
 
-/// Every session is served, and every supervised request answered but for those of the last moment.
-fn judge_sessions(now: Instant, name: &str, client: &Client) -> Result<(), Violation> {
+/// Every session is served, and every supervised request answered but for those of the last moment. `wait` is
+/// how long an answer may take if all are well.
+fn judge_sessions(now: Instant, name: &str, client: &Client, wait: Duration) -> Result<(), Violation> {
     let (config, load) = (client.config(), client.load());
-    let patience = config.response_timeout * 2 + load.interval + Duration::from_millis(500);
+    let patience = config.response_timeout * 2 + wait + load.interval + Duration::from_millis(500);
     for conversation in client.conversations() {
         if conversation.session().is_none() || conversation.element.is_none() {
             let detail = format!("{name}: {conversation:?}");

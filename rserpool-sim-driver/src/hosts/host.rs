@@ -42,6 +42,8 @@ pub struct Host {
     wake: Option<Instant>,
     /// When the host was last disturbed by anything but the network.
     disturbed: Instant,
+    /// The same, but for starts and ends of its processes.
+    hindered: Instant,
     /// When its last process ended, if none runs.
     died: Option<Instant>,
     /// Whether announcements reach it.
@@ -100,6 +102,7 @@ impl Host {
             inbox: VecDeque::new(),
             wake: None,
             disturbed: now,
+            hindered: now,
             died: None,
             multicast: true,
             random: stream(seed, id, Purpose::Host),
@@ -159,6 +162,16 @@ impl Host {
     /// When it was last disturbed by anything but the network.
     pub(crate) const fn disturbed(&self) -> Instant {
         self.disturbed
+    }
+
+    /// The same, but for starts and ends of its processes.
+    pub(crate) const fn hindered(&self) -> Instant {
+        self.hindered
+    }
+
+    /// Whether its process stands still, or is about to end.
+    pub(crate) const fn is_held(&self) -> bool {
+        self.paused || self.stopping
     }
 
     /// When its last process ended, if none runs.
@@ -364,6 +377,7 @@ impl Host {
     /// Its timing, or that of its process, is not what it was.
     pub(crate) const fn disturb(&mut self, now: Instant) {
         self.disturbed = now;
+        self.hindered = now;
     }
 
     pub(crate) fn pause(&mut self, now: Instant) {

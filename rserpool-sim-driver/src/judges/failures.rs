@@ -5,7 +5,7 @@ use rserpool_core::handlespace::PeHandle;
 use rserpool_core::user::FailureReason;
 
 use super::view::View;
-use crate::applications::Client;
+use crate::applications::{Client, Server};
 use crate::hosts::Mode;
 use crate::id::HostId;
 use crate::violation::Violation;
@@ -42,6 +42,9 @@ impl Failures {
         let (pool, config) = (&client.load().pool, client.config());
         let serving = view.hosts_of_element(&PeHandle { pool: pool.clone(), element });
         let &[server] = serving.as_slice() else { return Ok(()) };
+        if *reason != FailureReason::Unanswered && view.server(server).is_some_and(Server::turns_away) {
+            return Ok(());
+        }
         let settled = (view.sctp.heartbeat + view.sctp.max_silence) * 2 + config.response_timeout * 2;
         let since = view.calm_since(user, server).filter(|_| *reason != FailureReason::Asked);
         match since.filter(|since| view.now.since(*since) > settled) {

@@ -6,19 +6,24 @@
 mod agreement;
 mod answers;
 mod audits;
+mod executions;
+mod failovers;
 mod failures;
+mod listings;
 mod messages;
 mod removals;
+mod reports;
 mod scope;
 mod tables;
 mod takeovers;
 mod view;
 
 use bytes::Bytes;
-use rserpool_core::base::{AssociationId, ProtocolId, RegistrarId};
+use rserpool_core::base::{AssociationId, Instant, ProtocolId, RegistrarId};
 use rserpool_core::endpoint::Channel;
+use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::Notice;
-use rserpool_core::wire::{AsapMessage, EnrpBody};
+use rserpool_core::wire::{AsapMessage, AsapType, EnrpBody};
 use rserpool_core::{element, user};
 
 pub(crate) use agreement::{agreement, checksums_agree};
@@ -26,11 +31,16 @@ pub(crate) use scope::settles_within;
 pub(crate) use view::View;
 
 use crate::applications::Note;
+use crate::fault::Order;
 use crate::id::HostId;
 use crate::violation::Violation;
 use audits::Audits;
+use executions::Executions;
+use failovers::Failovers;
 use failures::Failures;
+use listings::Listings;
 use removals::Removals;
+use reports::Reports;
 use scope::Scope;
 use tables::Tables;
 use takeovers::Takeovers;
@@ -46,6 +56,10 @@ pub(crate) struct Judges {
     tables: Tables,
     removals: Removals,
     failures: Failures,
+    reports: Reports,
+    listings: Listings,
+    executions: Executions,
+    failovers: Failovers,
 }
 
 impl Judges {
@@ -69,9 +83,20 @@ impl Judges {
         self.removals.moved(host);
     }
 
-    /// A user was told to report or to give up its elements.
-    pub(crate) const fn told_to_report(&mut self) {
-        self.failures.told_to_report();
+    /// A user was told to do something.
+    pub(crate) fn told(&mut self, now: Instant, user: HostId, order: Order) {
+        match order {
+            Order::Report => {
+                self.failures.told_to_report();
+                self.reports.told_to_report(now, user);
+            }
+            Order::Failover => {
+                self.failures.told_to_report();
+                self.reports.told_to_report(now, user);
+                self.executions.told_to_move(now, user);
+            }
+            Order::UpdatePolicy | Order::Deregister | Order::Close | Order::Purge => {}
+        }
     }
 
     /// Whether a host is at another address than others know.
@@ -81,10 +106,28 @@ impl Judges {
 
     // Verdicts
 
+    /// When [`Judges::look`] is due.
+    pub(crate) const fn next_look(&self) -> Instant {
+        self.listings.next_look()
+    }
+
+    /// Judges look at the world now and then, whether something happens or not.
+    pub(crate) fn look(&mut self, view: &View<'_>) -> Verdict {
+        self.reports.judge(view)?;
+        self.listings.look(view, &self.scope, self.removals.registrations())
+    }
+
     /// A process was handed a message.
-    pub(crate) fn heard(&mut self, host: HostId, protocol: ProtocolId, bytes: &Bytes) {
-        if protocol == ProtocolId::ENRP {
-            self.takeovers.heard(host, bytes);
+    pub(crate) fn heard(&mut self, view: &View<'_>, host: HostId, protocol: ProtocolId, bytes: &Bytes) {
+        match protocol {
+            ProtocolId::ENRP => self.takeovers.heard(host, bytes),
+            ProtocolId::ASAP if AsapType::of(bytes) == Some(AsapType::ENDPOINT_UNREACHABLE) => {
+                let message = AsapMessage::decode(bytes).map(|decoded| decoded.message);
+                if let Ok(AsapMessage::EndpointUnreachable { handle, element }) = message {
+                    self.reports.heard(view, host, PeHandle { pool: handle, element });
+                }
+            }
+            _ => {}
         }
     }
 
@@ -98,13 +141,13 @@ impl Judges {
         bytes: &Bytes,
     ) -> Verdict {
         match protocol {
-            ProtocolId::ASAP => self.asap(view, host, &messages::asap(view, host, bytes)?),
+            ProtocolId::ASAP => self.asap(view, host, over, &messages::asap(view, host, bytes)?),
             ProtocolId::ENRP => self.enrp(view, host, over, bytes),
             _ => Ok(()),
         }
     }
 
-    fn asap(&mut self, view: &View<'_>, host: HostId, message: &AsapMessage) -> Verdict {
+    fn asap(&mut self, view: &View<'_>, host: HostId, over: AssociationId, message: &AsapMessage) -> Verdict {
         match message {
             AsapMessage::HandleResolutionResponse { handle, error: Some(_), .. } => {
                 let false_reports = self.failures.may_be_false(view);
@@ -117,6 +160,10 @@ impl Judges {
             AsapMessage::Registration { .. } => {
                 self.removals.registering(view.now, host);
                 Ok(())
+            }
+            AsapMessage::EndpointKeepAlive { .. } => self.reports.asks(view, host, over),
+            AsapMessage::EndpointUnreachable { handle, element } => {
+                self.reports.sent(view, host, &PeHandle { pool: handle.clone(), element: *element })
             }
             AsapMessage::Error { error } => {
                 let detail = format!("{} sent {error:?}", view.name(host));
@@ -161,8 +208,18 @@ impl Judges {
                 self.removals.registered(host);
                 Ok(())
             }
-            Note::User(user::Notice::ElementFailed { element, reason, .. }) => {
-                Failures::judge(view, host, *element, reason)
+            Note::Element(element::Notice::Received { session, bytes, .. }) => {
+                self.executions.judge(view, host, *session, bytes)
+            }
+            Note::ElementAnswer(element::Answer::Deregistered(outcome)) => {
+                if outcome.is_ok() {
+                    self.listings.left(view, host);
+                }
+                Removals::judge_refusal(view, host, outcome)
+            }
+            Note::User(user::Notice::ElementFailed { session, element, reason, .. }) => {
+                Failures::judge(view, host, *element, reason)?;
+                self.failovers.judge(view, host, *session, reason)
             }
             _ => Ok(()),
         }

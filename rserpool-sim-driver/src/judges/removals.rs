@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rserpool_core::base::Instant;
+use rserpool_core::element::{DeregistrationError, RegistrationError};
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{Registrar, RegistrarConfig, RemovalReason};
 
@@ -29,6 +30,11 @@ impl Removals {
     /// An element has sent a registration.
     pub(super) fn registering(&mut self, now: Instant, host: HostId) {
         self.registrations.insert(host, now);
+    }
+
+    /// When elements last sent a registration.
+    pub(super) const fn registrations(&self) -> &BTreeMap<HostId, Instant> {
+        &self.registrations
     }
 
     /// An element is registered.
@@ -72,6 +78,27 @@ impl Removals {
                 Err(Violation::new("elements know whether they are listed", detail))
             }
         }
+    }
+
+    /// No registrar refuses the deregistration of an element that it lists, whoever is its home.
+    pub(super) fn judge_refusal(
+        view: &View<'_>,
+        host: HostId,
+        outcome: &Result<(), DeregistrationError>,
+    ) -> Result<(), Violation> {
+        let Err(DeregistrationError::Unconfirmed(RegistrationError::Rejected(_))) = outcome else {
+            return Ok(());
+        };
+        let Some(server) = view.server(host) else { return Ok(()) };
+        let pe = PeHandle { pool: server.config().handle.clone(), element: server.element().id() };
+        let lists = |registrar: &Registrar| registrar.handlespace().get(&pe).is_some();
+        let registrars = view.running_registrars();
+        let all_list = registrars.iter().all(|id| view.registrar(*id).is_some_and(lists));
+        if !all_list || view.hosts_of_element(&pe).len() > 1 {
+            return Ok(());
+        }
+        let detail = format!("{} ({pe}), which all registrars list: {outcome:?}", view.name(host));
+        Err(Violation::new("any registrar carries a deregistration out", detail))
     }
 
     /// No registration is lost while its element and its registrar live and can talk. `false_reports` says
@@ -128,7 +155,7 @@ impl Removals {
         if self.movers.contains(&element) && !scope.has_noticed_the_dead(view, config) {
             return None;
         }
-        Some(settled(view) + asked(config))
+        Some(view.settled() + asked(config))
     }
 }
 
@@ -145,21 +172,16 @@ fn patience_with_age(
         return None;
     }
     let attempts = element.registration_timeout * 4 + element.hunt.timeout_max * 2;
-    Some(life + element.reregistration() + settled(view) + asked(config) + attempts)
+    Some(life + element.reregistration() + view.settled() + asked(config) + attempts)
 }
 
 /// The same for one that was reported. Reports are true if any user had trouble with it. A user that finds no
 /// registrar reports later.
 fn patience_with_trouble(view: &View<'_>, element: HostId) -> Option<Duration> {
     let hunts = view.clients().map(|(_, client)| client.config().hunt.timeout_max * 2);
-    let late = settled(view) * 4 + hunts.max().unwrap_or_default();
+    let late = view.settled() * 4 + hunts.max().unwrap_or_default();
     let trouble = view.clients().any(|(user, _)| !view.calm_for(user, element, late));
     (!trouble).then_some(late)
-}
-
-/// How long associations need after a disturbance.
-fn settled(view: &View<'_>) -> Duration {
-    view.sctp.heartbeat + view.sctp.max_silence + view.sctp.rto_max
 }
 
 /// How long a registrar may take to ask an element and wait for its answer.

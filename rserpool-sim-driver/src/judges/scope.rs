@@ -80,7 +80,13 @@ impl Scope {
         self.is_calm_for(view, settles_within(view.sctp, config))
     }
 
-    /// The same, and the time in which a dead element is noticed.
+    /// Whether they had it already at some earlier time, and nothing has disturbed them since.
+    pub(super) fn was_settled_at(&self, view: &View<'_>, config: &RegistrarConfig, at: Instant) -> bool {
+        let calm = self.calm_since(view).filter(|since| *since < at);
+        calm.is_some_and(|since| at.since(since) > settles_within(view.sctp, config))
+    }
+
+    /// Whether they have had that, and the time in which a dead element is noticed.
     pub(super) fn has_noticed_the_dead(&self, view: &View<'_>, config: &RegistrarConfig) -> bool {
         self.is_calm_for(view, settles_within(view.sctp, config) + view.patience_with_element(config))
     }

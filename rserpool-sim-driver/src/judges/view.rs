@@ -106,6 +106,20 @@ impl<'a> View<'a> {
         well.then(|| cables.max(self.host(a).disturbed()).max(self.host(b).disturbed()))
     }
 
+    /// Since when a registrar has been able to reach an element. That the registrar has just started does not
+    /// matter.
+    pub(super) fn reach_since(&self, registrar: HostId, element: HostId) -> Option<Instant> {
+        let (registrar_host, element_host) = (self.host(registrar), self.host(element));
+        let cables = self.network.calm_since(registrar, element)?;
+        let well = registrar_host.is_well() && element_host.is_well();
+        well.then(|| cables.max(registrar_host.hindered()).max(element_host.disturbed()))
+    }
+
+    /// How long associations need after a disturbance.
+    pub(super) fn settled(&self) -> Duration {
+        self.sctp.heartbeat + self.sctp.max_silence + self.sctp.rto_max
+    }
+
     /// Whether two hosts have been able to work and talk undisturbed for longer than this.
     pub(super) fn calm_for(&self, a: HostId, b: HostId, time: Duration) -> bool {
         self.calm_since(a, b).is_some_and(|since| self.now.since(since) > time)

@@ -17,6 +17,9 @@ pub struct Cable {
     pub duplication: u32,
     /// Packets held back for twice the delay, of a million; others overtake them.
     pub reordering: u32,
+    /// The octets that one direction of a modelled association carries in a second; 0 sets no limit. Small
+    /// packets, such as handshakes and announcements, and the packets of whole nodes are not held up.
+    pub rate: u32,
 }
 
 impl Cable {
@@ -27,12 +30,21 @@ impl Cable {
         loss: 0,
         duplication: 0,
         reordering: 0,
+        rate: 0,
     };
 
     /// The longest time that a packet takes if it is not lost.
     pub fn longest(&self) -> Duration {
         let held_back = if self.reordering > 0 { self.held_back() } else { Duration::ZERO };
         self.delay + self.jitter + held_back
+    }
+
+    /// How long a message of this length occupies one direction of an association.
+    pub(crate) fn occupied(&self, octets: usize) -> Duration {
+        match self.rate {
+            0 => Duration::ZERO,
+            rate => Duration::from_secs_f64(octets as f64 / f64::from(rate)),
+        }
     }
 
     fn held_back(&self) -> Duration {

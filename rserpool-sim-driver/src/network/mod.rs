@@ -32,6 +32,8 @@ pub(crate) struct Network {
     cable: Cable,
     /// Directions in which nothing passes.
     blocked: BTreeSet<(HostId, HostId)>,
+    /// Directions in which updates of the handlespace are lost, and nothing else.
+    losing: BTreeSet<(HostId, HostId)>,
     /// Hosts that are cut off from all others.
     unplugged: BTreeSet<HostId>,
     owners: BTreeMap<IpAddr, HostId>,
@@ -50,6 +52,7 @@ impl Network {
             seed,
             cable,
             blocked: BTreeSet::new(),
+            losing: BTreeSet::new(),
             unplugged: BTreeSet::new(),
             owners: BTreeMap::new(),
             addresses: BTreeMap::new(),
@@ -105,9 +108,24 @@ impl Network {
         self.disturbed.insert(pair(from, to), now);
     }
 
+    /// Lets updates of the handlespace get lost in one direction, or pass.
+    pub(crate) fn set_updates(&mut self, now: Instant, from: HostId, to: HostId, passage: Passage) {
+        match passage {
+            Passage::Closed => self.losing.insert((from, to)),
+            Passage::Open => self.losing.remove(&(from, to)),
+        };
+        self.disturbed.insert(pair(from, to), now);
+    }
+
+    /// Whether updates of the handlespace from one host reach the other, if anything does.
+    pub(crate) fn passes_updates(&self, from: HostId, to: HostId) -> bool {
+        !self.losing.contains(&(from, to))
+    }
+
     /// Opens all directions.
     pub(crate) fn open_all(&mut self, now: Instant) {
-        for (from, to) in std::mem::take(&mut self.blocked) {
+        let closed = std::mem::take(&mut self.blocked).into_iter().chain(std::mem::take(&mut self.losing));
+        for (from, to) in closed {
             self.disturbed.insert(pair(from, to), now);
         }
     }
@@ -143,7 +161,8 @@ impl Network {
 
     /// Since when everything that two hosts send each other arrives in time; `None` if it does not.
     pub(crate) fn calm_since(&self, a: HostId, b: HostId) -> Option<Instant> {
-        let open = self.is_open(a, b) && self.is_open(b, a) && self.cable.loss == 0;
+        let passes = |from, to| self.is_open(from, to) && self.passes_updates(from, to);
+        let open = passes(a, b) && passes(b, a) && self.cable.loss == 0;
         let since = self.disturbed.get(&pair(a, b)).copied().unwrap_or_default();
         open.then(|| since.max(self.all_disturbed))
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::World;
-use crate::fault::{Fault, Order};
+use crate::fault::Fault;
 use crate::hosts::{Program, Wish};
 use crate::id::HostId;
 use crate::network::{Cable, Passage};
@@ -31,6 +31,8 @@ impl World {
             Fault::Join(one, other) => {
                 self.set_passage(&one, &other, Passage::Open, Directions::ThereAndBack);
             }
+            Fault::Lose(from, to) => self.set_updates(from, to, Passage::Closed),
+            Fault::Keep(from, to) => self.set_updates(from, to, Passage::Open),
             Fault::Cables(cable) => {
                 self.record.mark_world(self.clock, &format!("cables are now {cable:?}"));
                 self.network.set_cable(self.clock, cable);
@@ -116,9 +118,7 @@ impl World {
             }
             Fault::Order(host, order) if self.host(host).answers() => {
                 self.mark(host, &format!("is told: {order:?}"));
-                if matches!(order, Order::Report | Order::Failover) {
-                    self.judges.told_to_report();
-                }
+                self.judges.told(now, host, order);
                 self.wish(host, Wish::Order(order));
                 None
             }
@@ -148,6 +148,14 @@ impl World {
             }
         }
         from.iter().for_each(|host| self.reassess_host(*host));
+    }
+
+    /// Lets updates of the handlespace get lost on their way from one registrar to another, or arrive.
+    fn set_updates(&mut self, from: HostId, to: HostId, passage: Passage) {
+        let what = if passage == Passage::Closed { "are lost" } else { "arrive" };
+        let (a, b) = (self.host(from).name(), self.host(to).name());
+        self.record.mark_world(self.clock, &format!("updates from {a} to {b} {what}"));
+        self.network.set_updates(self.clock, from, to, passage);
     }
 
     /// Repairs everything: no host is cut off, slow or paused any longer. What is dead stays dead.

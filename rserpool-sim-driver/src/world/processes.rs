@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use rserpool_core::base::{AssociationId, ProtocolId};
 use rserpool_core::endpoint::{Action, Channel, Connected, Event};
 use rserpool_core::registrar::Registrar;
 use rserpool_transport::Datagram;
@@ -16,6 +17,9 @@ use crate::schedule::Occurrence;
 
 /// The datagrams that wait for a process: what a socket buffer holds. More are lost.
 const SOCKET_BUFFER: usize = 1_000;
+
+/// The type of ENRP_HANDLE_UPDATE.
+const UPDATE: u8 = 4;
 
 impl World {
     /// Starts the host's program.
@@ -139,6 +143,9 @@ impl World {
             let (judges, view) = self.judges_and_view();
             let verdict = judges.message(&view, host, *association, *protocol, bytes);
             self.verdict(verdict);
+            if self.is_lost(host, *association, *protocol, bytes) {
+                return;
+            }
             if self.record.captures()
                 && let Some(direction) = self.associations.direction(host, *association)
             {
@@ -161,6 +168,13 @@ impl World {
             Action::Abort { association, cause: _ } => associations.abort(around, host, association),
             Action::Announce { .. } => {}
         }
+    }
+
+    /// Whether a message is an update of the handlespace that gets lost on its way.
+    fn is_lost(&self, host: HostId, over: AssociationId, protocol: ProtocolId, bytes: &Bytes) -> bool {
+        let update = protocol == ProtocolId::ENRP && bytes.first() == Some(&UPDATE);
+        let peer = self.host(host).peer(over).filter(|_| update);
+        peer.is_some_and(|peer| !self.network.passes_updates(host, peer))
     }
 
     /// Sends an announcement to all that listen.
@@ -233,7 +247,10 @@ impl World {
         self.record.event(self.clock, &self.hosts, host, event);
         match event {
             Event::Disconnected { association, .. } => self.hosts.get_mut(host).disconnected(*association),
-            Event::Message { protocol, bytes, .. } => self.judges.heard(host, *protocol, bytes),
+            Event::Message { protocol, bytes, .. } => {
+                let (judges, view) = self.judges_and_view();
+                judges.heard(&view, host, *protocol, bytes);
+            }
             _ => {}
         }
     }

@@ -26,6 +26,11 @@ impl World {
             };
             debug_assert!(at >= self.clock, "time goes back");
             self.clock = at;
+            if at >= self.judges.next_look() {
+                let (judges, view) = self.judges_and_view();
+                let verdict = judges.look(&view);
+                self.verdict(verdict);
+            }
             self.steps += 1;
             self.happen(occurrence);
         }

@@ -2,10 +2,13 @@
 
 mod dice;
 mod faults;
+mod mixture;
 mod moments;
 mod policies;
 mod registrars;
 mod relocation;
+mod time_outs;
+mod work;
 
 use std::time::Duration;
 
@@ -13,6 +16,7 @@ use rserpool_core::base::ElementId;
 use rserpool_core::wire::{Policy, RegistrationLife};
 
 use super::plan::{ElementPlan, Plan, RegistrarPlan, Timers, UserPlan};
+use crate::applications::Closing;
 use crate::id::HostId;
 use crate::network::{Cable, Sctp};
 use crate::random::Purpose;
@@ -88,6 +92,9 @@ impl Plan {
         plan.faults.extend(moments::draw(&mut Dice::new(seed, Purpose::Moments), &plan));
         let mut dice = Dice::new(seed, Purpose::Relocation);
         plan.faults.extend(relocation::draw(&mut dice, &plan, timers == Timers::Rfc));
+        work::draw(&mut Dice::new(seed, Purpose::Work), &mut plan);
+        mixture::draw(&mut Dice::new(seed, Purpose::Mixture), &mut plan);
+        plan.faults.extend(time_outs::draw(&mut Dice::new(seed, Purpose::TimeOuts), &plan));
         plan
     }
 }
@@ -106,6 +113,7 @@ fn draw_cable(dice: &mut Dice) -> Cable {
         loss: if dice.chance(15) { dice.below(50_000) as u32 } else { 0 },
         duplication: if dice.chance(20) { dice.below(100_000) as u32 } else { 0 },
         reordering: if dice.chance(20) { dice.below(100_000) as u32 } else { 0 },
+        rate: 0,
     }
 }
 
@@ -138,6 +146,7 @@ fn draw_element(dice: &mut Dice, timers: Timers, pools: usize, life: Registratio
         false => Duration::ZERO,
     };
     ElementPlan {
+        timers,
         start: Duration::ZERO,
         knows: Vec::new(),
         pool,
@@ -146,6 +155,9 @@ fn draw_element(dice: &mut Dice, timers: Timers, pools: usize, life: Registratio
         life,
         reregistration: interval.filter(|_| fits),
         service,
+        slow: None,
+        max_sessions: None,
+        closes: Closing::Never,
     }
 }
 
@@ -155,11 +167,15 @@ fn draw_user(dice: &mut Dice, timers: Timers, pools: usize, service: Duration) -
         Timers::Rfc => 20,
     };
     UserPlan {
+        timers,
         start: Duration::ZERO,
         knows: Vec::new(),
         sessions: dice.pick(&[0, 1, 1, 1, 3]),
         interval: dice.between(Duration::from_millis(20), Duration::from_millis(400)) * pace,
         octets: dice.pick(&[8, 64, 1400, 20_000]),
+        large: None,
+        poison: None,
+        consuming: Duration::ZERO,
         resolve: dice
             .chance(50)
             .then(|| dice.between(Duration::from_millis(100), Duration::from_secs(2)) * pace),

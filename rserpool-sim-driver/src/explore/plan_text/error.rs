@@ -29,7 +29,7 @@ pub enum PlanProblem {
     Statement(String),
     /// No step of a fault is called this.
     #[error(
-        "there is no fault \"{0}\": write kill, start, start-anew, stop, pause, thaw, slow, unplug, plug, block, unblock, split, join, move, deafen, undeafen, cables or order"
+        "there is no fault \"{0}\": write kill, start, start-anew, stop, pause, thaw, slow, unplug, plug, block, unblock, split, join, lose, keep, move, deafen, undeafen, cables or order"
     )]
     Fault(String),
     /// A step stands before the first fault.

@@ -24,13 +24,13 @@
 //! |---|---|---|
 //! | `plan 1` | the version of this format; the first statement | |
 //! | `seed` | the seed of the world | |
-//! | `timers` | `fast` or `rfc`: the presets of all endpoints | |
+//! | `timers` | `fast` or `rfc`: the preset of all endpoints that name none | |
 //! | `sctp` | `heartbeat`, `max-silence`, `rto-initial`, `rto-max` | |
-//! | `cable` | `delay`, `jitter`; `loss`, `duplication`, `reordering` of a million packets | |
+//! | `cable` | `delay`, `jitter`; `loss`, `duplication`, `reordering` of a million packets; `rate` (octets a second) | no `rate` is no limit |
 //! | `chaos` | when everything is healed | |
-//! | `registrar` | `start`, `knows`; `id`, `announce`, `enrp-announce`, `keep-alive-interval`, `max-bad-pe-reports`, `name-element-in-keep-alive`, `handle-table-octets`, `heartbeat-cycle`, `max-time-last-heard`, `max-time-no-response`, `takeover-winner` (`larger-id`, `smaller-id`), `balance`, `suppress-unchanged`, as in the configuration of a registrar | at 0 s, knows none; the preset |
-//! | `element` | `start`, `knows`, `pool`, `policy` (as [`Policy`](rserpool_core::wire::Policy) is written), `life` (whole seconds, or `unlimited`); `id`, `reregistration`, `service` (how long it takes to answer) | at 0 s, knows none; no `id` draws one, no `reregistration` derives it from the life, no `service` is 0 s |
-//! | `user` | `start`, `knows`, `pool`, `sessions`, `interval`, `octets`; `resolve` (between two questions for the pool), `response-timeout` | at 0 s, knows none; never asks; the preset |
+//! | `registrar` | `timers`, `start`, `knows`; `id`, `announce`, `enrp-announce`, `keep-alive-interval`, `max-bad-pe-reports`, `name-element-in-keep-alive`, `handle-table-octets`, `max-pools`, `heartbeat-cycle`, `max-time-last-heard`, `max-time-no-response`, `takeover-winner` (`larger-id`, `smaller-id`), `balance`, `suppress-unchanged`, as in the configuration of a registrar | at 0 s, knows none; the preset |
+//! | `element` | `timers`, `start`, `knows`, `pool`, `policy` (as [`Policy`](rserpool_core::wire::Policy) is written), `life` (whole seconds, or `unlimited`); `id`, `reregistration`, `service` (how long it takes to answer), `slow` (a longer time and for one of how many requests: `2s/5`), `max-sessions`, `closes` (its sessions: `never`, on `poison`, or `at-once`) | at 0 s, knows none; no `id` draws one, no `reregistration` derives it from the life, no `service` is 0 s; never slow, the preset, never |
+//! | `user` | `timers`, `start`, `knows`, `pool`, `sessions`, `interval`, `octets`; `large` (more octets and for one of how many requests: `200000/5`), `poison` (one of how many requests is poison), `consuming` (how long its application takes for an answer), `resolve` (between two questions for the pool), `response-timeout` | at 0 s, knows none; none, none, 0 s; never asks; the preset |
 //! | `fault` | begins a fault, whose steps follow, a line each: the time and what is done | |
 //!
 //! Times end in `s` or `ms`; `yes` and `no` switch; a pool handle with spaces stands in quotation marks.
@@ -44,6 +44,7 @@
 //! | `unplug e1`, `plug e1`, `move e1`, `deafen e1`, `undeafen e1` | |
 //! | `block r1 e1`, `unblock r1 e1` | in one direction |
 //! | `split r1,e1 r2`, `join r1,e1 r2` | in both; `-` is a group without hosts |
+//! | `lose r1 r2`, `keep r1 r2` | updates of the handlespace from the first to the second |
 //! | `cables delay=1ms jitter=0s loss=50000 duplication=0 reordering=0` | |
 //! | `order e1 update-policy` | or `deregister`, `failover`, `close`, `report`, `purge` |
 

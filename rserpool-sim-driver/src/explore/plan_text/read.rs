@@ -10,6 +10,7 @@ use rserpool_core::wire::RegistrationLife;
 
 use super::values::{Counts, number, switch, time, words};
 use super::{PlanError, PlanProblem, VERSION};
+use crate::applications::{Closing, Occasional};
 use crate::explore::{ElementPlan, Plan, RegistrarPlan, Timers, UserPlan};
 use crate::fault::{Fault, Order};
 use crate::id::HostId;
@@ -113,6 +114,7 @@ impl Draft {
         self.enter(Section::Registrars, "registrar")?;
         let timers = self.timers()?;
         let mut keys = Keys::of_host(rest, 'r', self.registrars.len())?;
+        let timers = keys.read("timers", preset)?.unwrap_or(timers);
         let mut plan = RegistrarPlan::preset(timers);
         keys.set("start", time, &mut plan.start)?;
         if let Some(peers) = keys.take("knows") {
@@ -130,6 +132,7 @@ impl Draft {
         keys.set("max-bad-pe-reports", number, &mut plan.max_bad_pe_reports)?;
         keys.set("name-element-in-keep-alive", switch, &mut plan.name_element_in_keep_alive)?;
         keys.set("handle-table-octets", number, &mut plan.handle_table_octets)?;
+        keys.set("max-pools", number, &mut plan.max_pools)?;
         keys.set("heartbeat-cycle", time, &mut plan.heartbeat_cycle)?;
         keys.set("max-time-last-heard", time, &mut plan.max_time_last_heard)?;
         keys.set("max-time-no-response", time, &mut plan.max_time_no_response)?;
@@ -143,9 +146,10 @@ impl Draft {
 
     fn element(&mut self, rest: &[String]) -> Result<()> {
         self.enter(Section::Elements, "element")?;
-        self.timers()?;
+        let timers = self.timers()?;
         let mut keys = Keys::of_host(rest, 'e', self.elements.len())?;
         let plan = ElementPlan {
+            timers: keys.read("timers", preset)?.unwrap_or(timers),
             start: keys.read("start", time)?.unwrap_or_default(),
             knows: self.known(&mut keys)?,
             pool: keys.take("pool").ok_or(PlanProblem::Missing("pool"))?,
@@ -154,6 +158,9 @@ impl Draft {
             life: keys.need("life", life)?,
             reregistration: keys.read("reregistration", time)?,
             service: keys.read("service", time)?.unwrap_or_default(),
+            slow: keys.read("slow", |text| occasional(text, time))?,
+            max_sessions: keys.read("max-sessions", number)?,
+            closes: keys.read("closes", closing)?.unwrap_or_default(),
         };
         keys.end()?;
         self.elements.push(plan);
@@ -162,17 +169,22 @@ impl Draft {
 
     fn user(&mut self, rest: &[String]) -> Result<()> {
         self.enter(Section::Users, "user")?;
-        let preset = self.timers()?.user();
+        let timers = self.timers()?;
         let mut keys = Keys::of_host(rest, 'u', self.users.len())?;
+        let timers = keys.read("timers", preset)?.unwrap_or(timers);
         let plan = UserPlan {
+            timers,
             start: keys.read("start", time)?.unwrap_or_default(),
             knows: self.known(&mut keys)?,
             pool: keys.take("pool").ok_or(PlanProblem::Missing("pool"))?,
             sessions: keys.need("sessions", number)?,
             interval: keys.need("interval", time)?,
             octets: keys.need("octets", number)?,
+            large: keys.read("large", |text| occasional(text, number))?,
+            poison: keys.read("poison", number)?,
+            consuming: keys.read("consuming", time)?.unwrap_or_default(),
             resolve: keys.read("resolve", time)?,
-            response_timeout: keys.read("response-timeout", time)?.unwrap_or(preset.response_timeout),
+            response_timeout: keys.read("response-timeout", time)?.unwrap_or(timers.user().response_timeout),
         };
         keys.end()?;
         self.users.push(plan);
@@ -305,8 +317,26 @@ fn cable(words: &[String]) -> Result<Cable> {
         loss: keys.need("loss", number)?,
         duplication: keys.need("duplication", number)?,
         reordering: keys.need("reordering", number)?,
+        rate: keys.read("rate", number)?.unwrap_or_default(),
     };
     keys.end().map(|()| cable)
+}
+
+/// A value and one of how many requests it holds for.
+fn occasional<T>(text: &str, read: impl Fn(&str) -> Result<T>) -> Result<Occasional<T>> {
+    let unreadable = || unreadable(text, "a value for one of so many requests: write 2s/5 or 200000/5");
+    let (value, one_of) = text.split_once('/').ok_or_else(unreadable)?;
+    let one_of = Some(number(one_of)?).filter(|one_of| *one_of > 0).ok_or_else(unreadable)?;
+    Ok(Occasional { one_of, value: read(value)? })
+}
+
+fn closing(text: &str) -> Result<Closing> {
+    match text {
+        "never" => Ok(Closing::Never),
+        "poison" => Ok(Closing::Poison),
+        "at-once" => Ok(Closing::AtOnce),
+        _ => Err(unreadable(text, "when sessions are closed: write never, poison or at-once")),
+    }
 }
 
 fn winner(text: &str) -> Result<TakeoverWinner> {
@@ -372,6 +402,8 @@ fn fault(counts: &Counts, words: &[String]) -> Result<Fault> {
         "unblock" => (Fault::Unblock(host(0)?, host(1)?), 2),
         "split" => (Fault::Split(hosts(0)?, hosts(1)?), 2),
         "join" => (Fault::Join(hosts(0)?, hosts(1)?), 2),
+        "lose" => (Fault::Lose(host(0)?, host(1)?), 2),
+        "keep" => (Fault::Keep(host(0)?, host(1)?), 2),
         "move" => (Fault::Move(host(0)?), 1),
         "deafen" => (Fault::Deafen(host(0)?), 1),
         "undeafen" => (Fault::Undeafen(host(0)?), 1),

@@ -95,7 +95,7 @@ fn what_is_wrong_is_named_with_its_line() {
             "3s kill r1",
             "3s hurt r1",
             14,
-            "there is no fault \"hurt\": write kill, start, start-anew, stop, pause, thaw, slow, unplug, plug, block, unblock, split, join, move, deafen, undeafen, cables or order",
+            "there is no fault \"hurt\": write kill, start, start-anew, stop, pause, thaw, slow, unplug, plug, block, unblock, split, join, lose, keep, move, deafen, undeafen, cables or order",
         ),
     ];
     for (from, to, line, text) in expected {

@@ -6,6 +6,7 @@ use rserpool_core::registrar::TakeoverWinner;
 
 use super::VERSION;
 use super::values::{Counts, write_switch, write_time};
+use crate::applications::{Closing, Occasional};
 use crate::explore::{ElementPlan, Plan, RegistrarPlan, Timers, UserPlan};
 use crate::fault::{Fault, Order};
 use crate::id::HostId;
@@ -19,21 +20,22 @@ impl fmt::Display for Plan {
             elements: self.elements.len(),
             users: self.users.len(),
         };
-        let timers = match self.timers {
-            Timers::Fast => "fast",
-            Timers::Rfc => "rfc",
-        };
-        writeln!(f, "plan {VERSION}\nseed {}\ntimers {timers}", self.seed)?;
+        writeln!(f, "plan {VERSION}\nseed {}\ntimers {}", self.seed, preset(self.timers))?;
         writeln!(f, "sctp {}\ncable {}", sctp(&self.sctp), cable(&self.cable))?;
         writeln!(f, "chaos {}\n", write_time(self.chaos))?;
         for (host, registrar) in self.registrar_hosts().zip(&self.registrars) {
-            writeln!(f, "registrar {}{}", counts.name(host), registrar_values(&counts, registrar))?;
+            writeln!(
+                f,
+                "registrar {}{}",
+                counts.name(host),
+                registrar_values(&counts, self.timers, registrar)
+            )?;
         }
         for (host, element) in self.element_hosts() {
-            writeln!(f, "element {}{}", counts.name(host), element_values(&counts, element))?;
+            writeln!(f, "element {}{}", counts.name(host), element_values(&counts, self.timers, element))?;
         }
         for (host, user) in self.user_hosts() {
-            writeln!(f, "user {}{}", counts.name(host), user_values(&counts, user))?;
+            writeln!(f, "user {}{}", counts.name(host), user_values(&counts, self.timers, user))?;
         }
         for fault in self.faults.iter().filter(|fault| !fault.is_empty()) {
             writeln!(f, "\nfault")?;
@@ -75,17 +77,46 @@ fn sctp(sctp: &Sctp) -> String {
 }
 
 fn cable(cable: &Cable) -> String {
-    let Cable { delay, jitter, loss, duplication, reordering } = *cable;
+    let Cable { delay, jitter, loss, duplication, reordering, rate } = *cable;
     let [delay, jitter] = [delay, jitter].map(write_time);
-    format!("delay={delay} jitter={jitter} loss={loss} duplication={duplication} reordering={reordering}")
+    let rate = if rate == 0 { String::new() } else { format!(" rate={rate}") };
+    format!(
+        "delay={delay} jitter={jitter} loss={loss} duplication={duplication} reordering={reordering}{rate}"
+    )
 }
 
-fn registrar_values(counts: &Counts, registrar: &RegistrarPlan) -> String {
+const fn preset(timers: Timers) -> &'static str {
+    match timers {
+        Timers::Fast => "fast",
+        Timers::Rfc => "rfc",
+    }
+}
+
+/// The preset of a host if it is not that of the plan.
+fn other_preset(all: Timers, own: Timers) -> Option<&'static str> {
+    (own != all).then_some(preset(own))
+}
+
+fn occasional<T>(occasional: Option<Occasional<T>>, write: impl Fn(T) -> String) -> Option<String> {
+    occasional.map(|Occasional { one_of, value }| format!("{}/{one_of}", write(value)))
+}
+
+const fn closing(closing: Closing) -> Option<&'static str> {
+    match closing {
+        Closing::Never => None,
+        Closing::Poison => Some("poison"),
+        Closing::AtOnce => Some("at-once"),
+    }
+}
+
+fn registrar_values(counts: &Counts, all: Timers, registrar: &RegistrarPlan) -> String {
+    let all_pools = registrar.timers.registrar().limits.pools;
     let winner = match registrar.takeover_winner {
         TakeoverWinner::LargerId => "larger-id",
         TakeoverWinner::SmallerId => "smaller-id",
     };
     Values::default()
+        .add_some("timers", other_preset(all, registrar.timers))
         .add("start", write_time(registrar.start))
         .add_hosts("knows", counts, &registrar.knows)
         .add_some("id", registrar.id.map(|id| id.0))
@@ -95,6 +126,7 @@ fn registrar_values(counts: &Counts, registrar: &RegistrarPlan) -> String {
         .add("max-bad-pe-reports", registrar.max_bad_pe_reports)
         .add("name-element-in-keep-alive", write_switch(registrar.name_element_in_keep_alive))
         .add("handle-table-octets", registrar.handle_table_octets)
+        .add_some("max-pools", (registrar.max_pools != all_pools).then_some(registrar.max_pools))
         .add("heartbeat-cycle", write_time(registrar.heartbeat_cycle))
         .add("max-time-last-heard", write_time(registrar.max_time_last_heard))
         .add("max-time-no-response", write_time(registrar.max_time_no_response))
@@ -104,12 +136,13 @@ fn registrar_values(counts: &Counts, registrar: &RegistrarPlan) -> String {
         .0
 }
 
-fn element_values(counts: &Counts, element: &ElementPlan) -> String {
+fn element_values(counts: &Counts, all: Timers, element: &ElementPlan) -> String {
     let life = match element.life.duration() {
         Some(life) => format!("{}s", life.as_secs()),
         None => "unlimited".into(),
     };
     Values::default()
+        .add_some("timers", other_preset(all, element.timers))
         .add("start", write_time(element.start))
         .add_hosts("knows", counts, &element.knows)
         .add("pool", quoted(&element.pool))
@@ -118,17 +151,24 @@ fn element_values(counts: &Counts, element: &ElementPlan) -> String {
         .add("life", life)
         .add_some("reregistration", element.reregistration.map(write_time))
         .add("service", write_time(element.service))
+        .add_some("slow", occasional(element.slow, write_time))
+        .add_some("max-sessions", element.max_sessions)
+        .add_some("closes", closing(element.closes))
         .0
 }
 
-fn user_values(counts: &Counts, user: &UserPlan) -> String {
+fn user_values(counts: &Counts, all: Timers, user: &UserPlan) -> String {
     Values::default()
+        .add_some("timers", other_preset(all, user.timers))
         .add("start", write_time(user.start))
         .add_hosts("knows", counts, &user.knows)
         .add("pool", quoted(&user.pool))
         .add("sessions", user.sessions)
         .add("interval", write_time(user.interval))
         .add("octets", user.octets)
+        .add_some("large", occasional(user.large, |octets| octets.to_string()))
+        .add_some("poison", user.poison)
+        .add_some("consuming", Some(user.consuming).filter(|time| !time.is_zero()).map(write_time))
         .add_some("resolve", user.resolve.map(write_time))
         .add("response-timeout", write_time(user.response_timeout))
         .0
@@ -155,6 +195,8 @@ fn step_values(counts: &Counts, fault: &Fault) -> String {
         Fault::Move(host) => format!("move {}", name(host)),
         Fault::Deafen(host) => format!("deafen {}", name(host)),
         Fault::Undeafen(host) => format!("undeafen {}", name(host)),
+        Fault::Lose(from, to) => format!("lose {} {}", name(from), name(to)),
+        Fault::Keep(from, to) => format!("keep {} {}", name(from), name(to)),
         Fault::Cables(new) => format!("cables {}", cable(new)),
         Fault::Order(host, order) => format!("order {} {}", name(host), order_name(*order)),
     }

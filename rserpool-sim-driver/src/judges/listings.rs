@@ -7,7 +7,7 @@ use rserpool_core::base::{ASAP_PORT, Instant};
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{Registrar, RegistrarConfig};
 
-use super::scope::Scope;
+use super::scope::{Scope, settles_within};
 use super::view::View;
 use crate::applications::Server;
 use crate::id::HostId;
@@ -141,11 +141,15 @@ impl Listings {
         host: HostId,
         server: &Server,
     ) -> Result<(), Violation> {
-        let Some(config) = view.registrar_config(registrar) else { return Ok(()) };
         let Some(trouble) = self.troubles.get(&host) else { return Ok(()) };
         let Some(ended) = trouble.ended else { return Ok(()) };
         let running = view.running_registrars();
-        if !is_expected(view, &running, host, server) || !scope.is_settled(view, config) {
+        let acquainted = scope.around(view, registrar).len() == running.len();
+        let configs = running.iter().filter_map(|host| view.registrar_config(*host));
+        if !is_expected(view, &running, host, server)
+            || !acquainted
+            || !configs.into_iter().all(|config| scope.is_settled(view, config))
+        {
             return Ok(());
         }
         let element = server.config();
@@ -209,10 +213,7 @@ fn judge_loss(
     if !view.host(registrar).is_well() {
         return Ok(());
     }
-    // Its registration has run out: it could not find a registrar for as long as that.
-    let life = server.config().life.duration();
-    let renewed = registered.get(&host).map(|at| view.now.since(*at));
-    if life.zip(renewed).is_some_and(|(life, ago)| ago >= life) {
+    if may_have_expired(view, registered, registrar, host, server) {
         return Ok(());
     }
     let detail = format!(
@@ -223,6 +224,24 @@ fn judge_loss(
         reach.since,
     );
     Err(Violation::new("an element that can be reached stays listed", detail))
+}
+
+/// Whether the registration of an element may have run out on the list of a registrar: the element could not
+/// renew it, or renews it with a registrar that cannot tell this one.
+fn may_have_expired(
+    view: &View<'_>,
+    registered: &BTreeMap<HostId, Instant>,
+    registrar: HostId,
+    host: HostId,
+    server: &Server,
+) -> bool {
+    let Some(life) = server.config().life.duration() else { return false };
+    let Some(config) = view.registrar_config(registrar) else { return false };
+    let renewed = registered.get(&host).is_some_and(|at| view.now.since(*at) < life);
+    let told = view.host_of_registrar(server.element().home()).is_some_and(|home| {
+        home == registrar || view.calm_for(home, registrar, settles_within(view.sctp, config))
+    });
+    !renewed || !told
 }
 
 /// Whether an element wants to be listed, and can be: it runs, it is the only one of its name, it knows a

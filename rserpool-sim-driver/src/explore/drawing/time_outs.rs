@@ -59,11 +59,12 @@ fn repeated_pauses(dice: &mut Dice, plan: &Plan, at: Duration) -> Option<Steps> 
     });
     let pause = asked.max().unwrap_or_default();
     let between = pause * dice.pick(&[1, 2]) + dice.between(Duration::ZERO, pause);
-    let pauses = (0..3 + dice.below(4) as u32).flat_map(|n| {
+    let pauses = (0..3 + dice.below(6) as u32).flat_map(|n| {
         let begin = at + (pause + between) * n;
         [(begin, Fault::Pause(element)), (begin + pause, Fault::Thaw(element))]
     });
-    Some(pauses.collect())
+    // Afterwards everything is healed.
+    Some(pauses.filter(|(time, _)| *time < plan.chaos).collect())
 }
 
 /// Users that report an element again and again, although it is well, or just after its death.
@@ -76,10 +77,11 @@ fn reports(dice: &mut Dice, plan: &Plan, at: Duration) -> Option<Steps> {
         steps.push((at, Fault::Kill(draw_element(dice, plan)?)));
     }
     let reports = (0..(4 + dice.below(20)) as u32).filter(|_| count > 0);
-    steps.extend(reports.map(|n| {
+    let reports = reports.map(|n| {
         let user = users[dice.below(count)];
         (at + between * n, Fault::Order(user, Order::Report))
-    }));
+    });
+    steps.extend(reports.filter(|(time, _)| *time < plan.chaos));
     Some(steps)
 }
 

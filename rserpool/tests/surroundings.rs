@@ -1,6 +1,8 @@
 //! Daemons in bad surroundings: outputs that are closed, full or not read, few descriptors, no rights, no home.
 //! None of it ends them, and they still do their work.
 
+#![allow(clippy::unwrap_used, reason = "only tests use this")]
+
 #[allow(dead_code)]
 mod support;
 

@@ -45,7 +45,7 @@ impl Daemon {
         let begin = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().unwrap() {
-                return status.code().or(status.signal()).unwrap();
+                return status.code().or_else(|| status.signal()).unwrap();
             }
             assert!(begin.elapsed() < PATIENCE, "it does not end");
             std::thread::sleep(Duration::from_millis(5));

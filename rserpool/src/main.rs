@@ -132,8 +132,9 @@ fn refuse(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let help = error.render();
-            let shown =
-                if std::io::stdout().is_terminal() { output::line(help.ansi()) } else { output::line(help) };
+            let colours = std::io::stdout().is_terminal();
+            let help = if colours { help.ansi().to_string() } else { help.to_string() };
+            let shown = output::line(help.trim_end());
             shown.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {

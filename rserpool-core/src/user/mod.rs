@@ -56,8 +56,8 @@ use context::{Context, Phase, Timer};
 pub use counters::Counters;
 use health::Health;
 pub use interface::{
-    Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, RequestLimits, Resolution,
-    Resolve, SessionId, UnansweredReason, UserError,
+    Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, RequestLimits,
+    Resolution, Resolve, SessionId, UnansweredReason, UserError,
 };
 use registrar::Registrar;
 pub use requests::MAX_UNANSWERED;

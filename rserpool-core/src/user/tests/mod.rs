@@ -15,8 +15,8 @@ use super::{
     RequestLimits, Resolve, SessionId, UnansweredReason, User, UserConfig, UserError,
 };
 use crate::base::{
-    AssociationId, CommandId, ConnectId, ElementId, PoolHandle, ProtocolId, RegistrarId, SctpAddress, SctpPort,
-    TransportAddress, UdpPort,
+    AssociationId, CommandId, ConnectId, ElementId, PoolHandle, ProtocolId, RegistrarId, SctpAddress,
+    SctpPort, TransportAddress, UdpPort,
 };
 use crate::element::Refusal;
 use crate::endpoint::hunt::HuntConfig;

@@ -11,12 +11,13 @@ use rserpool_core::wire::{CauseCode, Policy};
 use rserpool_driver::Builder;
 use rserpool_tokio::{PoolElement, Tokio};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::discovery::Registrars;
 use crate::exit::Failure;
 use crate::runtime::run_async;
-use crate::settings::{ElementSettings, Host, Source};
-use crate::signals::{LEAVE_WITHIN, Termination, hangup};
+use crate::settings::{ElementSettings, Host, Source, Time};
+use crate::signals::{LEAVE_WITHIN, Termination};
 use crate::{client, logging, output};
 
 /// Run a pool element with a service.
@@ -27,7 +28,7 @@ use crate::{client, logging, output};
   rserpool serve echo --registrar 127.0.0.1:20001 --bind 127.0.0.1:0 --id 0x2001 --policy RoundRobin
 
 Without --registrar it uses one that announces itself by multicast.
-SIGTERM and Ctrl-C deregister the element and end within 2 s. SIGHUP is ignored.")]
+SIGTERM and Ctrl-C deregister the element and end within 2 s.")]
 pub(crate) struct ServeCommand {
     /// The service
     service: Service,
@@ -41,11 +42,16 @@ pub(crate) struct ServeCommand {
 }
 
 /// The services there are.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Service {
     /// Every message goes back to its sender (pool EchoPool).
     Echo,
+    /// Likewise, but a message that begins with a time, such as "300ms" or "1s", goes back after that time.
+    Sleep,
 }
+
+/// Messages that are slept on at the same time; further ones go back at once.
+const MAX_SLEEPING: usize = 10_000;
 
 /// After how long an element that no registrar answered tries again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -77,7 +83,7 @@ impl Backlog {
 
 impl ServeCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let Service::Echo = self.service;
+        let sleeps = self.service == Service::Sleep;
         let settings = self.source.load(&self.settings)?;
         let builder = builder(&settings)?;
         logging::filter(&settings.log, logging::DAEMON)?;
@@ -89,9 +95,8 @@ impl ServeCommand {
         let policy = settings.policy.map_or(Policy::RoundRobin, Policy::from);
         let patient = settings.hunt.rounds.is_none_or(|rounds| rounds.0 == 0);
         run_async(async move {
-            let (mut termination, _hangup) = (Termination::new()?, hangup()?);
+            let mut termination = Termination::new()?;
             let element = builder.start().await?;
-            tokio::spawn(logging::tell_losses());
             let mut echo = Echo {
                 element: element.clone(),
                 policy,
@@ -100,6 +105,8 @@ impl ServeCommand {
                 told: None,
                 tried: Vec::new(),
                 waiting: BTreeMap::new(),
+                sleeps,
+                sleeping: JoinSet::new(),
             };
             let result = tokio::select! {
                 result = echo.serve() => result,
@@ -140,6 +147,13 @@ fn builder(settings: &ElementSettings) -> Result<Builder<Tokio, ElementConfig>, 
         .configure_sctp(move |config| sctp.apply(config)))
 }
 
+/// The time with which a message begins, if it does.
+fn time_of(message: &[u8]) -> Option<Duration> {
+    let text = std::str::from_utf8(message.get(..message.len().min(32))?).ok()?;
+    let time: Time = text.split_whitespace().next()?.parse().ok()?;
+    Some(time.0)
+}
+
 /// The echo service.
 struct Echo {
     element: PoolElement,
@@ -152,28 +166,54 @@ struct Echo {
     /// The registrars of the last round of the hunt that found none.
     tried: Vec<TransportAddress>,
     waiting: BTreeMap<AssociationId, Backlog>,
+    /// Whether messages may ask for their answer to be late, and those that have asked.
+    sleeps: bool,
+    sleeping: JoinSet<(AssociationId, ProtocolId, Bytes)>,
 }
 
 impl Echo {
     async fn serve(&mut self) -> Result<(), Failure> {
-        while let Some(event) = self.element.next_event().await {
-            match event {
-                Notice::Received { session, protocol, bytes, .. } => {
-                    self.answer(session, protocol, bytes).await;
+        loop {
+            tokio::select! {
+                event = self.element.next_event() => match event {
+                    Some(event) => self.handle(event).await?,
+                    None => return Ok(()),
+                },
+                Some(slept) = self.sleeping.join_next() => {
+                    if let Ok((session, protocol, bytes)) = slept {
+                        self.answer(session, protocol, bytes).await;
+                    }
                 }
-                Notice::Writable { session, .. } => self.drain(session).await,
-                Notice::SessionClosed { session, .. } => {
-                    self.waiting.remove(&session);
-                }
-                Notice::Registered { home, registrar, .. } if self.told.as_ref() != Some(&registrar) => {
-                    self.say_registered(home, &registrar);
-                    self.told = Some(registrar);
-                }
-                Notice::Deregistered => self.told = None,
-                Notice::NoRegistrar { tried, .. } => self.tried = tried,
-                Notice::RegistrationFailed(error) => self.registration_failed(error)?,
-                _ => {}
             }
+        }
+    }
+
+    async fn handle(&mut self, event: Notice) -> Result<(), Failure> {
+        match event {
+            Notice::Received { session, protocol, bytes, .. } => {
+                let time = self.sleeps.then(|| time_of(&bytes)).flatten();
+                match time.filter(|_| self.sleeping.len() < MAX_SLEEPING) {
+                    Some(time) => {
+                        self.sleeping.spawn(async move {
+                            tokio::time::sleep(time).await;
+                            (session, protocol, bytes)
+                        });
+                    }
+                    None => self.answer(session, protocol, bytes).await,
+                }
+            }
+            Notice::Writable { session, .. } => self.drain(session).await,
+            Notice::SessionClosed { session, .. } => {
+                self.waiting.remove(&session);
+            }
+            Notice::Registered { home, registrar, .. } if self.told.as_ref() != Some(&registrar) => {
+                self.say_registered(home, &registrar)?;
+                self.told = Some(registrar);
+            }
+            Notice::Deregistered => self.told = None,
+            Notice::NoRegistrar { tried, .. } => self.tried = tried,
+            Notice::RegistrationFailed(error) => self.registration_failed(error)?,
+            _ => {}
         }
         Ok(())
     }
@@ -203,15 +243,19 @@ impl Echo {
         self.waiting.remove(&session);
     }
 
-    fn say_registered(&self, home: rserpool_core::base::RegistrarId, registrar: &TransportAddress) {
+    fn say_registered(
+        &self,
+        home: rserpool_core::base::RegistrarId,
+        registrar: &TransportAddress,
+    ) -> Result<(), Failure> {
         let (id, bind) = (self.element.id(), self.element.local_addr());
         if self.json {
-            output::event(json!({
+            output::json(&json!({
                 "event": "registered", "id": id.to_string(), "home": home.to_string(),
                 "registrar": registrar.to_string(), "bind": bind.to_string(),
-            }));
+            }))
         } else {
-            output::event(format_args!("element {id} on UDP {bind} is registered at {registrar}"));
+            output::line(format!("element {id} on UDP {bind} is registered at {registrar}"))
         }
     }
 

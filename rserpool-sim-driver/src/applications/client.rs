@@ -92,8 +92,11 @@ pub struct Conversation {
     pub asked: u64,
     /// Requests answered.
     pub answered: u64,
-    /// Requests that were unanswered when their session ended, of which the application was told.
+    /// Requests that ended without an answer, of which the application was told: they were given up, or
+    /// unanswered when their session ended.
     pub given_up: u64,
+    /// Those whose answer may still come.
+    abandoned: BTreeSet<RequestId>,
     /// The longest time that an answered request took.
     pub slowest: Duration,
     /// Sessions opened.
@@ -380,6 +383,16 @@ impl Client {
                     return odd("only unanswered requests are resent");
                 }
             }
+            Notice::Unanswered { session, request, .. } => {
+                let Some((_, conversation)) = self.find(*session) else {
+                    return odd("notices name sessions that are open");
+                };
+                if conversation.unanswered.remove(request).is_none() {
+                    return odd("only unanswered requests are given up");
+                }
+                conversation.given_up += 1;
+                conversation.abandoned.insert(*request);
+            }
             Notice::Received { session, element, bytes, .. } => {
                 return self.received(now, *session, *element, bytes);
             }
@@ -393,6 +406,7 @@ impl Client {
                 conversation.given_up += conversation.unanswered.len() as u64;
                 conversation.unanswered.clear();
                 conversation.arrived.clear();
+                conversation.abandoned.clear();
                 self.timers.clear(&Timer::Ask(n));
                 self.reopen(now, n);
             }
@@ -420,6 +434,9 @@ impl Client {
             return Err(Violation::new("the failover notice comes before data of the new element", detail));
         }
         let request = request_of(bytes);
+        if request.is_some_and(|request| conversation.abandoned.remove(&request)) {
+            return Ok(());
+        }
         let expected = |request: &RequestId| conversation.unanswered.contains_key(request);
         let fresh = request.filter(expected).filter(|request| conversation.arrived.insert(*request));
         let Some(request) = fresh else {

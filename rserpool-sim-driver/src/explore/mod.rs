@@ -11,6 +11,7 @@ pub mod plan_text;
 mod run;
 mod verdict;
 
+pub use drawing::Hardship;
 pub use plan::{ElementPlan, Plan, RegistrarPlan, Timers, UserPlan};
 pub use plan_text::{PlanError, PlanProblem};
 pub use run::{Outcome, RunOptions, shrink};

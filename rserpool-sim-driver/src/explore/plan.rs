@@ -226,16 +226,12 @@ pub struct UserPlan {
     pub consuming: Duration,
     /// Between two questions for the pool, past the cache.
     pub resolve: Option<Duration>,
-    /// How long a request may stay unanswered before its element counts as failed.
-    pub response_timeout: Duration,
 }
 
 impl UserPlan {
     /// Its configuration, without the addresses of registrars.
     pub fn config(&self) -> UserConfig {
-        let mut config = self.timers.user();
-        config.response_timeout = self.response_timeout;
-        config
+        self.timers.user()
     }
 
     /// What it does.
@@ -348,7 +344,7 @@ impl Plan {
         let served = self.users.iter().map(|user| {
             let (config, load) = (user.config(), user.load());
             let wait = self.longest_wait(user) * 2;
-            config.hunt.timeout_max * 2 + config.exclusion + config.response_timeout * 4 + load.reopen + wait
+            config.hunt.timeout_max * 2 + config.exclusion + config.retry_interval * 32 + load.reopen + wait
         });
         let longest = |times: &mut dyn Iterator<Item = Duration>| times.max().unwrap_or_default();
         silence * 2

@@ -235,7 +235,8 @@ impl Verdict<'_> {
             }
             let elements = self.plan.elements.iter().filter(|element| element.pool == user.pool);
             if !elements.into_iter().any(ElementPlan::turns_away) {
-                judge_sessions(now, name, client, self.plan.longest_wait(user))?;
+                let silence = self.plan.sctp.heartbeat + self.plan.sctp.max_silence;
+                judge_sessions(now, silence + self.plan.longest_wait(user), name, client)?;
             }
         }
         Ok(())
@@ -285,11 +286,10 @@ impl Verdict<'_> {
     }
 }
 
-/// Every session is served, and every supervised request answered but for those of the last moment. `wait` is
-/// how long an answer may take if all are well.
-fn judge_sessions(now: Instant, name: &str, client: &Client, wait: Duration) -> Result<(), Violation> {
-    let (config, load) = (client.config(), client.load());
-    let patience = config.response_timeout * 2 + wait + load.interval + Duration::from_millis(500);
+/// Every session is served, and every supervised request answered but for those of the last moment, those that
+/// may still be served, and those whose association is broken though nobody has noticed it: `wait` at most.
+fn judge_sessions(now: Instant, wait: Duration, name: &str, client: &Client) -> Result<(), Violation> {
+    let patience = wait + client.load().interval + Duration::from_millis(500);
     for conversation in client.conversations() {
         if conversation.session().is_none() || conversation.element.is_none() {
             let detail = format!("{name}: {conversation:?}");

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use rserpool_sim_driver::explore::Hardship;
 use rserpool_sim_driver::{Mode, TraceMode, World, WorldConfig};
 
 use crate::survey::{self, Survey, Totals};
@@ -42,7 +43,9 @@ pub(crate) fn run(seconds: f64, json: bool) -> ExitCode {
 /// The seeds from 0 on, as far as the time reaches.
 fn explored(limit: Duration, jobs: usize, mode: Mode) -> Totals {
     let end = u64::MAX;
-    let survey = Survey { first: 0, end, limit: Some(limit), jobs, keep_going: true, twice: 0, mode };
+    let limit = Some(limit);
+    let hardships = Hardship::ALL;
+    let survey = Survey { first: 0, end, limit, jobs, keep_going: true, twice: 0, hardships, mode };
     survey::run(survey, |seed, violation| {
         if let Some(violation) = violation {
             eprintln!("seed {seed}: {violation}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use rserpool_sim_driver::TraceMode;
-use rserpool_sim_driver::explore::{Plan, RunOptions, shrink};
+use rserpool_sim_driver::explore::{Hardship, Plan, RunOptions, shrink};
 
 use crate::survey::{self, Survey};
 use crate::{caught, replay};
@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// Whole nodes with real SCTP packets, instead of modelled associations.
     #[arg(long)]
     packets: bool,
+    /// No other hardships than these, separated by commas; empty for none.
+    #[arg(long, value_delimiter = ',', num_args = 0..)]
+    hardships: Option<Vec<Hardship>>,
     /// Run every N-th seed twice, and compare the traces; 0 for none.
     #[arg(long, default_value_t = 0)]
     twice: u64,
@@ -35,6 +38,12 @@ pub(crate) struct Arguments {
     /// [default: failed-SEED.plan].
     #[arg(long)]
     save: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn hardships(&self) -> &[Hardship] {
+        self.hardships.as_deref().unwrap_or(Hardship::ALL)
+    }
 }
 
 fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
@@ -56,7 +65,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         progress.set_style(style);
     }
     progress.set_message("no violation");
-    let survey = Survey { first, end, limit, jobs, keep_going, twice, mode: crate::mode(packets) };
+    let hardships = arguments.hardships();
+    let survey = Survey { first, end, limit, jobs, keep_going, twice, hardships, mode: crate::mode(packets) };
     let totals = survey::run(survey, |seed, violation| {
         if let Some(violation) = violation {
             progress.suspend(|| eprintln!("seed {seed}: {violation}"));
@@ -81,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 /// Shrinks the plan of a seed that fails, saves it, and tells how to repeat it.
 fn explain(seed: u64, arguments: &Arguments) {
-    let plan = Plan::draw(seed);
+    let plan = Plan::draw_with(seed, arguments.hardships());
     let options = RunOptions { mode: crate::mode(arguments.packets), ..RunOptions::default() };
     let Some(kind) = caught::kind(&plan, options) else {
         println!("seed {seed} does not fail alone: its two runs differ");

@@ -4,14 +4,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rserpool_sim_driver::explore::{Plan, RunOptions};
+use rserpool_sim_driver::explore::{Hardship, Plan, RunOptions};
 use rserpool_sim_driver::{Mode, TraceMode};
 
 use crate::caught::{self, Failure};
 
 /// Which seeds, and how.
 #[derive(Clone, Copy)]
-pub(crate) struct Survey {
+pub(crate) struct Survey<'a> {
     /// The first seed.
     pub(crate) first: u64,
     /// The seed after the last one.
@@ -24,6 +24,8 @@ pub(crate) struct Survey {
     pub(crate) keep_going: bool,
     /// Every `twice`-th seed is run twice; 0 for none.
     pub(crate) twice: u64,
+    /// The hardships that worlds are drawn with.
+    pub(crate) hardships: &'a [Hardship],
     /// How endpoints talk.
     pub(crate) mode: Mode,
 }
@@ -59,7 +61,7 @@ impl Totals {
 }
 
 /// Runs the seeds. `seen` is told of each, with its violation if it has one, one at a time.
-pub(crate) fn run(survey: Survey, seen: impl Fn(u64, Option<&str>) + Sync) -> Totals {
+pub(crate) fn run(survey: Survey<'_>, seen: impl Fn(u64, Option<&str>) + Sync) -> Totals {
     let begun = Instant::now();
     let (next, stop) = (AtomicU64::new(survey.first), AtomicBool::new(false));
     let totals = Mutex::new(Totals::default());
@@ -105,9 +107,9 @@ struct Run {
 }
 
 /// Runs a seed.
-fn run_seed(seed: u64, survey: Survey) -> Result<Run, Failure> {
+fn run_seed(seed: u64, survey: Survey<'_>) -> Result<Run, Failure> {
     let options = RunOptions { mode: survey.mode, ..RunOptions::default() };
-    let plan = Plan::draw(seed);
+    let plan = Plan::draw_with(seed, survey.hardships);
     let outcome = caught::run(&plan, options)?;
     let mut violation = outcome.violation.map(|violation| violation.to_string());
     let mut events = outcome.steps;

@@ -1,24 +1,30 @@
 //! Registrars, elements and users of one scope that do not have the same preset, and registrars that page
 //! their tables differently, or do not list all pools. All of it is drawn from a stream of its own.
 
+use super::Hardship;
 use super::dice::Dice;
 use crate::explore::plan::{Plan, RegistrarPlan, Timers};
 
 /// Draws for some of the worlds what differs in them.
-pub(super) fn draw(dice: &mut Dice, plan: &mut Plan) {
-    if dice.chance(20) {
-        draw_presets(dice, plan);
-    }
-    if dice.chance(25) {
-        let habits: Vec<usize> = plan.registrars.iter().map(|_| dice.pick(&[512, 1400, 65_000])).collect();
+pub(super) fn draw(dice: &mut Dice, plan: &mut Plan, hardships: &[Hardship]) {
+    let mut drawn = |kind, percent| dice.chance(percent) && hardships.contains(&kind);
+    let presets = drawn(Hardship::MixedPresets, 20);
+    let pages = drawn(Hardship::MixedPages, 25);
+    let lacking = drawn(Hardship::LackingPools, 4);
+    let count = plan.registrars.len();
+    let one = dice.below(count);
+    let habits: Vec<usize> = (0..count).map(|_| dice.pick(&[512, 1400, 65_000])).collect();
+    if pages {
         for (registrar, octets) in plan.registrars.iter_mut().zip(habits) {
             registrar.handle_table_octets = octets;
         }
     }
     // A copy that lacks a pool is never the same as the others.
-    if plan.registrars.len() > 1 && dice.chance(4) {
-        let one = dice.below(plan.registrars.len());
+    if lacking && count > 1 {
         plan.registrars[one].max_pools = 1;
+    }
+    if presets {
+        draw_presets(dice, plan);
     }
 }
 
@@ -47,7 +53,6 @@ fn draw_presets(dice: &mut Dice, plan: &mut Plan) {
     for user in &mut plan.users {
         if dice.chance(share) {
             user.timers = Timers::Rfc;
-            user.response_timeout = user.response_timeout.max(Timers::Rfc.user().response_timeout);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod dice;
 mod faults;
+mod hardship;
 mod mixture;
 mod moments;
 mod policies;
@@ -21,10 +22,16 @@ use crate::id::HostId;
 use crate::network::{Cable, Sctp};
 use crate::random::Purpose;
 use dice::Dice;
+pub use hardship::Hardship;
 
 impl Plan {
-    /// What `seed` stands for.
+    /// What `seed` stands for, with all hardships.
     pub fn draw(seed: u64) -> Self {
+        Self::draw_with(seed, Hardship::ALL)
+    }
+
+    /// The same with no other hardships than these.
+    pub fn draw_with(seed: u64, hardships: &[Hardship]) -> Self {
         let mut dice = Dice::new(seed, Purpose::Plan);
         let timers = if dice.chance(85) { Timers::Fast } else { Timers::Rfc };
         let mut scope_dice = Dice::new(seed, Purpose::Scope);
@@ -72,9 +79,8 @@ impl Plan {
             element.policy = policies::draw(&mut policy_dice, kind);
             plan.elements.push(element);
         }
-        let service = plan.elements.iter().map(|element| element.service).max().unwrap_or_default();
         for _ in 0..dice.crowd(50) {
-            let mut user = draw_user(&mut dice, timers, pools, service);
+            let mut user = draw_user(&mut dice, timers, pools);
             user.start = dice.between(Duration::ZERO, startup);
             user.knows = draw_known(&mut dice, registrars, announced);
             plan.users.push(user);
@@ -92,9 +98,10 @@ impl Plan {
         plan.faults.extend(moments::draw(&mut Dice::new(seed, Purpose::Moments), &plan));
         let mut dice = Dice::new(seed, Purpose::Relocation);
         plan.faults.extend(relocation::draw(&mut dice, &plan, timers == Timers::Rfc));
-        work::draw(&mut Dice::new(seed, Purpose::Work), &mut plan);
-        mixture::draw(&mut Dice::new(seed, Purpose::Mixture), &mut plan);
-        plan.faults.extend(time_outs::draw(&mut Dice::new(seed, Purpose::TimeOuts), &plan));
+        work::draw(&mut Dice::new(seed, Purpose::Work), &mut plan, hardships);
+        mixture::draw(&mut Dice::new(seed, Purpose::Mixture), &mut plan, hardships);
+        let mut dice = Dice::new(seed, Purpose::TimeOuts);
+        plan.faults.extend(time_outs::draw(&mut dice, &plan, hardships));
         plan
     }
 }
@@ -161,7 +168,7 @@ fn draw_element(dice: &mut Dice, timers: Timers, pools: usize, life: Registratio
     }
 }
 
-fn draw_user(dice: &mut Dice, timers: Timers, pools: usize, service: Duration) -> UserPlan {
+fn draw_user(dice: &mut Dice, timers: Timers, pools: usize) -> UserPlan {
     let pace = match timers {
         Timers::Fast => 1,
         Timers::Rfc => 20,
@@ -180,6 +187,5 @@ fn draw_user(dice: &mut Dice, timers: Timers, pools: usize, service: Duration) -
             .chance(50)
             .then(|| dice.between(Duration::from_millis(100), Duration::from_secs(2)) * pace),
         pool: pool(dice.below(pools)),
-        response_timeout: timers.user().response_timeout + service,
     }
 }

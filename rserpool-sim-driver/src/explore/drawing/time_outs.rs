@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::Hardship;
 use super::dice::Dice;
 use crate::explore::plan::Plan;
 use crate::fault::{Fault, Order};
@@ -12,14 +13,15 @@ use crate::id::HostId;
 type Steps = Vec<(Duration, Fault)>;
 
 /// Draws a few such faults for half of the worlds.
-pub(super) fn draw(dice: &mut Dice, plan: &Plan) -> Vec<Steps> {
+pub(super) fn draw(dice: &mut Dice, plan: &Plan, hardships: &[Hardship]) -> Vec<Steps> {
     if dice.chance(50) {
         return Vec::new();
     }
-    (0..1 + dice.below(3)).filter_map(|_| draw_one(dice, plan)).collect()
+    let drawn = (0..1 + dice.below(3)).filter_map(|_| draw_one(dice, plan));
+    drawn.filter(|(kind, _)| hardships.contains(kind)).map(|(_, steps)| steps).collect()
 }
 
-fn draw_one(dice: &mut Dice, plan: &Plan) -> Option<Steps> {
+fn draw_one(dice: &mut Dice, plan: &Plan) -> Option<(Hardship, Steps)> {
     let registrars = plan.registrars.len();
     let one = HostId(dice.below(registrars));
     let other = HostId(dice.below(registrars));
@@ -29,23 +31,27 @@ fn draw_one(dice: &mut Dice, plan: &Plan) -> Option<Steps> {
     // Just before or after others have noticed.
     let while_unnoticed = dice.between(Duration::ZERO, dead * 2);
     Some(match dice.below(6) {
-        0 => vec![(at, Fault::Kill(one)), (at + while_unnoticed, Fault::Start(one))],
-        1 => vec![(at, Fault::Pause(one)), (at + while_unnoticed, Fault::Thaw(one))],
-        2 => repeated_pauses(dice, plan, at)?,
+        0 => (Hardship::Restarts, vec![(at, Fault::Kill(one)), (at + while_unnoticed, Fault::Start(one))]),
+        1 => {
+            let back = at + while_unnoticed;
+            (Hardship::RegistrarPauses, vec![(at, Fault::Pause(one)), (back, Fault::Thaw(one))])
+        }
+        2 => (Hardship::ElementPauses, repeated_pauses(dice, plan, at)?),
         3 if one != other => {
             let until = at + dice.between(Duration::ZERO, enrp.heartbeat_cycle * 8);
-            vec![(at, Fault::Lose(one, other)), (until, Fault::Keep(one, other))]
+            (Hardship::LostUpdates, vec![(at, Fault::Lose(one, other)), (until, Fault::Keep(one, other))])
         }
         4 => {
             let element = draw_element(dice, plan)?;
             let leaves = at + dice.between(Duration::ZERO, enrp.keep_alive_interval);
-            vec![
+            let steps = vec![
                 (at, Fault::Pause(one)),
                 (leaves, Fault::Order(element, Order::Deregister)),
                 (at + dead * 3, Fault::Thaw(one)),
-            ]
+            ];
+            (Hardship::LeavingMeanwhile, steps)
         }
-        5 => reports(dice, plan, at)?,
+        5 => (Hardship::Reports, reports(dice, plan, at)?),
         _ => return None,
     })
 }

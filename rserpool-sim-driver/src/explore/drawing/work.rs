@@ -4,19 +4,30 @@
 
 use std::time::Duration;
 
+use super::Hardship;
 use super::dice::Dice;
 use crate::applications::{Closing, Occasional};
 use crate::explore::plan::{Plan, Timers};
 
 /// Draws for half of the worlds what is unusual about their work.
-pub(super) fn draw(dice: &mut Dice, plan: &mut Plan) {
-    match dice.below(12) {
-        0 | 1 => draw_slow(dice, plan),
-        2 => draw_full(dice, plan),
-        3 => draw_closing(dice, plan),
-        4 => draw_large(dice, plan),
-        5 => draw_consumers(dice, plan),
-        _ => {}
+pub(super) fn draw(dice: &mut Dice, plan: &mut Plan, hardships: &[Hardship]) {
+    let kind = match dice.below(12) {
+        0 | 1 => Hardship::SlowRequests,
+        2 => Hardship::FullServers,
+        3 => Hardship::ClosingServers,
+        4 => Hardship::LargeRequests,
+        5 => Hardship::SlowConsumers,
+        _ => return,
+    };
+    if !hardships.contains(&kind) {
+        return;
+    }
+    match kind {
+        Hardship::SlowRequests => draw_slow(dice, plan),
+        Hardship::FullServers => draw_full(dice, plan),
+        Hardship::ClosingServers => draw_closing(dice, plan),
+        Hardship::LargeRequests => draw_large(dice, plan),
+        _ => draw_consumers(dice, plan),
     }
 }
 

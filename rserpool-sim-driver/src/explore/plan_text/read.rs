@@ -184,7 +184,6 @@ impl Draft {
             poison: keys.read("poison", number)?,
             consuming: keys.read("consuming", time)?.unwrap_or_default(),
             resolve: keys.read("resolve", time)?,
-            response_timeout: keys.read("response-timeout", time)?.unwrap_or(timers.user().response_timeout),
         };
         keys.end()?;
         self.users.push(plan);

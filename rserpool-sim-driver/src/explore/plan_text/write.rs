@@ -170,7 +170,6 @@ fn user_values(counts: &Counts, all: Timers, user: &UserPlan) -> String {
         .add_some("poison", user.poison)
         .add_some("consuming", Some(user.consuming).filter(|time| !time.is_zero()).map(write_time))
         .add_some("resolve", user.resolve.map(write_time))
-        .add("response-timeout", write_time(user.response_timeout))
         .0
 }
 

@@ -72,10 +72,12 @@ pub(super) struct Doubts {
 #[must_use = "what follows is done by `registration`"]
 #[derive(Debug)]
 pub(super) enum Finding {
-    /// It lives, or we cannot say: nothing has changed. The challenger is refused.
+    /// It lives: nothing has changed, and its challenger is refused.
     Alive(Option<Challenger>),
     /// It has not answered.
     Silent(Doubts),
+    /// It could not be asked: nothing has changed, and its challenger is believed.
+    Unknown(Option<Challenger>),
 }
 
 /// The elements that are doubted. Reading goes through [`Deref`].

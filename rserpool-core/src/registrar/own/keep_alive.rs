@@ -240,6 +240,20 @@ impl Own {
         true
     }
 
+    /// A peer that is not the home of an element of ours has removed it. It is asked, and if it answers, it is
+    /// announced again: the peer may be the only one that cannot reach it.
+    pub(in crate::registrar) fn handle_removed_by_peer(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        pe: &PeHandle,
+    ) {
+        if let Some(own) = self.elements.get_mut(pe) {
+            own.disputed = true;
+            self.handle_unreachable(ctx, listing, pe);
+        }
+    }
+
     /// An element has answered a keep-alive, or another peer says so. Returns the element that wanted its
     /// identifier and must now be refused.
     pub(in crate::registrar) fn handle_ack(
@@ -261,6 +275,8 @@ impl Own {
         let challenger = own.challenger.take();
         if own.reports.refute() {
             self.prompt(ctx, listing, pe);
+        } else if core::mem::take(&mut own.disputed) {
+            listing.affirm(ctx, pe);
         }
         challenger
     }

@@ -37,11 +37,35 @@ pub(in crate::registrar) enum Watch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::registrar) struct Ticket(u64);
 
-/// A registration under an identifier whose owner is being asked whether it is alive.
+/// A registration that has yet to be answered. It waits if the owner of its identifier is being asked whether it
+/// is alive.
 #[derive(Debug)]
 pub(in crate::registrar) struct Challenger {
     pub(in crate::registrar) association: AssociationId,
     pub(in crate::registrar) element: PoolElement,
+    /// How many answers it gets: one for each time that it was sent (RFC 5352 section 3.1).
+    pub(in crate::registrar) answers: u32,
+}
+
+/// How many registrations of one waiting process wait to be answered together. Older ones are refused, so that
+/// nobody piles up answers.
+const MAX_ANSWERS: u32 = 16;
+
+impl Challenger {
+    /// Takes the place of the one that waits. Returns that one, unless it is the same process that has said it
+    /// again. The newest gets the place, because the older ones may be dead: a process that is restarted
+    /// again and again leaves one each time.
+    pub(in crate::registrar) fn displace(self, waiting: &mut Option<Self>) -> Option<Self> {
+        match waiting {
+            Some(waiting) if waiting.association == self.association => {
+                let answers = waiting.answers + self.answers;
+                let before = core::mem::replace(waiting, Self { answers: answers.min(MAX_ANSWERS), ..self });
+                let surplus = answers.saturating_sub(MAX_ANSWERS);
+                (surplus > 0).then_some(Self { answers: surplus, ..before })
+            }
+            _ => waiting.replace(self),
+        }
+    }
 }
 
 /// The record of an element of our own, beside the handlespace. Its fields are written by [`Own`] alone.
@@ -65,6 +89,8 @@ pub(in crate::registrar) struct OwnElement {
     pub(in crate::registrar) offered: Option<RegistrarId>,
     /// The reports that it cannot be reached.
     pub(in crate::registrar) reports: Reports,
+    /// Whether a peer that is not its home has removed it. It is announced again when it answers.
+    pub(in crate::registrar) disputed: bool,
     /// When others last made us ask it, or will make us ask it next.
     pub(in crate::registrar) prompted: Option<Instant>,
     /// Another element that wants to register under its identifier.
@@ -82,6 +108,7 @@ impl OwnElement {
             announced_in: None,
             offered: None,
             reports: Reports::default(),
+            disputed: false,
             prompted: None,
             challenger: None,
         }
@@ -118,10 +145,8 @@ pub(in crate::registrar) enum Verdict {
 pub(in crate::registrar) enum Contender {
     /// It is that element, or there is none whose association is up.
     Rightful,
-    /// It is another element: the first that wants the identifier.
+    /// It is another element.
     Challenger,
-    /// It is another element, and a challenger waits already.
-    Late,
 }
 
 /// The part of a registration that is kept beside the element.
@@ -170,10 +195,7 @@ impl Own {
         if registrant == from || link.is_at(&own.peer) {
             return Contender::Rightful;
         }
-        match &own.challenger {
-            Some(other) if other.association != from => Contender::Late,
-            _ => Contender::Challenger,
-        }
+        Contender::Challenger
     }
 
     /// An element has registered, and all peers are told of it now.
@@ -274,12 +296,15 @@ impl Own {
         changed
     }
 
-    pub(in crate::registrar) fn set_challenger(&mut self, pe: &PeHandle, challenger: Challenger) {
+    /// Another process wants the identifier of an element. Returns the one that has to make way for it.
+    pub(in crate::registrar) fn set_challenger(
+        &mut self,
+        pe: &PeHandle,
+        challenger: Challenger,
+    ) -> Option<Challenger> {
         let own = self.elements.get_mut(pe);
         debug_assert!(own.is_some(), "{pe} is not ours and has a challenger");
-        if let Some(own) = own {
-            own.challenger = Some(challenger);
-        }
+        challenger.displace(&mut own?.challenger)
     }
 
     /// An association has ended: registrations that waited over it are void.

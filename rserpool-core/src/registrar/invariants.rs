@@ -103,7 +103,7 @@ impl Registrar {
         }
         let queued = own.values().filter(|own| matches!(own.watch, Watch::Queued(_))).count();
         assert_eq!(own.queued(), queued);
-        assert!(queued == 0 || self.ctx.attempts.are_full());
+        assert!(own.wait_rightly(&self.ctx));
         let probes = own.values().filter(|own| matches!(own.watch, Watch::Probing(_))).count();
         let attempts = self.ctx.attempts.values().filter(|attempt| matches!(attempt, Attempt::Element(_)));
         assert_eq!(attempts.count(), probes);

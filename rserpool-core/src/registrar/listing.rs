@@ -9,8 +9,10 @@ use core::ops::Deref;
 
 use super::config::RegistrarConfig;
 use super::context::Context;
+use super::shares::{Founders, Holder, share};
+use super::source::Source;
 use crate::base::{ElementId, Instant, PoolHandle, Random, RegistrarId};
-use crate::handlespace::{Admission, AdmissionError, Handlespace, Inconsistent, PeHandle, Selected};
+use crate::handlespace::{Admission, AdmissionError, Handlespace, Inconsistent, Limits, PeHandle, Selected};
 use crate::wire::{
     CauseCode, EnrpBody, ErrorCause, Policy, PoolElement, PoolEntry, RegistrationLife, UpdateAction,
 };
@@ -47,6 +49,8 @@ pub(super) struct Listing {
     handlespace: Handlespace,
     /// The elements of a peer that it has not named since a resynchronisation with it began.
     marked: BTreeMap<RegistrarId, BTreeSet<PeHandle>>,
+    founders: Founders,
+    limits: Limits,
     /// The longest pool handle that is listed, in octets.
     max_handle_octets: usize,
 }
@@ -55,7 +59,13 @@ impl Listing {
     pub(super) fn new(config: &RegistrarConfig) -> Self {
         let handlespace = Handlespace::with_policies(config.limits, config.policies.clone());
         let max_handle_octets = config.max_handle_octets.min(PoolHandle::MAX_OCTETS);
-        Self { handlespace, marked: BTreeMap::new(), max_handle_octets }
+        Self {
+            handlespace,
+            marked: BTreeMap::new(),
+            founders: Founders::default(),
+            limits: config.limits,
+            max_handle_octets,
+        }
     }
 
     /// Lists an element with the home that is named in it.
@@ -63,9 +73,55 @@ impl Listing {
     /// # Errors
     /// The cause for which it cannot be listed; nothing has changed then.
     pub(super) fn enter(&mut self, pe: &PeHandle, element: PoolElement) -> Result<Change, ErrorCause> {
+        self.enter_for(None, pe, element)
+    }
+
+    /// The same for a registration from a source, which gets a share of the pools.
+    ///
+    /// # Errors
+    /// As [`Self::enter`].
+    pub(super) fn register(
+        &mut self,
+        pe: &PeHandle,
+        element: PoolElement,
+        from: Source,
+    ) -> Result<Change, ErrorCause> {
+        self.enter_for(Some(Holder::Source(from)), pe, element)
+    }
+
+    /// The same for an element that a peer lists as its own: it gets a share of the pools and elements.
+    ///
+    /// # Errors
+    /// As [`Self::enter`].
+    pub(super) fn enter_of_peer(
+        &mut self,
+        pe: &PeHandle,
+        element: PoolElement,
+    ) -> Result<Change, ErrorCause> {
+        let home = element.home;
+        let has_it = self.handlespace.get(pe).is_some_and(|listed| listed.home == home);
+        if !has_it && self.handlespace.owned(home) >= share(self.limits.elements) {
+            return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
+        }
+        self.enter_for(Some(Holder::Peer(home)), pe, element)
+    }
+
+    fn enter_for(
+        &mut self,
+        holder: Option<Holder>,
+        pe: &PeHandle,
+        element: PoolElement,
+    ) -> Result<Change, ErrorCause> {
         self.check_values(pe, &element)?;
+        let founder = holder.filter(|_| self.handlespace.pool(&pe.pool).is_none());
+        if founder.is_some_and(|founder| self.founders.count(founder) >= share(self.limits.pools)) {
+            return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
+        }
         let home = element.home;
         let admission = self.handlespace.admit(&pe.pool, element).map_err(admission_cause)?;
+        if let Some(founder) = founder {
+            self.founders.found(&pe.pool, founder);
+        }
         // A resynchronisation must not remove what its home has just named.
         if let Some(marked) = self.marked.get_mut(&home) {
             marked.remove(pe);
@@ -94,7 +150,11 @@ impl Listing {
 
     /// Takes an element off the list; `None` if it is not listed.
     pub(super) fn remove(&mut self, pe: &PeHandle) -> Option<Change> {
-        self.handlespace.remove(pe).map(Change::Removed)
+        let removed = self.handlespace.remove(pe)?;
+        if self.handlespace.pool(&pe.pool).is_none() {
+            self.founders.forget(&pe.pool);
+        }
+        Some(Change::Removed(removed))
     }
 
     /// Does what follows from a change of this element.

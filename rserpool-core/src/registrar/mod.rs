@@ -42,6 +42,8 @@ mod management;
 mod own;
 mod registration;
 mod resolution;
+mod shares;
+mod source;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -12,6 +12,8 @@ use super::interface::{Notice, RemovalReason};
 use super::links::{Link, Links};
 use super::listing::{Change, Update};
 use super::own::{Challenger, Contender, Registration, Taken, Verdict};
+use super::shares::share;
+use super::source::Source;
 use crate::base::{AssociationId, PoolHandle, SctpAddress, TransportAddress};
 use crate::handlespace::PeHandle;
 use crate::wire::{
@@ -125,7 +127,17 @@ fn grant(ctx: &mut Context, links: &mut Links, elements: &mut Elements, pe: &PeH
         && elements.own.get(pe).is_some_and(|own| own.announced_in == Some(ctx.group.epoch()))
         && elements.listing.get(pe) == Some(&element);
     // What we have added counts as well, or peers would refuse what we have granted.
-    let change = match elements.listing.enter(pe, element) {
+    let source = Source::of(&peer);
+    let full = || {
+        elements.own.count_from(source)
+            >= share(ctx.config.limits.elements.min(ctx.config.limits.elements_per_pool))
+    };
+    let entered = if elements.listing.get(pe).is_none() && full() {
+        Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES))
+    } else {
+        elements.listing.register(pe, element, source)
+    };
+    let change = match entered {
         Ok(change) => change,
         Err(cause) => return answers::reject(ctx, links, (from, answers), pe, cause),
     };

@@ -113,8 +113,10 @@ pub(super) fn enter(
     element: PoolElement,
 ) -> bool {
     let home = element.home;
-    let entered = if home == from || home == ctx.id || peers.enter(ctx, home) {
+    let entered = if home == ctx.id {
         elements.listing.enter(pe, element)
+    } else if home == from || peers.enter(ctx, home) {
+        elements.listing.enter_of_peer(pe, element)
     } else {
         let no_room = || ErrorCause::bare(CauseCode::LACK_OF_RESOURCES);
         Err(elements.listing.check_values(pe, &element).err().unwrap_or_else(no_room))

@@ -2,6 +2,7 @@
 //! how they come and go. `keep_alive` finds out whether they live.
 
 mod keep_alive;
+mod probes;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::ops::Deref;
@@ -9,11 +10,15 @@ use core::ops::Deref;
 #[cfg(test)]
 pub(in crate::registrar) use self::keep_alive::FIRST_KEEP_ALIVE;
 use self::keep_alive::Reports;
+#[cfg(test)]
+pub(in crate::registrar) use self::probes::MAX_PROBES_OF_ONE;
+use self::probes::Probes;
 use super::answers::HomeFlag;
 use super::context::{Context, Timer};
 use super::interface::RemovalReason;
 use super::links::{Link, Links};
 use super::listing::Listing;
+use super::source::Source;
 use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress};
 use crate::handlespace::PeHandle;
 use crate::wire::{PoolElement, RegistrationLife, Transport};
@@ -33,7 +38,7 @@ pub(in crate::registrar) enum Watch {
     Queued(Ticket),
 }
 
-/// A place among the elements that wait for room: a smaller ticket is served earlier.
+/// A place among the elements that wait for room: of one source, a smaller ticket is served earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::registrar) struct Ticket(u64);
 
@@ -74,6 +79,8 @@ pub(in crate::registrar) struct OwnElement {
     pub(in crate::registrar) watch: Watch,
     /// Where it registered from: its ASAP transport.
     pub(in crate::registrar) peer: SctpAddress,
+    /// For whom it counts, as long as it is ours.
+    source: Source,
     /// The user transport as it was registered, if addresses of it were left out.
     pub(in crate::registrar) stated: Option<Transport>,
     /// Whether one attempt to reach it has failed since its association ended; the next failure removes it.
@@ -101,6 +108,7 @@ impl OwnElement {
     fn new(watch: Watch, peer: SctpAddress, home_flag: HomeFlag) -> Self {
         Self {
             watch,
+            source: Source::of(&peer),
             peer,
             stated: None,
             hindered: false,
@@ -170,8 +178,10 @@ pub(in crate::registrar) enum Taken {
 #[derive(Debug, Default)]
 pub(in crate::registrar) struct Own {
     elements: BTreeMap<PeHandle, OwnElement>,
+    /// How many of them come from each source.
+    from: BTreeMap<Source, usize>,
     /// Those that wait for room for an attempt.
-    queue: BTreeMap<Ticket, PeHandle>,
+    probes: Probes,
 }
 
 impl Deref for Own {
@@ -224,11 +234,15 @@ impl Own {
         new.stated = stated;
         match self.elements.get_mut(pe) {
             None => {
+                self.count(new.source);
                 self.elements.insert(pe.clone(), new);
             }
             Some(own) => {
+                let source = new.source;
                 let mut old = core::mem::replace(own, new);
                 own.challenger = old.challenger.take();
+                self.count(source);
+                self.uncount(old.source);
                 if let Some(registrant) = old.registrant() {
                     links.untie(registrant, pe);
                 }
@@ -247,7 +261,9 @@ impl Own {
         peer: SctpAddress,
     ) {
         let watch = registrant.map_or(Watch::Down, Watch::Scheduled);
-        let before = self.elements.insert(pe.clone(), OwnElement::new(watch, peer, HomeFlag::Set));
+        let new = OwnElement::new(watch, peer, HomeFlag::Set);
+        self.count(new.source);
+        let before = self.elements.insert(pe.clone(), new);
         debug_assert!(before.is_none(), "{pe} was ours");
     }
 
@@ -271,19 +287,41 @@ impl Own {
         pe: &PeHandle,
     ) -> Option<OwnElement> {
         let own = self.elements.remove(pe)?;
+        self.uncount(own.source);
         listing.unwatch(pe);
         ctx.deadlines.clear(&Timer::Life(pe.clone()));
         self.stop_probe(ctx, &own);
         Some(own)
     }
 
+    /// How many elements come from a source.
+    pub(in crate::registrar) fn count_from(&self, source: Source) -> usize {
+        self.from.get(&source).copied().unwrap_or_default()
+    }
+
+    fn count(&mut self, source: Source) {
+        *self.from.entry(source).or_default() += 1;
+    }
+
+    fn uncount(&mut self, source: Source) {
+        let Some(count) = self.from.get_mut(&source) else {
+            debug_assert!(false, "nothing is counted for {source:?}");
+            return;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.from.remove(&source);
+        }
+    }
+
     /// Gives up the attempt to reach an element, or its wait for one.
     fn stop_probe(&mut self, ctx: &mut Context, own: &OwnElement) {
         match own.watch {
-            Watch::Queued(ticket) => {
-                self.queue.remove(&ticket);
+            Watch::Queued(ticket) => self.probes.leave(own.source, ticket),
+            Watch::Probing(request) => {
+                self.probes.ended(own.source);
+                ctx.cancel(request);
             }
-            Watch::Probing(request) => ctx.cancel(request),
             Watch::Scheduled(_) | Watch::Asked(_) | Watch::Down => {}
         }
     }
@@ -339,10 +377,16 @@ impl Own {
 impl Own {
     /// How many elements wait for room for an attempt.
     pub(in crate::registrar) fn queued(&self) -> usize {
-        self.queue.len()
+        self.probes.waiting().count()
+    }
+
+    /// Whether each of them waits for a reason.
+    pub(in crate::registrar) fn wait_rightly(&self, ctx: &Context) -> bool {
+        let mut waiting = self.probes.waiting().filter_map(|(_, pe)| self.elements.get(pe));
+        ctx.attempts.are_full() || waiting.all(|own| self.probes.are_full(own.source))
     }
 
     pub(in crate::registrar) fn ticket_of(&self, pe: &PeHandle) -> Option<Ticket> {
-        self.queue.iter().find(|(_, queued)| *queued == pe).map(|(ticket, _)| *ticket)
+        self.probes.waiting().find(|(_, waiting)| *waiting == pe).map(|(ticket, _)| ticket)
     }
 }

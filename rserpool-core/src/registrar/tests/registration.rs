@@ -260,6 +260,32 @@ fn handles_may_be_kept_shorter() {
     }
 }
 
+/// Nobody takes all the room: one source founds half of the pools and brings half of the elements at most, so that
+/// others find room. What it has already stays, and leaves room when it goes.
+#[test]
+fn one_source_cannot_keep_all_others_out() {
+    let mut rig = Rig::with(|config| (config.limits.pools, config.limits.elements) = (200, 400));
+    rig.connect(A, 4001);
+    let other = SctpAddress { addresses: vec![IpAddr::from([127, 0, 0, 2])], ..peer(4002) };
+    rig.event(Event::Connected(Connected::new(B, Origin::Peer, ASAP_PORT, other)));
+    let register = |rig: &mut Rig, over, pool: u32, id| {
+        let handle = PoolHandle::from(alloc::format!("{pool}").as_str());
+        let actions = rig.asap(over, &AsapMessage::Registration { handle, element: element(id) });
+        let Action::Send { bytes, .. } = &actions[0] else { panic!() };
+        let answer = AsapMessage::decode(bytes).unwrap().message;
+        matches!(answer, AsapMessage::RegistrationResponse { rejected: false, .. })
+    };
+    assert!((1..=100).all(|pool| register(&mut rig, A, pool, 1)));
+    assert!(!register(&mut rig, A, 101, 1));
+    assert!(register(&mut rig, A, 1, 1) && register(&mut rig, A, 1, 2));
+    assert!(register(&mut rig, B, 101, 1));
+    assert!((3..=101).all(|id| register(&mut rig, A, 1, id)));
+    assert!(!register(&mut rig, A, 1, 102));
+    assert!(register(&mut rig, B, 1, 103));
+    rig.asap(A, &AsapMessage::Deregistration { handle: "2".into(), element: ElementId(1) });
+    assert!(register(&mut rig, A, 102, 1));
+}
+
 /// PARAM-3.12.5-01, SEC-2.3.3-01, reading B32: the owner of an identifier is asked before another element
 /// gets it; its answer refuses the newcomer.
 #[test]

@@ -169,6 +169,34 @@ fn only_the_home_registrar_is_heeded() {
     assert_eq!(rig.registrar.ctx.counters.updates_refused, 2);
 }
 
+/// A peer cannot fill the handlespace alone: it gets half of the pools and of the elements.
+#[test]
+fn a_peer_gets_half_of_the_room() {
+    let mut rig = Rig::serving_with(|config| (config.limits.pools, config.limits.elements) = (200, 400));
+    rig.meet(A, HIGH);
+    rig.meet(B, LOW);
+    let in_pool = |pool: u32, id, home| EnrpBody::HandleUpdate {
+        takeover_suggested: false,
+        action: UpdateAction::ADD_PE,
+        handle: alloc::format!("{pool}").as_str().into(),
+        element: listed(id, home),
+    };
+    for pool in 1..=150 {
+        rig.from(A, HIGH, in_pool(pool, 1, HIGH));
+    }
+    assert_eq!(rig.registrar.elements.listing.pool_count(), 100);
+    for id in 2..=250 {
+        rig.from(A, HIGH, in_pool(1, id, HIGH));
+    }
+    assert_eq!(rig.registrar.elements.listing.element_count(), 200);
+    rig.from(B, LOW, in_pool(101, 1, LOW));
+    assert_eq!(rig.registrar.elements.listing.element_count(), 201);
+    // It may renew what it has.
+    let refused = rig.registrar.ctx.counters.updates_refused;
+    rig.from(A, HIGH, in_pool(1, 1, HIGH));
+    assert_eq!(rig.registrar.ctx.counters.updates_refused, refused);
+}
+
 /// An element that registers with another registrar has a new home; the old one hears of it.
 #[test]
 fn an_element_may_change_its_home() {

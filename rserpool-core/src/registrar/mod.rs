@@ -376,7 +376,7 @@ impl Registrar {
             (UpdateAction::ADD_PE, Said::Claim) => {
                 claims::handle_claim(ctx, links, elements, peers, sender, pe, element);
             }
-            (UpdateAction::DEL_PE, _) => claims::handle_removal(ctx, elements, sender, pe, element.home),
+            (UpdateAction::DEL_PE, _) => claims::handle_removal(ctx, elements, sender, pe),
             _ => ctx.counters.unexpected += 1,
         }
     }

@@ -316,8 +316,8 @@ fn admit(
     }
 }
 
-/// Removes an element of another home, which may hang: the element has left, or does not answer. Peers obey at
-/// once if it has left, because we name ourselves as its last home; else they ask it themselves (reading B27).
+/// Removes an element of another home, which may hang: the element has left, or does not answer. Peers ask it
+/// themselves before they believe that (reading B27).
 fn remove_foreign(
     ctx: &mut Context,
     elements: &mut Elements,
@@ -325,10 +325,7 @@ fn remove_foreign(
     reason: RemovalReason,
     update: Update,
 ) {
-    let Some(mut change) = elements.listing.remove(pe) else { return };
-    if let (Change::Removed(element), RemovalReason::Deregistered) = (&mut change, reason) {
-        element.home = ctx.id;
-    }
+    let Some(change) = elements.listing.remove(pe) else { return };
     elements.listing.publish(ctx, pe, change, update);
     elements.former.ask(ctx, pe);
     count(ctx, reason);

@@ -71,19 +71,18 @@ pub(super) fn handle_listed(
     }
 }
 
-/// A peer says that an element is gone. We obey if the peer is its home, or says that it was when the element
-/// left; we ask the element ourselves if the peer only cannot reach it (reading B27).
+/// A peer says that an element is gone. We obey if the peer is its home; otherwise we ask the element ourselves
+/// (reading B27).
 pub(in crate::registrar) fn handle_removal(
     ctx: &mut Context,
     elements: &mut Elements,
     by: RegistrarId,
     pe: &PeHandle,
-    stated_home: RegistrarId,
 ) {
     let Some(listed) = elements.listing.get(pe) else { return };
     if is_ours(ctx, elements, pe) {
         elements.own.handle_removed_by_peer(ctx, &mut elements.listing, pe);
-    } else if listed.home == by || (stated_home == by && listed.home != ctx.id) {
+    } else if listed.home == by {
         remove(ctx, elements, pe);
     } else if ctx.is_serving()
         && let Some(address) = listed.asap_address()

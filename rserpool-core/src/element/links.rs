@@ -41,8 +41,9 @@ struct Link {
     peer: TransportAddress,
     kind: Kind,
     queue: Queue,
-    /// Messages received that the application has not answered.
-    open_requests: usize,
+    /// Messages received that the application has not answered. There are not more than this can count, unless
+    /// it never answers any.
+    open_requests: u32,
     /// It is being closed: nothing is sent over it any more.
     closing: bool,
 }
@@ -214,8 +215,10 @@ impl Links {
             }
             Kind::Session => {}
         }
-        link.open_requests += 1;
-        self.open_requests += 1;
+        if let Some(more) = link.open_requests.checked_add(1) {
+            link.open_requests = more;
+            self.open_requests += 1;
+        }
         context.counters.messages_received += 1;
         context.outbox.tell(Notice::Received { session: association, protocol, stream, bytes });
         Taken::Yes
@@ -291,7 +294,7 @@ impl Links {
     ) -> bool {
         let Some(link) = self.links.remove(&association) else { return false };
         self.registrars.remove(&association);
-        self.open_requests -= link.open_requests;
+        self.open_requests -= link.open_requests as usize;
         match link.kind {
             Kind::Opened | Kind::Registrar => {}
             Kind::Newcomer => self.newcomers -= 1,

@@ -16,7 +16,7 @@ use crate::discovery::Registrars;
 use crate::exit::Failure;
 use crate::runtime::run_async;
 use crate::settings::{ElementSettings, Host, Source};
-use crate::signals::{LEAVE_WITHIN, Termination};
+use crate::signals::{LEAVE_WITHIN, Termination, hangup};
 use crate::{client, logging, output};
 
 /// Run a pool element with a service.
@@ -27,7 +27,7 @@ use crate::{client, logging, output};
   rserpool serve echo --registrar 127.0.0.1:20001 --bind 127.0.0.1:0 --id 0x2001 --policy RoundRobin
 
 Without --registrar it uses one that announces itself by multicast.
-SIGTERM and Ctrl-C deregister the element and end within 2 s.")]
+SIGTERM and Ctrl-C deregister the element and end within 2 s. SIGHUP is ignored.")]
 pub(crate) struct ServeCommand {
     /// The service
     service: Service,
@@ -91,8 +91,9 @@ impl ServeCommand {
         let policy = settings.policy.map_or(Policy::RoundRobin, Policy::from);
         let patient = settings.hunt.rounds.is_none_or(|rounds| rounds.0 == 0);
         run_async(async move {
-            let mut termination = Termination::new()?;
+            let (mut termination, _hangup) = (Termination::new()?, hangup()?);
             let element = builder.start().await?;
+            tokio::spawn(logging::tell_losses());
             let mut echo = Echo {
                 element: element.clone(),
                 policy,
@@ -173,7 +174,7 @@ impl Echo {
                 Notice::Registered { home, registrar, .. } => {
                     self.pause = TRY_AGAIN;
                     if self.told.as_ref() != Some(&registrar) {
-                        self.say_registered(home, &registrar)?;
+                        self.say_registered(home, &registrar);
                         self.told = Some(registrar);
                     }
                 }
@@ -211,7 +212,7 @@ impl Echo {
         self.waiting.remove(&session);
     }
 
-    fn say_registered(&self, home: RegistrarId, registrar: &TransportAddress) -> Result<(), Failure> {
+    fn say_registered(&self, home: RegistrarId, registrar: &TransportAddress) {
         let (id, bind) = (self.element.id(), self.element.local_addr());
         if self.json {
             let mut event = json!({
@@ -222,9 +223,9 @@ impl Echo {
             if home != RegistrarId::NONE {
                 event["home"] = home.to_string().into();
             }
-            output::json(&event)
+            output::event(event);
         } else {
-            output::line(format!("element {id} on UDP {bind} is registered at {registrar}"))
+            output::event(format_args!("element {id} on UDP {bind} is registered at {registrar}"));
         }
     }
 

@@ -88,6 +88,8 @@ pub struct Conversation {
     pub unanswered: BTreeMap<RequestId, Instant>,
     /// Those of them whose answer has arrived and was not taken yet.
     arrived: BTreeSet<RequestId>,
+    /// Those that were sent again after their answer had arrived: another one may come.
+    repeated: BTreeSet<RequestId>,
     /// Requests handed over.
     pub asked: u64,
     /// Requests answered.
@@ -370,6 +372,8 @@ impl Client {
                     return odd("notices name sessions that are open");
                 };
                 let known = resent.iter().all(|request| conversation.unanswered.contains_key(request));
+                let repeated = resent.iter().filter(|request| conversation.arrived.contains(request));
+                conversation.repeated.extend(repeated.copied());
                 match conversation.failovers.last_mut() {
                     Some(last) if last.from == *from && last.to.is_none() => {
                         last.to = Some(*to);
@@ -406,6 +410,7 @@ impl Client {
                 conversation.given_up += conversation.unanswered.len() as u64;
                 conversation.unanswered.clear();
                 conversation.arrived.clear();
+                conversation.repeated.clear();
                 conversation.abandoned.clear();
                 self.timers.clear(&Timer::Ask(n));
                 self.reopen(now, n);
@@ -439,6 +444,9 @@ impl Client {
         }
         let expected = |request: &RequestId| conversation.unanswered.contains_key(request);
         let fresh = request.filter(expected).filter(|request| conversation.arrived.insert(*request));
+        if fresh.is_none() && request.is_some_and(|request| conversation.repeated.remove(&request)) {
+            return Ok(());
+        }
         let Some(request) = fresh else {
             let detail = format!("{request:?} in {session:?}, answered by {element}");
             return Err(Violation::new("no request is answered twice", detail));

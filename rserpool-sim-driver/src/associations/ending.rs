@@ -51,7 +51,7 @@ impl Associations {
     ) {
         let Some(open) = self.open.get(&key) else { return };
         let (from, to) = (open.end(side).host, open.end(side.other()).host);
-        let passes = self.can_pass(around, open, side);
+        let passes = self.reaches(around, open, side);
         if let Some(delay) = around.network.datagram(from, to).filter(|_| passes) {
             let step = AssociationStep::Abort { key, side: side.other(), cause };
             around.schedule.add_step(around.now + delay, step);
@@ -65,6 +65,9 @@ impl Associations {
         side: Side,
         cause: AbortCause,
     ) {
+        if self.open.get(&key).is_some_and(|open| open.end(side).state == State::Opening) {
+            return self.refused(around, key, cause);
+        }
         let reason = match cause {
             AbortCause::OutOfResource => DownReason::Busy,
             AbortCause::User | AbortCause::ProtocolViolation => DownReason::Aborted(AbortReason::default()),

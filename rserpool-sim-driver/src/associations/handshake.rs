@@ -234,6 +234,24 @@ impl Associations {
         self.flush(around, key, Side::Acceptor);
     }
 
+    /// The peer ends an association before its opener has heard that it is up.
+    pub(super) fn refused(&mut self, around: &mut Surroundings<'_>, key: u64, cause: AbortCause) {
+        let Some(open) = self.open.get_mut(&key) else { return };
+        open.opener.state = State::Gone;
+        let host = open.opener.host;
+        let mut attempts = self.sockets[host.0].attempts.iter();
+        let request = attempts.find(|(_, attempt)| attempt.accepted == Some(key)).map(|(id, _)| *id);
+        let reason = match cause {
+            AbortCause::OutOfResource => ConnectError::Busy,
+            AbortCause::User | AbortCause::ProtocolViolation => ConnectError::Refused,
+        };
+        if let Some(request) = request {
+            self.sockets[host.0].attempts.remove(&request);
+            connect_failed(around, host, request, reason);
+        }
+        self.reassess(around, key);
+    }
+
     /// The opener does not want the association any more.
     fn abandon(&mut self, around: &mut Surroundings<'_>, attempt: &Attempt) {
         if let Some(key) = attempt.accepted

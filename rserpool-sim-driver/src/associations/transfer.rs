@@ -43,15 +43,19 @@ impl Associations {
         }
     }
 
-    /// Whether what an end sends reaches the other host.
+    /// Whether what an end sends can be handed to the other one.
     pub(super) fn can_pass(&self, around: &Surroundings<'_>, open: &Association, side: Side) -> bool {
+        self.reaches(around, open, side) && open.end(side.other()).state != State::Opening
+    }
+
+    /// Whether packets of an end reach the other host.
+    pub(super) fn reaches(&self, around: &Surroundings<'_>, open: &Association, side: Side) -> bool {
         let (from, to) = (open.end(side), open.end(side.other()));
         around.network.is_open(from.host, to.host)
             && around.network.address(from.host) == from.address
             && around.network.address(to.host) == to.address
             && around.hosts.get(from.host).answers()
             && around.hosts.get(to.host).is_running()
-            && to.state != State::Opening
     }
 
     pub(super) fn push(&mut self, around: &mut Surroundings<'_>, key: u64, side: Side, item: Item) {

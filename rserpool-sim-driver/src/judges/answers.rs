@@ -75,7 +75,8 @@ pub(super) fn unknown_pool(
     false_reports: bool,
 ) -> Result<(), Violation> {
     let Some(config) = view.registrar_config(host) else { return Ok(()) };
-    if false_reports || !scope.has_noticed_the_dead(view, config) {
+    let lacks_pools = config.limits.pools < RegistrarConfig::rfc(None, 0).limits.pools;
+    if false_reports || lacks_pools || !scope.has_noticed_the_dead(view, config) {
         return Ok(());
     }
     let settled = settles_within(view.sctp, config) + view.patience_with_element(config);

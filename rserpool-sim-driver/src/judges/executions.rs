@@ -1,6 +1,7 @@
 //! Requests that servers execute: each once, while its server lives and can be reached.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, Instant};
@@ -10,6 +11,9 @@ use super::view::View;
 use crate::applications::request_of;
 use crate::id::HostId;
 use crate::violation::Violation;
+
+/// The longest time for which a request may have been on its way when its user was told to move.
+const ON_ITS_WAY: Duration = Duration::from_secs(60);
 
 /// A request: of which host, in which life of its process, and its number there.
 type Request = (HostId, u32, RequestId);
@@ -52,10 +56,13 @@ impl Executions {
         let needless = earlier.iter().find(|execution| {
             let lives = view.host(execution.server).life() == execution.life;
             let calm = view.calm_since(user, execution.server);
+            // What was sent before it could not be reached may wait for it.
+            let sent_later = view.calm_since(user, server).is_some_and(|since| since < execution.at);
             lives
+                && sent_later
                 && calm
                     .is_some_and(|since| since < execution.at && execution.at.since(since) > view.settled())
-                && told.is_none_or(|told| *told < execution.at)
+                && told.is_none_or(|told| execution.at.since(*told) > ON_ITS_WAY)
                 && view.server(execution.server).is_some_and(|server| !server.turns_away())
         });
         let verdict = needless.map_or(Ok(()), |execution| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rserpool_core::base::Instant;
-use rserpool_core::element::{DeregistrationError, RegistrationError};
+use rserpool_core::element::DeregistrationError;
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::{Registrar, RegistrarConfig, RemovalReason};
 
@@ -86,7 +86,7 @@ impl Removals {
         host: HostId,
         outcome: &Result<(), DeregistrationError>,
     ) -> Result<(), Violation> {
-        let Err(DeregistrationError::Unconfirmed(RegistrationError::Rejected(_))) = outcome else {
+        let Err(DeregistrationError::Rejected(_)) = outcome else {
             return Ok(());
         };
         let Some(server) = view.server(host) else { return Ok(()) };

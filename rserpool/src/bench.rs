@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::exit::Failure;
 use crate::runtime::run_async;
-use crate::settings::{Host, PolicyText, Time};
+use crate::settings::{Host, LifeUnitName, PolicyText, Time};
 use crate::{client, output};
 
 /// Measure a registrar: register elements, ask for them, and report rates and latencies.
@@ -224,7 +224,7 @@ impl Elements {
             }
             let registrar = registrar.clone();
             let life_unit = command.life_unit.unwrap_or_default().into();
-            let mut builder = PoolElement::builder(command.pool.as_str()).configure(|config| {
+            let mut builder = PoolElement::builder(command.pool.as_str()).configure(move |config| {
                 config.hunt.registrars = vec![registrar];
                 config.life_unit = life_unit;
             });

@@ -64,8 +64,9 @@ fn handle_unreachable(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle)
     ctx.counters.unreachable_reports += 1;
     if elements.own.contains_key(pe) {
         elements.own.handle_unreachable(ctx, &mut elements.listing, pe);
-    } else if let Some(address) = elements.listing.get(pe).and_then(PoolElement::asap_address) {
-        // Without room for it the next user that cannot reach the element has to say so.
-        let _ = elements.foreign.doubt(ctx, pe, &address, Doubt::Reported);
+    } else if let Some(address) = elements.listing.get(pe).and_then(PoolElement::asap_address)
+        && elements.foreign.has_room(pe)
+    {
+        elements.foreign.doubt(ctx, pe, &address, Doubt::Reported);
     }
 }

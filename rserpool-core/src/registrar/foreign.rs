@@ -93,22 +93,22 @@ impl Deref for Foreign {
 }
 
 impl Foreign {
+    /// Whether a doubt about an element can be taken up.
+    pub(super) fn has_room(&self, pe: &PeHandle) -> bool {
+        self.0.len() < MAX_DOUBTED || self.0.contains_key(pe)
+    }
+
     /// Takes up a doubt about an element that speaks ASAP at `address`, and asks it, unless that is under way or
     /// has just been done. Returns a challenger that has to make way for a newer one.
-    ///
-    /// # Errors
-    /// The doubt, if there is no room for it.
     pub(super) fn doubt(
         &mut self,
         ctx: &mut Context,
         pe: &PeHandle,
         address: &SctpAddress,
         doubt: Doubt,
-    ) -> Result<Option<Challenger>, Doubt> {
+    ) -> Option<Challenger> {
+        debug_assert!(self.has_room(pe), "too many are doubted");
         let is_new = !self.0.contains_key(pe);
-        if is_new && self.0.len() >= MAX_DOUBTED {
-            return Err(doubt);
-        }
         let unasked =
             || Doubted { address: address.clone(), step: Step::Answered, doubts: Doubts::default() };
         let doubted = self.0.entry(pe.clone()).or_insert_with(unasked);
@@ -126,7 +126,7 @@ impl Foreign {
         if is_new {
             doubted.ask(ctx, pe);
         }
-        Ok(displaced)
+        displaced
     }
 
     /// The association for a question has come up.

@@ -73,14 +73,12 @@ fn register(
             elements.own.prompt(ctx, &mut elements.listing, pe);
             displaced
         }
+        // If nobody can be asked, the newcomer is believed, or a flood of questions would keep it out.
         Contender::Rightful => match owner_elsewhere(ctx, elements, pe, link, element) {
-            None => return grant(ctx, links, elements, pe, newcomer),
-            Some(owner) => match elements.foreign.doubt(ctx, pe, &owner, Doubt::Contested(newcomer)) {
-                Ok(displaced) => displaced,
-                // Nobody can be asked: the newcomer is believed, or a flood of questions would keep it out.
-                Err(Doubt::Contested(newcomer)) => return grant(ctx, links, elements, pe, newcomer),
-                Err(_) => return,
-            },
+            Some(owner) if elements.foreign.has_room(pe) => {
+                elements.foreign.doubt(ctx, pe, &owner, Doubt::Contested(newcomer))
+            }
+            _ => return grant(ctx, links, elements, pe, newcomer),
         },
     };
     if let Some(displaced) = displaced {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::context::Context;
 use super::listing::Listing;
 use crate::base::{AssociationId, PoolHandle};
+use crate::handlespace::Pool;
 use crate::wire::{AsapMessage, CauseCode, ErrorCause, PoolElement};
 
 /// Answers with elements in the order in which the pool's policy selects them. `items` is how many the user
@@ -22,7 +23,7 @@ pub(super) fn resolve(
     };
     // A message holds 65,535 octets: a user that wants as many as possible gets as many as fit. That is found
     // out before, because what is selected counts as used (RFC 5356 section 5.2.2).
-    let count = listing.pool(&handle).map_or(0, |pool| pool.room_in_answer()).min(count as usize);
+    let count = listing.pool(&handle).map_or(0, Pool::room_in_answer).min(count as usize);
     let Some((policy, selected)) = listing.select(&handle, count, &mut ctx.random) else {
         ctx.counters.resolutions_unknown += 1;
         let error = Some(ErrorCause::bare(CauseCode::UNKNOWN_POOL_HANDLE).into());

@@ -86,8 +86,9 @@ pub(in crate::registrar) fn handle_removal(
         remove(ctx, elements, pe);
     } else if ctx.is_serving()
         && let Some(address) = listed.asap_address()
+        && elements.foreign.has_room(pe)
     {
-        let _ = elements.foreign.doubt(ctx, pe, &address, Doubt::RemovedByPeer);
+        elements.foreign.doubt(ctx, pe, &address, Doubt::RemovedByPeer);
     } else {
         ctx.counters.updates_refused += 1;
     }

@@ -56,8 +56,9 @@
 //! * A shutdown first delivers what is queued.
 //! * Two registrars that connect to each other at once get one association.
 //!
-//! A loss delays a message instead of losing it. Announcements are datagrams: they are lost, duplicated and
-//! reordered. Flow control and several addresses of one host are not modelled.
+//! A loss delays a message instead of losing it. A cable may be slow: then each direction of an association
+//! carries one message after the other. Announcements are datagrams: they are lost, duplicated and reordered.
+//! Flow control and several addresses of one host are not modelled.
 //!
 //! **[`Mode::Packets`]** runs whole nodes ([`rserpool_transport::node`]) with the production SCTP stack. Its
 //! packets go through the cables. The same minute takes about ten times as much work. Runs can be repeated in
@@ -81,6 +82,11 @@
 //! cargo run --release -p rserpool-sim-driver -- explore --packets --seeds 0..200
 //! ```
 //!
+//! Beside the usual faults, part of the worlds have [hardships](explore::Hardship): requests that take longer
+//! than any time-out, servers that are full or close sessions, large requests over slow cables, clients that
+//! take answers late, different presets and page sizes in one scope, lost updates, and pauses, restarts, reports
+//! and departures at which time-outs matter. `--hardships full-servers,reports` draws no others.
+//!
 //! When a world violates an invariant, or a state machine panics, the program removes the faults that are not
 //! needed, prints the rest as a plan, and saves it. A plan is a text that can be read, changed and run again
 //! ([`explore::plan_text`]):
@@ -101,6 +107,17 @@
 //! * Every message decodes, and no receiver finds fault with it.
 //! * Each command gets exactly one answer, of a kind that its documentation names.
 //! * No registration is lost, and no element is given up, without a reason.
+//! * An element that can be reached by all registrars that work stays on every list that it was on, whatever
+//!   users report and whichever registrars die, stand still or start anew. The judge excuses what a cut, a pause
+//!   or a restart of the element explains, for as long as associations need to recover and a registrar to ask it
+//!   (two intervals and two time-outs of a keep-alive); a registration life that has run out; and two elements
+//!   with one name.
+//! * One that can be reached again is listed again by all within a bound that follows from the configuration.
+//! * One that has left is on no list once updates have arrived, and no registrar refuses its deregistration.
+//! * Users report no element that they can reach. A report about a dead element takes effect at any registrar.
+//!   An element gets only so many keep-alives in a second.
+//! * A request is executed once while its server lives and can be reached. Sessions fail over only so often in
+//!   a time.
 //! * No element is selected after it has been dead for longer than the keep-alives of its registrar allow.
 //! * Only its home removes an element.
 //! * A handle table lists everything, and nothing is removed before its last page.

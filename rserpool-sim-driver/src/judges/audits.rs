@@ -14,6 +14,9 @@ use crate::violation::Violation;
 pub(super) struct Audits {
     /// When elements got another home.
     moves: Vec<Instant>,
+    /// When a registrar removed an element that did not answer it. Its home may be another one, which asks the
+    /// element itself before it believes that.
+    doubts: Vec<Instant>,
     /// When a registrar left an element to another one, and to which.
     yields: Vec<(Instant, HostId, RegistrarId)>,
     /// When a registrar asked another one for its own elements, although the two could talk all the time:
@@ -25,6 +28,11 @@ impl Audits {
     /// An element got another home.
     pub(super) fn moved(&mut self, now: Instant) {
         self.moves.push(now);
+    }
+
+    /// A registrar has removed an element that did not answer.
+    pub(super) fn doubted(&mut self, now: Instant) {
+        self.doubts.push(now);
     }
 
     /// A registrar has left an element to another one.
@@ -47,8 +55,13 @@ impl Audits {
         let crossing = view.longest_delay() * 6 + Duration::from_millis(5);
         let near =
             |at: Instant| self.moves.iter().any(|moved| at.since(*moved).max(moved.since(at)) <= crossing);
+        let configs = view.hosts().filter_map(|(host, _)| view.registrar_config(host));
+        let answered = configs.map(|config| config.keep_alive_timeout * 2 + config.enrp.heartbeat_cycle);
+        let doubtful = answered.max().unwrap_or_default() + view.settled();
+        let in_doubt =
+            |at: Instant| self.doubts.iter().any(|doubt| *doubt <= at && at.since(*doubt) <= doubtful);
         let late = |(at, asker, asked): &&(Instant, HostId, HostId)| {
-            !near(*at) && !self.was_contended(view, *at, *asker, *asked, crossing)
+            !near(*at) && !in_doubt(*at) && !self.was_contended(view, *at, *asker, *asked, crossing)
         };
         match self.audits.iter().find(late) {
             None => Ok(()),

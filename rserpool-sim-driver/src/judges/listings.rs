@@ -31,6 +31,8 @@ pub(super) struct Listings {
     left: BTreeMap<(HostId, u32), Instant>,
     /// When the lists are looked at next.
     next: Instant,
+    /// Between two looks.
+    interval: Duration,
 }
 
 /// A time in which an element could not be reached by all registrars, was not well, or knew none that runs.
@@ -82,7 +84,8 @@ impl Listings {
         let registrars = view.running_registrars();
         let configs = registrars.iter().filter_map(|host| view.registrar_config(*host));
         let interval = configs.map(|config| config.keep_alive_interval).min().unwrap_or(LONGEST_LOOK);
-        self.next = view.now + interval.clamp(SHORTEST_LOOK, LONGEST_LOOK);
+        self.interval = interval.clamp(SHORTEST_LOOK, LONGEST_LOOK);
+        self.next = view.now + self.interval;
         let elements: Vec<(HostId, &Server)> =
             view.hosts().filter_map(|(id, _)| Some((id, view.server(id)?))).collect();
         for &(host, server) in &elements {
@@ -148,12 +151,13 @@ impl Listings {
         let configs = running.iter().filter_map(|host| view.registrar_config(*host));
         if !is_expected(view, &running, host, server)
             || !acquainted
+            || running.iter().any(|registrar| refuses_pools(view, *registrar))
             || !configs.into_iter().all(|config| scope.is_settled(view, config))
         {
             return Ok(());
         }
         let element = server.config();
-        let vain = (trouble.lasted() + LONGEST_LOOK) * 2;
+        let vain = (trouble.lasted() + self.interval) * 2;
         let hunt = element.hunt.timeout + vain.min(element.hunt.timeout_max);
         let asked = longest(view, &running, asked);
         let bound = view.settled() + hunt + element.registration_timeout * 2 + asked;
@@ -213,6 +217,12 @@ fn judge_loss(
     if !view.host(registrar).is_well() {
         return Ok(());
     }
+    // Where a registrar refuses a pool, what the home of an element lists counts.
+    let home = view.host_of_registrar(server.element().home());
+    let listed_at_home = home.and_then(|home| view.registrar(home)?.handlespace().get(&pe_of(server)));
+    if running.iter().any(|registrar| refuses_pools(view, *registrar)) && listed_at_home.is_none() {
+        return Ok(());
+    }
     if may_have_expired(view, registered, registrar, host, server) {
         return Ok(());
     }
@@ -244,18 +254,19 @@ fn may_have_expired(
     !renewed || !told
 }
 
-/// Whether an element wants to be listed, and can be: it runs, it is the only one of its name, it knows a
-/// registrar that runs, and no registrar refuses its pool.
+/// Whether a registrar may refuse a pool, because it takes fewer than usual.
+fn refuses_pools(view: &View<'_>, registrar: HostId) -> bool {
+    let usual = RegistrarConfig::rfc(None, 0).limits.pools;
+    view.registrar_config(registrar).is_some_and(|config| config.limits.pools < usual)
+}
+
+/// Whether an element wants to be listed, and can be: it runs, it is the only one of its name, and it knows a
+/// registrar that runs.
 fn is_expected(view: &View<'_>, registrars: &[HostId], host: HostId, server: &Server) -> bool {
-    let all_pools = RegistrarConfig::rfc(None, 0).limits.pools;
-    let refusing = |registrar: &HostId| {
-        view.registrar_config(*registrar).is_some_and(|config| config.limits.pools < all_pools)
-    };
     !server.has_left()
         && view.host(host).is_well()
         && view.hosts_of_element(&pe_of(server)).len() == 1
         && knows_any(view, registrars, host, server)
-        && !registrars.iter().any(refusing)
 }
 
 /// Whether an element is configured to know one of these registrars, or hears the announcements of one.

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use rserpool_core::base::{AssociationId, Instant, ProtocolId, RegistrarId};
 use rserpool_core::endpoint::Channel;
 use rserpool_core::handlespace::PeHandle;
-use rserpool_core::registrar::Notice;
+use rserpool_core::registrar::{Notice, RemovalReason};
 use rserpool_core::wire::{AsapMessage, AsapType, EnrpBody};
 use rserpool_core::{element, user};
 
@@ -237,6 +237,9 @@ impl Judges {
             Notice::PeerFound { peer, .. } => self.scope.met(view.now, host, *peer),
             Notice::PeerLost { peer, .. } => self.takeovers.lost(view.now, host, *peer),
             Notice::Removed { pe, reason, .. } => {
+                if matches!(reason, RemovalReason::Silent | RemovalReason::Reported) {
+                    self.audits.doubted(view.now);
+                }
                 return self.removals.judge_removal(view, &self.scope, host, (pe, *reason));
             }
             Notice::Malformed { error, .. } => {

@@ -45,6 +45,7 @@ mod carriers;
 mod connection;
 pub mod node;
 pub mod sctp;
+mod source;
 pub mod tcp;
 
 pub use carriers::Carriers;

@@ -46,6 +46,10 @@ pub struct Counters {
     pub connected: u64,
     /// Associations that were given up because the peer was silent.
     pub silent: u64,
+    /// DATA that was not taken, because the receive window was full or it was too far ahead.
+    pub data_refused: u64,
+    /// Associations that were aborted because all together kept too much, and these most.
+    pub memory_full: u64,
 }
 
 impl Core {

@@ -69,8 +69,21 @@ impl<E: Engine> Stack for Sctp<E> {
         }
     }
 
+    /// Messages are handed out one by one, when they are fetched, so what an answer does to the send queue counts
+    /// before the next question.
     fn poll_event(&mut self) -> Option<Event> {
-        self.core.events.pop_front()
+        loop {
+            if let Some(event) = self.core.events.pop_front() {
+                return Some(event);
+            }
+            let id = self.ready.pop_front()?;
+            let Some(association) = self.associations.get_mut(&id) else { continue };
+            association.queued = false;
+            if association.has_message() {
+                association.take_message(&mut self.core);
+                self.touch(id);
+            }
+        }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -17,7 +17,7 @@ mod frames;
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -26,6 +26,7 @@ pub use config::TcpConfig;
 use self::attempt::{Attempt, Due};
 use self::connection::{Connection, MAX_INPUT, Opener};
 use super::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
+use crate::source::Source;
 use rserpool_core::base::{
     AssociationId, ConnectId, Deadlines, Instant, ProtocolId, SctpPort, TcpAddress, TransportAddress,
 };
@@ -45,8 +46,8 @@ pub struct Tcp {
     attempts: BTreeMap<ConnectId, Attempt>,
     /// Whose attempt a connection belongs to that is being opened.
     opening: BTreeMap<ConnectionId, ConnectId>,
-    /// How many connections of each origin were accepted.
-    origins: BTreeMap<IpAddr, usize>,
+    /// How many connections of each source were accepted.
+    sources: BTreeMap<Source, usize>,
     /// Connections that may have a whole message, in the order of their turns.
     ready: VecDeque<ConnectionId>,
     events: VecDeque<Event>,
@@ -76,7 +77,7 @@ impl Tcp {
             connections: BTreeMap::new(),
             attempts: BTreeMap::new(),
             opening: BTreeMap::new(),
-            origins: BTreeMap::new(),
+            sources: BTreeMap::new(),
             ready: VecDeque::new(),
             events: VecDeque::new(),
             actions: VecDeque::new(),
@@ -289,12 +290,12 @@ impl Tcp {
         self.deadlines.clear(&Owner::Connection(id));
         let Some(connection) = self.connections.remove(&id) else { return };
         if let Opener::Peer(peer) = connection.opener {
-            let origin = origin(peer.ip());
-            debug_assert!(self.origins.contains_key(&origin), "an accepted connection has been counted");
-            if let Some(count) = self.origins.get_mut(&origin) {
+            let source = Source::of(peer.ip());
+            debug_assert!(self.sources.contains_key(&source), "an accepted connection has been counted");
+            if let Some(count) = self.sources.get_mut(&source) {
                 *count -= 1;
                 if *count == 0 {
-                    self.origins.remove(&origin);
+                    self.sources.remove(&source);
                 }
             }
         }
@@ -406,8 +407,8 @@ impl Stack for Tcp {
 impl Streams for Tcp {
     fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
         self.advance(now);
-        let origin = origin(peer.ip());
-        let same = self.origins.get(&origin).copied().unwrap_or_default();
+        let source = Source::of(peer.ip());
+        let same = self.sources.get(&source).copied().unwrap_or_default();
         if !self.accepts {
             return None;
         }
@@ -415,7 +416,7 @@ impl Streams for Tcp {
             self.hung_up(peer, HangUp::TooMany);
             return None;
         }
-        self.origins.insert(origin, same + 1);
+        self.sources.insert(source, same + 1);
         let connection = self.next_connection();
         self.establish(connection, Opener::Peer(peer), Origin::Peer, self.service, address(peer));
         Some(connection)
@@ -473,13 +474,4 @@ const fn name(association: AssociationId) -> ConnectionId {
 
 fn address(peer: SocketAddr) -> TcpAddress {
     TcpAddress::new(vec![peer.ip().to_canonical()], peer.port())
-}
-
-/// What counts as one origin: an address of IPv4; of IPv6 the network of 64 bits, all of whose addresses
-/// one host may use.
-fn origin(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-    }
 }

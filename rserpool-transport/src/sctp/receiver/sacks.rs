@@ -1,19 +1,17 @@
 //! When the peer is told what has arrived: with the next data, for every second packet, at once if
 //! something is missing or the peer asks for it, and else after a short wait (RFC 9260 section 6.2,
-//! RFC 7053). The engines make a SACK for every packet; this holds it back.
+//! RFC 7053).
 
 use rserpool_core::base::Instant;
 
-use super::chunk::{self, Data};
-use super::engine::Portion;
-use super::packet::Chunk;
+use crate::sctp::chunk::Data;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sacks {
-    /// The last one that was made and not sent.
-    held: Option<Chunk>,
-    /// When it goes out, whatever happens.
-    until: Instant,
+    /// Whether the packet that is being read has brought DATA.
+    data: bool,
+    /// When the SACK that is owed goes out, whatever happens.
+    until: Option<Instant>,
     /// Packets with data since the last that was sent.
     packets: u8,
     /// Whether it may not wait.
@@ -21,49 +19,40 @@ pub(super) struct Sacks {
 }
 
 impl Sacks {
-    pub(super) const fn new() -> Self {
-        Self { held: None, until: Instant::ORIGIN, packets: 0, urgent: false }
+    /// DATA has arrived; the peer may have to hear of it at once.
+    pub(super) const fn arrived(&mut self, data: &Data, urgent: bool) {
+        self.data = true;
+        self.urgent |= urgent || data.flags & Data::IMMEDIATE != 0;
     }
 
-    /// A packet has arrived.
-    pub(super) fn arrived(&mut self, portions: &[Portion]) {
-        let data = portions.iter().filter_map(|portion| match portion {
-            Portion::Data(data) => Some(data.flags),
-            Portion::Sack(..) => None,
-        });
-        if let Some(flags) = data.reduce(|all, flags| all | flags) {
+    /// The packet has been read. What it brought need not be told before `until`.
+    pub(super) fn end_of_packet(&mut self, until: Instant) {
+        if std::mem::take(&mut self.data) {
             self.packets = self.packets.saturating_add(1);
-            self.urgent |= self.packets > 1 || flags & Data::IMMEDIATE != 0;
+            self.urgent |= self.packets > 1;
+            self.until.get_or_insert(until);
         }
     }
 
-    /// The engine has made one, which says all that the one before did. It need not go out before
-    /// `until`.
-    pub(super) fn made(&mut self, sack: Chunk, until: Instant) {
-        if self.held.is_none() {
-            self.until = until;
-        }
-        // What closes a gap is told at once, too.
-        let gaps = |sack: &Chunk| !chunk::is_plain_sack(sack);
-        self.urgent |= gaps(&sack) || self.held.as_ref().is_some_and(gaps);
-        self.held = Some(sack);
+    /// The window is open again: the peer waits to hear that.
+    pub(super) fn hurry(&mut self) {
+        self.urgent = true;
+        self.until.get_or_insert(Instant::ORIGIN);
     }
 
-    /// The one to be sent now; `anyway` if something else goes out.
-    pub(super) fn take(&mut self, now: Instant, anyway: bool) -> Option<Chunk> {
-        if !(anyway || self.urgent || self.until <= now) {
-            return None;
+    /// Whether one is to be sent now; `anyway` if something else goes out. After one that tells of gaps the next
+    /// is urgent: it may say that they are closed.
+    pub(super) fn take(&mut self, now: Instant, anyway: bool, gaps: bool) -> bool {
+        let due = self.until.is_some_and(|until| anyway || self.urgent || until <= now);
+        if due {
+            (self.until, self.packets, self.urgent) = (None, 0, gaps);
         }
-        let sack = self.held.take()?;
-        // After a gap the next one is urgent: it may say that the gap is closed.
-        self.urgent = !chunk::is_plain_sack(&sack);
-        self.packets = 0;
-        Some(sack)
+        due
     }
 
-    /// When [`Sacks::take`] gives one in any case.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.held.as_ref().map(|_| self.until)
+    /// When [`Sacks::take`] says so in any case.
+    pub(super) const fn deadline(&self) -> Option<Instant> {
+        self.until
     }
 }
 
@@ -71,71 +60,67 @@ impl Sacks {
 mod tests {
     use std::time::Duration;
 
-    use bytes::{BufMut, Bytes, BytesMut};
+    use bytes::Bytes;
 
-    use super::super::chunk::{kind, sack};
     use super::*;
 
     fn at(millis: u64) -> Instant {
         Instant::ORIGIN + Duration::from_millis(millis)
     }
 
-    fn data(flags: u8) -> Portion {
+    /// A packet with one DATA chunk arrives; its SACK may wait until then.
+    fn packet(sacks: &mut Sacks, flags: u8, urgent: bool, until: u64) {
         let payload = Bytes::from_static(b"x");
-        Portion::Data(Data { flags, tsn: 1, stream: 0, sequence: 0, protocol: 0, payload })
-    }
-
-    /// A SACK of TSN 7 that misses one.
-    fn with_gap() -> Chunk {
-        let mut body = BytesMut::from(&sack(7, 1000).body[..]);
-        body[8..12].copy_from_slice(&[0, 1, 0, 0]);
-        body.put_u32(0x0002_0002);
-        Chunk::new(kind::SACK, body.freeze())
+        sacks.arrived(&Data { flags, tsn: 1, stream: 0, sequence: 0, protocol: 0, payload }, urgent);
+        sacks.end_of_packet(at(until));
     }
 
     #[test]
     fn one_packet_waits_and_a_second_does_not() {
-        let mut sacks = Sacks::new();
-        sacks.arrived(&[data(3)]);
-        sacks.made(sack(1, 9), at(12));
-        assert_eq!((sacks.take(at(0), false), sacks.deadline()), (None, Some(at(12))));
-        sacks.arrived(&[data(3)]);
-        sacks.made(sack(2, 9), at(15));
-        assert_eq!(sacks.take(at(3), false), Some(sack(2, 9)));
-        assert_eq!((sacks.take(at(99), true), sacks.deadline()), (None, None));
-        sacks.arrived(&[data(3)]);
-        sacks.made(sack(3, 9), at(20));
-        assert_eq!(sacks.take(at(19), false), None);
-        assert_eq!(sacks.take(at(20), false), Some(sack(3, 9)));
+        let mut sacks = Sacks::default();
+        packet(&mut sacks, 3, false, 12);
+        assert_eq!((sacks.take(at(0), false, false), sacks.deadline()), (false, Some(at(12))));
+        packet(&mut sacks, 3, false, 15);
+        assert!(sacks.take(at(3), false, false));
+        assert_eq!((sacks.take(at(99), true, false), sacks.deadline()), (false, None));
+        packet(&mut sacks, 3, false, 20);
+        assert!(!sacks.take(at(19), false, false));
+        assert!(sacks.take(at(20), false, false));
+    }
+
+    #[test]
+    fn several_chunks_of_a_packet_are_one() {
+        let mut sacks = Sacks::default();
+        let payload = Bytes::from_static(b"x");
+        let data = Data { flags: 3, tsn: 1, stream: 0, sequence: 0, protocol: 0, payload };
+        (0..3).for_each(|_| sacks.arrived(&data, false));
+        sacks.end_of_packet(at(12));
+        sacks.end_of_packet(at(13));
+        assert!(!sacks.take(at(1), false, false));
     }
 
     #[test]
     fn data_takes_it_along() {
-        let mut sacks = Sacks::new();
-        sacks.arrived(&[data(3)]);
-        sacks.made(sack(1, 9), at(12));
-        assert_eq!(sacks.take(at(1), true), Some(sack(1, 9)));
+        let mut sacks = Sacks::default();
+        packet(&mut sacks, 3, false, 12);
+        assert!(sacks.take(at(1), true, false));
     }
 
     #[test]
     fn the_peer_may_ask_for_it() {
-        let mut sacks = Sacks::new();
-        sacks.arrived(&[data(3 | Data::IMMEDIATE)]);
-        sacks.made(sack(1, 9), at(12));
-        assert_eq!(sacks.take(at(1), false), Some(sack(1, 9)));
+        let mut sacks = Sacks::default();
+        packet(&mut sacks, 3 | Data::IMMEDIATE, false, 12);
+        assert!(sacks.take(at(1), false, false));
     }
 
     #[test]
     fn a_gap_is_told_at_once_and_so_is_its_end() {
-        let mut sacks = Sacks::new();
-        sacks.arrived(&[data(3)]);
-        sacks.made(with_gap(), at(12));
-        assert_eq!(sacks.take(at(1), false), Some(with_gap()));
-        sacks.arrived(&[data(3)]);
-        sacks.made(sack(9, 9), at(13));
-        assert_eq!(sacks.take(at(2), false), Some(sack(9, 9)));
-        sacks.arrived(&[data(3)]);
-        sacks.made(sack(10, 9), at(14));
-        assert_eq!(sacks.take(at(3), false), None);
+        let mut sacks = Sacks::default();
+        packet(&mut sacks, 3, true, 12);
+        assert!(sacks.take(at(1), false, true));
+        packet(&mut sacks, 3, false, 13);
+        assert!(sacks.take(at(2), false, false));
+        packet(&mut sacks, 3, false, 14);
+        assert!(!sacks.take(at(3), false, false));
     }
 }

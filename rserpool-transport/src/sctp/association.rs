@@ -278,6 +278,7 @@ impl<E: Engine> Association<E> {
     ) -> Result<(), End> {
         self.reply_to(core, source);
         self.liveness.heard(core.now);
+        self.destinations.heard(chunks.packet_octets());
         let (mut any_data, mut peer_shutdown) = (false, false);
         for chunk in chunks {
             match chunk.kind {
@@ -326,7 +327,7 @@ impl<E: Engine> Association<E> {
             }
         }
         self.receiver.end_of_packet(core.now + core.config.sack_delay);
-        core.counters.data_refused += self.receiver.take_refused();
+        core.counters.sctp_data_refused += self.receiver.take_refused();
         if peer_shutdown {
             self.peer_shutdown(core);
         } else if matches!(self.phase, Phase::Sent(..)) && any_data {
@@ -511,8 +512,12 @@ impl<E: Engine> Association<E> {
     /// are taken; the window that it is told closes meanwhile. Only the side that answers may pause: if both
     /// did, both could wait for ever.
     pub(super) fn has_message(&self) -> bool {
-        let paused = self.accepted && matches!(self.phase, Phase::Open) && self.ledger.is_paused();
-        self.named && !paused && self.receiver.has_message()
+        self.named && !self.is_paused() && self.receiver.has_message()
+    }
+
+    /// Whether the peer has to take answers first.
+    pub(super) const fn is_paused(&self) -> bool {
+        self.accepted && matches!(self.phase, Phase::Open) && self.ledger.is_paused()
     }
 
     /// Octets that it keeps: of what it has received, and of what it is to send.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rserpool_core::endpoint::{self, ConfigError};
 
+use super::allowance::Limits;
+
 /// How the stack behaves; see [`SctpConfig::rfc`] and [`SctpConfig::fast`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -13,7 +15,9 @@ pub struct SctpConfig {
     /// of tests, since it keeps strangers from forging packets.
     pub seed: u64,
     /// The most associations at a time, attempts included. The default, 20,000, is what a
-    /// registrar with 10,000 elements and as many users needs.
+    /// registrar with 10,000 elements and as many users needs. The last twentieth is for those that we open
+    /// ourselves. When peers have taken the others, who says nothing after the handshake makes room for the next,
+    /// and then the address, or IPv6 network of 64 bits, that has most.
     pub max_associations: usize,
     /// Whether to tell every peer our addresses in INIT and INIT ACK, so that it can reach us at
     /// another one when the first fails. Off by default: RFC 6951 section 5.7 forbids it where a NAT
@@ -68,7 +72,8 @@ pub struct SctpConfig {
     /// (T5-shutdown-guard, RFC 9260 section 9.2).
     pub shutdown_guard: Duration,
     /// How many packets that belong to no association are answered per second, and how many at
-    /// once. High enough to tell all elements of a registrar that it has restarted.
+    /// once. High enough to tell all elements of a registrar that it has restarted. One address, or one IPv6
+    /// network of 64 bits, gets at most a quarter of them, one UDP port there a twentieth.
     pub stray_replies: u32,
 }
 
@@ -117,6 +122,18 @@ impl SctpConfig {
             shutdown_guard: Duration::from_secs(2),
             ..Self::rfc(seed)
         }
+    }
+
+    /// The shares of [`SctpConfig::stray_replies`].
+    pub(super) fn stray_limits(&self) -> Limits {
+        let all = self.stray_replies;
+        Limits { all, source: all.div_ceil(4), socket: all.div_ceil(20) }
+    }
+
+    /// The most associations that peers may have opened. The rest is for those that we open ourselves: to
+    /// configured peers, and to elements that are probed.
+    pub(super) fn max_accepted(&self) -> usize {
+        self.max_associations - self.max_associations / 20
     }
 
     /// The addresses that peers are told.

@@ -58,7 +58,7 @@ use rserpool_core::base::{
     AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, SctpAddress, SctpPort,
     UdpPort, is_usable_address,
 };
-use rserpool_core::endpoint::{ConnectError, Connected, DownReason, Event};
+use rserpool_core::endpoint::{ConnectError, Connected, DownReason, Event, TransportCounters};
 
 use self::association::{Association, End};
 use self::attempt::{Attempt, Handshake};
@@ -67,12 +67,13 @@ use self::cookie::Bakery;
 use self::packet::{Chunks, Path};
 use self::shared::Core;
 use self::spent::Spent;
+use crate::places::{Places, Victim};
+use crate::source::Source;
 
 pub use config::SctpConfig;
 #[cfg(feature = "dcsctp")]
 pub use engine::Dcsctp;
 pub use engine::{Engine, SctpProto};
-pub use shared::Counters;
 
 /// SCTP over UDP (RFC 6951) on one socket.
 #[derive(Debug)]
@@ -96,6 +97,8 @@ pub struct Sctp<E: Engine = SctpProto> {
     /// What the associations keep of what they have received, and of what they are to send.
     received: Budget,
     queued: Budget,
+    /// Those that peers have opened.
+    places: Places<AssociationId>,
     spent: Spent,
     last_association: u64,
 }
@@ -138,19 +141,45 @@ impl<E: Engine> Sctp<E> {
             ready: VecDeque::new(),
             received,
             queued,
+            places: Places::new(),
             spent: Spent::default(),
             last_association: 0,
         }
     }
 
     /// What has happened since the start.
-    pub const fn counters(&self) -> Counters {
+    pub const fn counters(&self) -> TransportCounters {
         self.core.counters
     }
 
-    /// Whether one more association would exceed the limit.
+    /// Whether one more association of our own would exceed the limit.
     fn is_full(&self) -> bool {
         self.associations.len() + self.attempts.len() >= self.core.config.max_associations
+    }
+
+    /// Whether peers have all places that they may have.
+    fn is_full_for_peers(&self) -> bool {
+        self.associations.len() + self.attempts.len() >= self.core.config.max_accepted()
+    }
+
+    /// Whether a peer at this address would get a place.
+    fn has_place(&self, address: IpAddr) -> bool {
+        !self.is_full_for_peers() || self.places.victim(Source::of(address)).is_some()
+    }
+
+    /// Makes room for a peer at this address, if another has to give its place up. False if there is none.
+    fn make_place(&mut self, address: IpAddr) -> bool {
+        if !self.is_full_for_peers() {
+            return true;
+        }
+        let (id, reason) = match self.places.victim(Source::of(address)) {
+            Some(Victim::Silent(id)) => (id, DownReason::Silent),
+            Some(Victim::Greedy(id)) => (id, DownReason::QueueFull),
+            None => return false,
+        };
+        self.core.counters.sctp_displaced += 1;
+        self.end(id, End { reason, parting: Some(chunk::abort(chunk::cause::OUT_OF_RESOURCE, "")) });
+        !self.is_full_for_peers()
     }
 
     /// A handshake is complete. `None` if the engine refuses what the peer has stated.
@@ -177,12 +206,15 @@ impl<E: Engine> Sctp<E> {
             }
         }
         self.associations.insert(id, association);
+        if request.is_none() {
+            self.places.add(Source::of(path.remote.ip()), id);
+        }
         let other = self.paths.insert(path, Owner::Association(id));
         debug_assert_eq!(other, None, "a path leads to one association or attempt");
         self.tags.insert(local.tag, Owner::Association(id));
         let core = &mut self.core;
         core.named += 1;
-        core.counters.connected += 1;
+        core.counters.sctp_connected += 1;
         core.events.push_back(Event::Connected(Connected::new(
             id,
             request.into(),
@@ -267,12 +299,16 @@ impl<E: Engine> Sctp<E> {
         let source = association.source_of_peer;
         self.received.set(source, id, &mut association.received, 0);
         self.queued.set(source, id, &mut association.sending, 0);
+        self.places.remove(source, id);
         let owner = self.tags.get(&association.local_tag);
         debug_assert_eq!(owner, Some(&Owner::Association(id)), "an association is found by its tag");
         self.spent.add(association.local_tag);
         self.tags.remove(&association.local_tag);
         for path in association.verified() {
-            self.paths.remove(&path);
+            // One that was proved by the packet that ends the association may be another's.
+            if self.paths.get(&path) == Some(&Owner::Association(id)) {
+                self.paths.remove(&path);
+            }
         }
         self.deadlines.clear(&Owner::Association(id));
         self.dirty.remove(&id);
@@ -329,7 +365,7 @@ impl<E: Engine> Sctp<E> {
         self.received.set(source, id, &mut association.received, received);
         self.queued.set(source, id, &mut association.sending, queued);
         while let Some(greedy) = self.received.excess().or_else(|| self.queued.excess()) {
-            self.core.counters.memory_full += 1;
+            self.core.counters.sctp_memory_full += 1;
             let parting = Some(chunk::abort(chunk::cause::OUT_OF_RESOURCE, ""));
             self.end(greedy, End { reason: DownReason::QueueFull, parting });
         }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rserpool_core::base::{Instant, SctpPort};
-use rserpool_core::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
+use rserpool_core::endpoint::{AbortCause, Action, ConnectError, DownReason, Event, TransportCounters};
 
 use super::association::{Association, End};
 use super::chunk::{self, cause};
@@ -81,13 +81,20 @@ impl<E: Engine> Stack for Sctp<E> {
             association.queued = false;
             if association.has_message() {
                 association.take_message(&mut self.core);
+                self.places.heard(id);
                 self.touch(id);
+            } else if association.is_paused() {
+                self.core.counters.sctp_paused += 1;
             }
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.next()
+    }
+
+    fn counters(&self) -> TransportCounters {
+        self.core.counters
     }
 
     /// Attempts, and associations that an endpoint knows. One that only waits for the last
@@ -100,7 +107,7 @@ impl<E: Engine> Stack for Sctp<E> {
 impl<E: Engine> Datagrams for Sctp<E> {
     fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
         self.core.now = self.core.now.max(now);
-        self.core.counters.datagrams_received += 1;
+        self.core.counters.sctp_datagrams_received += 1;
         dispatch::datagram(self, source, &bytes);
     }
 

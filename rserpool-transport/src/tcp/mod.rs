@@ -26,6 +26,7 @@ pub use config::TcpConfig;
 use self::attempt::{Attempt, Due};
 use self::connection::{Connection, MAX_INPUT, Opener};
 use super::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
+use crate::places::{Places, Victim};
 use crate::source::Source;
 use rserpool_core::base::{
     AssociationId, ConnectId, Deadlines, Instant, ProtocolId, SctpPort, TcpAddress, TransportAddress,
@@ -46,8 +47,8 @@ pub struct Tcp {
     attempts: BTreeMap<ConnectId, Attempt>,
     /// Whose attempt a connection belongs to that is being opened.
     opening: BTreeMap<ConnectionId, ConnectId>,
-    /// How many connections of each source were accepted.
-    sources: BTreeMap<Source, usize>,
+    /// The connections that were accepted.
+    places: Places<ConnectionId>,
     /// Connections that may have a whole message, in the order of their turns.
     ready: VecDeque<ConnectionId>,
     events: VecDeque<Event>,
@@ -77,7 +78,7 @@ impl Tcp {
             connections: BTreeMap::new(),
             attempts: BTreeMap::new(),
             opening: BTreeMap::new(),
-            sources: BTreeMap::new(),
+            places: Places::new(),
             ready: VecDeque::new(),
             events: VecDeque::new(),
             actions: VecDeque::new(),
@@ -93,6 +94,19 @@ impl Tcp {
 
     fn is_full(&self) -> bool {
         self.connections.len() + self.attempts.len() >= self.config.max_connections
+    }
+
+    /// Makes room for a client, if another has to give its place up. False if there is none.
+    fn make_place(&mut self, source: Source) -> bool {
+        if !self.is_full() {
+            return true;
+        }
+        match self.places.victim(source) {
+            Some(Victim::Silent(id)) => self.hang_up(id, HangUp::Silent),
+            Some(Victim::Greedy(id)) => self.hang_up(id, HangUp::TooMany),
+            None => {}
+        }
+        !self.is_full()
     }
 
     const fn next_connection(&mut self) -> ConnectionId {
@@ -207,6 +221,7 @@ impl Tcp {
         match connection.frames.next() {
             Ok(Some(bytes)) => {
                 connection.took_message(self.now);
+                self.places.heard(id);
                 let (association, protocol) = (association(id), ProtocolId::ASAP);
                 self.events.push_back(Event::Message { association, protocol, stream: 0, bytes });
                 self.make_ready(id);
@@ -290,14 +305,7 @@ impl Tcp {
         self.deadlines.clear(&Owner::Connection(id));
         let Some(connection) = self.connections.remove(&id) else { return };
         if let Opener::Peer(peer) = connection.opener {
-            let source = Source::of(peer.ip());
-            debug_assert!(self.sources.contains_key(&source), "an accepted connection has been counted");
-            if let Some(count) = self.sources.get_mut(&source) {
-                *count -= 1;
-                if *count == 0 {
-                    self.sources.remove(&source);
-                }
-            }
+            self.places.remove(Source::of(peer.ip()), id);
         }
     }
 
@@ -408,16 +416,15 @@ impl Streams for Tcp {
     fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
         self.advance(now);
         let source = Source::of(peer.ip());
-        let same = self.sources.get(&source).copied().unwrap_or_default();
         if !self.accepts {
             return None;
         }
-        if self.is_full() || same >= self.config.max_per_address {
+        if self.places.count(source) >= self.config.max_per_address || !self.make_place(source) {
             self.hung_up(peer, HangUp::TooMany);
             return None;
         }
-        self.sources.insert(source, same + 1);
         let connection = self.next_connection();
+        self.places.add(source, connection);
         self.establish(connection, Opener::Peer(peer), Origin::Peer, self.service, address(peer));
         Some(connection)
     }

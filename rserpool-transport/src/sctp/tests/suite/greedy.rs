@@ -82,7 +82,7 @@ fn all_together_keep_no_more_than_the_bound() {
     assert_eq!(net.take(2), []);
     net.send(2, names[1], 12, vec![0; 200_000]);
     assert_eq!(net.take(2), [down(names[0], DownReason::QueueFull)]);
-    assert_eq!(net.stacks[2].counters().memory_full, 1);
+    assert_eq!(net.stacks[2].counters().sctp_memory_full, 1);
     net.frozen.clear();
     net.take(0);
     net.run_for(millis(100));
@@ -121,4 +121,75 @@ fn a_sack_tells_of_what_was_sent() {
         net.drain(1);
         assert_eq!(net.take(1).is_empty(), alive, "{distance} {block:?}");
     }
+}
+
+/// What the server of these tests has seen: who came up, and who went for which reason.
+fn coming_and_going(net: &mut Net, stack: usize) -> Vec<Result<AssociationId, (AssociationId, DownReason)>> {
+    let events = net.take(stack).into_iter().filter_map(|event| match event {
+        Event::Connected(Connected { association, .. }) => Some(Ok(association)),
+        Event::Disconnected { association, reason } => Some(Err((association, reason))),
+        _ => None,
+    });
+    events.collect()
+}
+
+/// 20 places, of which one is for associations that the stack opens itself.
+#[test]
+fn who_says_nothing_makes_room_when_all_places_are_taken() {
+    let config = SctpConfig { max_associations: 20, ..SctpConfig::fast(2) };
+    let mut net = Net::new(&[SctpConfig::fast(1), config]);
+    let connect = |net: &mut Net, request| {
+        let (request, peer, deadline) = (ConnectId(request), peer(1), net.now + millis(5000));
+        net.act(0, Action::Connect { request, local_port: SctpPort(0), peer: peer.into(), deadline });
+        net.run_for(millis(5));
+        coming_and_going(net, 1)
+    };
+    for n in 1..=19 {
+        assert_eq!(connect(&mut net, n), [Ok(AssociationId::sctp(n))]);
+    }
+    let first = AssociationId::sctp(1);
+    net.send(0, first, 11, "I have said something");
+    net.run_for(millis(5));
+    net.take(1);
+    for n in 20..=22 {
+        let silent = AssociationId::sctp(n - 18);
+        assert_eq!(connect(&mut net, n), [Err((silent, DownReason::Silent)), Ok(AssociationId::sctp(n))]);
+    }
+    assert_eq!(net.stacks[1].counters().sctp_displaced, 3);
+    // All say something: the source that has most is the one that wants another place.
+    let names: Vec<_> = net.stacks[0].associations.keys().copied().collect();
+    names.iter().for_each(|name| net.send(0, *name, 11, "so have I"));
+    net.run_for(millis(5));
+    net.take(1);
+    net.take(0);
+    assert_eq!(connect(&mut net, 30), []);
+    assert_eq!(net.take(0), [Event::ConnectFailed { request: ConnectId(30), reason: ConnectError::Refused }]);
+    assert_eq!(net.stacks[1].counters().sctp_refused, 1);
+    // What the stack opens itself has a place left.
+    net.connect(1, 0);
+    net.run_for(millis(5));
+    assert_eq!(coming_and_going(&mut net, 1).len(), 1);
+}
+
+/// One source that floods us leaves the others their INIT ACKs.
+#[test]
+fn init_acks_to_one_source_have_a_rate() {
+    let mut net = Net::fast();
+    let header = Header { source_port: SctpPort(5), destination_port: SctpPort(PORT), tag: 0 };
+    let init = crate::sctp::chunk::Init { tag: 9, window: 65_536, outbound: 1, inbound: 1, tsn: 1 };
+    let packet = single(header, &[init.chunk(crate::sctp::chunk::kind::INIT, &[])]);
+    let mut answered = |host: u8, port: u16| {
+        net.tap.clear();
+        for _ in 0..3000 {
+            net.stacks[1].handle_datagram(
+                net.now,
+                SocketAddr::from(([10, 9, 9, host], port)),
+                packet.clone(),
+            );
+            net.drain(1);
+        }
+        net.tap.len()
+    };
+    assert_eq!([answered(1, 1), answered(1, 2), answered(1, 3), answered(2, 1)], [2500, 2500, 0, 2500]);
+    assert_eq!(net.stacks[1].counters().sctp_inits_ignored, 4500);
 }

@@ -3,11 +3,11 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::base::{AssociationId, RegistrarId};
+use crate::base::{AssociationId, PoolHandle, RegistrarId};
 use crate::handlespace::PeHandle;
 use crate::registrar::context::{Context, Timer};
 use crate::registrar::listing::Listing;
-use crate::wire::{EnrpBody, PoolEntry, octets_of_element, octets_of_handle};
+use crate::wire::{EnrpBody, PoolElement, PoolEntry, octets_of_element, octets_of_handle};
 
 /// How far each download of our handle table has come.
 #[derive(Debug, Default)]
@@ -81,17 +81,25 @@ fn page(
     after: Option<&PeHandle>,
     own_only: bool,
 ) -> (Vec<PoolEntry>, bool) {
+    let limit = ctx.config.handle_table_octets;
+    match own_only {
+        true => fill(limit, listing.elements_of_home_after(ctx.id, after)),
+        false => fill(limit, listing.elements_after(after)),
+    }
+}
+
+fn fill<'a>(
+    limit: usize,
+    elements: impl Iterator<Item = (&'a PoolHandle, &'a PoolElement)>,
+) -> (Vec<PoolEntry>, bool) {
     let mut pools: Vec<PoolEntry> = Vec::new();
     let mut octets = HEADER_OCTETS;
-    for (handle, element) in listing.elements_after(after) {
-        if own_only && element.home != ctx.id {
-            continue;
-        }
+    for (handle, element) in elements {
         let opens = pools.last().is_none_or(|entry| entry.handle != *handle);
         octets += octets_of_element(element) + if opens { octets_of_handle(handle) } else { 0 };
         // A page takes at least one element, however small pages are configured: otherwise a download would
         // never end.
-        if octets > ctx.config.handle_table_octets && !pools.is_empty() {
+        if octets > limit && !pools.is_empty() {
             return (pools, true);
         }
         if opens {

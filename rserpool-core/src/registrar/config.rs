@@ -121,7 +121,8 @@ pub struct RegistrarConfig {
     pub resolution_items: u32,
     /// Elements in an answer to a user that wants as many as possible (default 500).
     pub max_resolution_items: u32,
-    /// Octets in one page of a downloaded handle table (default 1,400, as RSPLIB's).
+    /// Octets in one page of a downloaded handle table (default 8,192). Each page costs its receiver a round
+    /// trip (RFC 5353 section 3.2.3).
     pub handle_table_octets: usize,
     /// T6-Serverannounce: the time between two announcements if no other registrar announces (RFC default 1
     /// s).
@@ -165,7 +166,7 @@ impl RegistrarConfig {
             name_element_in_keep_alive: true,
             resolution_items: 128,
             max_resolution_items: 500,
-            handle_table_octets: 1400,
+            handle_table_octets: 8192,
             announce_interval: Duration::from_secs(1),
             announce: false,
             enrp: EnrpConfig::rfc(),

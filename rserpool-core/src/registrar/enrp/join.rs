@@ -7,10 +7,10 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::audit::{self, TablePage};
+use super::audit;
 use super::contacts::Origin;
 use super::ourselves;
-use super::pages::{Extent, Page, is_endless};
+use super::pages::{Extent, Page, Table, TablePage};
 use super::peer::PeerList;
 use super::peers::Peers;
 use super::{claims, presence};
@@ -43,11 +43,7 @@ struct Mentor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     List,
-    /// The elements received so far. A mentor that sends more than the handlespace may hold, or pages with
-    /// nothing in them, would never end.
-    Table {
-        received: usize,
-    },
+    Table,
 }
 
 impl Join {
@@ -92,8 +88,12 @@ impl Join {
         peers: &mut Peers,
     ) {
         debug_assert!(ctx.is_joining(), "the deadline of a mentor outlived it");
-        if self.mentor.is_some() {
-            return self.mentor_failed(ctx, links, elements, peers);
+        if let Some(mentor) = self.mentor {
+            let peer = peers.get(&mentor.id);
+            return match peer.and_then(|peer| peer.pages.patience(ctx, peer.last_heard)) {
+                Some(until) => ctx.deadlines.set(Timer::Join, until),
+                None => self.mentor_failed(ctx, links, elements, peers),
+            };
         }
         self.failed.clear();
         self.seek_mentor(ctx);
@@ -139,7 +139,7 @@ impl Join {
         if let Some(mentor) = self.mentor.take() {
             self.failed.insert(mentor.id);
             if let Some(peer) = peers.peer_mut(mentor.id) {
-                peer.pages.end_download(ctx);
+                peer.pages.give_up();
             }
         }
         ctx.deadlines.set(Timer::Join, ctx.now + ctx.config.enrp.mentor_retry);
@@ -169,7 +169,7 @@ impl Join {
             return;
         };
         let Some(servers) = list else { return self.mentor_failed(ctx, links, elements, peers) };
-        mentor.asked = Asked::Table { received: 0 };
+        mentor.asked = Asked::Table;
         for server in &servers {
             peers.learn(ctx, server);
         }
@@ -189,24 +189,23 @@ impl Join {
         sender: RegistrarId,
         page: TablePage,
     ) {
-        let expected = peers.peer_mut(sender).map(|peer| peer.pages.arrived(ctx, page.more));
-        match expected {
-            Some(Page::Wanted) if ctx.is_joining() => {}
-            Some(Page::Wanted) => return audit::handle_page(ctx, links, elements, peers, sender, page),
-            Some(Page::Stale) => return,
-            Some(Page::Unasked) | None => {
+        let limit = ctx.config.limits.elements;
+        let arrived =
+            peers.peer_mut(sender).map_or(Page::Unasked, |peer| peer.pages.arrived(&page, limit));
+        let pools = page.pools;
+        match arrived {
+            Page::Late => return,
+            Page::Unasked => {
                 ctx.counters.unexpected += 1;
                 return;
             }
+            _ if !ctx.is_joining() => {
+                return audit::handle_page(ctx, links, elements, peers, sender, arrived, pools);
+            }
+            Page::Refused => return self.mentor_failed(ctx, links, elements, peers),
+            Page::OneOfMany | Page::Last(_) => {}
         }
-        let TablePage { rejected, more, pools } = page;
-        let Some(Mentor { asked: Asked::Table { received }, .. }) = &mut self.mentor else {
-            debug_assert!(false, "pages are wanted of a mentor only");
-            return;
-        };
-        if is_endless(received, &pools, more, ctx.config.limits.elements) || rejected {
-            return self.mentor_failed(ctx, links, elements, peers);
-        }
+        debug_assert!(self.mentor.is_some_and(|mentor| mentor.id == sender && mentor.asked == Asked::Table));
         for entry in pools {
             for element in entry.elements {
                 let pe = elements.listing.name(&entry.handle, element.id);
@@ -214,12 +213,14 @@ impl Join {
             }
         }
         let Some(peer) = peers.peer_mut(sender) else { return };
-        if more {
-            wait_for_mentor(ctx);
-            peer.pages.ask_for_more(ctx, sender, Extent::Whole);
-        } else {
-            peer.pages.end_download(ctx);
-            self.serve(ctx, links, elements, peers, Some(sender));
+        if arrived == Page::Last(Table::Whole) {
+            return self.serve(ctx, links, elements, peers, Some(sender));
+        }
+        wait_for_mentor(ctx);
+        match arrived {
+            Page::OneOfMany => peer.pages.ask_for_more(ctx, sender),
+            // It went on where an earlier download had stopped.
+            _ => peer.pages.ask_for_first(ctx, sender, Extent::Whole),
         }
     }
 

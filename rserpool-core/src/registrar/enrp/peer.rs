@@ -152,38 +152,39 @@ impl Peer {
 /// How well our copy of a peer's elements agrees with the checksums that it sends.
 #[derive(Debug, Default)]
 pub(super) struct Audit {
-    /// Elements received in the resynchronisation that is under way. A peer cannot own more than the
-    /// handlespace may hold.
-    received: Option<usize>,
+    under_way: bool,
     /// Resynchronisations since the checksums agreed last.
     attempts: u32,
-    /// When the next one may begin.
-    not_before: Option<Instant>,
+    /// When the last one began.
+    begun: Option<Instant>,
 }
 
 impl Audit {
     pub(super) const fn is_under_way(&self) -> bool {
-        self.received.is_some()
+        self.under_way
     }
 
-    /// The checksums agree.
+    /// The checksums agree, or the peer is reached anew: the next resynchronisation need not wait for longer
+    /// than any other. (It has to wait all the same: checksums that change to and fro, by malice or not, must
+    /// not cost more than two downloads in each heartbeat cycle.)
     pub(super) const fn agree(&mut self) {
         self.attempts = 0;
-        self.not_before = None;
     }
 
-    /// When the next resynchronisation may begin, if that is not yet.
-    pub(super) const fn not_before(&self) -> Option<Instant> {
-        self.not_before
+    /// Whether the next resynchronisation may begin: the first that does not help doubles the pause before the
+    /// next, and so on.
+    pub(super) fn may_begin(&self, ctx: &Context) -> bool {
+        let doublings = self.attempts.saturating_sub(1).min(MAX_DOUBLINGS);
+        let pause = ctx.config.enrp.heartbeat_cycle / 2 * (1 << doublings);
+        !self.under_way && self.begun.is_none_or(|begun| begun + pause <= ctx.now)
     }
 
-    /// Begins a resynchronisation. Each that does not help doubles the pause before the next.
+    /// Begins a resynchronisation.
     pub(super) fn begin(&mut self, ctx: &mut Context, id: RegistrarId) {
-        debug_assert!(self.received.is_none() && ctx.group.contains_key(&id), "{id} {self:?}");
-        let pause = ctx.config.enrp.heartbeat_cycle / 2 * (1 << self.attempts.min(MAX_DOUBLINGS));
+        debug_assert!(!self.under_way && ctx.group.contains_key(&id), "{id} {self:?}");
         self.attempts = self.attempts.saturating_add(1);
-        self.not_before = Some(ctx.now + pause);
-        self.received = Some(0);
+        self.begun = Some(ctx.now);
+        self.under_way = true;
         self.wait(ctx, id);
     }
 
@@ -193,15 +194,10 @@ impl Audit {
         ctx.deadlines.set(Timer::Audit(id), due);
     }
 
-    /// The elements received, in a resynchronisation that is under way.
-    pub(super) const fn received(&mut self) -> Option<&mut usize> {
-        self.received.as_mut()
-    }
-
     /// The resynchronisation has ended, if there was one.
     pub(super) fn end(&mut self, ctx: &mut Context, id: RegistrarId) {
         ctx.deadlines.clear(&Timer::Audit(id));
-        self.received = None;
+        self.under_way = false;
     }
 }
 

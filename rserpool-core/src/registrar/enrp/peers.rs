@@ -144,6 +144,7 @@ impl Peers {
         if let Some(peer) = self.entries.get_mut(&id) {
             peer.met = true;
             peer.offers = Offers::default();
+            peer.audit.agree();
             peer.list = PeerList::Unasked;
             peer.address.get_or_insert_with(|| address.clone());
         }
@@ -367,8 +368,7 @@ impl Peers {
         peer.announced = None;
         listing.unmark(id);
         peer.audit.end(ctx, id);
-        peer.pages.end_download(ctx);
-        peer.pages.expect_none();
+        peer.pages.association_ended();
         if peer.is_alive() {
             self.suspect(ctx, listing, id);
         } else {

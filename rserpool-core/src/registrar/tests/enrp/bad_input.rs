@@ -102,7 +102,7 @@ fn endless_pages_of_a_mentor_end() {
     assert_eq!(rig.from(A, HIGH, page(true, &[])), [to(B, TOP, EnrpBody::ListRequest)]);
     let mut rig = join();
     for n in 0..10 {
-        let asked = table_requests(A, HIGH, false, if n == 0 { AHEAD } else { 1 });
+        let asked = [to(A, HIGH, table_request(false))];
         assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), asked);
     }
     assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), [to(B, TOP, EnrpBody::ListRequest)]);
@@ -119,7 +119,7 @@ fn endless_pages_of_a_peer_end() {
         rig.from(A, HIGH, heartbeat(0, HIGH));
         let (last, others) = pages.split_last().unwrap();
         for (n, page) in others.iter().enumerate() {
-            let asked = table_requests(A, HIGH, true, if n == 0 { AHEAD } else { 1 });
+            let asked = [to(A, HIGH, table_request(true))];
             assert_eq!(rig.from(A, HIGH, page.clone()), asked);
         }
         assert_eq!(rig.from(A, HIGH, last.clone()), []);

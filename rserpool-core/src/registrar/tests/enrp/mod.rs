@@ -216,19 +216,6 @@ fn table_request(own_only: bool) -> EnrpBody {
     EnrpBody::HandleTableRequest { own_only }
 }
 
-/// Requests for as many pages.
-fn table_requests(
-    association: AssociationId,
-    peer: RegistrarId,
-    own_only: bool,
-    count: usize,
-) -> Vec<Action> {
-    vec![to(association, peer, table_request(own_only)); count]
-}
-
-/// How many pages are asked for ahead.
-const AHEAD: usize = 4;
-
 /// A page of a handle table with these elements of one pool.
 fn page(more: bool, elements: &[(u32, RegistrarId)]) -> EnrpBody {
     let elements: Vec<_> = elements.iter().map(|(id, home)| listed(*id, *home)).collect();

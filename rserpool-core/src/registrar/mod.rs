@@ -284,6 +284,9 @@ impl Registrar {
         let Self { ctx, links, elements, peers, join, .. } = self;
         match body {
             EnrpBody::ListRequest => peers.answer_list_request(ctx, from, sender),
+            EnrpBody::HandleTableRequest { own_only } if own_only && audit::asks_for_our_past(peers, sender) => {
+                self.downloads.defer(from, sender);
+            }
             EnrpBody::HandleTableRequest { own_only } => {
                 self.downloads.answer_table_request(ctx, &elements.listing, from, sender, own_only);
             }
@@ -430,11 +433,12 @@ impl Registrar {
         }
     }
 
-    /// The consequences that any input may have: room for an element that waits to be asked, or the end of a
-    /// hand-over.
+    /// The consequences that any input may have: room for an element that waits to be asked, an answer that had
+    /// to wait, or the end of a hand-over.
     fn finish_input(&mut self) {
-        let Self { ctx, elements, .. } = self;
+        let Self { ctx, elements, peers, downloads, .. } = self;
         elements.own.connect_waiting(ctx, &mut elements.listing);
+        downloads.answer_deferred(ctx, &elements.listing, |peer| !audit::asks_for_our_past(peers, peer));
         let leaving = offers::handed_over(ctx, elements);
         self.close_if(leaving);
     }
@@ -499,7 +503,8 @@ impl Endpoint for Registrar {
                 self.others.handle_announce(&mut self.ctx, &bytes);
             }
             Event::Announce { channel: Channel::Enrp, source, bytes } => {
-                presence::handle_enrp_announce(&mut self.ctx, &mut self.peers, source, &bytes);
+                let Self { ctx, elements, peers, .. } = self;
+                presence::handle_enrp_announce(ctx, &elements.listing, peers, source, &bytes);
             }
             Event::HungUp { local_port: SctpPort(_), peer, reason } => {
                 self.ctx.counters.hung_up(reason);

@@ -30,6 +30,11 @@ pub(super) fn compare(
     }
     let ours = listing.checksum(id);
     let Some(peer) = peers.peer_mut(id) else { return };
+    if peer.audit.may_know_our_past(ctx) && !peer.audit.is_under_way() && ctx.group.contains_key(&id) {
+        listing.mark(id);
+        peer.audit.begin_with_our_past(ctx, id);
+        return peer.pages.ask_for_first(ctx, id, Extent::Whole);
+    }
     // In ones' complement both are zero (reading A2).
     let zero = |sum: u16| if sum == 0 { 0xffff } else { sum };
     if zero(ours) == zero(checksum) {
@@ -44,7 +49,12 @@ pub(super) fn compare(
     peer.pages.ask_for_first(ctx, id, Extent::OwnOnly);
 }
 
-/// A page of a peer's own elements has come.
+/// Whether a peer is being asked for elements of an earlier life of ours.
+pub(in crate::registrar) fn asks_for_our_past(peers: &Peers, id: RegistrarId) -> bool {
+    peers.get(&id).is_some_and(|peer| peer.audit.asks_for_all())
+}
+
+/// A page of a peer's own elements has come, or of everything that it lists.
 pub(super) fn handle_page(
     ctx: &mut Context,
     links: &mut Links,
@@ -54,6 +64,7 @@ pub(super) fn handle_page(
     page: Page,
     pools: Vec<PoolEntry>,
 ) {
+    let all = asks_for_our_past(peers, sender);
     let table = match page {
         Page::OneOfMany => None,
         Page::Last(table) => Some(table),
@@ -64,7 +75,9 @@ pub(super) fn handle_page(
             let pe = elements.listing.name(&entry.handle, element.id);
             if element.home == sender {
                 claims::handle_listed(ctx, links, elements, peers, sender, &pe, element);
-            } else {
+            } else if all && element.home == ctx.id {
+                claims::resume(ctx, links, elements, &pe, element);
+            } else if !all {
                 ctx.counters.updates_refused += 1;
             }
         }
@@ -78,7 +91,8 @@ pub(super) fn handle_page(
         Some(Table::Tail) => {
             peer.audit.wait(ctx, sender);
             elements.listing.mark(sender);
-            peer.pages.ask_for_first(ctx, sender, Extent::OwnOnly);
+            let extent = if all { Extent::Whole } else { Extent::OwnOnly };
+            peer.pages.ask_for_first(ctx, sender, extent);
         }
         Some(Table::Whole) => {
             peer.audit.end(ctx, sender);

@@ -216,6 +216,25 @@ pub(super) fn adopt(ctx: &mut Context, links: &Links, elements: &mut Elements, p
     }
 }
 
+/// A peer lists an element as ours of which we know nothing: it registered in an earlier life of ours. It is
+/// asked whether it lives.
+pub(super) fn resume(
+    ctx: &mut Context,
+    links: &Links,
+    elements: &mut Elements,
+    pe: &PeHandle,
+    element: PoolElement,
+) {
+    if elements.listing.get(pe).is_some() {
+        return;
+    }
+    if let Ok(change) = elements.listing.enter(pe, element) {
+        // The peers know it as ours.
+        elements.listing.publish(ctx, pe, change, Update::Needless);
+        adopt(ctx, links, elements, pe);
+    }
+}
+
 /// An element has answered a keep-alive. If it is a former one that was asked, it comes back to us; false if
 /// it is not.
 pub(in crate::registrar) fn handle_former_ack(

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::audit;
 use super::contacts::Origin;
-use super::ourselves;
+use super::ourselves::{self, Reply};
 use super::pages::{Extent, Page, Table, TablePage};
 use super::peer::PeerList;
 use super::peers::Peers;
@@ -57,7 +57,10 @@ impl Join {
     ) {
         let addresses = ctx.config.enrp.peers.clone();
         if ctx.config.enrp.announce {
-            presence::heartbeat(ctx, elements, peers);
+            // A peer that still holds an association with an earlier life of ours learns that it is over.
+            presence::announce(ctx, elements, Reply::Required);
+            ourselves::start_heartbeats(ctx);
+            ctx.deadlines.set(Timer::Join, ctx.now + ctx.config.enrp.mentor_retry);
         }
         if addresses.is_empty() && !ctx.config.enrp.announce {
             return self.serve(ctx, links, elements, peers, None);
@@ -97,6 +100,10 @@ impl Join {
         }
         self.failed.clear();
         self.seek_mentor(ctx);
+        if self.mentor.is_none() && ctx.config.enrp.announce {
+            presence::announce(ctx, elements, Reply::Required);
+            ctx.deadlines.set(Timer::Join, ctx.now + ctx.config.enrp.mentor_retry);
+        }
     }
 
     /// The time to find a mentor is over. A mentor that has been found may continue, and has its backups.
@@ -237,6 +244,11 @@ impl Join {
         debug_assert!(ctx.is_joining() && elements.own.is_empty());
         *self = Self::default();
         ctx.phase = Phase::Serving;
+        if mentor.is_none() && ctx.config.id.is_some() {
+            // After that time our peers must have noticed that we were away.
+            let enrp = &ctx.config.enrp;
+            ctx.past = Some(ctx.now + enrp.max_time_last_heard + enrp.max_time_no_response);
+        }
         if let Some(peer) = mentor.and_then(|mentor| peers.peer_mut(mentor)) {
             peer.list = PeerList::Told;
         }

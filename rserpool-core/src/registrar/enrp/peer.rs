@@ -3,7 +3,7 @@
 
 use alloc::collections::BTreeSet;
 
-use super::pages::Pages;
+use super::pages::{Extent, Pages};
 use crate::base::{Instant, RegistrarId, SctpAddress};
 use crate::endpoint::PeerState;
 use crate::registrar::context::{Context, Timer};
@@ -152,7 +152,9 @@ impl Peer {
 /// How well our copy of a peer's elements agrees with the checksums that it sends.
 #[derive(Debug, Default)]
 pub(super) struct Audit {
-    under_way: bool,
+    under_way: Option<Extent>,
+    /// Whether the peer was asked for elements of an earlier life of ours.
+    past_asked: bool,
     /// Resynchronisations since the checksums agreed last.
     attempts: u32,
     /// When the last one began.
@@ -161,7 +163,12 @@ pub(super) struct Audit {
 
 impl Audit {
     pub(super) const fn is_under_way(&self) -> bool {
-        self.under_way
+        self.under_way.is_some()
+    }
+
+    /// Whether the peer is being asked for everything that it lists.
+    pub(super) fn asks_for_all(&self) -> bool {
+        self.under_way == Some(Extent::Whole)
     }
 
     /// The checksums agree, or the peer is reached anew: the next resynchronisation need not wait for longer
@@ -176,15 +183,28 @@ impl Audit {
     pub(super) fn may_begin(&self, ctx: &Context) -> bool {
         let doublings = self.attempts.saturating_sub(1).min(MAX_DOUBLINGS);
         let pause = ctx.config.enrp.heartbeat_cycle / 2 * (1 << doublings);
-        !self.under_way && self.begun.is_none_or(|begun| begun + pause <= ctx.now)
+        self.under_way.is_none() && self.begun.is_none_or(|begun| begun + pause <= ctx.now)
+    }
+
+    /// Whether the peer may list elements of an earlier life of ours.
+    pub(super) fn may_know_our_past(&self, ctx: &Context) -> bool {
+        !self.past_asked && ctx.past.is_some_and(|end| ctx.now < end)
+    }
+
+    /// Asks the peer for everything that it lists, because it may know elements of an earlier life of ours.
+    pub(super) fn begin_with_our_past(&mut self, ctx: &mut Context, id: RegistrarId) {
+        debug_assert!(self.under_way.is_none() && ctx.group.contains_key(&id), "{id} {self:?}");
+        self.past_asked = true;
+        self.under_way = Some(Extent::Whole);
+        self.wait(ctx, id);
     }
 
     /// Begins a resynchronisation.
     pub(super) fn begin(&mut self, ctx: &mut Context, id: RegistrarId) {
-        debug_assert!(!self.under_way && ctx.group.contains_key(&id), "{id} {self:?}");
+        debug_assert!(self.under_way.is_none() && ctx.group.contains_key(&id), "{id} {self:?}");
         self.attempts = self.attempts.saturating_add(1);
         self.begun = Some(ctx.now);
-        self.under_way = true;
+        self.under_way = Some(Extent::OwnOnly);
         self.wait(ctx, id);
     }
 
@@ -197,7 +217,7 @@ impl Audit {
     /// The resynchronisation has ended, if there was one.
     pub(super) fn end(&mut self, ctx: &mut Context, id: RegistrarId) {
         ctx.deadlines.clear(&Timer::Audit(id));
-        self.under_way = false;
+        self.under_way = None;
     }
 }
 

@@ -7,6 +7,7 @@ mod joining;
 mod namesakes;
 mod offers;
 mod ownership;
+mod past;
 mod peers;
 mod random;
 mod table;
@@ -44,6 +45,13 @@ impl Rig {
             config.enrp.balance = false;
             adjust(config);
         })
+        .without_past()
+    }
+
+    /// No peer knows an earlier life of it.
+    fn without_past(mut self) -> Self {
+        self.registrar.ctx.past = None;
+        self
     }
 
     /// One that has yet to join, with the attempts to reach its configured peers answered: the

@@ -25,8 +25,6 @@ pub struct Lottery {
     counting: Counting,
     /// Whether any element has ever had a load degradation. Otherwise selections change nothing.
     degrades: bool,
-    /// Whether all elements have the same share, whatever their values are.
-    even: bool,
 }
 
 #[derive(Debug, Default)]
@@ -59,25 +57,9 @@ impl Group {
 }
 
 impl Lottery {
-    /// A lottery in which the weights count.
     pub(super) const fn new(counting: Counting) -> Self {
         let idle = Group { bits: 0, members: Vec::new() };
-        Self {
-            groups: Vec::new(),
-            idle,
-            span: 0,
-            records: Vec::new(),
-            counting,
-            degrades: false,
-            even: false,
-        }
-    }
-
-    /// A lottery in which all elements have the same share, whatever their values are.
-    pub(super) const fn even() -> Self {
-        let mut lottery = Self::new(Counting::First);
-        lottery.even = true;
-        lottery
+        Self { groups: Vec::new(), idle, span: 0, records: Vec::new(), counting, degrades: false }
     }
 
     fn record(&self, slot: Slot) -> Option<Record> {
@@ -196,11 +178,7 @@ impl Lottery {
 
 impl SelectionPolicy for Lottery {
     fn insert(&mut self, slot: Slot, values: &Policy) {
-        let (weight, degradation) = match Terms::of(values) {
-            _ if self.even => (1, 0),
-            Some(Terms::Share { weight, degradation }) => (weight, degradation),
-            _ => return,
-        };
+        let Some(Terms::Share { weight, degradation }) = Terms::of(values) else { return };
         match self.record(slot) {
             Some(old) if old.weight == weight => {}
             Some(_) => {

@@ -1,7 +1,8 @@
 //! The order in which a pool's elements are selected (RFC 5356).
 //!
 //! A [`Selection`] identifies elements by their [`Slot`] in the pool, and keeps only what its policy must
-//! remember of each. Registrars and the cache of pool users run the same code. Built-in policies are
+//! remember of each. Registrars and the cache of pool users run the same code; a user begins where the list of
+//! its registrar begins. Built-in policies are
 //! variants of an enum, because a selection takes tens of nanoseconds and an indirection would be
 //! noticeable; [`Policies`] adds those of an application.
 //!
@@ -82,6 +83,16 @@ impl Selection {
             Terms::Rank { degradation: Some(_), .. } => Self::Ranked(Ranked::by_value(counting)),
             Terms::Share { .. } => Self::Lottery(Lottery::new(counting)),
         })
+    }
+}
+
+impl Selection {
+    /// Adds an element of a list that a registrar has sorted, after those that stand before it in the list.
+    pub(crate) fn append(&mut self, slot: Slot, values: &Policy) {
+        match self {
+            Self::Ranked(ranked) => ranked.append(slot, values),
+            Self::Ring(_) | Self::Lottery(_) | Self::Custom(_) => self.insert(slot, values),
+        }
     }
 }
 

@@ -92,6 +92,11 @@ impl Order {
         self.nearest().last().copied()
     }
 
+    /// The worst entry.
+    pub(super) fn worst(&self) -> Option<Entry> {
+        self.bounds.front().copied()
+    }
+
     /// All entries, the best first.
     pub(super) fn iter(&self) -> impl Iterator<Item = Entry> {
         self.chunks.iter().rev().flat_map(|chunk| chunk.entries().iter().rev().copied())
@@ -232,7 +237,7 @@ mod tests {
                     set.remove(&entry);
                 }
             }
-            assert_eq!(order.best(), set.first().copied());
+            assert_eq!((order.best(), order.worst()), (set.first().copied(), set.last().copied()));
             if step % 100 == 0 {
                 assert!(order.iter().eq(set.iter().copied()));
                 assert!(order.chunks.len() <= 2 + set.len() / 8, "{} of {}", order.chunks.len(), set.len());

@@ -6,7 +6,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{Selection, SelectionPolicy};
+use super::{Ranked, Selection, SelectionPolicy};
+use crate::base::Random;
 use crate::wire::{Policy, PolicyType};
 
 /// Which elements of an answer count as selected, where the policy adds load degradation for each
@@ -88,22 +89,17 @@ impl Policies {
         Selection::built_in(values, self.counting).or_else(|| self.custom(values))
     }
 
-    /// How a pool user selects among the elements that a registrar has listed, which it inserts in the
-    /// order of the list; `None` if it keeps that order.
+    /// How a pool user selects among the elements that a registrar has listed, to which it adds them in the order
+    /// of the list; `None` if it keeps that order, because it does not know the policy.
     ///
-    /// A user takes turns for round robin and its weighted form (POL-4.1.3-01, POL-4.2.3-01: it uses the
-    /// list from its first entry on, again and again), draws evenly for all random policies, since the
-    /// registrar has applied the weights (POL-4.3.3-01), and keeps the order of the list for all others
-    /// (POL-4.5.3-01: the highest priority first; POL-5.1.3-01: the order given).
-    pub fn selection_of_user(&self, values: &Policy) -> Option<Selection> {
-        match Selection::built_in(values, self.counting) {
-            Some(Selection::Ring(_)) => Some(Selection::Ring(super::Ring::default())),
-            Some(Selection::Ranked(_)) if matches!(values, Policy::WeightedRoundRobin { .. }) => {
-                Some(Selection::Ring(super::Ring::default()))
-            }
-            Some(Selection::Ranked(_)) => None,
-            Some(Selection::Lottery(_)) => Some(Selection::Lottery(super::Lottery::even())),
-            _ => self.custom(values),
+    /// It selects as a registrar does (reading B60), and counts what it has selected itself. Its first choice is
+    /// the first of the list, except for random policies, which draw every time (POL-4.1.3-01, POL-4.2.3-01:
+    /// the list is used from its first entry on; POL-4.3.3-01: each element is drawn; POL-4.5.3-01: the
+    /// highest priority first; POL-5.1.3-01: the order given).
+    pub(crate) fn selection_of_user(&self, values: &Policy, random: &mut Random) -> Option<Selection> {
+        match values {
+            Policy::WeightedRoundRobin { .. } => Some(Selection::Ranked(Ranked::in_mid_round(random))),
+            _ => Selection::built_in(values, Counting::First).or_else(|| self.custom(values)),
         }
     }
 

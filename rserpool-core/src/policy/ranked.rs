@@ -20,6 +20,8 @@ pub struct Ranked {
     /// The turn given to the next element that is moved. Among equal ranks, the smaller turn comes first.
     turn: u32,
     moves: Moves,
+    /// The position in the rounds at which an element joins that has no others before it.
+    start: u64,
 }
 
 /// What a selection does to ranks.
@@ -57,8 +59,32 @@ impl Ranked {
         Self::new(Moves::Rounds)
     }
 
+    /// Lists in weighted turns, beginning somewhere in a round: the first element that is added has one of its
+    /// turns next, and which one is drawn.
+    pub(super) const fn in_mid_round(random: &mut Random) -> Self {
+        let mut ranked = Self::new(Moves::Rounds);
+        ranked.start = random.quick_below(ROUND_MASK);
+        ranked
+    }
+
     const fn new(moves: Moves) -> Self {
-        Self { order: Order::new(), elements: Vec::new(), len: 0, turn: 0, moves }
+        Self { order: Order::new(), elements: Vec::new(), len: 0, turn: 0, moves, start: 0 }
+    }
+
+    /// Adds an element of a list that a registrar has sorted. If its value alone would place it before others of
+    /// the list, the registrar knows more than the values tell, such as its own selections: the element goes
+    /// right behind them.
+    pub(super) fn append(&mut self, slot: Slot, values: &Policy) {
+        let last = self.order.worst().map_or(0, rank_of);
+        self.insert(slot, values);
+        if let (Moves::Degrade(_), Some(own)) = (self.moves, self.element(slot))
+            && own.rank < last
+        {
+            self.order.remove(entry(own.rank, own.turn, slot));
+            self.reserve_turns();
+            let behind = self.renew(slot, (last + 1).min(MAX_RANK));
+            self.order.insert(behind);
+        }
     }
 
     fn element(&self, slot: Slot) -> Option<Element> {
@@ -70,8 +96,7 @@ impl Ranked {
         match terms {
             Terms::Rank { value, degradation } => (value, degradation.unwrap_or(0)),
             Terms::Rounds { weight } => {
-                let now = self.order.best().map_or(0, rank_of);
-                let now = if now == IDLE { 0 } else { now };
+                let now = self.order.best().map(rank_of).filter(|rank| *rank != IDLE).unwrap_or(self.start);
                 (next_in_rounds(now, weight), weight)
             }
             Terms::Turn | Terms::Share { .. } => (IDLE, 0),

@@ -415,32 +415,38 @@ fn weighted_random_with_distance() {
 }
 
 /// POL-4.1.3-01, POL-4.2.3-01, POL-4.3.3-01, POL-4.5.3-01, POL-5.1.3-01: what a user does with the
-/// list that it was given.
+/// list that it was given (reading B60).
 #[test]
 fn pool_users() {
     let policies = Policies::default();
+    let mut random = Random::new(1);
     for values in every_policy() {
-        let selection = policies.selection_of_user(&values);
-        match values {
-            Policy::RoundRobin | Policy::WeightedRoundRobin { .. } => {
-                assert!(matches!(selection, Some(Selection::Ring(_))), "{values}");
-            }
-            Policy::Random | Policy::WeightedRandom { .. } | Policy::RandomizedLeastUsed { .. } => {
-                assert!(matches!(selection, Some(Selection::Lottery(_))), "{values}");
-            }
-            Policy::Priority { .. } | Policy::LeastUsed { .. } | Policy::PriorityLeastUsed { .. } => {
-                assert!(selection.is_none(), "{values}");
-            }
-            _ => {}
-        }
+        let of_user = policies.selection_of_user(&values, &mut random);
+        let of_registrar = policies.selection(&values);
+        let kind = |selection: &Option<Selection>| selection.as_ref().map(core::mem::discriminant);
+        assert_eq!(kind(&of_user), kind(&of_registrar), "{values}");
     }
-    // A user draws evenly also where the registrar draws by weight.
-    let weights = [1, 100].map(|weight| Policy::WeightedRandom { weight });
-    let mut pool = Pool::new(&weights);
-    pool.selection = policies.selection_of_user(&weights[0]).unwrap();
-    pool.insert(0, &weights[0]);
-    pool.insert(1, &weights[1]);
-    pool.assert_shares(&[1.0, 1.0]);
+    // A user has selected what it uses, not all that it could use.
+    let counts = degrading([(0, 10), (0, 10)]);
+    let mut pool = Pool::new(&counts);
+    pool.selection = policies.selection_of_user(&counts[0], &mut random).unwrap();
+    for (slot, values) in (0..).zip(&counts) {
+        pool.selection.append(Slot(slot), values);
+    }
+    assert_eq!([pool.select(2), pool.select(2), pool.select(2)], [[0, 1], [1, 0], [0, 1]]);
+}
+
+/// The list of a registrar is used in its order, even if the values tell another one; equal values take turns.
+#[test]
+fn a_list_keeps_its_order() {
+    let list = least_used([5, 5, 9, 2, 9]);
+    let mut ranked = Ranked::by_value(Counting::First);
+    for (slot, values) in (0..).zip(&list) {
+        ranked.append(Slot(slot), values);
+    }
+    let mut pool = Pool::new(&list);
+    pool.selection = Selection::Ranked(ranked);
+    assert_eq!([pool.select(5), pool.select(5)], [[0, 1, 2, 3, 4], [1, 0, 2, 3, 4]]);
 }
 
 #[test]
@@ -454,7 +460,7 @@ fn policies_of_an_application_have_private_numbers() {
     assert!(policies.selection(&values).is_none());
     policies.add(kind, Ring::default).unwrap();
     assert!(matches!(policies.selection(&values), Some(Selection::Custom(_))));
-    assert!(matches!(policies.selection_of_user(&values), Some(Selection::Custom(_))));
+    assert!(matches!(policies.selection_of_user(&values, &mut Random::new(1)), Some(Selection::Custom(_))));
     assert_eq!(policies, policies.clone());
     assert_ne!(policies, Policies::default());
 }

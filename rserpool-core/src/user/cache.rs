@@ -1,6 +1,6 @@
 //! Elements that were resolved, for as long as they may be used again (RFC 5352 section 3.3, C1 to C4).
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -27,6 +27,8 @@ struct Pool {
     slots: BTreeMap<ElementId, Slot>,
     /// `None` if the registrar's order is kept.
     selection: Option<Selection>,
+    /// The elements that the selection leaves out at present.
+    left_out: BTreeSet<ElementId>,
 }
 
 impl Cache {
@@ -41,6 +43,7 @@ impl Cache {
         handle: &PoolHandle,
         policy: Policy,
         elements: Vec<PoolElement>,
+        random: &mut Random,
     ) {
         if !self.pools.contains_key(handle)
             && self.pools.len() >= self.limit
@@ -49,10 +52,11 @@ impl Cache {
             self.pools.remove(&oldest);
         }
         let mut pool = Pool {
-            selection: self.policies.selection_of_user(&policy),
+            selection: self.policies.selection_of_user(&policy, random),
             policy,
             elements: Vec::new(),
             slots: BTreeMap::new(),
+            left_out: BTreeSet::new(),
         };
         for element in elements {
             if pool.slots.contains_key(&element.id) {
@@ -61,7 +65,7 @@ impl Cache {
             let slot = Slot(pool.elements.len() as u32);
             pool.slots.insert(element.id, slot);
             if let Some(selection) = &mut pool.selection {
-                selection.insert(slot, &element.policy);
+                selection.append(slot, &element.policy);
             }
             pool.elements.push(element);
         }
@@ -97,15 +101,46 @@ impl Cache {
         pool.elements.get(pool.slots.get(&id)?.index())
     }
 
-    /// Makes one selection by the pool's policy: all elements, the preferred one first (ASAP-6.5.2-01,
-    /// ASAP-6.5.2.1-01: the user selects by the policy of the pool).
-    pub(super) fn select(&mut self, handle: &PoolHandle, random: &mut Random) -> Vec<ElementId> {
+    /// Makes one selection by the pool's policy among the elements that are not `excluded`: all of them, the
+    /// preferred one first, and behind them the excluded ones (ASAP-6.5.2-01, ASAP-6.5.2.1-01: the user
+    /// selects by the policy of the pool).
+    pub(super) fn select(
+        &mut self,
+        handle: &PoolHandle,
+        excluded: &BTreeSet<ElementId>,
+        random: &mut Random,
+    ) -> Vec<ElementId> {
         let Some(pool) = self.pools.get_mut(handle) else { return Vec::new() };
-        let Some(selection) = &mut pool.selection else {
+        pool.leave_out(excluded);
+        let Pool { selection: Some(selection), elements, left_out, .. } = pool else {
             return pool.elements.iter().map(|element| element.id).collect();
         };
         let mut selected = Vec::new();
-        selection.select(random, pool.elements.len(), &mut selected);
-        selected.iter().filter_map(|slot| pool.elements.get(slot.index())).map(|e| e.id).collect()
+        selection.select(random, elements.len(), &mut selected);
+        let selected =
+            selected.iter().filter_map(|slot| elements.get(slot.index())).map(|element| element.id);
+        selected.chain(left_out.iter().copied()).collect()
+    }
+}
+
+impl Pool {
+    /// Takes the `excluded` elements out of the selection, and puts back those that are not excluded any more. In
+    /// the selection they would keep their turns, which would all go to those behind them.
+    fn leave_out(&mut self, excluded: &BTreeSet<ElementId>) {
+        let Self { elements, slots, selection: Some(selection), left_out, .. } = self else { return };
+        left_out.retain(|id| {
+            let stays = excluded.contains(id);
+            if !stays && let Some(slot) = slots.get(id) {
+                selection.insert(*slot, &elements[slot.index()].policy);
+            }
+            stays
+        });
+        for id in excluded {
+            if let Some(slot) = slots.get(id)
+                && left_out.insert(*id)
+            {
+                selection.remove(*slot);
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A user's memory of single elements: whether something was sent to them, and whether they failed.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use crate::base::{Deadlines, ElementId, Instant, PoolHandle};
@@ -65,6 +65,14 @@ impl Health {
     pub(super) fn excluded_since(&self, now: Instant, handle: &PoolHandle, id: ElementId) -> Option<Instant> {
         let failed = self.elements.get(&(handle.clone(), id))?.failed?;
         (now < failed + self.exclusion).then_some(failed)
+    }
+
+    /// The elements of a pool that are excluded now.
+    pub(super) fn excluded(&self, now: Instant, handle: &PoolHandle) -> BTreeSet<ElementId> {
+        let of_pool = (handle.clone(), ElementId(0))..=(handle.clone(), ElementId(u32::MAX));
+        let excluded = |record: &Record| record.failed.is_some_and(|failed| now < failed + self.exclusion);
+        let records = self.elements.range(of_pool).filter(|(_, record)| excluded(record));
+        records.map(|((_, id), _)| *id).collect()
     }
 
     fn record(&mut self, now: Instant, key: Key) -> &mut Record {

@@ -102,9 +102,14 @@ impl Resolver {
         self.resolutions.keys().cloned().collect()
     }
 
-    /// All elements of a pool that are known, the preferred one first.
-    pub(super) fn select(&mut self, context: &mut Context, handle: &PoolHandle) -> VecDeque<ElementId> {
-        self.cache.select(handle, &mut context.random).into()
+    /// All elements of a pool that are known, the preferred one first and the `excluded` ones last.
+    pub(super) fn select(
+        &mut self,
+        context: &mut Context,
+        handle: &PoolHandle,
+        excluded: &BTreeSet<ElementId>,
+    ) -> VecDeque<ElementId> {
+        self.cache.select(handle, excluded, &mut context.random).into()
     }
 
     pub(super) fn is_fresh(&self, now: Instant, handle: &PoolHandle) -> bool {
@@ -329,7 +334,7 @@ impl Resolver {
                 // A question for a few must not make the cache forget the others.
                 let few = question.items.is_some() && elements.len() < self.cache.len(handle);
                 if !(few && self.cache.is_fresh(now, handle)) {
-                    self.cache.store(now, handle, policy.clone(), elements.clone());
+                    self.cache.store(now, handle, policy.clone(), elements.clone(), &mut context.random);
                 }
                 Answer::resolved(handle.clone(), policy.clone(), elements.clone())
             }

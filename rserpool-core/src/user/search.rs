@@ -88,11 +88,10 @@ impl Search {
     }
 
     /// Begins another sweep: every candidate may be tried again, and the registrar has yet to be asked.
-    pub(super) fn begin_sweep(&mut self, candidates: VecDeque<ElementId>) {
+    pub(super) fn begin_sweep(&mut self) {
         debug_assert_ne!(self.question, Question::Asked, "a search pauses after the answer");
         self.tried.clear();
         self.question = Question::NotAsked;
-        self.candidates = candidates;
     }
 
     /// A registrar is asked for elements from now on; false if one is being asked already.
@@ -100,16 +99,10 @@ impl Search {
         core::mem::replace(&mut self.question, Question::Asked) != Question::Asked
     }
 
-    /// The question has ended, with other candidates or with an error.
-    pub(super) fn end_question(&mut self, result: Result<VecDeque<ElementId>, UserError>) {
+    /// The question has ended.
+    pub(super) fn end_question(&mut self, outcome: Result<(), UserError>) {
         self.question = Question::Answered;
-        match result {
-            Ok(candidates) => {
-                self.error = None;
-                self.candidates = candidates;
-            }
-            Err(error) => self.error = Some(error),
-        }
+        self.error = outcome.err();
     }
 
     /// The candidate to be tried now. `staggered`: the last attempt began only a moment ago. `excluded` tells
@@ -162,6 +155,11 @@ impl Search {
     /// An attempt has ended; returns the element and where it was tried.
     pub(super) fn end_attempt(&mut self, request: ConnectId) -> Option<(ElementId, TransportAddress)> {
         self.attempts.remove(&request)
+    }
+
+    /// The elements whose attempts began before this one, and are still under way.
+    pub(super) fn tried_before(&self, request: ConnectId) -> impl Iterator<Item = ElementId> {
+        self.attempts.range(..request).map(|(_, (element, _))| *element)
     }
 
     /// Ends all attempts.

@@ -79,12 +79,20 @@ impl Sessions {
         // than waiting, and the registrar may know elements that have joined since.
         let opening = matches!(search.purpose(), Purpose::Open(_));
         if fresh || !opening {
-            search.set_candidates(turn.resolver.select(turn.context, handle));
+            self.select_candidates(turn, id);
         }
         if !fresh || !opening {
             self.ask_for_elements(turn, id);
         }
         self.advance(turn, id);
+    }
+
+    /// Makes one selection by the policy of the pool: its elements become the candidates of a search.
+    fn select_candidates(&mut self, turn: &mut Turn<'_>, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some((handle, search)) = session.search_mut() else { return };
+        let excluded = self.health.excluded(turn.now, handle);
+        search.set_candidates(turn.resolver.select(turn.context, handle, &excluded));
     }
 
     /// Tries the next candidate if its turn has come; looks for more if there is none.
@@ -145,8 +153,12 @@ impl Sessions {
     }
 
     fn end_question(&mut self, turn: &mut Turn<'_>, id: SessionId, outcome: Result<(), UserError>) {
-        let Some((handle, search)) = self.searching(id) else { return };
-        search.end_question(outcome.map(|()| turn.resolver.select(turn.context, handle)));
+        let Some((_, search)) = self.searching(id) else { return };
+        let resolved = outcome.is_ok();
+        search.end_question(outcome);
+        if resolved {
+            self.select_candidates(turn, id);
+        }
         self.advance(turn, id);
     }
 
@@ -158,8 +170,9 @@ impl Sessions {
     /// The pause after a sweep that found no element is over: every element is tried again, and the registrar
     /// is asked.
     pub(super) fn handle_retry_due(&mut self, turn: &mut Turn<'_>, id: SessionId) {
-        let Some((handle, search)) = self.searching(id) else { return };
-        search.begin_sweep(turn.resolver.select(turn.context, handle));
+        let Some((_, search)) = self.searching(id) else { return };
+        search.begin_sweep();
+        self.select_candidates(turn, id);
         self.ask_for_elements(turn, id);
         self.advance(turn, id);
     }
@@ -209,7 +222,15 @@ impl Sessions {
         association: AssociationId,
     ) -> bool {
         let Some(id) = self.attempts.remove(&request) else { return false };
-        let ended = self.searching(id).and_then(|(_, search)| search.end_attempt(request));
+        let Some(session) = self.sessions.get_mut(&id) else { return false };
+        let ended = session.search_mut().and_then(|(handle, search)| {
+            let ended = search.end_attempt(request);
+            // Those that were tried before have been silent for the stagger at least, and another one was not.
+            for element in search.tried_before(request) {
+                self.health.failed(turn.now, handle, element);
+            }
+            ended
+        });
         debug_assert!(ended.is_some(), "each attempt belongs to a search");
         let Some((element, peer)) = ended else { return false };
         self.end_search(turn, id);
@@ -242,6 +263,8 @@ impl Sessions {
         let Some((element, _)) = search.end_attempt(request) else { return };
         turn.context.counters.connects_failed += 1;
         self.health.failed(turn.now, handle, element);
+        // The next one is selected anew: otherwise all turns of this one would go to its neighbour.
+        self.select_candidates(turn, id);
         self.advance(turn, id);
     }
 

@@ -3,6 +3,7 @@
 mod failover;
 mod random;
 mod resolution;
+mod selection;
 mod sessions;
 
 use alloc::vec;

@@ -33,8 +33,12 @@ pub(super) fn handle_asap(
             if claims::handle_former_ack(ctx, links, elements, from, &pe) {
                 return;
             }
-            if let Some(challenger) = elements.own.handle_ack(ctx, &mut elements.listing, from, &pe) {
+            let rivals = elements.own.handle_ack(ctx, &mut elements.listing, from, &pe);
+            if let Some(challenger) = rivals.challenger {
                 answers::refuse_challenger(ctx, links, &pe, challenger.association);
+            }
+            if rivals.claim.is_some() {
+                claims::insist(ctx, elements, &pe);
             }
         }
         AsapMessage::EndpointUnreachable { handle, element } => {

@@ -399,7 +399,10 @@ enum Said {
 impl Registrar {
     /// Does what a look at an element of ours has led to.
     fn conclude(&mut self, pe: &PeHandle, verdict: Verdict) {
-        let Self { ctx, links, elements, .. } = self;
+        let Self { ctx, links, elements, peers, .. } = self;
+        if matches!(verdict, Verdict::Goes(_)) && claims::leave(ctx, links, elements, peers, pe) {
+            return;
+        }
         registration::conclude(ctx, links, elements, pe, verdict);
     }
 

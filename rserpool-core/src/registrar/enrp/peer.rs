@@ -232,6 +232,11 @@ pub(super) struct Offers {
 }
 
 impl Offers {
+    /// It has taken an element: it knows offers, and serves.
+    pub(super) const fn taken(&mut self) {
+        (self.pause, self.spared) = (0, 0);
+    }
+
     pub(super) fn next_cycle(&mut self, passed: bool) {
         self.spared = self.spared.saturating_sub(1);
         if passed {

@@ -48,6 +48,8 @@ pub(super) struct Home {
     pub(super) registrar: TransportAddress,
     /// [`RegistrarId::NONE`] until it has named itself.
     pub(super) id: RegistrarId,
+    /// Whether it has made itself the home by a keep-alive, and was not found by a hunt.
+    pub(super) adopted: bool,
 }
 
 /// What a keep-alive means for the home registrar.
@@ -171,7 +173,7 @@ impl Registrar {
         association: AssociationId,
     ) -> Option<&Home> {
         let registrar = self.hunt.handle_connected(request, &mut context.outbox.actions)?;
-        Some(self.home.insert(Home { association, registrar, id: RegistrarId::NONE }))
+        Some(self.home.insert(Home { association, registrar, id: RegistrarId::NONE, adopted: false }))
     }
 
     /// An attempt has failed.
@@ -197,6 +199,15 @@ impl Registrar {
         match self.hunt.handle_announce(now, source, bytes, ids, actions) {
             true => context.counters.announces += 1,
             false => context.counters.bad_announces += 1,
+        }
+    }
+
+    /// A message has come over an association: if it leads to the home, the home answers.
+    pub(super) fn heard(&mut self, association: AssociationId) {
+        if let Some(home) = &self.home
+            && home.association == association
+        {
+            self.hunt.answered(&home.registrar);
         }
     }
 

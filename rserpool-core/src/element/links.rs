@@ -269,8 +269,14 @@ impl Links {
     }
 
     /// Closes the link to a registrar that is no longer the home.
-    pub(super) fn close_registrar(&mut self, now: Instant, context: &mut Context, association: AssociationId) {
-        let link = self.links.get_mut(&association).filter(|link| link.kind != Kind::Session && !link.closing);
+    pub(super) fn close_registrar(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        association: AssociationId,
+    ) {
+        let link =
+            self.links.get_mut(&association).filter(|link| link.kind != Kind::Session && !link.closing);
         if let Some(link) = link {
             link.closing = true;
             context.outbox.act(Action::Shutdown { association, deadline: now + CLOSE_TIMEOUT });

@@ -284,7 +284,9 @@ impl Registrar {
         let Self { ctx, links, elements, peers, join, .. } = self;
         match body {
             EnrpBody::ListRequest => peers.answer_list_request(ctx, from, sender),
-            EnrpBody::HandleTableRequest { own_only } if own_only && audit::asks_for_our_past(peers, sender) => {
+            EnrpBody::HandleTableRequest { own_only }
+                if own_only && audit::asks_for_our_past(peers, sender) =>
+            {
                 self.downloads.defer(from, sender);
             }
             EnrpBody::HandleTableRequest { own_only } => {

@@ -197,8 +197,7 @@ impl Join {
         page: TablePage,
     ) {
         let limit = ctx.config.limits.elements;
-        let arrived =
-            peers.peer_mut(sender).map_or(Page::Unasked, |peer| peer.pages.arrived(&page, limit));
+        let arrived = peers.peer_mut(sender).map_or(Page::Unasked, |peer| peer.pages.arrived(&page, limit));
         let pools = page.pools;
         match arrived {
             Page::Late => return,

@@ -88,7 +88,8 @@ pub(in crate::registrar) fn handle_enrp_announce(
         ctx.counters.malformed += 1;
         return;
     };
-    let EnrpMessage { sender, body: EnrpBody::Presence { server, reply_required, .. }, .. } = decoded.message else {
+    let EnrpMessage { sender, body: EnrpBody::Presence { server, reply_required, .. }, .. } = decoded.message
+    else {
         ctx.counters.unexpected += 1;
         return;
     };

@@ -232,7 +232,8 @@ impl Own {
             own.stated = stated;
             return Taken::AsBefore;
         }
-        let mut new = OwnElement::new(Watch::Scheduled(from), Hold::Registered(from), peer.clone(), HomeFlag::Clear);
+        let mut new =
+            OwnElement::new(Watch::Scheduled(from), Hold::Registered(from), peer.clone(), HomeFlag::Clear);
         new.announced_in = Some(ctx.group.epoch());
         new.stated = stated;
         match self.elements.get_mut(pe) {
@@ -260,7 +261,8 @@ impl Own {
         peer: SctpAddress,
     ) {
         let watch = registrant.map_or(Watch::Down, Watch::Scheduled);
-        let before = self.elements.insert(pe.clone(), OwnElement::new(watch, Hold::Adopted, peer, HomeFlag::Set));
+        let before =
+            self.elements.insert(pe.clone(), OwnElement::new(watch, Hold::Adopted, peer, HomeFlag::Set));
         debug_assert!(before.is_none(), "{pe} was ours");
     }
 

@@ -134,7 +134,8 @@ fn a_peer_that_starts_anew_is_answered() {
     rig.registrar.ctx.past = None;
     rig.meet(A, HIGH);
     rig.from(A, HIGH, add(1, HIGH));
-    let body = EnrpBody::Presence { reply_required: true, checksum: Some(0xffff), server: Some(server(HIGH)) };
+    let body =
+        EnrpBody::Presence { reply_required: true, checksum: Some(0xffff), server: Some(server(HIGH)) };
     let bytes = EnrpMessage { sender: HIGH, receiver: NONE, body }.encode(Padding::Padded).unwrap();
     let asked = [to(A, HIGH, rig.presence(true))];
     assert_eq!(rig.event(announced(bytes.clone(), "127.0.0.1:20144")), asked);

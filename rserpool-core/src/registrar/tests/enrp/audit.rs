@@ -198,7 +198,8 @@ fn a_table_after_a_lost_page_may_begin_in_the_middle() {
     rig.called_by(B, HIGH);
     rig.from(B, HIGH, heartbeat(checksum(&[1, 2]), HIGH));
     rig.now += Duration::from_secs(60);
-    let heartbeat = EnrpBody::Presence { reply_required: false, checksum: Some(checksum(&[2])), server: None };
+    let heartbeat =
+        EnrpBody::Presence { reply_required: false, checksum: Some(checksum(&[2])), server: None };
     assert_eq!(rig.from(B, HIGH, heartbeat), [to(B, HIGH, table_request(true))]);
     assert_eq!(rig.from(B, HIGH, page(false, &[(2, HIGH)])), [to(B, HIGH, table_request(true))]);
     assert_eq!(rig.elements(), [1, 2, 7]);

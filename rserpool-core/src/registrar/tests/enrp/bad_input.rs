@@ -101,7 +101,7 @@ fn endless_pages_of_a_mentor_end() {
     let mut rig = join();
     assert_eq!(rig.from(A, HIGH, page(true, &[])), [to(B, TOP, EnrpBody::ListRequest)]);
     let mut rig = join();
-    for n in 0..10 {
+    for _ in 0..10 {
         let asked = [to(A, HIGH, table_request(false))];
         assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), asked);
     }
@@ -118,7 +118,7 @@ fn endless_pages_of_a_peer_end() {
         rig.from(A, HIGH, add(1, HIGH));
         rig.from(A, HIGH, heartbeat(0, HIGH));
         let (last, others) = pages.split_last().unwrap();
-        for (n, page) in others.iter().enumerate() {
+        for page in others {
             let asked = [to(A, HIGH, table_request(true))];
             assert_eq!(rig.from(A, HIGH, page.clone()), asked);
         }

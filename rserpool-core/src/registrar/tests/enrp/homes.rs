@@ -126,8 +126,8 @@ impl World {
         let from = End::Registrar(n);
         for action in self.rigs[n].registrar.ctx.outbox.take_actions() {
             let other = |world: &Self, association: &AssociationId| {
-                let known = world.element.links.contains_key(association)
-                    || world.element.dead.contains(association);
+                let known =
+                    world.element.links.contains_key(association) || world.element.dead.contains(association);
                 if known { End::Element } else { End::Registrar(1 - n) }
             };
             match action {
@@ -191,11 +191,15 @@ impl World {
         };
         let registrar = &mut self.rigs[n].registrar;
         match item {
-            Item::Opened(association, request) => registrar
-                .handle_event(now, Event::Connected(Connected::new(association, request.into(), port, address))),
+            Item::Opened(association, request) => registrar.handle_event(
+                now,
+                Event::Connected(Connected::new(association, request.into(), port, address)),
+            ),
             Item::Called(association, request) => {
-                registrar
-                    .handle_event(now, Event::Connected(Connected::new(association, Origin::Peer, port, address)));
+                registrar.handle_event(
+                    now,
+                    Event::Connected(Connected::new(association, Origin::Peer, port, address)),
+                );
                 self.send(End::Registrar(n), from, Item::Opened(association, Some(request)));
             }
             Item::Said(association, protocol, bytes) => {

@@ -56,7 +56,10 @@ fn an_element_that_is_silent_is_left_to_who_claims_it() {
         assert_eq!(silent.advance(Duration::from_millis(1)), []);
         assert_eq!((silent.get(1).clone(), silent.notices()), (renewed.clone(), moved(peer)));
         let counters = &silent.registrar.ctx.counters;
-        assert_eq!((counters.claims_contested, counters.elements_yielded, counters.removed_silent), (1, 1, 0));
+        assert_eq!(
+            (counters.claims_contested, counters.elements_yielded, counters.removed_silent),
+            (1, 1, 0)
+        );
         silent.registrar.check_enrp();
         // It is no longer watched, and its late answer means nothing.
         assert_eq!(silent.asap(C, &ack(1)), []);

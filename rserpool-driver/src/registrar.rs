@@ -273,6 +273,16 @@ impl Role for registrar::Registrar {
             Notice::IdentifierTaken { id, peer, .. } => {
                 tracing::error!(%id, %peer, "another registrar has our identifier, and this one stops: give each its own id");
             }
+            Notice::IdentifierDoubted { id, peer, .. } => {
+                if let Some(Line { suppressed }) = log.allow("identifier doubted") {
+                    tracing::warn!(%id, %peer, suppressed, "a registrar that is not configured claims our identifier; it is not believed");
+                }
+            }
+            Notice::ErrorReported { peer, error, .. } => {
+                if let Some(Line { suppressed }) = log.allow("error reported") {
+                    tracing::warn!(%peer, causes = %error, suppressed, "a peer or client reports an error");
+                }
+            }
             Notice::HungUp { peer, reason, .. } => {
                 if let Some(Line { suppressed }) = log.allow(hang_up_line(*reason)) {
                     tracing::warn!(%peer, %reason, suppressed, "hung up on a client");

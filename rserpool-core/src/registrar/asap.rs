@@ -46,9 +46,9 @@ pub(super) fn handle_asap(
             ctx.counters.unreachable_reports += 1;
             elements.own.handle_unreachable(ctx, &mut elements.listing, &pe);
         }
-        AsapMessage::Error { .. } => ctx.counters.errors_received += 1,
         // RFC 5352 section 4 gives a registrar no part in these.
-        AsapMessage::RegistrationResponse { .. }
+        AsapMessage::Error { .. }
+        | AsapMessage::RegistrationResponse { .. }
         | AsapMessage::DeregistrationResponse { .. }
         | AsapMessage::HandleResolutionResponse { .. }
         | AsapMessage::EndpointKeepAlive { .. }

@@ -7,7 +7,7 @@ use super::counters::Figures;
 use crate::base::{RegistrarId, SctpAddress, TransportAddress};
 use crate::endpoint::{HangUp, PeerStatus};
 use crate::handlespace::PeHandle;
-use crate::wire::{CauseCode, DecodeError, PoolEntry};
+use crate::wire::{CauseCode, DecodeError, OperationError, PoolEntry};
 
 /// What the application can ask a registrar for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,24 @@ pub enum Notice {
         id: RegistrarId,
         /// Where the other one is.
         peer: TransportAddress,
+    },
+    /// A registrar at an address that is not configured says that our identifier is its own. It is not believed,
+    /// because anybody could stop us that way: look whether two registrars have been given the same identifier.
+    #[non_exhaustive]
+    IdentifierDoubted {
+        /// The identifier.
+        id: RegistrarId,
+        /// Where the other one is.
+        peer: TransportAddress,
+    },
+    /// A peer, an element or a user reports an error (ENRP_ERROR or ASAP_ERROR): it cannot read what we have sent.
+    /// Told once for each association.
+    #[non_exhaustive]
+    ErrorReported {
+        /// Where it is.
+        peer: TransportAddress,
+        /// What it has reported.
+        error: OperationError,
     },
     /// An element has entered a pool, or an element of ours now speaks from elsewhere.
     #[non_exhaustive]

@@ -78,7 +78,9 @@ use crate::endpoint::{
     AbortCause, Action, Channel, ConnectError, Connected, Endpoint, Event, Origin, Output,
 };
 use crate::handlespace::{Handlespace, PeHandle};
-use crate::wire::{AsapMessage, DecodeError, EnrpBody, EnrpMessage, PoolElement, UpdateAction};
+use crate::wire::{
+    AsapMessage, DecodeError, EnrpBody, EnrpMessage, OperationError, PoolElement, UpdateAction,
+};
 
 /// A registrar. See [`crate::endpoint`] for how it is driven.
 #[derive(Debug)]
@@ -238,6 +240,9 @@ impl Registrar {
                     self.ctx.send_asap(from, &AsapMessage::Error { error });
                 }
                 match message {
+                    Ok(AsapMessage::Error { error }) => {
+                        handle_error(&mut self.ctx, &mut self.links, from, error);
+                    }
                     Ok(message) => {
                         let Self { ctx, links, elements, .. } = self;
                         asap::handle_asap(ctx, links, elements, from, message);
@@ -249,7 +254,9 @@ impl Registrar {
                 let Received { message, report } = EnrpMessage::decode(bytes).into();
                 if let Some(error) = report {
                     self.ctx.counters.errors_sent += 1;
-                    self.ctx.send_enrp(from, RegistrarId::NONE, EnrpBody::Error { error });
+                    let known = self.links.get(&from).and_then(|link| link.registrar);
+                    let sender = message.as_ref().map_or(known, |message| Some(message.sender));
+                    self.ctx.send_enrp(from, sender.unwrap_or_default(), EnrpBody::Error { error });
                 }
                 match message {
                     Ok(message) => self.handle_enrp(from, message),
@@ -278,8 +285,13 @@ impl Registrar {
             return self.handle_namesake(from, &body);
         }
         // Anyone may ask, even with sender identifier 0; that does not make a peer.
-        if sender != RegistrarId::NONE && !self.meet(from, sender) {
-            return;
+        if sender != RegistrarId::NONE {
+            match self.meet(from, sender) {
+                Met::Heeded => {}
+                Met::Ignored => return,
+                // Whoever asks is answered.
+                Met::Spoofed => return self.refuse(from, sender, &body),
+            }
         }
         let Self { ctx, links, elements, peers, join, .. } = self;
         match body {
@@ -292,7 +304,7 @@ impl Registrar {
             EnrpBody::HandleTableRequest { own_only } => {
                 self.downloads.answer_table_request(ctx, &elements.listing, from, sender, own_only);
             }
-            EnrpBody::Error { .. } => ctx.counters.errors_received += 1,
+            EnrpBody::Error { error } => handle_error(ctx, links, from, error),
             _ if sender == RegistrarId::NONE => ctx.counters.unexpected += 1,
             EnrpBody::Presence { reply_required, checksum, server } => {
                 let reply = if reply_required { Reply::Required } else { Reply::Needless };
@@ -350,18 +362,31 @@ impl Registrar {
         }
     }
 
-    /// Takes note of the registrar that speaks over an association; false if it must not be heeded.
-    fn meet(&mut self, from: AssociationId, id: RegistrarId) -> bool {
+    /// Refuses what is asked in another name than that of the registrar at the other end.
+    fn refuse(&mut self, from: AssociationId, sender: RegistrarId, body: &EnrpBody) {
+        let refusal = match body {
+            EnrpBody::ListRequest => EnrpBody::ListResponse { rejected: true, servers: Vec::new() },
+            EnrpBody::HandleTableRequest { .. } => {
+                EnrpBody::HandleTableResponse { rejected: true, more: false, pools: Vec::new() }
+            }
+            _ => return,
+        };
+        self.ctx.send_enrp(from, sender, refusal);
+    }
+
+    /// Takes note of the registrar that speaks over an association.
+    fn meet(&mut self, from: AssociationId, id: RegistrarId) -> Met {
         let Self { ctx, links, elements, peers, .. } = self;
         match peers.meet(ctx, links, &elements.listing, from, id) {
-            Meeting::Refused => false,
-            Meeting::Known => true,
+            Meeting::Refused => Met::Ignored,
+            Meeting::Spoofed => Met::Spoofed,
+            Meeting::Known => Met::Heeded,
             Meeting::New { predecessors } => {
                 for predecessor in predecessors {
                     self.judge(predecessor, Fate::Died);
                 }
-                self.join.seek_mentor(&mut self.ctx);
-                true
+                self.join.seek_mentor(&mut self.ctx, &self.peers);
+                Met::Heeded
             }
         }
     }
@@ -385,6 +410,23 @@ impl Registrar {
             }
         };
         self.ctx.outbox.send(from, ProtocolId::MANAGEMENT, text.into());
+    }
+}
+
+/// What a message counts for, by its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Met {
+    Heeded,
+    Ignored,
+    /// Another registrar has named itself over the association before.
+    Spoofed,
+}
+
+/// A peer, an element or a user says that it cannot read what we have sent.
+fn handle_error(ctx: &mut Context, links: &mut Links, from: AssociationId, error: OperationError) {
+    ctx.counters.errors_received += 1;
+    if let Some(peer) = links.complain(from) {
+        ctx.outbox.tell(Notice::ErrorReported { peer, error });
     }
 }
 

@@ -71,12 +71,21 @@ impl Join {
         }
     }
 
-    /// Makes a peer our mentor, if we need one: the first that is there.
-    pub(in crate::registrar) fn seek_mentor(&mut self, ctx: &mut Context) {
+    /// Makes a peer our mentor, if we need one: the first that is there, and configured if any is (RFC 5353
+    /// section 3.2.2.1). Until the time to find a mentor is over the configured ones are waited for; after that
+    /// one stranger is asked.
+    pub(in crate::registrar) fn seek_mentor(&mut self, ctx: &mut Context, peers: &Peers) {
         if !ctx.is_joining() || self.mentor.is_some() {
             return;
         }
-        let Some(id) = ctx.group.keys().find(|id| !self.failed.contains(id)).copied() else { return };
+        let configured = |id: &RegistrarId| peers.get(id).is_some_and(|peer| peer.configured);
+        let strangers = match ctx.config.enrp.peers.is_empty() {
+            true => true,
+            false => self.overdue && self.failed.iter().all(configured),
+        };
+        let mut there = ctx.group.keys().filter(|id| !self.failed.contains(id));
+        let first = there.clone().find(|id| configured(id)).or_else(|| there.find(|_| strangers));
+        let Some(id) = first.copied() else { return };
         self.mentor = Some(Mentor { id, asked: Asked::List });
         wait_for_mentor(ctx);
         ctx.send_to_peer(id, EnrpBody::ListRequest);
@@ -99,14 +108,15 @@ impl Join {
             };
         }
         self.failed.clear();
-        self.seek_mentor(ctx);
+        self.seek_mentor(ctx, peers);
         if self.mentor.is_none() && ctx.config.enrp.announce {
             presence::announce(ctx, elements, Reply::Required);
             ctx.deadlines.set(Timer::Join, ctx.now + ctx.config.enrp.mentor_retry);
         }
     }
 
-    /// The time to find a mentor is over. A mentor that has been found may continue, and has its backups.
+    /// The time to find a mentor is over. A mentor that has been found may continue, and has its backups, until
+    /// the time to join is over as well.
     pub(in crate::registrar) fn mentor_search_due(
         &mut self,
         ctx: &mut Context,
@@ -115,10 +125,21 @@ impl Join {
         peers: &mut Peers,
     ) {
         debug_assert!(ctx.is_joining(), "the time to find a mentor outlived the start");
-        match self.mentor {
-            Some(_) => self.overdue = true,
-            None => self.serve(ctx, links, elements, peers, None),
+        if self.overdue {
+            // What has come is kept, and the audits bring the rest.
+            if let Some(peer) = self.mentor.and_then(|mentor| peers.peer_mut(mentor.id)) {
+                peer.pages.give_up();
+            }
+            return self.serve(ctx, links, elements, peers, None);
         }
+        self.overdue = true;
+        self.seek_mentor(ctx, peers);
+        if self.mentor.is_none() {
+            return self.serve(ctx, links, elements, peers, None);
+        }
+        let enrp = &ctx.config.enrp;
+        let left = enrp.join_timeout.saturating_sub(enrp.mentor_timeout);
+        ctx.deadlines.set(Timer::MentorTimeout, ctx.now + left);
     }
 
     /// A peer is gone; if it was our mentor we take another.
@@ -150,7 +171,7 @@ impl Join {
             }
         }
         ctx.deadlines.set(Timer::Join, ctx.now + ctx.config.enrp.mentor_retry);
-        self.seek_mentor(ctx);
+        self.seek_mentor(ctx, peers);
         if self.mentor.is_none() && self.overdue {
             self.serve(ctx, links, elements, peers, None);
         }
@@ -281,8 +302,17 @@ fn learn_list(
     sender: RegistrarId,
     list: Option<Vec<ServerInformation>>,
 ) {
-    // A list that we have not asked for may say where our own identifier is in use: see `Peers::meet`.
-    if let Some(namesake) = list.iter().flatten().find(|server| server.id == ctx.id) {
+    // A list that we have not asked for may say where our own identifier is in use: see `Peers::choose`. Now that
+    // we serve, only a configured peer is believed.
+    let (namesakes, list) = match list {
+        Some(list) => {
+            let (namesakes, others) = list.into_iter().partition::<Vec<_>, _>(|server| server.id == ctx.id);
+            (namesakes, Some(others))
+        }
+        None => (Vec::new(), None),
+    };
+    let believed = peers.get(&sender).is_some_and(|peer| peer.configured);
+    for namesake in namesakes.iter().filter(|_| believed) {
         peers.learn(ctx, namesake);
     }
     let asked = peers.peer_mut(sender).filter(|peer| peer.list == PeerList::Asked);

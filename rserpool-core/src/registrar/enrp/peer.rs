@@ -31,6 +31,8 @@ pub(in crate::registrar) struct Peer {
     pub(super) pages: Pages,
     /// Whether there was ever an association with it.
     pub(super) met: bool,
+    /// Whether it was met at an address of the configuration.
+    pub(super) configured: bool,
     pub(super) list: PeerList,
 }
 
@@ -82,6 +84,7 @@ impl Peer {
             offers: Offers::default(),
             pages: Pages::default(),
             met: false,
+            configured: false,
             list: PeerList::Unasked,
         }
     }

@@ -79,6 +79,47 @@ fn a_silent_mentor_is_replaced_by_a_backup() {
     assert_eq!(rig.from(B, TOP, list(&[])), [to(B, TOP, table_request(false))]);
 }
 
+/// ENRP-3.2.2.1-01: a stranger that comes first is not the mentor of a registrar that has a configured peer. Only
+/// if none of those is there in time, one stranger is asked.
+#[test]
+fn configured_peers_are_the_mentors() {
+    let mut rig = Rig::joining(&[HIGH]);
+    rig.called_by(D, TOP);
+    assert_eq!(rig.from(D, TOP, heartbeat(0xffff, TOP)), [to(D, TOP, rig.presence(true))]);
+    assert_eq!(rig.from(A, HIGH, heartbeat(0xffff, HIGH)), [to(A, HIGH, EnrpBody::ListRequest)]);
+
+    let mut rig = Rig::serving_with(|config| config.enrp.peers = vec![place(HIGH)]);
+    rig.registrar.ctx.outbox.take_actions();
+    for (association, id) in [(C, LOW), (D, TOP)] {
+        rig.called_by(association, id);
+        let greeted = [to(association, id, rig.presence(true))];
+        assert_eq!(rig.from(association, id, heartbeat(0xffff, id)), greeted);
+    }
+    assert_eq!(rig.advance(NO_RESPONSE), [to(C, LOW, EnrpBody::ListRequest)]);
+    rig.refuse(1, ConnectError::TimedOut);
+    rig.notices();
+    rig.advance(NO_RESPONSE);
+    assert_eq!(rig.notices(), [Notice::Serving { mentor: None }], "the other stranger is not asked as well");
+}
+
+/// A mentor that gives one element after another for ever does not keep a registrar from its service.
+#[test]
+fn a_start_has_an_end() {
+    let mut rig = Rig::joining(&[HIGH]);
+    rig.from(A, HIGH, heartbeat(0xffff, HIGH));
+    rig.from(A, HIGH, list(&[]));
+    for id in 1..15 {
+        assert_eq!(rig.from(A, HIGH, page(true, &[(id, HIGH)])), [to(A, HIGH, table_request(false))]);
+        rig.advance(Duration::from_secs(4));
+    }
+    assert!(!rig.registrar.is_serving());
+    rig.notices();
+    rig.advance(Duration::from_secs(4));
+    assert_eq!(rig.notices(), [Notice::Serving { mentor: None }]);
+    assert_eq!(rig.elements().len(), 14);
+    rig.registrar.check_enrp();
+}
+
 /// ENRP-3.2.3-11: the same while the table is downloaded; the download from the backup begins at the front.
 #[test]
 fn a_download_starts_anew_at_a_backup() {

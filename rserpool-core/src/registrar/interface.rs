@@ -4,10 +4,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::counters::Figures;
-use crate::base::{RegistrarId, SctpAddress, TransportAddress};
+use crate::base::{ProtocolId, RegistrarId, SctpAddress, TransportAddress};
 use crate::endpoint::{HangUp, PeerStatus};
 use crate::handlespace::PeHandle;
-use crate::wire::{CauseCode, DecodeError, OperationError, PoolEntry};
+use crate::wire::{CauseCode, DecodeError, PoolEntry};
 
 /// What the application can ask a registrar for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,15 +85,6 @@ pub enum Notice {
         /// Where the other one is.
         peer: TransportAddress,
     },
-    /// A peer, an element or a user reports an error (ENRP_ERROR or ASAP_ERROR): it cannot read what we have sent.
-    /// Told once for each association.
-    #[non_exhaustive]
-    ErrorReported {
-        /// Where it is.
-        peer: TransportAddress,
-        /// What it has reported.
-        error: OperationError,
-    },
     /// An element has entered a pool, or an element of ours now speaks from elsewhere.
     #[non_exhaustive]
     Registered {
@@ -135,6 +126,16 @@ pub enum Notice {
         peer: TransportAddress,
         /// What is wrong with it.
         error: DecodeError,
+    },
+    /// The receiver of a message of ours has answered that something is wrong with it.
+    #[non_exhaustive]
+    ErrorReceived {
+        /// The receiver.
+        peer: TransportAddress,
+        /// ASAP or ENRP.
+        protocol: ProtocolId,
+        /// The first error cause.
+        cause: CauseCode,
     },
     /// The transport has disconnected a client, or has refused it.
     #[non_exhaustive]

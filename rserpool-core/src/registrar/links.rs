@@ -21,8 +21,6 @@ pub(super) struct Link {
     pub(super) opener: Opener,
     /// Whether we have sent ENRP_PRESENCE over it.
     pub(super) greeted: bool,
-    /// Whether its peer has reported an error.
-    pub(super) complained: bool,
     /// The registrar at the other end, once it has named itself.
     pub(super) registrar: Option<RegistrarId>,
     /// The contact that was reached by it.
@@ -47,8 +45,8 @@ impl Link {
 impl Links {
     pub(super) fn open(&mut self, id: AssociationId, peer: TransportAddress, opener: Opener) {
         let (elements, challenges) = (BTreeSet::new(), BTreeSet::new());
-        let (greeted, complained, registrar, contact) = (false, false, None, None);
-        let link = Link { peer, opener, greeted, complained, registrar, contact, elements, challenges };
+        let (greeted, registrar, contact) = (false, None, None);
+        let link = Link { peer, opener, greeted, registrar, contact, elements, challenges };
         self.0.insert(id, link);
     }
 
@@ -70,12 +68,6 @@ impl Links {
 
     pub(super) fn set_greeted(&mut self, id: AssociationId) {
         self.change(id, |link| link.greeted = true);
-    }
-
-    /// Its peer reports an error. Returns where it is if that is the first one.
-    pub(super) fn complain(&mut self, id: AssociationId) -> Option<TransportAddress> {
-        let link = self.0.get_mut(&id)?;
-        (!core::mem::replace(&mut link.complained, true)).then(|| link.peer.clone())
     }
 
     /// Notes which registrar is at the other end.

@@ -360,7 +360,7 @@ fn a_name_that_is_taken_is_replaced_before_it_is_used() {
     let id = rig.registrar.id();
     rig.called_by(A, id);
     let actions = rig.from(A, id, EnrpBody::Presence { reply_required: false, checksum: None, server: None });
-    assert_eq!(actions.len(), 2, "presence, and a mentor is asked");
+    assert_eq!(actions.len(), 1, "presence");
     assert!(rig.registrar.id() != id && rig.known() == [id.0]);
     // It has spoken now.
     let id = rig.registrar.id();
@@ -407,21 +407,4 @@ fn who_asks_in_another_name_is_refused() {
     assert_eq!(rig.from(A, LOW, EnrpBody::ListRequest), [to(A, LOW, no_list())]);
     assert_eq!(rig.from(A, LOW, add(1, LOW)), []);
     assert_eq!((rig.known(), rig.registrar.ctx.counters.spoofed), (vec![HIGH.0], 3));
-}
-
-/// The first error that comes over an association is told.
-#[test]
-fn errors_are_told_once() {
-    let mut rig = Rig::serving();
-    rig.meet(A, HIGH);
-    let error = OperationError::from(ErrorCause::bare(CauseCode::INVALID_VALUES));
-    for _ in 0..2 {
-        rig.from(A, HIGH, EnrpBody::Error { error: error.clone() });
-    }
-    rig.connect(C, 4001);
-    rig.asap(C, &AsapMessage::Error { error: error.clone() });
-    let told = [place(HIGH), peer(4001)]
-        .map(|peer| Notice::ErrorReported { peer: peer.into(), error: error.clone() });
-    assert_eq!(rig.notices(), told);
-    assert_eq!(rig.registrar.ctx.counters.errors_received, 3);
 }

@@ -27,6 +27,8 @@ enum Item {
     Called(AssociationId, ConnectId),
     Said(AssociationId, ProtocolId, Bytes),
     Closed(AssociationId),
+    /// Nothing is where a registrar has called.
+    Failed(ConnectId),
 }
 
 /// The element: it registers with one home, and keeps an association with that home alone.
@@ -135,9 +137,10 @@ impl World {
                     let udp_port = peer.as_sctp().unwrap().udp_port.0;
                     let to = if udp_port >= 20_000 { End::Registrar(1 - n) } else { End::Element };
                     let gone = to == End::Element && udp_port != self.element.place;
-                    if !gone {
-                        let association = self.next();
-                        self.send(from, to, Item::Called(association, request));
+                    let association = self.next();
+                    match gone {
+                        true => self.send(to, from, Item::Failed(request)),
+                        false => self.send(from, to, Item::Called(association, request)),
                     }
                 }
                 Action::Send { association, protocol, bytes, .. } => {
@@ -151,7 +154,7 @@ impl World {
                 }
                 Action::CancelConnect { request } => {
                     self.flight.retain(|(_, _, item)| match item {
-                        Item::Called(_, other) => *other != request,
+                        Item::Called(_, other) | Item::Failed(other) => *other != request,
                         _ => true,
                     });
                 }
@@ -206,6 +209,10 @@ impl World {
                 registrar.handle_event(now, Event::Message { association, protocol, stream: 0, bytes });
             }
             Item::Closed(association) => return self.disconnected(n, association),
+            Item::Failed(request) => {
+                let reason = ConnectError::TimedOut;
+                registrar.handle_event(now, Event::ConnectFailed { request, reason });
+            }
         }
         self.collect(n);
     }
@@ -213,7 +220,7 @@ impl World {
     fn element_gets(&mut self, from: End, item: Item) {
         let End::Registrar(n) = from else { panic!("elements do not talk to themselves") };
         match item {
-            Item::Opened(..) => panic!("the element calls nobody that answers"),
+            Item::Opened(..) | Item::Failed(_) => panic!("the element waits for no connection"),
             Item::Called(association, request) => {
                 self.element.links.insert(association, n);
                 self.send(End::Element, from, Item::Opened(association, Some(request)));

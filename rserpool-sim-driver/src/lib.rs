@@ -112,6 +112,7 @@
 //!   or a restart of the element explains, for as long as associations need to recover and a registrar to ask it
 //!   (two intervals and two time-outs of a keep-alive); a registration life that has run out; and two elements
 //!   with one name.
+//! * An element stays with the registrar with which it has registered last, unless elements are offered.
 //! * One that can be reached again is listed again by all within a bound that follows from the configuration.
 //! * One that has left is on no list once updates have arrived, and no registrar refuses its deregistration.
 //! * Users report no element that they can reach. A report about a dead element takes effect at any registrar.

@@ -9,6 +9,7 @@ mod audits;
 mod executions;
 mod failovers;
 mod failures;
+mod homes;
 mod listings;
 mod messages;
 mod removals;
@@ -38,6 +39,7 @@ use audits::Audits;
 use executions::Executions;
 use failovers::Failovers;
 use failures::Failures;
+use homes::Homes;
 use listings::Listings;
 use removals::Removals;
 use reports::Reports;
@@ -57,6 +59,7 @@ pub(crate) struct Judges {
     removals: Removals,
     failures: Failures,
     reports: Reports,
+    homes: Homes,
     listings: Listings,
     executions: Executions,
     failovers: Failovers,
@@ -155,6 +158,7 @@ impl Judges {
             }
             AsapMessage::Registration { .. } => {
                 self.removals.registering(view.now, host);
+                self.homes.registering(view, host, over);
                 Ok(())
             }
             AsapMessage::EndpointKeepAlive { .. } => self.reports.asks(view, host, over),
@@ -223,9 +227,10 @@ impl Judges {
 
     fn registrar_notice(&mut self, view: &View<'_>, host: HostId, notice: &Notice) -> Verdict {
         match notice {
-            Notice::Moved { home, .. } => {
+            Notice::Moved { pe, home, .. } => {
                 self.audits.moved(view.now);
                 self.audits.yielded(view.now, host, *home);
+                return self.homes.judge_move(view, host, pe, *home);
             }
             Notice::TakenOver { target, by, .. } => {
                 self.audits.moved(view.now);

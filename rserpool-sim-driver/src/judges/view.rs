@@ -115,6 +115,12 @@ impl<'a> View<'a> {
         well.then(|| cables.max(registrar_host.hindered()).max(element_host.disturbed()))
     }
 
+    /// Whether everything that two hosts send each other has arrived in time for longer than this, whatever
+    /// became of their processes.
+    pub(super) fn cables_calm_for(&self, a: HostId, b: HostId, time: Duration) -> bool {
+        self.network.calm_since(a, b).is_some_and(|since| self.now.since(since) > time)
+    }
+
     /// How long associations need after a disturbance.
     pub(super) fn settled(&self) -> Duration {
         self.sctp.heartbeat + self.sctp.max_silence + self.sctp.rto_max

@@ -1,0 +1,51 @@
+//! The homes of elements: each stays with the registrar with which it has registered last.
+
+use std::collections::BTreeMap;
+
+use rserpool_core::base::{AssociationId, RegistrarId};
+use rserpool_core::handlespace::PeHandle;
+
+use super::scope::settles_within;
+use super::view::View;
+use crate::id::HostId;
+use crate::violation::Violation;
+
+/// With which registrar each element has registered last.
+#[derive(Debug, Default)]
+pub(super) struct Homes(BTreeMap<HostId, HostId>);
+
+impl Homes {
+    /// An element sends a registration.
+    pub(super) fn registering(&mut self, view: &View<'_>, element: HostId, over: AssociationId) {
+        if let Some(registrar) = view.host(element).peer(over) {
+            self.0.insert(element, registrar);
+        }
+    }
+
+    /// A registrar leaves an element to another one: not if the element has registered with it last, and it can
+    /// reach both. A pause of the other one is no reason. Registrars that balance their loads offer elements.
+    pub(super) fn judge_move(
+        &self,
+        view: &View<'_>,
+        registrar: HostId,
+        pe: &PeHandle,
+        home: RegistrarId,
+    ) -> Result<(), Violation> {
+        let mut configs = view.hosts().filter_map(|(host, _)| view.registrar_config(host));
+        let Some(config) = view.registrar_config(registrar) else { return Ok(()) };
+        let owners = view.hosts_of_element(pe);
+        let (&[element], Some(other)) = (owners.as_slice(), view.host_of_registrar(home)) else {
+            return Ok(());
+        };
+        let settled = settles_within(view.sctp, config);
+        let reached = view.calm_for(registrar, element, view.settled());
+        let connected = view.cables_calm_for(registrar, other, settled);
+        let last = self.0.get(&element) == Some(&registrar);
+        if !last || !reached || !connected || configs.any(|config| config.enrp.balance) {
+            return Ok(());
+        }
+        let (a, b, e) = (view.name(registrar), view.name(other), view.name(element));
+        let detail = format!("{a} leaves {e} ({pe}) to {b}, although it has registered with {a} last");
+        Err(Violation::new("an element stays with the registrar with which it registered last", detail))
+    }
+}

@@ -113,8 +113,8 @@ impl Configure for InspectorConfig {
         }
     }
 
-    fn registrars(&self) -> Vec<SocketAddr> {
-        self.registrar.iter().flat_map(SctpAddress::sockets).collect()
+    fn peers(&self) -> Vec<TransportAddress> {
+        self.registrar.iter().cloned().map(Into::into).collect()
     }
 
     fn check(&self) -> Result<(), ConfigError> {

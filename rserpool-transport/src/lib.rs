@@ -43,12 +43,14 @@ use rserpool_core::endpoint::{Action, Event};
 
 mod carriers;
 mod connection;
+mod families;
 pub mod node;
 pub mod sctp;
 pub mod tcp;
 
 pub use carriers::Carriers;
 pub use connection::{ConnectionAction, ConnectionEvent, ConnectionId};
+pub use families::reaches;
 
 /// A datagram to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -448,10 +448,8 @@ pub(super) fn own_addresses(
 }
 
 /// Addresses for documentation (RFC 5737, RFC 3849): only the default routes lead there.
-const FAR: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1)),
-    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
-];
+const FAR: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))];
 
 /// The addresses from which the operating system would reach others.
 fn routes(local: SocketAddr, others: impl IntoIterator<Item = SocketAddr>) -> Vec<IpAddr> {

@@ -46,7 +46,8 @@ pub(super) fn check_peers(local: SocketAddr, peers: &[TransportAddress]) -> Resu
     let is_reached = |peer: &TransportAddress| {
         peer.is_tcp() || peer.addresses().iter().any(|address| reaches(local.ip(), *address))
     };
-    let mut unreached = peers.iter().filter(|peer| !is_reached(peer)).filter_map(|peer| peer.sockets().next());
+    let mut unreached =
+        peers.iter().filter(|peer| !is_reached(peer)).filter_map(|peer| peer.sockets().next());
     if !peers.iter().any(is_reached)
         && let Some(address) = unreached.next()
     {
@@ -108,7 +109,9 @@ mod tests {
         let error = check_peers(local, std::slice::from_ref(&six)).unwrap_err();
         assert!(matches!(error, StartError::Unreachable { address, .. } if address == at("[2001:db8::1]:7")));
         assert!(check_peers(local, &[six.clone(), four.clone()]).is_ok(), "the other one serves");
-        assert!(check_peers(at("[::]:9"), &[six.clone()]).is_ok() && check_peers(at("[::]:9"), &[four]).is_ok());
+        assert!(
+            check_peers(at("[::]:9"), &[six.clone()]).is_ok() && check_peers(at("[::]:9"), &[four]).is_ok()
+        );
         assert!(check_peers(local, &[]).is_ok());
         let tcp = TransportAddress::tcp(vec!["::1".parse().unwrap()], 3863);
         assert!(check_peers(local, &[tcp, six]).is_ok(), "TCP has a socket for each connection");

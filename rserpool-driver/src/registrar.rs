@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rserpool_core::base::{
-    DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, SctpAddress, SctpPort, TcpAddress, UdpPort,
+    DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, SctpAddress, SctpPort, TcpAddress,
+    TransportAddress, UdpPort,
 };
 use rserpool_core::endpoint::{ConfigError, HangUp};
 use rserpool_core::registrar::{self, Answer, Command, Figures, Notice, PeerStatus, RegistrarConfig};

@@ -185,9 +185,8 @@ fn an_element_whose_identifier_is_taken_tries_again() {
     let (_registrar, address) = Process::registrar(&[]);
     let first = Process::element(&address, "0x2001");
     let bind = ["--bind", "127.0.0.1:0", "--preset", "fast"];
-    let second = Process::start(
-        &[&["serve", "echo", "--registrar", &address, "--id", "0x2001"][..], &bind].concat(),
-    );
+    let second =
+        Process::start(&[&["serve", "echo", "--registrar", &address, "--id", "0x2001"][..], &bind].concat());
     second.error_with("another element with this identifier is alive");
     assert_eq!(first.terminate().code, Some(0));
     assert!(second.line().starts_with("element 0x2001 on UDP 127.0.0.1:"));

@@ -6,8 +6,10 @@ use std::time::Duration;
 use rserpool_core::base::{ElementId, RegistrarId};
 use rserpool_driver::vocabulary::StartError;
 
-use super::scope::{self, ECHO, Make, POOL, await_elements, loopback, received, registered, registrar, serve};
 use super::mortal::{Mortal, Process};
+use super::scope::{
+    self, ECHO, Make, POOL, await_elements, loopback, received, registered, registrar, serve,
+};
 
 /// Longer than anything here needs.
 const GRACE: Duration = Duration::from_secs(60);
@@ -31,9 +33,7 @@ pub async fn both_families_are_reached<G: Make, E: Make>() {
     let at_both = |ip: IpAddr| SocketAddr::new(ip, port);
     let (at_four, at_six) = (at_both(Ipv4Addr::LOCALHOST.into()), at_both(Ipv6Addr::LOCALHOST.into()));
     let mut elements = Vec::new();
-    for (id, bind, registrar) in
-        [(4, loopback(), at_four), (5, all, four.local_addr()), (6, six, at_six)]
-    {
+    for (id, bind, registrar) in [(4, loopback(), at_four), (5, all, four.local_addr()), (6, six, at_six)] {
         let element = scope::element_builder::<E>(id, &[registrar]).bind(bind).start().await.unwrap();
         registered(&element).await;
         serve(&element);
@@ -90,7 +90,8 @@ pub async fn addresses_that_cannot_be_met_are_refused<G: Make, E: Make>() {
         let builder = scope::element_builder::<E>(7, &[registrar.local_addr()]);
         builder.configure(move |config| config.addresses = own)
     };
-    for (bind, own) in [(loopback(), vec![four, foreign]), (at(Ipv4Addr::UNSPECIFIED.into()), vec![foreign])] {
+    for (bind, own) in [(loopback(), vec![four, foreign]), (at(Ipv4Addr::UNSPECIFIED.into()), vec![foreign])]
+    {
         let error = builder(own).bind(bind).start().await.unwrap_err();
         assert!(matches!(error, StartError::ForeignAddress { address, .. } if address == foreign), "{error}");
     }

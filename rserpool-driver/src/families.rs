@@ -109,9 +109,9 @@ mod tests {
         let error = check_peers(local, std::slice::from_ref(&six)).unwrap_err();
         assert!(matches!(error, StartError::Unreachable { address, .. } if address == at("[2001:db8::1]:7")));
         assert!(check_peers(local, &[six.clone(), four.clone()]).is_ok(), "the other one serves");
-        assert!(
-            check_peers(at("[::]:9"), &[six.clone()]).is_ok() && check_peers(at("[::]:9"), &[four]).is_ok()
-        );
+        for peer in [&six, &four] {
+            assert!(check_peers(at("[::]:9"), std::slice::from_ref(peer)).is_ok());
+        }
         assert!(check_peers(local, &[]).is_ok());
         let tcp = TransportAddress::tcp(vec!["::1".parse().unwrap()], 3863);
         assert!(check_peers(local, &[tcp, six]).is_ok(), "TCP has a socket for each connection");

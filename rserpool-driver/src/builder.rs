@@ -116,6 +116,14 @@ pub trait Configure: Clone {
     /// The values of a preset.
     fn preset(preset: Preset, seed: u64) -> Self;
 
+    /// The transport of a preset.
+    fn sctp(preset: Preset, seed: u64) -> SctpConfig {
+        match preset {
+            Preset::Rfc => SctpConfig::rfc(seed),
+            Preset::Fast => SctpConfig::fast(seed),
+        }
+    }
+
     /// The registrars, or for a registrar its peers, that are configured.
     fn peers(&self) -> Vec<TransportAddress> {
         Vec::new()
@@ -283,17 +291,17 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let config = self.complete(config, local)?;
         let announcements = self.join_announcements(local.udp)?;
         let (requests, request_receiver) = bounded(REQUEST_QUEUE);
-        let (dropped_sessions, dropped_receiver) = unbounded();
+        let (partings, parting_receiver) = unbounded();
         let (application, events) = bounded(EVENT_QUEUE);
         let parts = Parts {
             runtime: Arc::clone(&runtime),
             announcements,
             requests: Box::pin(request_receiver),
-            dropped_sessions: Box::pin(dropped_receiver),
+            partings: Box::pin(parting_receiver),
             delivery: Delivery::new(application),
         };
         runtime.spawn(carry(parts, &config)?);
-        Ok(Launched { handle: Handle { requests, dropped_sessions, local }, events, config })
+        Ok(Launched { handle: Handle { requests, partings, local }, events, config })
     }
 
     /// Binds the sockets of SCTP over UDP and of TCP.
@@ -332,10 +340,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         };
         let mut config = C::preset(self.preset, seed);
         self.adjust.drain(..).for_each(|adjust| adjust(&mut config));
-        let mut sctp = match self.preset {
-            Preset::Rfc => SctpConfig::rfc(seed),
-            Preset::Fast => SctpConfig::fast(seed),
-        };
+        let mut sctp = C::sctp(self.preset, seed);
         self.adjust_sctp.drain(..).for_each(|adjust| adjust(&mut sctp));
         sctp.check()?;
         let mut tcp = TcpConfig::default();

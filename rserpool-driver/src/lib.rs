@@ -68,6 +68,7 @@ mod handle;
 mod inspector;
 mod interfaces;
 mod io;
+mod line;
 mod log;
 mod registrar;
 mod role;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use futures_lite::future::zip;
 use rserpool_core::base::{ElementId, RegistrarId};
-use rserpool_driver::vocabulary::{Delivery, ElementEvent, SessionEvent, UserError};
+use rserpool_driver::vocabulary::{
+    Delivery, DownReason, ElementEvent, FailureReason, SessionEvent, UserError,
+};
 
 use super::scope::{
     self, ECHO, Make, POOL, await_elements, ended, homes, one_of_each, received, registered, registrar, serve,
@@ -55,20 +57,25 @@ pub async fn requests_in_work_are_answered<G: Make, E: Make>() {
     assert_eq!((status.registered, status.sessions, status.open_requests), (true, 2, 1));
     let second = scope::server::<E>(8, &[registrar.local_addr()]).await;
 
+    let left = FailureReason::Disconnected(DownReason::PeerShutdown);
     let moving = async {
         loop {
             match idle.next_event().await.unwrap() {
                 SessionEvent::FailedOver { to: ElementId(8), .. } => break,
-                SessionEvent::ElementFailed { .. } => {}
+                SessionEvent::ElementFailed { reason, .. } => assert_eq!(reason, left),
                 event => panic!("{event:?}"),
             }
         }
         first.send(session, ECHO, bytes).await.unwrap();
         assert_eq!(received(&busy).await, (ElementId(7), "in work".into()));
+        match busy.next_event().await.unwrap() {
+            SessionEvent::ElementFailed { reason, .. } => assert_eq!(reason, left),
+            event => panic!("{event:?}"),
+        }
     };
     zip(first.shutdown(GRACE), moving).await;
     let counters: BTreeMap<&str, u64> = registrar.counters().await.unwrap().named().collect();
-    assert_eq!((counters["deregistrations"], counters["unreachable_reports"]), (1, 0));
+    assert_eq!((counters["deregistrations"], counters["removed_silent"]), (1, 0));
     drop(second);
 }
 

@@ -1,6 +1,7 @@
 //! Elements that users give up: only with a reason.
 
 use rserpool_core::base::ElementId;
+use rserpool_core::endpoint::DownReason;
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::user::FailureReason;
 
@@ -38,7 +39,9 @@ impl Failures {
         let pool = &client.load().pool;
         let serving = view.hosts_of_element(&PeHandle { pool: pool.clone(), element });
         let &[server] = serving.as_slice() else { return Ok(()) };
-        if *reason != FailureReason::Unanswered && view.server(server).is_some_and(Server::turns_away) {
+        let turned_away = *reason == FailureReason::Disconnected(DownReason::Busy)
+            || *reason != FailureReason::Unanswered && view.server(server).is_some_and(Server::turns_away);
+        if turned_away {
             return Ok(());
         }
         let settled = (view.sctp.heartbeat + view.sctp.max_silence) * 2;

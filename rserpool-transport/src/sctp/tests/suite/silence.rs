@@ -12,7 +12,7 @@ fn an_idle_peer_that_vanishes_is_noticed() {
     assert!(took <= millis(700) && took >= millis(500), "{took:?}");
     assert_eq!(net.take(0), [down(a, DownReason::Silent)]);
     assert_eq!((net.stacks[0].associations(), net.stacks[0].poll_timeout()), (0, None));
-    assert_eq!(net.stacks[0].counters().silent, 1);
+    assert_eq!(net.stacks[0].counters().sctp_silent, 1);
 }
 
 #[test]

@@ -76,8 +76,9 @@ impl Downloads {
         if self.deferred.is_empty() || ctx.is_closing() {
             return;
         }
-        let due = self.deferred.extract_if(.., |_, sender| may_know(*sender));
-        for (from, sender) in due.collect::<Vec<_>>() {
+        let due = self.deferred.iter().filter(|(_, sender)| may_know(**sender));
+        for (from, sender) in due.map(|(from, sender)| (*from, *sender)).collect::<Vec<_>>() {
+            self.deferred.remove(&from);
             self.answer_table_request(ctx, listing, from, sender, true);
         }
     }

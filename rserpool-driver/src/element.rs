@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{
-    ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, SctpAddress, SctpPort,
+    ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, RegistrarId, SctpAddress, SctpPort,
     UdpPort,
 };
 use rserpool_core::element::{
@@ -21,7 +21,7 @@ use crate::builder::{Builder, Configure, Preset, own_addresses};
 use crate::delivery::{EventReceiver, next_event};
 use crate::error::StartError;
 use crate::handle::{Handle, Local, variant};
-use crate::log::{Line, Log};
+use crate::log::{Line, Log, cut};
 use crate::role::{Recipient, Role};
 use crate::runtime::Runtime;
 
@@ -207,6 +207,12 @@ impl Configure for ElementConfig {
         vec![self.port]
     }
 
+    fn span(&self) -> tracing::Span {
+        let id = self.id.map(|id| id.to_string()).unwrap_or_default();
+        let pool = cut(&self.handle.to_string());
+        tracing::error_span!("element", id, pool)
+    }
+
     fn endpoint(self, now: Instant) -> Self::Endpoint {
         element::Element::new(self, now)
     }
@@ -228,11 +234,16 @@ impl Role for element::Element {
     fn log(notice: &Notice, log: &mut Log) {
         match notice {
             Notice::Registered { home, registrar, .. } => {
-                if let Some(Line { suppressed }) = log.allow("registered") {
-                    tracing::info!(%home, %registrar, suppressed, "registered");
+                // A renewal is no news, and neither is the home that an element learns a moment later.
+                if log.is_news("registered", registrar.to_string())
+                    && let Some(Line { suppressed }) = log.allow("registered")
+                {
+                    let home = (*home != RegistrarId::NONE).then(|| home.to_string());
+                    tracing::info!(home, %registrar, suppressed, "registered");
                 }
             }
             Notice::RegistrationFailed(error) => {
+                log.forget("registered");
                 if let Some(Line { suppressed }) = log.allow("registration failed") {
                     tracing::warn!(%error, suppressed, "registration failed");
                 }
@@ -243,6 +254,7 @@ impl Role for element::Element {
                 }
             }
             Notice::NoRegistrar { tried, .. } => {
+                log.forget("registered");
                 if let Some(Line { suppressed }) = log.allow("no registrar") {
                     tracing::warn!(?tried, suppressed, "no registrar answers");
                 }
@@ -253,7 +265,10 @@ impl Role for element::Element {
             Notice::SessionClosed { session, reason, .. } => {
                 tracing::debug!(session = session.number(), %reason, "session closed");
             }
-            Notice::Deregistered => tracing::info!("deregistered"),
+            Notice::Deregistered => {
+                log.forget("registered");
+                tracing::info!("deregistered");
+            }
             Notice::Stopped => tracing::info!("element stopped"),
             _ => {}
         }

@@ -68,6 +68,7 @@ mod inspector;
 mod interfaces;
 mod io;
 mod log;
+mod observed;
 mod registrar;
 mod role;
 mod runtime;

@@ -1,6 +1,8 @@
 //! Daemons in bad surroundings: outputs that are closed, full or not read, few descriptors, no rights, no home.
 //! None of it ends them, and they still do their work.
 
+#![allow(clippy::unwrap_used, reason = "only tests use this")]
+
 #[allow(dead_code)]
 mod support;
 
@@ -43,7 +45,7 @@ impl Daemon {
         let begin = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().unwrap() {
-                return status.code().or(status.signal()).unwrap();
+                return status.code().or_else(|| status.signal()).unwrap();
             }
             assert!(begin.elapsed() < PATIENCE, "it does not end");
             std::thread::sleep(Duration::from_millis(5));

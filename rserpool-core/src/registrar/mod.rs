@@ -47,7 +47,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 #[doc(no_inline)]
-pub use crate::endpoint::{PeerState, PeerStatus};
+pub use crate::endpoint::{PeerState, PeerStatus, RegistrarState, RegistrarStatus};
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::{Counters, Figures, Sizes};
 pub use interface::{Answer, Command, Notice, RemovalReason};
@@ -71,7 +71,9 @@ use crate::base::{
     AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, SctpPort,
     TransportAddress,
 };
-use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST, peers_text};
+use crate::endpoint::management::{
+    COUNTERS_REQUEST, PEERS_REQUEST, STATUS_REQUEST, peers_text, status_text,
+};
 use crate::endpoint::received::Received;
 use crate::endpoint::{
     AbortCause, Action, Channel, ConnectError, Connected, Endpoint, Event, Origin, Output,
@@ -135,6 +137,11 @@ impl Registrar {
     /// The other registrars, in the order of their identifiers.
     pub fn peers(&self) -> Vec<PeerStatus> {
         self.peers.statuses(&self.ctx, &self.elements.listing)
+    }
+
+    /// Who it is, and how it is, at the time of the last input.
+    pub fn status(&self) -> RegistrarStatus {
+        management::status(&self.ctx, &self.elements, &self.join)
     }
 
     /// Counters, and the sizes of what is kept.
@@ -373,6 +380,7 @@ impl Registrar {
         let text = match &request[..] {
             COUNTERS_REQUEST => management::counters_text(&self.figures()),
             PEERS_REQUEST => peers_text(self.peers()),
+            STATUS_REQUEST => status_text(&self.status()),
             _ => {
                 self.ctx.counters.malformed += 1;
                 return;

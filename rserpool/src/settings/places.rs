@@ -8,14 +8,12 @@ use rserpool_core::base::{
     ASAP_TCP_PORT, DEFAULT_ENCAPSULATION_PORT, SctpAddress, SctpPort, TransportAddress, UdpPort,
 };
 use rserpool_driver::{AnnounceGroup, TcpListening};
-use serde::{Deserialize, Serialize};
 
-use super::values::{Switch, as_text, named};
+use super::values::{Switch, named};
 use crate::exit::Failure;
 
 /// An IP address with a UDP port: `127.0.0.1:20001`, `127.0.0.1` or `[::1]:20001`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct UdpAddress(pub(crate) SocketAddr);
 
 impl FromStr for UdpAddress {
@@ -46,29 +44,8 @@ impl fmt::Display for UdpAddress {
 }
 
 /// Whether a registrar accepts users over TCP, and where: `yes`, `no`, or its IP address and TCP port.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "TcpListenForm", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TcpListen(pub(crate) TcpListening);
-
-/// How that is written in a TOML file.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "true, false, or an address such as \"192.0.2.1:3863\"")]
-enum TcpListenForm {
-    Switch(bool),
-    Text(String),
-}
-
-impl TryFrom<TcpListenForm> for TcpListen {
-    type Error = String;
-
-    fn try_from(form: TcpListenForm) -> Result<Self, String> {
-        match form {
-            TcpListenForm::Switch(true) => "yes".parse(),
-            TcpListenForm::Switch(false) => "no".parse(),
-            TcpListenForm::Text(text) => text.parse(),
-        }
-    }
-}
 
 impl FromStr for TcpListen {
     type Err = String;
@@ -97,12 +74,6 @@ impl fmt::Display for TcpListen {
     }
 }
 
-impl From<TcpListen> for String {
-    fn from(listen: TcpListen) -> Self {
-        listen.to_string()
-    }
-}
-
 /// The carrier by which a registrar is reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Carrier {
@@ -112,26 +83,52 @@ enum Carrier {
 
 /// A registrar: an IP address or a name, and the UDP port of its SCTP encapsulation; or `tcp:` before
 /// these, and its TCP port.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Host {
     carrier: Carrier,
     name: String,
     port: u16,
 }
 
+/// The family of addresses that a socket reaches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    /// That of an address.
+    pub(crate) const fn of(address: IpAddr) -> Self {
+        if address.is_ipv6() { Self::V6 } else { Self::V4 }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
+
 impl Host {
     /// Its addresses, with this SCTP port. A name is looked up now; its addresses of our socket's family are
-    /// used, if there are any.
-    pub(crate) fn resolve(&self, port: SctpPort, bind: Option<UdpAddress>) -> Result<SctpAddress, Failure> {
+    /// used.
+    pub(crate) fn resolve(&self, port: SctpPort, family: Family) -> Result<SctpAddress, Failure> {
         if self.carrier == Carrier::Tcp {
             let only_users = "only connect and resolve reach a registrar by TCP; here it takes SCTP";
             return Err(Failure::usage(format!("{self}: {only_users} (RFC 5352 section 2.1)")));
         }
-        let mut addresses = self.look_up()?;
-        let ipv6 = bind.is_some_and(|bind| bind.0.is_ipv6());
-        if addresses.iter().any(|address| address.is_ipv6() == ipv6) {
-            addresses.retain(|address| address.is_ipv6() == ipv6);
+        let all = self.look_up()?;
+        let other = all.first().copied().map_or(family, Family::of);
+        let addresses: Vec<IpAddr> =
+            all.into_iter().filter(|address| Family::of(*address) == family).collect();
+        if addresses.is_empty() {
+            let all = if other == Family::V6 { "[::]" } else { "0.0.0.0" };
+            let problem = format!("{self} is {other}, and the socket here {family}: bind to an {other} address, such as {all}");
+            return Err(Failure::usage(format!("bind: {problem}")));
         }
         Ok(SctpAddress::multihomed(addresses, port, UdpPort(self.port)))
     }
@@ -140,12 +137,22 @@ impl Host {
     pub(crate) fn resolve_for_user(
         &self,
         port: SctpPort,
-        bind: Option<UdpAddress>,
+        family: Family,
     ) -> Result<TransportAddress, Failure> {
         match self.carrier {
             Carrier::Tcp => Ok(TransportAddress::tcp(self.look_up()?, self.port)),
-            Carrier::Sctp => self.resolve(port, bind).map(TransportAddress::Sctp),
+            Carrier::Sctp => self.resolve(port, family).map(TransportAddress::Sctp),
         }
+    }
+
+    /// Whether it is an address, and not a name that must be looked up.
+    pub(crate) fn is_address(&self) -> bool {
+        self.name.parse::<IpAddr>().is_ok()
+    }
+
+    /// The address by which it is reached over SCTP, if it was written as one.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.name.parse().ok().filter(|_| self.carrier == Carrier::Sctp)
     }
 
     /// Its addresses, at least one.
@@ -211,8 +218,7 @@ impl fmt::Display for Host {
 }
 
 /// A multicast group: `standard`, `rsplib`, or its address and UDP port.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Group(pub(crate) AnnounceGroup);
 
 impl FromStr for Group {
@@ -242,12 +248,11 @@ impl fmt::Display for Group {
     }
 }
 
-as_text!(UdpAddress, Host, Group);
 named! {
-    "IP[:PORT]": UdpAddress;
-    "HOST[:PORT]": Host;
-    "yes|no|IP[:PORT]": TcpListen;
-    "standard|rsplib|IP:PORT": Group;
+    "IP[:PORT]": UdpAddress = str::parse;
+    "HOST[:PORT]": Host = str::parse;
+    "yes|no|IP[:PORT]": TcpListen = str::parse;
+    "standard|rsplib|IP:PORT": Group = str::parse;
 }
 
 #[cfg(test)]
@@ -279,8 +284,18 @@ mod tests {
         {
             assert!(read(bad).is_err(), "{bad}");
         }
-        let found = "localhost:20001".parse::<Host>().unwrap().resolve(SctpPort(9901), None).unwrap();
+        let found = "localhost:20001".parse::<Host>().unwrap().resolve(SctpPort(9901), Family::V4).unwrap();
         assert_eq!(found, SctpAddress::new("127.0.0.1".parse().unwrap(), SctpPort(9901), UdpPort(20001)));
+    }
+
+    #[test]
+    fn an_address_of_the_other_family_is_refused() {
+        let resolve = |text: &str, family| text.parse::<Host>().unwrap().resolve(SctpPort(3863), family);
+        assert!(resolve("[::1]:7", Family::V6).is_ok() && resolve("127.0.0.1:7", Family::V4).is_ok());
+        for (text, family) in [("[::1]:7", Family::V4), ("127.0.0.1:7", Family::V6)] {
+            let Err(Failure::Usage(problem)) = resolve(text, family) else { panic!("{text}") };
+            assert!(problem.starts_with(&format!("bind: {text} is IPv")), "{problem}");
+        }
     }
 
     /// ASAP-8.2-01: the port of ASAP over TCP.
@@ -294,9 +309,9 @@ mod tests {
             assert!(read(bad).is_err(), "{bad}");
         }
         let host: Host = "tcp:localhost:20001".parse().unwrap();
-        let found = host.resolve_for_user(SctpPort(3863), None).unwrap();
+        let found = host.resolve_for_user(SctpPort(3863), Family::V4).unwrap();
         assert!(found.as_tcp().is_some_and(|tcp| tcp.port == 20001), "{found}");
-        assert!(matches!(host.resolve(SctpPort(3863), None), Err(Failure::Usage(_))));
+        assert!(matches!(host.resolve(SctpPort(3863), Family::V4), Err(Failure::Usage(_))));
     }
 
     #[test]

@@ -181,6 +181,7 @@ impl Element {
             context.counters.malformed += 1;
             return;
         };
+        self.registrar.heard(association);
         let home = self.registrar.home_at(association);
         let then = match message {
             AsapMessage::RegistrationResponse { rejected, handle, element, error } => match home {

@@ -185,6 +185,15 @@ impl Registrar {
         }
     }
 
+    /// A message has come over an association: if it leads to the home, the home answers.
+    pub(super) fn heard(&mut self, association: AssociationId) {
+        if let Some(home) = &self.home
+            && home.association == association
+        {
+            self.hunt.answered(&home.registrar);
+        }
+    }
+
     /// A registrar has sent a keep-alive, which may name it for the first time, or under another name.
     pub(super) fn handle_keep_alive(
         &mut self,

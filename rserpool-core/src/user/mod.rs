@@ -39,7 +39,7 @@ use bytes::Bytes;
 use crate::base::{AssociationId, CommandId, Deadlines, Instant, ProtocolId, Random, TransportAddress};
 #[doc(no_inline)]
 pub use crate::endpoint::Refusal;
-use crate::endpoint::hunt::ConnectIds;
+use crate::endpoint::hunt::{ConnectIds, RoundEnd};
 use crate::endpoint::received::{Received, asap_error};
 use crate::endpoint::{
     AbortCause, Action, Channel, Connected, DownReason, Endpoint, Event, Origin, Outbox, Output,
@@ -211,12 +211,18 @@ impl User {
     }
 
     fn handle_hunt_timeout(&mut self, now: Instant) {
-        let Self { context, resolver, .. } = self;
-        let Some(tried) = resolver.registrar_mut().handle_timeout(now, context) else { return };
-        for handle in self.resolver.handles() {
-            let error = UserError::NoRegistrar { tried: tried.clone() };
-            let resolved = self.resolver.resolved(now, &mut self.context, &handle, Err(error));
-            self.handle_resolved(now, resolved);
+        let Self { context, resolver, sessions } = self;
+        let needed = resolver.needs_registrar();
+        match resolver.registrar_mut().handle_timeout(now, context, needed) {
+            Some(RoundEnd::GivenUp { tried }) => {
+                for handle in self.resolver.handles() {
+                    let error = UserError::NoRegistrar { tried: tried.clone() };
+                    let resolved = self.resolver.resolved(now, &mut self.context, &handle, Err(error));
+                    self.handle_resolved(now, resolved);
+                }
+            }
+            Some(RoundEnd::GoesOn { .. }) => sessions.handle_silence(&mut Turn { now, context, resolver }),
+            None => {}
         }
     }
 
@@ -225,6 +231,7 @@ impl User {
         match timer {
             Timer::Request(handle) => {
                 let resolved = resolver.handle_request_due(now, context, &handle);
+                sessions.handle_silence(&mut Turn { now, context, resolver });
                 self.handle_resolved(now, resolved);
             }
             Timer::Wait(handle) => {

@@ -26,6 +26,8 @@ pub(super) struct Registrar {
     failed: Option<TransportAddress>,
     /// Unreachable elements to be reported when there is a registrar.
     reports: VecDeque<(PoolHandle, ElementId)>,
+    /// Whether a round of the hunt or a question was in vain, and no registrar has answered since.
+    silent: bool,
 }
 
 /// The registrar that is asked (ASAP-1.1-02: a user picks one registrar as its home).
@@ -37,7 +39,7 @@ pub(super) struct Home {
 
 impl Registrar {
     pub(super) fn new(hunt: HuntConfig) -> Self {
-        Self { hunt: Hunt::of_user(hunt), home: None, failed: None, reports: VecDeque::new() }
+        Self { hunt: Hunt::of_user(hunt), home: None, failed: None, reports: VecDeque::new(), silent: false }
     }
 
     pub(super) const fn home(&self) -> Option<&Home> {
@@ -55,6 +57,29 @@ impl Registrar {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.hunt.poll_timeout()
+    }
+
+    #[cfg(test)]
+    pub(super) fn limit_rounds(&mut self, rounds: u32) {
+        self.hunt.limit_rounds(rounds);
+    }
+
+    /// Whether no registrar has answered when one was last needed.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    /// The registrar that is asked has let T1 expire.
+    pub(super) const fn note_silence(&mut self) {
+        self.silent = true;
+    }
+
+    /// The registrar that is asked has answered.
+    pub(super) fn answered(&mut self) {
+        self.silent = false;
+        if let Some(home) = &self.home {
+            self.hunt.answered(&home.registrar);
+        }
     }
 
     /// Whether no report waits for a registrar.
@@ -136,24 +161,26 @@ impl Registrar {
         }
     }
 
-    /// A deadline of the hunt may have passed. Returns the registrars that were tried if the hunt is given up
-    /// and there is none to ask: while one is there, T1 decides whether it answers.
+    /// A deadline of the hunt may have passed. Tells how a round has ended in which no registrar was found, unless
+    /// there is one to ask: while one is there, T1 decides whether it answers. A hunt that nothing needs ends
+    /// with its round.
     pub(super) fn handle_timeout(
         &mut self,
         now: Instant,
         context: &mut Context,
-    ) -> Option<Vec<TransportAddress>> {
-        match self.hunt.handle_timeout(now, &mut context.connects, &mut context.outbox.actions) {
-            Some(RoundEnd::GoesOn { tried }) => {
-                context.outbox.tell(Notice::NoRegistrar { tried });
-                None
-            }
-            Some(RoundEnd::GivenUp { tried }) if self.home.is_none() => {
-                self.reports.clear();
-                Some(tried)
-            }
-            Some(RoundEnd::GivenUp { .. }) | None => None,
+        needed: bool,
+    ) -> Option<RoundEnd> {
+        if !needed && self.hunt.is_round_over(now) {
+            self.stop_hunt(context);
         }
+        let end = self.hunt.handle_timeout(now, &mut context.connects, &mut context.outbox.actions)?;
+        self.silent = true;
+        match &end {
+            RoundEnd::GoesOn { tried } => context.outbox.tell(Notice::NoRegistrar { tried: tried.clone() }),
+            RoundEnd::GivenUp { .. } if self.home.is_none() => self.reports.clear(),
+            RoundEnd::GivenUp { .. } => return None,
+        }
+        Some(end)
     }
 
     /// Tells the registrar that an element is unreachable, at once or when there is one.

@@ -19,6 +19,9 @@ const MAX_WAITING: usize = 1_024;
 /// The most questions about one pool, with different `items`, that wait for their turn.
 const MAX_LATER: usize = 8;
 
+/// The most registrars that are asked one question. An operational scope has fewer than ten.
+const MAX_ASKED: usize = 16;
+
 /// What waits for a resolution.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Waiter {
@@ -206,7 +209,7 @@ impl Resolver {
         context.deadlines.set(Timer::Request(handle.clone()), now + context.config.request_timeout);
     }
 
-    /// Whether the question may be sent once more: 1 + MAX-REQUEST-RETRANSMIT times in all
+    /// Whether the question may be sent once more to the same registrar: 1 + MAX-REQUEST-RETRANSMIT times in all
     /// (reading B11).
     fn may_ask(&self, context: &Context, handle: &PoolHandle) -> bool {
         let max = context.config.max_request_retransmits;
@@ -214,13 +217,21 @@ impl Resolver {
     }
 
     /// There is a registrar now: it is asked everything that is unanswered (ASAP-3.3-05 and ASAP-3.7.2-03: a
-    /// question is repeated to the next registrar).
+    /// question is repeated to the next registrar, even if the last one was asked as often as permitted).
     pub(super) fn handle_home(&mut self, now: Instant, context: &mut Context) {
         for handle in self.handles() {
-            if self.may_ask(context, &handle) {
+            if self.may_ask(context, &handle) || self.is_new_to(&handle) {
                 self.ask(now, context, &handle);
             }
         }
+    }
+
+    /// Whether the registrar was not asked this question before.
+    fn is_new_to(&self, handle: &PoolHandle) -> bool {
+        let (Some(home), Some(resolution)) = (self.registrar.home(), self.resolutions.get(handle)) else {
+            return false;
+        };
+        resolution.asked.len() < MAX_ASKED && !resolution.asked.contains(&home.registrar)
     }
 
     /// The registrar is lost: the question about a pool waits for another one, if it may be sent again
@@ -267,6 +278,7 @@ impl Resolver {
         handle: &PoolHandle,
     ) -> Option<Resolved> {
         context.counters.resolutions_unanswered += 1;
+        self.registrar.note_silence();
         if !self.may_ask(context, handle) {
             return self.unanswered(now, context, handle);
         }
@@ -294,7 +306,8 @@ impl Resolver {
             context.counters.unexpected += 1;
             return None;
         }
-        // The registrar does answer: another one is not needed.
+        self.registrar.answered();
+        // Another one is not needed.
         self.registrar.stop_hunt(context);
         let result = match answer {
             Ok(answer) => {
@@ -379,9 +392,15 @@ impl Resolver {
         }
     }
 
-    /// Ends a hunt that nothing waits for any longer.
+    /// Whether something waits for a registrar.
+    pub(super) fn needs_registrar(&self) -> bool {
+        !self.resolutions.is_empty() || !self.registrar.is_idle()
+    }
+
+    /// Ends a hunt that nothing waits for any longer. After a silence it goes on to the end of its round:
+    /// sessions that open from the cache meanwhile do not wait for it, and yet a registrar has to be found.
     pub(super) fn stop_idle_hunt(&mut self, context: &mut Context) {
-        if self.resolutions.is_empty() && self.registrar.is_idle() {
+        if !self.needs_registrar() && !self.registrar.is_silent() {
             self.registrar.stop_hunt(context);
         }
     }
@@ -399,7 +418,7 @@ impl Resolver {
     }
 
     pub(super) fn check_invariants(&self) {
-        let needed = !self.resolutions.is_empty() || !self.registrar.is_idle();
+        let needed = self.needs_registrar() || self.registrar.is_silent();
         debug_assert!(needed || !self.registrar.is_hunting(), "a hunt has a purpose");
         debug_assert!(self.resolutions.len() <= MAX_RESOLUTIONS, "resolutions are bounded");
     }

@@ -99,6 +99,11 @@ impl Search {
         core::mem::replace(&mut self.question, Question::Asked) != Question::Asked
     }
 
+    /// Whether nothing was tried yet in this sweep, because the answer to the question is awaited.
+    pub(super) fn waits_only(&self) -> bool {
+        self.question == Question::Asked && self.tried.is_empty() && self.candidates.is_empty()
+    }
+
     /// The question has ended.
     pub(super) fn end_question(&mut self, outcome: Result<(), UserError>) {
         self.question = Question::Answered;

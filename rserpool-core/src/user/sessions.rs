@@ -75,10 +75,10 @@ impl Sessions {
         let Some((handle, search)) = self.searching(id) else { return };
         turn.context.deadlines.set(Timer::Search(id), turn.now + turn.context.config.failover_deadline);
         let fresh = turn.resolver.is_fresh(turn.now, handle);
-        // Only a fresh cache entry is good enough to open a session. In a failover, a stale one is better
-        // than waiting, and the registrar may know elements that have joined since.
+        // Only a fresh cache entry is good enough to open a session, unless no registrar answers. In a failover,
+        // a stale one is better than waiting, and the registrar may know elements that have joined since.
         let opening = matches!(search.purpose(), Purpose::Open(_));
-        if fresh || !opening {
+        if fresh || !opening || turn.resolver.registrar().is_silent() {
             self.select_candidates(turn, id);
         }
         if !fresh || !opening {
@@ -141,6 +141,17 @@ impl Sessions {
         }
     }
 
+    /// No registrar has answered so far: sessions that wait for one try the elements that were known before.
+    pub(super) fn handle_silence(&mut self, turn: &mut Turn<'_>) {
+        let waits =
+            |session: &mut Session| session.search_mut().is_some_and(|(_, search)| search.waits_only());
+        let waiting = self.sessions.iter_mut().filter_map(|(id, session)| waits(session).then_some(*id));
+        for id in waiting.collect::<Vec<_>>() {
+            self.select_candidates(turn, id);
+            self.advance(turn, id);
+        }
+    }
+
     /// A resolution has ended: the sessions that have waited for it go on.
     pub(super) fn handle_resolved(&mut self, turn: &mut Turn<'_>, resolved: Resolved) {
         let Resolved { sessions, outcome } = resolved;
@@ -154,9 +165,10 @@ impl Sessions {
 
     fn end_question(&mut self, turn: &mut Turn<'_>, id: SessionId, outcome: Result<(), UserError>) {
         let Some((_, search)) = self.searching(id) else { return };
-        let resolved = outcome.is_ok();
+        let usable = matches!(outcome, Ok(()) | Err(UserError::NoRegistrar { .. }));
         search.end_question(outcome);
-        if resolved {
+        // If no registrar has answered, what was known before is good enough.
+        if usable {
             self.select_candidates(turn, id);
         }
         self.advance(turn, id);

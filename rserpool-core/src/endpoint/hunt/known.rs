@@ -36,6 +36,10 @@ struct Heard {
     last: Instant,
     /// When T7 expires.
     until: Instant,
+    /// How often it was tried in vain since it last answered.
+    silences: u32,
+    /// Whether it has ever answered.
+    answered: bool,
 }
 
 impl Announced {
@@ -62,30 +66,53 @@ impl Announced {
 
     /// Starts or restarts T7 of a registrar. False if there is no room for it.
     fn refresh(&mut self, now: Instant, outdate: Duration, registrar: &TransportAddress) -> bool {
-        let period = match self.heard.get(registrar) {
-            Some(heard) => now.since(heard.last).min(LONGEST_PERIOD),
-            None => Duration::ZERO,
-        };
-        if !self.heard.contains_key(registrar) && !self.make_room(now) {
+        let known = self.heard.get(registrar).copied();
+        if known.is_none() && !self.make_room(now) {
             return false;
         }
+        let known = known.unwrap_or(Heard { last: now, until: now, silences: 0, answered: false });
+        let period = now.since(known.last).min(LONGEST_PERIOD);
         let until = now + outdate.max(period * PERIODS);
-        self.heard.insert(registrar.clone(), Heard { last: now, until });
+        self.heard.insert(registrar.clone(), Heard { last: now, until, ..known });
         debug_assert!(self.heard.len() <= MAX_ANNOUNCED, "announcements take no memory without a bound");
         true
     }
 
-    /// If the table is full, forgets the registrar that has been outdated for the longest time. False if none
-    /// is.
+    /// If the table is full, forgets the registrar that has been outdated for the longest time, or else the one
+    /// that was most often tried in vain and never answered: whoever floods the table does not answer. False if
+    /// there is none.
     fn make_room(&mut self, now: Instant) -> bool {
         if self.heard.len() < MAX_ANNOUNCED {
             return true;
         }
         let outdated = self.heard.iter().filter(|(_, heard)| heard.until <= now);
-        match outdated.min_by_key(|(_, heard)| heard.last).map(|(address, _)| address.clone()) {
+        let silent = self.heard.iter().filter(|(_, heard)| heard.silences > 0 && !heard.answered);
+        let goes = outdated
+            .min_by_key(|(_, heard)| heard.last)
+            .or_else(|| silent.max_by_key(|(_, heard)| heard.silences));
+        match goes.map(|(address, _)| address.clone()) {
             Some(address) => self.heard.remove(&address).is_some(),
             None => false,
         }
+    }
+
+    /// A registrar was tried in vain.
+    pub(super) fn silent(&mut self, registrar: &TransportAddress) {
+        if let Some(heard) = self.heard.get_mut(registrar) {
+            heard.silences = heard.silences.saturating_add(1);
+        }
+    }
+
+    /// A registrar has answered.
+    pub(super) fn answered(&mut self, registrar: &TransportAddress) {
+        if let Some(heard) = self.heard.get_mut(registrar) {
+            (heard.silences, heard.answered) = (0, true);
+        }
+    }
+
+    /// How often a registrar was tried in vain since it last answered.
+    pub(super) fn silences(&self, registrar: &TransportAddress) -> u32 {
+        self.heard.get(registrar).map_or(0, |heard| heard.silences)
     }
 }
 

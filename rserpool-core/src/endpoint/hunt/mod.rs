@@ -1,7 +1,8 @@
 //! The hunt for a registrar (RFC 5352 section 3.6), shared by element and user.
 //!
 //! A [`Hunt`] keeps the list of known registrars, tries up to three of them at the same time, and hands over
-//! the first association that comes up. Its owner, an element or a user, decides what is sent over the
+//! the first association that comes up. While others wait for a place, a silent registrar keeps its own for a
+//! part of T5 only, so that every registrar is tried within one T5 however many do not answer. Its owner, an element or a user, decides what is sent over the
 //! association and what follows when it is lost. The owner also passes on every event that may concern the
 //! hunt, and calls it when its deadline is due.
 
@@ -31,6 +32,15 @@ pub const MAX_ATTEMPTS: usize = 3;
 /// The pause before an attempt is repeated that failed because an association that has ended still held its
 /// ports: the transport releases them after one round trip.
 const PORTS_HELD: Duration = Duration::from_millis(100);
+
+/// The pause before a registrar is tried again that has turned us away: it has refused, or has accepted and then
+/// not answered. It may be about to start. The pause doubles each time, up to the initial T5, until the
+/// registrar answers.
+const TURNED_AWAY: Duration = Duration::from_millis(100);
+
+/// The most turns of [`MAX_ATTEMPTS`] attempts within one T5: enough for [`MAX_ANNOUNCED`] registrars and as many
+/// as anybody configures. It bounds the attempts that a flood of announcements can cause.
+const MAX_TURNS: u32 = 32;
 
 /// Identifiers for attempts to connect: one source for all parts of an endpoint.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +77,19 @@ pub struct Hunt {
     /// Whether registrars may be reached by TCP.
     tcp: bool,
     announced: Announced,
+    /// The attempt by which a registrar was handed over last, until that registrar answers.
+    unproven: Option<Attempt>,
+    /// The registrars that have turned us away since they last answered.
+    closed: BTreeMap<TransportAddress, Closed>,
     chase: Option<Chase>,
+}
+
+/// A registrar that has turned us away.
+#[derive(Clone, Copy, Debug)]
+struct Closed {
+    times: u32,
+    /// When it may be tried again.
+    until: Instant,
 }
 
 /// A hunt that is on.
@@ -79,8 +101,11 @@ struct Chase {
     deadline: Instant,
     /// Rounds begun.
     rounds: u32,
-    /// The registrars that are being tried.
-    pending: BTreeMap<ConnectId, TransportAddress>,
+    /// How long an attempt keeps its place while others wait for one, so that each registrar is tried before T5
+    /// expires.
+    patience: Duration,
+    /// The attempts that are under way.
+    pending: BTreeMap<ConnectId, Attempt>,
     /// The registrars that are still to be tried in this round.
     queue: VecDeque<TransportAddress>,
     /// How often each was tried. The next round begins with those tried least (SH5.2).
@@ -89,10 +114,16 @@ struct Chase {
     avoid: Option<TransportAddress>,
     /// The registrars that are configured to be reached by TCP.
     named_by_tcp: Vec<TransportAddress>,
-    /// The registrars that could not be tried because an earlier association still held the ports.
-    held: Vec<TransportAddress>,
-    /// When those are tried again.
-    retry: Option<Instant>,
+    /// The registrars that wait for some time before they are tried: they have turned us away, or an earlier
+    /// association still held the ports.
+    held: Vec<(Instant, TransportAddress)>,
+}
+
+/// An attempt at a registrar.
+#[derive(Clone, Debug)]
+struct Attempt {
+    registrar: TransportAddress,
+    began: Instant,
 }
 
 impl Hunt {
@@ -108,7 +139,15 @@ impl Hunt {
     }
 
     fn at_rest(config: HuntConfig, local_port: SctpPort, tcp: bool) -> Self {
-        Self { config, local_port, tcp, announced: Announced::default(), chase: None }
+        Self {
+            config,
+            local_port,
+            tcp,
+            announced: Announced::default(),
+            unproven: None,
+            closed: BTreeMap::new(),
+            chase: None,
+        }
     }
 
     /// Whether the hunt is on.
@@ -118,7 +157,17 @@ impl Hunt {
 
     /// When [`Hunt::handle_timeout`] has to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.chase.as_ref().map(|chase| chase.retry.map_or(chase.deadline, |at| at.min(chase.deadline)))
+        self.chase.as_ref().map(Chase::next_due)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn limit_rounds(&mut self, rounds: u32) {
+        self.config.rounds = Some(rounds);
+    }
+
+    /// Whether T5 has expired.
+    pub fn is_round_over(&self, now: Instant) -> bool {
+        self.chase.as_ref().is_some_and(|chase| chase.deadline <= now)
     }
 
     /// The known registrar at `peer`, if there is one.
@@ -144,10 +193,14 @@ impl Hunt {
         if self.chase.is_some() {
             return;
         }
+        if let Some(Attempt { registrar, began }) = self.unproven.take() {
+            self.turned_away(began, registrar);
+        }
         self.chase = Some(Chase {
             timeout: self.config.timeout,
             deadline: now,
             rounds: 0,
+            patience: self.config.timeout,
             pending: BTreeMap::new(),
             queue: VecDeque::new(),
             tried: BTreeMap::new(),
@@ -160,7 +213,6 @@ impl Hunt {
                 .cloned()
                 .collect(),
             held: Vec::new(),
-            retry: None,
         });
         self.begin_round(now, ids, actions);
     }
@@ -168,8 +220,16 @@ impl Hunt {
     /// Ends the hunt and cancels all attempts.
     pub fn stop(&mut self, actions: &mut VecDeque<Action>) {
         if let Some(chase) = self.chase.take() {
-            cancel(chase.pending, actions);
+            cancel(chase.pending.into_keys(), actions);
         }
+    }
+
+    /// A registrar has answered its owner: whatever was held against it is forgotten. A mere association proves
+    /// nothing, since it may be ended at once.
+    pub fn answered(&mut self, registrar: &TransportAddress) {
+        self.unproven.take_if(|unproven| unproven.registrar == *registrar);
+        self.closed.remove(registrar);
+        self.announced.answered(registrar);
     }
 
     /// A datagram has arrived on the announcement channel. False if it is not an announcement. A hunt that is
@@ -192,7 +252,8 @@ impl Hunt {
                     chase.queue.push_back(registrar);
                 }
             }
-            chase.fill(now, self.local_port, ids, actions);
+            chase.share_time(now);
+            self.fill(now, ids, actions);
         }
         true
     }
@@ -204,14 +265,14 @@ impl Hunt {
         request: ConnectId,
         actions: &mut VecDeque<Action>,
     ) -> Option<TransportAddress> {
-        let registrar = self.chase.as_mut()?.pending.remove(&request)?;
+        let attempt = self.chase.as_mut()?.pending.remove(&request)?;
         self.stop(actions);
-        Some(registrar)
+        Some(self.unproven.insert(attempt).registrar.clone())
     }
 
     /// An attempt has failed. False if it is not an attempt of the hunt. Otherwise another registrar is tried
-    /// instead (SH4). An attempt that failed because an association that has just ended still held the ports
-    /// is repeated soon.
+    /// instead (SH4). A registrar that has refused is tried again soon, and so is one whose attempt failed because
+    /// an association that has just ended still held the ports.
     pub fn handle_connect_failed(
         &mut self,
         now: Instant,
@@ -221,12 +282,18 @@ impl Hunt {
         actions: &mut VecDeque<Action>,
     ) -> bool {
         let Some(chase) = &mut self.chase else { return false };
-        let Some(registrar) = chase.pending.remove(&request) else { return false };
-        if *reason == ConnectError::InUse {
-            chase.held.push(registrar);
-            chase.retry.get_or_insert(now + PORTS_HELD);
+        let Some(Attempt { registrar, .. }) = chase.pending.remove(&request) else { return false };
+        match reason {
+            ConnectError::InUse => chase.held.push((now + PORTS_HELD, registrar)),
+            ConnectError::Refused => {
+                let until = self.turned_away(now, registrar.clone());
+                if let Some(chase) = &mut self.chase {
+                    chase.held.push((until, registrar));
+                }
+            }
+            _ => self.announced.silent(&registrar),
         }
-        chase.fill(now, self.local_port, ids, actions);
+        self.fill(now, ids, actions);
         true
     }
 
@@ -239,15 +306,16 @@ impl Hunt {
         actions: &mut VecDeque<Action>,
     ) -> Option<RoundEnd> {
         let chase = self.chase.as_mut()?;
-        if chase.retry.is_some_and(|at| at <= now) {
-            chase.retry = None;
-            chase.queue.extend(chase.held.drain(..));
-            chase.fill(now, self.local_port, ids, actions);
-        }
         if now < chase.deadline {
+            let due = chase.held.extract_if(.., |(until, _)| *until <= now);
+            chase.queue.extend(due.map(|(_, registrar)| registrar));
+            self.fill(now, ids, actions);
             return None;
         }
-        cancel(core::mem::take(&mut chase.pending), actions);
+        for Attempt { registrar, .. } in chase.pending.values() {
+            self.announced.silent(registrar);
+        }
+        cancel(core::mem::take(&mut chase.pending).into_keys(), actions);
         let tried = chase.tried.keys().cloned().collect();
         if self.config.rounds.is_some_and(|rounds| chase.rounds >= rounds) {
             self.chase = None;
@@ -256,6 +324,15 @@ impl Hunt {
         chase.timeout = chase.timeout.saturating_mul(2).min(self.config.timeout_max);
         self.begin_round(now, ids, actions);
         Some(RoundEnd::GoesOn { tried })
+    }
+
+    /// A registrar has turned us away, which was tried or has refused at `since`; says when it may be tried again.
+    fn turned_away(&mut self, since: Instant, registrar: TransportAddress) -> Instant {
+        let closed = self.closed.entry(registrar).or_insert(Closed { times: 0, until: since });
+        let pause = TURNED_AWAY.saturating_mul(1_u32.checked_shl(closed.times).unwrap_or(u32::MAX));
+        closed.times = closed.times.saturating_add(1);
+        closed.until = since + pause.min(self.config.timeout);
+        closed.until
     }
 
     fn begin_round(&mut self, now: Instant, ids: &mut ConnectIds, actions: &mut VecDeque<Action>) {
@@ -268,17 +345,50 @@ impl Hunt {
         }
         // Forget what is not a candidate any more, so that announcements cannot take memory.
         chase.tried.retain(|registrar, _| candidates.contains(registrar));
+        self.closed.retain(|registrar, _| candidates.contains(registrar));
         candidates.sort_by_key(|registrar| {
             let times = chase.tried.get(registrar).copied().unwrap_or(0);
-            (times, chase.is_last_resort(registrar))
+            (times, chase.is_last_resort(registrar), self.announced.silences(registrar))
         });
         debug_assert!(chase.pending.is_empty(), "a round begins when the attempts of the last are cancelled");
-        chase.queue = candidates.into();
+        chase.queue.clear();
         chase.held.clear();
-        chase.retry = None;
+        for registrar in candidates {
+            match self.closed.get(&registrar) {
+                Some(closed) if now < closed.until => chase.held.push((closed.until, registrar)),
+                _ => chase.queue.push_back(registrar),
+            }
+        }
         chase.rounds = chase.rounds.saturating_add(1);
         chase.deadline = now + chase.timeout;
-        chase.fill(now, self.local_port, ids, actions);
+        chase.share_time(now);
+        self.fill(now, ids, actions);
+    }
+
+    /// Tries registrars from the queue, as many as may be tried at the same time.
+    fn fill(&mut self, now: Instant, ids: &mut ConnectIds, actions: &mut VecDeque<Action>) {
+        let Some(chase) = &mut self.chase else { return };
+        while now < chase.deadline
+            && let Ok(displaced) = chase.place(now)
+            && let Some(peer) = chase.next(now)
+        {
+            if let Some(request) = displaced
+                && let Some(Attempt { registrar, .. }) = chase.pending.remove(&request)
+            {
+                self.announced.silent(&registrar);
+                cancel([request], actions);
+            }
+            let request = ids.next_id();
+            let times = chase.tried.entry(peer.clone()).or_default();
+            *times = times.saturating_add(1);
+            actions.push_back(Action::Connect {
+                request,
+                local_port: self.local_port,
+                peer: peer.clone(),
+                deadline: chase.deadline,
+            });
+            chase.pending.insert(request, Attempt { registrar: peer, began: now });
+        }
     }
 }
 
@@ -293,9 +403,35 @@ impl Chase {
         self.avoid.as_ref().is_some_and(|avoided| avoided.is_same_endpoint(registrar))
     }
 
+    /// Divides what is left of T5 among the registrars of the round: those of the last resort have turns of their
+    /// own.
+    fn share_time(&mut self, now: Instant) {
+        let under_way = self.pending.values().map(|attempt| &attempt.registrar);
+        let all = under_way.chain(&self.queue).chain(self.held.iter().map(|(_, registrar)| registrar));
+        let (last, others): (Vec<_>, Vec<_>) = all.partition(|registrar| self.is_last_resort(registrar));
+        let turns = last.len().div_ceil(MAX_ATTEMPTS) + others.len().div_ceil(MAX_ATTEMPTS);
+        let turns = u32::try_from(turns.max(1)).unwrap_or(u32::MAX);
+        self.patience = (self.deadline.since(now) / turns).max(self.timeout / MAX_TURNS);
+    }
+
+    /// Whether an attempt has had its time, so that others need not wait for it any longer.
+    fn is_slow(&self, now: Instant, attempt: &Attempt) -> bool {
+        attempt.began + self.patience <= now
+    }
+
+    /// A place for one more attempt: a free one, or that of an attempt that has had its time. An error if there
+    /// is none.
+    fn place(&self, now: Instant) -> Result<Option<ConnectId>, ()> {
+        if self.pending.len() < MAX_ATTEMPTS {
+            return Ok(None);
+        }
+        let slow = self.pending.iter().find(|(_, attempt)| self.is_slow(now, attempt));
+        slow.map(|(request, _)| Some(*request)).ok_or(())
+    }
+
     /// The registrar to try next, if there is one.
-    fn next(&mut self) -> Option<TransportAddress> {
-        let alone = self.pending.is_empty();
+    fn next(&mut self, now: Instant) -> Option<TransportAddress> {
+        let alone = self.pending.values().all(|attempt| self.is_slow(now, attempt));
         if alone || !self.is_last_resort(self.queue.front()?) {
             return self.queue.pop_front();
         }
@@ -303,30 +439,21 @@ impl Chase {
         self.queue.remove(better)
     }
 
-    /// Tries registrars from the queue, as many as may be tried at the same time.
-    fn fill(
-        &mut self,
-        now: Instant,
-        local_port: SctpPort,
-        ids: &mut ConnectIds,
-        actions: &mut VecDeque<Action>,
-    ) {
-        while now < self.deadline && self.pending.len() < MAX_ATTEMPTS {
-            let Some(peer) = self.next() else { break };
-            let request = ids.next_id();
-            let times = self.tried.entry(peer.clone()).or_default();
-            *times = times.saturating_add(1);
-            actions.push_back(Action::Connect {
-                request,
-                local_port,
-                peer: peer.clone(),
-                deadline: self.deadline,
-            });
-            self.pending.insert(request, peer);
-        }
+    /// When there is something to do.
+    fn next_due(&self) -> Instant {
+        let held = self.held.iter().map(|(until, _)| *until).min();
+        let had_its_time = |attempt: &Attempt| attempt.began + self.patience;
+        let mut slow = self.pending.values().map(had_its_time);
+        let place = match self.queue.front() {
+            None => None,
+            // It waits for all attempts under way.
+            Some(_) if self.queue.iter().all(|registrar| self.is_last_resort(registrar)) => slow.max(),
+            Some(_) => slow.next(),
+        };
+        [held, place].into_iter().flatten().fold(self.deadline, Instant::min)
     }
 }
 
-fn cancel(pending: BTreeMap<ConnectId, TransportAddress>, actions: &mut VecDeque<Action>) {
-    actions.extend(pending.into_keys().map(|request| Action::CancelConnect { request }));
+fn cancel(requests: impl IntoIterator<Item = ConnectId>, actions: &mut VecDeque<Action>) {
+    actions.extend(requests.into_iter().map(|request| Action::CancelConnect { request }));
 }

@@ -85,25 +85,132 @@ fn three_at_a_time_and_another_for_each_that_fails() {
     assert_eq!(script.hunt.poll_timeout(), None);
 }
 
-/// ASAP-3.6-13, ASAP-3.6-14: T5 doubles up to RETRAN-MAX, and other addresses come first.
+/// ASAP-3.6-13, ASAP-3.6-14: T5 doubles up to RETRAN-MAX, and other addresses come first. ASAP-3.6-12: those that
+/// find no place are tried before T5 expires, in the place of a silent one.
 #[test]
 fn t5_doubles_up_to_its_bound_and_other_registrars_come_first() {
     let mut script = Script::new(&[1, 2, 3, 4], None);
     script.start(0, None);
-    assert_eq!(script.expire(99), (None, Vec::new()));
-    let tried = (1..=3).map(registrar).collect();
+    assert_eq!(script.hunt.poll_timeout(), Some(at(50)), "two turns of three within T5");
+    assert_eq!(script.expire(49), (None, Vec::new()));
+    let fourth = alloc::vec![cancel(1), connect(4, 7, registrar(4), at(100))];
+    assert_eq!(script.expire(50), (None, fourth));
+    assert_eq!(script.hunt.poll_timeout(), Some(at(100)));
+    let tried = (1..=4).map(registrar).collect();
     let second = alloc::vec![
-        cancel(1),
         cancel(2),
         cancel(3),
-        connect(4, 7, registrar(4), at(300)),
+        cancel(4),
         connect(5, 7, registrar(1), at(300)),
         connect(6, 7, registrar(2), at(300)),
+        connect(7, 7, registrar(3), at(300)),
     ];
     assert_eq!(script.expire(100), (Some(RoundEnd::GoesOn { tried }), second));
-    assert_eq!(script.hunt.poll_timeout(), Some(at(300)));
     script.expire(300);
-    assert_eq!(script.hunt.poll_timeout(), Some(at(600)), "400 ms exceed the bound of 300 ms");
+    let third = connect(8, 7, registrar(4), at(600));
+    assert_eq!(
+        script.hunt.chase.as_ref().map(|chase| chase.deadline),
+        Some(at(600)),
+        "400 ms exceed the bound of 300 ms"
+    );
+    assert!(
+        script.hunt.chase.as_ref().is_some_and(|chase| chase.pending.contains_key(&ConnectId(8))),
+        "{third:?}"
+    );
+}
+
+/// Row F12 of a trial with another implementation: a registrar that refuses may be about to start. It is tried
+/// again soon, with growing pauses, and not only when T5 expires for one that is silent.
+#[test]
+fn a_registrar_that_refuses_is_tried_again_soon() {
+    let mut script = Script::new(&[1, 2], None);
+    script.hunt.config.timeout = ms(1_000);
+    let refuse =
+        |script: &mut Script, now, request| script.fail_because(now, request, &ConnectError::Refused);
+    script.start(0, None);
+    assert_eq!(refuse(&mut script, 10, 1), []);
+    assert_eq!(script.hunt.poll_timeout(), Some(at(110)));
+    assert_eq!(script.expire(110), (None, vec![connect(3, 7, registrar(1), at(1_000))]));
+    assert_eq!(refuse(&mut script, 120, 3), []);
+    assert_eq!(script.expire(320), (None, vec![connect(4, 7, registrar(1), at(1_000))]));
+    assert_eq!(script.hunt.handle_connected(ConnectId(4), &mut script.actions), Some(registrar(1)));
+}
+
+/// An association proves nothing: a registrar that accepts and then ends it is tried again with growing pauses,
+/// until it has answered.
+#[test]
+fn a_registrar_that_accepts_and_does_not_answer_is_tried_with_growing_pauses() {
+    let mut script = Script::new(&[1], None);
+    script.hunt.config.timeout = ms(1_000);
+    script.start(0, None);
+    let mut now = 0;
+    for (request, pause) in (1..7).zip([100, 200, 400, 800, 1_000, 1_000]) {
+        assert_eq!(script.hunt.handle_connected(ConnectId(request), &mut script.actions), Some(registrar(1)));
+        assert_eq!(script.start(now, Some(1)), [], "{pause}");
+        now += pause;
+        let (_, actions) = script.expire(now);
+        assert!(
+            matches!(actions[..], [Action::Connect { request: next, .. }] if next.0 == request + 1),
+            "{pause}"
+        );
+    }
+    assert_eq!(script.hunt.handle_connected(ConnectId(7), &mut script.actions), Some(registrar(1)));
+    script.hunt.answered(&registrar(1));
+    assert!(matches!(script.start(now, Some(1))[..], [Action::Connect { .. }]));
+}
+
+/// ASAP-9.2-08: announcements of registrars that do not exist keep nobody from one that does: it is tried within
+/// one T5, and it stays in the table when it has answered.
+#[test]
+fn bogus_announcements_do_not_hide_a_registrar() {
+    for config in [HuntConfig::rfc(Vec::new()), HuntConfig::fast(Vec::new())] {
+        let timeout = config.timeout;
+        let mut script = Script::new(&[], None);
+        script.hunt = Hunt::of_user(config);
+        let plain = announcement(Vec::new(), 0);
+        let bogus = |script: &mut Script, now, from: usize| {
+            for last in from..from + MAX_ANNOUNCED {
+                script.announce(now, 100 + last as u8, &plain);
+            }
+        };
+        bogus(&mut script, 0, 0);
+        script.announce(1, 5, &plain);
+        assert!(script.hunt.registrar_at(at(1), &registrar(5)).is_none(), "there is no room at first");
+        let mut tried = script.start(2, None).contains(&connect(1, 0, registrar(5), at(2)));
+        let mut announce = at(2) + timeout / 10;
+        let mut found = None;
+        while found.is_none() {
+            let now = script.hunt.poll_timeout().unwrap().min(announce);
+            assert!(now < at(2) + timeout * 2, "not found in time");
+            let millis = now.as_nanos() / 1_000_000;
+            let mut actions = Vec::new();
+            if now == announce {
+                bogus(&mut script, millis, 0);
+                actions.extend(script.announce(millis, 5, &plain).1);
+                announce += timeout / 10;
+            }
+            actions.extend(script.expire(millis + 1).1);
+            found = actions.iter().find_map(|action| match action {
+                Action::Connect { request, peer, .. } if *peer == registrar(5) => Some((*request, now)),
+                _ => None,
+            });
+            tried |= found.is_some();
+        }
+        let (request, now) = found.unwrap();
+        assert!(tried && now <= at(2) + timeout, "{now:?}");
+        assert_eq!(script.hunt.handle_connected(request, &mut script.actions), Some(registrar(5)));
+        script.hunt.answered(&registrar(5));
+        let now = now.as_nanos() / 1_000_000;
+        bogus(&mut script, now, MAX_ANNOUNCED);
+        assert!(script.hunt.registrar_at(at(now), &registrar(5)).is_some(), "it has answered");
+        script.actions.clear();
+        let first = script.start(now, None);
+        assert!(
+            first
+                .iter()
+                .any(|action| matches!(action, Action::Connect { peer, .. } if *peer == registrar(5)))
+        );
+    }
 }
 
 /// ASAP-3.6-11: T5 begins anew with every hunt.
@@ -268,6 +375,7 @@ fn a_user_tries_what_is_announced_for_tcp_last() {
     let second = [cancel(1), connect(2, 0, tcp.clone(), at(300)), connect(3, 0, registrar(1), at(300))];
     assert_eq!(script.expire(100), (Some(RoundEnd::GoesOn { tried }), second.to_vec()));
     assert_eq!(script.hunt.handle_connected(ConnectId(2), &mut script.actions), Some(tcp.clone()));
+    script.hunt.answered(&tcp);
 
     script.actions.clear();
     assert_eq!(script.start(1_000, None), [connect(4, 0, registrar(1), at(1_100))]);

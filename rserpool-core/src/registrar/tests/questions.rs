@@ -44,6 +44,29 @@ fn a_resolution_lists_the_pool_in_the_order_of_its_policy() {
     assert_eq!(rig.asap(C, &subscribe), [asap_to(C, &answer(&rig, &[1]))]);
 }
 
+/// ASAP-2.2.6-06, readings B34 and B35: a positive answer lists an element, even if none has any weight.
+#[test]
+fn a_pool_without_any_weight_has_elements_all_the_same() {
+    for policy in [Policy::WeightedRoundRobin { weight: 0 }, Policy::WeightedRandom { weight: 0 }] {
+        let mut rig = Rig::new();
+        for (association, id) in [(A, 1), (B, 2)] {
+            rig.connect(association, 4_000 + id as u16);
+            let element = PoolElement { policy: policy.clone(), ..element(id) };
+            rig.asap(association, &AsapMessage::Registration { handle: POOL.into(), element });
+        }
+        rig.connect(C, 9000);
+        for items in [None, Some(1)] {
+            let actions = rig.asap(C, &resolve(items));
+            let [Action::Send { bytes, .. }] = &actions[..] else { panic!("{actions:?}") };
+            let message = AsapMessage::decode(bytes).map(|decoded| decoded.message);
+            let Ok(AsapMessage::HandleResolutionResponse { elements, error: None, .. }) = message else {
+                panic!("{message:?}")
+            };
+            assert_eq!(elements.len(), items.unwrap_or(2) as usize, "{policy}");
+        }
+    }
+}
+
 /// ASAP-3.3-14, ASAP-2.2.6-04, PARAM-3.12.11-01.
 #[test]
 fn an_unknown_pool_is_said_to_be_unknown() {

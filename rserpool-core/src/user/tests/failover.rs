@@ -39,6 +39,21 @@ fn a_hung_element_is_replaced_and_its_requests_are_sent_again() {
     assert_eq!(user.poll_timeout(), None);
 }
 
+/// ASAP-3.5-01: whatever says that an element cannot be reached, the transport or the application.
+#[test]
+fn an_unreachable_element_is_reported() {
+    for reason in [DownReason::Silent, DownReason::Aborted(AbortReason::default()), DownReason::Restarted] {
+        let mut user = serving(&[1, 2]);
+        send(&mut user, 10, Delivery::Once, "a");
+        let (actions, _) = event(&mut user, 20, disconnected(2, reason.clone()));
+        assert_eq!(actions.first(), Some(&report(HOME, 1)), "{reason}");
+    }
+    let mut user = serving(&[1, 2]);
+    send(&mut user, 10, Delivery::Once, "a");
+    let transport_failure = Command::ReportUnreachable { handle: "pool".into(), element: ElementId(1) };
+    assert_eq!(command(&mut user, 12, 9, transport_failure), noted(vec![report(HOME, 1)]));
+}
+
 /// ASAP-3.5-04: nothing was ever sent to it.
 #[test]
 fn an_element_that_was_sent_nothing_is_not_reported() {
@@ -63,7 +78,7 @@ fn a_server_that_is_stopped_is_left_at_once() {
     assert_eq!(step, (again, vec![failed_over(1, 2, &[1, 2])]));
 }
 
-/// ASAP-3.7.1-02: what is sent while no element is there waits for one.
+/// What is sent while no element is there waits for one.
 #[test]
 fn requests_wait_for_the_next_element() {
     let mut user = serving(&[1, 2]);

@@ -5,6 +5,7 @@ mod random;
 mod resolution;
 mod selection;
 mod sessions;
+mod silence;
 
 use alloc::vec;
 use alloc::vec::Vec;

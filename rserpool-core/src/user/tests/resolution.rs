@@ -32,7 +32,7 @@ fn asked(registrars: &[u8]) -> User {
     user
 }
 
-/// ASAP-1.1-02, ASAP-3.3-01, ASAP-3.6-08, ASAP-6.3-01: a question without a registrar begins a hunt.
+/// ASAP-1.1-02, ASAP-3.3-01, ASAP-6.3-01; reading B61: a question without a registrar begins a hunt.
 /// ASAP-3.3-03, ASAP-3.3-04, ASAP-3.3-06: it is sent with T1, which the answer stops.
 #[test]
 fn hunts_on_demand_and_asks_once() {
@@ -107,6 +107,15 @@ fn an_error_makes_the_answer_negative_and_no_policy_means_round_robin() {
     let step = event(&mut user, 13, refusal_of(HOME, "pool", CauseCode::SECURITY));
     let error = OperationError::from(ErrorCause::bare(CauseCode::SECURITY));
     assert_eq!(step, (vec![], vec![failure(3, UserError::Rejected(error))]));
+    // Even if elements are listed beside the error.
+    resolve(&mut user, 13, 4, None, false);
+    let mut both = answer("pool", vec![element(1)]);
+    if let AsapMessage::HandleResolutionResponse { error, .. } = &mut both {
+        *error = Some(ErrorCause::bare(CauseCode::SECURITY).into());
+    }
+    let error = OperationError::from(ErrorCause::bare(CauseCode::SECURITY));
+    let step = event(&mut user, 13, heard(HOME, &both));
+    assert_eq!(step, (vec![], vec![failure(4, UserError::Rejected(error))]));
     resolve(&mut user, 14, 4, None, false);
     let plain = AsapMessage::HandleResolutionResponse {
         updates: true,
@@ -132,22 +141,24 @@ fn t1_repeats_the_question_and_gives_up() {
     assert_eq!(resolve(&mut user, 10, 2, None, false), (vec![question(HOME)], vec![]));
     let step = expire(&mut user, 110);
     assert_eq!(step, (vec![question(HOME), connect(3, 0, registrar(2), at(160))], vec![]));
-    let round = Output::Notice(Notice::NoRegistrar { tried: vec![registrar(2)] });
-    let again = |begin: u64, end| vec![cancel(begin), connect(begin + 1, 0, registrar(1), end)];
-    let (actions, notices) = expire(&mut user, 160);
-    assert_eq!((&actions[..2], notices), (&again(3, at(210))[..], vec![round]));
-    user.handle_timeout(at(209));
-    drain(&mut user);
+    // The registrar that does not answer is tried last, but within the same round.
+    assert_eq!(expire(&mut user, 135), (vec![connect(4, 0, registrar(1), at(160))], vec![]));
+    let round = Output::Notice(Notice::NoRegistrar { tried: vec![registrar(1), registrar(2)] });
+    let again = vec![cancel(3), cancel(4), connect(5, 0, registrar(2), at(210))];
+    assert_eq!(expire(&mut user, 160), (again, vec![round]));
+    expire(&mut user, 185);
     let (actions, _) = expire(&mut user, 210);
     assert_eq!(actions.first(), Some(&question(HOME)), "the third and last time");
-    user.handle_timeout(at(309));
-    drain(&mut user);
-    let (actions, notices) = expire(&mut user, 310);
-    assert!(
-        actions.iter().all(|action| matches!(action, Action::CancelConnect { .. } | Action::Connect { .. }))
-    );
-    assert!(notices.contains(&failure(2, in_vain(&[1]))));
-    assert_eq!(user.poll_timeout(), None, "nobody waits, so nobody hunts");
+    let (mut questions, mut outputs) = (0, vec![]);
+    while let Some(now) = user.poll_timeout() {
+        assert!(now < at(310) + ms(50), "nobody waits, so nobody hunts");
+        user.handle_timeout(now);
+        let (actions, told) = drain(&mut user);
+        questions += actions.iter().filter(|action| **action == question(HOME)).count();
+        outputs.extend(told.into_iter().map(|output| (now, output)));
+    }
+    assert!(outputs.contains(&(at(310), failure(2, in_vain(&[1])))));
+    assert_eq!(questions, 0);
     assert_eq!(user.counters().resolutions_unanswered, 3);
 }
 
@@ -163,6 +174,18 @@ fn another_registrar_takes_the_place_of_a_silent_one() {
     assert_eq!(event(&mut user, 121, resolved(2, &[1])), (vec![], vec![result(2, &[1])]));
 }
 
+/// ASAP-3.7.2-03: also if that is during the last T1. Each registrar that is found is asked once at least.
+#[test]
+fn another_registrar_is_asked_although_the_last_was_asked_as_often_as_permitted() {
+    let mut user = asked(&[1, 2]);
+    user.context.config.max_request_retransmits = 1;
+    resolve(&mut user, 10, 2, None, false);
+    assert_eq!(expire(&mut user, 110).0.first(), Some(&question(HOME)), "the last time");
+    let step = event(&mut user, 120, connected(2, Some(3), registrar(2)));
+    assert_eq!(step, (vec![abort(HOME), question(2)], vec![]));
+    assert_eq!(event(&mut user, 219, resolved(2, &[1])), (vec![], vec![result(2, &[1])]));
+}
+
 #[test]
 fn an_answer_ends_the_hunt_beside_it() {
     let mut user = asked(&[1, 2]);
@@ -172,7 +195,8 @@ fn an_answer_ends_the_hunt_beside_it() {
     assert_eq!(user.poll_timeout(), None);
 }
 
-/// ASAP-3.3-05, ASAP-3.7.1-01: nothing is repeated to a registrar that is gone; the next is asked.
+/// ASAP-3.3-05, ASAP-3.6-08, ASAP-3.7.1-01, ASAP-3.7.1-02: nothing is repeated to a registrar that is gone; the
+/// question waits, and the next registrar is asked.
 #[test]
 fn a_lost_registrar_is_replaced_when_there_is_a_question() {
     let mut user = asked(&[1, 2]);

@@ -106,7 +106,8 @@ fn opening_fails_with_its_reason() {
     open(&mut alone, 0, 1);
     expire(&mut alone, 50);
     let in_vain = UserError::NoRegistrar { tried: vec![registrar(1)] };
-    assert_eq!(expire(&mut alone, 75), (vec![cancel(2)], vec![failure(1, in_vain)]));
+    assert_eq!(expire(&mut alone, 75), (vec![], vec![failure(1, in_vain)]));
+    assert_eq!(expire(&mut alone, 100), (vec![cancel(2)], vec![]));
     assert_eq!(alone.poll_timeout(), None);
     let mut small = User::new(UserConfig { max_sessions: 1, ..config(&[1]) });
     open(&mut small, 0, 1);

@@ -134,6 +134,15 @@ impl<R> PoolElement<R> {
         self.ask(Command::UpdatePolicy(policy)).await
     }
 
+    /// Looks for these registrars from now on, instead of those it was started with.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ShuttingDown`] if the element has ended.
+    pub async fn use_registrars(&self, registrars: Vec<SctpAddress>) -> Result<(), Refusal> {
+        self.ask(Command::UseRegistrars(registrars)).await
+    }
+
     /// Leaves the pool; sessions go on.
     ///
     /// # Errors

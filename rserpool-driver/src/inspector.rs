@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rserpool_core::base::{ENRP_PORT, Instant, SctpAddress, UdpPort};
-use rserpool_core::endpoint::{ConfigError, PeerStatus};
+use rserpool_core::endpoint::{ConfigError, PeerStatus, RegistrarStatus};
 use rserpool_core::inspector::{self, Answer, Command, InspectError, InspectorConfig, Notice, Snapshot};
 
 use crate::announce::AnnounceGroup;

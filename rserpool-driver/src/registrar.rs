@@ -125,6 +125,16 @@ impl<R> Registrar<R> {
         self.handle.ask(Command::Peers, variant!(Answer::Peers)).await
     }
 
+    /// Looks for other registrars at these addresses from now on, instead of those it was started with.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar has been shut down.
+    pub async fn use_peers(&self, addresses: Vec<SctpAddress>) -> Result<(), Stopped> {
+        let done = |answer| matches!(answer, Answer::Done).then_some(());
+        self.handle.ask(Command::UsePeers(addresses), done).await
+    }
+
     /// Waits until the registrar has ended. Of several callers one learns the reason.
     ///
     /// Cancel safe.

@@ -377,6 +377,10 @@ impl Element {
             }
             // The answer comes at the end of the deregistration.
             Command::Deregister => return self.leave(now, None, Some(id)),
+            Command::UseRegistrars(registrars) => {
+                self.registrar.use_registrars(registrars);
+                Ok(())
+            }
             Command::UpdatePolicy(_) if self.phase != Phase::Running => Err(Refusal::ShuttingDown),
             Command::UpdatePolicy(policy) => {
                 // The answer comes before what follows from the command.

@@ -19,6 +19,9 @@ pub enum Command {
     Counters,
     /// The other registrars. Answered by [`Answer::Peers`].
     Peers,
+    /// Look for other registrars at these addresses from now on, instead of those in the configuration: their
+    /// names may lead elsewhere by now. Answered by [`Answer::Done`].
+    UsePeers(Vec<SctpAddress>),
 }
 
 /// What ends a command. No command of a registrar can fail.
@@ -31,6 +34,8 @@ pub enum Answer {
     Counters(Box<Figures>),
     /// To [`Command::Peers`]: the other registrars, in the order of their identifiers.
     Peers(Vec<PeerStatus>),
+    /// To [`Command::UsePeers`].
+    Done,
 }
 
 /// What the application is told unasked.

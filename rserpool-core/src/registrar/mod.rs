@@ -519,11 +519,17 @@ impl Endpoint for Registrar {
         self.finish_input();
     }
 
-    fn handle_command(&mut self, _now: Instant, id: CommandId, command: Command) {
+    fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
+        self.ctx.now = now;
         let answer = match command {
             Command::Pools => Answer::Pools(self.elements.listing.pool_entries()),
             Command::Counters => Answer::Counters(Box::new(self.figures())),
             Command::Peers => Answer::Peers(self.peers()),
+            Command::UsePeers(addresses) => {
+                // The answer comes before what follows from the command.
+                self.ctx.outbox.answer(id, Answer::Done);
+                return self.peers.contacts.configure(&mut self.ctx, &addresses);
+            }
         };
         self.ctx.outbox.answer(id, answer);
     }

@@ -12,6 +12,7 @@ use super::ourselves;
 use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress};
 use crate::endpoint::{AbortCause, ConnectError};
 use crate::registrar::attempts::{Attempt, ContactId};
+use crate::registrar::config::MAX_CONFIGURED_PEERS;
 use crate::registrar::context::{Context, Timer};
 use crate::registrar::links::Links;
 
@@ -135,6 +136,19 @@ impl Contacts {
             }
         }
         self.attempt(ctx, id);
+    }
+
+    /// Contacts the registrars at these addresses, which are the configured ones from now on. Those that were
+    /// configured before are kept as long as somebody answers there.
+    pub(in crate::registrar) fn configure(&mut self, ctx: &mut Context, addresses: &[SctpAddress]) {
+        let addresses = &addresses[..addresses.len().min(MAX_CONFIGURED_PEERS)];
+        for contact in self.entries.values_mut() {
+            let configured = addresses.iter().any(|address| contact.address.is_same_endpoint(address));
+            contact.origin = if configured { Origin::Configured } else { Origin::Learned };
+        }
+        for address in addresses {
+            self.contact(ctx, address, Origin::Configured, None);
+        }
     }
 
     /// Looks for a peer at once wherever it was met.

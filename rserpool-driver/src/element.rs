@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{
-    ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, RegistrarId, SctpAddress, SctpPort,
-    UdpPort,
+    ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, RegistrarId, SctpAddress,
+    SctpPort, UdpPort,
 };
 use rserpool_core::element::{
     self, Answer, Command, DeregistrationError, ElementConfig, Message, Notice, Refusal,

@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn a_message_is_named_with_what_it_is_about() {
-        let question = AsapMessage::HandleResolution { handle: "EchoPool".into(), subscribe: false, items: None };
+        let question =
+            AsapMessage::HandleResolution { handle: "EchoPool".into(), subscribe: false, items: None };
         let bytes = question.encode(Padding::Padded).unwrap();
         assert_eq!(message(ProtocolId::ASAP, &bytes), "ASAP_HANDLE_RESOLUTION, Pool Handle EchoPool");
         assert_eq!(message(ProtocolId(0), &Bytes::from_static(b"hello")), "5 octets of protocol 0");

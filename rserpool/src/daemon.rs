@@ -64,7 +64,8 @@ impl<A: Clone + PartialEq + Send + 'static> Watched<A> {
             let Named { mut found, lost } = found;
             let before = self.last.found.clone();
             if !lost.is_empty() {
-                let still = before.iter().filter(|address| !found.contains(address)).cloned().collect::<Vec<_>>();
+                let still =
+                    before.iter().filter(|address| !found.contains(address)).cloned().collect::<Vec<_>>();
                 found.extend(still);
             }
             let is_new = found.len() != before.len() || found.iter().any(|address| !before.contains(address));

@@ -32,7 +32,8 @@ impl HealthCommand {
         let prepared = Inspectors::prepare(given, &self.source, self.settings, self.json)?;
         let Some(inspectors) = prepared else { return Ok(()) };
         run_async(async {
-            let question: Question<RegistrarStatus> = |inspector| Box::pin(async move { inspector.status().await });
+            let question: Question<RegistrarStatus> =
+                |inspector| Box::pin(async move { inspector.status().await });
             let status = inspectors.ask(question).await?;
             let serves = status.state == RegistrarState::Serving;
             let sentence = stats::sentence(&status);

@@ -105,7 +105,7 @@ impl Inspectors {
         within: Option<Time>,
     ) -> Result<Snapshot, InspectError> {
         let mut settings = self.settings.clone();
-        settings.timeout.get_or_insert(within.unwrap_or(NAMED_TIMEOUT));
+        settings.timeout.get_or_insert_with(|| within.unwrap_or(NAMED_TIMEOUT));
         let builder = Self::with(&settings, Inspector::at(registrar.clone()), self.other_bind());
         let Ok(inspector) = builder.start().await else { return Err(InspectError::Unreachable(registrar)) };
         let copy = inspector.handlespace().await;

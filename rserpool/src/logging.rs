@@ -51,7 +51,8 @@ pub(crate) fn filter(settings: &LogSettings, default: &str) -> Result<EnvFilter,
     let from_rust_log = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
     let text = settings.filter.clone().or(from_rust_log).unwrap_or_else(|| default.into());
     let quiet = if text.contains(QUIET) || text == "off" { String::new() } else { format!(",{QUIET}=error") };
-    EnvFilter::try_new(format!("{text}{quiet}")).map_err(|error| Failure::usage(format!("log-filter: \"{text}\": {error}")))
+    EnvFilter::try_new(format!("{text}{quiet}"))
+        .map_err(|error| Failure::usage(format!("log-filter: \"{text}\": {error}")))
 }
 
 /// Tells of lines that were lost, as soon as there is room for it. It never ends; a daemon runs it beside its

@@ -12,10 +12,10 @@ use crate::daemon::{self, Watched};
 use crate::discovery::Names;
 use crate::exit::Failure;
 use crate::logging::{self, Reload};
+use crate::output;
 use crate::runtime::{run_async, validated};
 use crate::settings::{Family, Given, Host, LogFormat, RegistrarSettings, Source};
 use crate::signals::{HAND_OVER_WITHIN, Termination, hangup};
-use crate::output;
 
 /// Run a registrar.
 #[derive(Debug, clap::Args)]
@@ -98,7 +98,11 @@ impl RegistrarCommand {
         output::event(format_args!("registrar {id} listens on UDP {bind}{tcp}"));
         let mut reachable = registrar.local_addr();
         if reachable.ip().is_unspecified() {
-            reachable.set_ip(if reachable.is_ipv6() { Ipv6Addr::LOCALHOST.into() } else { Ipv4Addr::LOCALHOST.into() });
+            reachable.set_ip(if reachable.is_ipv6() {
+                Ipv6Addr::LOCALHOST.into()
+            } else {
+                Ipv4Addr::LOCALHOST.into()
+            });
         }
         output::event_hint(format_args!("in another terminal, rserpool serve echo --registrar {reachable}"));
     }

@@ -230,11 +230,7 @@ impl Echo {
         self.waiting.remove(&session);
     }
 
-    fn say_registered(
-        &self,
-        home: RegistrarId,
-        registrar: &TransportAddress,
-    ) {
+    fn say_registered(&self, home: RegistrarId, registrar: &TransportAddress) {
         let (id, bind) = (self.element.id(), self.element.local_addr());
         if self.json {
             // The home is not known before its first keep-alive.
@@ -249,7 +245,9 @@ impl Echo {
                 && let Some(at) = registrar.sockets().next()
             {
                 let pool = &self.pool;
-                output::event_hint(format_args!("in another terminal, rserpool connect '{pool}' --registrar {at}"));
+                output::event_hint(format_args!(
+                    "in another terminal, rserpool connect '{pool}' --registrar {at}"
+                ));
             }
         }
     }

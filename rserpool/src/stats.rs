@@ -41,7 +41,7 @@ type Report = (RegistrarStatus, Numbers, Vec<PeerStatus>);
 
 impl StatsCommand {
     pub(crate) fn run(self, given: &Given) -> Result<(), Failure> {
-        let prepared = Inspectors::prepare(given, &self.source, self.settings, self.json)?;
+        let prepared = Inspectors::prepare(given, &self.source, self.settings.clone(), self.json)?;
         let Some(inspectors) = prepared else { return Ok(()) };
         run_async(async {
             let question: Question<Report> = |inspector| {

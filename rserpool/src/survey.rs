@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, RegistrarId, SctpAddress, SctpPort, UdpPort};
-use rserpool_core::inspector::{
-    Difference, InspectError, Ownership, Snapshot, differences_of, ownership,
-};
+use rserpool_core::inspector::{Difference, InspectError, Ownership, Snapshot, differences_of, ownership};
 use rserpool_core::wire::ServerInformation;
 use tokio::task::JoinSet;
 

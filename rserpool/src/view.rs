@@ -121,7 +121,12 @@ impl Handlespace {
             agree: differences.is_empty(),
             registrars,
             differences,
-            pools: survey.first.pools.iter().map(|pool| Pool::new(&pool.handle, None, &pool.elements)).collect(),
+            pools: survey
+                .first
+                .pools
+                .iter()
+                .map(|pool| Pool::new(&pool.handle, None, &pool.elements))
+                .collect(),
         }
     }
 }

@@ -71,9 +71,7 @@ use crate::base::{
     AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, SctpPort,
     TransportAddress,
 };
-use crate::endpoint::management::{
-    COUNTERS_REQUEST, PEERS_REQUEST, STATUS_REQUEST, peers_text, status_text,
-};
+use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST, STATUS_REQUEST, peers_text, status_text};
 use crate::endpoint::received::Received;
 use crate::endpoint::{
     AbortCause, Action, Channel, ConnectError, Connected, Endpoint, Event, Origin, Output,

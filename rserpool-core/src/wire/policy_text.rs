@@ -117,8 +117,7 @@ impl PolicyType {
 
 /// All policies that can be parsed.
 fn usages() -> String {
-    let usages: Vec<String> =
-        PolicyType::KNOWN.iter().filter_map(|kind| kind.usage()).collect();
+    let usages: Vec<String> = PolicyType::KNOWN.iter().filter_map(|kind| kind.usage()).collect();
     usages.join(", ")
 }
 

@@ -41,10 +41,8 @@ impl DemoUserCommand {
         logging::start(&settings.log, logging::TOOL)?;
         run_async(async {
             let user = builder.start().await?;
-            let session = user
-                .connect(self.pool.clone())
-                .await
-                .map_err(|error| client::explain(&self.pool, &error))?;
+            let session =
+                user.connect(self.pool.clone()).await.map_err(|error| client::explain(&self.pool, &error))?;
             let mut talk = Talk { session, begin: Instant::now(), sent: 0, unanswered: BTreeMap::new() };
             output::json(&json!({ "event": "opened", "element": talk.session.element().to_string() }))?;
             talk.until_input_ends(self.interval.0).await?;

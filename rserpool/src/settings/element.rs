@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use rserpool_core::element::ElementConfig;
 
 use super::{
-    Group, Host, HuntSettings, Id, Life, LifeUnitName, LogSettings, PaddingForm, PolicyText, PoolName, PresetName,
-    SctpSettings, Switch, Time, UdpAddress, settings,
+    Group, Host, HuntSettings, Id, Life, LifeUnitName, LogSettings, PaddingForm, PolicyText, PoolName,
+    PresetName, SctpSettings, Switch, Time, UdpAddress, settings,
 };
 
 settings! {

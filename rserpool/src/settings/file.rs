@@ -110,12 +110,15 @@ fn scalar(value: &DeValue<'_>) -> Result<String, String> {
 fn unknown_key(options: &Command, key: &str, value: &DeValue<'_>) -> String {
     let names = options.get_arguments().filter_map(clap::Arg::get_long);
     if let DeValue::Table(_) = value {
-        return format!("there is no such table; {}", did_you_mean(key, TABLES, "there are sctp, tcp, hunt and log"));
+        return format!(
+            "there is no such table; {}",
+            did_you_mean(key, TABLES, "there are sctp, tcp, hunt and log")
+        );
     }
     let wrong = key.replace('.', "-");
-    let elsewhere = Role::ALL.into_iter().find(|role| {
-        role.settings().get_arguments().any(|argument| argument.get_long() == Some(&wrong))
-    });
+    let elsewhere = Role::ALL
+        .into_iter()
+        .find(|role| role.settings().get_arguments().any(|argument| argument.get_long() == Some(&wrong)));
     let otherwise = elsewhere.map_or_else(
         || "--print-config lists all".to_string(),
         |role| format!("{} has one, but this command has not", role.command()),

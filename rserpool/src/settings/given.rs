@@ -93,27 +93,35 @@ impl Given {
         };
         let name = name.to_string();
         let mut file = Vec::new();
-        let path = given.get_one::<PathBuf>("config").cloned().unwrap_or_default();
-        if given.contains_id("config") {
-            let text = std::fs::read_to_string(&path).map_err(|error| {
+        // The user of the demonstration has settings, and no file.
+        let path = given.try_get_one::<PathBuf>("config").ok().flatten().cloned();
+        if let Some(path) = &path {
+            let text = std::fs::read_to_string(path).map_err(|error| {
                 Refused::Wrong(Failure::usage(format!("config: cannot read {}: {error}", path.display())))
             })?;
-            file = read_file(&path, &text, role).map_err(Refused::Wrong)?;
+            file = read_file(path, &text, role).map_err(Refused::Wrong)?;
             command = command.mut_subcommand(&name, |command| with_file(command, &file));
             matches = command.try_get_matches_from(&arguments).map_err(refuse)?;
         }
+        let path = path.unwrap_or_default();
         let set = matches.subcommand().map(|(_, given)| all_set(role, given, &file, &path));
-        let given =
-            Self { program, arguments, role: Some(role), set: set.unwrap_or_default(), strangers: strangers(role) };
+        let given = Self {
+            program,
+            arguments,
+            role: Some(role),
+            set: set.unwrap_or_default(),
+            strangers: strangers(role),
+        };
         Ok((matches, given))
     }
 
     /// The same with the file as it is now, and the settings of one kind in it.
     pub(crate) fn again<S: FromArgMatches>(&self) -> Result<(Self, S), Failure> {
-        let (matches, given) = Self::read(self.program, self.arguments.clone()).map_err(|refused| match refused {
-            Refused::Wrong(failure) => failure,
-            Refused::Shown(error) => Failure::usage(error.to_string()),
-        })?;
+        let (matches, given) =
+            Self::read(self.program, self.arguments.clone()).map_err(|refused| match refused {
+                Refused::Wrong(failure) => failure,
+                Refused::Shown(error) => Failure::usage(error.to_string()),
+            })?;
         let unread = || Failure::usage("the arguments name no command");
         let (_, settings) = matches.subcommand().ok_or_else(unread)?;
         let settings =
@@ -144,12 +152,13 @@ impl Given {
     pub(crate) fn locate(&self, message: &str) -> String {
         let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
         let words = message.split(|letter| !is_name(letter));
-        let place = words.filter_map(|word| self.set.iter().find(|set| set.option == word)).find_map(|set| {
-            match &set.origin {
-                Origin::Flag => None,
-                origin => Some(origin.to_string()),
-            }
-        });
+        let place =
+            words.filter_map(|word| self.set.iter().find(|set| set.option == word)).find_map(
+                |set| match &set.origin {
+                    Origin::Flag => None,
+                    origin => Some(origin.to_string()),
+                },
+            );
         place.map_or_else(|| message.into(), |place| format!("{place}: {message}"))
     }
 
@@ -169,7 +178,7 @@ impl Given {
                 Some(set) => (written(option, &set.values, is_list), set.origin.to_string()),
                 None if option == "preset" => (written(option, &["rfc".into()], false), "default".into()),
                 None => match defaults.iter().find(|(name, _)| *name == option) {
-                    Some((_, value)) => (written(option, &[value.clone()], is_list), name.into()),
+                    Some((_, value)) => (written(option, std::slice::from_ref(value), is_list), name.into()),
                     None => (format!("# {option}"), format!("not set: {}", by_default(argument))),
                 },
             };
@@ -266,18 +275,19 @@ fn strangers(role: Role) -> Vec<String> {
         let concerns_us = others.iter().all(|prefix| !name.starts_with(prefix));
         name.starts_with("RSERPOOL_") && concerns_us && !known.contains(name)
     });
-    let mut lines: Vec<String> = strange.map(|name| {
-        let option = name.strip_prefix("RSERPOOL_").unwrap_or_default();
-        let of_ours = format!("{}{option}", role.prefix());
-        let meant = own.iter().find(|own| **own == of_ours).map(String::as_str);
-        let meant = meant.or_else(|| nearest(&name, own.iter().map(String::as_str)));
-        let meant = meant.map_or_else(
-            || format!("{} has no such setting", role.command()),
-            |meant| format!("did you mean {meant}?"),
-        );
-        format!("{name} is not read: {meant}")
-    })
-    .collect();
+    let mut lines: Vec<String> = strange
+        .map(|name| {
+            let option = name.strip_prefix("RSERPOOL_").unwrap_or_default();
+            let of_ours = format!("{}{option}", role.prefix());
+            let meant = own.iter().find(|own| **own == of_ours).map(String::as_str);
+            let meant = meant.or_else(|| nearest(&name, own.iter().map(String::as_str)));
+            let meant = meant.map_or_else(
+                || format!("{} has no such setting", role.command()),
+                |meant| format!("did you mean {meant}?"),
+            );
+            format!("{name} is not read: {meant}")
+        })
+        .collect();
     lines.sort();
     lines
 }
@@ -358,9 +368,31 @@ mod tests {
     #[test]
     fn a_file_takes_the_words_of_the_flags() {
         let flags = [
-            "--preset", "fast", "--bind", "[::1]:7", "--id", "0x1", "--address", "127.0.0.1,::1", "--announce",
-            "--padding", "strict", "--sctp-heartbeat", "250ms", "--tcp", "127.0.0.1:3863", "--tcp-idle-timeout",
-            "1h", "--log", "json", "--log-filter", "debug", "--peer", "a.example", "--peer", "b.example:7",
+            "--preset",
+            "fast",
+            "--bind",
+            "[::1]:7",
+            "--id",
+            "0x1",
+            "--address",
+            "127.0.0.1,::1",
+            "--announce",
+            "--padding",
+            "strict",
+            "--sctp-heartbeat",
+            "250ms",
+            "--tcp",
+            "127.0.0.1:3863",
+            "--tcp-idle-timeout",
+            "1h",
+            "--log",
+            "json",
+            "--log-filter",
+            "debug",
+            "--peer",
+            "a.example",
+            "--peer",
+            "b.example:7",
         ];
         let file = "preset = \"fast\"\nbind = \"[::1]:7\"\nid = 1\naddress = [\"127.0.0.1\", \"::1\"]\n\
                     announce = true\npadding = \"strict\"\npeer = [\"a.example\", \"b.example:7\"]\n\
@@ -369,7 +401,10 @@ mod tests {
         let by_flags = given("", &flags).unwrap().1;
         assert_eq!(given(file, &[]).unwrap().1, by_flags);
         assert_eq!(given("announce = \"yes\"\n", &[]).unwrap().1, given("announce = true\n", &[]).unwrap().1);
-        assert_eq!(given("peer = \"a.example\"\n", &[]).unwrap().1, given("", &["--peer", "a.example"]).unwrap().1);
+        assert_eq!(
+            given("peer = \"a.example\"\n", &[]).unwrap().1,
+            given("", &["--peer", "a.example"]).unwrap().1
+        );
     }
 
     /// What is printed can be given again, and says where it comes from.

@@ -127,7 +127,9 @@ impl Host {
             all.into_iter().filter(|address| Family::of(*address) == family).collect();
         if addresses.is_empty() {
             let all = if other == Family::V6 { "[::]" } else { "0.0.0.0" };
-            let problem = format!("{self} is {other}, and the socket here {family}: bind to an {other} address, such as {all}");
+            let problem = format!(
+                "{self} is {other}, and the socket here {family}: bind to an {other} address, such as {all}"
+            );
             return Err(Failure::usage(format!("bind: {problem}")));
         }
         Ok(SctpAddress::multihomed(addresses, port, UdpPort(self.port)))

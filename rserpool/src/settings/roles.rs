@@ -91,11 +91,8 @@ impl Role {
                 all
             }
             Self::Element => {
-                let config = if fast {
-                    ElementConfig::fast("".into(), 1)
-                } else {
-                    ElementConfig::rfc("".into(), 1)
-                };
+                let config =
+                    if fast { ElementConfig::fast("".into(), 1) } else { ElementConfig::rfc("".into(), 1) };
                 let mut all = ElementSettings::written(&config);
                 all.extend(HuntSettings::written(&config.hunt));
                 all
@@ -107,9 +104,11 @@ impl Role {
                 all.extend(HuntSettings::written(&config.hunt));
                 all
             }
-            Self::Inspector => {
-                InspectorSettings::written(&if fast { InspectorConfig::fast() } else { InspectorConfig::rfc() })
-            }
+            Self::Inspector => InspectorSettings::written(&if fast {
+                InspectorConfig::fast()
+            } else {
+                InspectorConfig::rfc()
+            }),
         };
         let sctp = if fast { SctpConfig::fast(1) } else { SctpConfig::rfc(1) };
         all.extend(SctpSettings::written(&sctp));

@@ -3,8 +3,8 @@
 use rserpool_core::user::UserConfig;
 
 use super::{
-    Attempts, Group, Host, HuntSettings, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time, UdpAddress,
-    settings,
+    Attempts, Group, Host, HuntSettings, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time,
+    UdpAddress, settings,
 };
 
 /// Rounds of the hunt before a user at a terminal is told that there is no registrar.

@@ -161,8 +161,11 @@ impl PoolName {
     fn new(octets: Vec<u8>) -> Result<Self, String> {
         match octets.len() {
             0 => Err("a pool needs a name".into()),
-            1..=MAX_HANDLE => Ok(Self(PoolHandle::from(octets))),
-            length => Err(format!("a pool has a name of at most {MAX_HANDLE} octets, and this has {length}")),
+            length if length > PoolHandle::MAX_OCTETS => {
+                let most = PoolHandle::MAX_OCTETS;
+                Err(format!("the name of a pool has at most {most} octets, and this one has {length}"))
+            }
+            _ => Ok(Self(PoolHandle::new(octets))),
         }
     }
 }

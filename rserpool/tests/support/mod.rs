@@ -86,6 +86,9 @@ impl Process {
         all.extend(arguments);
         let registrar = Self::start(&all);
         let line = registrar.line();
+        if let Ok(event) = serde_json::from_str::<serde_json::Value>(&line) {
+            return (registrar, event["bind"].as_str().unwrap().to_string());
+        }
         let address = line.rsplit(' ').next().unwrap().to_string();
         assert_eq!(line, format!("registrar {id} listens on UDP {address}"));
         (registrar, address)
@@ -177,4 +180,23 @@ fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
         }
     });
     receiver
+}
+
+/// Checks one value against the schema of a command, and returns it.
+pub(crate) fn check(schema: &str, text: &str) -> serde_json::Value {
+    let path = format!("{}/schemas/{schema}.json", env!("CARGO_MANIFEST_DIR"));
+    let file = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let validator = jsonschema::validator_for(&serde_json::from_str(&file).unwrap()).unwrap();
+    let value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{schema}: {error}: {text}"));
+    let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+    assert_eq!(errors, [""; 0], "{schema}: {text}");
+    value
+}
+
+/// Waits until something is so.
+pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "it never is");
+    }
 }

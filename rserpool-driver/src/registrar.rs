@@ -282,6 +282,11 @@ impl Role for registrar::Registrar {
                     tracing::info!(%peer, %address, suppressed, "registrar found");
                 }
             }
+            Notice::PeerUnanswered { address, reason, attempts, .. } => {
+                if let Some(Line { suppressed }) = log.allow("peer unanswered") {
+                    tracing::warn!(%address, %reason, attempts, suppressed, "peer does not answer");
+                }
+            }
             Notice::PeerLost { peer, .. } => {
                 // Whether that matters is told when its elements are taken over: one that was stopped has none.
                 if let Some(Line { suppressed }) = log.allow("peer lost") {

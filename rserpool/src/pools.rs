@@ -43,6 +43,7 @@ impl PoolsCommand {
                 output::pretty_json(&handlespace)?;
             } else {
                 output::line(table::handlespace(&handlespace))?;
+                output::hint("rserpool resolve POOL, or rserpool connect POOL, with the same --registrar");
             }
             if handlespace.agree {
                 return Ok(());

@@ -602,3 +602,86 @@ fn a_reader_that_goes_away_is_no_failure() {
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
 }
+
+/// Three registrars may log to one place: each line says whose it is, and the death of an element is a warning.
+#[test]
+fn log_lines_say_whose_they_are_and_how_bad_it_is() {
+    let (registrar, address) = Process::registrar(&["--log-filter", "info,rserpool_driver=debug"]);
+    let element = Process::element(&address, "0x2001");
+    let line = registrar.error_with("ASAP_REGISTRATION");
+    assert!(line.contains("DEBUG") && line.contains("registrar{id=\"0x1\"}"), "{line}");
+    assert!(line.contains("Pool Handle EchoPool") && line.contains("PE Identifier 0x2001"), "{line}");
+    let line = registrar.error_with("element registered");
+    assert!(line.contains("INFO") && line.contains("pe=\"EchoPool/0x2001\""), "{line}");
+    drop(element);
+    let line = registrar.error_with("element removed");
+    assert!(line.contains("WARN") && line.contains("registrar{id=\"0x1\"}"), "{line}");
+    // One that is stopped is no reason to worry.
+    let element = Process::element(&address, "0x2002");
+    assert_eq!(element.terminate().code, Some(0));
+    let line = registrar.error_with("element removed");
+    assert!(line.contains("INFO"), "{line}");
+}
+
+/// A home that is not known is not said to be 0x0; and a renewal every few seconds is no line.
+#[test]
+fn an_element_tells_of_its_registration_once() {
+    let (_registrar, address) = Process::registrar(&[]);
+    let element = Process::start(&[
+        "serve",
+        "echo",
+        "--registrar",
+        &address,
+        "--bind",
+        "127.0.0.1:0",
+        "--preset",
+        "fast",
+        "--reregistration-interval",
+        "100ms",
+    ]);
+    let line = element.error_with("registered");
+    assert!(!line.contains("0x0") && line.contains("element{id="), "{line}");
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let outcome = element.terminate();
+    assert!(!outcome.stderr.contains(" registered"), "{}", outcome.stderr);
+}
+
+/// A peer that was named and is not there is told of, again and again.
+#[test]
+fn a_peer_that_does_not_answer_is_told() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = socket.local_addr().unwrap().to_string();
+    let (registrar, address) = Process::registrar(&["--peer", &silent]);
+    for _ in 0..2 {
+        let line = registrar.error_with("peer does not answer");
+        assert!(line.contains("WARN") && line.contains(&silent), "{line}");
+    }
+    let health = || run(&["health", "--registrar", &address]).stdout;
+    support::until(|| health().contains("is serving: no other registrar is connected"));
+}
+
+/// While it looks for its mentor a registrar answers nobody, and says so.
+#[test]
+fn a_registrar_that_starts_is_not_healthy() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = socket.local_addr().unwrap().to_string();
+    let (_registrar, address) = Process::registrar(&["--peer", &silent, "--mentor-timeout", "1h"]);
+    let health = run(&["health", "--registrar", &address]);
+    assert_eq!((health.code, &*health.stdout), (Some(1), ""), "{}", health.stderr);
+    assert!(health.stderr.contains("is starting: no other registrar has answered yet"), "{}", health.stderr);
+}
+
+/// A dead registrar is not waited for while another one answers.
+#[test]
+fn the_dead_do_not_hold_up_the_living() {
+    let sockets = [0, 1].map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+    let silent = sockets.each_ref().map(|socket| socket.local_addr().unwrap().to_string());
+    let (_registrar, address) = Process::registrar(&["--peer", &silent[0]]);
+    let all = format!("{},{},{address}", silent[0], silent[1]);
+    for command in ["pools", "stats", "health"] {
+        let begin = std::time::Instant::now();
+        let outcome = run(&[command, "--registrar", &all, "--timeout", "25s"]);
+        assert_eq!(outcome.code, Some(0), "{command}: {}", outcome.stderr);
+        assert!(begin.elapsed().as_secs() < 20, "{command}");
+    }
+}

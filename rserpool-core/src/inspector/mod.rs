@@ -57,7 +57,8 @@ impl InspectorConfig {
     /// For any network: it asks the first registrar that announces itself, unless
     /// [`registrar`](Self::registrar) is set.
     pub const fn rfc() -> Self {
-        let timeout = Duration::from_secs(15);
+        // Three INITs, at RTO.Initial of a second, and a moment for the answer.
+        let timeout = Duration::from_secs(5);
         Self { registrar: None, enrp_port: ENRP_PORT, timeout, padding: Padding::Padded }
     }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::counters::Figures;
 use crate::base::{RegistrarId, SctpAddress, TransportAddress};
-use crate::endpoint::{HangUp, PeerStatus};
+use crate::endpoint::{ConnectError, HangUp, PeerStatus};
 use crate::handlespace::PeHandle;
 use crate::wire::{CauseCode, DecodeError, PoolEntry};
 
@@ -55,6 +55,17 @@ pub enum Notice {
         peer: RegistrarId,
         /// Where it is.
         address: SctpAddress,
+    },
+    /// Nobody answers at the address of a configured peer. Told of the first attempt in vain, and of every one whose
+    /// number is a power of two: an operator needs to know, and no log is to be filled.
+    #[non_exhaustive]
+    PeerUnanswered {
+        /// Where it should be.
+        address: SctpAddress,
+        /// Why the last attempt has failed.
+        reason: ConnectError,
+        /// Attempts in vain since an association was up.
+        attempts: u32,
     },
     /// A peer is taken to be dead.
     #[non_exhaustive]

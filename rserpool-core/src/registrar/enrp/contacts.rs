@@ -14,6 +14,7 @@ use crate::endpoint::{AbortCause, ConnectError};
 use crate::registrar::attempts::{Attempt, ContactId};
 use crate::registrar::config::MAX_CONFIGURED_PEERS;
 use crate::registrar::context::{Context, Timer};
+use crate::registrar::interface::Notice;
 use crate::registrar::links::Links;
 
 /// The most contacts that are kept. Lists and announcements are not authenticated; an operational scope has
@@ -203,6 +204,10 @@ impl Contacts {
         debug_assert!(matches!(contact.way, Way::Attempt(_)), "{contact:?}");
         contact.way = Way::Idle;
         contact.failures = contact.failures.saturating_add(1);
+        if contact.origin == Origin::Configured && contact.failures.is_power_of_two() {
+            let (address, attempts) = (contact.address.clone(), contact.failures);
+            ctx.outbox.tell(Notice::PeerUnanswered { address, reason: reason.clone(), attempts });
+        }
         let peer = contact.peer;
         let hopeless = !contact.met && contact.failures >= MAX_FAILURES;
         if contact.origin == Origin::Learned && hopeless {

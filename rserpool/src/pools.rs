@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::exit::Failure;
 use crate::inspect::Inspectors;
 use crate::runtime::run_async;
-use crate::settings::{Given, InspectorSettings, Source};
+use crate::settings::{Given, InspectorSettings, LifeUnitName, Source};
 use crate::survey::Survey;
 use crate::view::Handlespace;
 use crate::{output, table};
@@ -23,6 +23,9 @@ Exits with 1 if the copies still differ after a second, or if a registrar refuse
 handlespace, and with 2 if none answers. A registrar that is starting or does not answer is named, but
 has no copy to compare.")]
 pub(crate) struct PoolsCommand {
+    /// The unit of registration lives in this scope: milliseconds with an RSPLIB registrar [default: seconds]
+    #[arg(long, value_name = "UNIT")]
+    life_unit: Option<LifeUnitName>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -38,7 +41,7 @@ impl PoolsCommand {
         let Some(inspectors) = prepared else { return Ok(()) };
         run_async(async {
             let survey = Survey::take(&Arc::new(inspectors)).await?;
-            let handlespace = Handlespace::new(&survey);
+            let handlespace = Handlespace::new(&survey, self.life_unit.unwrap_or_default().into());
             if self.json {
                 output::pretty_json(&handlespace)?;
             } else {

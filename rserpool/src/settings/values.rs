@@ -286,9 +286,10 @@ impl From<WinnerName> for TakeoverWinner {
 }
 
 /// The unit of registration lives on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
 pub(crate) enum LifeUnitName {
     /// As RFC 5354 has it.
+    #[default]
     Seconds,
     /// As RSPLIB has it.
     Milliseconds,

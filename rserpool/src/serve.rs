@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use rserpool_core::base::{
-    ASAP_PORT, AssociationId, ProtocolId, RegistrarId, SctpAddress, TransportAddress,
-};
+use rserpool_core::base::{ASAP_PORT, AssociationId, ProtocolId, RegistrarId, SctpAddress, TransportAddress};
 use rserpool_core::element::{ElementConfig, Notice, Refusal, RegistrationError};
 use rserpool_core::wire::{CauseCode, OperationError, Policy};
 use rserpool_driver::{AnnounceGroup, Builder};

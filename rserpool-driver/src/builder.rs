@@ -113,6 +113,14 @@ pub trait Configure: Clone {
     /// The values of a preset.
     fn preset(preset: Preset, seed: u64) -> Self;
 
+    /// The transport of a preset.
+    fn sctp(preset: Preset, seed: u64) -> SctpConfig {
+        match preset {
+            Preset::Rfc => SctpConfig::rfc(seed),
+            Preset::Fast => SctpConfig::fast(seed),
+        }
+    }
+
     /// Where packets or connections to the configured registrars go.
     fn registrars(&self) -> Vec<SocketAddr> {
         Vec::new()
@@ -296,18 +304,18 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let config = self.complete(config, local)?;
         let announcements = self.join_announcements(local.udp)?;
         let (requests, request_receiver) = bounded(REQUEST_QUEUE);
-        let (dropped_sessions, dropped_receiver) = unbounded();
+        let (partings, parting_receiver) = unbounded();
         let (application, events) = bounded(EVENT_QUEUE);
         let parts = Parts {
             runtime: Arc::clone(&runtime),
             span: config.span(),
             announcements,
             requests: Box::pin(request_receiver),
-            dropped_sessions: Box::pin(dropped_receiver),
+            partings: Box::pin(parting_receiver),
             delivery: Delivery::new(application),
         };
         runtime.spawn(carry(parts, &config)?);
-        Ok(Launched { handle: Handle { requests, dropped_sessions, local }, events, config })
+        Ok(Launched { handle: Handle { requests, partings, local }, events, config })
     }
 
     /// Binds the sockets of SCTP over UDP and of TCP.
@@ -330,7 +338,8 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
             // The endpoint that gets the connections that are accepted: only registrars accept any.
             let service = config.ports().first().copied().unwrap_or(ASAP_PORT);
             let stack = Carriers::new(Sctp::new(sctp, udp), Tcp::new(tcp, service));
-            let io = (StreamIo::new(runtime, listener), DatagramIo::new(socket));
+            // Elements are watched over SCTP: its socket comes first in every round.
+            let io = (DatagramIo::new(socket), StreamIo::new(runtime, listener));
             Ok(carry(parts, config, stack, io))
         };
         Ok((Local { udp, tcp: listening }, Box::new(carry)))
@@ -344,10 +353,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         };
         let mut config = C::preset(self.preset, seed);
         self.adjust.drain(..).for_each(|adjust| adjust(&mut config));
-        let mut sctp = match self.preset {
-            Preset::Rfc => SctpConfig::rfc(seed),
-            Preset::Fast => SctpConfig::fast(seed),
-        };
+        let mut sctp = C::sctp(self.preset, seed);
         self.adjust_sctp.drain(..).for_each(|adjust| adjust(&mut sctp));
         sctp.check()?;
         let mut tcp = TcpConfig::default();

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use rserpool_core::base::{CommandId, Instant, ProtocolId};
-use rserpool_core::endpoint::{Action, Connected, Endpoint, Event, OutputOf};
+use rserpool_core::endpoint::{Action, Connected, Endpoint, Event, OutputOf, TransportCounters};
 use rserpool_core::wire::{Field, describe_asap, describe_enrp};
 
 use crate::log::cut;
@@ -34,6 +34,10 @@ impl<E: Endpoint> Endpoint for Observed<E> {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.0.handle_timeout(now);
+    }
+
+    fn note_transport(&mut self, counters: &TransportCounters) {
+        self.0.note_transport(counters);
     }
 
     fn poll_action(&mut self) -> Option<Action> {

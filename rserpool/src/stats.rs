@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rserpool_core::endpoint::{PeerStatus, RegistrarStatus};
-use rserpool_core::registrar::{Counters, Sizes};
+use rserpool_core::registrar::{Counters, Sizes, TransportCounters};
 use serde_json::{Map, Value, json};
 
 use crate::exit::Failure;
@@ -75,7 +75,8 @@ impl StatsCommand {
     }
 
     fn show(&self, title: &str, numbers: &[(String, u64)]) -> Result<(), Failure> {
-        let meanings: BTreeMap<&str, &str> = Sizes::meanings().chain(Counters::meanings()).collect();
+        let meanings = Sizes::meanings().chain(Counters::meanings()).chain(TransportCounters::meanings());
+        let meanings: BTreeMap<&str, &str> = meanings.collect();
         let width = numbers.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         output::line(format!("\n{title}"))?;
         for (name, value) in numbers {

@@ -85,6 +85,7 @@ mod refusal;
 mod registrar_status;
 #[cfg(test)]
 pub(crate) mod testing;
+mod transport_counters;
 
 pub use config::ConfigError;
 pub use contract::{
@@ -95,3 +96,4 @@ pub use management::ReportError;
 pub use peer_status::{PeerState, PeerStatus};
 pub use refusal::Refusal;
 pub use registrar_status::{RegistrarState, RegistrarStatus};
+pub use transport_counters::TransportCounters;

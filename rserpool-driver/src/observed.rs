@@ -120,9 +120,11 @@ fn message(protocol: ProtocolId, bytes: &Bytes) -> String {
 /// Appends the first field of each name that is shown.
 fn show(field: &Field, text: &mut String, shown: &mut Vec<&'static str>) {
     for field in &field.fields {
-        if SHOWN.contains(&field.name) && !shown.contains(&field.name) {
+        // A parameter has the name of its only field, and no value; behind the value are its octets.
+        let value = field.value.split(" (").next().unwrap_or_default();
+        if SHOWN.contains(&field.name) && !value.is_empty() && !shown.contains(&field.name) {
             shown.push(field.name);
-            *text += &format!(", {} {}", field.name, cut(&field.value));
+            *text += &format!(", {} {}", field.name, cut(value));
         }
         show(field, text, shown);
     }

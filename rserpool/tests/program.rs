@@ -678,6 +678,7 @@ fn the_dead_do_not_hold_up_the_living() {
     let silent = sockets.each_ref().map(|socket| socket.local_addr().unwrap().to_string());
     let (_registrar, address) = Process::registrar(&["--peer", &silent[0]]);
     let all = format!("{},{},{address}", silent[0], silent[1]);
+    support::until(|| run(&["health", "--registrar", &address]).code == Some(0));
     for command in ["pools", "stats", "health"] {
         let begin = std::time::Instant::now();
         let outcome = run(&[command, "--registrar", &all, "--timeout", "25s"]);

@@ -69,7 +69,7 @@ fn matches(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
             other => return Err(format!("the keyword {other} is not understood")),
         };
         if !ok {
-            return Err(format!("{value} is not as {keyword} {wanted} says"));
+            return Err(format!("{value} is not what the schema says with {keyword}"));
         }
     }
     Ok(())

@@ -63,6 +63,7 @@ mod delivery;
 mod element;
 mod error;
 mod event_loop;
+mod families;
 mod handle;
 mod inspector;
 mod interfaces;

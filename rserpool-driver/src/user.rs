@@ -168,8 +168,8 @@ impl Configure for UserConfig {
         }
     }
 
-    fn registrars(&self) -> Vec<SocketAddr> {
-        self.hunt.registrars.iter().flat_map(TransportAddress::sockets).collect()
+    fn peers(&self) -> Vec<TransportAddress> {
+        self.hunt.registrars.clone()
     }
 
     fn check(&self) -> Result<(), ConfigError> {

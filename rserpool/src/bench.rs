@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::exit::Failure;
 use crate::runtime::run_async;
-use crate::settings::{Family, Host, LifeUnitName, Named, PolicyText, PoolName, Time};
+use crate::settings::{Host, LifeUnitName, Named, PolicyText, PoolName, Time};
 use crate::{client, output};
 
 /// Measure a registrar: register elements, ask for them, and report rates and latencies.
@@ -108,8 +108,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 impl BenchCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let family = self.registrar.address().map_or(Family::V4, Family::of);
-        let registrar = self.registrar.resolve(ASAP_PORT, family)?;
+        let registrar = self.registrar.resolve(ASAP_PORT, None)?;
         allow_sockets(self.elements + self.users + 64)?;
         run_async(async {
             let mut elements = Elements::register(&self, &registrar).await?;

@@ -1,15 +1,13 @@
 //! Which registrars a command may use: those that are named, else those that announce themselves.
 
-use std::net::IpAddr;
-
 use rserpool_core::base::SctpPort;
 use rserpool_driver::AnnounceGroup;
 
 use crate::exit::Failure;
-use crate::settings::{Family, Group, Host, Switch, UdpAddress};
+use crate::settings::{Group, Host, Switch, UdpAddress};
 
 /// How a host becomes an address: of SCTP only, or of TCP too.
-pub(crate) type Reach<A> = fn(&Host, SctpPort, Family) -> Result<A, Failure>;
+pub(crate) type Reach<A> = fn(&Host, SctpPort, Option<UdpAddress>) -> Result<A, Failure>;
 
 /// Hosts that were named, as far as their names can be looked up.
 #[derive(Clone, Debug)]
@@ -33,25 +31,18 @@ pub(crate) struct Names<A> {
     reach: Reach<A>,
     hosts: Vec<Host>,
     port: SctpPort,
-    family: Family,
+    bind: Option<UdpAddress>,
 }
 
 impl<A> Names<A> {
-    /// `port` is the SCTP port at which a registrar is addressed. Without an address to which the socket is bound,
-    /// the first address that is written as such decides between IPv4 and IPv6.
+    /// `port` is the SCTP port at which a registrar is addressed.
     pub(crate) fn new(
         reach: Reach<A>,
         hosts: Option<&Vec<Host>>,
         port: SctpPort,
         bind: Option<UdpAddress>,
-        default: Family,
     ) -> Self {
-        let hosts = hosts.cloned().unwrap_or_default();
-        let family = match bind {
-            Some(bind) => Family::of(bind.0.ip()),
-            None => default,
-        };
-        Self { reach, hosts, port, family }
+        Self { reach, hosts: hosts.cloned().unwrap_or_default(), port, bind }
     }
 
     /// Looks all of them up now. It blocks until the resolver of the system has answered.
@@ -61,7 +52,7 @@ impl<A> Names<A> {
     pub(crate) fn look_up(&self) -> Result<Named<A>, Failure> {
         let mut named = Named { found: Vec::new(), lost: Vec::new() };
         for host in &self.hosts {
-            match (self.reach)(host, self.port, self.family) {
+            match (self.reach)(host, self.port, self.bind) {
                 Ok(address) => named.found.push(address),
                 Err(Failure::Failed(problem)) => named.lost.push(problem),
                 Err(other) => return Err(other),
@@ -76,12 +67,6 @@ impl<A> Names<A> {
     }
 }
 
-/// The family of the first host that is an address; IPv4 if none is.
-pub(crate) fn family_of(hosts: Option<&Vec<Host>>) -> Family {
-    let first = hosts.into_iter().flatten().find_map(Host::address);
-    first.map_or(Family::V4, |address: IpAddr| Family::of(address))
-}
-
 impl<A> Registrars<A> {
     /// Looks the names up.
     pub(crate) fn new(
@@ -92,7 +77,7 @@ impl<A> Registrars<A> {
         announce: Option<Switch>,
         group: Option<Group>,
     ) -> Result<Self, Failure> {
-        let names = Names::new(reach, hosts, port, bind, family_of(hosts));
+        let names = Names::new(reach, hosts, port, bind);
         let none = names.hosts.is_empty();
         let listens = announce.map_or(none, |announce| announce.0);
         if none && !listens {

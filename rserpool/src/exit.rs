@@ -59,10 +59,12 @@ impl fmt::Display for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Config(_) | StartError::NoGroup { .. } | StartError::OtherFamily { .. } => {
-                Self::usage(in_flags(&error.to_string()))
-            }
+            StartError::Config(_)
+            | StartError::NoGroup { .. }
+            | StartError::OtherFamily { .. }
+            | StartError::ForeignAddress { .. } => Self::usage(in_flags(&error.to_string())),
             StartError::BusyPoll { .. } => Self::usage(error.to_string().replace("busy_poll", "busy-poll:")),
+            StartError::Unreachable { .. } => Self::usage(format!("bind: {error}")),
             _ => Self::failed(error.to_string()),
         }
     }

@@ -14,7 +14,7 @@ use crate::exit::Failure;
 use crate::logging::{self, Reload};
 use crate::output;
 use crate::runtime::{run_async, validated};
-use crate::settings::{Family, Given, Host, LogFormat, RegistrarSettings, Source};
+use crate::settings::{Given, Host, LogFormat, RegistrarSettings, Source};
 use crate::signals::{HAND_OVER_WITHIN, Termination, hangup};
 
 /// Run a registrar.
@@ -49,7 +49,7 @@ impl RegistrarCommand {
         }
         logging::filter(&self.settings.log, logging::DAEMON)?;
         let bind = self.settings.bind;
-        let names = Names::new(Host::resolve, self.settings.peer.as_ref(), ENRP_PORT, bind, Family::V4);
+        let names = Names::new(Host::resolve, self.settings.peer.as_ref(), ENRP_PORT, bind);
         let peers = names.look_up()?;
         let builder = builder(&self.settings, peers.found.clone());
         if self.source.validate {

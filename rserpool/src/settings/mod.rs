@@ -28,7 +28,7 @@ pub(crate) use file::{read_file, with_file};
 pub(crate) use given::{Given, Refused, Source};
 pub(crate) use inspector::InspectorSettings;
 pub(crate) use logging::{LogFormat, LogSettings};
-pub(crate) use places::{Family, Group, Host, TcpListen, UdpAddress};
+pub(crate) use places::{Group, Host, TcpListen, UdpAddress};
 pub(crate) use refusal::Refusal;
 pub(crate) use registrar::RegistrarSettings;
 pub(crate) use roles::Role;

@@ -8,6 +8,7 @@ use rserpool_core::base::{
     ASAP_TCP_PORT, DEFAULT_ENCAPSULATION_PORT, SctpAddress, SctpPort, TransportAddress, UdpPort,
 };
 use rserpool_driver::{AnnounceGroup, TcpListening};
+use rserpool_transport::reaches;
 
 use super::values::{Switch, named};
 use crate::exit::Failure;
@@ -90,47 +91,20 @@ pub(crate) struct Host {
     port: u16,
 }
 
-/// The family of addresses that a socket reaches.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Family {
-    V4,
-    V6,
-}
-
-impl Family {
-    /// That of an address.
-    pub(crate) const fn of(address: IpAddr) -> Self {
-        if address.is_ipv6() { Self::V6 } else { Self::V4 }
-    }
-}
-
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::V4 => "IPv4",
-            Self::V6 => "IPv6",
-        })
-    }
-}
-
 impl Host {
-    /// Its addresses, with this SCTP port. A name is looked up now; its addresses of our socket's family are
-    /// used.
-    pub(crate) fn resolve(&self, port: SctpPort, family: Family) -> Result<SctpAddress, Failure> {
+    /// Its addresses, with this SCTP port. A name is looked up now; its addresses that our socket reaches
+    /// are used, if there are any.
+    pub(crate) fn resolve(&self, port: SctpPort, bind: Option<UdpAddress>) -> Result<SctpAddress, Failure> {
         if self.carrier == Carrier::Tcp {
             let only_users = "only connect and resolve reach a registrar by TCP; here it takes SCTP";
             return Err(Failure::usage(format!("{self}: {only_users} (RFC 5352 section 2.1)")));
         }
-        let all = self.look_up()?;
-        let other = all.first().copied().map_or(family, Family::of);
-        let addresses: Vec<IpAddr> =
-            all.into_iter().filter(|address| Family::of(*address) == family).collect();
-        if addresses.is_empty() {
-            let all = if other == Family::V6 { "[::]" } else { "0.0.0.0" };
-            let problem = format!(
-                "{self} is {other}, and the socket here {family}: bind to an {other} address, such as {all}"
-            );
-            return Err(Failure::usage(format!("bind: {problem}")));
+        let mut addresses = self.look_up()?;
+        if let Some(UdpAddress(bind)) = bind {
+            let reached = |address: &IpAddr| reaches(bind.ip(), *address);
+            if addresses.iter().any(reached) {
+                addresses.retain(reached);
+            }
         }
         Ok(SctpAddress::multihomed(addresses, port, UdpPort(self.port)))
     }
@@ -139,22 +113,17 @@ impl Host {
     pub(crate) fn resolve_for_user(
         &self,
         port: SctpPort,
-        family: Family,
+        bind: Option<UdpAddress>,
     ) -> Result<TransportAddress, Failure> {
         match self.carrier {
             Carrier::Tcp => Ok(TransportAddress::tcp(self.look_up()?, self.port)),
-            Carrier::Sctp => self.resolve(port, family).map(TransportAddress::Sctp),
+            Carrier::Sctp => self.resolve(port, bind).map(TransportAddress::Sctp),
         }
     }
 
     /// Whether it is an address, and not a name that must be looked up.
     pub(crate) fn is_address(&self) -> bool {
         self.name.parse::<IpAddr>().is_ok()
-    }
-
-    /// The address by which it is reached over SCTP, if it was written as one.
-    pub(crate) fn address(&self) -> Option<IpAddr> {
-        self.name.parse().ok().filter(|_| self.carrier == Carrier::Sctp)
     }
 
     /// Its addresses, at least one.
@@ -286,18 +255,9 @@ mod tests {
         {
             assert!(read(bad).is_err(), "{bad}");
         }
-        let found = "localhost:20001".parse::<Host>().unwrap().resolve(SctpPort(9901), Family::V4).unwrap();
+        let four = Some("127.0.0.1".parse().unwrap());
+        let found = "localhost:20001".parse::<Host>().unwrap().resolve(SctpPort(9901), four).unwrap();
         assert_eq!(found, SctpAddress::new("127.0.0.1".parse().unwrap(), SctpPort(9901), UdpPort(20001)));
-    }
-
-    #[test]
-    fn an_address_of_the_other_family_is_refused() {
-        let resolve = |text: &str, family| text.parse::<Host>().unwrap().resolve(SctpPort(3863), family);
-        assert!(resolve("[::1]:7", Family::V6).is_ok() && resolve("127.0.0.1:7", Family::V4).is_ok());
-        for (text, family) in [("[::1]:7", Family::V4), ("127.0.0.1:7", Family::V6)] {
-            let Err(Failure::Usage(problem)) = resolve(text, family) else { panic!("{text}") };
-            assert!(problem.starts_with(&format!("bind: {text} is IPv")), "{problem}");
-        }
     }
 
     /// ASAP-8.2-01: the port of ASAP over TCP.
@@ -311,9 +271,9 @@ mod tests {
             assert!(read(bad).is_err(), "{bad}");
         }
         let host: Host = "tcp:localhost:20001".parse().unwrap();
-        let found = host.resolve_for_user(SctpPort(3863), Family::V4).unwrap();
+        let found = host.resolve_for_user(SctpPort(3863), None).unwrap();
         assert!(found.as_tcp().is_some_and(|tcp| tcp.port == 20001), "{found}");
-        assert!(matches!(host.resolve(SctpPort(3863), Family::V4), Err(Failure::Usage(_))));
+        assert!(matches!(host.resolve(SctpPort(3863), None), Err(Failure::Usage(_))));
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl From<StartError> for Failure {
             | StartError::OtherFamily { .. }
             | StartError::ForeignAddress { .. } => Self::usage(in_flags(&error.to_string())),
             StartError::BusyPoll { .. } => Self::usage(error.to_string().replace("busy_poll", "busy-poll:")),
-            StartError::Unreachable { .. } => Self::usage(format!("bind: {error}")),
+            StartError::Unreachable { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),
         }
     }

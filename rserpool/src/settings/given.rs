@@ -277,10 +277,11 @@ fn strangers(role: Role) -> Vec<String> {
     });
     let mut lines: Vec<String> = strange
         .map(|name| {
-            let option = name.strip_prefix("RSERPOOL_").unwrap_or_default();
-            let of_ours = format!("{}{option}", role.prefix());
-            let meant = own.iter().find(|own| **own == of_ours).map(String::as_str);
-            let meant = meant.or_else(|| nearest(&name, own.iter().map(String::as_str)));
+            // The prefixes are alike in any case: what is behind them counts.
+            let behind = name.strip_prefix(role.prefix()).or_else(|| name.strip_prefix("RSERPOOL_"));
+            let candidates = own.iter().filter_map(|own| own.strip_prefix(role.prefix()));
+            let meant = nearest(behind.unwrap_or_default(), candidates);
+            let meant = meant.map(|option| format!("{}{option}", role.prefix()));
             let meant = meant.map_or_else(
                 || format!("{} has no such setting", role.command()),
                 |meant| format!("did you mean {meant}?"),
@@ -416,7 +417,7 @@ mod tests {
         assert!(line("id = ").contains(".toml:1"), "{text}");
         assert!(line("preset = \"fast\"").ends_with("# command line"), "{text}");
         assert!(line("keep-alive-interval = \"150ms\"").ends_with("# preset fast"), "{text}");
-        assert!(line("# bind").ends_with("# not set: all addresses, port 9899"), "{text}");
+        assert!(line("# bind").ends_with("# not set: all addresses of IPv4 and IPv6, port 9899"), "{text}");
         let (_, again) = given(&text, &[]).unwrap();
         assert_eq!((again.id, &again.peer), (settings.id, &settings.peer));
         let (mut once, mut twice) = (RegistrarConfig::fast(None, 1), RegistrarConfig::rfc(None, 1));

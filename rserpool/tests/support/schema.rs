@@ -95,8 +95,8 @@ fn fits(text: &str, pattern: &str) -> bool {
     match pattern {
         "^0x[0-9a-f]{1,8}$" => number.is_some_and(|digits| (1..=8).contains(&digits.len()) && hex(digits)),
         "^0x[0-9a-f]{4}$" => number.is_some_and(|digits| digits.len() == 4 && hex(digits)),
-        "^([0-9a-f]{2})+$" => !text.is_empty() && text.len() % 2 == 0 && hex(text),
-        "^([0-9a-f]{2})*$" => text.len() % 2 == 0 && hex(text),
+        "^([0-9a-f]{2})+$" => !text.is_empty() && text.len().is_multiple_of(2) && hex(text),
+        "^([0-9a-f]{2})*$" => text.len().is_multiple_of(2) && hex(text),
         "^[a-z0-9_]+$" => text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'),
         other => panic!("the pattern {other} is not understood"),
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rserpool_core::base::{
     ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, RegistrarId, SctpAddress,
-    SctpPort, UdpPort,
+    SctpPort, TransportAddress, UdpPort,
 };
 use rserpool_core::element::{
     self, Answer, Command, DeregistrationError, ElementConfig, Message, Notice, Refusal, RegistrationError,
@@ -21,8 +21,9 @@ use crate::announce::Announcing;
 use crate::builder::{Builder, Configure, Preset, own_addresses};
 use crate::delivery::{EventReceiver, next_event};
 use crate::error::StartError;
+use crate::families;
 use crate::handle::{Handle, Local, variant};
-use crate::log::{Line, Log};
+use crate::log::{Line, Log, cut};
 use crate::role::{Recipient, Role};
 use crate::runtime::Runtime;
 
@@ -143,6 +144,15 @@ impl<R> PoolElement<R> {
         self.handle.ask(Command::Status, variant!(Answer::Status)).await.ok()
     }
 
+    /// Looks for these registrars from now on, instead of those it was started with.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ShuttingDown`] if the element has ended.
+    pub async fn use_registrars(&self, registrars: Vec<SctpAddress>) -> Result<(), Refusal> {
+        self.ask(Command::UseRegistrars(registrars)).await
+    }
+
     /// Leaves the pool; sessions go on.
     ///
     /// # Errors
@@ -196,8 +206,17 @@ impl Configure for ElementConfig {
         config
     }
 
-    fn registrars(&self) -> Vec<SocketAddr> {
-        self.hunt.registrars.iter().flat_map(SctpAddress::sockets).collect()
+    fn peers(&self) -> Vec<TransportAddress> {
+        self.hunt.registrars.iter().cloned().map(Into::into).collect()
+    }
+
+    fn check_local(&self, local: SocketAddr) -> Result<(), StartError> {
+        families::check_peers(local, &self.peers())?;
+        let foreign = |address: &&IpAddr| !families::is_bound_to(local.ip(), **address);
+        match self.addresses.iter().find(foreign).filter(|_| !self.foreign_addresses) {
+            Some(address) => Err(StartError::ForeignAddress { address: *address, local }),
+            None => Ok(()),
+        }
     }
 
     fn complete(&mut self, local: Local, announcing: &Announcing) -> Result<(), StartError> {
@@ -206,7 +225,7 @@ impl Configure for ElementConfig {
             return Err(StartError::NoRegistrar);
         }
         if self.addresses.is_empty() {
-            self.addresses = own_addresses(local.udp, &self.registrars())?;
+            self.addresses = own_addresses(local.udp, &self.peers())?;
         }
         Ok(())
     }
@@ -221,6 +240,12 @@ impl Configure for ElementConfig {
 
     fn ports(&self) -> Vec<SctpPort> {
         vec![self.port]
+    }
+
+    fn span(&self) -> tracing::Span {
+        let id = self.id.map(|id| id.to_string()).unwrap_or_default();
+        let pool = cut(&self.handle.to_string());
+        tracing::error_span!("element", id, pool)
     }
 
     fn endpoint(self, now: Instant) -> Self::Endpoint {
@@ -244,7 +269,10 @@ impl Role for element::Element {
     fn log(notice: &Notice, log: &mut Log) {
         match notice {
             Notice::Registered { home, registrar, .. } => {
-                if let Some(Line { suppressed }) = log.allow("registered") {
+                // A renewal is no news, and neither is the home that an element learns a moment later.
+                if log.is_news("registered", registrar.to_string())
+                    && let Some(Line { suppressed }) = log.allow("registered")
+                {
                     // Its first keep-alive names it.
                     let home = (*home != RegistrarId::NONE).then(|| tracing::field::display(home));
                     tracing::info!(home, %registrar, suppressed, "registered");
@@ -267,6 +295,7 @@ impl Role for element::Element {
                 }
             }
             Notice::RegistrationFailed(error) => {
+                log.forget("registered");
                 if let Some(Line { suppressed }) = log.allow("registration failed") {
                     tracing::warn!(%error, suppressed, "registration failed");
                 }
@@ -277,6 +306,7 @@ impl Role for element::Element {
                 }
             }
             Notice::NoRegistrar { tried, .. } => {
+                log.forget("registered");
                 if let Some(Line { suppressed }) = log.allow("no registrar") {
                     tracing::warn!(?tried, suppressed, "no registrar answers");
                 }
@@ -287,7 +317,10 @@ impl Role for element::Element {
             Notice::SessionClosed { session, reason, .. } => {
                 tracing::debug!(session = session.number(), %reason, "session closed");
             }
-            Notice::Deregistered => tracing::info!("deregistered"),
+            Notice::Deregistered => {
+                log.forget("registered");
+                tracing::info!("deregistered");
+            }
             Notice::Stopped => tracing::info!("element stopped"),
             _ => {}
         }

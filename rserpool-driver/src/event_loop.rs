@@ -10,7 +10,6 @@ use futures_lite::Stream;
 use futures_lite::future::poll_fn;
 use rserpool_core::base::{CommandId, Instant};
 use rserpool_core::endpoint::Output;
-use rserpool_core::user::SessionId;
 use rserpool_transport::Stack;
 use rserpool_transport::node::{EndpointKey, Node};
 
@@ -19,7 +18,8 @@ use crate::datagrams::RECEIVE_PAUSE;
 use crate::delivery::{Delivery, Waiting};
 use crate::io::{Intake, Io};
 use crate::log::{Line, Log};
-use crate::role::Role;
+use crate::observed::Observed;
+use crate::role::{Parting, Role};
 use crate::runtime::{BoxFuture, Received, Runtime};
 
 /// Commands taken in one round, before the sockets have their turn.
@@ -49,7 +49,7 @@ pub(super) enum Request<E: Role> {
 /// its own, so none can keep the others waiting.
 pub(super) struct EventLoop<R, E: Role, S, I> {
     pub(super) parts: Parts<R, E>,
-    pub(super) node: Node<E, S>,
+    pub(super) node: Node<Observed<E>, S>,
     pub(super) endpoint: EndpointKey,
     pub(super) io: I,
     pub(super) state: State,
@@ -58,9 +58,11 @@ pub(super) struct EventLoop<R, E: Role, S, I> {
 /// What an event loop is made of beside the transport.
 pub(super) struct Parts<R, E: Role> {
     pub(super) runtime: Arc<R>,
+    /// The role and the identifier, on every line of the log.
+    pub(super) span: tracing::Span,
     pub(super) announcements: Vec<AnnounceSocket>,
     pub(super) requests: Pin<Box<Receiver<Request<E>>>>,
-    pub(super) dropped_sessions: Pin<Box<Receiver<SessionId>>>,
+    pub(super) partings: Pin<Box<Receiver<Parting>>>,
     pub(super) delivery: Delivery<E>,
 }
 
@@ -80,13 +82,15 @@ pub(super) struct State {
 }
 
 impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
-    pub(super) fn new(parts: Parts<R, E>, node: Node<E, S>, endpoint: EndpointKey, io: I) -> Self {
+    pub(super) fn new(parts: Parts<R, E>, node: Node<Observed<E>, S>, endpoint: EndpointKey, io: I) -> Self {
         Self { parts, node, endpoint, io, state: State::default() }
     }
 
     /// Runs until the endpoint has left and everything is flushed.
     pub(super) async fn run(mut self) {
-        poll_fn(|context| self.poll(context)).await;
+        // Whose lines they are: several endpoints may log to one place.
+        let span = self.parts.span.clone();
+        poll_fn(|context| span.in_scope(|| self.poll(context))).await;
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -143,6 +147,8 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             }
             let Poll::Ready(request) = self.parts.requests.as_mut().poll_next(context) else { break };
             match request {
+                Some(Request::Command { command, waiting })
+                    if waiting.reply.is_closed() && E::needs_caller(&command) => {}
                 Some(Request::Command { command, waiting }) => {
                     let id = self.next_command();
                     self.parts.delivery.expect(id, waiting);
@@ -158,8 +164,8 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             self.pass_on();
             progress = true;
         }
-        while let Poll::Ready(Some(session)) = self.parts.dropped_sessions.as_mut().poll_next(context) {
-            self.close(session);
+        while let Poll::Ready(Some(parting)) = self.parts.partings.as_mut().poll_next(context) {
+            self.part(parting);
             progress = true;
         }
         progress
@@ -226,12 +232,21 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
         if self.state.pause.is_some() && !self.pauses() {
             return true;
         }
-        let wanted = [self.node.poll_timeout(), self.state.stop_at, self.state.pause, self.io.poll_timeout()];
+        let now = self.parts.runtime.now();
+        for (kind, lines) in self.state.log.overdue(now) {
+            tracing::warn!(kind, suppressed = lines, "more lines of this kind were left out");
+        }
+        let wanted = [
+            self.node.poll_timeout(),
+            self.state.stop_at,
+            self.state.pause,
+            self.io.poll_timeout(),
+            self.state.log.poll_timeout(),
+        ];
         let Some(due) = wanted.into_iter().flatten().min() else {
             self.state.sleep = None;
             return false;
         };
-        let now = self.parts.runtime.now();
         if due <= now {
             self.node.handle_timeout(now);
             self.pass_on();
@@ -265,7 +280,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             }
         }
         while let Some(session) = self.parts.delivery.pop_abandoned() {
-            self.close(session);
+            self.part(Parting::Session(session));
         }
         while let Some((channel, bytes)) = self.node.poll_announce() {
             for socket in self.parts.announcements.iter_mut().filter(|s| s.channel == channel) {
@@ -274,8 +289,8 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
         }
     }
 
-    fn close(&mut self, session: SessionId) {
-        if let Some(command) = E::close(session) {
+    fn part(&mut self, parting: Parting) {
+        if let Some(command) = E::part(parting) {
             let id = self.next_command();
             self.node.handle_command(self.parts.runtime.now(), self.endpoint, id, command);
         }

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rserpool_core::base::{ENRP_PORT, Instant, SctpAddress, UdpPort};
-use rserpool_core::endpoint::{ConfigError, PeerStatus};
+use rserpool_core::base::{ENRP_PORT, Instant, SctpAddress, TransportAddress, UdpPort};
+use rserpool_core::endpoint::{ConfigError, PeerStatus, RegistrarStatus};
 use rserpool_core::inspector::{self, Answer, Command, InspectError, InspectorConfig, Notice, Snapshot};
 
 use crate::announce::AnnounceGroup;
@@ -85,6 +85,15 @@ impl<R> Inspector<R> {
         self.handle.ask(Command::Peers, variant!(Answer::Peers)).await.unwrap_or(Err(InspectError::Busy))
     }
 
+    /// Who the registrar is and how it is, if it is one of this project.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar does not answer.
+    pub async fn status(&self) -> Result<RegistrarStatus, InspectError> {
+        self.handle.ask(Command::Status, variant!(Answer::Status)).await.unwrap_or(Err(InspectError::Busy))
+    }
+
     /// Closes its association and ends, after `within` at the latest.
     pub async fn shutdown(&self, within: Duration) {
         self.handle.shutdown(within).await;
@@ -113,12 +122,16 @@ impl Configure for InspectorConfig {
         }
     }
 
-    fn registrars(&self) -> Vec<SocketAddr> {
-        self.registrar.iter().flat_map(SctpAddress::sockets).collect()
+    fn peers(&self) -> Vec<TransportAddress> {
+        self.registrar.iter().cloned().map(Into::into).collect()
     }
 
     fn check(&self) -> Result<(), ConfigError> {
         Self::check(self)
+    }
+
+    fn span(&self) -> tracing::Span {
+        tracing::error_span!("inspector")
     }
 
     fn endpoint(self, now: Instant) -> Self::Endpoint {
@@ -138,6 +151,7 @@ impl Role for inspector::Inspector {
             Answer::Handlespace(answer) => answer.as_ref().err(),
             Answer::Counters(answer) => answer.as_ref().err(),
             Answer::Peers(answer) => answer.as_ref().err(),
+            Answer::Status(answer) => answer.as_ref().err(),
             _ => None,
         };
         if let Some(error) = failed {

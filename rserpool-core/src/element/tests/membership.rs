@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::{SctpAddress, SctpPort};
 
-/// ASAP-3.1-01, ASAP-3.1-02, ASAP-3.1-03, ASAP-3.1-04, ASAP-3.1-06, ASAP-3.1-07, ASAP-3.1-09, ASAP-2.2.1-02,
+/// ASAP-3.1-01, ASAP-3.1-03, ASAP-3.1-04, ASAP-3.1-06, ASAP-3.1-07, ASAP-3.1-09,
 /// ASAP-6.1-01, PARAM-3.10-03: the hunt comes first, then a registration with all that it has to hold.
 /// ASAP-3.1-08, ASAP-3.1-12, ASAP-3.1-17: it starts T2, the response stops T2, and starts T4.
 #[test]
@@ -499,4 +499,15 @@ fn the_defaults_are_those_of_the_rfc() {
     assert_eq!(config.max_registration_attempts, 2);
     assert_eq!((config.hunt.timeout, config.hunt.timeout_max), (seconds(10), seconds(60)));
     assert_eq!(config.hunt.outdate, seconds(5));
+}
+
+/// Names of registrars may lead elsewhere while an element runs: the next round looks there.
+#[test]
+fn the_registrars_may_be_configured_anew() {
+    let mut element = Element::new(config(&[1]), Instant::ORIGIN);
+    drain(&mut element);
+    let (actions, outputs) = command(&mut element, 10, 1, Command::UseRegistrars(vec![registrar(2)]));
+    assert_eq!((actions, outputs), (vec![], vec![Output::Answer(CommandId(1), Answer::Done(Ok(())))]));
+    let (actions, _) = expire(&mut element, 50);
+    assert!(actions.contains(&connect(2, 7, registrar(2), at(100))), "{actions:?}");
 }

@@ -10,7 +10,6 @@ use futures_lite::Stream;
 use futures_lite::future::poll_fn;
 use rserpool_core::base::{CommandId, Instant};
 use rserpool_core::endpoint::Output;
-use rserpool_core::user::SessionId;
 use rserpool_transport::Stack;
 use rserpool_transport::node::{EndpointKey, Node};
 
@@ -19,13 +18,15 @@ use crate::datagrams::RECEIVE_PAUSE;
 use crate::delivery::{Delivery, Waiting};
 use crate::io::{Intake, Io};
 use crate::log::{Line, Log};
-use crate::role::Role;
+use crate::role::{Parting, Role};
 use crate::runtime::{BoxFuture, Received, Runtime};
 
 /// Commands taken in one round, before the sockets have their turn.
 const COMMANDS_PER_ROUND: usize = 64;
-/// Rounds in one turn; then the other tasks of the runtime have theirs.
+/// Rounds in one turn, and how long a turn may last; then the timers have theirs, and the other tasks of the
+/// runtime. A round over hostile datagrams of 64 KiB may take milliseconds.
 const ROUNDS_PER_TURN: usize = 16;
+const TURN: Duration = Duration::from_millis(10);
 /// How long an endpoint may take to leave when its last handle is dropped.
 const DROP_GRACE: Duration = Duration::from_secs(2);
 
@@ -43,7 +44,8 @@ pub(super) enum Request<E: Role> {
 ///
 /// Each round flushes, passes notices on, takes commands, receives, and serves the timers, in this
 /// order: after a standstill, what the network has brought counts before what seems overdue, so
-/// timers wait until nothing has arrived or the turn is over.
+/// timers wait until nothing has arrived or the turn is over. In one round, every source of work has a bound of
+/// its own, so none can keep the others waiting.
 pub(super) struct EventLoop<R, E: Role, S, I> {
     pub(super) parts: Parts<R, E>,
     pub(super) node: Node<E, S>,
@@ -57,7 +59,7 @@ pub(super) struct Parts<R, E: Role> {
     pub(super) runtime: Arc<R>,
     pub(super) announcements: Vec<AnnounceSocket>,
     pub(super) requests: Pin<Box<Receiver<Request<E>>>>,
-    pub(super) dropped_sessions: Pin<Box<Receiver<SessionId>>>,
+    pub(super) partings: Pin<Box<Receiver<Parting>>>,
     pub(super) delivery: Delivery<E>,
 }
 
@@ -88,7 +90,11 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.pass_on();
-        for _ in 0..ROUNDS_PER_TURN {
+        let end = self.parts.runtime.now() + TURN;
+        for round in 0..ROUNDS_PER_TURN {
+            if round > 0 && end <= self.parts.runtime.now() {
+                break;
+            }
             self.flush(context);
             let mut progress = self.parts.delivery.poll(context);
             progress |= self.take_commands(context);
@@ -136,6 +142,8 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             }
             let Poll::Ready(request) = self.parts.requests.as_mut().poll_next(context) else { break };
             match request {
+                Some(Request::Command { command, waiting })
+                    if waiting.reply.is_closed() && E::needs_caller(&command) => {}
                 Some(Request::Command { command, waiting }) => {
                     let id = self.next_command();
                     self.parts.delivery.expect(id, waiting);
@@ -151,8 +159,8 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             self.pass_on();
             progress = true;
         }
-        while let Poll::Ready(Some(session)) = self.parts.dropped_sessions.as_mut().poll_next(context) {
-            self.close(session);
+        while let Poll::Ready(Some(parting)) = self.parts.partings.as_mut().poll_next(context) {
+            self.part(parting);
             progress = true;
         }
         progress
@@ -258,7 +266,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             }
         }
         while let Some(session) = self.parts.delivery.pop_abandoned() {
-            self.close(session);
+            self.part(Parting::Session(session));
         }
         while let Some((channel, bytes)) = self.node.poll_announce() {
             for socket in self.parts.announcements.iter_mut().filter(|s| s.channel == channel) {
@@ -267,8 +275,8 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
         }
     }
 
-    fn close(&mut self, session: SessionId) {
-        if let Some(command) = E::close(session) {
+    fn part(&mut self, parting: Parting) {
+        if let Some(command) = E::part(parting) {
             let id = self.next_command();
             self.node.handle_command(self.parts.runtime.now(), self.endpoint, id, command);
         }

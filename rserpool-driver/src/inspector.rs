@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rserpool_core::base::{ENRP_PORT, Instant, SctpAddress, UdpPort};
+use rserpool_core::base::{ENRP_PORT, Instant, SctpAddress, TransportAddress, UdpPort};
 use rserpool_core::endpoint::{ConfigError, PeerStatus};
 use rserpool_core::inspector::{self, Answer, Command, InspectError, InspectorConfig, Notice, Snapshot};
 
@@ -113,8 +113,8 @@ impl Configure for InspectorConfig {
         }
     }
 
-    fn registrars(&self) -> Vec<SocketAddr> {
-        self.registrar.iter().flat_map(SctpAddress::sockets).collect()
+    fn peers(&self) -> Vec<TransportAddress> {
+        self.registrar.iter().cloned().map(Into::into).collect()
     }
 
     fn check(&self) -> Result<(), ConfigError> {

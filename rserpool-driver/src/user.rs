@@ -12,12 +12,13 @@ use rserpool_core::endpoint::ConfigError;
 use rserpool_core::user::{
     self, Answer, Command, Notice, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
 };
+use rserpool_transport::sctp::SctpConfig;
 
 use crate::builder::{Builder, Configure, Preset};
 use crate::error::StartError;
 use crate::handle::{Handle, variant};
 use crate::log::{Line, Log};
-use crate::role::{Recipient, Role};
+use crate::role::{Parting, Recipient, Role};
 use crate::runtime::Runtime;
 use crate::session::Session;
 
@@ -160,8 +161,15 @@ impl Configure for UserConfig {
         }
     }
 
-    fn registrars(&self) -> Vec<SocketAddr> {
-        self.hunt.registrars.iter().flat_map(TransportAddress::sockets).collect()
+    fn sctp(preset: Preset, seed: u64) -> SctpConfig {
+        match preset {
+            Preset::Rfc => SctpConfig::rfc_user(seed),
+            Preset::Fast => SctpConfig::fast_user(seed),
+        }
+    }
+
+    fn peers(&self) -> Vec<TransportAddress> {
+        self.hunt.registrars.clone()
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -190,8 +198,15 @@ impl Role for user::User {
         if let Answer::Opened(Ok(opened)) = answer { Some(opened.session) } else { None }
     }
 
-    fn close(session: SessionId) -> Option<Command> {
-        Some(Command::Close { session })
+    fn part(parting: Parting) -> Option<Command> {
+        Some(match parting {
+            Parting::Session(session) => Command::Close { session },
+            Parting::Request(session, request) => Command::Answered { session, request },
+        })
+    }
+
+    fn needs_caller(command: &Command) -> bool {
+        matches!(command, Command::Send(_))
     }
 
     fn octets(notice: &Notice) -> usize {
@@ -209,6 +224,11 @@ impl Role for user::User {
                 if let Some(Line { suppressed }) = log.allow("failed over") {
                     let resent = resent.len();
                     tracing::info!(session = session.0, %from, %to, resent, suppressed, "failed over");
+                }
+            }
+            Notice::Unanswered { session, request, reason, .. } => {
+                if let Some(Line { suppressed }) = log.allow("unanswered") {
+                    tracing::warn!(session = session.0, request = request.0, %reason, suppressed, "request given up");
                 }
             }
             Notice::Closed { session, error, .. } => {

@@ -53,7 +53,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 #[doc(no_inline)]
-pub use crate::endpoint::{PeerState, PeerStatus};
+pub use crate::endpoint::{PeerState, PeerStatus, TransportCounters};
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::{Counters, Figures, Sizes};
 pub use interface::{Answer, Command, Notice, RemovalReason};
@@ -611,6 +611,10 @@ impl Endpoint for Registrar {
 
     fn is_stopped(&self) -> bool {
         self.ctx.phase == Phase::Stopped
+    }
+
+    fn note_transport(&mut self, counters: &TransportCounters) {
+        self.ctx.transport = *counters;
     }
 }
 

@@ -107,7 +107,7 @@ impl Judges {
     fn asap(&mut self, view: &View<'_>, host: HostId, message: &AsapMessage) -> Verdict {
         match message {
             AsapMessage::HandleResolutionResponse { handle, error: Some(_), .. } => {
-                let false_reports = self.failures.may_be_false(view);
+                let false_reports = self.failures.may_be_false();
                 answers::unknown_pool(view, &self.scope, host, handle, false_reports)
             }
             AsapMessage::HandleResolutionResponse { handle, elements, .. } => {

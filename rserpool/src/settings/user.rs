@@ -12,7 +12,7 @@ settings! {
     UserSettings for UserConfig {
         /// Which timers and limits to start from [default: rfc]
         preset / "preset": PresetName;
-        /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
+        /// IP address and UDP port of SCTP encapsulation [default: all addresses of IPv4 and IPv6, a free port]
         bind / "bind": UdpAddress;
         /// How long after each datagram to poll for the next one instead of sleeping: shorter round trips for
         /// the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
@@ -29,17 +29,19 @@ settings! {
         cache_life / "cache-life": Time => cache_life;
         /// Maximum number of pools in the cache
         max_cached_pools / "max-cached-pools": usize => max_cached_pools;
-        /// How long a request may stay unanswered before its element counts as failed
-        response_timeout / "response-timeout": Time => response_timeout;
+        /// How long a request to a pool may take in all before it is given up
+        answer_deadline / "answer-deadline": Time => answer_deadline;
+        /// How often a request to a pool is sent at most, each time because its element has failed
+        max_deliveries / "max-deliveries": u32 => max_deliveries;
         /// How long an element may take to accept a connection
         connect_timeout / "connect-timeout": Time => connect_timeout;
         /// How long to wait for an answer before the next element is tried as well
         connect_stagger / "connect-stagger": Time => connect_stagger;
         /// How long a failed element is avoided
         exclusion / "exclusion": Time => exclusion;
-        /// How long a session looks for an element before it is given up
+        /// How long a session looks for an element that answers before it is given up
         failover_deadline / "failover-deadline": Time => failover_deadline;
-        /// How often the registrar is asked again while there is no element
+        /// The pause before elements are tried again, if none answers; doubles each time, up to 8 times
         retry_interval / "retry-interval": Time => retry_interval;
         /// Maximum number of sessions at the same time
         max_sessions / "max-sessions": usize => max_sessions;
@@ -49,7 +51,7 @@ settings! {
         #[arg(num_args = 0..=1, default_missing_value = "yes")]
         announce / "announce": Switch;
         /// Multicast group and UDP port of announcements [default: standard, which is IANA's
-        /// 224.0.1.185:3863, or ff05::133 if bound to IPv6; rsplib is 239.0.0.50:3863]
+        /// 224.0.1.185:3863 and ff05::133, as far as the bound address reaches; rsplib is 239.0.0.50:3863]
         announce_group / "announce-group": Group;
         /// Whether the padding of the last parameter counts in the length of a message
         padding / "padding": PaddingForm => padding;

@@ -1,6 +1,7 @@
 //! Stacks that talk to each other over an emulated network in virtual time.
 
 mod data;
+mod greedy;
 mod handshake;
 mod hostile;
 mod multihoming;
@@ -41,6 +42,8 @@ struct Net {
     frozen: BTreeSet<usize>,
     /// Stacks that send everything from one address.
     sources: BTreeMap<usize, SocketAddr>,
+    /// Stacks whose endpoints answer every message by an ASAP message of so many octets.
+    answers: BTreeMap<usize, usize>,
     /// Networks that carry nothing: see [`network`].
     cut: BTreeSet<u8>,
     sent: u64,
@@ -51,7 +54,14 @@ struct Net {
     /// In percent.
     loss: u64,
     duplication: u64,
+    /// The bits per second on the way to each stack, if the links have a bound, and until when each is busy. Their
+    /// queues hold 64 KB; what does not fit is lost.
+    rate: Option<u64>,
+    busy: BTreeMap<usize, Instant>,
 }
+
+/// Octets that wait in front of a slow link.
+const LINK_QUEUE: u64 = 64_000;
 
 fn address(stack: usize) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 20_001 + stack as u16))
@@ -95,6 +105,7 @@ impl Net {
             tap: Vec::new(),
             frozen: BTreeSet::new(),
             sources: BTreeMap::new(),
+            answers: BTreeMap::new(),
             cut: BTreeSet::new(),
             sent: 0,
             random: Random::new(1),
@@ -102,6 +113,8 @@ impl Net {
             jitter: Duration::ZERO,
             loss: 0,
             duplication: 0,
+            rate: None,
+            busy: BTreeMap::new(),
         }
     }
 
@@ -167,6 +180,11 @@ impl Net {
 
     fn drain(&mut self, stack: usize) {
         while let Some(event) = self.stacks[stack].poll_event() {
+            if let (Event::Message { association, .. }, Some(octets)) = (&event, self.answers.get(&stack)) {
+                let (association, bytes) = (*association, vec![0; *octets].into());
+                let answer = Action::Send { association, protocol: ProtocolId::ASAP, stream: 0, bytes };
+                self.stacks[stack].handle_action(self.now, answer);
+            }
             self.events[stack].push(event);
         }
         while let Some(datagram) = self.stacks[stack].poll_datagram() {
@@ -197,9 +215,20 @@ impl Net {
                 continue;
             }
             let jitter = Duration::from_nanos(self.random.below(self.jitter.as_nanos() as u64));
+            let Some(leaves) = self.leaves(host, bytes.len() as u64) else { continue };
             self.sent += 1;
-            self.wire.insert((self.now + self.delay + jitter, self.sent), (host, source, bytes.clone()));
+            self.wire.insert((leaves + self.delay + jitter, self.sent), (host, source, bytes.clone()));
         }
+    }
+
+    /// When a datagram leaves the link to a stack; `None` if the queue in front of it is full.
+    fn leaves(&mut self, host: usize, octets: u64) -> Option<Instant> {
+        let Some(rate) = self.rate else { return Some(self.now) };
+        let time = |octets: u64| Duration::from_nanos(octets * 8_000_000_000 / rate);
+        let begins = self.busy.get(&host).map_or(self.now, |busy| self.now.max(*busy));
+        let leaves = begins + time(octets);
+        (begins.since(self.now) <= time(LINK_QUEUE))
+            .then(|| *self.busy.entry(host).insert_entry(leaves).get())
     }
 
     /// Jumps to the next thing that happens, at most to `limit`. False if nothing does.

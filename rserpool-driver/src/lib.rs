@@ -70,6 +70,7 @@ mod interfaces;
 mod io;
 mod line;
 mod log;
+mod observed;
 mod registrar;
 mod role;
 mod runtime;

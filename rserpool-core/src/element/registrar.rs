@@ -1,5 +1,6 @@
 //! The home registrar of an element, and the hunt for one.
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -81,6 +82,11 @@ impl Registrar {
 
     pub(super) const fn home(&self) -> Option<&Home> {
         self.home.as_ref()
+    }
+
+    /// Looks for these registrars from now on, instead of those that were configured.
+    pub(super) fn use_registrars(&mut self, registrars: Vec<SctpAddress>) {
+        self.hunt.use_registrars(registrars.into_iter().map(Into::into).collect());
     }
 
     /// The home registrar, if this association leads to it.

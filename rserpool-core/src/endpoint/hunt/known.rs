@@ -20,6 +20,10 @@ pub const MAX_ANNOUNCED: usize = 64;
 /// A registrar is outdated when it has not announced itself for so many periods (reading B13).
 const PERIODS: u32 = 3;
 
+/// A registrar that is heard again so soon has announced itself in several groups at once: it does so each second
+/// at the most.
+const SHORTEST_PERIOD: Duration = Duration::from_millis(500);
+
 /// The longest period between announcements that is taken for one: with N registrars it is N + 1 seconds.
 const LONGEST_PERIOD: Duration = Duration::from_secs(60);
 
@@ -72,9 +76,11 @@ impl Announced {
         }
         let known = known.unwrap_or(Heard { last: now, until: now, silences: 0, answered: false });
         let period = now.since(known.last).min(LONGEST_PERIOD);
-        // One that announces itself in several groups is heard twice in a period.
-        let until = known.until.max(now + outdate.max(period * PERIODS));
-        self.heard.insert(registrar.clone(), Heard { last: now, until, ..known });
+        let heard = match period < SHORTEST_PERIOD {
+            true => Heard { until: known.until.max(now + outdate), ..known },
+            false => Heard { last: now, until: now + outdate.max(period * PERIODS), ..known },
+        };
+        self.heard.insert(registrar.clone(), heard);
         debug_assert!(self.heard.len() <= MAX_ANNOUNCED, "announcements take no memory without a bound");
         true
     }

@@ -154,6 +154,11 @@ impl Pages {
         (until > ctx.now).then_some(until)
     }
 
+    /// How many elements the download that is under way has brought.
+    pub(super) fn received(&self) -> usize {
+        self.download.as_ref().map_or(0, |download| download.received)
+    }
+
     /// Gives a download up. A page that is under way is not wanted.
     pub(super) fn give_up(&mut self) {
         self.download = None;

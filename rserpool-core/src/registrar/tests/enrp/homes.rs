@@ -294,7 +294,7 @@ impl World {
         self.rigs.iter().all(lists) && owns(home) && !owns(1 - home) && self.element.home == Some(home)
     }
 
-    fn report(&self) -> alloc::string::String {
+    fn report(&self) -> String {
         let lists: Vec<_> = self.rigs.iter().map(|rig| rig.home(ELEMENT)).collect();
         alloc::format!("the registrars list {lists:?}, {:?}", self.element)
     }

@@ -61,7 +61,7 @@ fn a_peer_that_knows_nothing_is_answered() {
     };
     let answer = to(A, HIGH, page(false, &[(1, US)]));
     let mut refused = asked();
-    assert_eq!(refused.from(A, HIGH, no_table()), [answer.clone()]);
+    assert_eq!(refused.from(A, HIGH, no_table()), core::slice::from_ref(&answer));
     let mut silent = asked();
     silent.asap(C, &ack(1));
     assert!(silent.advance(NO_RESPONSE).contains(&answer));

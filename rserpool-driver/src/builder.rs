@@ -112,6 +112,14 @@ pub trait Configure: Clone {
     /// The values of a preset.
     fn preset(preset: Preset, seed: u64) -> Self;
 
+    /// The transport of a preset.
+    fn sctp(preset: Preset, seed: u64) -> SctpConfig {
+        match preset {
+            Preset::Rfc => SctpConfig::rfc(seed),
+            Preset::Fast => SctpConfig::fast(seed),
+        }
+    }
+
     /// Where packets or connections to the configured registrars go.
     fn registrars(&self) -> Vec<SocketAddr> {
         Vec::new()
@@ -317,10 +325,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         };
         let mut config = C::preset(self.preset, seed);
         self.adjust.drain(..).for_each(|adjust| adjust(&mut config));
-        let mut sctp = match self.preset {
-            Preset::Rfc => SctpConfig::rfc(seed),
-            Preset::Fast => SctpConfig::fast(seed),
-        };
+        let mut sctp = C::sctp(self.preset, seed);
         self.adjust_sctp.drain(..).for_each(|adjust| adjust(&mut sctp));
         sctp.check()?;
         let mut tcp = TcpConfig::default();

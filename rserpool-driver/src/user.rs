@@ -12,6 +12,7 @@ use rserpool_core::endpoint::ConfigError;
 use rserpool_core::user::{
     self, Answer, Command, Notice, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
 };
+use rserpool_transport::sctp::SctpConfig;
 
 use crate::builder::{Builder, Configure, Preset};
 use crate::error::StartError;
@@ -157,6 +158,13 @@ impl Configure for UserConfig {
         match preset {
             Preset::Rfc => Self::rfc(seed),
             Preset::Fast => Self::fast(seed),
+        }
+    }
+
+    fn sctp(preset: Preset, seed: u64) -> SctpConfig {
+        match preset {
+            Preset::Rfc => SctpConfig::rfc_user(seed),
+            Preset::Fast => SctpConfig::fast_user(seed),
         }
     }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rserpool_core::base::{ConnectId, Instant, ProtocolId};
-use rserpool_core::endpoint::Event;
+use rserpool_core::endpoint::{AbortCause, Event};
 
 use crate::fault::Fault;
 use crate::id::HostId;
@@ -59,6 +59,7 @@ pub(crate) enum AssociationStep {
     Abort {
         key: u64,
         side: Side,
+        cause: AbortCause,
     },
     /// What could not be sent is sent.
     Flush {

@@ -238,6 +238,7 @@ fn why(reason: DownReason) -> Why {
     match reason {
         DownReason::PeerShutdown | DownReason::Local => Why::Closed,
         DownReason::Aborted(reason) => Why::Aborted(reason.cause),
+        DownReason::Busy => Why::Aborted(Some(4)),
         DownReason::Silent => Why::Silent,
         DownReason::Restarted => Why::Restarted,
         other => Why::Other(other.to_string()),

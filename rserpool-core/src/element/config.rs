@@ -56,7 +56,8 @@ pub struct ElementConfig {
     pub hunt: HuntConfig<SctpAddress>,
     /// How messages are padded.
     pub padding: Padding,
-    /// The most sessions with users at the same time; further ones are aborted. Bounds memory.
+    /// The most sessions with users at the same time. Users beyond are refused as soon as they connect, with
+    /// the cause out of resource (RFC 9260 section 3.3.10.4). Bounds memory.
     pub max_sessions: usize,
     /// Seed of all random choices.
     pub seed: u64,

@@ -41,7 +41,7 @@ crate::endpoint::counters::counters! {
     sessions_opened,
     /// Sessions that have ended.
     sessions_closed,
-    /// Associations aborted because there were too many, or because the element was leaving.
+    /// Associations refused because there were too many, or because the element was leaving.
     associations_refused,
     /// Application messages received.
     messages_received,

@@ -8,11 +8,11 @@ use bytes::Bytes;
 
 use super::context::Context;
 use super::interface::Notice;
-use crate::base::{AssociationId, Instant, ProtocolId, TransportAddress};
+use crate::base::{ASAP_PORT, AssociationId, Instant, ProtocolId, TransportAddress};
 use crate::endpoint::{AbortCause, Action, DownReason, MAX_MESSAGE, Refusal};
 
-/// The associations that may be open besides the permitted number of sessions: registrars open some to send
-/// keep-alives, and every session begins as an association over which no message has come yet.
+/// The associations that may be open besides the permitted number of sessions, because registrars open some to
+/// send keep-alives.
 const RESERVE: usize = 64;
 
 /// How long closing one session may take. What its user has not acknowledged by then is lost.
@@ -26,6 +26,9 @@ pub(super) struct Links {
     registrars: BTreeSet<AssociationId>,
     /// The number of links that are sessions.
     sessions: usize,
+    /// The number of links that may become sessions, because a user seems to have opened them. Each has a place
+    /// among the permitted sessions already: a user that gets none is told so before it sends anything.
+    newcomers: usize,
 }
 
 #[derive(Debug)]
@@ -41,8 +44,10 @@ struct Link {
 enum Kind {
     /// We have opened it, to a registrar.
     Opened,
-    /// The peer has opened it and has sent no application message.
-    Accepted,
+    /// The peer has opened it, seems to be a user, and has sent no application message yet.
+    Newcomer,
+    /// The peer has opened it and seems to be a registrar: it takes no place of a session.
+    Registrar,
     /// The peer has opened it and sent an application message.
     Session,
 }
@@ -62,7 +67,7 @@ enum Queue {
 pub(super) enum Taken {
     /// It was passed to the application, or counted as unexpected.
     Yes,
-    /// It would have opened one session too many: the link is gone.
+    /// It came from what seemed to be a registrar, and there is no place for a session: the link is gone.
     LinkGone,
 }
 
@@ -100,19 +105,38 @@ impl Links {
         self.registrars.insert(association);
     }
 
-    /// A peer has opened an association. False if there are too many already: it is aborted.
+    /// A peer has opened an association. False if there is no room for it: it is aborted. Registrars have room
+    /// in an element that is full, so that it is not taken for dead: those that are known, and whoever comes
+    /// from the port of ASAP.
     pub(super) fn accept(
         &mut self,
         context: &mut Context,
         association: AssociationId,
         peer: TransportAddress,
+        is_known_registrar: bool,
     ) -> bool {
-        if self.links.len() >= context.config.max_sessions.saturating_add(RESERVE) {
+        let max_sessions = context.config.max_sessions;
+        let seems_registrar = matches!(&peer, TransportAddress::Sctp(sctp) if sctp.port == ASAP_PORT);
+        let is_user = !is_known_registrar && !seems_registrar;
+        let full = match is_user {
+            true => self.places() >= max_sessions,
+            false => self.links.len() >= max_sessions.saturating_add(RESERVE),
+        };
+        if full {
             refuse(context, association);
             return false;
         }
-        self.insert(association, peer, Kind::Accepted);
+        self.newcomers += usize::from(is_user);
+        self.insert(association, peer, if is_user { Kind::Newcomer } else { Kind::Registrar });
+        if is_known_registrar {
+            self.registrars.insert(association);
+        }
         true
+    }
+
+    /// The places of sessions that are taken.
+    pub(super) const fn places(&self) -> usize {
+        self.sessions + self.newcomers
     }
 
     fn insert(&mut self, association: AssociationId, peer: TransportAddress, kind: Kind) {
@@ -123,6 +147,12 @@ impl Links {
     pub(super) fn mark_registrar(&mut self, association: AssociationId) {
         debug_assert!(self.contains(association), "only what is up is a link");
         self.registrars.insert(association);
+        if let Some(link) = self.links.get_mut(&association)
+            && link.kind == Kind::Newcomer
+        {
+            link.kind = Kind::Registrar;
+            self.newcomers -= 1;
+        }
     }
 
     /// The first link to a registrar that `pick` knows by its address and chooses.
@@ -151,13 +181,14 @@ impl Links {
                 context.counters.unexpected += 1;
                 return Taken::Yes;
             }
-            Kind::Accepted if self.sessions >= context.config.max_sessions => {
+            Kind::Registrar if self.sessions + self.newcomers >= context.config.max_sessions => {
                 self.links.remove(&association);
                 self.registrars.remove(&association);
                 refuse(context, association);
                 return Taken::LinkGone;
             }
-            Kind::Accepted => {
+            Kind::Newcomer | Kind::Registrar => {
+                self.newcomers -= usize::from(link.kind == Kind::Newcomer);
                 link.kind = Kind::Session;
                 self.sessions += 1;
                 context.counters.sessions_opened += 1;
@@ -234,11 +265,14 @@ impl Links {
     ) -> bool {
         let Some(link) = self.links.remove(&association) else { return false };
         self.registrars.remove(&association);
-        if link.kind == Kind::Session {
-            debug_assert!(self.sessions > 0, "each session was counted");
-            self.sessions = self.sessions.saturating_sub(1);
-            context.counters.sessions_closed += 1;
-            context.outbox.tell(Notice::SessionClosed { session: association, reason });
+        match link.kind {
+            Kind::Opened | Kind::Registrar => {}
+            Kind::Newcomer => self.newcomers -= 1,
+            Kind::Session => {
+                self.sessions -= 1;
+                context.counters.sessions_closed += 1;
+                context.outbox.tell(Notice::SessionClosed { session: association, reason });
+            }
         }
         true
     }
@@ -265,7 +299,7 @@ impl Links {
         while let Some(association) = self.links.keys().next().copied() {
             self.abort(context, association);
         }
-        debug_assert!(self.sessions == 0 && self.registrars.is_empty(), "both count links");
+        debug_assert!(self.places() == 0 && self.registrars.is_empty(), "both count links");
     }
 
     fn session_mut(&mut self, session: AssociationId) -> Option<&mut Link> {
@@ -273,8 +307,8 @@ impl Links {
     }
 }
 
-/// Aborts an association that is not wanted.
+/// Aborts an association for which there is no room. The peer is told that: who is busy is not dead.
 pub(super) fn refuse(context: &mut Context, association: AssociationId) {
     context.counters.associations_refused += 1;
-    context.outbox.act(Action::Abort { association, cause: AbortCause::User });
+    context.outbox.act(Action::Abort { association, cause: AbortCause::OutOfResource });
 }

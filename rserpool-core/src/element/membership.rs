@@ -4,6 +4,7 @@
 //! The home registrar is looked for elsewhere: what has to be done about it is returned as [`Then`].
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::context::Context;
 use super::interface::{Answer, DeregistrationError, Notice, RegistrationError};
@@ -17,6 +18,10 @@ use crate::wire::{
 /// A deregistration takes at most so many T3: two attempts and the hunt between them.
 const LEAVING_IN_T3: u32 = 3;
 
+/// The shortest time from one registration to the next if a registrar has removed the element between them.
+/// T2 is used instead if it is shorter.
+const PACE: Duration = Duration::from_millis(500);
+
 /// The place of the element in its pool.
 #[derive(Debug)]
 pub(super) struct Membership {
@@ -25,8 +30,11 @@ pub(super) struct Membership {
     listing: Listing,
     /// Registrations sent since the last one that was granted.
     attempts: u32,
-    /// Removals by a registrar since a registration last stood for a whole T4.
+    /// Removals by a registrar since the element last proved that it lives: it has answered a keep-alive, or a
+    /// registrar has renewed its registration.
     removals: u32,
+    /// When a registration was sent last.
+    asked: Instant,
 }
 
 /// What the element is doing about its place.
@@ -38,7 +46,7 @@ enum Step {
     Registering { t2: Instant, sent: Sent },
     /// It is registered.
     Registered { t4: Instant },
-    /// It was removed again and again, and waits before it registers anew.
+    /// It was removed soon after it had registered, and waits before it registers anew.
     BackingOff { until: Instant },
     /// It has stopped trying.
     GivenUp(GivenUp),
@@ -117,7 +125,14 @@ pub(super) enum Due {
 impl Membership {
     /// An element that was never registered.
     pub(super) const fn new(policy: Policy) -> Self {
-        Self { step: Step::Seeking, policy, listing: Listing::No, attempts: 0, removals: 0 }
+        Self {
+            step: Step::Seeking,
+            policy,
+            listing: Listing::No,
+            attempts: 0,
+            removals: 0,
+            asked: Instant::ORIGIN,
+        }
     }
 
     /// Whether a registrar has granted the registration, and none has ended it since.
@@ -161,6 +176,7 @@ impl Membership {
         }
         context.counters.registrations_sent += 1;
         self.attempts = self.attempts.saturating_add(1);
+        self.asked = now;
         if self.listing == Listing::No {
             self.listing = Listing::Perhaps;
         }
@@ -197,6 +213,9 @@ impl Membership {
                 context.counters.registrations_granted += 1;
                 let registrar = home.registrar.clone();
                 context.outbox.tell(Notice::Registered { home: home.id, registrar, warning });
+                if self.is_granted() {
+                    self.removals = 0;
+                }
                 self.listing = Listing::Granted;
                 self.attempts = 0;
                 self.step = Step::Registered { t4: now + context.config.reregistration() };
@@ -234,10 +253,18 @@ impl Membership {
         Then::Nothing
     }
 
+    /// The element has answered a keep-alive of its home registrar.
+    pub(super) const fn handle_keep_alive(&mut self) {
+        self.removals = 0;
+    }
+
     /// The home registrar has removed the element although the application did not ask for it: the element's
     /// keep-alives went unanswered while this process was frozen, or the life has run out (ASAP-3.2-01: the
-    /// element is removed and told so). The element registers again at once; if it is removed again and
-    /// again, after longer and longer pauses.
+    /// element is removed and told so). The element lives, so it registers again at once.
+    ///
+    /// A registrar that removes it as soon as it has registered must not make it send a flood: at least
+    /// [`PACE`] lies between two registrations. If the element could not prove in between that it lives, the
+    /// registrar does not want it, and the pause grows.
     fn removed(&mut self, now: Instant, context: &mut Context, home: &Home) -> Then {
         context.counters.removals += 1;
         if self.is_granted() {
@@ -250,12 +277,20 @@ impl Membership {
         if !matches!(self.step, Step::Registered { .. }) {
             return Then::Nothing;
         }
-        let before = self.removals;
-        self.removals = before.saturating_add(1);
-        let Some(doublings) = before.checked_sub(1) else { return self.register(now, context, Some(home)) };
-        let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
-        let delay = context.config.registration_timeout.saturating_mul(factor);
-        self.step = Step::BackingOff { until: now + delay.min(context.config.reregistration()) };
+        let t2 = context.config.registration_timeout;
+        let pause = match self.removals.checked_sub(1) {
+            None => PACE.min(t2),
+            Some(doublings) => {
+                let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
+                t2.saturating_mul(factor).min(context.config.reregistration())
+            }
+        };
+        self.removals = self.removals.saturating_add(1);
+        let until = self.asked + pause;
+        if until <= now {
+            return self.register(now, context, Some(home));
+        }
+        self.step = Step::BackingOff { until };
         Then::Nothing
     }
 
@@ -338,11 +373,7 @@ impl Membership {
                 context.counters.registrations_unanswered += 1;
                 Due::HomeIsSilent
             }
-            Step::Registered { .. } => {
-                self.removals = 0;
-                Due::Then(self.register(now, context, home))
-            }
-            Step::BackingOff { .. } => Due::Then(self.register(now, context, home)),
+            Step::Registered { .. } | Step::BackingOff { .. } => Due::Then(self.register(now, context, home)),
             Step::Leaving(leaving) if leaving.until <= now => {
                 Due::Then(self.leave_now(context, Err(RegistrationError::Unanswered)))
             }

@@ -146,8 +146,7 @@ impl Element {
             return links::refuse(&mut self.context, association);
         }
         let is_registrar = self.registrar.known_at(now, &peer).is_some();
-        if self.links.accept(&mut self.context, association, peer) && is_registrar {
-            self.links.mark_registrar(association);
+        if self.links.accept(&mut self.context, association, peer, is_registrar) && is_registrar {
             self.end_hunt_if_connected(now);
         }
     }
@@ -188,7 +187,9 @@ impl Element {
             AsapMessage::RegistrationResponse { rejected, handle, element, error } => match home {
                 Some(home) if context.is_about_us(&handle, element) => {
                     let answer = if rejected { Err(error) } else { Ok(error) };
-                    self.membership.handle_answer(now, context, home, answer)
+                    let then = self.membership.handle_answer(now, context, home, answer);
+                    self.registrar.handle_served();
+                    then
                 }
                 _ => unexpected(context),
             },
@@ -238,6 +239,10 @@ impl Element {
         let (handle, element) = (context.config.handle.clone(), context.id);
         context.send(association, &AsapMessage::EndpointKeepAliveAck { handle, element });
         context.counters.keep_alives += 1;
+        if self.registrar.home_at(association).is_some() {
+            self.membership.handle_keep_alive();
+            self.registrar.handle_served();
+        }
         match self.registrar.handle_keep_alive(context, association, registrar, wants_home) {
             Claim::None => {}
             Claim::Adopt => self.adopt(now, association, registrar),
@@ -391,7 +396,7 @@ impl Element {
         debug_assert!(home.is_none() || !self.registrar.is_hunting(), "a home ends the hunt");
         debug_assert!(self.registrar.is_hunting() || !self.membership.is_seeking(), "seeking is hunting");
         debug_assert!(self.phase != Phase::Stopped || self.links.is_empty(), "stopped without links");
-        debug_assert!(self.links.sessions() <= self.context.config.max_sessions, "sessions are bounded");
+        debug_assert!(self.links.places() <= self.context.config.max_sessions, "sessions are bounded");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The home registrar of an element, and the hunt for one.
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -10,12 +11,31 @@ use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress, S
 use crate::endpoint::ConnectError;
 use crate::endpoint::hunt::{ConnectIds, Hunt, HuntConfig, RoundEnd};
 
+/// The shortest time from the beginning of one hunt to that of the next. T5 is used instead if it is shorter.
+const PACE: Duration = Duration::from_millis(500);
+
 /// The home registrar and the hunt. While there is a home, the hunt is off.
 #[derive(Debug)]
 pub(super) struct Registrar {
     home: Option<Home>,
     hunt: Hunt,
     connects: ConnectIds,
+    /// T5 in the first round, and the longest that it grows.
+    timeouts: (Duration, Duration),
+    /// A hunt that is to begin.
+    rest: Option<Rest>,
+    /// When a hunt began last.
+    hunted: Option<Instant>,
+    /// Hunts since a home registrar last answered anything.
+    vain: u32,
+}
+
+/// The pause before a hunt: a registrar that lets the element in and then ends the association must not make
+/// it send a flood.
+#[derive(Debug)]
+struct Rest {
+    until: Instant,
+    avoid: Option<TransportAddress>,
 }
 
 /// The home registrar (ASAP-1.1-01: an element has at most one).
@@ -43,7 +63,15 @@ pub(super) enum Claim {
 impl Registrar {
     /// No home, and a hunt that has not begun. A registrar connects to the port from which it was contacted.
     pub(super) fn new(hunt: HuntConfig<SctpAddress>, port: SctpPort) -> Self {
-        Self { home: None, hunt: Hunt::new(hunt, port), connects: ConnectIds::default() }
+        Self {
+            timeouts: (hunt.timeout, hunt.timeout_max),
+            home: None,
+            hunt: Hunt::new(hunt, port),
+            connects: ConnectIds::default(),
+            rest: None,
+            hunted: None,
+            vain: 0,
+        }
     }
 
     pub(super) const fn home(&self) -> Option<&Home> {
@@ -70,8 +98,14 @@ impl Registrar {
         self.home.take_if(|home| home.association == association)
     }
 
+    /// The home registrar has answered a registration or has sent a keep-alive: it serves.
+    pub(super) const fn handle_served(&mut self) {
+        self.vain = 0;
+    }
+
+    /// Whether a hunt is on, or about to begin.
     pub(super) const fn is_hunting(&self) -> bool {
-        self.hunt.is_on()
+        self.hunt.is_on() || self.rest.is_some()
     }
 
     /// The known registrar at an address.
@@ -79,18 +113,38 @@ impl Registrar {
         self.hunt.registrar_at(now, peer)
     }
 
+    /// Begins to hunt: at once, unless the last hunt has begun only just now; after longer and longer pauses if
+    /// the registrars that were found have never answered anything.
     pub(super) fn start_hunt(
         &mut self,
         now: Instant,
         context: &mut Context,
         avoid: Option<TransportAddress>,
     ) {
+        let (shortest, longest) = self.timeouts;
+        let pause = match self.vain.checked_sub(1) {
+            None => PACE.min(shortest),
+            Some(doublings) => {
+                let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
+                shortest.saturating_mul(factor).min(longest)
+            }
+        };
+        self.vain = self.vain.saturating_add(1);
+        match self.hunted.map(|hunted| hunted + pause) {
+            Some(until) if until > now => self.rest = Some(Rest { until, avoid }),
+            _ => self.begin_hunt(now, context, avoid),
+        }
+    }
+
+    fn begin_hunt(&mut self, now: Instant, context: &mut Context, avoid: Option<TransportAddress>) {
         debug_assert!(self.home.is_none(), "an element hunts for its only registrar");
         context.counters.hunts += 1;
+        self.hunted = Some(now);
         self.hunt.start(now, avoid, &mut self.connects, &mut context.outbox.actions);
     }
 
     pub(super) fn stop_hunt(&mut self, context: &mut Context) {
+        self.rest = None;
         self.hunt.stop(&mut context.outbox.actions);
     }
 
@@ -167,6 +221,9 @@ impl Registrar {
 
     /// A deadline of the hunt may have passed. True if the hunt is given up.
     pub(super) fn handle_timeout(&mut self, now: Instant, context: &mut Context) -> bool {
+        if let Some(rest) = self.rest.take_if(|rest| rest.until <= now) {
+            self.begin_hunt(now, context, rest.avoid);
+        }
         match self.hunt.handle_timeout(now, &mut self.connects, &mut context.outbox.actions) {
             Some(RoundEnd::GoesOn { tried }) => {
                 context.outbox.tell(Notice::NoRegistrar { tried });
@@ -181,6 +238,6 @@ impl Registrar {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.hunt.poll_timeout()
+        self.rest.as_ref().map(|rest| rest.until).or_else(|| self.hunt.poll_timeout())
     }
 }

@@ -222,6 +222,10 @@ pub enum ConnectError {
     /// The peer refused with an ABORT.
     #[error("refused by the peer")]
     Refused,
+    /// The peer has no room for the association at present, and said so with an ABORT (cause 4, out of
+    /// resource). It lives, and may have room later.
+    #[error("the peer has no room")]
+    Busy,
     /// No socket can send to the address, for example to an IPv6 address from an IPv4 socket.
     #[error("no route to the address")]
     NoRoute,
@@ -243,6 +247,10 @@ pub enum DownReason {
     /// The peer aborted it.
     #[error("aborted by the peer{0}")]
     Aborted(AbortReason),
+    /// The peer has no room for the association at present, and said so when it aborted it (cause 4, out of
+    /// resource). It lives, and may have room later.
+    #[error("the peer has no room")]
+    Busy,
     /// The peer broke the protocol of the transport, or sent a message that was too long.
     #[error("the peer broke the protocol")]
     Violation,
@@ -300,7 +308,7 @@ impl From<HangUp> for DownReason {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct AbortReason {
     /// The code of the first cause, such as 12 (the user at the peer asked for it) or 13 (the peer believes
-    /// that we broke the protocol); `None` if the peer gave no cause.
+    /// that we broke the protocol); `None` if the peer gave no cause. Cause 4 is [`DownReason::Busy`] instead.
     pub cause: Option<u16>,
     /// The text that came with cause 12 or 13: at most 128 octets, without control characters.
     pub text: String,
@@ -321,6 +329,9 @@ impl fmt::Display for AbortReason {
 pub enum AbortCause {
     /// The endpoint does not want the association (cause 12).
     User,
+    /// The endpoint has no room for the association at present (cause 4, out of resource). The peer sees
+    /// [`DownReason::Busy`] or [`ConnectError::Busy`].
+    OutOfResource,
     /// The peer broke the protocol above the transport (cause 13).
     ProtocolViolation,
 }

@@ -101,6 +101,12 @@ impl Cache {
         pool.elements.get(pool.slots.get(&id)?.index())
     }
 
+    /// Whether the preferred element has to be used as long as it lives, and not just the one that answers first
+    /// (RFC 5356 section 4.5.3: the one of the highest priority MUST be).
+    pub(super) fn is_ranked(&self, handle: &PoolHandle) -> bool {
+        self.pools.get(handle).is_some_and(|pool| matches!(pool.policy, Policy::Priority { .. }))
+    }
+
     /// Makes one selection by the pool's policy among the elements that are not `excluded`: all of them, the
     /// preferred one first, and behind them the excluded ones (ASAP-6.5.2-01, ASAP-6.5.2.1-01: the user
     /// selects by the policy of the pool).

@@ -24,18 +24,26 @@ pub struct UserConfig {
     pub cache_life: Duration,
     /// The most pools in the cache (default 256). Beyond that, the oldest is forgotten.
     pub max_cached_pools: usize,
-    /// How long a supervised request may stay unanswered before the element counts as failed (default 5 s).
-    pub response_timeout: Duration,
+    /// How long a supervised request may take in all, from when it is handed over until it is answered (default
+    /// 60 s). Then it is given up. This says nothing about the element: whether that lives is known from the
+    /// transport.
+    pub answer_deadline: Duration,
+    /// How often a supervised request is sent at most (default 5): once, and again whenever its element fails.
+    /// Bounds what a request can do upon which elements fail.
+    pub max_deliveries: u32,
     /// How long one element may take to accept a connection (default 5 s).
     pub connect_timeout: Duration,
     /// How long to wait for a connection before the next element is tried as well (default 1 s).
     pub connect_stagger: Duration,
-    /// How long a failed element is not selected, unless there is no other one (default 10 s).
+    /// How long a failed element is not selected, unless there is no other one (default 10 s). An element that
+    /// has served a session for so long has proved itself, even if it was asked nothing.
     pub exclusion: Duration,
     /// How long a session looks for an element, or a resolution for a registrar, before it fails (default 60
-    /// s).
+    /// s). A failover is over when the element that was found has answered: if one accepts sessions and ends
+    /// them, the time goes on.
     pub failover_deadline: Duration,
-    /// The pause before the registrar is asked again if no element can be reached (default 250 ms).
+    /// The pause before a search that has found no element, or none that answers, begins again (default 250
+    /// ms). It doubles each time, up to 16 times this, until an element answers.
     pub retry_interval: Duration,
     /// The most sessions at the same time (default 1,000). Bounds memory.
     pub max_sessions: usize,
@@ -60,7 +68,8 @@ impl UserConfig {
             max_request_retransmits: 2,
             cache_life: Duration::from_secs(30),
             max_cached_pools: 256,
-            response_timeout: Duration::from_secs(5),
+            answer_deadline: Duration::from_secs(60),
+            max_deliveries: 5,
             connect_timeout: Duration::from_secs(5),
             connect_stagger: Duration::from_secs(1),
             exclusion: Duration::from_secs(10),
@@ -74,7 +83,8 @@ impl UserConfig {
         }
     }
 
-    /// For a LAN: a failed element is noticed and replaced within 500 ms, even on a busy machine.
+    /// For a LAN: a failed element is noticed and replaced within 500 ms, if the transport has values for a LAN,
+    /// too.
     pub fn fast(seed: u64) -> Self {
         Self {
             hunt: HuntConfig::fast(Vec::new()),
@@ -82,15 +92,13 @@ impl UserConfig {
             request_timeout: Duration::from_millis(150),
             // Elements come and go faster than the RFC expects.
             cache_life: Duration::from_secs(5),
-            // Two fifths of the 500 ms; the rest is for connecting to the next element.
-            response_timeout: Duration::from_millis(200),
             // A second candidate has been tried well before the 500 ms are over.
             connect_stagger: Duration::from_millis(50),
             // Three candidates, staggered, have had their chance after 250 ms.
             connect_timeout: Duration::from_millis(150),
             // Longer than a registrar with fast timers needs to notice the failure itself.
             exclusion: Duration::from_secs(2),
-            // A new or thawed element is found at once; 20 questions a second are hardly any load.
+            // A new or thawed element is found at once, or within 0.8 s after a long time without any.
             retry_interval: Duration::from_millis(50),
             ..Self::rfc(seed)
         }
@@ -104,7 +112,7 @@ impl UserConfig {
         let durations = [
             ("request_timeout", self.request_timeout),
             ("cache_life", self.cache_life),
-            ("response_timeout", self.response_timeout),
+            ("answer_deadline", self.answer_deadline),
             ("connect_timeout", self.connect_timeout),
             ("connect_stagger", self.connect_stagger),
             ("exclusion", self.exclusion),
@@ -114,6 +122,7 @@ impl UserConfig {
         for (key, duration) in durations {
             ConfigError::require(!duration.is_zero(), key, "must be longer than zero")?;
         }
+        ConfigError::require(self.max_deliveries != 0, "max_deliveries", "must be at least 1")?;
         ConfigError::require(self.max_cached_pools != 0, "max_cached_pools", "must be at least 1")?;
         ConfigError::require(self.max_sessions != 0, "max_sessions", "must be at least 1")?;
         ConfigError::require(self.max_unanswered_octets != 0, "max_unanswered_octets", "must be at least 1")?;

@@ -24,8 +24,8 @@ pub(super) struct Context {
 pub(super) enum Timer {
     /// T1 of a resolution.
     Request(PoolHandle),
-    /// The oldest unanswered request of a session.
-    Response(SessionId),
+    /// The limits of the requests of a session.
+    Limits(SessionId),
     /// The next candidate of a search may be tried.
     Stagger(SessionId),
     /// A search that found no element begins again.

@@ -13,7 +13,8 @@ crate::endpoint::counters::counters! {
     cache_hits,
     /// Unreachable elements reported.
     reports_sent,
-    /// Reports that were not sent, because nothing was sent to the element since the last report.
+    /// Reports that were not sent, because the failure was reported already, or because nothing was sent to the
+    /// element that the application has reported.
     reports_suppressed,
     /// Hunts for a registrar.
     hunts,
@@ -41,7 +42,7 @@ crate::endpoint::counters::counters! {
     sessions_closed,
     /// Attempts to connect to an element that failed.
     connects_failed,
-    /// Elements that failed while they served a session.
+    /// Elements that a session has left.
     element_failures,
     /// Failovers that found another element.
     failovers,
@@ -49,6 +50,8 @@ crate::endpoint::counters::counters! {
     messages_sent,
     /// Application messages sent again to another element.
     messages_resent,
+    /// Requests given up: at their deadline, or after their last permitted delivery.
+    requests_given_up,
     /// Application messages received.
     messages_received,
     /// Messages of elements that had been given up; all are dropped.

@@ -25,6 +25,8 @@ struct Record {
     /// Whether something was sent to it since it was last reported.
     sent: bool,
     failed: Option<Instant>,
+    /// When the transport last said that it is unreachable, and it was reported for that.
+    reported: Option<Instant>,
 }
 
 impl Health {
@@ -46,17 +48,29 @@ impl Health {
         self.record(now, (handle.clone(), id)).failed = Some(now);
     }
 
-    /// An element has accepted a connection.
-    pub(super) fn works(&mut self, handle: &PoolHandle, id: ElementId) {
+    /// An element has sent something. (That it accepts connections proves nothing: it may end them at once.)
+    pub(super) fn answers(&mut self, handle: &PoolHandle, id: ElementId) {
         if let Some(record) = self.elements.get_mut(&(handle.clone(), id)) {
-            record.failed = None;
+            (record.failed, record.reported) = (None, None);
         }
     }
 
-    /// Whether a report may be sent now. The next one may be sent only after something was sent to the
-    /// element again (ASAP-3.5-03: not more than one report for a failure; ASAP-3.5-04: none unless a message
-    /// was sent).
-    pub(super) fn take_report(&mut self, handle: &PoolHandle, id: ElementId) -> bool {
+    /// The transport says that an element is unreachable: whether that is to be reported. It is one failure for
+    /// all sessions and attempts, until the element has answered or the exclusion is over (ASAP-3.5-03: not more
+    /// than one report for a failure).
+    pub(super) fn take_failure(&mut self, now: Instant, handle: &PoolHandle, id: ElementId) -> bool {
+        let exclusion = self.exclusion;
+        let record = self.record(now, (handle.clone(), id));
+        let known = record.reported.is_some_and(|reported| now < reported + exclusion);
+        if !known {
+            (record.sent, record.reported) = (false, Some(now));
+        }
+        !known
+    }
+
+    /// The application says that an element is unreachable: whether that is to be reported. The next time, only
+    /// after something was sent to the element again (ASAP-3.5-03; ASAP-3.5-04: none unless a message was sent).
+    pub(super) fn take_complaint(&mut self, handle: &PoolHandle, id: ElementId) -> bool {
         let record = self.elements.get_mut(&(handle.clone(), id));
         record.is_some_and(|record| core::mem::take(&mut record.sent))
     }

@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
@@ -19,15 +20,58 @@ pub struct SessionId(pub u64);
 pub struct RequestId(pub u64);
 
 /// What happens to a message if its element fails before the message is answered.
+///
+/// An element fails when the transport says so: slow is not dead. A supervised message ends with
+/// [`Command::Answered`], or with [`Notice::Unanswered`] if one of its [limits](RequestLimits) is reached, or
+/// with its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// Nothing. It is sent once and not supervised.
     Once,
     /// It is sent again to the next element, unless [`Command::Answered`] came before. The message is
-    /// supervised: if it is not answered within the response time-out, the element counts as failed.
+    /// supervised.
     Retry(RequestId),
-    /// The application is told with [`Notice::Unanswered`]. The message is supervised like one with `Retry`.
+    /// The application is told with [`Notice::Unanswered`], and the message is not sent again. It is supervised
+    /// like one with `Retry`.
     Report(RequestId),
+}
+
+/// How long, and how often, a supervised message is tried. What is `None` follows the configuration of the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct RequestLimits {
+    /// How long it may take in all, from when it is handed over
+    /// ([`answer_deadline`](super::UserConfig::answer_deadline)).
+    pub deadline: Option<Duration>,
+    /// How often it is sent at most ([`max_deliveries`](super::UserConfig::max_deliveries)); 0 counts as 1.
+    pub deliveries: Option<u32>,
+    /// After how long without an answer the session moves to another element, although the present one lives;
+    /// `None`: never. All requests of the session move with it, so that those with [`Delivery::Retry`] are
+    /// carried out twice.
+    pub move_after: Option<Duration>,
+}
+
+impl RequestLimits {
+    /// The same limits with this deadline.
+    #[must_use]
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// The same limits with so many deliveries at most.
+    #[must_use]
+    pub const fn deliveries(mut self, deliveries: u32) -> Self {
+        self.deliveries = Some(deliveries);
+        self
+    }
+
+    /// The same limits, and the session moves after so long without an answer.
+    #[must_use]
+    pub const fn move_after(mut self, time: Duration) -> Self {
+        self.move_after = Some(time);
+        self
+    }
 }
 
 /// What the application can ask a user for.
@@ -49,15 +93,15 @@ pub enum Command {
     /// element. A message with [`Delivery::Once`] is refused with [`Refusal::Congested`], and
     /// [`Notice::Writable`] follows.
     Send(Message),
-    /// A request was answered and is no longer supervised. Answered by [`Answer::Done`].
+    /// A request was answered, or is given up, and is no longer supervised. Answered by [`Answer::Done`].
     Answered {
         /// The session of the request.
         session: SessionId,
         /// The request that was answered.
         request: RequestId,
     },
-    /// Give up the present element and move to another one, as if it had failed. Answered by
-    /// [`Answer::Done`].
+    /// Give up the present element and move to another one. Nobody is told that it has failed: to report it,
+    /// there is [`Command::ReportUnreachable`]. Answered by [`Answer::Done`].
     Failover {
         /// The session to be moved.
         session: SessionId,
@@ -140,18 +184,28 @@ pub struct Message {
     pub bytes: Bytes,
     /// What happens to it if its element fails.
     pub delivery: Delivery,
+    /// How long, and how often, it is tried. Has no effect on a message that is not supervised.
+    pub limits: RequestLimits,
 }
 
 impl Message {
     /// A message that is sent once, to the element that serves the session now.
     pub fn new(session: SessionId, protocol: ProtocolId, bytes: impl Into<Bytes>) -> Self {
-        Self { session, protocol, bytes: bytes.into(), delivery: Delivery::Once }
+        let limits = RequestLimits::default();
+        Self { session, protocol, bytes: bytes.into(), delivery: Delivery::Once, limits }
     }
 
     /// The same message with another delivery.
     #[must_use]
     pub const fn delivery(mut self, delivery: Delivery) -> Self {
         self.delivery = delivery;
+        self
+    }
+
+    /// The same message with other limits.
+    #[must_use]
+    pub const fn limits(mut self, limits: RequestLimits) -> Self {
+        self.limits = limits;
         self
     }
 }
@@ -205,14 +259,14 @@ pub struct Opened {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
-    /// The element of a session has failed, and another one is being looked for.
+    /// The session has left its element, which has failed as a rule, and another one is being looked for.
     #[non_exhaustive]
     ElementFailed {
         /// The session of the element.
         session: SessionId,
-        /// The element that has failed.
+        /// The element that it has left.
         element: ElementId,
-        /// Why it counts as failed.
+        /// Why it was left.
         reason: FailureReason,
     },
     /// Another element serves the session. This notice comes before any message of that element.
@@ -241,13 +295,15 @@ pub enum Notice {
         /// Its octets.
         bytes: Bytes,
     },
-    /// The element failed before it answered a request with [`Delivery::Report`].
+    /// A request has ended without an answer. If one comes nevertheless, it is a message like any other.
     #[non_exhaustive]
     Unanswered {
         /// The session of the request.
         session: SessionId,
-        /// The request that will not be answered.
+        /// The request.
         request: RequestId,
+        /// Why it is given up.
+        reason: UnansweredReason,
     },
     /// A session takes data again after [`Refusal::Congested`].
     #[non_exhaustive]
@@ -273,14 +329,30 @@ pub enum Notice {
     Stopped,
 }
 
-/// Why an element counts as failed.
+/// Why a request is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnansweredReason {
+    /// The element failed, and the request is one with [`Delivery::Report`].
+    #[error("its element has failed")]
+    ElementFailed,
+    /// It was not answered within its deadline.
+    #[error("it was not answered before its deadline")]
+    Deadline,
+    /// It was sent as often as permitted, and its element has failed each time.
+    #[error("it was sent as often as permitted, and its element has failed each time")]
+    Deliveries,
+}
+
+/// Why a session has left its element.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FailureReason {
     /// The association ended.
     #[error("the association ended: {0}")]
     Disconnected(DownReason),
-    /// A supervised request was not answered within the response time-out.
+    /// A request was not answered within the time after which its session was to move
+    /// ([`RequestLimits::move_after`]).
     #[error("a request was not answered in time")]
     Unanswered,
     /// The application asked for a failover.

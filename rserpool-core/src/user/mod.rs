@@ -5,6 +5,11 @@
 //! replaced by another one when the element fails. The application marks the requests that may be sent
 //! again; nothing else is resent.
 //!
+//! Two questions are kept apart. *Does the element live?* The transport knows: an element has failed when its
+//! association breaks or cannot be opened. *How long may a request take?* Each has a deadline and a number of
+//! deliveries, and ends when one of them is used up; that says nothing about the element. See
+//! [`RequestLimits`].
+//!
 //! Each part uses only the parts below it:
 //!
 //! ```text
@@ -51,8 +56,8 @@ use context::{Context, Phase, Timer};
 pub use counters::Counters;
 use health::Health;
 pub use interface::{
-    Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, Resolution, Resolve,
-    SessionId, UserError,
+    Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, RequestLimits, Resolution,
+    Resolve, SessionId, UnansweredReason, UserError,
 };
 use registrar::Registrar;
 pub use requests::MAX_UNANSWERED;
@@ -238,9 +243,7 @@ impl User {
                 let resolved = resolver.handle_wait_due(now, context, &handle);
                 self.handle_resolved(now, resolved);
             }
-            Timer::Response(id) => {
-                sessions.fail_over(&mut Turn { now, context, resolver }, id, FailureReason::Unanswered);
-            }
+            Timer::Limits(id) => sessions.handle_limit_due(&mut Turn { now, context, resolver }, id),
             Timer::Stagger(id) => sessions.handle_stagger_due(&mut Turn { now, context, resolver }, id),
             Timer::Retry(id) => sessions.handle_retry_due(&mut Turn { now, context, resolver }, id),
             Timer::Search(id) => sessions.handle_search_due(&mut Turn { now, context, resolver }, id),
@@ -334,7 +337,7 @@ impl Endpoint for User {
             }
             Event::ConnectFailed { request, reason } => {
                 if !resolver.registrar_mut().handle_connect_failed(now, context, request, &reason) {
-                    sessions.handle_connect_failed(&mut Turn { now, context, resolver }, request);
+                    sessions.handle_connect_failed(&mut Turn { now, context, resolver }, request, &reason);
                 }
             }
             Event::Message { association, protocol, bytes, stream: _ } => {

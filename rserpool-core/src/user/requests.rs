@@ -1,12 +1,14 @@
-//! The supervised requests of a session, which are kept until they are answered.
+//! The supervised requests of a session: each is kept until it is answered, or until one of its limits ends it.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::interface::{Delivery, RequestId};
-use crate::base::{Instant, ProtocolId};
+use super::config::UserConfig;
+use super::interface::{Delivery, Message, RequestId, UnansweredReason};
+use crate::base::{Deadlines, Instant, ProtocolId};
 
 /// The most supervised requests of one session that may be unanswered at the same time. It bounds memory if
 /// requests are so short that the bound of their octets does not.
@@ -19,6 +21,7 @@ pub(super) struct Requests {
     number: BTreeMap<RequestId, u64>,
     next: u64,
     octets: usize,
+    deadlines: Deadlines<Timer>,
 }
 
 /// What happens to a request when its element fails.
@@ -28,15 +31,45 @@ enum OnFailure {
     Report,
 }
 
+/// A timer of the request with this number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// It is given up.
+    GiveUp(u64),
+    /// It is tried elsewhere.
+    Move(u64),
+}
+
 /// One unanswered request.
 #[derive(Debug)]
-pub(super) struct Kept {
+struct Kept {
+    request: RequestId,
+    protocol: ProtocolId,
+    bytes: Bytes,
+    on_failure: OnFailure,
+    /// How often it was sent, and may be.
+    deliveries: u32,
+    max_deliveries: u32,
+    move_after: Option<Duration>,
+}
+
+/// A request that is to be sent to an element that has taken over.
+#[derive(Debug)]
+pub(super) struct Due {
     pub(super) request: RequestId,
     pub(super) protocol: ProtocolId,
     pub(super) bytes: Bytes,
-    on_failure: OnFailure,
-    /// When it was last sent; `None` while it waits for an element.
-    pub(super) sent: Option<Instant>,
+    /// Whether another element had it before.
+    pub(super) again: bool,
+}
+
+/// What the time has brought.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// This request was given up.
+    GivenUp(RequestId),
+    /// A request wants to be tried elsewhere.
+    Move,
 }
 
 impl Requests {
@@ -59,55 +92,98 @@ impl Requests {
         self.queue.is_empty() || (self.queue.len() < MAX_UNANSWERED && within)
     }
 
-    /// Keeps a message if it is supervised.
-    pub(super) fn keep(
-        &mut self,
-        delivery: Delivery,
-        protocol: ProtocolId,
-        bytes: Bytes,
-        sent: Option<Instant>,
-    ) {
-        let (request, on_failure) = match delivery {
+    /// Keeps a message if it is supervised. `sent`: it is being sent now.
+    pub(super) fn keep(&mut self, now: Instant, message: &Message, sent: bool, config: &UserConfig) {
+        let (request, on_failure) = match message.delivery {
             Delivery::Once => return,
             Delivery::Retry(request) => (request, OnFailure::Resend),
             Delivery::Report(request) => (request, OnFailure::Report),
         };
-        self.octets = self.octets.saturating_add(bytes.len());
-        self.number.insert(request, self.next);
-        self.queue.insert(self.next, Kept { request, protocol, bytes, on_failure, sent });
+        let (number, limits) = (self.next, message.limits);
+        let kept = Kept {
+            request,
+            protocol: message.protocol,
+            bytes: message.bytes.clone(),
+            on_failure,
+            deliveries: u32::from(sent),
+            max_deliveries: limits.deliveries.unwrap_or(config.max_deliveries).max(1),
+            move_after: limits.move_after,
+        };
+        self.deadlines.set(Timer::GiveUp(number), now + limits.deadline.unwrap_or(config.answer_deadline));
+        if let Some(time) = limits.move_after.filter(|_| sent) {
+            self.deadlines.set(Timer::Move(number), now + time);
+        }
+        self.octets = self.octets.saturating_add(kept.bytes.len());
+        self.number.insert(request, number);
+        self.queue.insert(number, kept);
         self.next += 1;
         debug_assert_eq!(self.queue.len(), self.number.len(), "each request is kept once");
     }
 
-    /// Forgets a request that was answered; false if it was not there.
-    pub(super) fn answered(&mut self, request: RequestId) -> bool {
-        match self.number.remove(&request).and_then(|number| self.queue.remove(&number)) {
-            Some(kept) => {
-                self.octets = self.octets.saturating_sub(kept.bytes.len());
-                true
+    /// Forgets a request that was answered or is given up; false if it was not there.
+    pub(super) fn forget(&mut self, request: RequestId) -> bool {
+        let Some(number) = self.number.remove(&request) else { return false };
+        self.deadlines.clear(&Timer::GiveUp(number));
+        self.deadlines.clear(&Timer::Move(number));
+        if let Some(kept) = self.queue.remove(&number) {
+            self.octets = self.octets.saturating_sub(kept.bytes.len());
+        }
+        true
+    }
+
+    /// When [`Requests::handle_timeout`] wants to be called.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// Takes one thing that is due.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Option<Overdue> {
+        match self.deadlines.pop_due(now)? {
+            Timer::GiveUp(number) => {
+                let request = self.queue.get(&number)?.request;
+                self.forget(request);
+                Some(Overdue::GivenUp(request))
             }
-            None => false,
+            Timer::Move(_) => Some(Overdue::Move),
         }
     }
 
-    /// When the oldest request was last sent.
-    pub(super) fn oldest_sent(&self) -> Option<Instant> {
-        self.queue.first_key_value().and_then(|(_, kept)| kept.sent)
-    }
-
-    /// The element has failed: removes and returns the requests that were sent to it and have to be reported.
-    pub(super) fn take_reports(&mut self) -> Vec<RequestId> {
-        let due =
-            self.queue.values().filter(|kept| kept.on_failure == OnFailure::Report && kept.sent.is_some());
-        let reports: Vec<RequestId> = due.map(|kept| kept.request).collect();
-        for request in &reports {
-            self.answered(*request);
+    /// The session has left its element: removes and returns the requests that are not sent again, and why.
+    pub(super) fn leave_element(&mut self) -> Vec<(RequestId, UnansweredReason)> {
+        let mut ended = Vec::new();
+        for (number, kept) in &self.queue {
+            self.deadlines.clear(&Timer::Move(*number));
+            match kept.on_failure {
+                OnFailure::Report if kept.deliveries > 0 => {
+                    ended.push((kept.request, UnansweredReason::ElementFailed));
+                }
+                OnFailure::Resend if kept.deliveries >= kept.max_deliveries => {
+                    ended.push((kept.request, UnansweredReason::Deliveries));
+                }
+                OnFailure::Report | OnFailure::Resend => {}
+            }
         }
-        reports
+        for (request, _) in &ended {
+            self.forget(*request);
+        }
+        ended
     }
 
-    /// All requests, to be sent to another element.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Kept> {
-        self.queue.values_mut()
+    /// All requests, to be sent to the element that has taken over.
+    pub(super) fn deliver(&mut self, now: Instant) -> impl Iterator<Item = Due> {
+        let Self { queue, deadlines, .. } = self;
+        queue.iter_mut().map(move |(number, kept)| {
+            if let Some(time) = kept.move_after {
+                deadlines.set(Timer::Move(*number), now + time);
+            }
+            let again = kept.deliveries > 0;
+            kept.deliveries = kept.deliveries.saturating_add(1);
+            Due { request: kept.request, protocol: kept.protocol, bytes: kept.bytes.clone(), again }
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
     }
 }

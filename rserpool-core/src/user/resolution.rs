@@ -119,6 +119,11 @@ impl Resolver {
         self.cache.is_fresh(now, handle)
     }
 
+    /// Whether the preferred element of a pool is to be used as long as it lives.
+    pub(super) fn is_ranked(&self, handle: &PoolHandle) -> bool {
+        self.cache.is_ranked(handle)
+    }
+
     /// Where an element of a pool serves its users, as far as that is known.
     pub(super) fn user_address(&self, handle: &PoolHandle, element: ElementId) -> Option<SctpAddress> {
         self.cache.element(handle, element).and_then(PoolElement::user_address)

@@ -110,7 +110,7 @@ impl Search {
         self.error = outcome.err();
     }
 
-    /// The candidate to be tried now. `staggered`: the last attempt began only a moment ago. `excluded` tells
+    /// The candidate to be tried now. `staggered`: the attempts under way are to have their time first. `excluded` tells
     /// when an element failed, if that excludes it.
     pub(super) fn next(&mut self, staggered: bool, excluded: impl Fn(ElementId) -> Option<Instant>) -> Next {
         // Attempts at elements that have failed do not delay others.

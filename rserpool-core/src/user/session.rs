@@ -1,19 +1,23 @@
 //! One session with a pool: it looks for an element, is served by one, or is being closed.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
-use bytes::Bytes;
-
-use super::interface::{Delivery, RequestId};
-use super::requests::{Kept, Requests};
+use super::config::UserConfig;
+use super::interface::{Message, RequestId, UnansweredReason};
+use super::requests::{Due, Overdue, Requests};
 use super::search::{Purpose, Search};
-use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle, ProtocolId};
+use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle};
 use crate::endpoint::Refusal;
+
+/// How often the pause between two searches doubles.
+const MAX_DOUBLINGS: u32 = 4;
 
 #[derive(Debug)]
 pub(super) struct Session {
     handle: PoolHandle,
     state: State,
+    trouble: Option<Trouble>,
     requests: Requests,
     /// A message was refused, and the application waits for [`Notice::Writable`](super::Notice::Writable).
     awaits_room: bool,
@@ -27,11 +31,21 @@ enum State {
     Closing(ElementId),
 }
 
+/// A session has left an element, and none has proved itself since: by an answer, or by serving for long enough.
+/// Connections prove nothing, since an element may accept one after the other and end them at once.
+#[derive(Clone, Copy, Debug)]
+struct Trouble {
+    since: Instant,
+    /// The searches since then that led to nothing.
+    in_vain: u32,
+}
+
 /// The element that serves a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Serving {
     pub(super) association: AssociationId,
     pub(super) element: ElementId,
+    pub(super) since: Instant,
 }
 
 /// The queue of the association, as last reported by the transport.
@@ -56,7 +70,7 @@ impl Session {
     /// A session that looks for its first element.
     pub(super) fn new(handle: PoolHandle, command: CommandId) -> Self {
         let state = State::Searching(Search::new(Purpose::Open(command)));
-        Self { handle, state, requests: Requests::default(), awaits_room: false }
+        Self { handle, state, trouble: None, requests: Requests::default(), awaits_room: false }
     }
 
     pub(super) const fn handle(&self) -> &PoolHandle {
@@ -105,8 +119,8 @@ impl Session {
 
     /// Whether a message may be taken; unanswered requests may have `limit` octets in all. If the message is
     /// refused for lack of room, the application waits for room.
-    pub(super) fn admit(&mut self, octets: usize, delivery: Delivery, limit: usize) -> Result<(), Refusal> {
-        let supervised = Requests::supervised(delivery);
+    pub(super) fn admit(&mut self, message: &Message, limit: usize) -> Result<(), Refusal> {
+        let supervised = Requests::supervised(message.delivery);
         if supervised.is_some_and(|request| self.requests.contains(request)) {
             return Err(Refusal::DuplicateRequest);
         }
@@ -118,37 +132,36 @@ impl Session {
             // Requests are kept for the next element; other messages are not.
             _ => supervised.is_none(),
         };
-        if blocked || (supervised.is_some() && !self.requests.has_room(octets, limit)) {
+        if blocked || (supervised.is_some() && !self.requests.has_room(message.bytes.len(), limit)) {
             self.awaits_room = true;
             return Err(Refusal::Congested);
         }
         Ok(())
     }
 
-    /// Keeps a message if it is supervised. `sent`: when it was sent, if an element serves the session.
-    pub(super) fn keep(
-        &mut self,
-        delivery: Delivery,
-        protocol: ProtocolId,
-        bytes: Bytes,
-        sent: Option<Instant>,
-    ) {
-        self.requests.keep(delivery, protocol, bytes, sent);
+    /// Keeps a message if it is supervised.
+    pub(super) fn keep(&mut self, now: Instant, message: &Message, config: &UserConfig) {
+        self.requests.keep(now, message, self.serving().is_some(), config);
     }
 
-    /// Forgets a request that was answered; false if it was not there.
-    pub(super) fn answered(&mut self, request: RequestId) -> bool {
-        self.requests.answered(request)
+    /// Forgets a request that was answered or is given up; false if it was not there.
+    pub(super) fn forget(&mut self, request: RequestId) -> bool {
+        self.requests.forget(request)
     }
 
-    /// All unanswered requests.
-    pub(super) fn unanswered_mut(&mut self) -> impl Iterator<Item = &mut Kept> {
-        self.requests.iter_mut()
+    /// All unanswered requests, to be sent to the element that has taken over.
+    pub(super) fn deliver(&mut self, now: Instant) -> impl Iterator<Item = Due> {
+        self.requests.deliver(now)
     }
 
-    /// When the oldest unanswered request was last sent to the element that serves the session.
-    pub(super) fn oldest_sent(&self) -> Option<Instant> {
-        self.serving().and_then(|_| self.requests.oldest_sent())
+    /// When a limit of a request is reached.
+    pub(super) fn next_limit(&self) -> Option<Instant> {
+        self.requests.poll_timeout()
+    }
+
+    /// Takes one limit that is reached.
+    pub(super) fn take_limit(&mut self, now: Instant) -> Option<Overdue> {
+        self.requests.handle_timeout(now)
     }
 
     /// An element serves the session from now on; returns the purpose of the search.
@@ -159,16 +172,43 @@ impl Session {
         purpose
     }
 
-    /// The element has failed; returns the requests whose failure is to be reported.
-    pub(super) fn begin_failover(&mut self, failed: ElementId) -> Vec<RequestId> {
-        debug_assert_eq!(self.element(), Some(failed), "only the element that serves can fail");
-        self.state = State::Searching(Search::new(Purpose::Replace(failed)));
-        self.requests.take_reports()
+    /// The element has sent something.
+    pub(super) const fn answered(&mut self) {
+        self.trouble = None;
+    }
+
+    /// The session leaves its element; returns the requests that end by that. `proof`: how long an element has
+    /// to serve to have proved itself without an answer.
+    pub(super) fn begin_failover(
+        &mut self,
+        now: Instant,
+        Serving { element, since, .. }: Serving,
+        proof: Duration,
+    ) -> Vec<(RequestId, UnansweredReason)> {
+        debug_assert_eq!(self.element(), Some(element), "only the element that serves can be left");
+        self.state = State::Searching(Search::new(Purpose::Replace(element)));
+        let trouble = self.trouble.filter(|_| now < since + proof);
+        self.trouble = trouble.or(Some(Trouble { since: now, in_vain: 0 }));
+        self.requests.leave_element()
+    }
+
+    /// Since when a session that fails over has been looking for an element that answers.
+    pub(super) fn troubled_since(&self) -> Option<Instant> {
+        self.trouble.map(|trouble| trouble.since)
+    }
+
+    /// The pause before the next search, which grows with each that leads to nothing; `None` before the first.
+    pub(super) fn take_pause(&mut self, interval: Duration) -> Option<Duration> {
+        let trouble = self.trouble.as_mut()?;
+        let in_vain = trouble.in_vain;
+        trouble.in_vain = in_vain.saturating_add(1);
+        let doublings = in_vain.checked_sub(1)?.min(MAX_DOUBLINGS);
+        Some(interval.saturating_mul(1 << doublings))
     }
 
     /// Closes a session that is served; returns its association.
     pub(super) fn begin_closing(&mut self) -> Option<AssociationId> {
-        let Serving { association, element } = self.serving()?;
+        let Serving { association, element, .. } = self.serving()?;
         self.state = State::Closing(element);
         self.requests = Requests::default();
         Some(association)
@@ -191,5 +231,10 @@ impl Session {
         let writable = self.awaits_room && free && self.requests.has_room(1, limit);
         self.awaits_room &= !writable;
         writable
+    }
+
+    #[cfg(test)]
+    pub(super) fn unanswered(&self) -> usize {
+        self.requests.len()
     }
 }

@@ -8,7 +8,10 @@ use bytes::Bytes;
 
 use super::context::{Context, Timer};
 use super::health::Health;
-use super::interface::{Answer, FailureReason, Message, Notice, Opened, RequestId, SessionId, UserError};
+use super::interface::{
+    Answer, FailureReason, Message, Notice, Opened, RequestId, SessionId, UnansweredReason, UserError,
+};
+use super::requests::Overdue;
 use super::resolution::{Resolved, Resolver, Waiter};
 use super::search::{Exhausted, Next, Purpose, Search};
 use super::session::{Queue, Serving, Session, Stage};
@@ -16,10 +19,13 @@ use crate::base::{
     AssociationId, CommandId, ConnectId, ElementId, Instant, PoolHandle, ProtocolId, SctpPort,
     TransportAddress,
 };
-use crate::endpoint::{AbortCause, Action, DownReason, MAX_MESSAGE, Refusal};
+use crate::endpoint::{AbortCause, Action, ConnectError, DownReason, MAX_MESSAGE, Refusal};
 
 /// How long closing one session may take. What the element has not acknowledged by then is lost.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The cause of an ABORT that the application at the peer has asked for (RFC 9260 section 3.3.10.12).
+const USER_ABORT: u16 = 12;
 
 /// What a session needs to handle one input: the time, and the parts on which it is built.
 pub(super) struct Turn<'a> {
@@ -72,8 +78,14 @@ impl Sessions {
 
     /// Begins to search for an element.
     fn begin_search(&mut self, turn: &mut Turn<'_>, id: SessionId) {
-        let Some((handle, search)) = self.searching(id) else { return };
-        turn.context.deadlines.set(Timer::Search(id), turn.now + turn.context.config.failover_deadline);
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let since = session.troubled_since().unwrap_or(turn.now);
+        turn.context.deadlines.set(Timer::Search(id), since + turn.context.config.failover_deadline);
+        if let Some(pause) = session.take_pause(turn.context.config.retry_interval) {
+            turn.context.deadlines.set(Timer::Retry(id), turn.now + pause);
+            return;
+        }
+        let Some((handle, search)) = session.search_mut() else { return };
         let fresh = turn.resolver.is_fresh(turn.now, handle);
         // Only a fresh cache entry is good enough to open a session, unless no registrar answers. In a failover,
         // a stale one is better than waiting, and the registrar may know elements that have joined since.
@@ -100,7 +112,8 @@ impl Sessions {
         loop {
             let Some(session) = self.sessions.get_mut(&id) else { return };
             let Some((handle, search)) = session.search_mut() else { return };
-            let staggered = turn.context.deadlines.get(&Timer::Stagger(id)).is_some();
+            let staggered = turn.context.deadlines.get(&Timer::Stagger(id)).is_some()
+                || turn.resolver.is_ranked(handle);
             let element = match search
                 .next(staggered, |element| self.health.excluded_since(turn.now, handle, element))
             {
@@ -124,7 +137,9 @@ impl Sessions {
             Exhausted::Wait => {}
             Exhausted::Ask => self.ask_for_elements(turn, id),
             Exhausted::Pause => {
-                turn.context.deadlines.set(Timer::Retry(id), turn.now + turn.context.config.retry_interval);
+                let interval = turn.context.config.retry_interval;
+                let pause = self.sessions.get_mut(&id).and_then(|session| session.take_pause(interval));
+                turn.context.deadlines.set(Timer::Retry(id), turn.now + pause.unwrap_or(interval));
             }
             Exhausted::GiveUp(error) => self.search_failed(turn, id, error),
         }
@@ -204,6 +219,7 @@ impl Sessions {
     /// No element was found: the session is over.
     fn search_failed(&mut self, turn: &mut Turn<'_>, id: SessionId, error: UserError) {
         self.end_search(turn, id);
+        turn.context.deadlines.clear(&Timer::Limits(id));
         match self.sessions.remove(&id).map(|session| session.stage()) {
             Some(Stage::Opening(command)) => turn.context.outbox.answer(command, Answer::Opened(Err(error))),
             Some(_) => tell_closed(turn.context, id, Some(error)),
@@ -247,9 +263,8 @@ impl Sessions {
         let Some((element, peer)) = ended else { return false };
         self.end_search(turn, id);
         let Some(session) = self.sessions.get_mut(&id) else { return false };
-        self.health.works(session.handle(), element);
         self.associations.insert(association, id);
-        match session.begin_serving(Serving { association, element }) {
+        match session.begin_serving(Serving { association, element, since: turn.now }) {
             Some(Purpose::Open(command)) => {
                 turn.context.counters.sessions_opened += 1;
                 turn.context
@@ -267,42 +282,50 @@ impl Sessions {
         true
     }
 
-    /// An attempt has failed: the element is not selected for a while, and another is tried.
-    pub(super) fn handle_connect_failed(&mut self, turn: &mut Turn<'_>, request: ConnectId) {
+    /// An attempt has failed: the element is not selected for a while, and another is tried. An element that
+    /// nobody can connect to is unreachable (ASAP-3.5-01).
+    pub(super) fn handle_connect_failed(
+        &mut self,
+        turn: &mut Turn<'_>,
+        request: ConnectId,
+        error: &ConnectError,
+    ) {
         let Some(id) = self.attempts.remove(&request) else { return };
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some((handle, search)) = session.search_mut() else { return };
         let Some((element, _)) = search.end_attempt(request) else { return };
+        let handle = handle.clone();
         turn.context.counters.connects_failed += 1;
-        self.health.failed(turn.now, handle, element);
+        self.health.failed(turn.now, &handle, element);
+        if matches!(error, ConnectError::TimedOut | ConnectError::Refused) {
+            self.report_failure(turn, &handle, element);
+        }
         // The next one is selected anew: otherwise all turns of this one would go to its neighbour.
         self.select_candidates(turn, id);
         self.advance(turn, id);
     }
 
-    /// The element that serves a session has failed, or counts as failed: another one is looked for. A
-    /// session that searches is left alone: it is failing over already.
+    /// A session leaves its element, and another one is looked for. A session that searches is left alone: it is
+    /// failing over already.
     pub(super) fn fail_over(&mut self, turn: &mut Turn<'_>, id: SessionId, reason: FailureReason) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Some(Serving { association, element }) = session.serving() else { return };
+        let Some(serving) = session.serving() else { return };
+        let Serving { association, element, .. } = serving;
         let handle = session.handle().clone();
-        let reports = session.begin_failover(element);
-        turn.context.deadlines.clear(&Timer::Response(id));
+        let ended = session.begin_failover(turn.now, serving, turn.context.config.exclusion);
         if self.associations.remove(&association).is_some() {
             turn.context.outbox.act(Action::Abort { association, cause: AbortCause::User });
         }
         turn.context.counters.element_failures += 1;
         self.health.failed(turn.now, &handle, element);
-        // A server that closes its associations is being stopped, and its registrar knows that. If our queue
-        // was full, the element has not failed.
-        let innocent = [DownReason::PeerShutdown, DownReason::QueueFull, DownReason::Local];
-        if !matches!(&reason, FailureReason::Disconnected(down) if innocent.contains(down)) {
-            self.report(turn, &handle, element);
+        if is_unreachable(&reason) {
+            self.report_failure(turn, &handle, element);
         }
         turn.context.outbox.tell(Notice::ElementFailed { session: id, element, reason });
-        for request in reports {
-            turn.context.outbox.tell(Notice::Unanswered { session: id, request });
+        for (request, reason) in ended {
+            tell_unanswered(turn.context, id, request, reason);
         }
+        self.supervise(turn.context, id);
         self.begin_search(turn, id);
     }
 
@@ -314,16 +337,14 @@ impl Sessions {
         element: ElementId,
     ) {
         self.health.failed(turn.now, handle, element);
-        self.report(turn, handle, element);
+        let due = self.health.take_complaint(handle, element);
+        report(turn, handle, element, due);
     }
 
-    /// Tells the registrar that an element is unreachable: at most once for each failure, and only
-    /// if something was sent to it (ASAP-3.5-01, ASAP-3.5-03 and ASAP-3.5-04 demand the three in this order).
-    fn report(&mut self, turn: &mut Turn<'_>, handle: &PoolHandle, element: ElementId) {
-        match self.health.take_report(handle, element) {
-            true => turn.resolver.registrar_mut().report(turn.now, turn.context, handle, element),
-            false => turn.context.counters.reports_suppressed += 1,
-        }
+    /// The transport says that an element is unreachable.
+    fn report_failure(&mut self, turn: &mut Turn<'_>, handle: &PoolHandle, element: ElementId) {
+        let due = self.health.take_failure(turn.now, handle, element);
+        report(turn, handle, element, due);
     }
 
     pub(super) fn send(
@@ -332,22 +353,22 @@ impl Sessions {
         context: &mut Context,
         message: Message,
     ) -> Result<(), Refusal> {
-        let Message { session: id, protocol, bytes, delivery } = message;
-        if matches!(protocol, ProtocolId::ASAP | ProtocolId::ENRP) {
+        if matches!(message.protocol, ProtocolId::ASAP | ProtocolId::ENRP) {
             return Err(Refusal::ReservedProtocol);
         }
-        if !(1..=MAX_MESSAGE).contains(&bytes.len()) {
+        if !(1..=MAX_MESSAGE).contains(&message.bytes.len()) {
             return Err(Refusal::Length);
         }
+        let id = message.session;
         let session = self.sessions.get_mut(&id).ok_or(Refusal::UnknownSession)?;
-        session.admit(bytes.len(), delivery, context.config.max_unanswered_octets)?;
+        session.admit(&message, context.config.max_unanswered_octets)?;
         context.counters.messages_sent += 1;
-        let serving = session.serving();
-        if let Some(Serving { association, element }) = serving {
+        session.keep(now, &message, &context.config);
+        if let Some(Serving { association, element, .. }) = session.serving() {
             self.health.sent(now, session.handle(), element);
-            context.outbox.act(Action::Send { association, protocol, stream: 0, bytes: bytes.clone() });
+            let Message { protocol, bytes, .. } = message;
+            context.outbox.act(Action::Send { association, protocol, stream: 0, bytes });
         }
-        session.keep(delivery, protocol, bytes, serving.map(|_| now));
         self.supervise(context, id);
         Ok(())
     }
@@ -357,14 +378,14 @@ impl Sessions {
     fn send_unanswered(&mut self, now: Instant, context: &mut Context, id: SessionId) -> Vec<RequestId> {
         let mut resent = Vec::new();
         let Some(session) = self.sessions.get_mut(&id) else { return resent };
-        let Some(Serving { association, element }) = session.serving() else { return resent };
+        let Some(Serving { association, element, .. }) = session.serving() else { return resent };
         let handle = session.handle().clone();
-        for kept in session.unanswered_mut() {
-            if kept.sent.replace(now).is_some() {
-                resent.push(kept.request);
+        for due in session.deliver(now) {
+            if due.again {
+                resent.push(due.request);
             }
             self.health.sent(now, &handle, element);
-            let (protocol, bytes) = (kept.protocol, kept.bytes.clone());
+            let (protocol, bytes) = (due.protocol, due.bytes);
             context.outbox.act(Action::Send { association, protocol, stream: 0, bytes });
         }
         context.counters.messages_resent += resent.len() as u64;
@@ -372,7 +393,7 @@ impl Sessions {
         resent
     }
 
-    /// A request was answered.
+    /// A request was answered, or is given up.
     pub(super) fn answered(
         &mut self,
         context: &mut Context,
@@ -380,11 +401,30 @@ impl Sessions {
         request: RequestId,
     ) -> Result<(), Refusal> {
         let session = self.sessions.get_mut(&id).ok_or(Refusal::UnknownSession)?;
-        if session.answered(request) {
+        if session.forget(request) {
             self.supervise(context, id);
             self.tell_writable(context, id);
         }
         Ok(())
+    }
+
+    /// Limits of requests are reached: some are given up, or the session is to try another element.
+    pub(super) fn handle_limit_due(&mut self, turn: &mut Turn<'_>, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let mut move_on = false;
+        while let Some(overdue) = session.take_limit(turn.now) {
+            match overdue {
+                Overdue::GivenUp(request) => {
+                    tell_unanswered(turn.context, id, request, UnansweredReason::Deadline);
+                }
+                Overdue::Move => move_on = true,
+            }
+        }
+        self.supervise(turn.context, id);
+        self.tell_writable(turn.context, id);
+        if move_on {
+            self.fail_over(turn, id, FailureReason::Unanswered);
+        }
     }
 
     /// Whether the application knows the session and has not closed it.
@@ -399,6 +439,7 @@ impl Sessions {
             Some(Stage::Opening(_) | Stage::FailingOver) => {
                 self.end_search(turn, id);
                 self.sessions.remove(&id);
+                turn.context.deadlines.clear(&Timer::Limits(id));
                 tell_closed(turn.context, id, None);
             }
             Some(Stage::Closing) | None => {}
@@ -408,7 +449,7 @@ impl Sessions {
     fn begin_closing(&mut self, context: &mut Context, id: SessionId, deadline: Instant) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(association) = session.begin_closing() else { return };
-        context.deadlines.clear(&Timer::Response(id));
+        context.deadlines.clear(&Timer::Limits(id));
         context.outbox.act(Action::Shutdown { association, deadline });
     }
 
@@ -459,17 +500,20 @@ impl Sessions {
         }
     }
 
+    /// An application message has come: the element lives, whether or not the application takes it.
     pub(super) fn handle_message(
-        &self,
+        &mut self,
         context: &mut Context,
         id: SessionId,
         protocol: ProtocolId,
         bytes: Bytes,
     ) {
-        if let Some(element) = self.sessions.get(&id).and_then(Session::element) {
-            context.counters.messages_received += 1;
-            context.outbox.tell(Notice::Received { session: id, element, protocol, bytes });
-        }
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(element) = session.element() else { return };
+        session.answered();
+        self.health.answers(session.handle(), element);
+        context.counters.messages_received += 1;
+        context.outbox.tell(Notice::Received { session: id, element, protocol, bytes });
     }
 
     /// The queue of an association is full, or free again.
@@ -488,14 +532,12 @@ impl Sessions {
         }
     }
 
-    /// Watches the oldest unanswered request, from when it was last sent.
+    /// Watches the limits of the requests of a session.
     fn supervise(&self, context: &mut Context, id: SessionId) {
-        match self.sessions.get(&id).and_then(Session::oldest_sent) {
-            Some(sent) => {
-                context.deadlines.set(Timer::Response(id), sent + context.config.response_timeout);
-            }
+        match self.sessions.get(&id).and_then(Session::next_limit) {
+            Some(at) => context.deadlines.set(Timer::Limits(id), at),
             None => {
-                context.deadlines.clear(&Timer::Response(id));
+                context.deadlines.clear(&Timer::Limits(id));
             }
         }
     }
@@ -506,8 +548,8 @@ impl Sessions {
     }
 
     #[cfg(test)]
-    pub(super) fn unanswered(&mut self) -> usize {
-        self.sessions.values_mut().map(|session| session.unanswered_mut().count()).sum()
+    pub(super) fn unanswered(&self) -> usize {
+        self.sessions.values().map(Session::unanswered).sum()
     }
 
     #[cfg(test)]
@@ -538,6 +580,32 @@ impl Sessions {
             "attempts are bounded"
         );
     }
+}
+
+/// Whether the transport says that an element cannot be reached. A slow application, the wish of ours, and an
+/// element that closes, refuses or starts anew are none of that: who answers lives. If our queue was full, the
+/// element has not failed either.
+fn is_unreachable(reason: &FailureReason) -> bool {
+    match reason {
+        FailureReason::Disconnected(DownReason::Silent | DownReason::Violation) => true,
+        FailureReason::Disconnected(DownReason::Aborted(reason)) => reason.cause != Some(USER_ABORT),
+        FailureReason::Disconnected(_) | FailureReason::Unanswered | FailureReason::Asked => false,
+    }
+}
+
+/// Tells the registrar that an element is unreachable, if that is due.
+fn report(turn: &mut Turn<'_>, handle: &PoolHandle, element: ElementId, due: bool) {
+    match due {
+        true => turn.resolver.registrar_mut().report(turn.now, turn.context, handle, element),
+        false => turn.context.counters.reports_suppressed += 1,
+    }
+}
+
+fn tell_unanswered(context: &mut Context, session: SessionId, request: RequestId, reason: UnansweredReason) {
+    if reason != UnansweredReason::ElementFailed {
+        context.counters.requests_given_up += 1;
+    }
+    context.outbox.tell(Notice::Unanswered { session, request, reason });
 }
 
 fn tell_closed(context: &mut Context, id: SessionId, error: Option<UserError>) {

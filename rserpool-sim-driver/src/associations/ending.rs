@@ -1,7 +1,7 @@
 //! How associations end.
 
 use rserpool_core::base::AssociationId;
-use rserpool_core::endpoint::{AbortReason, DownReason, Event};
+use rserpool_core::endpoint::{AbortCause, AbortReason, DownReason, Event};
 
 use super::association::State;
 use super::{Associations, Surroundings};
@@ -10,10 +10,16 @@ use crate::schedule::{AssociationStep, Repeat, Side};
 
 impl Associations {
     /// A process ends an association at once.
-    pub(crate) fn abort(&mut self, around: &mut Surroundings<'_>, host: HostId, association: AssociationId) {
+    pub(crate) fn abort(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        host: HostId,
+        association: AssociationId,
+        cause: AbortCause,
+    ) {
         if let Some((key, side)) = self.known(host, association) {
             self.end(around, key, side, DownReason::Local);
-            self.send_abort(around, key, side);
+            self.send_abort(around, key, side, cause);
         }
     }
 
@@ -36,24 +42,40 @@ impl Associations {
     }
 
     /// Tells the peer with a packet that is not sent again.
-    pub(super) fn send_abort(&mut self, around: &mut Surroundings<'_>, key: u64, side: Side) {
+    pub(super) fn send_abort(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        key: u64,
+        side: Side,
+        cause: AbortCause,
+    ) {
         let Some(open) = self.open.get(&key) else { return };
         let (from, to) = (open.end(side).host, open.end(side.other()).host);
         let passes = self.can_pass(around, open, side);
         if let Some(delay) = around.network.datagram(from, to).filter(|_| passes) {
-            let step = AssociationStep::Abort { key, side: side.other() };
+            let step = AssociationStep::Abort { key, side: side.other(), cause };
             around.schedule.add_step(around.now + delay, step);
         }
     }
 
-    pub(super) fn abort_arrives(&mut self, around: &mut Surroundings<'_>, key: u64, side: Side) {
-        self.end(around, key, side, DownReason::Aborted(AbortReason::default()));
+    pub(super) fn abort_arrives(
+        &mut self,
+        around: &mut Surroundings<'_>,
+        key: u64,
+        side: Side,
+        cause: AbortCause,
+    ) {
+        let reason = match cause {
+            AbortCause::OutOfResource => DownReason::Busy,
+            AbortCause::User | AbortCause::ProtocolViolation => DownReason::Aborted(AbortReason::default()),
+        };
+        self.end(around, key, side, reason);
     }
 
     pub(super) fn close_deadline(&mut self, around: &mut Surroundings<'_>, key: u64, side: Side) {
         if self.open.get(&key).is_some_and(|open| open.end(side).is_known()) {
             self.end(around, key, side, DownReason::Local);
-            self.send_abort(around, key, side);
+            self.send_abort(around, key, side, AbortCause::User);
         }
     }
 
@@ -72,7 +94,7 @@ impl Associations {
         };
         match (there_and_back, repeat) {
             (Some((there, back)), _) => {
-                let step = AssociationStep::Abort { key, side };
+                let step = AssociationStep::Abort { key, side, cause: AbortCause::User };
                 around.schedule.add_step(around.now + (there + back), step);
             }
             (None, Repeat::Never) => {}

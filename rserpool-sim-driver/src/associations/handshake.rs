@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use rserpool_core::base::{ConnectId, Instant, SctpAddress, SctpPort, TransportAddress};
-use rserpool_core::endpoint::{ConnectError, Connected, DownReason, Event, Origin};
+use rserpool_core::endpoint::{AbortCause, ConnectError, Connected, DownReason, Event, Origin};
 
 use super::association::{Association, Attempt, End, State};
 use super::{Associations, Delivery, Surroundings};
@@ -240,7 +240,7 @@ impl Associations {
             && let Some(open) = self.open.get_mut(&key)
         {
             open.opener.state = State::Gone;
-            self.send_abort(around, key, Side::Opener);
+            self.send_abort(around, key, Side::Opener, AbortCause::User);
             self.reassess(around, key);
         }
     }

@@ -102,7 +102,7 @@ impl Associations {
                 return self.handshake(around, host, life, request, step);
             }
             AssociationStep::Arrive { key, side, item } => return self.arrive(around, key, side, item),
-            AssociationStep::Abort { key, side } => self.abort_arrives(around, key, side),
+            AssociationStep::Abort { key, side, cause } => self.abort_arrives(around, key, side, cause),
             AssociationStep::Flush { key, side } => self.flush(around, key, side),
             AssociationStep::Silence { key, side } => self.silence(around, key, side),
             AssociationStep::GiveUp { key, side } => self.give_up(around, key, side),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rserpool_core::endpoint::DownReason;
+use rserpool_core::endpoint::{AbortCause, DownReason};
 
 use super::association::{Association, State};
 use super::{Associations, Surroundings};
@@ -86,7 +86,7 @@ impl Associations {
     pub(super) fn give_up(&mut self, around: &mut Surroundings<'_>, key: u64, side: Side) {
         if self.open.get(&key).is_some_and(|open| open.end(side).is_known()) {
             self.end(around, key, side, DownReason::Silent);
-            self.send_abort(around, key, side);
+            self.send_abort(around, key, side, AbortCause::User);
         }
     }
 }

@@ -158,7 +158,7 @@ impl World {
             Action::Shutdown { association, deadline } => {
                 associations.shut_down(around, host, association, deadline);
             }
-            Action::Abort { association, cause: _ } => associations.abort(around, host, association),
+            Action::Abort { association, cause } => associations.abort(around, host, association, cause),
             Action::Announce { .. } => {}
         }
     }

@@ -277,7 +277,10 @@ impl<E: Engine> Association<E> {
                 }
                 kind::HEARTBEAT => self.answer(Chunk::new(kind::HEARTBEAT_ACK, chunk.body)),
                 kind::ABORT => {
-                    let reason = DownReason::Aborted(chunk::parse_abort(&chunk));
+                    let reason = match chunk::parse_abort(&chunk) {
+                        said if said.cause == Some(cause::OUT_OF_RESOURCE) => DownReason::Busy,
+                        said => DownReason::Aborted(said),
+                    };
                     return Err(self.end(reason, None));
                 }
                 kind::SHUTDOWN => {

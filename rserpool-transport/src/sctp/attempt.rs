@@ -22,6 +22,8 @@ pub(super) struct Attempt {
     /// When the next of them gets its turn.
     next_start: Instant,
     candidates: Vec<Candidate>,
+    /// Whether the peer has refused on one of them because it had no room.
+    busy: bool,
 }
 
 /// One path on which the peer was asked.
@@ -79,7 +81,8 @@ impl Attempt {
     /// Starts with the first path.
     pub(super) fn new(core: &mut Core, paths: Vec<Path>, deadline: Instant) -> Self {
         let waiting = paths.into_iter().map(|path| (path, core.offer())).collect();
-        let mut attempt = Self { deadline, waiting, next_start: core.now, candidates: Vec::new() };
+        let (next_start, candidates) = (core.now, Vec::new());
+        let mut attempt = Self { deadline, waiting, next_start, candidates, busy: false };
         attempt.start_next(core);
         attempt
     }
@@ -127,7 +130,10 @@ impl Attempt {
                 let told = answer.addresses.clone();
                 return Progress::Done(self.handshake(path, local, peer, &told));
             }
-            (kind::ABORT, _) => candidate.stage = Stage::Refused,
+            (kind::ABORT, _) => {
+                candidate.stage = Stage::Refused;
+                self.busy |= chunk::parse_abort(chunk).cause == Some(cause::OUT_OF_RESOURCE);
+            }
             (kind::ERROR, Stage::Echoing(_)) if chunk::is_stale_cookie(chunk) => candidate.ask(core),
             _ => {}
         }
@@ -183,7 +189,7 @@ impl Attempt {
     fn progress(&mut self, core: &mut Core) -> Progress {
         while self.candidates.iter().all(|c| matches!(c.stage, Stage::Refused)) {
             if self.waiting.is_empty() {
-                return Progress::Failed(ConnectError::Refused);
+                return Progress::Failed(if self.busy { ConnectError::Busy } else { ConnectError::Refused });
             }
             self.start_next(core);
         }

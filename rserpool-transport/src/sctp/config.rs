@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rserpool_core::endpoint::{self, ConfigError};
 
-/// How the stack behaves; see [`SctpConfig::rfc`] and [`SctpConfig::fast`].
+/// How the stack behaves; see [`SctpConfig::rfc`] and [`SctpConfig::fast`], and for pool users
+/// [`SctpConfig::rfc_user`] and [`SctpConfig::fast_user`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SctpConfig {
@@ -109,6 +110,20 @@ impl SctpConfig {
         }
     }
 
+    /// [`SctpConfig::rfc`] for a pool user. A session moves only when its association breaks, so a dead element
+    /// has to be noticed here, and within a time that fits a failover: 10 s after data was sent to it, 15 s
+    /// after its last packet when there is nothing to send. RFC 9260 leaves both values to the application
+    /// (sections 8.1 and 8.3); 10 s have room for four transmissions with RTO.Initial and RTO.Min.
+    pub fn rfc_user(seed: u64) -> Self {
+        Self { heartbeat: Duration::from_secs(5), max_silence: Duration::from_secs(10), ..Self::rfc(seed) }
+    }
+
+    /// [`SctpConfig::fast`] for a pool user: a dead element is noticed 200 ms after data was sent to it, 400 ms
+    /// after its last packet when there is nothing to send.
+    pub fn fast_user(seed: u64) -> Self {
+        Self { max_silence: Duration::from_millis(200), ..Self::fast(seed) }
+    }
+
     /// The addresses that peers are told.
     pub(super) fn told(&self) -> &[IpAddr] {
         if self.tell_addresses { &self.addresses } else { &[] }
@@ -176,6 +191,8 @@ mod tests {
     fn presets_are_valid_and_a_bad_field_is_named() {
         assert_eq!(SctpConfig::rfc(1).check(), Ok(()));
         assert_eq!(SctpConfig::fast(1).check(), Ok(()));
+        assert_eq!(SctpConfig::rfc_user(1).check(), Ok(()));
+        assert_eq!(SctpConfig::fast_user(1).check(), Ok(()));
         let bad = SctpConfig { rto_max: Duration::from_millis(1), ..SctpConfig::fast(1) };
         assert_eq!(
             bad.check().unwrap_err().to_string(),

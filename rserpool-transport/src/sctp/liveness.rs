@@ -1,12 +1,18 @@
 //! Whether the peer is still there, at whatever address. Engines send data again for ever and never a
 //! HEARTBEAT; this watches them from above. Which address lives is the business of
 //! [`super::destinations`].
+//!
+//! A peer that leaves something unanswered is asked again several times before it is given up, so that no single
+//! packet that gets lost ends an association.
 
 use std::time::Duration;
 
 use rserpool_core::base::Instant;
 
 use super::config::SctpConfig;
+
+/// How often a peer is asked while it is silent, before it is given up.
+const QUESTIONS: u32 = 4;
 
 #[derive(Debug)]
 pub(super) struct Liveness {
@@ -43,6 +49,7 @@ impl Liveness {
     /// Something was sent that the peer has to answer.
     pub(super) fn asked(&mut self, now: Instant) {
         self.asked.get_or_insert(now);
+        self.beat = self.beat.min(now + self.patience / QUESTIONS);
     }
 
     pub(super) fn deadline(&self) -> Instant {
@@ -82,11 +89,21 @@ mod tests {
         let mut liveness = Liveness::new(at(0), &SctpConfig::fast(1));
         assert_eq!(liveness.deadline(), at(200));
         assert_eq!(liveness.check(at(199)), Pulse::Fine);
-        assert_eq!(liveness.check(at(200)), Pulse::Beat);
-        assert_eq!(liveness.check(at(400)), Pulse::Beat);
-        assert_eq!(liveness.check(at(600)), Pulse::Beat);
+        for beat in [200, 325, 450, 575] {
+            assert_eq!((liveness.deadline(), liveness.check(at(beat))), (at(beat), Pulse::Beat));
+        }
         assert_eq!(liveness.deadline(), at(700));
         assert_eq!(liveness.check(at(700)), Pulse::Silent);
+    }
+
+    /// A user waits less long than its interval: still, a lost HEARTBEAT or two do no harm.
+    #[test]
+    fn a_short_patience_asks_more_often() {
+        let mut liveness = Liveness::new(at(0), &SctpConfig::fast_user(1));
+        for beat in [200, 250, 300, 350] {
+            assert_eq!((liveness.deadline(), liveness.check(at(beat))), (at(beat), Pulse::Beat));
+        }
+        assert_eq!((liveness.deadline(), liveness.check(at(400))), (at(400), Pulse::Silent));
     }
 
     #[test]

@@ -41,6 +41,7 @@ impl<E: Engine> Stack for Sctp<E> {
             Action::Abort { association, cause } => {
                 let parting = Some(match cause {
                     AbortCause::User => chunk::abort(cause::USER_ABORT, "aborted by the user"),
+                    AbortCause::OutOfResource => chunk::abort(cause::OUT_OF_RESOURCE, ""),
                     AbortCause::ProtocolViolation => {
                         chunk::abort(cause::PROTOCOL_VIOLATION, "RSerPool message not understood")
                     }

@@ -27,6 +27,7 @@ pub(super) const ROWS: &[Row] = &[
 /// User Initiated Abort and Protocol Violation (RFC 9260 sections 3.3.10.12 and 13).
 const USER: u16 = 12;
 const VIOLATION: u16 = 13;
+const OUT_OF_RESOURCE: u16 = 4;
 
 fn ours(stage: &Stage) -> Outcome {
     let mut bench = stage.bench(Setup::patient())?;
@@ -47,7 +48,11 @@ fn theirs(stage: &Stage) -> Outcome {
 }
 
 fn causes(stage: &Stage) -> Outcome {
-    for (cause, code) in [(AbortCause::User, USER), (AbortCause::ProtocolViolation, VIOLATION)] {
+    for (cause, code) in [
+        (AbortCause::User, USER),
+        (AbortCause::OutOfResource, OUT_OF_RESOURCE),
+        (AbortCause::ProtocolViolation, VIOLATION),
+    ] {
         let mut hand = Hand::new(stage.backend);
         let grip = hand.open(1)?;
         hand.act(Action::Abort { association: grip.association, cause });

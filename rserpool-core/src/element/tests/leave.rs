@@ -58,7 +58,7 @@ fn shutdown_leaves_the_pool_before_it_closes_sessions() {
     event(&mut element, 30, connected(2, None, user(1)));
     event(&mut element, 31, received(2, DATA, "a"));
     assert_eq!(begin_shutdown(&mut element, 40, 2_000), (vec![deregistration(HOME)], vec![]));
-    assert_eq!(event(&mut element, 41, connected(3, None, user(2))), (vec![abort(3)], vec![]));
+    assert_eq!(event(&mut element, 41, connected(3, None, user(2))), (vec![busy(3)], vec![]));
     // What arrives meanwhile is still served.
     let request =
         Notice::Received { session: AssociationId::sctp(2), protocol: DATA, stream: 0, bytes: "b".into() };

@@ -129,7 +129,8 @@ fn a_lost_home_leads_to_another() {
     let step = event(&mut element, 510, connected(2, Some(4), registrar(1)));
     assert_eq!(step, (vec![registration(2, 0)], vec![]));
     let step = event(&mut element, 515, disconnected(2, DownReason::Aborted(AbortReason::default())));
-    assert_eq!(step, (vec![connect(5, 7, registrar(2), at(565))], vec![]));
+    assert_eq!(step, (vec![], vec![]), "the last hunt has begun only just now");
+    assert_eq!(expire(&mut element, 550), (vec![connect(5, 7, registrar(2), at(600))], vec![]));
 }
 
 /// ASAP-3.4-01 to ASAP-3.4-03, ASAP-2.2.7-02, readings A13 and B16: every keep-alive for this element is
@@ -183,25 +184,87 @@ fn a_keep_alive_ends_a_hunt() {
     assert_eq!(step, (vec![ack(2), cancel(1), registration(2, 2)], changed));
 }
 
-/// ASAP-3.2-01: an element that was frozen and removed meanwhile comes back by itself; after longer and
-/// longer pauses if it is removed again and again.
+/// ASAP-3.2-01: an element that was frozen and removed meanwhile comes back by itself, and at once, however
+/// often: what it has answered proves that it lives.
 #[test]
-fn a_removed_element_registers_again() {
+fn a_removed_element_registers_again_at_once() {
     let mut element = registered(&[1]);
-    let removed = || vec![Output::Notice(Notice::Deregistered)];
-    assert_eq!(event(&mut element, 30, deregistered(HOME)), (vec![registration(HOME, 0)], removed()));
-    assert!(!element.is_registered());
-    event(&mut element, 40, granted(HOME));
-    assert_eq!(event(&mut element, 50, deregistered(HOME)), (vec![], removed()));
-    assert_eq!(expire(&mut element, 150), (vec![registration(HOME, 0)], vec![]));
-    event(&mut element, 160, granted(HOME));
-    assert_eq!(event(&mut element, 170, deregistered(HOME)), (vec![], removed()));
-    assert_eq!(expire(&mut element, 370), (vec![registration(HOME, 0)], vec![]));
-    event(&mut element, 380, granted(HOME));
-    // A registration that stood for a whole T4 makes up for it.
-    expire(&mut element, 1_380);
-    event(&mut element, 1_390, granted(HOME));
-    assert_eq!(event(&mut element, 1_400, deregistered(HOME)), (vec![registration(HOME, 0)], removed()));
+    for n in 1..=10u64 {
+        let now = 200 * n;
+        assert_eq!(event(&mut element, now - 1, keep_alive(HOME, false, 1)), (vec![ack(HOME)], vec![]));
+        let step = event(&mut element, now, deregistered(HOME));
+        assert_eq!(step, (vec![registration(HOME, 1)], vec![Output::Notice(Notice::Deregistered)]));
+        assert!(!element.is_registered());
+        event(&mut element, now + 10, granted(HOME));
+    }
+    assert_eq!(element.counters().removals, 10);
+}
+
+/// With the timers of the RFC, and of a LAN: two removals by silence, a minute apart.
+#[test]
+fn two_removals_for_silence_do_not_keep_an_element_away() {
+    for preset in [ElementConfig::rfc, ElementConfig::fast] {
+        let mut config = preset("pool".into(), 1);
+        (config.id, config.addresses) = (Some(ID), vec![ip(100)]);
+        config.hunt.registrars = vec![registrar(1)];
+        let mut element = Element::new(config, Instant::ORIGIN);
+        drain(&mut element);
+        event(&mut element, 10, connected(HOME, Some(1), registrar(1)));
+        event(&mut element, 20, granted(HOME));
+        for removed_at in [60_000, 120_000] {
+            let (actions, _) = event(&mut element, removed_at, deregistered(HOME));
+            assert_eq!(actions.len(), 1, "the registration");
+            event(&mut element, removed_at + 10, granted(HOME));
+            assert!(element.is_registered());
+        }
+    }
+}
+
+/// A registrar that does not want the element and removes it as soon as it has registered gets no flood.
+#[test]
+fn removals_without_a_proof_of_life_are_paced() {
+    let mut element = registered(&[1]);
+    let mut now = 20;
+    // 100 ms (T2 is shorter than the pace), then T2, twice T2 and so on, up to T4.
+    for pause in [100, 100, 200, 400, 800, 1_000, 1_000] {
+        let step = event(&mut element, now, deregistered(HOME));
+        assert_eq!(step, (vec![], vec![Output::Notice(Notice::Deregistered)]));
+        let asked = if now == 20 { 10 } else { now };
+        now = asked + pause;
+        assert_eq!(expire(&mut element, now), (vec![registration(HOME, 0)], vec![]));
+        event(&mut element, now, granted(HOME));
+    }
+    // What it has answered in between makes up for it; the pace stays.
+    event(&mut element, now, keep_alive(HOME, false, 1));
+    assert_eq!(event(&mut element, now, deregistered(HOME)).0, []);
+    assert_eq!(expire(&mut element, now + 100), (vec![registration(HOME, 1)], vec![]));
+    event(&mut element, now + 110, granted(HOME));
+    // A registration that was renewed does, too.
+    expire(&mut element, now + 1_110);
+    event(&mut element, now + 1_110, granted(HOME));
+    assert_eq!(event(&mut element, now + 1_400, deregistered(HOME)).0, [registration(HOME, 1)]);
+}
+
+/// The same for a registrar that lets the element in and then ends the association.
+#[test]
+fn homes_that_are_lost_at_once_are_hunted_for_at_a_pace() {
+    let mut element = found(&[1]);
+    let mut hunted = 0;
+    // A round lasts 50 ms, and does not grow in these scripts.
+    for (n, answers) in [(1, true), (2, true), (3, false), (4, false)] {
+        let now = hunted + 10;
+        if answers {
+            event(&mut element, now, granted(n));
+        }
+        let step = event(&mut element, now, disconnected(n, DownReason::Aborted(AbortReason::default())));
+        assert_eq!(step, (vec![], vec![]));
+        hunted += 50;
+        let again = connect(n + 1, 7, registrar(1), at(hunted + 50));
+        assert_eq!(expire(&mut element, hunted), (vec![again], vec![]));
+        let step = event(&mut element, hunted + 10, connected(n + 1, Some(n + 1), registrar(1)));
+        assert_eq!(step, (vec![registration(n + 1, 0)], vec![]));
+    }
+    assert_eq!(element.counters().hunts, 5);
 }
 
 /// ASAP-2.2.14-02: reported, or dropped and counted; ASAP_ERROR itself is never answered.

@@ -21,7 +21,9 @@ use crate::endpoint::testing::{
     DATA, abort, asap, at, cancel, connect, connect_failed, connected, data, disconnected, drain, encode,
     heard, ip, ms, received, registrar, shutdown,
 };
-use crate::endpoint::{AbortReason, Action, Channel, DownReason, Endpoint, Event, MAX_MESSAGE, Output};
+use crate::endpoint::{
+    AbortCause, AbortReason, Action, Channel, DownReason, Endpoint, Event, MAX_MESSAGE, Output,
+};
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, OperationError, Policy, PoolElement,
     RegistrationLife, SctpTransport, Transport, TransportUse,
@@ -145,4 +147,9 @@ fn deregistered(association: u64) -> Event {
 
 fn user(port: u16) -> TransportAddress {
     SctpAddress::new(ip(200), SctpPort(port), UdpPort(9899)).into()
+}
+
+/// There is no room for an association.
+fn busy(association: u64) -> Action {
+    Action::Abort { association: AssociationId::sctp(association), cause: AbortCause::OutOfResource }
 }

@@ -79,18 +79,50 @@ fn closes_a_session() {
     assert_eq!(event(&mut element, 34, disconnected(2, DownReason::Local)), (vec![], vec![closed]));
 }
 
+/// A user that gets no place is told so when it connects, before it has sent anything.
 #[test]
-fn sessions_and_associations_are_bounded() {
-    let mut element = Element::new(ElementConfig { max_sessions: 1, ..config(&[1]) }, Instant::ORIGIN);
+fn a_full_element_refuses_a_session_before_it_is_one() {
+    let mut element = Element::new(ElementConfig { max_sessions: 2, ..config(&[1]) }, Instant::ORIGIN);
     drain(&mut element);
-    for association in 1..=65 {
+    for association in [1, 2] {
         let step = event(&mut element, 1, connected(association, None, user(association as u16)));
         assert_eq!(step, (vec![], vec![]));
     }
-    assert_eq!(event(&mut element, 1, connected(66, None, user(66))), (vec![abort(66)], vec![]));
+    assert_eq!(event(&mut element, 1, connected(3, None, user(3))), (vec![busy(3)], vec![]));
+    assert_eq!(event(&mut element, 2, received(3, DATA, "late")), (vec![], vec![]));
+    // Both that were let in are served.
+    for association in [1, 2] {
+        let step = event(&mut element, 3, received(association, DATA, "a"));
+        assert_eq!((step.0, step.1.len()), (vec![], 2));
+    }
+    assert_eq!(event(&mut element, 4, connected(4, None, user(4))), (vec![busy(4)], vec![]));
+    // The end of a session makes room, and so does a newcomer that leaves or turns out to be a registrar.
+    event(&mut element, 5, disconnected(1, DownReason::PeerShutdown));
+    for association in 5..=6 {
+        assert_eq!(event(&mut element, 6, connected(association, None, user(5))), (vec![], vec![]));
+        event(&mut element, 7, disconnected(association, DownReason::PeerShutdown));
+    }
+    event(&mut element, 8, connected(7, None, user(7)));
+    event(&mut element, 8, keep_alive(7, false, 7));
+    assert_eq!(event(&mut element, 9, connected(8, None, user(8))), (vec![], vec![]));
+    assert_eq!((element.sessions(), element.counters().associations_refused), (1, 2));
+}
+
+/// A full element is not taken for dead: registrars, known ones and those at the port of ASAP, reach it.
+#[test]
+fn a_full_element_lets_registrars_in_and_bounds_them() {
+    let mut element = Element::new(ElementConfig { max_sessions: 1, ..config(&[1]) }, Instant::ORIGIN);
+    drain(&mut element);
+    event(&mut element, 1, connected(1, None, user(1)));
     event(&mut element, 2, received(1, DATA, "a"));
-    assert_eq!(event(&mut element, 3, received(2, DATA, "a")), (vec![abort(2)], vec![]));
-    assert_eq!(event(&mut element, 4, received(2, DATA, "late")), (vec![], vec![]));
+    for association in 2..=65 {
+        let step = event(&mut element, 3, connected(association, None, registrar(9)));
+        assert_eq!(step, (vec![], vec![]));
+    }
+    assert_eq!(event(&mut element, 4, connected(66, None, registrar(9))), (vec![busy(66)], vec![]));
+    assert_eq!(event(&mut element, 5, keep_alive(2, false, 9)), (vec![ack(2)], vec![]));
+    // A user at that port gets no further.
+    assert_eq!(event(&mut element, 6, received(3, DATA, "a")), (vec![busy(3)], vec![]));
     assert_eq!((element.sessions(), element.counters().associations_refused), (1, 2));
 }
 
@@ -103,8 +135,8 @@ fn a_home_that_is_one_session_too_many_is_lost() {
     event(&mut element, 2, received(2, DATA, "a"));
     event(&mut element, 3, connected(3, None, registrar(3)));
     event(&mut element, 4, keep_alive(3, true, 3));
-    let step = event(&mut element, 5, received(3, DATA, "a"));
-    assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(55))], vec![]));
+    let step = event(&mut element, 55, received(3, DATA, "a"));
+    assert_eq!(step, (vec![busy(3), connect(2, 7, registrar(1), at(105))], vec![]));
 }
 
 #[test]

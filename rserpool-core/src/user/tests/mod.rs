@@ -6,16 +6,17 @@ mod resolution;
 mod selection;
 mod sessions;
 mod silence;
+mod slow;
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{
     Answer, Command, Delivery, FailureReason, MAX_UNANSWERED, Message, Notice, Open, Opened, RequestId,
-    Resolve, SessionId, User, UserConfig, UserError,
+    RequestLimits, Resolve, SessionId, UnansweredReason, User, UserConfig, UserError,
 };
 use crate::base::{
-    AssociationId, CommandId, ElementId, PoolHandle, ProtocolId, RegistrarId, SctpAddress, SctpPort,
+    AssociationId, CommandId, ConnectId, ElementId, PoolHandle, ProtocolId, RegistrarId, SctpAddress, SctpPort,
     TransportAddress, UdpPort,
 };
 use crate::element::Refusal;
@@ -24,7 +25,7 @@ use crate::endpoint::testing::{
     DATA, abort, asap, at, cancel, connect, connect_failed, connected, data, disconnected, drain, heard, ip,
     ms, registrar, shutdown,
 };
-use crate::endpoint::{AbortReason, Action, DownReason, Endpoint, Event, MAX_MESSAGE, Output};
+use crate::endpoint::{AbortReason, Action, ConnectError, DownReason, Endpoint, Event, MAX_MESSAGE, Output};
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, OperationError, Policy, PoolElement,
     RegistrationLife, SctpTransport, Transport, TransportUse,
@@ -35,7 +36,7 @@ const HOME: u64 = 1;
 
 type Step = (Vec<Action>, Vec<Output<Answer, Notice>>);
 
-/// The fast preset: response 200 ms, stagger 50 ms, connect 150 ms, retry 50 ms; but T1 is 100 ms
+/// The fast preset: stagger 50 ms, connect 150 ms, retry 50 ms; but T1 is 100 ms
 /// and a round of the hunt lasts 50 ms.
 fn config(registrars: &[u8]) -> UserConfig {
     let registrars = registrars.iter().copied().map(registrar).collect();
@@ -177,6 +178,10 @@ fn failed_over(from: u32, to: u32, resent: &[u64]) -> Output<Answer, Notice> {
     let resent = resent.iter().copied().map(RequestId).collect();
     let (from, to, peer) = (ElementId(from), ElementId(to), place(to));
     Output::Notice(Notice::FailedOver { session: SessionId(1), from, to, peer, resent })
+}
+
+fn unanswered(request: u64, reason: UnansweredReason) -> Output<Answer, Notice> {
+    Output::Notice(Notice::Unanswered { session: SessionId(1), request: RequestId(request), reason })
 }
 
 fn closed(error: Option<UserError>) -> Output<Answer, Notice> {

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::{ConnectId, Instant, SctpPort};
+use crate::base::{Instant, SctpPort};
 use crate::endpoint::testing::encode;
-use crate::endpoint::{ConnectError, Connected};
+use crate::endpoint::Connected;
 
 const MAX_SESSIONS: usize = 4;
 
@@ -160,7 +160,7 @@ impl World {
             Notice::Received { session, element, .. } => {
                 assert_eq!(self.open.get(&session), Some(&Some(element)), "told before its messages");
             }
-            Notice::Unanswered { session, request } => assert!(self.owed.remove(&(session, request))),
+            Notice::Unanswered { session, request, .. } => assert!(self.owed.remove(&(session, request))),
             Notice::Closed { session, .. } => {
                 assert!(self.open.remove(&session).is_some());
                 self.owed.retain(|(owner, _)| *owner != session);

@@ -246,7 +246,8 @@ fn the_configuration_is_checked() {
     };
     assert_eq!(key(|c| c.request_timeout = ms(0)), "request_timeout");
     assert_eq!(key(|c| c.cache_life = ms(0)), "cache_life");
-    assert_eq!(key(|c| c.response_timeout = ms(0)), "response_timeout");
+    assert_eq!(key(|c| c.answer_deadline = ms(0)), "answer_deadline");
+    assert_eq!(key(|c| c.max_deliveries = 0), "max_deliveries");
     assert_eq!(key(|c| c.connect_timeout = ms(0)), "connect_timeout");
     assert_eq!(key(|c| c.connect_stagger = ms(0)), "connect_stagger");
     assert_eq!(key(|c| c.exclusion = ms(0)), "exclusion");

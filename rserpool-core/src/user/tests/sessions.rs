@@ -53,7 +53,7 @@ fn candidates_race_and_the_first_wins() {
     assert_eq!(expire(&mut user, 110), (vec![connect(4, 0, place(3), at(260))], vec![]));
     user.handle_timeout(at(159));
     assert_eq!(drain(&mut user), (vec![], vec![]), "three at the same time");
-    assert_eq!(event(&mut user, 160, connect_failed(2)), (vec![], vec![]));
+    assert_eq!(event(&mut user, 160, connect_failed(2)), (vec![report(HOME, 1)], vec![]));
     assert_eq!(expire(&mut user, 160), (vec![connect(5, 0, place(4), at(310))], vec![]));
     let step = event(&mut user, 170, connected(2, Some(4), place(3)));
     assert_eq!(step, (vec![cancel(3), cancel(5)], vec![opened(2, 1, 3)]));
@@ -68,9 +68,11 @@ fn candidates_race_and_the_first_wins() {
 fn an_unanswered_candidate_is_replaced_at_once_when_it_fails() {
     let mut user = user_told(&[1, 2]);
     open(&mut user, 10, 2);
-    assert_eq!(event(&mut user, 11, connect_failed(2)), (vec![connect(3, 0, place(2), at(161))], vec![]));
+    let step = event(&mut user, 11, connect_failed(2));
+    assert_eq!(step, (vec![report(HOME, 1), connect(3, 0, place(2), at(161))], vec![]));
     // All have failed: the registrar may know better.
-    assert_eq!(event(&mut user, 12, connect_failed(3)), (vec![question(HOME)], vec![]));
+    let step = event(&mut user, 12, connect_failed(3));
+    assert_eq!(step, (vec![report(HOME, 2), question(HOME)], vec![]));
     let step = event(&mut user, 13, resolved(HOME, &[1, 2]));
     assert_eq!(step, (vec![], vec![failure(2, UserError::NoElement)]));
     assert_eq!((user.sessions(), user.poll_timeout()), (0, None));
@@ -254,4 +256,27 @@ fn the_defaults_are_those_of_the_rfc() {
     assert_eq!((config.request_timeout, config.max_request_retransmits), (seconds(15), 2));
     assert_eq!((config.hunt.timeout, config.hunt.timeout_max), (seconds(10), seconds(60)));
     assert_eq!((config.hunt.outdate, config.cache_life), (seconds(5), seconds(30)));
+}
+
+/// POL-4.5.3-01: the element of the highest priority that lives serves. Nobody races it; when it does not answer,
+/// the next one has its turn.
+#[test]
+fn priorities_are_not_raced() {
+    let mut user = user(&[1]);
+    open(&mut user, 0, 1);
+    event(&mut user, 1, connected(HOME, Some(1), registrar(1)));
+    let element = |id, priority| PoolElement { policy: Policy::Priority { priority }, ..element(id) };
+    let listed = AsapMessage::HandleResolutionResponse {
+        updates: false,
+        handle: "pool".into(),
+        policy: Some(Policy::Priority { priority: 9 }),
+        elements: vec![element(1, 9), element(2, 5)],
+        error: None,
+    };
+    let step = event(&mut user, 2, heard(HOME, &listed));
+    assert_eq!(step, (vec![connect(2, 0, place(1), at(152))], vec![]));
+    user.handle_timeout(at(151));
+    assert_eq!(drain(&mut user), (vec![], vec![]));
+    let step = event(&mut user, 152, connect_failed(2));
+    assert_eq!(step, (vec![report(HOME, 1), connect(3, 0, place(2), at(302))], vec![]));
 }

@@ -114,7 +114,7 @@ fn the_limit_of_associations_is_told() {
     assert_eq!(net.take(0), [failed(ConnectError::TooMany)]);
     net.connect(1, 0);
     net.run_for(millis(10));
-    assert_eq!(net.take(1), [failed(ConnectError::Refused)]);
+    assert_eq!(net.take(1), [failed(ConnectError::Busy)]);
 }
 
 #[test]

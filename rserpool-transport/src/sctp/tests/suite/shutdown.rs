@@ -178,6 +178,20 @@ fn an_abort_is_told_at_once_with_its_cause() {
     }
 }
 
+/// Busy is not dead: a peer can tell the two apart.
+#[test]
+fn an_abort_for_want_of_room_says_so() {
+    let mut net = Net::fast();
+    let (a, b) = net.pair();
+    net.tap.clear();
+    net.act(1, Action::Abort { association: b, cause: AbortCause::OutOfResource });
+    assert_eq!(net.take(1), [down(b, DownReason::Local)]);
+    net.run_for(millis(1000));
+    assert_eq!(net.take(0), [down(a, DownReason::Busy)]);
+    let packets = net.tapped();
+    assert_eq!((packets.len(), packets[0].2[0].kind, &packets[0].2[0].body[..]), (1, 6, &[0, 4, 0, 4][..]));
+}
+
 /// The port is free again as soon as the association has ended.
 #[test]
 fn the_same_ports_can_be_used_again_after_a_shutdown() {

@@ -180,6 +180,18 @@ pub enum Action {
         /// The octets of the message.
         bytes: Bytes,
     },
+    /// Hand out no more messages of an association until [`Action::Release`]: its endpoint has no room for them. The
+    /// association stays up. The transport keeps what arrives, until its receive window is full and the peer has to
+    /// wait. A transport that has no such window may ignore it, and goes on handing out.
+    Hold {
+        /// The association whose messages have to wait.
+        association: AssociationId,
+    },
+    /// Hand out the messages of an association again, those first that have waited.
+    Release {
+        /// The association whose messages are wanted.
+        association: AssociationId,
+    },
     /// Deliver what is queued, then close. [`Event::Disconnected`] follows, at the latest at `deadline`.
     Shutdown {
         /// The association to close.

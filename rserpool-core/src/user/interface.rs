@@ -115,6 +115,17 @@ pub enum Command {
         /// The element that could not be reached.
         element: ElementId,
     },
+    /// Hand out no more messages of a session until [`Command::Release`]: the application has no room for them. Its
+    /// element has to wait, and the other sessions go on. Answered by [`Answer::Done`].
+    Hold {
+        /// The session whose messages have to wait.
+        session: SessionId,
+    },
+    /// Hand out the messages of a session again. Answered by [`Answer::Done`].
+    Release {
+        /// The session whose messages are wanted.
+        session: SessionId,
+    },
     /// End a session after delivering what is queued; requests are no longer resent. Answered by
     /// [`Answer::Done`]; [`Notice::Closed`] follows.
     Close {

@@ -283,6 +283,8 @@ impl User {
             Command::Failover { session } | Command::Close { session } if !sessions.is_open(session) => {
                 Answer::Done(Err(Refusal::UnknownSession))
             }
+            Command::Hold { session } => Answer::Done(sessions.hold(context, session, true)),
+            Command::Release { session } => Answer::Done(sessions.hold(context, session, false)),
             // The answer comes before the consequences of the command.
             Command::Failover { session } => {
                 context.outbox.answer(id, Answer::Done(Ok(())));

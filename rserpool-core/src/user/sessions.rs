@@ -264,6 +264,9 @@ impl Sessions {
         self.end_search(turn, id);
         let Some(session) = self.sessions.get_mut(&id) else { return false };
         self.associations.insert(association, id);
+        if session.is_held() {
+            turn.context.outbox.act(Action::Hold { association });
+        }
         match session.begin_serving(Serving { association, element, since: turn.now }) {
             Some(Purpose::Open(command)) => {
                 turn.context.counters.sessions_opened += 1;
@@ -432,6 +435,21 @@ impl Sessions {
         self.sessions.get(&id).is_some_and(Session::is_open)
     }
 
+    /// The application has no room for the messages of a session, or has room again.
+    pub(super) fn hold(&mut self, context: &mut Context, id: SessionId, held: bool) -> Result<(), Refusal> {
+        let session = self.sessions.get_mut(&id).filter(|session| session.is_open());
+        let session = session.ok_or(Refusal::UnknownSession)?;
+        if session.set_held(held) != held
+            && let Some(Serving { association, .. }) = session.serving()
+        {
+            context.outbox.act(match held {
+                true => Action::Hold { association },
+                false => Action::Release { association },
+            });
+        }
+        Ok(())
+    }
+
     /// Closes a session after delivering what is queued.
     pub(super) fn close(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         match self.sessions.get(&id).map(Session::stage) {
@@ -449,6 +467,10 @@ impl Sessions {
     fn begin_closing(&mut self, context: &mut Context, id: SessionId, deadline: Instant) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(association) = session.begin_closing() else { return };
+        if session.set_held(false) {
+            // Otherwise what the element has still to deliver would keep the association open.
+            context.outbox.act(Action::Release { association });
+        }
         context.deadlines.clear(&Timer::Limits(id));
         context.outbox.act(Action::Shutdown { association, deadline });
     }

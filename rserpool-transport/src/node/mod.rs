@@ -290,7 +290,11 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
                     }
                 }
                 Action::Announce { channel, bytes } => self.announces.push_back((channel, bytes)),
-                Action::Send { .. } | Action::Shutdown { .. } | Action::Abort { .. } => {
+                Action::Send { .. }
+                | Action::Hold { .. }
+                | Action::Release { .. }
+                | Action::Shutdown { .. }
+                | Action::Abort { .. } => {
                     self.stack.handle_action(now, action);
                 }
             }

@@ -11,7 +11,7 @@ use rserpool_core::endpoint::{DownReason, Event};
 use super::chunk::{self, Data, Init, at_or_before, cause, kind};
 use super::config::SctpConfig;
 use super::destinations::Destinations;
-use super::engine::{Arrival, Engine, Outgoing, Portion};
+use super::engine::{Broken, Engine, Outgoing, Portion, Received};
 use super::ledger::{Ledger, Offer};
 use super::liveness::{Liveness, Pulse};
 use super::packet::{self, Chunk, Chunks, Header, Path};
@@ -39,6 +39,8 @@ pub(super) struct Association<E: Engine> {
     ledger: Ledger,
     phase: Phase,
     liveness: Liveness,
+    /// Whether our endpoint has no room for messages at present.
+    held: bool,
     /// Streams we may send on, and streams we take.
     outbound: u16,
     inbound: u16,
@@ -123,6 +125,7 @@ impl<E: Engine> Association<E> {
             ledger: Ledger::new(config),
             phase: Phase::Open,
             liveness: Liveness::new(now, config),
+            held: false,
             outbound: local.outbound.min(peer.inbound),
             inbound: local.inbound,
             received: peer.tsn.wrapping_sub(1),
@@ -477,21 +480,40 @@ impl<E: Engine> Association<E> {
         if inner.is_empty() {
             return Ok(());
         }
-        let (association, named, ledger) = (self.id, self.named, &mut self.ledger);
-        let result = engine.receive(core.now, &mut self.flow, inner, |arrival| match arrival {
-            Arrival::Message { protocol, stream, bytes } if named => {
-                core.events.push_back(Event::Message { association, protocol, stream, bytes });
-            }
-            Arrival::Message { .. } => {}
-            Arrival::Delivered(receipt) => ledger.delivered(receipt),
-        });
+        let Self { flow, ledger, .. } = self;
+        let result = engine.receive(core.now, flow, inner, |receipt| ledger.delivered(receipt));
         if result.is_err() {
             return Err(self.violation("DATA or SACK impossible, or message too long"));
+        }
+        if !self.held {
+            self.read(core, engine)?;
         }
         if self.ledger.drained() && self.named {
             core.events.push_back(Event::Drained { association });
         }
         Ok(())
+    }
+
+    /// Our endpoint has no room for messages: from now on they take room in the receive window.
+    pub(super) const fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Our endpoint has room again.
+    pub(super) fn release(&mut self, core: &mut Core, engine: &mut E) -> Result<(), End> {
+        self.held = false;
+        self.read(core, engine)
+    }
+
+    /// Hands out what the peer has sent.
+    fn read(&mut self, core: &mut Core, engine: &mut E) -> Result<(), End> {
+        let (association, named) = (self.id, self.named);
+        let result = engine.read(core.now, &mut self.flow, |Received { protocol, stream, bytes }| {
+            if named {
+                core.events.push_back(Event::Message { association, protocol, stream, bytes });
+            }
+        });
+        result.map_err(|Broken| self.violation("message too long"))
     }
 
     /// The peer wants to close.

@@ -358,7 +358,8 @@ impl Stack for Tcp {
             Action::Abort { association, cause: _ } => {
                 self.drop_connection(name(association), DownReason::Local);
             }
-            Action::Announce { .. } => {}
+            // Over TCP a peer only answers what it was asked.
+            Action::Hold { .. } | Action::Release { .. } | Action::Announce { .. } => {}
         }
     }
 

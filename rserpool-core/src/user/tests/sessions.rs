@@ -159,6 +159,31 @@ fn a_full_queue_is_told_and_so_is_its_end() {
     assert_eq!(notices, [writable, Output::Answer(CommandId(9), Answer::Done(Ok(())))]);
 }
 
+/// An application that takes no messages of one session makes the element of that session wait, also the next one,
+/// and nobody else.
+#[test]
+fn a_session_is_held_until_there_is_room() {
+    let association = AssociationId::sctp;
+    let mut user = serving(&[1, 2]);
+    let hold = || Command::Hold { session: SessionId(1) };
+    let release = || Command::Release { session: SessionId(1) };
+    let held = accepted(vec![Action::Hold { association: association(2) }]);
+    assert_eq!(command(&mut user, 10, 9, hold()), held);
+    assert_eq!(command(&mut user, 10, 9, hold()), accepted(vec![]));
+    event(&mut user, 20, disconnected(2, DownReason::Silent));
+    let (actions, _) = event(&mut user, 22, connected(3, Some(3), place(2)));
+    assert_eq!(actions, [Action::Hold { association: association(3) }]);
+    let released = accepted(vec![Action::Release { association: association(3) }]);
+    assert_eq!(command(&mut user, 23, 9, release()), released);
+    assert_eq!(command(&mut user, 23, 9, release()), accepted(vec![]));
+    command(&mut user, 24, 9, hold());
+    // What the element has still to deliver does not keep the association open.
+    let close = Command::Close { session: SessionId(1) };
+    let (actions, _) = command(&mut user, 25, 9, close);
+    assert_eq!(actions, [Action::Release { association: association(3) }, shutdown(3, at(10_025))]);
+    assert_eq!(command(&mut user, 26, 9, hold()), refused(Refusal::UnknownSession));
+}
+
 #[test]
 fn closes_a_session() {
     let mut user = serving(&[1]);

@@ -15,7 +15,7 @@ use ::dcsctp::api::{
 use bytes::Bytes;
 use rserpool_core::base::{Instant, ProtocolId};
 
-use super::{Arrival, Broken, Drive, Engine, Outgoing, PORT, Portion, Receipt, inward};
+use super::{Broken, Drive, Engine, Outgoing, PORT, Portion, Receipt, Received, inward};
 use crate::sctp::chunk::{self, Data, Init, at_or_before, kind};
 use crate::sctp::config::SctpConfig;
 use crate::sctp::packet::{Chunk, Chunks, HEADER, MAX_PACKET};
@@ -135,7 +135,7 @@ impl Drive for Dcsctp {
         now: Instant,
         flow: &mut Flow,
         portions: &[Portion],
-        mut emit: impl FnMut(Arrival),
+        mut delivered: impl FnMut(Receipt),
     ) -> Result<(), Broken> {
         flow.advance(now, self.lateness);
         for portion in portions {
@@ -149,13 +149,22 @@ impl Drive for Dcsctp {
         if let Some(packet) = inward(TAG, portions, |data| (data.protocol, None)) {
             flow.socket.handle_input(&packet);
         }
-        flow.take_events(&mut emit)?;
+        flow.take_events(&mut delivered)
+    }
+
+    fn read(
+        &mut self,
+        now: Instant,
+        flow: &mut Flow,
+        mut emit: impl FnMut(Received),
+    ) -> Result<(), Broken> {
+        flow.advance(now, self.lateness);
         while let Some(message) = flow.socket.get_next_message() {
             if message.payload.len() > self.max_message_size {
                 return Err(Broken);
             }
             let protocol = ProtocolId(message.ppid.0);
-            emit(Arrival::Message { protocol, stream: message.stream_id.0, bytes: message.payload.into() });
+            emit(Received { protocol, stream: message.stream_id.0, bytes: message.payload.into() });
         }
         Ok(())
     }
@@ -200,14 +209,14 @@ impl Flow {
     }
 
     /// Takes what the library has done.
-    fn take_events(&mut self, emit: &mut impl FnMut(Arrival)) -> Result<(), Broken> {
+    fn take_events(&mut self, delivered: &mut impl FnMut(Receipt)) -> Result<(), Broken> {
         let mut result = Ok(());
         while let Some(event) = self.socket.poll_event() {
             match event {
                 SocketEvent::SendPacket(packet) if packet.len() > HEADER => self.packets.push(packet),
                 SocketEvent::OnLifecycleMessageDelivered(id) => {
                     let receipt = NonZeroU64::new(id.value()).map(Receipt);
-                    receipt.into_iter().for_each(|receipt| emit(Arrival::Delivered(receipt)));
+                    receipt.into_iter().for_each(&mut *delivered);
                 }
                 SocketEvent::OnAborted(..) | SocketEvent::OnClosed() => result = Err(Broken),
                 _ => {}

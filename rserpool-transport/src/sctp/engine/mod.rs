@@ -46,7 +46,8 @@ pub trait Drive: Debug + Sized {
     /// that is dead.
     fn write(&mut self, now: Instant, flow: &mut Self::Flow, message: &Outgoing, receipt: Receipt) -> bool;
 
-    /// Hands in what one packet contains, and out what follows from it.
+    /// Hands in what one packet contains, and out which messages of ours the peer has. Those of the peer wait for
+    /// [`Drive::read`].
     ///
     /// # Errors
     /// The flow is dead.
@@ -55,8 +56,14 @@ pub trait Drive: Debug + Sized {
         now: Instant,
         flow: &mut Self::Flow,
         portions: &[Portion],
-        emit: impl FnMut(Arrival),
+        delivered: impl FnMut(Receipt),
     ) -> Result<(), Broken>;
+
+    /// Hands out the messages of the peer. As long as they are not read they take room in the receive window.
+    ///
+    /// # Errors
+    /// The flow is dead.
+    fn read(&mut self, now: Instant, flow: &mut Self::Flow, emit: impl FnMut(Received)) -> Result<(), Broken>;
 
     /// What the flow wants to send now, DATA and SACK chunks.
     fn transmit(&mut self, now: Instant, flow: &mut Self::Flow, emit: impl FnMut(Chunk));
@@ -98,13 +105,12 @@ impl Portion {
     }
 }
 
-/// What follows from a packet.
+/// A message that the peer has sent.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Arrival {
-    /// The peer has sent a message.
-    Message { protocol: ProtocolId, stream: u16, bytes: Bytes },
-    /// The peer has the whole message that was queued with this receipt.
-    Delivered(Receipt),
+pub struct Received {
+    pub(super) protocol: ProtocolId,
+    pub(super) stream: u16,
+    pub(super) bytes: Bytes,
 }
 
 /// The peer has broken the protocol, or sent a message longer than we take: the flow is dead.

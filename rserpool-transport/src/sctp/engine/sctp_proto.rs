@@ -6,7 +6,7 @@
 //! message. Outbound, the flow remembers which TSN belongs to which message: messages are handed
 //! over in order and fragmented in a known way.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use sctp_proto::{
 };
 
 use super::clock::Clock;
-use super::{Arrival, Broken, Drive, Engine, Outgoing, PORT, Portion, Receipt, inward};
+use super::{Broken, Drive, Engine, Outgoing, PORT, Portion, Receipt, Received, inward};
 use crate::sctp::chunk::{Data, Init, MAX_FRAGMENT, at_or_before, kind};
 use crate::sctp::config::SctpConfig;
 use crate::sctp::packet::{self, CHUNK_HEADER, Chunk, Chunks, HEADER};
@@ -44,6 +44,8 @@ pub struct Flow {
     flying: VecDeque<Flying>,
     /// The TSN of the next fragment that the library gets.
     next_tsn: u32,
+    /// The streams on which messages wait to be read.
+    readable: BTreeSet<u16>,
 }
 
 /// A message in the hands of the library.
@@ -100,7 +102,8 @@ impl Drive for SctpProto {
             config.with_snap(init(Init { tag: ours, ..*local }), init(Init { tag: theirs, ..*peer }));
         let (handle, association) = self.endpoint.connect(config, NOWHERE).ok()?;
         let association = Box::new(association);
-        Some(Flow { handle, association, tag: ours, flying: VecDeque::new(), next_tsn: local.tsn })
+        let (flying, readable) = (VecDeque::new(), BTreeSet::new());
+        Some(Flow { handle, association, tag: ours, flying, next_tsn: local.tsn, readable })
     }
 
     fn close(&mut self, flow: &Flow) {
@@ -129,7 +132,7 @@ impl Drive for SctpProto {
         now: Instant,
         flow: &mut Flow,
         portions: &[Portion],
-        mut emit: impl FnMut(Arrival),
+        mut delivered: impl FnMut(Receipt),
     ) -> Result<(), Broken> {
         let identifier = |data: &Data| {
             let prefix = (data.flags & Data::BEGIN != 0).then_some(data.protocol);
@@ -146,7 +149,9 @@ impl Drive for SctpProto {
         let mut result = Ok(());
         while let Some(event) = flow.association.poll() {
             match event {
-                Event::Stream(StreamEvent::Readable { id }) => flow.read(id, &mut emit),
+                Event::Stream(StreamEvent::Readable { id }) => {
+                    flow.readable.insert(id);
+                }
                 Event::AssociationLost { .. } | Event::HandshakeFailed { .. } => result = Err(Broken),
                 _ => {}
             }
@@ -156,8 +161,20 @@ impl Drive for SctpProto {
         result?;
         for portion in portions {
             if let Portion::Sack(_, cumulative) = portion {
-                flow.acknowledge(*cumulative, &mut emit);
+                flow.acknowledge(*cumulative, &mut delivered);
             }
+        }
+        Ok(())
+    }
+
+    fn read(
+        &mut self,
+        _: Instant,
+        flow: &mut Flow,
+        mut emit: impl FnMut(Received),
+    ) -> Result<(), Broken> {
+        while let Some(id) = flow.readable.pop_first() {
+            flow.read(id, &mut emit);
         }
         Ok(())
     }
@@ -190,7 +207,7 @@ impl SctpProto {
 }
 
 impl Flow {
-    fn read(&mut self, id: u16, emit: &mut impl FnMut(Arrival)) {
+    fn read(&mut self, id: u16, emit: &mut impl FnMut(Received)) {
         let Ok(mut stream) = self.association.stream(id) else { return };
         while let Ok(Some(chunks)) = stream.read_sctp() {
             let mut message = vec![0; chunks.len()];
@@ -199,7 +216,7 @@ impl Flow {
             }
             let mut bytes = Bytes::from(message);
             let protocol = ProtocolId(bytes.get_u32());
-            emit(Arrival::Message { protocol, stream: id, bytes });
+            emit(Received { protocol, stream: id, bytes });
         }
     }
 
@@ -211,10 +228,10 @@ impl Flow {
     }
 
     /// The peer has everything up to `cumulative`.
-    fn acknowledge(&mut self, cumulative: u32, emit: &mut impl FnMut(Arrival)) {
+    fn acknowledge(&mut self, cumulative: u32, delivered: &mut impl FnMut(Receipt)) {
         while self.flying.front().is_some_and(|f| at_or_before(f.last, cumulative)) {
             let Some(message) = self.flying.pop_front() else { break };
-            emit(Arrival::Delivered(message.receipt));
+            delivered(message.receipt);
         }
     }
 }
@@ -274,10 +291,10 @@ mod tests {
         let seen = |flow: &Flow| (0..5).map(|n| flow.protocol(first.wrapping_add(n)).0).collect::<Vec<_>>();
         assert_eq!(seen(&flow), [0, 11, 7, 7, 0]);
         let mut delivered = Vec::new();
-        flow.acknowledge(first.wrapping_add(2), &mut |arrival| delivered.push(arrival));
+        flow.acknowledge(first.wrapping_add(2), &mut |receipt| delivered.push(receipt));
         assert_eq!((delivered.len(), flow.flying.len()), (2, 1));
         assert_eq!(seen(&flow), [0, 0, 7, 7, 0]);
-        flow.acknowledge(first.wrapping_add(3), &mut |arrival| delivered.push(arrival));
+        flow.acknowledge(first.wrapping_add(3), &mut |receipt| delivered.push(receipt));
         assert_eq!((delivered.len(), flow.flying.len()), (3, 0));
     }
 }

@@ -278,17 +278,17 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let config = self.complete(config, local)?;
         let announcements = self.join_announcements(local.udp)?;
         let (requests, request_receiver) = bounded(REQUEST_QUEUE);
-        let (dropped_sessions, dropped_receiver) = unbounded();
+        let (partings, parting_receiver) = unbounded();
         let (application, events) = bounded(EVENT_QUEUE);
         let parts = Parts {
             runtime: Arc::clone(&runtime),
             announcements,
             requests: Box::pin(request_receiver),
-            dropped_sessions: Box::pin(dropped_receiver),
+            partings: Box::pin(parting_receiver),
             delivery: Delivery::new(application),
         };
         runtime.spawn(carry(parts, &config)?);
-        Ok(Launched { handle: Handle { requests, dropped_sessions, local }, events, config })
+        Ok(Launched { handle: Handle { requests, partings, local }, events, config })
     }
 
     /// Binds the sockets of SCTP over UDP and of TCP.

@@ -10,7 +10,6 @@ use futures_lite::Stream;
 use futures_lite::future::poll_fn;
 use rserpool_core::base::{CommandId, Instant};
 use rserpool_core::endpoint::Output;
-use rserpool_core::user::SessionId;
 use rserpool_transport::Stack;
 use rserpool_transport::node::{EndpointKey, Node};
 
@@ -19,7 +18,7 @@ use crate::datagrams::RECEIVE_PAUSE;
 use crate::delivery::{Delivery, Waiting};
 use crate::io::{Intake, Io};
 use crate::log::{Line, Log};
-use crate::role::Role;
+use crate::role::{Parting, Role};
 use crate::runtime::{BoxFuture, Received, Runtime};
 
 /// Commands taken in one round, before the sockets have their turn.
@@ -57,7 +56,7 @@ pub(super) struct Parts<R, E: Role> {
     pub(super) runtime: Arc<R>,
     pub(super) announcements: Vec<AnnounceSocket>,
     pub(super) requests: Pin<Box<Receiver<Request<E>>>>,
-    pub(super) dropped_sessions: Pin<Box<Receiver<SessionId>>>,
+    pub(super) partings: Pin<Box<Receiver<Parting>>>,
     pub(super) delivery: Delivery<E>,
 }
 
@@ -136,6 +135,8 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             }
             let Poll::Ready(request) = self.parts.requests.as_mut().poll_next(context) else { break };
             match request {
+                Some(Request::Command { command, waiting })
+                    if waiting.reply.is_closed() && E::needs_caller(&command) => {}
                 Some(Request::Command { command, waiting }) => {
                     let id = self.next_command();
                     self.parts.delivery.expect(id, waiting);
@@ -151,8 +152,8 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             self.pass_on();
             progress = true;
         }
-        while let Poll::Ready(Some(session)) = self.parts.dropped_sessions.as_mut().poll_next(context) {
-            self.close(session);
+        while let Poll::Ready(Some(parting)) = self.parts.partings.as_mut().poll_next(context) {
+            self.part(parting);
             progress = true;
         }
         progress
@@ -258,7 +259,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             }
         }
         while let Some(session) = self.parts.delivery.pop_abandoned() {
-            self.close(session);
+            self.part(Parting::Session(session));
         }
         while let Some((channel, bytes)) = self.node.poll_announce() {
             for socket in self.parts.announcements.iter_mut().filter(|s| s.channel == channel) {
@@ -267,8 +268,8 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
         }
     }
 
-    fn close(&mut self, session: SessionId) {
-        if let Some(command) = E::close(session) {
+    fn part(&mut self, parting: Parting) {
+        if let Some(command) = E::part(parting) {
             let id = self.next_command();
             self.node.handle_command(self.parts.runtime.now(), self.endpoint, id, command);
         }

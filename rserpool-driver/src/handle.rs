@@ -4,12 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded};
-use rserpool_core::user::SessionId;
 
 use crate::delivery::{SessionQueue, Waiting};
 use crate::error::Stopped;
 use crate::event_loop::Request;
-use crate::role::Role;
+use crate::role::{Parting, Role};
 
 /// Takes the content out of one variant of `Answer`: that of the command which is asked.
 macro_rules! variant {
@@ -44,18 +43,15 @@ pub struct Local {
 /// Sends commands to one event loop. When the last one is dropped, the endpoint leaves.
 pub(super) struct Handle<E: Role> {
     pub(super) requests: Sender<Request<E>>,
-    /// Sessions whose last handle was dropped. At most one entry per session, so it needs no bound.
-    pub(super) dropped_sessions: Sender<SessionId>,
+    /// What is given up without waiting. At most one entry per session, and one per call for a request; the
+    /// loop takes all of them in each round. So it needs no bound.
+    pub(super) partings: Sender<Parting>,
     pub(super) local: Local,
 }
 
 impl<E: Role> Clone for Handle<E> {
     fn clone(&self) -> Self {
-        Self {
-            requests: self.requests.clone(),
-            dropped_sessions: self.dropped_sessions.clone(),
-            local: self.local,
-        }
+        Self { requests: self.requests.clone(), partings: self.partings.clone(), local: self.local }
     }
 }
 

@@ -67,6 +67,7 @@ mod handle;
 mod inspector;
 mod interfaces;
 mod io;
+mod line;
 mod log;
 mod registrar;
 mod role;

@@ -1,7 +1,7 @@
 //! What the event loop must know of an endpoint beyond the contract.
 
 use rserpool_core::endpoint::Endpoint;
-use rserpool_core::user::SessionId;
+use rserpool_core::user::{RequestId, SessionId};
 
 use crate::log::Log;
 
@@ -19,6 +19,16 @@ pub enum Recipient {
     Writable(SessionId),
     /// None: the notice is only logged.
     None,
+}
+
+/// What a handle gives up, without waiting for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(unnameable_types, reason = "seals `Configuration`")]
+pub enum Parting {
+    /// A session: its last handle was dropped.
+    Session(SessionId),
+    /// A request of a session: it was answered, or nobody waits for it any more.
+    Request(SessionId, RequestId),
 }
 
 /// An endpoint that the event loop can drive.
@@ -43,9 +53,14 @@ pub trait Role: Endpoint<Command: Send, Answer: Send, Notice: Send> + Send + 'st
         None
     }
 
-    /// The command that closes a session.
-    fn close(_session: SessionId) -> Option<Self::Command> {
+    /// The command that carries out what a handle has given up.
+    fn part(_parting: Parting) -> Option<Self::Command> {
         None
+    }
+
+    /// Whether a command need not be carried out if its caller has gone before it was taken.
+    fn needs_caller(_command: &Self::Command) -> bool {
+        false
     }
 
     /// Writes a notice to the log, unless lines of its kind come too fast.

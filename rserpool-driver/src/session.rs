@@ -5,18 +5,20 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use async_channel::{Receiver, WeakSender, bounded};
+use async_channel::{Receiver, bounded};
 use bytes::Bytes;
 use rserpool_core::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
 use rserpool_core::element::Refusal;
 use rserpool_core::user::{
-    Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, SessionId, User,
-    UserError,
+    Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, RequestLimits,
+    SessionId, UnansweredReason, User, UserError,
 };
 
 use crate::delivery::{EventReceiver, SessionQueue, next_event};
 use crate::error::Stopped;
 use crate::handle::{Handle, take, variant};
+use crate::line::Line;
+use crate::role::Parting;
 
 /// Events of one session that wait for the application, fewer if messages are longer than 4 KiB;
 /// then the event loop of the user, with all its sessions, receives no more.
@@ -24,8 +26,9 @@ pub const SESSION_QUEUE: usize = 1024;
 
 /// A session with an element of a pool; clones are handles of the same one.
 ///
-/// Take its events all the time, and acknowledge each answer with [`Session::answered`]. When the
-/// last handle is dropped, the session closes.
+/// Take its events all the time, and acknowledge each answer with [`Session::answered`]. A request that is not
+/// acknowledged ends with [`SessionEvent::Unanswered`] at its deadline. When the last handle is dropped, the session
+/// closes.
 pub struct Session<R> {
     shared: Arc<Shared>,
     runtime: PhantomData<fn() -> R>,
@@ -45,12 +48,12 @@ pub enum SessionEvent {
         /// The message.
         bytes: Bytes,
     },
-    /// The element has failed, and another is being looked for.
+    /// The session has left its element, which has failed as a rule, and another is being looked for.
     #[non_exhaustive]
     ElementFailed {
         /// The element.
         element: ElementId,
-        /// Why it counts as failed.
+        /// Why it was left.
         reason: FailureReason,
     },
     /// Another element serves the session. Comes before any message of that element.
@@ -65,11 +68,14 @@ pub enum SessionEvent {
         /// The requests that were sent again.
         resent: Vec<RequestId>,
     },
-    /// A request with [`Delivery::Report`] went unanswered, and its element has failed.
+    /// A request has ended without an answer: it has reached one of its [limits](RequestLimits), or it is one
+    /// with [`Delivery::Report`] and its element has failed.
     #[non_exhaustive]
     Unanswered {
         /// The request.
         request: RequestId,
+        /// Why it is given up.
+        reason: UnansweredReason,
     },
     /// The session has ended; the last event.
     #[non_exhaustive]
@@ -86,14 +92,14 @@ struct Shared {
     last_request: AtomicU64,
     events: EventReceiver<User>,
     writable: Receiver<()>,
-    /// Weak, so that waiting ends when the event loop forgets the session.
-    writable_sender: WeakSender<()>,
+    /// Those who wait to send.
+    line: Line,
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
         // The channel has no bound, so this fails only if the loop has ended.
-        let _ = self.handle.dropped_sessions.try_send(self.id);
+        let _ = self.handle.partings.try_send(Parting::Session(self.id));
     }
 }
 
@@ -101,7 +107,6 @@ impl<R> Session<R> {
     pub(super) async fn open(handle: &Handle<User>, pool: PoolHandle) -> Result<Self, UserError> {
         let (event_sender, events) = bounded(SESSION_QUEUE);
         let (writable_sender, writable) = bounded(1);
-        let weak = writable_sender.downgrade();
         let queue = SessionQueue { events: event_sender, writable: writable_sender };
         let answer = handle.submit(Command::Open(Open::new(pool)), Some(queue)).await?;
         let opened = OpenAnswer { answer, handle }.wait().await??;
@@ -112,7 +117,7 @@ impl<R> Session<R> {
             last_request: AtomicU64::new(0),
             events,
             writable,
-            writable_sender: weak,
+            line: Line::default(),
         };
         Ok(Self { shared: Arc::new(shared), runtime: PhantomData })
     }
@@ -123,21 +128,39 @@ impl<R> Session<R> {
     }
 
     /// Sends a message that is to be answered: while it is unanswered, it is sent again to each
-    /// element that the session moves to. Waits while the session is congested.
+    /// element that the session moves to, within the limits of the configuration. Waits while the session is
+    /// congested.
     ///
-    /// Cancel safe, but the message may have been sent when the future is dropped.
+    /// Cancel safe: a request whose future is dropped is given up, though it may have been sent once.
     ///
     /// # Errors
     ///
     /// If the session has ended, or `protocol` belongs to ASAP or ENRP.
     pub async fn request(&self, protocol: ProtocolId, bytes: impl Into<Bytes>) -> Result<RequestId, Refusal> {
+        self.request_within(protocol, bytes, RequestLimits::default()).await
+    }
+
+    /// Like [`Session::request`], with limits of its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::request`].
+    pub async fn request_within(
+        &self,
+        protocol: ProtocolId,
+        bytes: impl Into<Bytes>,
+        limits: RequestLimits,
+    ) -> Result<RequestId, Refusal> {
         let request = RequestId(self.shared.last_request.fetch_add(1, Ordering::Relaxed) + 1);
-        self.send(protocol, bytes, Delivery::Retry(request)).await?;
+        let given_up = GiveUp { shared: &self.shared, request };
+        let message = Message::new(self.shared.id, protocol, bytes).delivery(Delivery::Retry(request));
+        self.deliver(message.limits(limits)).await?;
+        std::mem::forget(given_up);
         Ok(request)
     }
 
     /// Sends a message; `delivery` says what becomes of it when the element fails. Waits while the
-    /// session is congested; events must be taken meanwhile.
+    /// session is congested; events must be taken meanwhile. Who waits is served in the order of coming.
     ///
     /// Cancel safe, but the message may have been sent when the future is dropped.
     ///
@@ -150,23 +173,29 @@ impl<R> Session<R> {
         bytes: impl Into<Bytes>,
         delivery: Delivery,
     ) -> Result<(), Refusal> {
-        let bytes = bytes.into();
-        let mut turn = None;
+        self.deliver(Message::new(self.shared.id, protocol, bytes).delivery(delivery)).await
+    }
+
+    async fn deliver(&self, message: Message) -> Result<(), Refusal> {
+        if self.shared.line.is_empty() {
+            match self.ask(Command::Send(message.clone())).await {
+                Err(Refusal::Congested) => {}
+                result => return result,
+            }
+        }
+        // Otherwise a large message would wait for as long as small ones flow.
+        let _turn = self.shared.line.turn().await;
         loop {
-            match self.try_send(protocol, bytes.clone(), delivery).await {
+            match self.ask(Command::Send(message.clone())).await {
                 Err(Refusal::Congested) => {
-                    if let Some(turn) = turn.take() {
-                        Turn::end(turn);
-                    }
                     self.shared.writable.recv().await.map_err(|_| Refusal::UnknownSession)?;
-                    turn = Some(Turn(&self.shared.writable_sender));
                 }
                 result => return result,
             }
         }
     }
 
-    /// Like [`Session::send`], but does not wait while the session is congested.
+    /// Like [`Session::send`], but does not wait while the session is congested, or while others wait to send.
     ///
     /// # Errors
     ///
@@ -177,6 +206,9 @@ impl<R> Session<R> {
         bytes: impl Into<Bytes>,
         delivery: Delivery,
     ) -> Result<(), Refusal> {
+        if !self.shared.line.is_empty() {
+            return Err(Refusal::Congested);
+        }
         let message = Message::new(self.shared.id, protocol, bytes).delivery(delivery);
         self.ask(Command::Send(message)).await
     }
@@ -190,7 +222,14 @@ impl<R> Session<R> {
         self.ask(Command::Answered { session: self.shared.id, request }).await
     }
 
-    /// Gives the present element up and moves to another.
+    /// Says that a request was answered, or gives it up: like [`Session::answered`], but without waiting, so that
+    /// a destructor may call it. An answer that comes later is a message like any other.
+    pub fn forget(&self, request: RequestId) {
+        // The channel has no bound, so this fails only if the loop has ended.
+        let _ = self.shared.handle.partings.try_send(Parting::Request(self.shared.id, request));
+    }
+
+    /// Gives the present element up and moves to another. The element is not reported: it may be well.
     ///
     /// # Errors
     ///
@@ -225,7 +264,7 @@ impl<R> Session<R> {
                     self.shared.element.store(to.0, Ordering::Relaxed);
                     SessionEvent::FailedOver { from, to, peer, resent }
                 }
-                Notice::Unanswered { request, .. } => SessionEvent::Unanswered { request },
+                Notice::Unanswered { request, reason, .. } => SessionEvent::Unanswered { request, reason },
                 Notice::Closed { error, .. } => SessionEvent::Closed { error },
                 _ => continue,
             };
@@ -250,22 +289,15 @@ impl<R> fmt::Debug for Session<R> {
     }
 }
 
-/// The one token for all callers that wait to send. A caller passes it on when it has sent, or when its
-/// future is dropped.
-struct Turn<'a>(&'a WeakSender<()>);
-
-impl Turn<'_> {
-    /// The session is congested again; the token will come anew.
-    fn end(self) {
-        std::mem::forget(self);
-    }
+/// Dropped with the future of a request: nobody knows its name, so it is given up.
+struct GiveUp<'a> {
+    shared: &'a Shared,
+    request: RequestId,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for GiveUp<'_> {
     fn drop(&mut self) {
-        if let Some(sender) = self.0.upgrade() {
-            let _ = sender.try_send(());
-        }
+        let _ = self.shared.handle.partings.try_send(Parting::Request(self.shared.id, self.request));
     }
 }
 
@@ -286,7 +318,7 @@ impl Drop for OpenAnswer<'_> {
     fn drop(&mut self) {
         self.answer.close();
         if let Ok(Answer::Opened(Ok(opened))) = self.answer.try_recv() {
-            let _ = self.handle.dropped_sessions.try_send(opened.session);
+            let _ = self.handle.partings.try_send(Parting::Session(opened.session));
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::builder::{Builder, Configure, Preset};
 use crate::error::StartError;
 use crate::handle::{Handle, variant};
 use crate::log::{Line, Log};
-use crate::role::{Recipient, Role};
+use crate::role::{Parting, Recipient, Role};
 use crate::runtime::Runtime;
 use crate::session::Session;
 
@@ -198,8 +198,15 @@ impl Role for user::User {
         if let Answer::Opened(Ok(opened)) = answer { Some(opened.session) } else { None }
     }
 
-    fn close(session: SessionId) -> Option<Command> {
-        Some(Command::Close { session })
+    fn part(parting: Parting) -> Option<Command> {
+        Some(match parting {
+            Parting::Session(session) => Command::Close { session },
+            Parting::Request(session, request) => Command::Answered { session, request },
+        })
+    }
+
+    fn needs_caller(command: &Command) -> bool {
+        matches!(command, Command::Send(_))
     }
 
     fn octets(notice: &Notice) -> usize {
@@ -217,6 +224,11 @@ impl Role for user::User {
                 if let Some(Line { suppressed }) = log.allow("failed over") {
                     let resent = resent.len();
                     tracing::info!(session = session.0, %from, %to, resent, suppressed, "failed over");
+                }
+            }
+            Notice::Unanswered { session, request, reason, .. } => {
+                if let Some(Line { suppressed }) = log.allow("unanswered") {
+                    tracing::warn!(session = session.0, request = request.0, %reason, suppressed, "request given up");
                 }
             }
             Notice::Closed { session, error, .. } => {

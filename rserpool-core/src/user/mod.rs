@@ -56,7 +56,7 @@ use context::{Context, Phase, Timer};
 pub use counters::Counters;
 use health::Health;
 pub use interface::{
-    Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, RequestLimits, Resolution,
+    Answer, Awaited, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, RequestLimits, Resolution,
     Resolve, SessionId, UnansweredReason, UserError,
 };
 use registrar::Registrar;
@@ -246,6 +246,7 @@ impl User {
             Timer::Limits(id) => sessions.handle_limit_due(&mut Turn { now, context, resolver }, id),
             Timer::Stagger(id) => sessions.handle_stagger_due(&mut Turn { now, context, resolver }, id),
             Timer::Retry(id) => sessions.handle_retry_due(&mut Turn { now, context, resolver }, id),
+            Timer::Tell(id) => sessions.tell_opening(&mut Turn { now, context, resolver }, id),
             Timer::Search(id) => sessions.handle_search_due(&mut Turn { now, context, resolver }, id),
         }
     }
@@ -260,8 +261,8 @@ impl User {
                 return None;
             }
             Command::Resolve(_) => Answer::Resolved(Err(UserError::ShuttingDown)),
-            Command::Open(Open { handle }) if running => {
-                sessions.open(&mut Turn { now, context, resolver }, id, handle);
+            Command::Open(open) if running => {
+                sessions.open(&mut Turn { now, context, resolver }, id, open);
                 return None;
             }
             Command::Open(_) => Answer::Opened(Err(UserError::ShuttingDown)),

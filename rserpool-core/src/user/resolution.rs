@@ -162,7 +162,7 @@ impl Resolver {
         waiter: Waiter,
     ) -> Result<(), UserError> {
         if handle.as_bytes().is_empty() || handle.as_bytes().len() > PoolHandle::MAX_OCTETS {
-            return Err(UserError::UnknownPool);
+            return Err(UserError::InvalidHandle { octets: handle.as_bytes().len() });
         }
         if let Some(resolution) = self.resolutions.get_mut(&handle) {
             return resolution.add(items, waiter);
@@ -189,7 +189,7 @@ impl Resolver {
         match self.registrar.home() {
             Some(_) => self.ask(now, context, &handle),
             None => {
-                let deadline = now + context.config.failover_deadline;
+                let deadline = now + context.config.open_timeout;
                 context.deadlines.set(Timer::Wait(handle), deadline);
                 self.registrar.seek(now, context);
             }
@@ -249,7 +249,7 @@ impl Resolver {
     ) -> Option<Resolved> {
         context.deadlines.clear(&Timer::Request(handle.clone()));
         if self.may_ask(context, handle) {
-            context.deadlines.set(Timer::Wait(handle.clone()), now + context.config.failover_deadline);
+            context.deadlines.set(Timer::Wait(handle.clone()), now + context.config.open_timeout);
             return None;
         }
         self.unanswered(now, context, handle)

@@ -37,7 +37,9 @@ settings! {
         connect_stagger / "connect-stagger": Time => connect_stagger;
         /// How long a failed element is avoided
         exclusion / "exclusion": Time => exclusion;
-        /// How long a session looks for an element before it is given up
+        /// How long a session may take to open, and how long a resolution looks for a registrar
+        open_timeout / "open-timeout": Time => open_timeout;
+        /// How long a session looks for another element before it is given up
         failover_deadline / "failover-deadline": Time => failover_deadline;
         /// How often the registrar is asked again while there is no element
         retry_interval / "retry-interval": Time => retry_interval;

@@ -12,7 +12,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{
-    Answer, Command, Delivery, FailureReason, MAX_UNANSWERED, Message, Notice, Open, Opened, RequestId,
+    Answer, Awaited, Command, Delivery, FailureReason, MAX_UNANSWERED, Message, Notice, Open, Opened, RequestId,
     RequestLimits, Resolve, SessionId, UnansweredReason, User, UserConfig, UserError,
 };
 use crate::base::{

@@ -224,11 +224,12 @@ fn no_registrar_is_told_with_the_addresses_tried() {
 }
 
 #[test]
-fn impossible_handles_are_in_no_pool() {
+fn impossible_handles_are_named() {
     let mut user = user(&[1]);
-    for handle in ["".into(), PoolHandle::new(vec![b'x'; 40_000])] {
+    for octets in [0, 40_000] {
+        let handle = PoolHandle::new(vec![b'x'; octets]);
         let step = command(&mut user, 0, 1, Command::Resolve(Resolve::new(handle).past_cache()));
-        assert_eq!(step, (vec![], vec![failure(1, UserError::UnknownPool)]));
+        assert_eq!(step, (vec![], vec![failure(1, UserError::InvalidHandle { octets })]));
     }
 }
 
@@ -251,6 +252,7 @@ fn the_configuration_is_checked() {
     assert_eq!(key(|c| c.connect_timeout = ms(0)), "connect_timeout");
     assert_eq!(key(|c| c.connect_stagger = ms(0)), "connect_stagger");
     assert_eq!(key(|c| c.exclusion = ms(0)), "exclusion");
+    assert_eq!(key(|c| c.open_timeout = ms(0)), "open_timeout");
     assert_eq!(key(|c| c.failover_deadline = ms(0)), "failover_deadline");
     assert_eq!(key(|c| c.retry_interval = ms(0)), "retry_interval");
     assert_eq!(key(|c| c.max_cached_pools = 0), "max_cached_pools");
@@ -263,7 +265,7 @@ fn the_configuration_is_checked() {
 #[test]
 fn a_resolution_does_not_wait_for_ever_for_a_registrar() {
     let mut user = asked(&[1]);
-    let give_up = at(10 + user.context.config.failover_deadline.as_millis() as u64);
+    let give_up = at(10 + user.context.config.open_timeout.as_millis() as u64);
     let (actions, _) = event(&mut user, 5, disconnected(HOME, DownReason::Silent));
     assert_eq!(actions, vec![]);
     resolve(&mut user, 10, 2, None, false);

@@ -17,6 +17,7 @@ use crate::datagrams::DatagramIo;
 use crate::delivery::{Delivery, EventReceiver};
 use crate::error::StartError;
 use crate::event_loop::{EventLoop, Parts};
+use crate::fate::fate;
 use crate::handle::{Handle, Local};
 use crate::interfaces;
 use crate::io::Io;
@@ -271,6 +272,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     pub(super) fn launch(mut self) -> Result<Launched<C>, StartError> {
         let (config, sctp, tcp) = self.adjust()?;
         let runtime = Arc::clone(&self.runtime);
+        runtime.check().map_err(StartError::Runtime)?;
         let (local, carry) = match self.carried_by.take() {
             Some(OwnTransport { local, carry }) => (Local { udp: local, tcp: None }, carry),
             None => self.open(&config, sctp, tcp, Arc::clone(&runtime))?,
@@ -278,17 +280,19 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let config = self.complete(config, local)?;
         let announcements = self.join_announcements(local.udp)?;
         let (requests, request_receiver) = bounded(REQUEST_QUEUE);
-        let (partings, parting_receiver) = unbounded();
+        let (remarks, remark_receiver) = unbounded();
         let (application, events) = bounded(EVENT_QUEUE);
+        let (fate, outlook) = fate();
         let parts = Parts {
             runtime: Arc::clone(&runtime),
             announcements,
             requests: Box::pin(request_receiver),
-            partings: Box::pin(parting_receiver),
+            remarks: Box::pin(remark_receiver),
             delivery: Delivery::new(application),
+            fate,
         };
         runtime.spawn(carry(parts, &config)?);
-        Ok(Launched { handle: Handle { requests, partings, local }, events, config })
+        Ok(Launched { handle: Handle { requests, remarks, outlook, local }, events, config })
     }
 
     /// Binds the sockets of SCTP over UDP and of TCP.
@@ -390,6 +394,26 @@ pub(super) struct Launched<C: Configuration> {
     pub(super) handle: Handle<C::Endpoint>,
     pub(super) events: EventReceiver<C::Endpoint>,
     pub(super) config: C,
+}
+
+/// Checks that packets from the address bound can go to one of these registrars at least, if any is named; says
+/// which of them they cannot go to.
+pub(super) fn check_family(local: SocketAddr, registrars: &[SocketAddr]) -> Result<(), StartError> {
+    // What a socket for all addresses of IPv6 reaches depends on the system.
+    let reaches = |registrar: &&SocketAddr| {
+        registrar.is_ipv4() == local.is_ipv4() || (local.is_ipv6() && local.ip().is_unspecified())
+    };
+    let mut others = registrars.iter().filter(|registrar| !reaches(registrar));
+    match others.next() {
+        Some(registrar) if !registrars.iter().any(|registrar| reaches(&registrar)) => {
+            Err(StartError::Unreachable { registrar: *registrar, local })
+        }
+        Some(registrar) => {
+            tracing::warn!(%registrar, %local, "cannot be reached from the address bound: the other IP family");
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
 /// How many own addresses are told at most; a peer tries no more than three.

@@ -17,9 +17,9 @@ use rserpool_core::endpoint::ConfigError;
 use rserpool_core::wire::Policy;
 
 use crate::announce::Announcing;
-use crate::builder::{Builder, Configure, Preset, own_addresses};
+use crate::builder::{Builder, Configure, Preset, check_family, own_addresses};
 use crate::delivery::{EventReceiver, next_event};
-use crate::error::StartError;
+use crate::error::{Panicked, StartError};
 use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log};
 use crate::role::{Recipient, Role};
@@ -94,7 +94,7 @@ impl<R> PoolElement<R> {
         self.handle.local.udp
     }
 
-    /// Waits for the next event; `None` once the element has ended.
+    /// Waits for the next event; `None` once the element has ended; [`PoolElement::ended`] says how.
     ///
     /// Cancel safe: no event is lost. Of several callers each event goes to one.
     pub async fn next_event(&self) -> Option<Notice> {
@@ -140,8 +140,19 @@ impl<R> PoolElement<R> {
     ///
     /// If the element has ended, or if no registrar has confirmed that it has left.
     pub async fn deregister(&self) -> Result<(), DeregistrationError> {
-        let stopped = Err(DeregistrationError::Refused(Refusal::ShuttingDown));
-        self.handle.ask(Command::Deregister, variant!(Answer::Deregistered)).await.unwrap_or(stopped)
+        let answer = self.handle.ask(Command::Deregister, variant!(Answer::Deregistered)).await;
+        answer.unwrap_or_else(|stopped| Err(DeregistrationError::Refused(stopped.into())))
+    }
+
+    /// Waits until the element has ended.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// If it has panicked.
+    pub async fn ended(&self) -> Result<(), Panicked> {
+        self.handle.outlook.end().await
     }
 
     /// Deregisters, closes all sessions and ends, after `within` at the latest.
@@ -150,7 +161,7 @@ impl<R> PoolElement<R> {
     }
 
     async fn ask(&self, command: Command) -> Result<(), Refusal> {
-        self.handle.ask(command, variant!(Answer::Done)).await.unwrap_or(Err(Refusal::ShuttingDown))
+        self.handle.ask(command, variant!(Answer::Done)).await.unwrap_or_else(|stopped| Err(stopped.into()))
     }
 }
 
@@ -189,6 +200,7 @@ impl Configure for ElementConfig {
         if self.hunt.registrars.is_empty() && announcing.asap.is_none() {
             return Err(StartError::NoRegistrar);
         }
+        check_family(local.udp, &self.registrars())?;
         if self.addresses.is_empty() {
             self.addresses = own_addresses(local.udp, &self.registrars())?;
         }

@@ -4,7 +4,7 @@
 
 pub use crate::announce::{AnnounceGroup, Announcing};
 pub use crate::builder::{Builder, Configuration, Preset};
-pub use crate::error::{IdentifierTaken, StartError, Stopped};
+pub use crate::error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use crate::io::Io;
 pub use crate::runtime::{ByteStream, Listener, Received, Runtime, Socket};
 pub use crate::session::SessionEvent;
@@ -24,7 +24,7 @@ pub use rserpool_core::handlespace::Limits;
 pub use rserpool_core::inspector::{InspectError, InspectorConfig, Snapshot, differences};
 pub use rserpool_core::policy::Policies;
 pub use rserpool_core::registrar::{EnrpConfig, Figures, RegistrarConfig};
-pub use rserpool_core::user::{
+pub use rserpool_core::user::{Awaited, Notice as UserEvent, 
     Delivery, FailureReason, RequestId, RequestLimits, Resolution, UnansweredReason, UserConfig, UserError,
 };
 pub use rserpool_core::wire::{

@@ -39,8 +39,8 @@ pub(super) fn handle_asap(
         }
         AsapMessage::EndpointUnreachable { handle, element } => {
             let pe = PeHandle { pool: handle, element };
-            let verdict = elements.own.handle_unreachable(ctx, &mut elements.listing, from, &pe);
-            registration::conclude(ctx, links, elements, &pe, verdict);
+            ctx.counters.unreachable_reports += 1;
+            elements.own.handle_unreachable(ctx, &mut elements.listing, &pe);
         }
         AsapMessage::Error { .. } => ctx.counters.errors_received += 1,
         // RFC 5352 section 4 gives a registrar no part in these.

@@ -112,8 +112,8 @@ pub struct RegistrarConfig {
     pub keep_alive_interval: Duration,
     /// How long an element may take to answer one (default 5 s; the RFC gives none).
     pub keep_alive_timeout: Duration,
-    /// MAX-BAD-PE-REPORT: an element is removed when more reports than this say that it is
-    /// unreachable (default 3, reading B4).
+    /// MAX-BAD-PE-REPORT: an element that cannot be reached, and of which more reports than this say the same
+    /// since it last answered a keep-alive, gets no second attempt (default 3, reading B4).
     pub max_bad_pe_reports: u32,
     /// Whether keep-alives name their element, as RSPLIB's do (reading A13).
     pub name_element_in_keep_alive: bool,

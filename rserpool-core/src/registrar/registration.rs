@@ -49,7 +49,7 @@ pub(super) fn handle_registration(
         Contender::Challenger => {
             elements.own.set_challenger(&pe, Challenger { association: from, element });
             links.begin_challenge(from, &pe);
-            elements.own.check_alive(ctx, &mut elements.listing, &pe);
+            elements.own.prompt(ctx, &mut elements.listing, &pe);
         }
     }
 }
@@ -97,7 +97,7 @@ fn grant(
     elements.listing.publish(ctx, pe, change, if known { Update::Needless } else { Update::Sent });
     // A new association may know nothing of us yet: its first keep-alive names its home.
     if taken == Taken::Moved {
-        elements.own.check_alive(ctx, &mut elements.listing, pe);
+        elements.own.check_alive_soon(ctx, &mut elements.listing, pe);
     }
 }
 

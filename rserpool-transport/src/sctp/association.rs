@@ -352,7 +352,8 @@ impl<E: Engine> Association<E> {
                     retry.back_off(now, &core.config);
                     self.destinations.suspect(now, &core.config);
                     let acknowledgement = Chunk::new(kind::SHUTDOWN_ACK, Bytes::new());
-                    self.emit(core, self.destinations.current(), &[acknowledgement]);
+                    let remote = self.destinations.carry();
+                    self.emit(core, remote, &[acknowledgement]);
                 }
                 // From here on only the limit above counts.
                 return Ok(());
@@ -421,10 +422,13 @@ impl<E: Engine> Association<E> {
         if std::mem::take(&mut self.shutdown_due) {
             data.insert(0, chunk::shutdown(self.received));
         }
-        if !data.is_empty() {
+        let current = if data.is_empty() {
+            self.destinations.current()
+        } else {
             self.liveness.asked(core.now);
-        }
-        let (current, reply) = (self.destinations.current(), self.destinations.remote(self.reply));
+            self.destinations.carry()
+        };
+        let reply = self.destinations.remote(self.reply);
         let control = std::mem::take(&mut self.control);
         debug_assert!(control.len() <= MAX_CONTROL, "answers are bounded");
         if reply == current {

@@ -29,6 +29,8 @@ const CANDIDATE_PAUSE: u32 = 64;
 pub(super) struct Destinations {
     list: Vec<Destination>,
     current: usize,
+    /// Where data went last.
+    carrier: IpAddr,
 }
 
 #[derive(Debug)]
@@ -57,8 +59,9 @@ enum State {
 impl Destinations {
     /// The primary, which is verified by the cookie that was returned from it.
     pub(super) fn new(primary: SocketAddr, now: Instant, config: &SctpConfig) -> Self {
+        let carrier = primary.ip();
         let primary = Destination::new(primary, State::Alive, now + config.heartbeat, config.heartbeat);
-        Self { list: vec![primary], current: 0 }
+        Self { list: vec![primary], current: 0, carrier }
     }
 
     /// Adds a candidate, to be asked at once.
@@ -71,6 +74,12 @@ impl Destinations {
     /// Where data goes.
     pub(super) fn current(&self) -> SocketAddr {
         self.list[self.current].remote
+    }
+
+    /// Where data goes that is sent now; if it gets lost, this address will be to blame.
+    pub(super) fn carry(&mut self) -> SocketAddr {
+        self.carrier = self.current().ip();
+        self.current()
     }
 
     /// The one with this IP address.
@@ -119,9 +128,10 @@ impl Destinations {
         }
     }
 
-    /// Data had to be sent again: the next address gets it, if there is one.
+    /// Data had to be sent again: the next address gets it, if there is one. An address that has taken the
+    /// place of the one that lost the data is not to blame.
     pub(super) fn suspect(&mut self, now: Instant, config: &SctpConfig) {
-        if self.verified().nth(1).is_some() {
+        if self.verified().nth(1).is_some() && self.carrier == self.current().ip() {
             self.list[self.current].fail(now, config);
             self.choose();
         }
@@ -235,6 +245,12 @@ mod tests {
             self.destinations.answered(secret, at(now), &self.config)
         }
 
+        /// Data goes out and has to be sent again.
+        fn lose(&mut self, now: u64) {
+            self.destinations.carry();
+            self.destinations.suspect(at(now), &self.config);
+        }
+
         fn current(&self) -> String {
             self.destinations.current().ip().to_string()
         }
@@ -243,7 +259,7 @@ mod tests {
     #[test]
     fn a_candidate_is_used_when_it_has_proved_itself() {
         let mut rig = Rig::new();
-        rig.destinations.suspect(at(0), &rig.config);
+        rig.lose(0);
         assert_eq!(rig.current(), "127.0.0.1");
         let beats = rig.beats(0);
         assert_eq!(beats.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [2]);
@@ -260,14 +276,14 @@ mod tests {
         let mut rig = Rig::new();
         let second = rig.beats(0)[0].1;
         rig.answer(1, second);
-        rig.destinations.suspect(at(50), &rig.config);
+        rig.lose(50);
         assert_eq!(rig.current(), "127.0.0.2");
         let first = rig.beats(50);
         assert_eq!(first[0].0, 1);
         // If the second fails as well, both are tried in turn.
-        rig.destinations.suspect(at(60), &rig.config);
+        rig.lose(60);
         assert_eq!(rig.current(), "127.0.0.1");
-        rig.destinations.suspect(at(70), &rig.config);
+        rig.lose(70);
         assert_eq!(rig.current(), "127.0.0.2");
         rig.answer(80, second);
         assert_eq!(rig.current(), "127.0.0.2");
@@ -285,6 +301,23 @@ mod tests {
         assert_eq!(rig.current(), "127.0.0.1");
         rig.beats(401);
         assert_eq!(rig.current(), "127.0.0.2");
+    }
+
+    /// Data was lost on the first. Before its time is over, a HEARTBEAT finds the first dead.
+    #[test]
+    fn an_address_is_not_blamed_for_what_the_one_before_it_lost() {
+        let mut rig = Rig::new();
+        let second = rig.beats(0)[0].1;
+        rig.answer(1, second);
+        rig.beats(201);
+        rig.answer(202, second);
+        rig.destinations.carry();
+        rig.beats(401);
+        assert_eq!(rig.current(), "127.0.0.2");
+        rig.destinations.suspect(at(420), &rig.config);
+        assert_eq!(rig.current(), "127.0.0.2");
+        rig.lose(480);
+        assert_eq!(rig.current(), "127.0.0.1");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Whether the elements of this registrar are alive (RFC 5352 sections 3.4 and 3.5).
 
-use super::{Challenger, Own, Ticket, Verdict, Watch};
+use core::time::Duration;
+
+use super::{Challenger, Own, OwnElement, Ticket, Verdict, Watch};
 use crate::base::AssociationId;
 use crate::endpoint::{AbortCause, ConnectError};
 use crate::handlespace::PeHandle;
@@ -11,7 +13,82 @@ use crate::registrar::interface::RemovalReason;
 use crate::registrar::links::Links;
 use crate::registrar::listing::Listing;
 
+/// How long after a registration the first keep-alive leaves: an element of RSPLIB that reads both at once may
+/// forget to renew its registration.
+pub(in crate::registrar) const FIRST_KEEP_ALIVE: Duration = Duration::from_millis(100);
+
+/// How often others can make us ask one element: users with reports, newcomers that want its identifier, and
+/// peers that claim it (RFC 5355 section 2.14.3).
+const PROMPT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The reports that an element cannot be reached, since it last answered a keep-alive that was sent after
+/// them (reading B4).
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::registrar) struct Reports {
+    /// Those that the answer to the last keep-alive refutes.
+    asked: u32,
+    /// Those that have come since, about which the element has yet to be asked.
+    unasked: u32,
+}
+
+impl Reports {
+    const fn add(&mut self) {
+        self.unasked = self.unasked.saturating_add(1);
+    }
+
+    /// A keep-alive leaves.
+    const fn ask(&mut self) {
+        *self = Self { asked: self.asked.saturating_add(self.unasked), unasked: 0 };
+    }
+
+    /// The keep-alive has been answered. Returns whether the element must be asked once more.
+    const fn refute(&mut self) -> bool {
+        self.asked = 0;
+        self.unasked > 0
+    }
+
+    /// Whether they are more than MAX-BAD-PE-REPORT.
+    const fn exceed(self, limit: u32) -> bool {
+        self.asked.saturating_add(self.unasked) > limit
+    }
+}
+
+impl OwnElement {
+    /// It goes, because it cannot be reached.
+    const fn goes(&self, ctx: &Context) -> Verdict {
+        let reported = self.reports.exceed(ctx.config.max_bad_pe_reports);
+        Verdict::Goes(if reported { RemovalReason::Reported } else { RemovalReason::Silent })
+    }
+}
+
 impl Own {
+    /// Asks an element that has just registered, a little later.
+    pub(in crate::registrar) fn check_alive_soon(&self, ctx: &Context, listing: &mut Listing, pe: &PeHandle) {
+        let wait = FIRST_KEEP_ALIVE.min(ctx.config.keep_alive_interval);
+        listing.watch(pe, ctx.now + wait);
+        debug_assert!(self.is_watched_rightly(listing, pe), "{pe}");
+    }
+
+    /// Somebody makes us ask an element over its association: at once, or when that has not happened for a
+    /// second.
+    pub(in crate::registrar) fn prompt(&mut self, ctx: &mut Context, listing: &mut Listing, pe: &PeHandle) {
+        let Some(own) = self.elements.get_mut(pe) else { return };
+        if !matches!(own.watch, Watch::Scheduled(_)) {
+            return;
+        }
+        let due = match own.prompted {
+            Some(next) if next > ctx.now => next,
+            Some(last) => ctx.now.max(last + PROMPT_INTERVAL),
+            None => ctx.now,
+        };
+        own.prompted = Some(due);
+        if due == ctx.now {
+            self.check_alive(ctx, listing, pe);
+        } else if listing.watched(pe).is_none_or(|planned| due < planned) {
+            listing.watch(pe, due);
+        }
+    }
+
     /// Asks an element for a sign of life, unless that is under way.
     pub(in crate::registrar) fn check_alive(
         &mut self,
@@ -30,6 +107,7 @@ impl Own {
                 debug_assert!(!own.hindered, "{pe} is reached");
                 listing.unwatch(pe);
                 listing.watch(pe, deadline);
+                own.reports.ask();
                 answers::keep_alive(ctx, registrant, pe, own.home_flag);
                 Watch::Asked(registrant)
             }
@@ -76,6 +154,7 @@ impl Own {
             // flood.
             Watch::Asked(_) if before == HomeFlag::Set => {}
             Watch::Asked(association) => answers::keep_alive(ctx, association, pe, HomeFlag::Set),
+            Watch::Scheduled(_) => self.prompt(ctx, listing, pe),
             _ => self.check_alive(ctx, listing, pe),
         }
     }
@@ -111,7 +190,7 @@ impl Own {
     /// against it; after an obstacle on our side there is one more attempt. (A peer that has restarted opens
     /// an association between the same ports before we can, and registers over it.) An element that we have
     /// just become the home of gets a second attempt as well: many are asked at once, and it could not be
-    /// told that it was removed.
+    /// told that it was removed. But not if more than MAX-BAD-PE-REPORT say that they cannot reach it either.
     pub(in crate::registrar) fn probe_failed(
         &mut self,
         ctx: &mut Context,
@@ -131,13 +210,14 @@ impl Own {
         }
         let Some(own) = self.elements.get_mut(pe) else { return Verdict::Stays };
         let ours = matches!(reason, ConnectError::InUse | ConnectError::TooMany | ConnectError::NoRoute);
-        let spared = ours || own.home_flag == HomeFlag::Set;
+        let reported = own.reports.exceed(ctx.config.max_bad_pe_reports);
+        let spared = ours || (own.home_flag == HomeFlag::Set && !reported);
         if spared && !core::mem::replace(&mut own.hindered, true) {
             listing.watch(pe, ctx.now + ctx.config.keep_alive_timeout);
             debug_assert!(self.is_watched_rightly(listing, pe), "{pe}");
             return Verdict::Stays;
         }
-        Verdict::Goes(RemovalReason::Silent)
+        own.goes(ctx)
     }
 
     /// Asks an element over an association that leads to it although it has not registered over it: one
@@ -178,7 +258,11 @@ impl Own {
         // ASAP-3.5-11: keep-alives to many elements are spread. Therefore each interval varies by half.
         let wait = ctx.random.vary_by_half(ctx.config.keep_alive_interval);
         listing.watch(pe, ctx.now + wait);
-        own.challenger.take()
+        let challenger = own.challenger.take();
+        if own.reports.refute() {
+            self.prompt(ctx, listing, pe);
+        }
+        challenger
     }
 
     /// It is time for the next keep-alive or attempt, or the answer to the last keep-alive has not come.
@@ -193,31 +277,26 @@ impl Own {
             own.is_some_and(|own| !matches!(own.watch, Watch::Probing(_) | Watch::Queued(_))),
             "{pe} {own:?} has no deadline"
         );
-        if own.is_some_and(|own| matches!(own.watch, Watch::Asked(_))) {
-            return Verdict::Goes(RemovalReason::Silent);
+        if let Some(own) = own.filter(|own| matches!(own.watch, Watch::Asked(_))) {
+            return own.goes(ctx);
         }
         self.check_alive(ctx, listing, pe);
         Verdict::Stays
     }
 
-    /// A report says that an element cannot be reached. The element is asked at once. Its answer does not
-    /// reset the count, because users may fail to reach what we can. Each reporter counts once: otherwise a
-    /// single user could expel an element that serves all other users (reading B4).
+    /// A report says that an element of ours cannot be reached. It is asked; while that is under way already,
+    /// it is asked once more when it has answered. Whoever answers stays, however many say otherwise: they may
+    /// be slow, or lie (reading B4).
     pub(in crate::registrar) fn handle_unreachable(
         &mut self,
         ctx: &mut Context,
         listing: &mut Listing,
-        from: AssociationId,
         pe: &PeHandle,
-    ) -> Verdict {
-        ctx.counters.unreachable_reports += 1;
-        let Some(own) = self.elements.get_mut(pe) else { return Verdict::Stays };
-        own.reporters.insert(from);
-        if own.reporters.len() > ctx.config.max_bad_pe_reports as usize {
-            return Verdict::Goes(RemovalReason::Reported);
+    ) {
+        if let Some(own) = self.elements.get_mut(pe) {
+            own.reports.add();
+            self.prompt(ctx, listing, pe);
         }
-        self.check_alive(ctx, listing, pe);
-        Verdict::Stays
     }
 
     /// The association over which an element registered has ended: it is asked over a new one. If another

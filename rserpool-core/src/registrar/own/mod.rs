@@ -6,12 +6,15 @@ mod keep_alive;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::ops::Deref;
 
+#[cfg(test)]
+pub(in crate::registrar) use self::keep_alive::FIRST_KEEP_ALIVE;
+use self::keep_alive::Reports;
 use super::answers::HomeFlag;
 use super::context::{Context, Timer};
 use super::interface::RemovalReason;
 use super::links::{Link, Links};
 use super::listing::Listing;
-use crate::base::{AssociationId, ConnectId, RegistrarId, SctpAddress};
+use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress};
 use crate::handlespace::PeHandle;
 use crate::wire::{PoolElement, RegistrationLife, Transport};
 
@@ -60,9 +63,10 @@ pub(in crate::registrar) struct OwnElement {
     pub(in crate::registrar) announced_in: Option<u64>,
     /// The peer that was offered to become its home; [`RegistrarId::NONE`] for all peers.
     pub(in crate::registrar) offered: Option<RegistrarId>,
-    /// The associations over which it was reported as unreachable since its last registration. Not more than
-    /// MAX-BAD-PE-REPORT, because the next one removes the element.
-    pub(in crate::registrar) reporters: BTreeSet<AssociationId>,
+    /// The reports that it cannot be reached.
+    pub(in crate::registrar) reports: Reports,
+    /// When others last made us ask it, or will make us ask it next.
+    pub(in crate::registrar) prompted: Option<Instant>,
     /// Another element that wants to register under its identifier.
     pub(in crate::registrar) challenger: Option<Challenger>,
 }
@@ -77,7 +81,8 @@ impl OwnElement {
             home_flag,
             announced_in: None,
             offered: None,
-            reporters: BTreeSet::new(),
+            reports: Reports::default(),
+            prompted: None,
             challenger: None,
         }
     }
@@ -186,7 +191,6 @@ impl Own {
         if let Some(own) = own
             && own.registrant() == Some(from)
         {
-            own.reporters.clear();
             own.home_flag = HomeFlag::Clear;
             own.offered = None;
             own.announced_in = Some(ctx.group.epoch());

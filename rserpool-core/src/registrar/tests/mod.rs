@@ -16,6 +16,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::attempts::MAX_PROBES;
+use super::own::FIRST_KEEP_ALIVE;
 use super::*;
 use crate::base::{ASAP_PORT, SctpAddress, UdpPort};
 use crate::base::{ElementId, PoolHandle};
@@ -88,10 +89,15 @@ impl Rig {
     /// Connects an element and registers it; its first keep-alive is answered.
     fn register(&mut self, association: AssociationId, id: u32) {
         self.connect(association, 4000 + id as u16);
-        let actions = self.asap(association, &registration(id));
-        assert_eq!(actions, [granted(association, id), keep_alive(association, id)]);
-        assert_eq!(self.asap(association, &ack(id)), []);
+        assert_eq!(self.asap(association, &registration(id)), [granted(association, id)]);
+        self.first_keep_alive(association, id);
         self.notices();
+    }
+
+    /// The keep-alive after a registration comes, and is answered.
+    fn first_keep_alive(&mut self, association: AssociationId, id: u32) {
+        assert_eq!(self.advance(FIRST_KEEP_ALIVE), [keep_alive(association, id)]);
+        assert_eq!(self.asap(association, &ack(id)), []);
     }
 
     fn advance(&mut self, time: Duration) -> Vec<Action> {

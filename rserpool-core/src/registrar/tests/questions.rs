@@ -84,7 +84,7 @@ fn no_updates_follow_a_negative_answer() {
     let subscribe = AsapMessage::HandleResolution { handle: POOL.into(), subscribe: true, items: None };
     assert_eq!(rig.asap(C, &subscribe), [asap_to(C, &unknown_pool())]);
     rig.connect(A, 4001);
-    assert_eq!(rig.asap(A, &registration(1)), [granted(A, 1), keep_alive(A, 1)]);
+    assert_eq!(rig.asap(A, &registration(1)), [granted(A, 1)]);
     assert_eq!(rig.asap(A, &deregistration(1)), [deregistered(A, 1, None)]);
 }
 

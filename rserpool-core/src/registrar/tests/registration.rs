@@ -9,7 +9,7 @@ use crate::base::SctpAddress;
 fn a_registration_is_granted_and_the_registrar_becomes_its_home() {
     let mut rig = Rig::new();
     assert_eq!(rig.connect(A, 4001), []);
-    assert_eq!(rig.asap(A, &registration(1)), [granted(A, 1), keep_alive(A, 1)]);
+    assert_eq!(rig.asap(A, &registration(1)), [granted(A, 1)]);
     let listed = PoolElement {
         home: ID,
         asap_transport: Some(SctpTransport {
@@ -181,7 +181,7 @@ fn a_silent_owner_loses_its_identifier() {
     rig.register(A, 1);
     rig.connect(B, 5000);
     assert_eq!(rig.asap(B, &registration(1)), [keep_alive(A, 1)]);
-    let moved = [deregistered(A, 1, None), granted(B, 1), keep_alive(B, 1)];
+    let moved = [deregistered(A, 1, None), granted(B, 1)];
     assert_eq!(rig.advance(Duration::from_secs(5)), moved);
     assert_eq!(
         rig.notices(),
@@ -195,7 +195,7 @@ fn a_silent_owner_loses_its_identifier() {
         rig.asap(A, &deregistration(1)),
         [deregistered(A, 1, Some(ErrorCause::bare(CauseCode::SECURITY).into()))]
     );
-    assert_eq!(rig.asap(B, &ack(1)), []);
+    rig.first_keep_alive(B, 1);
     assert_eq!(rig.disconnect(A), []);
     assert_eq!(rig.elements(), [1]);
 }
@@ -206,7 +206,7 @@ fn an_owner_that_goes_down_while_asked_makes_way_at_once() {
     rig.register(A, 1);
     rig.connect(B, 5000);
     rig.asap(B, &registration(1));
-    assert_eq!(rig.disconnect(A), [granted(B, 1), keep_alive(B, 1)]);
+    assert_eq!(rig.disconnect(A), [granted(B, 1)]);
     let (lives, keep_alives) =
         (rig.registrar.ctx.deadlines.len(), rig.registrar.elements.listing.watch_count());
     assert_eq!((lives, keep_alives), (1, 1));
@@ -220,7 +220,7 @@ fn a_challenger_may_found_the_pool_anew() {
     rig.connect(B, 5000);
     let other = PoolElement { policy: Policy::Random, ..element(1) };
     rig.asap(B, &AsapMessage::Registration { handle: POOL.into(), element: other });
-    let moved = [deregistered(A, 1, None), granted(B, 1), keep_alive(B, 1)];
+    let moved = [deregistered(A, 1, None), granted(B, 1)];
     assert_eq!(rig.advance(Duration::from_secs(5)), moved);
     assert_eq!(rig.get(1).policy, Policy::Random);
 }
@@ -260,8 +260,8 @@ fn the_same_endpoint_may_move_to_a_new_association() {
     let mut rig = Rig::new();
     rig.register(A, 1);
     rig.connect(B, 4001);
-    assert_eq!(rig.asap(B, &registration(1)), [granted(B, 1), keep_alive(B, 1)]);
-    assert_eq!(rig.asap(B, &ack(1)), []);
+    assert_eq!(rig.asap(B, &registration(1)), [granted(B, 1)]);
+    rig.first_keep_alive(B, 1);
     assert_eq!(rig.disconnect(A), []);
 }
 

@@ -117,6 +117,7 @@ impl Rig {
             self.connect(association, 4000 + id as u16);
         }
         self.asap(association, &registration(id));
+        self.advance(FIRST_KEEP_ALIVE);
         self.asap(association, &ack(id));
         self.notices();
     }

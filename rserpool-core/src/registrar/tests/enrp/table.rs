@@ -28,6 +28,9 @@ fn two_a_page() -> Rig {
     for id in 1..=5 {
         let element = large(element(id));
         rig.asap(B, &AsapMessage::Registration { handle: POOL.into(), element });
+    }
+    rig.advance(FIRST_KEEP_ALIVE);
+    for id in 1..=5 {
         rig.asap(B, &ack(id));
     }
     rig.from(A, HIGH, update(UpdateAction::ADD_PE, false, large(listed(6, HIGH))));
@@ -83,7 +86,7 @@ fn own_elements_are_sent_on_demand() {
 #[test]
 fn a_download_that_stops_is_forgotten() {
     let mut rig = two_a_page();
-    answer(&rig.from(A, HIGH, table_request(false)));
+    assert_eq!(answer(&rig.from(A, HIGH, table_request(false))).2, [1, 2]);
     rig.advance(NO_RESPONSE - Duration::from_millis(1));
     assert_eq!(answer(&rig.from(A, HIGH, table_request(false))).2, [3, 4]);
     rig.advance(NO_RESPONSE);

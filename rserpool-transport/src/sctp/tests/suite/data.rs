@@ -169,7 +169,7 @@ fn a_full_control_queue_ends_the_association() {
     }
     assert_eq!(net.take(0), [down(a, DownReason::QueueFull)]);
     net.run_for(millis(50));
-    assert_eq!(net.take(1).last(), Some(&down(b, aborted(4, ""))));
+    assert_eq!(net.take(1).last(), Some(&down(b, DownReason::Busy)));
     net.send(0, a, 12, "too late");
     assert_eq!((net.take(0), net.stacks[0].associations()), (vec![], 0));
 }
@@ -182,7 +182,7 @@ fn a_message_that_is_too_long_ends_the_association() {
     net.send(1, b, 0, vec![0; 1001]);
     assert_eq!(net.take(1), [down(b, DownReason::QueueFull)]);
     net.run_for(millis(50));
-    assert_eq!(net.take(0), [down(a, aborted(4, ""))]);
+    assert_eq!(net.take(0), [down(a, DownReason::Busy)]);
 
     let (a, b) = net.pair();
     net.send(0, a, 0, vec![0; 1000]);

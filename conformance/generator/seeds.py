@@ -306,7 +306,7 @@ CONFIGS = {
     "registrar": 'preset = "fast"\nbind = "192.0.2.1:9899"\nid = "0x1"\nkeep-alive-interval = "500ms"\nmax-elements = 50000\n'
                  '\n[sctp]\nmax-silence = "2s"\n\n[log]\nformat = "json"\n',
     "element": 'pool = "EchoPool"\npolicy = "LeastUsed"\nlife = "30s"\nregistrars = ["192.0.2.1:9899"]\n[hunt]\ntimeout = "1s"\n',
-    "user": 'preset = "rfc"\nregistrars = ["[2001:db8::1]:9899", "192.0.2.1"]\nresponse-timeout = "200ms"\n',
+    "user": 'preset = "rfc"\nregistrars = ["[2001:db8::1]:9899", "192.0.2.1"]\nanswer-deadline = "10s"\n',
     "empty": "", "unknown-key": "presett = 1\n", "wrong-type": "id = [1]\n", "zero": "id = 0\n",
     "unclosed": 'bind = "', "number": "max-elements = 99999999999999999999\n", "negative": "max-pools = -1\n",
     "list": 'address = ["127.0.0.1", "::1"]\n', "table-twice": "[sctp]\n[sctp]\n", "nested": "[sctp.rto]\nmin = 1\n",

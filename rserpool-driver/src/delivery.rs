@@ -10,7 +10,7 @@ use rserpool_core::base::CommandId;
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::SessionId;
 
-use crate::role::{Recipient, Role, Remark};
+use crate::role::{Recipient, Remark, Role};
 use crate::runtime::BoxFuture;
 
 /// Octets of messages for which an event takes one more place in its queue: a queue of 1,024 places
@@ -184,13 +184,11 @@ impl<E: Role> Delivery<E> {
                     let _ = queue.writable.try_send(());
                 }
             }
-            Recipient::Session(session) => {
-                match self.sessions.get(&session).map(|queue| queue.add(notice)) {
-                    Some(Load::Full) => self.remarks.push(Remark::Full(session)),
-                    Some(Load::Abandoned) => self.remarks.push(Remark::Session(session)),
-                    Some(Load::Fine) | None => {}
-                }
-            }
+            Recipient::Session(session) => match self.sessions.get(&session).map(|queue| queue.add(notice)) {
+                Some(Load::Full) => self.remarks.push(Remark::Full(session)),
+                Some(Load::Abandoned) => self.remarks.push(Remark::Session(session)),
+                Some(Load::Fine) | None => {}
+            },
             Recipient::EndOfSession(session) => {
                 if let Some(queue) = self.sessions.remove(&session) {
                     let _ = queue.add(notice);

@@ -7,8 +7,8 @@ use async_channel::{Receiver, Sender, bounded};
 
 use crate::delivery::{SessionQueue, Waiting};
 use crate::error::Stopped;
-use crate::fate::Outlook;
 use crate::event_loop::Request;
+use crate::fate::Outlook;
 use crate::role::{Remark, Role};
 
 /// Takes the content out of one variant of `Answer`: that of the command which is asked.

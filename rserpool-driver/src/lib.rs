@@ -88,6 +88,7 @@ pub use announce::{
     ENRP_ANNOUNCE_GROUP_V6, RSPLIB_ASAP_GROUP, RSPLIB_ENRP_GROUP,
 };
 pub use builder::{Builder, Configuration, EVENT_QUEUE, MAX_BUSY_POLL, Preset};
+pub use delivery::SESSION_QUEUE;
 pub use element::PoolElement;
 pub use error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use inspector::Inspector;
@@ -96,7 +97,6 @@ pub use registrar::Registrar;
 pub use runtime::{
     AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,
 };
-pub use delivery::SESSION_QUEUE;
 pub use session::{Session, SessionEvent};
 pub use tcp::TcpListening;
 #[cfg(feature = "udp")]

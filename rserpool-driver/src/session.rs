@@ -275,7 +275,11 @@ impl<R> Session<R> {
     }
 
     async fn ask(&self, command: Command) -> Result<(), Refusal> {
-        self.shared.handle.ask(command, variant!(Answer::Done)).await.unwrap_or_else(|stopped| Err(stopped.into()))
+        self.shared
+            .handle
+            .ask(command, variant!(Answer::Done))
+            .await
+            .unwrap_or_else(|stopped| Err(stopped.into()))
     }
 }
 

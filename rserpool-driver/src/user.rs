@@ -20,7 +20,7 @@ use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Panicked, StartError};
 use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log};
-use crate::role::{Remark, Recipient, Role};
+use crate::role::{Recipient, Remark, Role};
 use crate::runtime::Runtime;
 use crate::session::Session;
 

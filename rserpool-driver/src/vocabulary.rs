@@ -24,8 +24,9 @@ pub use rserpool_core::handlespace::Limits;
 pub use rserpool_core::inspector::{InspectError, InspectorConfig, Snapshot, differences};
 pub use rserpool_core::policy::Policies;
 pub use rserpool_core::registrar::{EnrpConfig, Figures, RegistrarConfig};
-pub use rserpool_core::user::{Awaited, Notice as UserEvent, 
-    Delivery, FailureReason, RequestId, RequestLimits, Resolution, UnansweredReason, UserConfig, UserError,
+pub use rserpool_core::user::{
+    Awaited, Delivery, FailureReason, Notice as UserEvent, RequestId, RequestLimits, Resolution,
+    UnansweredReason, UserConfig, UserError,
 };
 pub use rserpool_core::wire::{
     OperationError, Policy, PoolElement as ListedElement, PoolEntry, ServerInformation,

@@ -101,7 +101,7 @@
 //! # use rserpool_tokio::PoolUser;
 //! let builder = PoolUser::builder()
 //!     .registrar("192.0.2.1:9899".parse().unwrap())
-//!     .configure(|config| config.response_timeout = Duration::from_secs(1))
+//!     .configure(|config| config.answer_deadline = Duration::from_secs(10))
 //!     .configure_sctp(|sctp| sctp.heartbeat = Duration::from_secs(5));
 //! assert!(builder.check().is_ok());
 //! ```

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use rserpool_tokio::{
     AnnounceGroup, AssociationId, Builder, Bytes, ConfigError, Configuration, Delivery, DeregistrationError,
-    DownReason, ElementConfig, Ended, ElementEvent, ElementId, EnrpConfig, FailureReason, Figures, HuntConfig,
-    IdentifierTaken, InspectError, Inspector, InspectorConfig, Limits, ListedElement, OperationError,
-    Panicked, PeerState, PeerStatus, Policies, Policy, PoolElement, PoolEntry, PoolHandle, PoolUser, Preset,
-    ProtocolId, Refusal, Registrar, RegistrarConfig, RegistrarId, RegistrationError, RequestId, Resolution,
-    SctpAddress, SctpConfig, ServerInformation, Session, SessionEvent, Snapshot, StartError, Stopped,
-    TcpConfig, TcpListening, Tokio, TransportAddress, UserConfig, UserError, UserEvent,
+    DownReason, ElementConfig, ElementEvent, ElementId, Ended, EnrpConfig, FailureReason, Figures,
+    HuntConfig, IdentifierTaken, InspectError, Inspector, InspectorConfig, Limits, ListedElement,
+    OperationError, Panicked, PeerState, PeerStatus, Policies, Policy, PoolElement, PoolEntry, PoolHandle,
+    PoolUser, Preset, ProtocolId, Refusal, Registrar, RegistrarConfig, RegistrarId, RegistrationError,
+    RequestId, Resolution, SctpAddress, SctpConfig, ServerInformation, Session, SessionEvent, Snapshot,
+    StartError, Stopped, TcpConfig, TcpListening, Tokio, TransportAddress, UserConfig, UserError, UserEvent,
 };
 
 /// Never called: that it compiles is the test.

@@ -25,8 +25,9 @@ use crate::{client, output};
   rserpool connect EchoPool --registrar tcp:127.0.0.1:3863
   seq 1000 | rserpool connect EchoPool --registrar 127.0.0.1:20001 --json
 
-Each line is a request. Requests that are unanswered when an element fails go to the next one. When
-the input ends, the command waits for the last answer.")]
+Each line is a request. Requests that are unanswered when an element fails go to the next one, within
+--max-deliveries and --answer-deadline. When the input ends, the command waits for the last answer; it
+exits with 1 if a request was given up.")]
 pub(crate) struct ConnectCommand {
     /// The pool
     pool: String,
@@ -45,6 +46,8 @@ pub(crate) const ECHO: ProtocolId = ProtocolId(0);
 const MAX_UNANSWERED: usize = 256;
 /// Answers remembered, to know one that comes twice because its request was resent.
 const REMEMBERED: usize = 256;
+/// Characters shown of a request that is given up.
+const SHOWN: usize = 40;
 /// Octets of the longest line; SCTP here carries no longer message.
 const MAX_LINE: usize = rserpool_core::endpoint::MAX_MESSAGE;
 
@@ -91,7 +94,11 @@ impl ConnectCommand {
                 },
             }
         }
-        Ok(())
+        match unanswered.given_up {
+            0 => Ok(()),
+            1 => Err(Failure::failed("one request was given up")),
+            many => Err(Failure::failed(format!("{many} requests were given up"))),
+        }
     }
 
     async fn handle(
@@ -128,8 +135,17 @@ impl ConnectCommand {
                 }),
                 &format!("moved from {from} to {to}, {} requests sent again", resent.len()),
             ),
+            SessionEvent::Unanswered { request, reason, .. } => {
+                let Some(line) = unanswered.give_up(request) else { return Ok(()) };
+                let (text, reason) = (String::from_utf8_lossy(&line), reason.to_string());
+                let start: String = text.chars().take(SHOWN).flat_map(char::escape_default).collect();
+                self.say(
+                    &json!({ "event": "given_up", "text": text, "reason": reason }),
+                    &format!("request \"{start}\" is given up: {reason}"),
+                )
+            }
             SessionEvent::Closed { error: Some(error), .. } => Err(client::explain(&self.pool, &error)),
-            // Closed at our own wish; and no request is sent that is only reported when unanswered.
+            // Closed at our own wish.
             _ => Ok(()),
         }
     }
@@ -184,6 +200,7 @@ async fn send(session: &Session, line: Vec<u8>) -> Result<(RequestId, Bytes), Fa
 struct Unanswered {
     waiting: VecDeque<(RequestId, Bytes)>,
     settled: VecDeque<Bytes>,
+    given_up: usize,
 }
 
 /// What an answer belongs to.
@@ -201,11 +218,24 @@ impl Unanswered {
             return Answer::Again;
         }
         let Some((request, _)) = self.waiting.remove(same.unwrap_or(0)) else { return Answer::Unasked };
-        self.settled.push_back(answer.clone());
+        self.remember(answer.clone());
+        Answer::To(request)
+    }
+
+    /// A request was given up; its answer is not expected any more. Returns its line.
+    fn give_up(&mut self, request: RequestId) -> Option<Bytes> {
+        let place = self.waiting.iter().position(|(waiting, _)| *waiting == request)?;
+        let (_, line) = self.waiting.remove(place)?;
+        self.given_up += 1;
+        self.remember(line.clone());
+        Some(line)
+    }
+
+    fn remember(&mut self, answer: Bytes) {
+        self.settled.push_back(answer);
         if self.settled.len() > REMEMBERED {
             self.settled.pop_front();
         }
-        Answer::To(request)
     }
 }
 
@@ -226,5 +256,9 @@ mod tests {
         assert_eq!(settle("a"), Answer::To(RequestId(3)));
         assert_eq!(settle("sunny"), Answer::To(RequestId(4)), "another service answers in order");
         assert_eq!(settle("and warm"), Answer::Unasked);
+        unanswered.waiting.push_back((RequestId(5), "d".into()));
+        assert_eq!(unanswered.give_up(RequestId(5)), Some("d".into()));
+        assert_eq!((unanswered.give_up(RequestId(5)), unanswered.given_up), (None, 1));
+        assert_eq!(unanswered.settle(&"d".into()), Answer::Again, "too late");
     }
 }

@@ -1,7 +1,7 @@
 //! Whoever dies, the pool goes on.
 
 use rserpool_core::base::{ElementId, RegistrarId};
-use rserpool_driver::vocabulary::{ElementEvent, FailureReason, SessionEvent};
+use rserpool_driver::vocabulary::{DownReason, ElementEvent, FailureReason, SessionEvent};
 
 use super::scope::{
     self, ECHO, Make, POOL, await_elements, ended, eventually, homes, received, registered, registrar,
@@ -27,7 +27,7 @@ pub async fn a_dead_element_is_replaced<G: Make, E: Make>() {
     let request = session.request(ECHO, "two").await.unwrap();
     let event = session.next_event().await.unwrap();
     let SessionEvent::ElementFailed { element, reason, .. } = event else { panic!("{event:?}") };
-    assert_eq!((element, reason), (first, FailureReason::Unanswered));
+    assert_eq!((element, reason), (first, FailureReason::Disconnected(DownReason::Silent)));
     let event = session.next_event().await.unwrap();
     let SessionEvent::FailedOver { from, to, resent, .. } = event else { panic!("{event:?}") };
     assert_eq!((from, to, resent), (first, ElementId(living), vec![request]));

@@ -39,8 +39,8 @@ pub use resolution::{
 };
 pub use scope::Make;
 pub use sessions::{
-    dropped_futures_lose_nothing, requests_are_answered_in_order, senders_wait_while_congested,
-    who_does_not_listen_is_not_alive,
+    dropped_futures_lose_nothing, dropped_requests_are_given_up, large_requests_are_not_overtaken,
+    requests_are_answered_in_order, senders_wait_while_congested, who_does_not_listen_is_not_alive,
 };
 pub use virtual_time::World;
 
@@ -67,6 +67,8 @@ macro_rules! scenarios {
             senders_wait_while_congested
             who_does_not_listen_is_not_alive
             dropped_futures_lose_nothing
+            dropped_requests_are_given_up
+            large_requests_are_not_overtaken
             a_dead_element_is_replaced
             a_dead_registrar_is_replaced
             elements_of_a_dead_registrar_are_taken_over

@@ -118,7 +118,6 @@ pub(super) fn user_builder<R: Make>(registrars: &[SocketAddr]) -> Builder<Mortal
     let builder = registrars.iter().fold(builder, |builder, registrar| builder.registrar(*registrar));
     let builder = builder.preset(Preset::Fast).seed(99).configure(|config| {
         config.request_timeout = STALL / 2;
-        config.response_timeout = STALL;
         config.connect_timeout = STALL;
         config.connect_stagger = STALL / 4;
         // No scenario lasts as long.

@@ -9,8 +9,8 @@ use rserpool_driver::EVENT_QUEUE;
 use rserpool_driver::vocabulary::{Delivery, ElementEvent, Refusal, SessionEvent};
 
 use super::scope::{
-    self, ECHO, Make, POOL, await_elements, one_of_each, pause, received, registrar, serve, server,
-    user_builder,
+    self, ECHO, Make, POOL, await_elements, element, one_of_each, pause, received, registered, registrar,
+    serve, server, user_builder,
 };
 
 /// ASAP-2.1-03, ASAP-5-03: requests and answers, the longest too, in their order; then both ends learn of the end.
@@ -128,4 +128,56 @@ pub async fn dropped_futures_lose_nothing<G: Make, E: Make>() {
         let event = session.next_event().await;
         assert!(matches!(event, Some(SessionEvent::Closed { error: None, .. })), "{event:?}");
     }
+}
+
+/// Who drops the future of a request wants it no more: the request goes to no other element.
+pub async fn dropped_requests_are_given_up<G: Make, E: Make>() {
+    let (registrar, first, _user, session) = one_of_each::<G, E>().await;
+    let _second = server::<E>(8, &[registrar.local_addr()]).await;
+    await_elements(&registrar, &[7, 8]).await;
+    // Dropped before the loop has taken it, most likely, and certainly after.
+    for (moment, text) in [(0, "early"), (300, "late")] {
+        let mut request = Box::pin(session.request(ECHO, text));
+        let begun = future::poll_once(&mut request).await;
+        pause::<E>(Duration::from_millis(moment)).await;
+        match begun {
+            // On a busy machine it may be over before the first poll is.
+            Some(request) => session.forget(request.unwrap()),
+            None => drop(request),
+        }
+    }
+    let kept = session.request(ECHO, "kept").await.unwrap();
+    first.kill().await;
+    let event = session.next_event().await.unwrap();
+    assert!(matches!(event, SessionEvent::ElementFailed { element: ElementId(7), .. }), "{event:?}");
+    let event = session.next_event().await.unwrap();
+    let SessionEvent::FailedOver { resent, .. } = event else { panic!("{event:?}") };
+    assert_eq!(resent, [kept]);
+    assert_eq!(received(&session).await, (ElementId(8), "kept".into()));
+}
+
+/// First come, first served: a large request does not wait for as long as small ones flow.
+pub async fn large_requests_are_not_overtaken<G: Make, E: Make>() {
+    let registrar = registrar::<G>(1, &[]).await;
+    let at = [registrar.local_addr()];
+    // It takes requests and answers none.
+    let element = element::<E>(7, &at).await;
+    registered(&element).await;
+    let builder = user_builder::<E>(&at).configure(|config| config.max_unanswered_octets = 1_000);
+    let user = builder.start().await.unwrap();
+    let session = user.connect(POOL).await.unwrap();
+    let first = session.request(ECHO, vec![1; 600]).await.unwrap();
+    let mut large = Box::pin(session.request(ECHO, vec![2; 900]));
+    assert!(future::poll_once(&mut large).await.is_none());
+    pause::<E>(Duration::from_millis(100)).await;
+    assert!(future::poll_once(&mut large).await.is_none());
+    // This one would fit.
+    let mut small = Box::pin(session.request(ECHO, vec![3; 200]));
+    assert!(future::poll_once(&mut small).await.is_none());
+    assert_eq!(session.try_send(ECHO, "x", Delivery::Once).await, Err(Refusal::Congested));
+    session.answered(first).await.unwrap();
+    let large = large.await.unwrap();
+    assert!(future::poll_once(&mut small).await.is_none());
+    session.answered(large).await.unwrap();
+    small.await.unwrap();
 }

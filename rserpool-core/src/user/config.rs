@@ -45,7 +45,7 @@ pub struct UserConfig {
     /// them, the time goes on.
     pub failover_deadline: Duration,
     /// The pause before a search that has found no element, or none that answers, begins again (default 250
-    /// ms). It doubles each time, up to 16 times this, until an element answers.
+    /// ms). It doubles each time, up to 8 times this, until an element answers.
     pub retry_interval: Duration,
     /// The most sessions at the same time (default 1,000). Bounds memory.
     pub max_sessions: usize,
@@ -104,7 +104,7 @@ impl UserConfig {
             connect_timeout: Duration::from_millis(150),
             // Longer than a registrar with fast timers needs to notice the failure itself.
             exclusion: Duration::from_secs(2),
-            // A new or thawed element is found at once, or within 0.8 s after a long time without any.
+            // A new or thawed element is found at once, or within 0.4 s after a long time without any.
             retry_interval: Duration::from_millis(50),
             ..Self::rfc(seed)
         }

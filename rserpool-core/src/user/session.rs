@@ -11,7 +11,7 @@ use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle};
 use crate::endpoint::Refusal;
 
 /// How often the pause between two searches doubles.
-const MAX_DOUBLINGS: u32 = 4;
+const MAX_DOUBLINGS: u32 = 3;
 
 #[derive(Debug)]
 pub(super) struct Session {

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use super::context::{Context, Timer};
 use super::health::Health;
 use super::interface::{
-    Answer, Awaited, FailureReason, Message, Notice, Open, Opened, RequestId, SessionId, UnansweredReason, UserError,
+    Answer, Awaited, FailureReason, Message, Notice, Open, Opened, RequestId, SessionId, UnansweredReason,
+    UserError,
 };
 use super::requests::Overdue;
 use super::resolution::{Resolved, Resolver, Waiter};
@@ -132,8 +133,8 @@ impl Sessions {
         loop {
             let Some(session) = self.sessions.get_mut(&id) else { return };
             let Some((handle, search)) = session.search_mut() else { return };
-            let staggered = turn.context.deadlines.get(&Timer::Stagger(id)).is_some()
-                || turn.resolver.is_ranked(handle);
+            let staggered =
+                turn.context.deadlines.get(&Timer::Stagger(id)).is_some() || turn.resolver.is_ranked(handle);
             let element = match search
                 .next(staggered, |element| self.health.excluded_since(turn.now, handle, element))
             {

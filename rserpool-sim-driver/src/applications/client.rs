@@ -1,6 +1,6 @@
 //! The application of a user: it sends supervised requests over sessions, and remembers what became of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -80,8 +80,11 @@ pub struct Conversation {
     pub asked: u64,
     /// Requests answered.
     pub answered: u64,
-    /// Requests that were unanswered when their session ended, of which the application was told.
+    /// Requests that ended without an answer, of which the application was told: they were given up, or
+    /// unanswered when their session ended.
     pub given_up: u64,
+    /// Those whose answer may still come.
+    abandoned: BTreeSet<RequestId>,
     /// The longest time that an answered request took.
     pub slowest: Duration,
     /// Sessions opened.
@@ -352,6 +355,16 @@ impl Client {
                     return odd("only unanswered requests are resent");
                 }
             }
+            Notice::Unanswered { session, request, .. } => {
+                let Some((_, conversation)) = self.find(*session) else {
+                    return odd("notices name sessions that are open");
+                };
+                if conversation.unanswered.remove(request).is_none() {
+                    return odd("only unanswered requests are given up");
+                }
+                conversation.given_up += 1;
+                conversation.abandoned.insert(*request);
+            }
             Notice::Received { session, element, bytes, .. } => {
                 return self.received(now, *session, *element, bytes);
             }
@@ -364,6 +377,7 @@ impl Client {
                 conversation.element = None;
                 conversation.given_up += conversation.unanswered.len() as u64;
                 conversation.unanswered.clear();
+                conversation.abandoned.clear();
                 self.timers.clear(&Timer::Ask(n));
                 self.reopen(now, n);
             }
@@ -391,6 +405,9 @@ impl Client {
             return Err(Violation::new("the failover notice comes before data of the new element", detail));
         }
         let request = bytes.first_chunk().map(|octets| RequestId(u64::from_be_bytes(*octets)));
+        if request.is_some_and(|request| conversation.abandoned.remove(&request)) {
+            return Ok(());
+        }
         let asked = request.and_then(|request| conversation.unanswered.remove(&request));
         let (Some(request), Some(asked)) = (request, asked) else {
             let detail = format!("{request:?} in {session:?}, answered by {element}");

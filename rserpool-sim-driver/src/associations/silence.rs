@@ -50,7 +50,8 @@ impl Associations {
         let orphaned = !open.end(side.other()).is_known();
         let waits = !end.unsent.is_empty() || end.last_arrival > now;
         let flush = !end.unsent.is_empty() && self.can_pass(around, open, side);
-        let patience = self.sctp.max_silence + if waits { Duration::ZERO } else { self.sctp.heartbeat };
+        let sctp = around.hosts.get(host).sctp(self.sctp);
+        let patience = sctp.max_silence + if waits { Duration::ZERO } else { sctp.heartbeat };
         let silent_at = match end.silent_at {
             _ if hears(around, open, side) => None,
             Some(at) => Some(at),

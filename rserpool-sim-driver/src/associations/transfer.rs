@@ -60,7 +60,7 @@ impl Associations {
         if passes {
             return self.transmit(around, key, side, item);
         }
-        let deadline = around.now + self.sctp.max_silence;
+        let deadline = around.now + around.hosts.get(open.end(side).host).sctp(self.sctp).max_silence;
         let Some(end) = self.open.get_mut(&key).map(|open| open.end_mut(side)) else { return };
         end.unsent.push_back(item);
         // An unanswered message counts sooner than an unanswered heartbeat.

@@ -189,16 +189,12 @@ pub struct UserPlan {
     pub octets: usize,
     /// Between two questions for the pool, past the cache.
     pub resolve: Option<Duration>,
-    /// How long a request may stay unanswered before its element counts as failed.
-    pub response_timeout: Duration,
 }
 
 impl UserPlan {
     /// Its configuration, without the addresses of registrars.
     pub fn config(&self, timers: Timers) -> UserConfig {
-        let mut config = timers.user();
-        config.response_timeout = self.response_timeout;
-        config
+        timers.user()
     }
 
     /// What it does.
@@ -294,7 +290,7 @@ impl Plan {
         });
         let served = self.users.iter().map(|user| {
             let (config, load) = (user.config(self.timers), user.load());
-            config.hunt.timeout_max * 2 + config.exclusion + config.response_timeout * 4 + load.reopen
+            config.hunt.timeout_max * 2 + config.exclusion + config.retry_interval * 32 + load.reopen
         });
         let longest = |times: &mut dyn Iterator<Item = Duration>| times.max().unwrap_or_default();
         silence * 2

@@ -233,7 +233,7 @@ impl Verdict<'_> {
                     return Err(Violation::new("users resolve what reachable registrars know", detail));
                 }
             }
-            judge_sessions(now, name, client)?;
+            judge_sessions(now, self.plan.sctp.heartbeat + self.plan.sctp.max_silence, name, client)?;
         }
         Ok(())
     }
@@ -282,10 +282,10 @@ impl Verdict<'_> {
     }
 }
 
-/// Every session is served, and every supervised request answered but for those of the last moment.
-fn judge_sessions(now: Instant, name: &str, client: &Client) -> Result<(), Violation> {
-    let (config, load) = (client.config(), client.load());
-    let patience = config.response_timeout * 2 + load.interval + Duration::from_millis(500);
+/// Every session is served, and every supervised request answered but for those of the last moment, and those
+/// whose association is broken though nobody has noticed it: that takes `silence` at most.
+fn judge_sessions(now: Instant, silence: Duration, name: &str, client: &Client) -> Result<(), Violation> {
+    let patience = silence + client.load().interval + Duration::from_millis(500);
     for conversation in client.conversations() {
         if conversation.session().is_none() || conversation.element.is_none() {
             let detail = format!("{name}: {conversation:?}");

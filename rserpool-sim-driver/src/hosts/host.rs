@@ -191,6 +191,14 @@ impl Host {
         self.peers.len()
     }
 
+    /// The timers of its SCTP, in a world with these.
+    pub(crate) const fn sctp(&self, world: Sctp) -> Sctp {
+        match self.program {
+            Program::User(..) => world.of_user(),
+            Program::Registrar(_) | Program::Element(..) | Program::Custom(_) => world,
+        }
+    }
+
     // Its process
 
     /// Starts its program.
@@ -209,7 +217,8 @@ impl Host {
             Mode::Packets => {
                 let seed = stream(seed, self.id, Purpose::Stack(self.life)).next_u64();
                 let ports = self.program.ports();
-                Body::node(now, process, &ports, sctp.config(seed), (address, UDP_PORT.0).into())
+                let config = self.sctp(sctp).config(seed);
+                Body::node(now, process, &ports, config, (address, UDP_PORT.0).into())
             }
         });
     }

@@ -5,27 +5,25 @@ use rserpool_core::handlespace::PeHandle;
 use rserpool_core::user::FailureReason;
 
 use super::view::View;
-use crate::applications::Client;
-use crate::hosts::Mode;
 use crate::id::HostId;
 use crate::violation::Violation;
 
 /// The remembered facts about users.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
-    /// A user was told to report or to give up elements that may be well.
+    /// A user was told to report elements that may be well.
     told_to_report: bool,
 }
 
 impl Failures {
-    /// A user was told to report or to give up its elements.
+    /// A user was told to report its elements.
     pub(super) const fn told_to_report(&mut self) {
         self.told_to_report = true;
     }
 
-    /// Whether users may have reported elements that are well: they were told to, or are impatient.
-    pub(super) fn may_be_false(&self, view: &View<'_>) -> bool {
-        self.told_to_report || view.clients().any(|(_, client)| is_crowded(view, client))
+    /// Whether users may have reported elements that are well: they were told to.
+    pub(super) const fn may_be_false(&self) -> bool {
+        self.told_to_report
     }
 
     /// No element counts as failed while it works and can be reached.
@@ -36,13 +34,10 @@ impl Failures {
         reason: &FailureReason,
     ) -> Result<(), Violation> {
         let Some(client) = view.client(user) else { return Ok(()) };
-        if is_crowded(view, client) && *reason == FailureReason::Unanswered {
-            return Ok(());
-        }
-        let (pool, config) = (&client.load().pool, client.config());
+        let pool = &client.load().pool;
         let serving = view.hosts_of_element(&PeHandle { pool: pool.clone(), element });
         let &[server] = serving.as_slice() else { return Ok(()) };
-        let settled = (view.sctp.heartbeat + view.sctp.max_silence) * 2 + config.response_timeout * 2;
+        let settled = (view.sctp.heartbeat + view.sctp.max_silence) * 2;
         let since = view.calm_since(user, server).filter(|_| *reason != FailureReason::Asked);
         match since.filter(|since| view.now.since(*since) > settled) {
             None => Ok(()),
@@ -53,10 +48,4 @@ impl Failures {
             }
         }
     }
-}
-
-/// Whether the requests of a user may come to wait for each other so long that they count as
-/// unanswered: real flow control does that to long ones.
-fn is_crowded(view: &View<'_>, client: &Client) -> bool {
-    view.mode == Mode::Packets && client.load().octets > 1400
 }

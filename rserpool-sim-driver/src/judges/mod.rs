@@ -107,7 +107,7 @@ impl Judges {
     fn asap(&mut self, view: &View<'_>, host: HostId, message: &AsapMessage) -> Verdict {
         match message {
             AsapMessage::HandleResolutionResponse { handle, error: Some(_), .. } => {
-                let false_reports = self.failures.may_be_false(view);
+                let false_reports = self.failures.may_be_false();
                 answers::unknown_pool(view, &self.scope, host, handle, false_reports)
             }
             AsapMessage::HandleResolutionResponse { handle, elements, .. } => {
@@ -185,7 +185,7 @@ impl Judges {
             Notice::PeerLost { peer, .. } => self.takeovers.lost(view.now, host, *peer),
             Notice::Removed { pe, reason, .. } => {
                 let false_reports = *reason == rserpool_core::registrar::RemovalReason::Reported
-                    && self.failures.may_be_false(view);
+                    && self.failures.may_be_false();
                 return self.removals.judge_removal(view, &self.scope, host, (pe, *reason), false_reports);
             }
             Notice::Malformed { error, .. } => {

@@ -34,9 +34,22 @@ impl Sctp {
         rto_max: Duration::from_secs(60),
     };
 
+    /// The same timers where a user runs, which is less patient: see [`SctpConfig::fast_user`] and
+    /// [`SctpConfig::rfc_user`]. Timers of one's own are left alone.
+    #[must_use]
+    pub const fn of_user(self) -> Self {
+        let (heartbeat, max_silence) = match (self.heartbeat.as_millis(), self.max_silence.as_millis()) {
+            (200, 500) => (self.heartbeat, Duration::from_millis(200)),
+            (30_000, 363_000) => (Duration::from_secs(5), Duration::from_secs(10)),
+            _ => (self.heartbeat, self.max_silence),
+        };
+        Self { heartbeat, max_silence, ..self }
+    }
+
     /// The settings of a real stack with these timers.
     pub(crate) fn config(&self, seed: u64) -> SctpConfig {
-        let mut config = if *self == Self::FAST { SctpConfig::fast(seed) } else { SctpConfig::rfc(seed) };
+        let fast = self.rto_initial == Self::FAST.rto_initial;
+        let mut config = if fast { SctpConfig::fast(seed) } else { SctpConfig::rfc(seed) };
         config.heartbeat = self.heartbeat;
         config.max_silence = self.max_silence;
         config.rto_initial = self.rto_initial;

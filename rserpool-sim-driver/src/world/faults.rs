@@ -116,7 +116,7 @@ impl World {
             }
             Fault::Order(host, order) if self.host(host).answers() => {
                 self.mark(host, &format!("is told: {order:?}"));
-                if matches!(order, Order::Report | Order::Failover) {
+                if order == Order::Report {
                     self.judges.told_to_report();
                 }
                 self.wish(host, Wish::Order(order));

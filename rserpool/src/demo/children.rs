@@ -6,7 +6,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use crate::exit::Failure;
@@ -73,6 +73,15 @@ impl Process {
         let pid = pid.ok_or_else(|| Failure::failed(format!("{} has ended", self.name)))?;
         kill(Pid::from_raw(pid), signal)
             .map_err(|error| Failure::failed(format!("{}: {signal}: {error}", self.name)))
+    }
+
+    /// Writes a line to its input.
+    pub(super) async fn write(&mut self, line: &str) -> Result<(), Failure> {
+        if let Some(input) = &mut self.child.stdin {
+            input.write_all(format!("{line}\n").as_bytes()).await?;
+            input.flush().await?;
+        }
+        Ok(())
     }
 
     /// Closes its input.

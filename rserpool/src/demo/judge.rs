@@ -2,7 +2,8 @@
 //!
 //! A gap is the time from the last answer of the old element to the first one of the new. Requests
 //! that were under way at any moment of a gap belong to the failover; all others must have been
-//! answered in time without having been sent twice.
+//! answered in time without having been sent twice. A request that was made to be slow, and those that were under
+//! way while the user took nothing, may take their time; but nobody may fail by that.
 
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ pub(super) struct Failover {
     pub(super) resent: usize,
 }
 
+/// How long a slow request, and what is answered while the user stalls, may take: as long as was asked for, and
+/// as long as any other.
+const SLOW_LIMIT_MS: f64 = 1_000.0 + LIMIT_MS;
+
 /// What the user said, as numbers.
 #[derive(Debug, Default)]
 pub(super) struct Judge {
@@ -33,6 +38,9 @@ pub(super) struct Judge {
     resent: usize,
     sent: u64,
     takeovers: Vec<f64>,
+    /// When the user has taken nothing.
+    stalls: Vec<(f64, f64)>,
+    answered_again: usize,
 }
 
 #[derive(Debug)]
@@ -48,6 +56,7 @@ struct Answer {
     sent_ms: f64,
     at_ms: f64,
     resent: bool,
+    slow: bool,
 }
 
 impl Judge {
@@ -59,6 +68,16 @@ impl Judge {
     /// How many failovers are over.
     pub(super) fn failovers(&self) -> usize {
         self.gaps.len()
+    }
+
+    /// How many slow requests were answered.
+    pub(super) fn slow_answers(&self) -> usize {
+        self.answers.iter().filter(|answer| answer.slow).count()
+    }
+
+    /// How often the user has stalled.
+    pub(super) fn stalls(&self) -> usize {
+        self.stalls.len()
     }
 
     /// How many answers there were.
@@ -98,11 +117,22 @@ impl Judge {
                     sent_ms: event["sent_ms"].as_f64().unwrap_or_default(),
                     at_ms,
                     resent: event["resent"] == true,
+                    slow: event["slow"] == true,
                 });
                 self.last = Some((at_ms, to.clone()));
                 let Pending { from, since, resent } = self.pending.take()?;
                 self.gaps.push((since, at_ms));
                 Some(Failover { from, to, gap_ms: at_ms - since, resent })
+            }
+            Some("stalled") => {
+                let time = |key: &str| event[key].as_f64().unwrap_or_default();
+                self.stalls.push((time("since_ms"), time("at_ms")));
+                None
+            }
+            // After a failover, the answer of the former element may still have been under way.
+            Some("answered_again") => {
+                self.answered_again += 1;
+                None
             }
             Some("done") => {
                 self.sent = event["sent"].as_u64().unwrap_or_default();
@@ -129,16 +159,26 @@ impl Judge {
         wrong.extend(gaps.iter().filter(|gap| **gap >= LIMIT_MS).map(|gap| format!("a gap of {gap} ms")));
         for answer in self.answers.iter().filter(|answer| !self.belongs_to_failover(answer)) {
             let took = round(answer.at_ms - answer.sent_ms);
+            let limit = if answer.slow || self.is_stalled(answer) { SLOW_LIMIT_MS } else { LIMIT_MS };
             if answer.resent {
                 wrong.push(format!("request {} was resent outside a failover", answer.number));
-            } else if took >= LIMIT_MS {
+            } else if took >= limit {
                 wrong.push(format!("request {} was answered after {took} ms", answer.number));
             }
+        }
+        let slow = self.answers.iter().filter(|answer| answer.slow && self.belongs_to_failover(answer));
+        wrong.extend(slow.map(|answer| format!("a failover while request {} was slow", answer.number)));
+        let failed =
+            |(since, until): &&(f64, f64)| self.gaps.iter().any(|gap| overlap(*gap, (*since, *until)));
+        wrong.extend(self.stalls.iter().filter(failed).map(|_| "a failover while the user stalled".into()));
+        // An answer may come twice if its request was sent again while it was on its way.
+        if self.answered_again > self.resent {
+            wrong.push(format!("{} requests were answered twice", self.answered_again));
         }
         let slowest = self
             .answers
             .iter()
-            .filter(|answer| !self.belongs_to_failover(answer))
+            .filter(|answer| !answer.slow && !self.is_stalled(answer) && !self.belongs_to_failover(answer))
             .map(|answer| answer.at_ms - answer.sent_ms)
             .fold(0.0, f64::max);
         let summary = json!({
@@ -150,8 +190,16 @@ impl Judge {
     }
 
     fn belongs_to_failover(&self, answer: &Answer) -> bool {
-        self.gaps.iter().any(|(begin, end)| answer.sent_ms <= *end && answer.at_ms >= *begin)
+        self.gaps.iter().any(|gap| overlap(*gap, (answer.sent_ms, answer.at_ms)))
     }
+
+    fn is_stalled(&self, answer: &Answer) -> bool {
+        self.stalls.iter().any(|stall| overlap(*stall, (answer.sent_ms, answer.at_ms)))
+    }
+}
+
+fn overlap(one: (f64, f64), other: (f64, f64)) -> bool {
+    one.0 <= other.1 && other.0 <= one.1
 }
 
 /// Milliseconds with one decimal place.
@@ -205,6 +253,38 @@ mod tests {
             answer(&mut judge, number, "0x1", at, at, false);
         }
         assert_eq!((judge.answers(), judge.longest_pause(0), judge.longest_pause(2)), (4, 90.0, 40.5));
+    }
+
+    #[test]
+    fn slow_requests_and_a_user_that_stalls_cause_no_failover() {
+        let mut judge = Judge::default();
+        let slow = |number: u64, sent: f64, at: f64| {
+            json!({
+                "event": "answer", "number": number, "element": "0x1", "sent_ms": sent, "at_ms": at, "slow": true,
+            })
+        };
+        judge.hear(&slow(1, 0.0, 1_004.0));
+        judge.hear(&json!({ "event": "stalled", "since_ms": 1_100.0, "at_ms": 2_100.0 }));
+        answer(&mut judge, 2, "0x1", 1_101.0, 2_101.0, false);
+        judge.hear(&json!({ "event": "done", "sent": 2 }));
+        let (summary, wrong) = judge.verdict();
+        assert_eq!((wrong.len(), &summary["slowest_ms"]), (0, &json!(0.0)));
+        assert_eq!((judge.slow_answers(), judge.stalls()), (1, 1));
+        // Now everything that must not be.
+        move_on(&mut judge, &[]);
+        judge.hear(&slow(3, 2_050.0, 3_700.0));
+        judge.hear(&slow(4, 3_800.0, 5_300.0));
+        judge.hear(&json!({ "event": "answered_again", "number": 2 }));
+        judge.hear(&json!({ "event": "done", "sent": 4 }));
+        assert_eq!(
+            judge.verdict().1,
+            [
+                "a gap of 1599 ms",
+                "request 4 was answered after 1500 ms",
+                "a failover while request 3 was slow",
+                "1 requests were answered twice",
+            ]
+        );
     }
 
     #[test]

@@ -60,6 +60,7 @@ impl Stage {
         self.await_pool(LOOK).await?;
         self.start_user().await?;
         self.elements_die().await?;
+        self.slow_is_not_dead().await?;
         self.registrars_die().await?;
         self.finish().await
     }
@@ -104,6 +105,21 @@ impl Stage {
         self.play_until(15.5).await
     }
 
+    /// The acts in which an element takes long for a request, and the user takes no answers: nobody fails.
+    async fn slow_is_not_dead(&mut self) -> Result<(), Failure> {
+        let in_use = self.in_use()?;
+        let text = format!("{in_use} gets a request that takes a second");
+        self.timeline.act("slow", &in_use, '~', &text)?;
+        self.ask_user("slow").await?;
+        self.await_user(|judge| judge.slow_answers() > 0, "no answer to the slow request").await?;
+
+        let text = "the user takes no answers for a second, and goes on asking";
+        self.timeline.act("stall", &in_use, '…', text)?;
+        self.ask_user("stall").await?;
+        self.await_user(|judge| judge.stalls() > 0, "the user never goes on").await?;
+        self.listen(LOOK * 5).await
+    }
+
     /// The acts in which the home registrar dies and comes back, and then its mentor dies.
     async fn registrars_die(&mut self) -> Result<(), Failure> {
         let in_use = self.in_use()?;
@@ -111,17 +127,17 @@ impl Stage {
         let home = home.ok_or_else(|| Failure::failed(format!("{in_use} has no home")))?;
         self.kill_registrar(&home, &format!("registrar {home}, the home of {in_use},")).await?;
 
-        self.play_until(18.5).await?;
+        self.play_until(21.5).await?;
         let mentor = self.registrars.ids().first().cloned().unwrap_or_default();
         self.restart_registrar(&home, &mentor).await?;
 
-        self.play_until(21.0).await?;
+        self.play_until(24.0).await?;
         self.kill_registrar(&mentor, &format!("registrar {mentor}, from which {home} has the handlespace,"))
             .await?;
 
-        self.play_until(24.0).await?;
+        self.play_until(27.0).await?;
         self.restart_registrar(&mentor, &home).await?;
-        self.play_until(26.0).await
+        self.play_until(29.0).await
     }
 
     /// Kills a registrar and waits until every element has a new home at all others.
@@ -175,7 +191,7 @@ impl Stage {
         let registrars = self.registrars.addresses().join(",");
         let arguments = [
             "serve",
-            "echo",
+            "sleep",
             "--pool",
             POOL,
             "--registrar",
@@ -220,14 +236,28 @@ impl Stage {
 
     /// Lets the user talk until it has moved to another element.
     async fn await_failover(&mut self) -> Result<(), Failure> {
-        let (begin, before) = (self.timeline.elapsed(), self.judge.failovers());
-        while self.judge.failovers() == before {
+        let before = self.judge.failovers();
+        self.await_user(|judge| judge.failovers() > before, "no failover").await
+    }
+
+    /// Lets the user talk until it has said something.
+    async fn await_user(&mut self, said: impl Fn(&Judge) -> bool, otherwise: &str) -> Result<(), Failure> {
+        let begin = self.timeline.elapsed();
+        while !said(&self.judge) {
             if self.timeline.elapsed() > begin + PATIENCE {
-                return Err(Failure::failed(format!("no failover within {PATIENCE:?}")));
+                return Err(Failure::failed(format!("{otherwise} within {PATIENCE:?}")));
             }
             self.listen(LOOK).await?;
         }
         Ok(())
+    }
+
+    /// Asks the user for something special.
+    async fn ask_user(&mut self, word: &str) -> Result<(), Failure> {
+        match &mut self.user {
+            Some(user) => user.write(word).await,
+            None => Err(Failure::failed("the user has ended")),
+        }
     }
 
     /// Lets the user talk until every registrar lists exactly the elements that run, each with a living

@@ -1,5 +1,6 @@
 //! The user of the demonstration, as a process of its own: a numbered request every 20 ms, and
-//! every event as a line of JSON.
+//! every event as a line of JSON. The word `slow` on its input is for a request that takes a second, `stall` for
+//! taking no event for as long.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use rserpool_core::user::RequestId;
 use rserpool_driver::SessionEvent;
 use rserpool_tokio::Session;
 use serde_json::json;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::MissedTickBehavior;
 
 use super::judge::round;
@@ -31,6 +32,10 @@ pub(crate) struct DemoUserCommand {
     #[command(flatten)]
     settings: UserSettings,
 }
+
+/// How long the element takes for a slow request, and how long the user takes nothing when it stalls: longer than
+/// anything that decides about life and death with the fast preset.
+pub(super) const LONG: Duration = Duration::from_secs(1);
 
 /// How long the last answers may take.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -69,18 +74,23 @@ struct Request {
     number: u64,
     sent_ms: f64,
     resent: bool,
+    slow: bool,
 }
 
 impl Talk {
     async fn until_input_ends(&mut self, interval: Duration) -> Result<(), Failure> {
-        let mut input = tokio::io::stdin();
-        let mut buffer = [0; 64];
+        let mut input = BufReader::new(tokio::io::stdin()).lines();
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                read = input.read(&mut buffer) => if read? == 0 { return Ok(()) },
-                _ = ticks.tick() => self.send().await?,
+                line = input.next_line() => match line?.as_deref() {
+                    None => return Ok(()),
+                    Some("slow") => self.send(Some(LONG)).await?,
+                    Some("stall") => self.stall(interval).await?,
+                    Some(word) => return Err(Failure::failed(format!("cannot \"{word}\""))),
+                },
+                _ = ticks.tick() => self.send(None).await?,
                 event = self.session.next_event() => self.handle(event).await?,
             }
         }
@@ -94,16 +104,28 @@ impl Talk {
         Ok(())
     }
 
-    async fn send(&mut self) -> Result<(), Failure> {
+    /// Goes on sending, and takes nothing of what comes back.
+    async fn stall(&mut self, interval: Duration) -> Result<(), Failure> {
+        let (begin, since_ms) = (Instant::now(), self.now_ms());
+        while begin.elapsed() < LONG {
+            self.send(None).await?;
+            tokio::time::sleep(interval).await;
+        }
+        output::json(&json!({ "event": "stalled", "since_ms": since_ms, "at_ms": self.now_ms() }))
+    }
+
+    /// Sends a request, for which the element is to take so long.
+    async fn send(&mut self, time: Option<Duration>) -> Result<(), Failure> {
         let number = self.sent + 1;
         let sent_ms = self.now_ms();
+        let time = time.map(|time| format!("{} ", Time(time))).unwrap_or_default();
         let request = self
             .session
-            .request(ECHO, format!("request {number:05}"))
+            .request(ECHO, format!("{time}request {number:05}"))
             .await
             .map_err(|refusal| Failure::failed(format!("request {number}: {refusal}")))?;
         self.sent = number;
-        self.unanswered.insert(request, Request { number, sent_ms, resent: false });
+        self.unanswered.insert(request, Request { number, sent_ms, resent: false, slow: !time.is_empty() });
         Ok(())
     }
 
@@ -112,15 +134,16 @@ impl Talk {
         match event {
             Some(SessionEvent::Received { element, bytes, .. }) => {
                 let text = String::from_utf8_lossy(&bytes);
-                let number = text.strip_prefix("request ").and_then(|number| number.parse::<u64>().ok());
+                let number = text.rsplit_once("request ").and_then(|(_, number)| number.parse::<u64>().ok());
                 let found = self.unanswered.iter().find(|(_, request)| Some(request.number) == number);
-                // An answer may come twice if its request was resent while it was on its way.
-                let Some(id) = found.map(|(id, _)| *id) else { return Ok(()) };
+                let Some(id) = found.map(|(id, _)| *id) else {
+                    return output::json(&json!({ "event": "answered_again", "number": number }));
+                };
                 let Some(request) = self.unanswered.remove(&id) else { return Ok(()) };
-                let _ = self.session.answered(id).await;
+                self.session.forget(id);
                 output::json(&json!({
                     "event": "answer", "number": request.number, "element": element.to_string(),
-                    "sent_ms": request.sent_ms, "at_ms": at_ms, "resent": request.resent,
+                    "sent_ms": request.sent_ms, "at_ms": at_ms, "resent": request.resent, "slow": request.slow,
                 }))
             }
             Some(SessionEvent::ElementFailed { element, reason, .. }) => output::json(&json!({

@@ -29,8 +29,10 @@ settings! {
         cache_life / "cache-life": Time => cache_life;
         /// Maximum number of pools in the cache
         max_cached_pools / "max-cached-pools": usize => max_cached_pools;
-        /// How long a request may stay unanswered before its element counts as failed
-        response_timeout / "response-timeout": Time => response_timeout;
+        /// How long a request to a pool may take in all before it is given up
+        answer_deadline / "answer-deadline": Time => answer_deadline;
+        /// How often a request to a pool is sent at most, each time because its element has failed
+        max_deliveries / "max-deliveries": u32 => max_deliveries;
         /// How long an element may take to accept a connection
         connect_timeout / "connect-timeout": Time => connect_timeout;
         /// How long to wait for an answer before the next element is tried as well
@@ -39,9 +41,9 @@ settings! {
         exclusion / "exclusion": Time => exclusion;
         /// How long a session may take to open, and how long a resolution looks for a registrar
         open_timeout / "open-timeout": Time => open_timeout;
-        /// How long a session looks for another element before it is given up
+        /// How long a session looks for an element that answers before it is given up
         failover_deadline / "failover-deadline": Time => failover_deadline;
-        /// How often the registrar is asked again while there is no element
+        /// The pause before elements are tried again, if none answers; doubles each time, up to 8 times
         retry_interval / "retry-interval": Time => retry_interval;
         /// Maximum number of sessions at the same time
         max_sessions / "max-sessions": usize => max_sessions;

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::{Instant, SctpPort};
-use crate::endpoint::testing::encode;
 use crate::endpoint::Connected;
+use crate::endpoint::testing::encode;
 
 const MAX_SESSIONS: usize = 4;
 

@@ -98,7 +98,7 @@ fn a_request_may_ask_for_another_element() {
     assert_eq!(user.poll_timeout(), Some(at(60_010)));
 }
 
-/// An element that accepts sessions and ends them: no storm, no report, and an end. The pause doubles, up to 16
+/// An element that accepts sessions and ends them: no storm, no report, and an end. The pause doubles, up to 8
 /// times the first; the failover deadline counts from the first failure.
 #[test]
 fn an_element_that_accepts_and_closes_is_tried_ever_more_rarely() {
@@ -129,8 +129,8 @@ fn an_element_that_accepts_and_closes_is_tried_ever_more_rarely() {
         now += 1;
     };
     let pauses: Vec<u64> = connects.windows(2).map(|pair| pair[1] - pair[0] - 2).collect();
-    assert_eq!(pauses[..6], [50, 100, 200, 400, 800, 800]);
-    assert_eq!((ended, connects.len(), user.counters().reports_sent), (60_020, 79, 0));
+    assert_eq!(pauses[..6], [50, 100, 200, 400, 400, 400]);
+    assert_eq!((ended, connects.len(), user.counters().reports_sent), (60_020, 151, 0));
     assert_eq!((user.sessions(), user.poll_timeout()), (0, None));
 }
 

@@ -164,6 +164,5 @@ fn draw_user(dice: &mut Dice, timers: Timers, pools: usize, service: Duration) -
             .chance(50)
             .then(|| dice.between(Duration::from_millis(100), Duration::from_secs(2)) * pace),
         pool: pool(dice.below(pools)),
-        response_timeout: timers.user().response_timeout + service,
     }
 }

@@ -30,7 +30,7 @@
 //! | `chaos` | when everything is healed | |
 //! | `registrar` | `start`, `knows`; `id`, `announce`, `enrp-announce`, `keep-alive-interval`, `max-bad-pe-reports`, `name-element-in-keep-alive`, `handle-table-octets`, `heartbeat-cycle`, `max-time-last-heard`, `max-time-no-response`, `takeover-winner` (`larger-id`, `smaller-id`), `balance`, `suppress-unchanged`, as in the configuration of a registrar | at 0 s, knows none; the preset |
 //! | `element` | `start`, `knows`, `pool`, `policy` (as [`Policy`](rserpool_core::wire::Policy) is written), `life` (whole seconds, or `unlimited`); `id`, `reregistration`, `service` (how long it takes to answer) | at 0 s, knows none; no `id` draws one, no `reregistration` derives it from the life, no `service` is 0 s |
-//! | `user` | `start`, `knows`, `pool`, `sessions`, `interval`, `octets`; `resolve` (between two questions for the pool), `response-timeout` | at 0 s, knows none; never asks; the preset |
+//! | `user` | `start`, `knows`, `pool`, `sessions`, `interval`, `octets`; `resolve` (between two questions for the pool) | at 0 s, knows none; never asks |
 //! | `fault` | begins a fault, whose steps follow, a line each: the time and what is done | |
 //!
 //! Times end in `s` or `ms`; `yes` and `no` switch; a pool handle with spaces stands in quotation marks.

@@ -162,7 +162,6 @@ impl Draft {
 
     fn user(&mut self, rest: &[String]) -> Result<()> {
         self.enter(Section::Users, "user")?;
-        let preset = self.timers()?.user();
         let mut keys = Keys::of_host(rest, 'u', self.users.len())?;
         let plan = UserPlan {
             start: keys.read("start", time)?.unwrap_or_default(),
@@ -172,7 +171,6 @@ impl Draft {
             interval: keys.need("interval", time)?,
             octets: keys.need("octets", number)?,
             resolve: keys.read("resolve", time)?,
-            response_timeout: keys.read("response-timeout", time)?.unwrap_or(preset.response_timeout),
         };
         keys.end()?;
         self.users.push(plan);

@@ -130,7 +130,6 @@ fn user_values(counts: &Counts, user: &UserPlan) -> String {
         .add("interval", write_time(user.interval))
         .add("octets", user.octets)
         .add_some("resolve", user.resolve.map(write_time))
-        .add("response-timeout", write_time(user.response_timeout))
         .0
 }
 

@@ -152,12 +152,7 @@ impl Drive for Dcsctp {
         flow.take_events(&mut delivered)
     }
 
-    fn read(
-        &mut self,
-        now: Instant,
-        flow: &mut Flow,
-        mut emit: impl FnMut(Received),
-    ) -> Result<(), Broken> {
+    fn read(&mut self, now: Instant, flow: &mut Flow, mut emit: impl FnMut(Received)) -> Result<(), Broken> {
         flow.advance(now, self.lateness);
         while let Some(message) = flow.socket.get_next_message() {
             if message.payload.len() > self.max_message_size {

@@ -63,7 +63,8 @@ pub trait Drive: Debug + Sized {
     ///
     /// # Errors
     /// The flow is dead.
-    fn read(&mut self, now: Instant, flow: &mut Self::Flow, emit: impl FnMut(Received)) -> Result<(), Broken>;
+    fn read(&mut self, now: Instant, flow: &mut Self::Flow, emit: impl FnMut(Received))
+    -> Result<(), Broken>;
 
     /// What the flow wants to send now, DATA and SACK chunks.
     fn transmit(&mut self, now: Instant, flow: &mut Self::Flow, emit: impl FnMut(Chunk));

@@ -167,12 +167,7 @@ impl Drive for SctpProto {
         Ok(())
     }
 
-    fn read(
-        &mut self,
-        _: Instant,
-        flow: &mut Flow,
-        mut emit: impl FnMut(Received),
-    ) -> Result<(), Broken> {
+    fn read(&mut self, _: Instant, flow: &mut Flow, mut emit: impl FnMut(Received)) -> Result<(), Broken> {
         while let Some(id) = flow.readable.pop_first() {
             flow.read(id, &mut emit);
         }

@@ -493,7 +493,7 @@ impl<E: Engine> Association<E> {
             self.read(core, engine)?;
         }
         if self.ledger.drained() && self.named {
-            core.events.push_back(Event::Drained { association });
+            core.events.push_back(Event::Drained { association: self.id });
         }
         Ok(())
     }

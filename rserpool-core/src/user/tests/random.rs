@@ -122,7 +122,10 @@ impl World {
                     assert!(self.associations.contains(&association));
                     self.associations.retain(|alive| *alive != association);
                 }
-                Action::Send { association, .. } | Action::Shutdown { association, .. } => {
+                Action::Send { association, .. }
+                | Action::Hold { association }
+                | Action::Release { association }
+                | Action::Shutdown { association, .. } => {
                     assert!(self.associations.contains(&association), "names what is alive");
                 }
                 Action::Announce { .. } => panic!("a user announces nothing"),

@@ -220,3 +220,31 @@ fn sequence_numbers_wrap() {
         net.tap.clear();
     }
 }
+
+/// Who has no room for messages reads no more: they take room in the receive window until the sender has to wait. The
+/// association lives meanwhile, and everything arrives afterwards, in order.
+#[test]
+fn messages_wait_for_an_endpoint_that_has_no_room() {
+    let mut net = Net::fast();
+    let (a, b) = net.pair();
+    net.act(1, Action::Hold { association: b });
+    let mut sent = 0;
+    let congested = Event::Congested { association: a };
+    while !net.events[0].contains(&congested) {
+        net.send(0, a, 7, vec![sent; 100_000]);
+        net.run_for(millis(50));
+        sent += 1;
+        assert!(sent < 100, "a window without an end");
+    }
+    assert!(sent > 30, "two windows and a queue hold {sent} messages");
+    net.run_for(millis(10_000));
+    assert_eq!((net.take(0), net.take(1)), (vec![congested], vec![]));
+    net.act(1, Action::Release { association: b });
+    net.run_for(millis(10_000));
+    let received: Vec<_> = (0..sent).map(|number| message(b, 7, vec![number; 100_000])).collect();
+    assert!(net.take(1) == received, "all, in their order");
+    assert_eq!(net.take(0), [Event::Drained { association: a }]);
+    net.send(0, a, 7, "more");
+    net.run_for(millis(50));
+    assert_eq!(net.take(1), [message(b, 7, "more")]);
+}

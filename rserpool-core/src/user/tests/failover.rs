@@ -35,6 +35,21 @@ fn a_hung_element_is_replaced_and_its_requests_are_sent_again() {
     assert_eq!(user.poll_timeout(), None);
 }
 
+/// ASAP-3.5-01: whatever says that an element cannot be reached, the transport or the application.
+#[test]
+fn an_unreachable_element_is_reported() {
+    for reason in [DownReason::Silent, DownReason::Aborted(AbortReason::default())] {
+        let mut user = serving(&[1, 2]);
+        send(&mut user, 10, Delivery::Once, "a");
+        let (actions, _) = event(&mut user, 20, disconnected(2, reason.clone()));
+        assert_eq!(actions.first(), Some(&report(HOME, 1)), "{reason}");
+    }
+    let mut user = serving(&[1, 2]);
+    send(&mut user, 10, Delivery::Once, "a");
+    let transport_failure = Command::ReportUnreachable { handle: "pool".into(), element: ElementId(1) };
+    assert_eq!(command(&mut user, 12, 9, transport_failure), noted(vec![report(HOME, 1)]));
+}
+
 /// ASAP-3.5-01: what the transport says is reported even if nothing was ever sent to the element. (ASAP-3.5-04
 /// is about what the application says.)
 #[test]

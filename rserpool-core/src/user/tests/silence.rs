@@ -45,10 +45,13 @@ fn whatever_the_silence_is_a_session_opens() {
     event(&mut user, 10, disconnected(HOME, DownReason::Silent));
     open(&mut user, 9_990, 2);
     assert_eq!(expire(&mut user, 10_040), (vec![cancel(3), connect(4, 0, place(2), at(10_190))], vec![]));
-    event(&mut user, 10_041, connect_failed(4));
+    // Its failure is to be reported, for which a registrar is looked for.
+    let step = event(&mut user, 10_041, connect_failed(4));
+    let actions = vec![connect(5, 0, registrar(1), at(10_091)), connect(6, 0, place(1), at(10_191))];
+    assert_eq!(step, (actions, vec![]));
     let nobody = UserError::NoRegistrar { tried: vec![registrar(1)] };
     let failed = |id, error| Output::Answer(CommandId(id), Answer::Opened(Err(error)));
-    let (_, outputs) = event(&mut user, 10_042, connect_failed(5));
+    let (_, outputs) = event(&mut user, 10_042, connect_failed(6));
     assert_eq!(outputs, [failed(2, nobody)], "nothing else was known");
 
     let mut user = serving(&[1, 2]);

@@ -68,9 +68,8 @@ impl Plan {
             element.policy = policies::draw(&mut policy_dice, kind);
             plan.elements.push(element);
         }
-        let service = plan.elements.iter().map(|element| element.service).max().unwrap_or_default();
         for _ in 0..dice.crowd(50) {
-            let mut user = draw_user(&mut dice, timers, pools, service);
+            let mut user = draw_user(&mut dice, timers, pools);
             user.start = dice.between(Duration::ZERO, startup);
             user.knows = draw_known(&mut dice, registrars, announced);
             plan.users.push(user);
@@ -149,7 +148,7 @@ fn draw_element(dice: &mut Dice, timers: Timers, pools: usize, life: Registratio
     }
 }
 
-fn draw_user(dice: &mut Dice, timers: Timers, pools: usize, service: Duration) -> UserPlan {
+fn draw_user(dice: &mut Dice, timers: Timers, pools: usize) -> UserPlan {
     let pace = match timers {
         Timers::Fast => 1,
         Timers::Rfc => 20,

@@ -51,7 +51,14 @@ struct Net {
     /// In percent.
     loss: u64,
     duplication: u64,
+    /// The bits per second on the way to each stack, if the links have a bound, and until when each is busy. Their
+    /// queues hold 64 KB; what does not fit is lost.
+    rate: Option<u64>,
+    busy: BTreeMap<usize, Instant>,
 }
+
+/// Octets that wait in front of a slow link.
+const LINK_QUEUE: u64 = 64_000;
 
 fn address(stack: usize) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 20_001 + stack as u16))
@@ -102,6 +109,8 @@ impl Net {
             jitter: Duration::ZERO,
             loss: 0,
             duplication: 0,
+            rate: None,
+            busy: BTreeMap::new(),
         }
     }
 
@@ -197,9 +206,20 @@ impl Net {
                 continue;
             }
             let jitter = Duration::from_nanos(self.random.below(self.jitter.as_nanos() as u64));
+            let Some(leaves) = self.leaves(host, bytes.len() as u64) else { continue };
             self.sent += 1;
-            self.wire.insert((self.now + self.delay + jitter, self.sent), (host, source, bytes.clone()));
+            self.wire.insert((leaves + self.delay + jitter, self.sent), (host, source, bytes.clone()));
         }
+    }
+
+    /// When a datagram leaves the link to a stack; `None` if the queue in front of it is full.
+    fn leaves(&mut self, host: usize, octets: u64) -> Option<Instant> {
+        let Some(rate) = self.rate else { return Some(self.now) };
+        let time = |octets: u64| Duration::from_nanos(octets * 8_000_000_000 / rate);
+        let begins = self.busy.get(&host).map_or(self.now, |busy| self.now.max(*busy));
+        let leaves = begins + time(octets);
+        (begins.since(self.now) <= time(LINK_QUEUE))
+            .then(|| *self.busy.entry(host).insert_entry(leaves).get())
     }
 
     /// Jumps to the next thing that happens, at most to `limit`. False if nothing does.

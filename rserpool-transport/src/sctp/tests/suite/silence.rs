@@ -120,3 +120,41 @@ fn a_peer_that_has_forgotten_us_is_noticed_at_once() {
     assert_eq!((chunks[0].kind, chunks[0].flags), (6, 1));
     assert_eq!(header.source_port, SctpPort(PORT));
 }
+
+/// Progress is life: a message that is on its way for 1.6 s breaks nothing, in either direction, although a user
+/// waits 200 ms for a sign of life only.
+#[test]
+fn a_slow_link_is_no_silence() {
+    let mut net = Net::new(&[SctpConfig::fast_user(1), SctpConfig::fast(2)]);
+    let (a, b) = net.pair();
+    net.rate = Some(1_000_000);
+    for (from, to, association, theirs) in [(0, 1, a, b), (1, 0, b, a)] {
+        let long = Bytes::from(vec![7; 200_000]);
+        net.send(from, association, 0, long.clone());
+        let took = net.run_until(|net| !net.events[to].is_empty());
+        assert!(took > millis(1_600), "{took:?}");
+        assert_eq!(net.take(to), [message(theirs, 0, long)]);
+        assert_eq!(net.take(from), []);
+        net.run_for(millis(1_000));
+    }
+}
+
+/// The transport of a user is what notices that an element is dead: with data under way, and without.
+#[test]
+fn a_user_notices_a_silent_peer_in_time() {
+    let presets: [(fn(u64) -> SctpConfig, _, _); 2] =
+        [(SctpConfig::fast_user, 200, 400), (SctpConfig::rfc_user, 10_000, 15_000)];
+    for (preset, asked, idle) in presets {
+        for (data, expected) in [(true, asked), (false, idle)] {
+            let mut net = Net::new(&[preset(1), SctpConfig::rfc(2)]);
+            let (a, _) = net.pair();
+            net.frozen.insert(1);
+            if data {
+                net.send(0, a, 0, "anybody there?");
+            }
+            let took = net.run_until(|net| !net.events[0].is_empty());
+            assert_eq!(net.take(0), [down(a, DownReason::Silent)]);
+            assert!(took <= millis(expected) && took + millis(5) >= millis(expected), "{took:?}");
+        }
+    }
+}

@@ -51,6 +51,13 @@ pub enum Event {
         /// Its octets.
         bytes: Bytes,
     },
+    /// A message is on its way: a part of it has arrived. Told from time to time while further parts arrive, so that
+    /// a long answer over a slow link is not taken for silence. A transport that only sees whole messages never
+    /// tells it.
+    Arriving {
+        /// The association over which it comes.
+        association: AssociationId,
+    },
     /// The data queue has reached its bound: send no more application data until [`Event::Drained`]. Messages
     /// that were handed over are kept, and there is room for some more that were decided on at the same time.
     /// If an endpoint sends on nevertheless, the association ends with [`DownReason::QueueFull`]. It also

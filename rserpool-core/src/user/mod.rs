@@ -346,6 +346,11 @@ impl Endpoint for User {
             Event::Message { association, protocol, bytes, stream: _ } => {
                 self.handle_message(now, association, protocol, bytes);
             }
+            Event::Arriving { association } => {
+                if resolver.registrar().is_home(association) {
+                    resolver.handle_arriving(now, context);
+                }
+            }
             Event::Congested { association } => sessions.handle_queue(context, association, Queue::Full),
             Event::Drained { association } => sessions.handle_queue(context, association, Queue::Free),
             Event::Disconnected { association, reason } => {

@@ -256,6 +256,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
             }),
             Event::Addresses { association, .. }
             | Event::Message { association, .. }
+            | Event::Arriving { association }
             | Event::Congested { association }
             | Event::Drained { association } => self.owners.get(association).copied(),
             Event::Disconnected { association, .. } => self.owners.remove(association),

@@ -41,6 +41,8 @@ pub(super) struct Association<E: Engine> {
     liveness: Liveness,
     /// Whether our endpoint has no room for messages at present.
     held: bool,
+    /// When our endpoint was last told that parts of a message arrive.
+    arriving: Option<Instant>,
     /// Streams we may send on, and streams we take.
     outbound: u16,
     inbound: u16,
@@ -98,6 +100,10 @@ const MAX_CONTROL: usize = 16;
 /// sends, and a bound for what a peer can make us remember in tiny pieces.
 const MAX_AHEAD: i32 = 4096;
 
+/// How often an endpoint is told that parts of a message arrive: often enough for the shortest time-out above, the
+/// 150 ms of a user with the fast preset.
+const ARRIVING: Duration = Duration::from_millis(30);
+
 /// For how many times RTO.Initial a SHUTDOWN ACK is sent again. Everything has been delivered by then.
 const SHUTDOWN_ACK_WAITS: u32 = 4;
 
@@ -126,6 +132,7 @@ impl<E: Engine> Association<E> {
             phase: Phase::Open,
             liveness: Liveness::new(now, config),
             held: false,
+            arriving: None,
             outbound: local.outbound.min(peer.inbound),
             inbound: local.inbound,
             received: peer.tsn.wrapping_sub(1),
@@ -491,6 +498,7 @@ impl<E: Engine> Association<E> {
         }
         if !self.held {
             self.read(core, engine)?;
+            self.tell_arriving(core, inner);
         }
         if self.ledger.drained() && self.named {
             core.events.push_back(Event::Drained { association: self.id });
@@ -518,6 +526,17 @@ impl<E: Engine> Association<E> {
             }
         });
         result.map_err(|Broken| self.violation("message too long"))
+    }
+
+    /// Tells from time to time that parts of a message arrive.
+    fn tell_arriving(&mut self, core: &mut Core, inner: &[Portion]) {
+        let is_part = |portion: &Portion| matches!(portion, Portion::Data(data) if data.flags & (Data::BEGIN | Data::END) != Data::BEGIN | Data::END);
+        let now = core.now;
+        if self.named && inner.iter().any(is_part) && self.arriving.is_none_or(|told| told + ARRIVING <= now)
+        {
+            self.arriving = Some(now);
+            core.events.push_back(Event::Arriving { association: self.id });
+        }
     }
 
     /// The peer wants to close.

@@ -162,6 +162,27 @@ fn t1_repeats_the_question_and_gives_up() {
     assert_eq!(user.counters().resolutions_unanswered, 3);
 }
 
+/// A long answer over a slow link is no silence: T1 runs from the last part that has arrived, up to eight times T1.
+#[test]
+fn an_answer_that_is_on_its_way_is_no_silence() {
+    let mut user = asked(&[1, 2]);
+    resolve(&mut user, 10, 2, None, false);
+    let arriving = || Event::Arriving { association: AssociationId::sctp(HOME) };
+    for now in [100, 190, 280] {
+        assert_eq!(event(&mut user, now, arriving()), (vec![], vec![]));
+        assert_eq!(user.poll_timeout(), Some(at(now + 100)));
+    }
+    assert_eq!(event(&mut user, 370, resolved(HOME, &[1])), (vec![], vec![result(2, &[1])]));
+    assert_eq!(event(&mut user, 371, arriving()), (vec![], vec![]));
+    assert_eq!(user.poll_timeout(), None);
+    // A registrar that never comes to an end is not waited for.
+    resolve(&mut user, 1_000, 3, None, false);
+    for now in (1_050..1_800).step_by(50) {
+        event(&mut user, now, arriving());
+    }
+    assert_eq!(expire(&mut user, 1_800).0.first(), Some(&question(HOME)));
+}
+
 /// ASAP-3.7.2-03: another registrar that answers the hunt is asked instead.
 #[test]
 fn another_registrar_takes_the_place_of_a_silent_one() {

@@ -34,6 +34,22 @@ fn every_fragment_carries_the_identifier() {
     assert_eq!(net.take(1), [message(b, 11, vec![1; 5000]), message(b, 12, vec![2; 1])]);
 }
 
+/// A long message that takes its time is told before it is whole, though not with every packet; a short one is not.
+#[test]
+fn a_message_that_is_on_its_way_is_told() {
+    let mut net = Net::fast();
+    let (a, b) = net.pair();
+    net.send(0, a, 11, vec![1; 1_000]);
+    net.run_for(millis(50));
+    assert_eq!((net.take(1).len(), net.arriving), (1, 0));
+    net.delay = millis(40);
+    net.send(0, a, 11, vec![1; 65_000]);
+    let took = net.run_until(|net| !net.events[1].is_empty());
+    assert_eq!(net.take(1), [message(b, 11, vec![1; 65_000])]);
+    let expected = took.as_millis() as usize / 80..took.as_millis() as usize / 30 + 2;
+    assert!(net.arriving > 1 && expected.contains(&net.arriving), "{} in {took:?}", net.arriving);
+}
+
 #[test]
 fn a_request_and_its_answer_take_one_round_trip() {
     let mut net = Net::fast();

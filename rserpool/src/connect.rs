@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
 use crate::exit::Failure;
 use crate::runtime::run_async;
 use crate::settings::{Source, UserSettings};
-use crate::signals::{LEAVE_WITHIN, Termination};
+use crate::signals::{LEAVE_WITHIN, Termination, hangup};
 use crate::{client, output};
 
 /// Send lines to a pool and show the answers.
@@ -55,7 +55,8 @@ impl ConnectCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let Some(builder) = client::prepare(&self.source, &self.settings)? else { return Ok(()) };
         run_async(async {
-            let mut termination = Termination::new()?;
+            // A conversation ends with its input, not with the terminal that it was begun on.
+            let (mut termination, _hangup) = (Termination::new()?, hangup()?);
             let user = builder.start().await?;
             let result = tokio::select! {
                 result = self.converse(&user) => result,
@@ -160,7 +161,7 @@ impl ConnectCommand {
         if self.json {
             return output::json(event);
         }
-        eprintln!("rserpool: {text}");
+        output::remark(text);
         Ok(())
     }
 }

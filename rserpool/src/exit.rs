@@ -34,7 +34,7 @@ impl Failure {
             Self::Failed(_) => 1,
             Self::BrokenPipe => return ExitCode::SUCCESS,
         };
-        eprintln!("rserpool: {self}");
+        crate::output::last_remark(self);
         ExitCode::from(code)
     }
 }

@@ -3,6 +3,7 @@
 //! Each subcommand is a file. The program exits with 0 for success, 1 for a negative answer or a failure, 64
 //! for bad flags or configuration, and 70 for a bug of ours.
 
+mod background;
 mod bench;
 mod client;
 mod connect;
@@ -27,6 +28,7 @@ mod table;
 mod view;
 
 use std::ffi::OsStr;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -89,6 +91,8 @@ fn main() -> ExitCode {
         Commands::Completions(command) => command.run(Cli::command()),
         Commands::Man => shell::print_manual(Cli::command()),
     };
+    output::flush();
+    logging::flush();
     result.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
 }
 
@@ -96,7 +100,7 @@ fn main() -> ExitCode {
 /// happens, so that a supervisor notices, instead of leaving a process that no longer answers.
 fn die_of_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        eprintln!("rserpool: internal error, please report it: {panic}");
+        output::last_remark(format_args!("internal error, please report it: {panic}"));
         std::process::exit(70);
     }));
 }
@@ -127,8 +131,11 @@ fn from_environment(argument: Arg) -> Arg {
 fn refuse(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let _ = error.print();
-            ExitCode::SUCCESS
+            let help = error.render();
+            let colours = std::io::stdout().is_terminal();
+            let help = if colours { help.ansi().to_string() } else { help.to_string() };
+            let shown = output::line(help.trim_end());
+            shown.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = error.print();

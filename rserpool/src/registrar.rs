@@ -58,17 +58,18 @@ impl RegistrarCommand {
         settings: RegistrarSettings,
         reload: Reload,
     ) -> Result<(), Failure> {
-        let mut termination = Termination::without_hangup()?;
+        let mut termination = Termination::new()?;
         let mut hangup = hangup()?;
         let registrar = builder.start().await?;
-        self.announce(&registrar)?;
+        tokio::spawn(logging::tell_losses());
+        self.announce(&registrar);
         loop {
             tokio::select! {
                 () = termination.wait() => break,
                 ended = registrar.ended() => {
                     return ended.map_err(|taken| Failure::failed(format!("id: {taken}")));
                 }
-                _ = hangup.recv() => match self.source.load(&self.settings) {
+                () = hangup.wait() => match self.source.load(&self.settings) {
                     Ok(new) => take_over(&settings, &new, &reload),
                     Err(error) => tracing::error!(%error, "configuration not read again; nothing changed"),
                 },
@@ -78,14 +79,14 @@ impl RegistrarCommand {
         Ok(())
     }
 
-    fn announce(&self, registrar: &Registrar) -> Result<(), Failure> {
+    fn announce(&self, registrar: &Registrar) {
         let (id, bind) = (registrar.id().to_string(), registrar.local_addr().to_string());
         let tcp = registrar.tcp_addr().map(|tcp| tcp.to_string());
         if self.json {
-            return output::json(&json!({ "event": "listening", "id": id, "bind": bind, "tcp": tcp }));
+            return output::event(json!({ "event": "listening", "id": id, "bind": bind, "tcp": tcp }));
         }
         let tcp = tcp.map(|tcp| format!(" and TCP {tcp}")).unwrap_or_default();
-        output::line(format!("registrar {id} listens on UDP {bind}{tcp}"))
+        output::event(format_args!("registrar {id} listens on UDP {bind}{tcp}"));
     }
 }
 

@@ -17,7 +17,7 @@ use crate::discovery::Registrars;
 use crate::exit::Failure;
 use crate::runtime::run_async;
 use crate::settings::{ElementSettings, Host, Source, Time};
-use crate::signals::{LEAVE_WITHIN, Termination};
+use crate::signals::{LEAVE_WITHIN, Termination, hangup};
 use crate::{client, logging, output};
 
 /// Run a pool element with a service.
@@ -28,7 +28,7 @@ use crate::{client, logging, output};
   rserpool serve echo --registrar 127.0.0.1:20001 --bind 127.0.0.1:0 --id 0x2001 --policy RoundRobin
 
 Without --registrar it uses one that announces itself by multicast.
-SIGTERM and Ctrl-C deregister the element and end within 2 s.")]
+SIGTERM and Ctrl-C deregister the element and end within 2 s. SIGHUP is ignored.")]
 pub(crate) struct ServeCommand {
     /// The service
     service: Service,
@@ -95,8 +95,9 @@ impl ServeCommand {
         let policy = settings.policy.map_or(Policy::RoundRobin, Policy::from);
         let patient = settings.hunt.rounds.is_none_or(|rounds| rounds.0 == 0);
         run_async(async move {
-            let mut termination = Termination::new()?;
+            let (mut termination, _hangup) = (Termination::new()?, hangup()?);
             let element = builder.start().await?;
+            tokio::spawn(logging::tell_losses());
             let mut echo = Echo {
                 element: element.clone(),
                 policy,
@@ -207,7 +208,7 @@ impl Echo {
                 self.waiting.remove(&session);
             }
             Notice::Registered { home, registrar, .. } if self.told.as_ref() != Some(&registrar) => {
-                self.say_registered(home, &registrar)?;
+                self.say_registered(home, &registrar);
                 self.told = Some(registrar);
             }
             Notice::Deregistered => self.told = None,
@@ -243,19 +244,15 @@ impl Echo {
         self.waiting.remove(&session);
     }
 
-    fn say_registered(
-        &self,
-        home: rserpool_core::base::RegistrarId,
-        registrar: &TransportAddress,
-    ) -> Result<(), Failure> {
+    fn say_registered(&self, home: rserpool_core::base::RegistrarId, registrar: &TransportAddress) {
         let (id, bind) = (self.element.id(), self.element.local_addr());
         if self.json {
-            output::json(&json!({
+            output::event(json!({
                 "event": "registered", "id": id.to_string(), "home": home.to_string(),
                 "registrar": registrar.to_string(), "bind": bind.to_string(),
-            }))
+            }));
         } else {
-            output::line(format!("element {id} on UDP {bind} is registered at {registrar}"))
+            output::event(format_args!("element {id} on UDP {bind} is registered at {registrar}"));
         }
     }
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{
-    ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, SctpAddress, SctpPort,
-    UdpPort,
+    ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, RegistrarId, SctpAddress,
+    SctpPort, UdpPort,
 };
 use rserpool_core::element::{
-    self, Answer, Command, DeregistrationError, ElementConfig, Message, Notice, Refusal,
+    self, Answer, Command, DeregistrationError, ElementConfig, Message, Notice, Refusal, RegistrationError,
+    Status, UpdateError,
 };
 use rserpool_core::endpoint::ConfigError;
 use rserpool_core::wire::Policy;
@@ -125,13 +126,21 @@ impl<R> PoolElement<R> {
         self.ask(Command::Close { session }).await
     }
 
-    /// Registers anew with these policy values, for example the present load.
+    /// Registers anew with these policy values, for example the present load. Returns at once, unless the
+    /// policy is of another type than the one registered: then the registrar decides, and the last policy that
+    /// it has granted stays if it refuses.
     ///
     /// # Errors
     ///
-    /// [`Refusal::ShuttingDown`].
-    pub async fn update_policy(&self, policy: Policy) -> Result<(), Refusal> {
-        self.ask(Command::UpdatePolicy(policy)).await
+    /// If the element is leaving, or if the pool does not take a policy of this type.
+    pub async fn update_policy(&self, policy: Policy) -> Result<(), UpdateError> {
+        let stopped = Err(UpdateError::Refused(Refusal::ShuttingDown));
+        self.handle.ask(Command::UpdatePolicy(policy), variant!(Answer::Updated)).await.unwrap_or(stopped)
+    }
+
+    /// How the element is: its home registrar, its sessions and the requests in work; `None` if it has ended.
+    pub async fn status(&self) -> Option<Status> {
+        self.handle.ask(Command::Status, variant!(Answer::Status)).await.ok()
     }
 
     /// Leaves the pool; sessions go on.
@@ -155,7 +164,14 @@ impl<R> PoolElement<R> {
         self.handle.outlook.end().await
     }
 
-    /// Deregisters, closes all sessions and ends, after `within` at the latest.
+    /// Deregisters, lets the requests in work be answered, and ends, after `within` at the latest.
+    ///
+    /// New users are refused from now on. When no registrar lists the element any more, the sessions without
+    /// open requests are closed in order, so that their users move to other elements at once; every other
+    /// session is closed when its requests are answered. Therefore go on taking events and answering them
+    /// while this waits. Each message that is sent counts as the answer to one that was received in the same
+    /// session: an application that does not answer every message waits for the whole of `within`, unless it
+    /// closes its sessions itself.
     pub async fn shutdown(&self, within: Duration) {
         self.handle.shutdown(within).await;
     }
@@ -241,7 +257,25 @@ impl Role for element::Element {
         match notice {
             Notice::Registered { home, registrar, .. } => {
                 if let Some(Line { suppressed }) = log.allow("registered") {
-                    tracing::info!(%home, %registrar, suppressed, "registered");
+                    // Its first keep-alive names it.
+                    let home = (*home != RegistrarId::NONE).then(|| tracing::field::display(home));
+                    tracing::info!(home, %registrar, suppressed, "registered");
+                }
+            }
+            Notice::PolicyRefused(error) => {
+                if let Some(Line { suppressed }) = log.allow("policy refused") {
+                    let error = RegistrationError::Rejected(error.clone());
+                    tracing::warn!(%error, suppressed, "the policy before stays registered");
+                }
+            }
+            Notice::ErrorReported { registrar, error, .. } => {
+                if let Some(Line { suppressed }) = log.allow("error reported") {
+                    tracing::warn!(%registrar, causes = %error, suppressed, "the registrar reports an error");
+                }
+            }
+            Notice::DeregistrationFailed(error) => {
+                if let Some(Line { suppressed }) = log.allow("deregistration failed") {
+                    tracing::warn!(%error, suppressed, "deregistration failed");
                 }
             }
             Notice::RegistrationFailed(error) => {

@@ -17,6 +17,7 @@ pub use rserpool_core::base::{
 };
 pub use rserpool_core::element::{
     DeregistrationError, ElementConfig, Notice as ElementEvent, Refusal, RegistrationError,
+    Status as ElementStatus, UpdateError,
 };
 pub use rserpool_core::endpoint::hunt::HuntConfig;
 pub use rserpool_core::endpoint::{ConfigError, DownReason, PeerState, PeerStatus, ReportError};

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use rserpool_tokio::{
     AnnounceGroup, AssociationId, Builder, Bytes, ConfigError, Configuration, Delivery, DeregistrationError,
-    DownReason, ElementConfig, ElementEvent, ElementId, Ended, EnrpConfig, FailureReason, Figures,
-    HuntConfig, IdentifierTaken, InspectError, Inspector, InspectorConfig, Limits, ListedElement,
+    DownReason, ElementConfig, ElementEvent, ElementId, ElementStatus, Ended, EnrpConfig, FailureReason,
+    Figures, HuntConfig, IdentifierTaken, InspectError, Inspector, InspectorConfig, Limits, ListedElement,
     OperationError, Panicked, PeerState, PeerStatus, Policies, Policy, PoolElement, PoolEntry, PoolHandle,
     PoolUser, Preset, ProtocolId, Refusal, Registrar, RegistrarConfig, RegistrarId, RegistrationError,
     RequestId, Resolution, SctpAddress, SctpConfig, ServerInformation, Session, SessionEvent, Snapshot,
-    StartError, Stopped, TcpConfig, TcpListening, Tokio, TransportAddress, UserConfig, UserError, UserEvent,
+    StartError, Stopped, TcpConfig, TcpListening, Tokio, TransportAddress, UpdateError, UserConfig,
+    UserError, UserEvent,
 };
 
 /// Never called: that it compiles is the test.
@@ -69,7 +70,8 @@ mod named {
             _ => {}
         }
         let _: Result<(), Refusal> = element.send(session, ProtocolId(0), bytes).await;
-        let _: Result<(), Refusal> = element.update_policy(Policy::RoundRobin).await;
+        let _: Result<(), UpdateError> = element.update_policy(Policy::RoundRobin).await;
+        let _: Option<ElementStatus> = element.status().await;
         let _: Result<(), DeregistrationError> = element.deregister().await;
         Ok(())
     }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use rserpool_core::base::{ASAP_PORT, AssociationId, ProtocolId, TransportAddress};
+use rserpool_core::base::{ASAP_PORT, AssociationId, ProtocolId, RegistrarId, TransportAddress};
 use rserpool_core::element::{ElementConfig, Notice, Refusal, RegistrationError};
-use rserpool_core::wire::{CauseCode, Policy};
+use rserpool_core::wire::{CauseCode, OperationError, Policy};
 use rserpool_driver::Builder;
 use rserpool_tokio::{PoolElement, Tokio};
 use serde_json::json;
@@ -53,8 +53,10 @@ enum Service {
 /// Messages that are slept on at the same time; further ones go back at once.
 const MAX_SLEEPING: usize = 10_000;
 
-/// After how long an element that no registrar answered tries again.
+/// After how long an element that is not registered tries again; then twice as long, and so on.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// The longest pause between two tries.
+const TRY_AGAIN_MAX: Duration = Duration::from_secs(30);
 /// Octets of answers kept for a user that does not read them; then the session is closed.
 const MAX_BACKLOG: usize = 4 << 20;
 /// What an answer counts beside its content, so that many short ones are bounded too.
@@ -105,6 +107,7 @@ impl ServeCommand {
                 json: self.json,
                 told: None,
                 tried: Vec::new(),
+                pause: TRY_AGAIN,
                 waiting: BTreeMap::new(),
                 sleeps,
                 sleeping: JoinSet::new(),
@@ -113,8 +116,9 @@ impl ServeCommand {
                 result = echo.serve() => result,
                 () = termination.wait() => Ok(()),
             };
-            element.shutdown(LEAVE_WITHIN).await;
-            result
+            // Users are served until the end: it waits for their requests.
+            let (served, ()) = tokio::join!(echo.serve(), element.shutdown(LEAVE_WITHIN));
+            result.and(served)
         })
     }
 }
@@ -166,6 +170,8 @@ struct Echo {
     told: Option<TransportAddress>,
     /// The registrars of the last round of the hunt that found none.
     tried: Vec<TransportAddress>,
+    /// How long to wait before the next try to register.
+    pause: Duration,
     waiting: BTreeMap<AssociationId, Backlog>,
     /// Whether messages may ask for their answer to be late, and those that have asked.
     sleeps: bool,
@@ -207,9 +213,12 @@ impl Echo {
             Notice::SessionClosed { session, .. } => {
                 self.waiting.remove(&session);
             }
-            Notice::Registered { home, registrar, .. } if self.told.as_ref() != Some(&registrar) => {
-                self.say_registered(home, &registrar);
-                self.told = Some(registrar);
+            Notice::Registered { home, registrar, .. } => {
+                self.pause = TRY_AGAIN;
+                if self.told.as_ref() != Some(&registrar) {
+                    self.say_registered(home, &registrar);
+                    self.told = Some(registrar);
+                }
             }
             Notice::Deregistered => self.told = None,
             Notice::NoRegistrar { tried, .. } => self.tried = tried,
@@ -244,28 +253,38 @@ impl Echo {
         self.waiting.remove(&session);
     }
 
-    fn say_registered(&self, home: rserpool_core::base::RegistrarId, registrar: &TransportAddress) {
+    fn say_registered(&self, home: RegistrarId, registrar: &TransportAddress) {
         let (id, bind) = (self.element.id(), self.element.local_addr());
         if self.json {
-            output::event(json!({
-                "event": "registered", "id": id.to_string(), "home": home.to_string(),
+            let mut event = json!({
+                "event": "registered", "id": id.to_string(),
                 "registrar": registrar.to_string(), "bind": bind.to_string(),
-            }));
+            });
+            // The registrar is known by its address until its first keep-alive names it.
+            if home != RegistrarId::NONE {
+                event["home"] = home.to_string().into();
+            }
+            output::event(event);
         } else {
             output::event(format_args!("element {id} on UDP {bind} is registered at {registrar}"));
         }
     }
 
-    fn registration_failed(&self, error: RegistrationError) -> Result<(), Failure> {
+    fn registration_failed(&mut self, error: RegistrationError) -> Result<(), Failure> {
         match error {
+            // The other one may be an earlier process of ours that the registrar has not given up yet.
+            RegistrationError::Rejected(ref causes)
+                if first_cause(causes) == Some(CauseCode::NON_UNIQUE_IDENTIFIER) =>
+            {
+                let id = self.element.id();
+                tracing::warn!(element = %id, again_in = ?self.pause, "another element with this identifier is alive");
+                self.try_again();
+                Ok(())
+            }
             RegistrationError::Rejected(causes) => {
-                let mut codes = causes.iter().flat_map(|error| &error.causes).map(|cause| cause.code);
-                let meaning = match codes.next() {
+                let meaning = match first_cause(&causes) {
                     Some(CauseCode::INVALID_VALUES) => {
                         format!(": cause 0x3, most likely it has no policy {}", self.policy)
-                    }
-                    Some(CauseCode::NON_UNIQUE_IDENTIFIER) => {
-                        format!(": cause 0x4, another element {} is alive", self.element.id())
                     }
                     Some(CauseCode::INCONSISTENT_POLICY) => {
                         format!(": cause 0x5, the pool has another policy than {}", self.policy)
@@ -275,17 +294,28 @@ impl Echo {
                 Err(Failure::failed(format!("{}{meaning}", RegistrationError::Rejected(causes))))
             }
             RegistrationError::Unanswered if self.patient => {
-                // Beside this loop, because users are served all the same.
-                let (element, policy) = (self.element.clone(), self.policy.clone());
-                tokio::spawn(async move {
-                    tokio::time::sleep(TRY_AGAIN).await;
-                    // Refused only while the element is leaving; then there is nothing to repeat.
-                    let _ = element.update_policy(policy).await;
-                });
+                self.pause = TRY_AGAIN;
+                self.try_again();
                 Ok(())
             }
             RegistrationError::Unanswered => Err(Failure::failed(client::no_registrar(&self.tried))),
             other => Err(Failure::failed(other.to_string())),
         }
     }
+
+    /// Registers again after a pause, beside this loop, because users are served all the same.
+    fn try_again(&mut self) {
+        let (element, policy, pause) = (self.element.clone(), self.policy.clone(), self.pause);
+        self.pause = (pause * 2).min(TRY_AGAIN_MAX);
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            // Refused only while the element is leaving; then there is nothing to repeat.
+            let _ = element.update_policy(policy).await;
+        });
+    }
+}
+
+/// The first cause that a registrar has given.
+fn first_cause(error: &Option<OperationError>) -> Option<CauseCode> {
+    error.as_ref()?.causes.first().map(|cause| cause.code)
 }

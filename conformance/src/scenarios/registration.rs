@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rserpool_core::base::{ElementId, PoolHandle, RegistrarId, SctpPort};
 use rserpool_core::wire::{CauseCode, EncapsulationPorts, Policy};
-use rserpool_driver::vocabulary::{ElementEvent, RegistrationError, StartError};
+use rserpool_driver::vocabulary::{ElementEvent, RegistrationError, StartError, UpdateError};
 use rserpool_driver::{Inspector, PoolElement, Registrar};
 
 use super::mortal::Mortal;
@@ -47,6 +47,20 @@ pub async fn an_element_joins_changes_and_leaves<G: Make, E: Make>() {
     };
     assert_eq!(error.causes[0].code, CauseCode::INCONSISTENT_POLICY);
     await_elements(&registrar, &[7]).await;
+
+    // Beside a second element, the first one cannot change the pool's policy either. It keeps its place.
+    let second = builder(8).policy(weight(1)).start().await.unwrap();
+    await_elements(&registrar, &[7, 8]).await;
+    let error = element.update_policy(Policy::Random).await.unwrap_err();
+    let UpdateError::Registration(RegistrationError::Rejected(Some(error))) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(error.causes[0].code, CauseCode::INCONSISTENT_POLICY);
+    let pools = registrar.pools().await.unwrap();
+    assert!(pools[0].elements.iter().any(|e| (e.id, &e.policy) == (ElementId(7), &weight(2))), "{pools:?}");
+    let status = element.status().await.unwrap();
+    assert_eq!((status.registered, status.sessions, status.open_requests), (true, 0, 0));
+    second.deregister().await.unwrap();
 
     element.deregister().await.unwrap();
     assert_eq!(registrar.pools().await.unwrap(), []);

@@ -19,6 +19,8 @@ crate::endpoint::counters::counters! {
     homes_lost,
     /// Changes of the home registrar that a keep-alive asked for.
     home_changes,
+    /// Registrars that had made themselves the home by a keep-alive and then refused the registration.
+    homes_refused,
     /// Keep-alives answered.
     keep_alives,
     /// Keep-alives for another pool or element, dropped (KA1).
@@ -45,6 +47,8 @@ crate::endpoint::counters::counters! {
     associations_refused,
     /// Application messages received.
     messages_received,
+    /// Application messages that came after their session had been told to move, dropped.
+    messages_dropped,
     /// Application messages sent.
     messages_sent,
 }

@@ -13,8 +13,11 @@ use crate::wire::{OperationError, Policy};
 #[non_exhaustive]
 pub enum Command {
     /// Re-register at once with these policy values, for example a new load. This also starts a new attempt
-    /// after [`Notice::RegistrationFailed`], but not after [`Command::Deregister`]. Answered by
-    /// [`Answer::Done`].
+    /// after [`Notice::RegistrationFailed`], but not after [`Command::Deregister`].
+    ///
+    /// Answered by [`Answer::Updated`]: at once, unless the element is registered with a policy of another
+    /// type. Then the pool may not take it, and the answer comes when the registrar has decided. If it
+    /// refuses, the last policy that was granted is registered again.
     UpdatePolicy(Policy),
     /// Send an application message to a user. Answered by [`Answer::Done`].
     Send(Message),
@@ -26,6 +29,8 @@ pub enum Command {
     },
     /// Leave the pool for good; sessions go on. Answered by [`Answer::Deregistered`].
     Deregister,
+    /// Say how the element is. Answered by [`Answer::Status`].
+    Status,
 }
 
 /// An application message to a user.
@@ -60,10 +65,29 @@ impl Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// To [`Command::UpdatePolicy`], [`Command::Send`] and [`Command::Close`].
+    /// To [`Command::Send`] and [`Command::Close`].
     Done(Result<(), Refusal>),
+    /// To [`Command::UpdatePolicy`].
+    Updated(Result<(), UpdateError>),
     /// To [`Command::Deregister`].
     Deregistered(Result<(), DeregistrationError>),
+    /// To [`Command::Status`].
+    Status(Status),
+}
+
+/// How an element is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The home registrar; `None` while there is none or it has not named itself.
+    pub home: Option<RegistrarId>,
+    /// Whether a registrar has granted the registration, and none has ended it since.
+    pub registered: bool,
+    /// The number of sessions with users that are open.
+    pub sessions: usize,
+    /// The number of messages received in these sessions that the application has not answered. Each message
+    /// that it sends counts as the answer to one that it has received in the same session.
+    pub open_requests: usize,
 }
 
 /// What the application is told unasked.
@@ -83,6 +107,21 @@ pub enum Notice {
     /// A registration was refused, or all permitted attempts went unanswered. The element tries again only
     /// after [`Command::UpdatePolicy`].
     RegistrationFailed(RegistrationError),
+    /// A registrar has refused values of [`Command::UpdatePolicy`] that were answered already. The last ones
+    /// that were granted are registered again.
+    PolicyRefused(Option<OperationError>),
+    /// The home registrar has reported an error (ASAP_ERROR, RFC 5352 section 2.2.14) instead of an answer to a
+    /// registration or deregistration, for example because it cannot read the policy. Told once for each. The
+    /// element goes on waiting, and then asks another registrar.
+    #[non_exhaustive]
+    ErrorReported {
+        /// Where the registrar is.
+        registrar: TransportAddress,
+        /// What it has reported.
+        error: OperationError,
+    },
+    /// The element has left its pool in a shutdown, but no registrar has confirmed it.
+    DeregistrationFailed(DeregistrationError),
     /// A registrar has removed the element from its pool. The element registers again by itself, unless it is
     /// shutting down.
     Deregistered,
@@ -144,9 +183,30 @@ pub enum DeregistrationError {
     /// The command was refused: the element has stopped already.
     #[error(transparent)]
     Refused(Refusal),
-    /// The element has left, but registrars may list it until its registration life ends.
-    #[error("the element has left unconfirmed, and is listed until its registration life ends: {0}")]
-    Unconfirmed(RegistrationError),
+    /// The element has left, but a registrar did not take the deregistration. It may list the element until the
+    /// registration life ends.
+    #[error(
+        "the registrar refused the deregistration, and may list the element until its registration life ends: {}",
+        crate::wire::causes_text(.0)
+    )]
+    Rejected(Option<OperationError>),
+    /// The element has left, but no registrar has answered. It may be listed until its registration life ends.
+    #[error(
+        "no registrar answered the deregistration: the element may be listed until its registration life ends"
+    )]
+    Unanswered,
+}
+
+/// Why other policy values were not registered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateError {
+    /// The command was refused: the element is leaving or has left.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// No registrar has granted them.
+    #[error(transparent)]
+    Registration(RegistrationError),
 }
 
 /// Why an element is not registered.

@@ -2,6 +2,7 @@
 //! application knows an association once its user has sent a message over it.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -29,6 +30,10 @@ pub(super) struct Links {
     /// The number of links that may become sessions, because a user seems to have opened them. Each has a place
     /// among the permitted sessions already: a user that gets none is told so before it sends anything.
     newcomers: usize,
+    /// The requests of all sessions that are in work.
+    open_requests: usize,
+    /// Until when the links are closed, once that has begun.
+    closing: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -36,6 +41,9 @@ struct Link {
     peer: TransportAddress,
     kind: Kind,
     queue: Queue,
+    /// Messages received that the application has not answered. There are not more than this can count, unless
+    /// it never answers any.
+    open_requests: u32,
     /// It is being closed: nothing is sent over it any more.
     closing: bool,
 }
@@ -94,6 +102,10 @@ impl Links {
         self.sessions
     }
 
+    pub(super) const fn open_requests(&self) -> usize {
+        self.open_requests
+    }
+
     /// Where the other end of a link is.
     pub(super) fn peer(&self, association: AssociationId) -> Option<&TransportAddress> {
         self.links.get(&association).map(|link| &link.peer)
@@ -140,7 +152,8 @@ impl Links {
     }
 
     fn insert(&mut self, association: AssociationId, peer: TransportAddress, kind: Kind) {
-        self.links.insert(association, Link { peer, kind, queue: Queue::Free, closing: false });
+        self.links
+            .insert(association, Link { peer, kind, queue: Queue::Free, open_requests: 0, closing: false });
     }
 
     /// The other end of a link is a registrar.
@@ -176,6 +189,11 @@ impl Links {
         bytes: Bytes,
     ) -> Taken {
         let Some(link) = self.links.get_mut(&association) else { return Taken::Yes };
+        if self.closing.is_some() {
+            // Its user takes it to another element when the association ends. It must not be done twice.
+            context.counters.messages_dropped += 1;
+            return Taken::Yes;
+        }
         match link.kind {
             Kind::Opened => {
                 context.counters.unexpected += 1;
@@ -197,6 +215,10 @@ impl Links {
             }
             Kind::Session => {}
         }
+        if let Some(more) = link.open_requests.checked_add(1) {
+            link.open_requests = more;
+            self.open_requests += 1;
+        }
         context.counters.messages_received += 1;
         context.outbox.tell(Notice::Received { session: association, protocol, stream, bytes });
         Taken::Yes
@@ -217,13 +239,20 @@ impl Links {
         if !(1..=MAX_MESSAGE).contains(&bytes.len()) {
             return Err(Refusal::Length);
         }
-        let link = self.session_mut(session).ok_or(Refusal::UnknownSession)?;
+        let link = session_mut(&mut self.links, session).ok_or(Refusal::UnknownSession)?;
         if link.queue != Queue::Free {
             link.queue = Queue::Awaited;
             return Err(Refusal::Congested);
         }
+        if link.open_requests > 0 {
+            link.open_requests -= 1;
+            self.open_requests -= 1;
+        }
         context.counters.messages_sent += 1;
         context.outbox.act(Action::Send { association: session, protocol, stream, bytes });
+        if let Some(deadline) = self.closing {
+            self.close_if_done(context, session, deadline);
+        }
         Ok(())
     }
 
@@ -234,7 +263,7 @@ impl Links {
         context: &mut Context,
         session: AssociationId,
     ) -> Result<(), Refusal> {
-        self.session_mut(session).ok_or(Refusal::UnknownSession)?.closing = true;
+        session_mut(&mut self.links, session).ok_or(Refusal::UnknownSession)?.closing = true;
         context.outbox.act(Action::Shutdown { association: session, deadline: now + CLOSE_TIMEOUT });
         Ok(())
     }
@@ -265,6 +294,7 @@ impl Links {
     ) -> bool {
         let Some(link) = self.links.remove(&association) else { return false };
         self.registrars.remove(&association);
+        self.open_requests -= link.open_requests as usize;
         match link.kind {
             Kind::Opened | Kind::Registrar => {}
             Kind::Newcomer => self.newcomers -= 1,
@@ -285,12 +315,23 @@ impl Links {
         }
     }
 
-    /// Closes every link, after what is queued has been delivered.
+    /// Closes every link, after what is queued has been delivered: a session when no request is in work any
+    /// more.
     pub(super) fn close_all(&mut self, context: &mut Context, deadline: Instant) {
-        for (association, link) in &mut self.links {
-            if !core::mem::replace(&mut link.closing, true) {
-                context.outbox.act(Action::Shutdown { association: *association, deadline });
-            }
+        self.closing = Some(deadline);
+        let all: Vec<_> = self.links.keys().copied().collect();
+        for association in all {
+            self.close_if_done(context, association, deadline);
+        }
+    }
+
+    /// Closes a link over which no answer is owed.
+    fn close_if_done(&mut self, context: &mut Context, association: AssociationId, deadline: Instant) {
+        if let Some(link) = self.links.get_mut(&association)
+            && link.open_requests == 0
+            && !core::mem::replace(&mut link.closing, true)
+        {
+            context.outbox.act(Action::Shutdown { association, deadline });
         }
     }
 
@@ -299,12 +340,14 @@ impl Links {
         while let Some(association) = self.links.keys().next().copied() {
             self.abort(context, association);
         }
-        debug_assert!(self.places() == 0 && self.registrars.is_empty(), "both count links");
+        debug_assert!(self.places() == 0 && self.open_requests == 0, "both are of links");
+        debug_assert!(self.registrars.is_empty(), "only what is up is a link");
     }
+}
 
-    fn session_mut(&mut self, session: AssociationId) -> Option<&mut Link> {
-        self.links.get_mut(&session).filter(|link| link.kind == Kind::Session && !link.closing)
-    }
+/// A session that is open for messages to its user.
+fn session_mut(links: &mut BTreeMap<AssociationId, Link>, session: AssociationId) -> Option<&mut Link> {
+    links.get_mut(&session).filter(|link| link.kind == Kind::Session && !link.closing)
 }
 
 /// Aborts an association for which there is no room. The peer is told that: who is busy is not dead.

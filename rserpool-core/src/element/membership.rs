@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::context::Context;
-use super::interface::{Answer, DeregistrationError, Notice, RegistrationError};
+use super::interface::{Answer, DeregistrationError, Notice, RegistrationError, UpdateError};
 use super::registrar::Home;
 use crate::base::{CommandId, Instant};
+use crate::endpoint::Refusal;
 use crate::wire::{
     AsapMessage, EncapsulationPorts, OperationError, Policy, PoolElement, SctpTransport, Transport,
     TransportUse,
@@ -26,7 +27,11 @@ const PACE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Membership {
     step: Step,
+    /// The policy that the application wants.
     policy: Policy,
+    /// The policy that was granted last, while the element is listed with it.
+    granted: Option<Policy>,
+    updates: Updates,
     listing: Listing,
     /// Registrations sent since the last one that was granted.
     attempts: u32,
@@ -35,6 +40,17 @@ pub(super) struct Membership {
     removals: u32,
     /// When a registration was sent last.
     asked: Instant,
+    /// Whether the registrar has answered the present request by an ASAP_ERROR, which was told.
+    complained: bool,
+}
+
+/// The commands for another policy that a registrar has to decide on.
+#[derive(Debug, Default)]
+struct Updates {
+    /// Those that the registration which was sent last answers.
+    asked: Vec<CommandId>,
+    /// Those that came after it.
+    queued: Vec<CommandId>,
 }
 
 /// What the element is doing about its place.
@@ -42,8 +58,8 @@ pub(super) struct Membership {
 enum Step {
     /// It hunts for a registrar in order to register.
     Seeking,
-    /// It waits for the answer to a registration.
-    Registering { t2: Instant, sent: Sent },
+    /// It waits for the answer to a registration with this policy.
+    Registering { t2: Instant, policy: Policy },
     /// It is registered.
     Registered { t4: Instant },
     /// It was removed soon after it had registered, and waits before it registers anew.
@@ -54,14 +70,6 @@ enum Step {
     Leaving(Leaving),
     /// It has left the pool.
     Left,
-}
-
-/// Whether the registration that is under way still has the present policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sent {
-    UpToDate,
-    /// The policy has changed since.
-    Outdated,
 }
 
 /// Why no registration is tried any more.
@@ -107,6 +115,8 @@ pub(super) enum Then {
     Nothing,
     /// There is no home: look for one.
     Seek,
+    /// The home registrar has made itself the home and then refused: give it up, and look for another one.
+    LeaveHome,
     /// A hunt that is on is no longer needed.
     StopSeeking,
     /// The element has left its pool.
@@ -128,10 +138,13 @@ impl Membership {
         Self {
             step: Step::Seeking,
             policy,
+            granted: None,
+            updates: Updates { asked: Vec::new(), queued: Vec::new() },
             listing: Listing::No,
             attempts: 0,
             removals: 0,
             asked: Instant::ORIGIN,
+            complained: false,
         }
     }
 
@@ -176,12 +189,13 @@ impl Membership {
         }
         context.counters.registrations_sent += 1;
         self.attempts = self.attempts.saturating_add(1);
-        self.asked = now;
+        (self.asked, self.complained) = (now, false);
+        self.updates.asked.append(&mut self.updates.queued);
         if self.listing == Listing::No {
             self.listing = Listing::Perhaps;
         }
         let t2 = now + context.config.registration_timeout;
-        self.step = Step::Registering { t2, sent: Sent::UpToDate };
+        self.step = Step::Registering { t2, policy: self.policy.clone() };
         Then::Nothing
     }
 
@@ -193,22 +207,14 @@ impl Membership {
         home: &Home,
         answer: Result<Option<OperationError>, Option<OperationError>>,
     ) -> Then {
-        let Step::Registering { sent, .. } = self.step else {
+        let Step::Registering { policy, .. } = &self.step else {
             context.counters.unexpected += 1;
             return Then::Nothing;
         };
         debug_assert_ne!(self.listing, Listing::No, "a registration was sent");
+        let policy = policy.clone();
         match answer {
-            Err(error) => {
-                context.counters.registrations_refused += 1;
-                if self.listing == Listing::Perhaps {
-                    self.listing = Listing::No;
-                }
-                if sent == Sent::Outdated && !self.attempts_used_up(context) {
-                    return self.register(now, context, Some(home));
-                }
-                self.give_up(context, RegistrationError::Rejected(error))
-            }
+            Err(error) => self.refused(now, context, home, &policy, error),
             Ok(warning) => {
                 context.counters.registrations_granted += 1;
                 let registrar = home.registrar.clone();
@@ -219,11 +225,64 @@ impl Membership {
                 self.listing = Listing::Granted;
                 self.attempts = 0;
                 self.step = Step::Registered { t4: now + context.config.reregistration() };
-                match sent {
-                    Sent::UpToDate => Then::Nothing,
-                    Sent::Outdated => self.register(now, context, Some(home)),
+                let outdated = policy != self.policy;
+                self.granted = Some(policy);
+                answer_updates(context, self.updates.asked.drain(..), &Ok(()));
+                if outdated {
+                    return self.register(now, context, Some(home));
                 }
+                // What came after the registration was replaced by what it had already.
+                answer_updates(context, self.updates.queued.drain(..), &Ok(()));
+                Then::Nothing
             }
+        }
+    }
+
+    /// The home registrar has refused a registration with this policy.
+    fn refused(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        home: &Home,
+        policy: &Policy,
+        error: Option<OperationError>,
+    ) -> Then {
+        context.counters.registrations_refused += 1;
+        if home.adopted {
+            // It said by a keep-alive that it was our home, which anybody can say. Those that we were told of
+            // decide.
+            context.counters.homes_refused += 1;
+            self.step = Step::Seeking;
+            return Then::LeaveHome;
+        }
+        if self.listing == Listing::Perhaps {
+            self.listing = Listing::No;
+        }
+        let error = RegistrationError::Rejected(error);
+        let told = !self.updates.asked.is_empty();
+        answer_updates(context, self.updates.asked.drain(..), &Err(UpdateError::Registration(error.clone())));
+        if *policy != self.policy && !self.attempts_used_up(context) {
+            return self.register(now, context, Some(home));
+        }
+        match self.granted.take_if(|granted| granted != policy) {
+            // It is still listed with other values: they are what the pool takes.
+            Some(granted) => {
+                self.policy = granted;
+                if !told && let RegistrationError::Rejected(error) = error {
+                    context.outbox.tell(Notice::PolicyRefused(error));
+                }
+                self.register(now, context, Some(home))
+            }
+            None => self.give_up(context, error),
+        }
+    }
+
+    /// The home registrar has reported an error. It may be what it answers instead of a response.
+    pub(super) fn handle_error(&mut self, context: &mut Context, home: &Home, error: OperationError) {
+        let asked =
+            matches!(self.step, Step::Registering { .. } | Step::Leaving(Leaving { t3: Some(_), .. }));
+        if asked && !core::mem::replace(&mut self.complained, true) {
+            context.outbox.tell(Notice::ErrorReported { registrar: home.registrar.clone(), error });
         }
     }
 
@@ -240,7 +299,7 @@ impl Membership {
             (Step::Leaving(Leaving { t3: Some(_), .. }), Some(_)) => {
                 let result = match error {
                     None => Ok(()),
-                    error => Err(RegistrationError::Rejected(error)),
+                    error => Err(DeregistrationError::Rejected(error)),
                 };
                 return self.leave_now(context, result);
             }
@@ -270,6 +329,7 @@ impl Membership {
         if self.is_granted() {
             context.outbox.tell(Notice::Deregistered);
         }
+        self.granted = None;
         self.listing = match self.step {
             Step::Registering { .. } => Listing::Perhaps,
             _ => Listing::No,
@@ -294,23 +354,30 @@ impl Membership {
         Then::Nothing
     }
 
-    /// The application has other policy values.
+    /// The application has other policy values. The answer to the command comes before what follows from it.
     pub(super) fn update_policy(
         &mut self,
         now: Instant,
         context: &mut Context,
         home: Option<&Home>,
         policy: Policy,
+        command: CommandId,
     ) -> Then {
+        if matches!(self.step, Step::Leaving(_) | Step::Left) {
+            answer_updates(context, [command], &Err(UpdateError::Refused(Refusal::ShuttingDown)));
+            return Then::Nothing;
+        }
+        let granted = self.granted.as_ref().map(Policy::kind);
+        if granted.is_some_and(|granted| granted != policy.kind()) {
+            self.updates.queued.push(command);
+        } else {
+            answer_updates(context, [command], &Ok(()));
+        }
         self.policy = policy;
-        match &mut self.step {
+        match self.step {
             Step::Registered { .. } => self.register(now, context, home),
             Step::GivenUp(_) => self.register_anew(now, context, home),
-            Step::Registering { sent, .. } => {
-                *sent = Sent::Outdated;
-                Then::Nothing
-            }
-            Step::Seeking | Step::BackingOff { .. } | Step::Leaving(_) | Step::Left => Then::Nothing,
+            _ => Then::Nothing,
         }
     }
 
@@ -347,7 +414,7 @@ impl Membership {
                 leaving.t3 = None;
                 match core::mem::replace(&mut leaving.asked, Asked::Second) {
                     Asked::First => Then::Seek,
-                    Asked::Second => self.leave_now(context, Err(RegistrationError::Unanswered)),
+                    Asked::Second => self.leave_now(context, Err(DeregistrationError::Unanswered)),
                 }
             }
             Step::Seeking | Step::BackingOff { .. } | Step::GivenUp(_) | Step::Left => Then::Nothing,
@@ -358,7 +425,7 @@ impl Membership {
     pub(super) fn handle_hunt_given_up(&mut self, context: &mut Context) -> Then {
         match self.step {
             Step::Seeking => self.give_up(context, RegistrationError::Unanswered),
-            Step::Leaving(_) => self.leave_now(context, Err(RegistrationError::Unanswered)),
+            Step::Leaving(_) => self.leave_now(context, Err(DeregistrationError::Unanswered)),
             _ => Then::Nothing,
         }
     }
@@ -375,7 +442,7 @@ impl Membership {
             }
             Step::Registered { .. } | Step::BackingOff { .. } => Due::Then(self.register(now, context, home)),
             Step::Leaving(leaving) if leaving.until <= now => {
-                Due::Then(self.leave_now(context, Err(RegistrationError::Unanswered)))
+                Due::Then(self.leave_now(context, Err(DeregistrationError::Unanswered)))
             }
             Step::Leaving(_) => Due::HomeIsSilent,
             Step::Seeking | Step::GivenUp(_) | Step::Left => Due::Then(Then::Nothing),
@@ -391,6 +458,8 @@ impl Membership {
         limit: Option<Instant>,
         command: Option<CommandId>,
     ) -> Then {
+        let waiting = self.updates.asked.drain(..).chain(self.updates.queued.drain(..));
+        answer_updates(context, waiting, &Err(UpdateError::Refused(Refusal::ShuttingDown)));
         let usual = now + context.config.deregistration_timeout.saturating_mul(LEAVING_IN_T3);
         let until = limit.map_or(usual, |limit| limit.min(usual));
         match &mut self.step {
@@ -418,12 +487,13 @@ impl Membership {
 
     /// Leaves at once, unconfirmed if a deregistration is under way.
     pub(super) fn stop(&mut self, context: &mut Context) -> Then {
-        self.leave_now(context, Err(RegistrationError::Unanswered))
+        self.leave_now(context, Err(DeregistrationError::Unanswered))
     }
 
     /// Sends a deregistration to the home registrar and starts T3.
     fn deregister(&mut self, now: Instant, context: &mut Context, home: &Home) -> Then {
         let Step::Leaving(leaving) = &mut self.step else { return Then::Nothing };
+        self.complained = false;
         leaving.t3 = Some(now + context.config.deregistration_timeout);
         let (handle, element) = (context.config.handle.clone(), context.id);
         if context.send(home.association, &AsapMessage::Deregistration { handle, element }) {
@@ -433,17 +503,17 @@ impl Membership {
     }
 
     /// The deregistration has come to its end.
-    fn leave_now(&mut self, context: &mut Context, result: Result<(), RegistrationError>) -> Then {
+    fn leave_now(&mut self, context: &mut Context, result: Result<(), DeregistrationError>) -> Then {
         self.listing = Listing::No;
+        self.granted = None;
         if let Step::Leaving(leaving) = core::mem::replace(&mut self.step, Step::Left) {
             for id in &leaving.waiting {
-                let result = result.clone().map_err(DeregistrationError::Unconfirmed);
-                context.outbox.answer(*id, Answer::Deregistered(result));
+                context.outbox.answer(*id, Answer::Deregistered(result.clone()));
             }
             if leaving.waiting.is_empty() {
                 context.outbox.tell(match result {
                     Ok(()) => Notice::Deregistered,
-                    Err(error) => Notice::RegistrationFailed(error),
+                    Err(error) => Notice::DeregistrationFailed(error),
                 });
             }
         }
@@ -454,6 +524,9 @@ impl Membership {
         if self.is_granted() {
             self.listing = Listing::Perhaps;
         }
+        self.granted = None;
+        let waiting = self.updates.asked.drain(..).chain(self.updates.queued.drain(..));
+        answer_updates(context, waiting, &Err(UpdateError::Registration(error.clone())));
         self.step = Step::GivenUp(match error {
             RegistrationError::Rejected(_) => GivenUp::Refused,
             RegistrationError::Unanswered => GivenUp::Unanswered,
@@ -498,6 +571,17 @@ impl Membership {
 impl Leaving {
     fn deadline(&self) -> Instant {
         self.t3.map_or(self.until, |t3| t3.min(self.until))
+    }
+}
+
+/// Answers commands for another policy.
+fn answer_updates(
+    context: &mut Context,
+    commands: impl IntoIterator<Item = CommandId>,
+    result: &Result<(), UpdateError>,
+) {
+    for id in commands {
+        context.outbox.answer(id, Answer::Updated(result.clone()));
     }
 }
 

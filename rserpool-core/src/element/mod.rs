@@ -32,7 +32,9 @@ use crate::wire::AsapMessage;
 pub use config::ElementConfig;
 use context::Context;
 pub use counters::Counters;
-pub use interface::{Answer, Command, DeregistrationError, Message, Notice, RegistrationError};
+pub use interface::{
+    Answer, Command, DeregistrationError, Message, Notice, RegistrationError, Status, UpdateError,
+};
 use links::{Links, Taken};
 use membership::{Due, Membership, Then};
 use registrar::{Claim, Home, Registrar};
@@ -73,7 +75,7 @@ enum Phase {
     Leaving {
         deadline: Instant,
     },
-    /// Every association is being closed.
+    /// Every association is being closed, a session when the requests in work are answered.
     Closing {
         deadline: Instant,
     },
@@ -115,6 +117,21 @@ impl Element {
     /// The number of sessions with users that are open.
     pub const fn sessions(&self) -> usize {
         self.links.sessions()
+    }
+
+    /// The number of messages received in these sessions that the application has not answered: each message
+    /// that it sends counts as the answer to one that it has received in the same session.
+    pub const fn open_requests(&self) -> usize {
+        self.links.open_requests()
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            home: Some(self.home()).filter(|home| *home != RegistrarId::NONE),
+            registered: self.is_registered(),
+            sessions: self.sessions(),
+            open_requests: self.open_requests(),
+        }
     }
 
     /// Counts of what has happened so far.
@@ -208,8 +225,11 @@ impl Element {
                 context.counters.foreign_keep_alives += 1;
                 Then::Nothing
             }
-            AsapMessage::Error { .. } => {
+            AsapMessage::Error { error } => {
                 context.counters.errors_received += 1;
+                if let Some(home) = home {
+                    self.membership.handle_error(context, home, error);
+                }
                 Then::Nothing
             }
             AsapMessage::Cookie { .. }
@@ -272,6 +292,10 @@ impl Element {
         match then {
             Then::Nothing => {}
             Then::Seek => self.seek(now, avoid),
+            Then::LeaveHome => {
+                let refuser = self.abort_home();
+                self.seek(now, refuser);
+            }
             Then::StopSeeking => self.registrar.stop_hunt(&mut self.context),
             Then::HasLeft => {
                 self.registrar.stop_hunt(&mut self.context);
@@ -303,7 +327,7 @@ impl Element {
             self.registrar.known_at(now, peer).filter(|registrar| avoid != Some(*registrar)).cloned()
         };
         let Some((association, registrar)) = self.links.find_registrar(known) else { return false };
-        let home = Home { association, registrar, id: RegistrarId::NONE };
+        let home = Home { association, registrar, id: RegistrarId::NONE, adopted: false };
         let home = self.registrar.set_home(&mut self.context, home);
         let then = self.membership.handle_home(now, &mut self.context, home);
         self.carry_out(now, then, None);
@@ -316,7 +340,8 @@ impl Element {
         let Some(registrar) = self.links.peer(association).cloned() else { return };
         self.context.counters.home_changes += 1;
         self.context.outbox.tell(Notice::HomeChanged { home: id });
-        let home = self.registrar.set_home(&mut self.context, Home { association, registrar, id });
+        let home =
+            self.registrar.set_home(&mut self.context, Home { association, registrar, id, adopted: true });
         let then = self.membership.handle_new_home(now, &mut self.context, home);
         self.carry_out(now, then, None);
     }
@@ -324,12 +349,16 @@ impl Element {
     /// Gives the silent home registrar up: a new attempt from the same port must not meet the old
     /// association.
     fn drop_home(&mut self, now: Instant) {
-        let silent = self.registrar.take_home().map(|home| {
-            self.links.abort(&mut self.context, home.association);
-            home.registrar
-        });
+        let silent = self.abort_home();
         let then = self.membership.handle_home_gone(&mut self.context);
         self.carry_out(now, then, silent);
+    }
+
+    /// Ends the association with the home registrar, and says where that is.
+    fn abort_home(&mut self) -> Option<TransportAddress> {
+        let home = self.registrar.take_home()?;
+        self.links.abort(&mut self.context, home.association);
+        Some(home.registrar)
     }
 
     /// Leaves the pool, before `limit` if there is one; the end answers `command`.
@@ -377,12 +406,13 @@ impl Element {
             }
             // The answer comes at the end of the deregistration.
             Command::Deregister => return self.leave(now, None, Some(id)),
-            Command::UpdatePolicy(_) if self.phase != Phase::Running => Err(Refusal::ShuttingDown),
             Command::UpdatePolicy(policy) => {
-                // The answer comes before what follows from the command.
-                context.outbox.answer(id, Answer::Done(Ok(())));
-                let then = self.membership.update_policy(now, context, self.registrar.home(), policy);
+                let then = self.membership.update_policy(now, context, self.registrar.home(), policy, id);
                 return self.carry_out(now, then, None);
+            }
+            Command::Status => {
+                let status = self.status();
+                return self.context.outbox.answer(id, Answer::Status(status));
             }
         };
         context.outbox.answer(id, Answer::Done(result));
@@ -480,8 +510,9 @@ impl Endpoint for Element {
         [phase, self.membership.deadline(), self.registrar.poll_timeout()].into_iter().flatten().min()
     }
 
-    /// Leaves the pool first, so that no user is sent here any more, then closes every association, which
-    /// delivers what is queued.
+    /// Leaves the pool first, so that no user is sent here any more. Then sessions without open requests are
+    /// closed in order, by which their users know at once that they have to move; the others follow as soon
+    /// as their requests are answered, and what is left at the deadline is aborted.
     fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
         if self.phase != Phase::Running {
             return;

@@ -46,6 +46,8 @@ pub(super) struct Home {
     pub(super) registrar: TransportAddress,
     /// [`RegistrarId::NONE`] until it has named itself.
     pub(super) id: RegistrarId,
+    /// Whether it has made itself the home by a keep-alive, and was not found by a hunt.
+    pub(super) adopted: bool,
 }
 
 /// What a keep-alive means for the home registrar.
@@ -156,7 +158,7 @@ impl Registrar {
         association: AssociationId,
     ) -> Option<&Home> {
         let registrar = self.hunt.handle_connected(request, &mut context.outbox.actions)?;
-        Some(self.home.insert(Home { association, registrar, id: RegistrarId::NONE }))
+        Some(self.home.insert(Home { association, registrar, id: RegistrarId::NONE, adopted: false }))
     }
 
     /// An attempt has failed.

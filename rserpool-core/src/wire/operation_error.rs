@@ -1,7 +1,8 @@
 //! The Operation Error parameter (0xc, RFC 5354 section 3.12): error causes in a message.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::reader::{Fault, Reader, Tlv};
 use super::writer::Writer;
@@ -54,13 +55,21 @@ impl From<ErrorCause> for OperationError {
     }
 }
 
+impl fmt::Display for OperationError {
+    /// The causes as one line of text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.causes.is_empty() {
+            return f.write_str("no cause given");
+        }
+        for (n, cause) in self.causes.iter().enumerate() {
+            let separator = if n == 0 { "" } else { ", " };
+            write!(f, "{separator}{}", cause.code)?;
+        }
+        Ok(())
+    }
+}
+
 /// The causes as one line of text, for error messages.
 pub(crate) fn causes_text(error: &Option<OperationError>) -> String {
-    use core::fmt::Write;
-    let mut text = String::new();
-    for cause in error.iter().flat_map(|e| &e.causes) {
-        let separator = if text.is_empty() { "" } else { ", " };
-        let _ = write!(text, "{separator}{}", cause.code);
-    }
-    if text.is_empty() { "no cause given".into() } else { text }
+    error.as_ref().map_or_else(|| "no cause given".into(), OperationError::to_string)
 }

@@ -103,7 +103,7 @@ impl Record {
             note,
             Note::UserAnswer(user::Answer::Done(Ok(())) | user::Answer::Noted)
                 | Note::User(user::Notice::Received { .. })
-                | Note::ElementAnswer(element::Answer::Done(Ok(())))
+                | Note::ElementAnswer(element::Answer::Done(Ok(())) | element::Answer::Updated(Ok(())))
                 | Note::Element(element::Notice::Received { .. })
         );
         if quiet {

@@ -35,8 +35,8 @@ fn a_silent_registrar_is_replaced_once() {
     assert_eq!(step, (vec![abort(HOME), connect(3, 7, registrar(2), at(180))], vec![]));
     let step = event(&mut element, 140, connected(2, Some(3), registrar(2)));
     assert_eq!(step, (vec![deregistration(2)], vec![]));
-    let failed = Err(DeregistrationError::Unconfirmed(RegistrationError::Unanswered));
-    let failed = Output::Answer(CommandId(1), Answer::Deregistered(failed));
+    let failed = Answer::Deregistered(Err(DeregistrationError::Unanswered));
+    let failed = Output::Answer(CommandId(1), failed);
     assert_eq!(expire(&mut element, 240), (vec![abort(2)], vec![failed]));
     assert_eq!(element.poll_timeout(), None);
 }
@@ -64,8 +64,11 @@ fn shutdown_leaves_the_pool_before_it_closes_sessions() {
         Notice::Received { session: AssociationId::sctp(2), protocol: DATA, stream: 0, bytes: "b".into() };
     assert_eq!(event(&mut element, 42, received(2, DATA, "b")), (vec![], vec![Output::Notice(request)]));
     let answer = Command::Send(Message::new(AssociationId::sctp(2), DATA, "B"));
-    let accepted = vec![Output::Answer(CommandId(1), Answer::Done(Ok(())))];
-    assert_eq!(command(&mut element, 43, 1, answer.clone()), (vec![data(2, DATA, "B")], accepted));
+    let accepted = || vec![Output::Answer(CommandId(1), Answer::Done(Ok(())))];
+    for now in [43, 44] {
+        let step = command(&mut element, now, 1, answer.clone());
+        assert_eq!(step, (vec![data(2, DATA, "B")], accepted()));
+    }
     let step = event(&mut element, 50, deregistered(HOME));
     let closing = vec![shutdown(HOME, at(2_000)), shutdown(2, at(2_000))];
     assert_eq!(step, (closing, vec![Output::Notice(Notice::Deregistered)]));
@@ -78,6 +81,49 @@ fn shutdown_leaves_the_pool_before_it_closes_sessions() {
     assert_eq!((element.is_stopped(), element.poll_timeout()), (true, None));
 }
 
+/// A user whose requests are answered is told to move at once; one with a request in work when that is
+/// answered. Neither waits for a time-out, and nothing is done twice.
+#[test]
+fn shutdown_waits_for_open_requests() {
+    let mut element = registered(&[1]);
+    for session in [2, 3, 4] {
+        event(&mut element, 30, connected(session, None, user(session as u16)));
+        event(&mut element, 31, received(session, DATA, "a"));
+    }
+    event(&mut element, 32, received(3, DATA, "b"));
+    let answer = |element: &mut Element, now, session| {
+        let answer = Message::new(AssociationId::sctp(session), DATA, "A");
+        command(element, now, 9, Command::Send(answer)).0
+    };
+    answer(&mut element, 33, 2);
+    answer(&mut element, 34, 3);
+    let status = |element: &mut Element, now| command(element, now, 8, Command::Status).1;
+    let status_of = |home, registered, sessions, open_requests| {
+        let status = Status { home, registered, sessions, open_requests };
+        vec![Output::Answer(CommandId(8), Answer::Status(status))]
+    };
+    assert_eq!(status(&mut element, 35), status_of(None, true, 3, 2));
+    event(&mut element, 36, keep_alive(HOME, false, 1));
+    assert_eq!(status(&mut element, 36), status_of(Some(RegistrarId(1)), true, 3, 2));
+    begin_shutdown(&mut element, 40, 2_000);
+    let (actions, _) = event(&mut element, 50, deregistered(HOME));
+    assert_eq!(actions, [shutdown(HOME, at(2_000)), shutdown(2, at(2_000))]);
+    // What comes now goes to another element when the session has ended.
+    assert_eq!(event(&mut element, 60, received(2, DATA, "c")), (vec![], vec![]));
+    assert_eq!(event(&mut element, 61, received(3, DATA, "c")), (vec![], vec![]));
+    assert_eq!(element.counters().messages_dropped, 2);
+    assert_eq!(answer(&mut element, 70, 3), [data(3, DATA, "A"), shutdown(3, at(2_000))]);
+    assert_eq!(answer(&mut element, 71, 3), []);
+    // A user that leaves takes its requests with it.
+    event(&mut element, 80, disconnected(4, DownReason::Silent));
+    for association in [HOME, 2, 3] {
+        assert!(!element.is_stopped());
+        event(&mut element, 90, disconnected(association, DownReason::Local));
+    }
+    assert!(element.is_stopped());
+    assert_eq!(status(&mut element, 91), status_of(None, false, 0, 0));
+}
+
 #[test]
 fn shutdown_ends_in_time_whoever_is_silent() {
     let mut element = registered(&[1]);
@@ -85,8 +131,9 @@ fn shutdown_ends_in_time_whoever_is_silent() {
     event(&mut element, 31, received(2, DATA, "a"));
     begin_shutdown(&mut element, 40, 240);
     // Half of the time is for the deregistration: T3 would last until 140.
-    let failed = Output::Notice(Notice::RegistrationFailed(RegistrationError::Unanswered));
-    let closing = vec![shutdown(HOME, at(240)), shutdown(2, at(240))];
+    let failed = Output::Notice(Notice::DeregistrationFailed(DeregistrationError::Unanswered));
+    // The request of the user is not answered either.
+    let closing = vec![shutdown(HOME, at(240))];
     assert_eq!(expire(&mut element, 140), (closing, vec![failed]));
     let closed =
         Output::Notice(Notice::SessionClosed { session: AssociationId::sctp(2), reason: DownReason::Local });

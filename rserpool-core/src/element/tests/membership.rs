@@ -64,14 +64,14 @@ fn a_refused_registration_is_not_repeated_unchanged() {
     );
     let step = command(&mut element, 30, 1, Command::UpdatePolicy(Policy::Random));
     let again = registration_of(2, 9, Policy::Random);
-    assert_eq!(step, (vec![again], vec![Output::Answer(CommandId(1), Answer::Done(Ok(())))]));
+    assert_eq!(step, (vec![again], vec![updated(1, Ok(()))]));
 }
 
 /// ASAP-3.1-15: one registration is under way at a time (reading B41).
 #[test]
 fn a_new_policy_is_registered_at_once_or_after_the_answer() {
-    let mut element = registered(&[1]);
-    let accepted = |id| vec![Output::Answer(CommandId(id), Answer::Done(Ok(())))];
+    let mut element = registered_with(Policy::LeastUsed { load: 0 });
+    let accepted = |id| vec![updated(id, Ok(()))];
     let step = command(&mut element, 30, 1, Command::UpdatePolicy(Policy::LeastUsed { load: 1 }));
     let first = registration_of(HOME, 0, Policy::LeastUsed { load: 1 });
     assert_eq!(step, (vec![first], accepted(1)));
@@ -79,6 +79,103 @@ fn a_new_policy_is_registered_at_once_or_after_the_answer() {
     assert_eq!(step, (vec![], accepted(2)));
     let second = registration_of(HOME, 0, Policy::LeastUsed { load: 2 });
     assert_eq!(event(&mut element, 32, granted(HOME)), (vec![second], vec![Output::Notice(at_home(0, 1))]));
+}
+
+/// A pool takes one type of policy. The element keeps its place with the one that it has, and the application is
+/// told by the answer.
+#[test]
+fn a_policy_that_the_pool_does_not_take_is_refused_and_the_old_one_stays() {
+    let old = Policy::LeastUsed { load: 5 };
+    let mut element = registered_with(old.clone());
+    let step = command(&mut element, 30, 1, Command::UpdatePolicy(Policy::RoundRobin));
+    assert_eq!(step, (vec![registration(HOME, 0)], vec![]), "the answer is the registrar's");
+    assert_eq!(command(&mut element, 31, 2, Command::UpdatePolicy(Policy::RoundRobin)), (vec![], vec![]));
+    let causes = OperationError::from(ErrorCause::bare(CauseCode::INCONSISTENT_POLICY));
+    let error = RegistrationError::Rejected(Some(causes));
+    let RegistrationError::Rejected(causes) = error.clone() else { unreachable!() };
+    let step = event(&mut element, 40, response(HOME, true, causes));
+    let refused = Err(UpdateError::Registration(error.clone()));
+    assert_eq!(step, (vec![registration_of(HOME, 0, old.clone())], vec![updated(1, refused)]));
+    assert!(element.is_registered());
+    let step = event(&mut element, 50, granted(HOME));
+    assert_eq!(step, (vec![], vec![Output::Notice(at_home(0, 1)), updated(2, Ok(()))]));
+    assert_eq!(element.poll_timeout(), Some(at(1_050)), "T4");
+    // A pool of which it is the only element takes the other policy.
+    command(&mut element, 60, 3, Command::UpdatePolicy(Policy::Random));
+    let step = event(&mut element, 70, granted(HOME));
+    assert_eq!(step, (vec![], vec![Output::Notice(at_home(0, 1)), updated(3, Ok(()))]));
+    // Nobody waits for ever.
+    command(&mut element, 80, 4, Command::UpdatePolicy(old));
+    let refused = updated(4, Err(UpdateError::Refused(Refusal::ShuttingDown)));
+    assert_eq!(
+        command(&mut element, 90, 5, Command::Deregister),
+        (vec![deregistration(HOME)], vec![refused])
+    );
+    let late = command(&mut element, 91, 6, Command::UpdatePolicy(Policy::Random));
+    assert_eq!(late, (vec![], vec![updated(6, Err(UpdateError::Refused(Refusal::ShuttingDown)))]));
+}
+
+/// Values of the same type are answered at once: that a registrar does not take them is told later.
+#[test]
+fn values_that_are_refused_are_told_and_the_old_ones_stay() {
+    let old = Policy::LeastUsed { load: 5 };
+    let mut element = registered_with(old.clone());
+    let new = Policy::LeastUsed { load: 6 };
+    let step = command(&mut element, 30, 1, Command::UpdatePolicy(new.clone()));
+    assert_eq!(step, (vec![registration_of(HOME, 0, new)], vec![updated(1, Ok(()))]));
+    let step = event(&mut element, 40, response(HOME, true, None));
+    let told = Output::Notice(Notice::PolicyRefused(None));
+    assert_eq!(step, (vec![registration_of(HOME, 0, old)], vec![told]));
+    // If the registrar does not take the old ones either, the element gives up.
+    let failed = Output::Notice(Notice::RegistrationFailed(RegistrationError::Rejected(None)));
+    assert_eq!(event(&mut element, 50, response(HOME, true, None)), (vec![], vec![failed]));
+}
+
+/// A registrar that cannot read a registration answers with ASAP_ERROR. The application learns why nothing
+/// else comes.
+#[test]
+fn an_error_instead_of_an_answer_is_told_once() {
+    let mut element = found(&[1]);
+    let error = OperationError::from(ErrorCause::bare(CauseCode::INVALID_VALUES));
+    let message = AsapMessage::Error { error: error.clone() };
+    let told = Output::Notice(Notice::ErrorReported { registrar: registrar(1), error });
+    assert_eq!(event(&mut element, 20, heard(HOME, &message)), (vec![], vec![told.clone()]));
+    assert_eq!(event(&mut element, 21, heard(HOME, &message)), (vec![], vec![]));
+    event(&mut element, 22, granted(HOME));
+    assert_eq!(event(&mut element, 23, heard(HOME, &message)), (vec![], vec![]), "nothing was asked");
+    expire(&mut element, 1_022);
+    assert_eq!(event(&mut element, 1_023, heard(HOME, &message)), (vec![], vec![told.clone()]));
+    command(&mut element, 1_024, 1, Command::Deregister);
+    assert_eq!(event(&mut element, 1_025, heard(HOME, &message)), (vec![], vec![told]));
+    // Whoever is not the home is not believed.
+    event(&mut element, 1_026, connected(2, None, user(1)));
+    assert_eq!(event(&mut element, 1_027, heard(2, &message)), (vec![], vec![]));
+    assert_eq!(element.counters().errors_received, 6);
+}
+
+/// Anybody can claim by a keep-alive to be the home. If such a registrar then refuses, those that are
+/// configured decide.
+#[test]
+fn an_adopted_home_that_refuses_is_left() {
+    let mut element = registered(&[1]);
+    event(&mut element, 100, connected(2, None, user(66)));
+    let changed = Output::Notice(Notice::HomeChanged { home: RegistrarId(0x66) });
+    let step = event(&mut element, 101, keep_alive(2, true, 0x66));
+    assert_eq!(step, (vec![ack(2), registration(2, 0x66)], vec![changed]));
+    let step = event(&mut element, 102, response(2, true, None));
+    // The first home is connected still.
+    assert_eq!(step, (vec![abort(2), registration(HOME, 0)], vec![]));
+    assert_eq!(event(&mut element, 103, granted(HOME)), (vec![], vec![Output::Notice(at_home(0, 1))]));
+    assert_eq!(element.counters().homes_refused, 1);
+    // And the same if it is not.
+    event(&mut element, 110, connected(3, None, user(66)));
+    event(&mut element, 111, keep_alive(3, true, 0x66));
+    event(&mut element, 112, disconnected(HOME, DownReason::Silent));
+    let step = event(&mut element, 113, response(3, true, None));
+    assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(163))], vec![]));
+    event(&mut element, 120, connected(4, Some(2), registrar(1)));
+    let failed = Output::Notice(Notice::RegistrationFailed(RegistrationError::Rejected(None)));
+    assert_eq!(event(&mut element, 121, response(4, true, None)), (vec![], vec![failed]));
 }
 
 /// ASAP-3.1-10, ASAP-3.1-11, ASAP-3.1-19; reading B10: a hunt after each T2, and an end when
@@ -98,7 +195,7 @@ fn attempts_are_counted_across_hunts() {
     assert_eq!(expire(&mut element, 330), (vec![abort(3)], vec![Output::Notice(failed)]));
     assert_eq!(element.poll_timeout(), None);
     let step = command(&mut element, 400, 1, Command::UpdatePolicy(Policy::RoundRobin));
-    let accepted = vec![Output::Answer(CommandId(1), Answer::Done(Ok(())))];
+    let accepted = vec![updated(1, Ok(()))];
     assert_eq!(step, (vec![hunt(5, 1, 400), hunt(6, 2, 400)], accepted));
 }
 
@@ -133,7 +230,7 @@ fn a_lost_home_leads_to_another() {
     assert_eq!(expire(&mut element, 550), (vec![connect(5, 7, registrar(2), at(600))], vec![]));
 }
 
-/// ASAP-3.4-01 to ASAP-3.4-03, ASAP-2.2.7-02, readings A13 and B16: every keep-alive for this element is
+/// ASAP-3.4-01 to ASAP-3.4-04, ASAP-2.2.7-02, readings A13 and B16: every keep-alive for this element is
 /// acknowledged to its sender, others are dropped.
 #[test]
 fn answers_keep_alives_for_itself_only() {

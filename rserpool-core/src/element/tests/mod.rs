@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::{
-    Answer, Command, DeregistrationError, Element, ElementConfig, Message, Notice, Refusal, RegistrationError,
+    Answer, Command, DeregistrationError, Element, ElementConfig, Message, Notice, Refusal,
+    RegistrationError, Status, UpdateError,
 };
 use crate::base::{
     AssociationId, CommandId, ElementId, Instant, RegistrarId, SctpAddress, SctpPort, TransportAddress,
@@ -67,6 +68,19 @@ fn registered(registrars: &[u8]) -> Element {
     let step = event(&mut element, 20, granted(HOME));
     assert_eq!(step, (vec![], vec![Output::Notice(at_home(0, 1))]));
     element
+}
+
+/// The same with a policy.
+fn registered_with(policy: Policy) -> Element {
+    let mut element = Element::new(ElementConfig { policy, ..config(&[1]) }, Instant::ORIGIN);
+    drain(&mut element);
+    event(&mut element, 10, connected(HOME, Some(1), registrar(1)));
+    event(&mut element, 20, granted(HOME));
+    element
+}
+
+fn updated(command: u64, result: Result<(), UpdateError>) -> Output<Answer, Notice> {
+    Output::Answer(CommandId(command), Answer::Updated(result))
 }
 
 fn event(element: &mut Element, now: u64, event: Event) -> Step {

@@ -10,8 +10,8 @@ use rserpool_core::base::Random;
 use rserpool_core::policy::{SelectionPolicy, Slot};
 use rserpool_core::wire::PolicyType;
 use rserpool_tokio::{
-    ElementEvent, Ended, Inspector, Policy, PoolElement, PoolUser, Preset, Refusal, Registrar, StartError,
-    UserError, UserEvent,
+    AssociationId, ElementEvent, Ended, Inspector, Policy, PoolElement, PoolUser, Preset, ProtocolId,
+    Refusal, Registrar, StartError, UserError, UserEvent,
 };
 use tokio::runtime::Builder;
 
@@ -122,7 +122,8 @@ async fn a_panic_is_told_to_those_who_hold_handles() {
     );
     element.shutdown(Duration::ZERO).await;
     assert_eq!(element.ended().await, Ok(()));
-    assert_eq!(element.update_policy(policy()).await, Err(Refusal::ShuttingDown));
+    let send = element.send(AssociationId::sctp(1), ProtocolId(0), "x");
+    assert_eq!(send.await, Err(Refusal::ShuttingDown));
 }
 
 #[tokio::test]

@@ -530,7 +530,9 @@ impl<E: Engine> Association<E> {
 
     /// Tells from time to time that parts of a message arrive.
     fn tell_arriving(&mut self, core: &mut Core, inner: &[Portion]) {
-        let is_part = |portion: &Portion| matches!(portion, Portion::Data(data) if data.flags & (Data::BEGIN | Data::END) != Data::BEGIN | Data::END);
+        let whole = Data::BEGIN | Data::END;
+        let is_part =
+            |portion: &Portion| matches!(portion, Portion::Data(data) if data.flags & whole != whole);
         let now = core.now;
         if self.named && inner.iter().any(is_part) && self.arriving.is_none_or(|told| told + ARRIVING <= now)
         {

@@ -130,6 +130,8 @@ impl Data {
     pub(super) const IMMEDIATE: u8 = 8;
     /// The flag "first fragment of its message".
     pub(super) const BEGIN: u8 = 2;
+    /// The flag "last fragment of its message".
+    pub(super) const END: u8 = 1;
 
     /// Reads a DATA chunk; `None` if it carries no user data.
     pub(super) fn parse(chunk: &Chunk) -> Option<Self> {

@@ -44,9 +44,13 @@ def discard(file, name, requirements, protocol, octets, basis=None):
 
 
 def report(file, name, requirements, protocol, octets, code, information, basis=None):
+    reports(file, name, requirements, protocol, octets, [(code, information)], basis)
+
+
+def reports(file, name, requirements, protocol, octets, causes, basis=None):
     more = {"basis": basis} if basis else {}
     add(file, name, requirements, protocol, octets, expect="report", **more,
-        reports=[{"code": code, "information": information.hex()}])
+        reports=[{"code": code, "information": information.hex()} for code, information in causes])
 
 
 MISSING = "choice: what is missing inside a parameter makes that parameter an Invalid Value"
@@ -463,10 +467,13 @@ def unknown():
     two = [tlv(0xC001, b"1"), tlv(0xC002, b"22")]
     variant(f, "two-reported-parameters", "PARAM-3-10 PARAM-3.12.2-01", message(5, 0, two[0], handle(POOL), two[1]), resolution(), two)
     variant(f, "skipped-and-reported", "PARAM-3-09 PARAM-3-10", message(5, 0, tlv(0x8001, b"1"), two[0], handle(POOL)), resolution(), two[:1])
-    discard(f, "reported-then-silent-stop", "PARAM-3-07", "ASAP", message(5, 0, two[0], tlv(1 << 8), handle(POOL)),
-            "choice: what stops the message silently stops earlier reports too")
-    report(f, "reported-then-reported-stop", "PARAM-3-08", "ASAP", message(5, 0, two[0], tlv(0x4001), handle(POOL)), 1, tlv(0x4001),
-           "choice: only the parameter that stops the message is reported")
+    stopped = "choice: parameters that are skipped before are reported, whatever stops the message"
+    reports(f, "reported-then-silent-stop", "PARAM-3-07 PARAM-3-10", "ASAP",
+            message(5, 0, two[0], tlv(1 << 8), handle(POOL)), [(1, two[0])], stopped)
+    reports(f, "reported-then-reported-stop", "PARAM-3-08 PARAM-3-10 PARAM-3.12.2-01", "ASAP",
+            message(5, 0, two[0], tlv(0x4001), handle(POOL)), [(1, two[0]), (1, tlv(0x4001))], stopped)
+    reports(f, "reported-then-impossible-length", "PARAM-3-10", "ASAP",
+            message(5, 0, two[0], handle(POOL), bytes.fromhex("c002000900000000")), [(1, two[0])], stopped)
     report(f, "reported-stop-before-silent-stop", "PARAM-3-08", "ASAP",
            message(5, 0, handle(POOL), tlv(0x4001), tlv(0x0100)), 1, tlv(0x4001))
     # Message types. A registrar knows 0x01 to 0x0e of ASAP and 0x01 to 0x0a of ENRP.

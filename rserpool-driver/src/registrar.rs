@@ -172,6 +172,8 @@ impl Configure for RegistrarConfig {
     fn complete(&mut self, local: Local, announcing: &Announcing) -> Result<(), StartError> {
         self.udp_port = UdpPort(local.udp.port());
         self.announce = announcing.asap.is_some();
+        // RSPLIB, whose group that is, refuses announcements that name TCP.
+        self.announce_tcp &= announcing.asap != Some(AnnounceGroup::Rsplib);
         self.enrp.announce = announcing.enrp.is_some();
         // Peers may come whether or not any are configured.
         if self.addresses.is_empty() {
@@ -249,6 +251,11 @@ impl Role for registrar::Registrar {
             Notice::Malformed { peer, error, .. } => {
                 if let Some(Line { suppressed }) = log.allow("malformed") {
                     tracing::warn!(%peer, %error, suppressed, "malformed message");
+                }
+            }
+            Notice::ErrorReceived { peer, protocol, cause, .. } => {
+                if let Some(Line { suppressed }) = log.allow("error received") {
+                    tracing::warn!(%peer, ?protocol, ?cause, suppressed, "a receiver finds fault with a message of ours");
                 }
             }
             Notice::Serving { mentor, .. } => match mentor {

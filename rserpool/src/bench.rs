@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::exit::Failure;
 use crate::runtime::run_async;
-use crate::settings::{Host, PolicyText, Time};
+use crate::settings::{Host, LifeUnitName, PolicyText, Time};
 use crate::{client, output};
 
 /// Measure a registrar: register elements, ask for them, and report rates and latencies.
@@ -51,6 +51,9 @@ pub(crate) struct BenchCommand {
     /// this setting, too [default: 0s]
     #[arg(long, value_name = "TIME")]
     busy_poll: Option<Time>,
+    /// The unit of registration lives in this scope: milliseconds with an RSPLIB registrar [default: seconds]
+    #[arg(long, value_name = "UNIT")]
+    life_unit: Option<LifeUnitName>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -220,8 +223,11 @@ impl Elements {
                 elements.entered(&mut entering, &progress).await?;
             }
             let registrar = registrar.clone();
-            let mut builder = PoolElement::builder(command.pool.as_str())
-                .configure(|config| config.hunt.registrars = vec![registrar]);
+            let life_unit = command.life_unit.unwrap_or_default().into();
+            let mut builder = PoolElement::builder(command.pool.as_str()).configure(move |config| {
+                config.hunt.registrars = vec![registrar];
+                config.life_unit = life_unit;
+            });
             if let Some(policy) = command.policy.clone() {
                 builder = builder.policy(policy.into());
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::exit::Failure;
 use crate::inspect::Inspectors;
 use crate::runtime::run_async;
-use crate::settings::{InspectorSettings, Source};
+use crate::settings::{InspectorSettings, LifeUnitName, Source};
 use crate::survey::Survey;
 use crate::view::Handlespace;
 use crate::{output, table};
@@ -22,6 +22,9 @@ Asks a registrar over ENRP, as a peer without an identifier would, and then ever
 Exits with 1 if the copies still differ after a second, or if no registrar shows its handlespace. A
 registrar that is starting or does not answer is named, but has no copy to compare.")]
 pub(crate) struct PoolsCommand {
+    /// The unit of registration lives in this scope: milliseconds with an RSPLIB registrar [default: seconds]
+    #[arg(long, value_name = "UNIT")]
+    life_unit: Option<LifeUnitName>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -40,7 +43,7 @@ impl PoolsCommand {
         run_async(async {
             inspectors.start_log()?;
             let survey = Survey::take(&Arc::new(inspectors)).await?;
-            let handlespace = Handlespace::new(&survey);
+            let handlespace = Handlespace::new(&survey, self.life_unit.unwrap_or_default().into());
             if self.json {
                 output::pretty_json(&handlespace)?;
             } else {

@@ -2,7 +2,7 @@
 
 use crate::exit::Failure;
 use crate::runtime::run_async;
-use crate::settings::{Source, UserSettings};
+use crate::settings::{LifeUnitName, Source, UserSettings};
 use crate::view::Pool;
 use crate::{client, output};
 
@@ -21,6 +21,9 @@ pub(crate) struct ResolveCommand {
     /// How many elements to ask for; `all` for as many as possible [default: the registrar's choice]
     #[arg(long, value_parser = items)]
     items: Option<u32>,
+    /// The unit of registration lives in this scope: milliseconds with an RSPLIB registrar [default: seconds]
+    #[arg(long, value_name = "UNIT")]
+    life_unit: Option<LifeUnitName>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -38,7 +41,12 @@ impl ResolveCommand {
             let answer = user.resolve_items(self.pool.as_str(), self.items).await;
             user.shutdown(crate::signals::LEAVE_WITHIN).await;
             let resolution = answer.map_err(|error| client::explain(&self.pool, &error))?;
-            let pool = Pool::new(&resolution.handle, Some(&resolution.policy), &resolution.elements);
+            let pool = Pool::new(
+                &resolution.handle,
+                Some(&resolution.policy),
+                &resolution.elements,
+                self.life_unit.unwrap_or_default().into(),
+            );
             if self.json {
                 return output::pretty_json(&pool);
             }

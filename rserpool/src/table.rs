@@ -125,7 +125,8 @@ fn new_table<const N: usize>(header: [&str; N]) -> Table {
 }
 
 fn cells(element: &Element) -> [String; 5] {
-    let life = if element.life_s == -1 { "infinite".into() } else { format!("{} s", element.life_s) };
+    let life =
+        if element.life_s.as_i64() == Some(-1) { "infinite".into() } else { format!("{} s", element.life_s) };
     let transports: Vec<String> = element.transports.iter().map(transport).collect();
     [element.id.clone(), element.home.clone(), life, element.policy_text.clone(), transports.join("\n")]
 }

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use rserpool_core::base::{PoolHandle, RegistrarId, SctpAddress, SctpPort, UdpPort};
 use rserpool_core::inspector::{Difference, InspectError, Ownership, ownership};
-use rserpool_core::wire::{Policy, PoolElement, Transport, TransportUse};
+use rserpool_core::wire::{LifeUnit, Policy, PoolElement, RegistrationLife, Transport, TransportUse};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::survey::{Survey, View};
 
@@ -76,7 +76,7 @@ pub(crate) struct Element {
     pub(crate) id: String,
     pub(crate) home: String,
     /// Seconds; -1 means for ever.
-    pub(crate) life_s: i32,
+    pub(crate) life_s: Number,
     pub(crate) policy: Map<String, Value>,
     pub(crate) transports: Vec<Address>,
     #[serde(skip)]
@@ -95,7 +95,7 @@ pub(crate) struct Address {
 }
 
 impl Handlespace {
-    pub(crate) fn new(survey: &Survey) -> Self {
+    pub(crate) fn new(survey: &Survey, life_unit: LifeUnit) -> Self {
         let differences: Vec<Differs> = survey.differences().iter().map(Differs::new).collect();
         let first = survey.first_copy();
         let seen = first.map(ownership).unwrap_or_default();
@@ -115,7 +115,7 @@ impl Handlespace {
             agree: differences.is_empty(),
             registrars,
             differences,
-            pools: pools.map(|pool| Pool::new(&pool.handle, None, &pool.elements)).collect(),
+            pools: pools.map(|pool| Pool::new(&pool.handle, None, &pool.elements, life_unit)).collect(),
         }
     }
 }
@@ -163,23 +163,28 @@ fn checksum(ownership: Ownership) -> String {
 
 impl Pool {
     /// `policy` is the pool's own if it is known; ENRP tells only those of the elements.
-    pub(crate) fn new(handle: &PoolHandle, policy: Option<&Policy>, elements: &[PoolElement]) -> Self {
+    pub(crate) fn new(
+        handle: &PoolHandle,
+        policy: Option<&Policy>,
+        elements: &[PoolElement],
+        life_unit: LifeUnit,
+    ) -> Self {
         let policy = policy.or_else(|| elements.first().map(|element| &element.policy));
         Self {
             handle: handle.to_string(),
             policy: policy.map_or("unknown", Policy::name).into(),
-            elements: elements.iter().map(Element::new).collect(),
+            elements: elements.iter().map(|element| Element::new(element, life_unit)).collect(),
         }
     }
 }
 
 impl Element {
-    fn new(element: &PoolElement) -> Self {
+    fn new(element: &PoolElement, life_unit: LifeUnit) -> Self {
         let udp_port = element.encapsulation.map(|ports| ports.user).filter(|port| *port != 0);
         Self {
             id: element.id.to_string(),
             home: element.home.to_string(),
-            life_s: element.life.0,
+            life_s: seconds(element.life, life_unit),
             policy: policy(&element.policy),
             transports: vec![Address::new(&element.user_transport, udp_port)],
             policy_text: element.policy.to_string(),
@@ -203,6 +208,18 @@ impl Address {
     }
 }
 
+/// A life in seconds: a whole number, unless it is not one in milliseconds. Those below 0 are not scaled: they
+/// mean for ever, or nothing.
+fn seconds(life: RegistrationLife, unit: LifeUnit) -> Number {
+    match unit {
+        LifeUnit::Milliseconds if life.0 > 0 && life.0 % 1000 != 0 => {
+            Number::from_f64(f64::from(life.0) / 1000.0).unwrap_or_else(|| life.0.into())
+        }
+        LifeUnit::Milliseconds if life.0 > 0 => (life.0 / 1000).into(),
+        _ => life.0.into(),
+    }
+}
+
 /// The name, and each value: fractions from 0 to 1, everything else as whole numbers.
 fn policy(policy: &Policy) -> Map<String, Value> {
     let mut object = Map::new();
@@ -214,4 +231,18 @@ fn policy(policy: &Policy) -> Map<String, Value> {
         object.insert(name, value);
     }
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lives_are_shown_in_seconds_whatever_their_unit() {
+        let text = |life, unit| seconds(RegistrationLife(life), unit).to_string();
+        assert_eq!(text(300, LifeUnit::Seconds), "300");
+        assert_eq!(text(300_000, LifeUnit::Milliseconds), "300");
+        assert_eq!(text(1_500, LifeUnit::Milliseconds), "1.5");
+        assert_eq!(text(-1, LifeUnit::Milliseconds), "-1");
+    }
 }

@@ -49,8 +49,8 @@ fn judge(vector: &TomlVector) -> Result<(), String> {
             if vector.canonical { same("octets", &octets, &encoded) } else { Ok(()) }
         }
         (Expectation::Discard, Err(DecodeError { reaction: Reaction::Discard, .. })) => Ok(()),
-        (Expectation::Report, Err(DecodeError { reaction: Reaction::Report(cause), .. })) => {
-            same("reports", &expected, &reports(&[cause]))
+        (Expectation::Report, Err(DecodeError { reaction: Reaction::Report(error), .. })) => {
+            same("reports", &expected, &reports(&error.causes))
         }
         (expectation, other) => Err(format!("{expectation:?} was expected: {other:?}")),
     }

@@ -25,7 +25,7 @@ impl<M> From<Result<Decoded<M>, DecodeError>> for Received<M> {
             Err(error) => {
                 let report = match &error.reaction {
                     Reaction::Discard => None,
-                    Reaction::Report(cause) => Some(cause.clone().into()),
+                    Reaction::Report(error) => Some(error.clone()),
                 };
                 Self { message: Err(error), report }
             }

@@ -104,6 +104,15 @@ pub enum AdmissionError {
     Full(Limit),
 }
 
+/// Who has said what is entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    /// The element, in a registration or re-registration.
+    ByElement,
+    /// Somebody else, or its transport.
+    ByOthers,
+}
+
 /// All pools of an operational scope.
 #[derive(Debug)]
 pub struct Handlespace {
@@ -152,6 +161,24 @@ impl Handlespace {
     /// # Errors
     /// [`AdmissionError`]; everything is as it was then.
     pub fn admit(&mut self, handle: &PoolHandle, element: PoolElement) -> Result<Admission, AdmissionError> {
+        self.enter(handle, element, Said::ByElement)
+    }
+
+    /// The same, if the attributes are not those of a registration, but what has become known of a listed
+    /// element since: its load degradation goes on (RFC 5356 section 5.2.2 names only registrations).
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub fn amend(&mut self, handle: &PoolHandle, element: PoolElement) -> Result<Admission, AdmissionError> {
+        self.enter(handle, element, Said::ByOthers)
+    }
+
+    fn enter(
+        &mut self,
+        handle: &PoolHandle,
+        element: PoolElement,
+        said: Said,
+    ) -> Result<Admission, AdmissionError> {
         let (id, home) = (element.id, element.home);
         if let Some(number) = self.number(handle)
             && let Some(pool) = self.pools[number as usize].as_mut()
@@ -159,7 +186,7 @@ impl Handlespace {
             self.recent = number;
             pool.check(&element).map_err(AdmissionError::Inconsistent)?;
             if let Some(slot) = pool.slot(id) {
-                let before = pool.renew(slot, element);
+                let before = pool.renew(slot, element, said);
                 if before != home {
                     self.checksums.entry(home).or_default().add(handle, id);
                     self.forget_checksum(handle, id, before);

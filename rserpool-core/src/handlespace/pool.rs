@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Bound;
 
+use super::Said;
 use super::slab::Slab;
 use super::watch::Deadline;
 use crate::base::{ElementId, PoolHandle, Random, RegistrarId};
 use crate::policy::{Policies, Selection, SelectionPolicy, Slot};
-use crate::wire::{Policy, PoolElement, Transport, TransportUse};
+use crate::wire::{Policy, PoolElement, Transport, TransportUse, octets_for_users, room_for_elements};
 
 /// How an element differs from its pool (RFC 5352 section 3.1, rules 2 and 3). It carries what
 /// the pool has, as the error causes of RFC 5354 section 3.12 want it.
@@ -39,6 +40,8 @@ pub struct Pool {
     slots: BTreeMap<ElementId, Slot>,
     /// The element that registered last: what is asked next is often about it.
     recent: Option<(ElementId, Slot)>,
+    /// How many octets the longest element has taken in an answer to a user so far.
+    longest: usize,
     /// The deadline of each element, see `watch`.
     pub(super) deadlines: Vec<Deadline>,
 }
@@ -55,6 +58,7 @@ impl Pool {
             elements: Slab::default(),
             slots: BTreeMap::new(),
             recent: None,
+            longest: 0,
             deadlines: Vec::new(),
         })
     }
@@ -75,19 +79,24 @@ impl Pool {
 
     /// Adds an element that fits and is not there.
     pub(super) fn insert(&mut self, element: PoolElement) {
-        let id = element.id;
+        let (id, longest) = (element.id, octets_for_users(&element));
         let slot = self.elements.insert(element);
         if let Some(element) = self.elements.get(slot) {
             self.selection.insert(slot, &element.policy);
         }
         let before = self.slots.insert(id, slot);
         debug_assert!(before.is_none(), "{id} has two slots");
+        self.longest = self.longest.max(longest);
         self.recent = Some((id, slot));
     }
 
     /// Replaces the attributes of an element that is there; returns its home so far.
-    pub(super) fn renew(&mut self, slot: Slot, element: PoolElement) -> RegistrarId {
-        self.selection.insert(slot, &element.policy);
+    pub(super) fn renew(&mut self, slot: Slot, element: PoolElement, said: Said) -> RegistrarId {
+        let as_before = || self.at(slot).is_some_and(|kept| kept.policy == element.policy);
+        if said == Said::ByElement || !as_before() {
+            self.selection.insert(slot, &element.policy);
+        }
+        self.longest = self.longest.max(octets_for_users(&element));
         self.recent = Some((element.id, slot));
         let Some(kept) = self.elements.get_mut(slot) else {
             debug_assert!(false, "{} has no slot", element.id);
@@ -171,6 +180,11 @@ impl Pool {
     /// The attributes of an element of the pool.
     pub fn get(&self, element: ElementId) -> Option<&PoolElement> {
         self.at(self.slot(element)?)
+    }
+
+    /// How many of its elements certainly fit into one answer to a user.
+    pub(crate) fn room_in_answer(&self) -> usize {
+        room_for_elements(&self.handle, &self.policy, self.longest)
     }
 
     /// The elements behind `after`, in the order of their identifiers.

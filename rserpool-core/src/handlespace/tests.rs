@@ -49,6 +49,31 @@ fn a_pool_comes_with_its_first_element_and_goes_with_its_last() {
     assert!(space.checksums.is_empty());
 }
 
+/// POL-5.2.2-01, POL-5.3.2-01: only a registration sets a load degradation back to 0. What else becomes known of
+/// an element, such as another address or home, does not.
+#[test]
+fn only_a_registration_resets_a_load_degradation() {
+    let handle = PoolHandle::from("EchoPool");
+    let with =
+        |id| PoolElement { policy: Policy::LeastUsedDegradation { load: 0, degradation: 1 }, ..element(id) };
+    let moved = |id| PoolElement { home: RegistrarId(2), ..with(id) };
+    let third = |again: &dyn Fn(&mut Handlespace)| {
+        let mut space = Handlespace::new(LIMITS);
+        let mut random = Random::new(1);
+        let mut first = |space: &mut Handlespace| {
+            let (_, selected) = space.select(&handle, 1, &mut random).unwrap();
+            selected.map(|element| element.id.0).next()
+        };
+        space.admit(&handle, with(1)).unwrap();
+        space.admit(&handle, with(2)).unwrap();
+        assert_eq!([first(&mut space), first(&mut space), first(&mut space)], [Some(1), Some(2), Some(1)]);
+        again(&mut space);
+        first(&mut space)
+    };
+    assert_eq!(third(&|space| assert_eq!(space.amend(&handle, moved(1)), Ok(Admission::Renewed))), Some(2));
+    assert_eq!(third(&|space| assert_eq!(space.admit(&handle, with(1)), Ok(Admission::Renewed))), Some(1));
+}
+
 /// ASAP-3.1-21, ASAP-3.1-22: the first element decides, the others must agree.
 #[test]
 fn an_element_that_does_not_fit_is_refused_and_changes_nothing() {

@@ -298,6 +298,8 @@ fn least_used_first() {
 /// and is zero again after a re-registration.
 #[test]
 fn least_used_with_degradation() {
+    let mut pool = Pool::new(&degrading([(0, 10), (0, 10), (0, 10)]));
+    assert_eq!([pool.select(2), pool.select(1), pool.select(2)], [vec![0, 1], vec![2], vec![0, 1]]);
     let values = degrading([(0, 10), (5, 10), (12, 1)]);
     let mut pool = Pool::new(&values);
     assert_eq!(pool.firsts(6, 1), [0, 1, 0, 2, 2, 2]);

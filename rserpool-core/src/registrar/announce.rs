@@ -80,9 +80,10 @@ impl OtherRegistrars {
     }
 }
 
-/// Where we speak ASAP: SCTP with all addresses, and TCP with each.
+/// Where we speak ASAP: SCTP with all addresses, and TCP with each, if that may be said.
 fn transports(config: &RegistrarConfig) -> Vec<Transport> {
-    let tcp = config.tcp.iter().flat_map(|tcp| {
+    let told = config.tcp.as_ref().filter(|_| config.announce_tcp);
+    let tcp = told.into_iter().flat_map(|tcp| {
         tcp.addresses.iter().map(|address| Transport::Tcp { port: tcp.port, reserved: 0, address: *address })
     });
     core::iter::once(Transport::Sctp(config.asap_transport())).chain(tcp).collect()

@@ -3,34 +3,53 @@
 use super::context::Context;
 use super::interface::Notice;
 use super::links::Links;
+use super::own::Challenger;
 use crate::base::AssociationId;
 use crate::handlespace::PeHandle;
-use crate::wire::{AsapMessage, CauseCode, ErrorCause};
+use crate::wire::{AsapMessage, CauseCode, ErrorCause, OperationError};
 
-/// The registration is granted.
-pub(super) fn grant(ctx: &mut Context, to: AssociationId, pe: &PeHandle) {
-    let (handle, element) = (pe.pool.clone(), pe.element);
-    let granted = AsapMessage::RegistrationResponse { rejected: false, handle, element, error: None };
-    ctx.send_asap(to, &granted);
+/// The registration is granted. The warning says what was not taken as it was stated.
+pub(super) fn grant(
+    ctx: &mut Context,
+    (to, answers): (AssociationId, u32),
+    pe: &PeHandle,
+    warning: Option<ErrorCause>,
+) {
+    let (handle, element, error) = (pe.pool.clone(), pe.element, warning.map(ErrorCause::into));
+    let granted = AsapMessage::RegistrationResponse { rejected: false, handle, element, error };
+    for _ in 0..answers {
+        ctx.send_asap(to, &granted);
+    }
 }
 
 /// The registration is refused.
-pub(super) fn reject(ctx: &mut Context, links: &Links, to: AssociationId, pe: &PeHandle, cause: ErrorCause) {
+pub(super) fn reject(
+    ctx: &mut Context,
+    links: &Links,
+    (to, answers): (AssociationId, u32),
+    pe: &PeHandle,
+    error: impl Into<OperationError>,
+) {
+    let error = error.into();
     ctx.counters.registrations_rejected += 1;
-    if let Some(link) = links.get(&to) {
-        let peer = link.peer.clone();
-        ctx.outbox.tell(Notice::Rejected { pe: pe.clone(), peer, cause: cause.code });
+    if let (Some(link), Some(cause)) = (links.get(&to), error.causes.last()) {
+        let (peer, cause) = (link.peer.clone(), cause.code);
+        ctx.outbox.tell(Notice::Rejected { pe: pe.clone(), peer, cause });
     }
-    let (handle, element, error) = (pe.pool.clone(), pe.element, Some(cause.into()));
+    let (handle, element, error) = (pe.pool.clone(), pe.element, Some(error));
     let rejected = AsapMessage::RegistrationResponse { rejected: true, handle, element, error };
-    ctx.send_asap(to, &rejected);
+    for _ in 0..answers {
+        ctx.send_asap(to, &rejected);
+    }
 }
 
-/// A registration that waited for the owner of its identifier is refused: the owner lives, or has another
-/// home.
-pub(super) fn refuse_challenger(ctx: &mut Context, links: &mut Links, pe: &PeHandle, from: AssociationId) {
-    links.end_challenge(from, pe);
-    reject(ctx, links, from, pe, ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER));
+/// A registration that waited for the owner of its identifier is refused: the owner lives, or has another home,
+/// or a newer process wants the identifier.
+pub(super) fn refuse_challenger(ctx: &mut Context, links: &mut Links, pe: &PeHandle, refused: Challenger) {
+    let Challenger { association, answers, element: _ } = refused;
+    links.end_challenge(association, pe);
+    let cause = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);
+    reject(ctx, links, (association, answers), pe, cause);
 }
 
 /// The element is not registered, because it asked for that or because we have removed it.

@@ -3,11 +3,12 @@
 use super::context::Context;
 use super::elements::Elements;
 use super::enrp::claims;
+use super::foreign::Doubt;
 use super::links::Links;
 use super::{answers, registration, resolution};
 use crate::base::AssociationId;
 use crate::handlespace::PeHandle;
-use crate::wire::AsapMessage;
+use crate::wire::{AsapMessage, PoolElement};
 
 /// Takes a message to the part that it concerns.
 pub(super) fn handle_asap(
@@ -33,18 +34,21 @@ pub(super) fn handle_asap(
             if claims::handle_former_ack(ctx, links, elements, from, &pe) {
                 return;
             }
+            if let Some(finding) = elements.foreign.answered(ctx, links, from, &pe) {
+                registration::settle_doubts(ctx, links, elements, &pe, finding);
+                return;
+            }
             if let Some(challenger) = elements.own.handle_ack(ctx, &mut elements.listing, from, &pe) {
-                answers::refuse_challenger(ctx, links, &pe, challenger.association);
+                answers::refuse_challenger(ctx, links, &pe, challenger);
             }
         }
         AsapMessage::EndpointUnreachable { handle, element } => {
             let pe = PeHandle { pool: handle, element };
-            ctx.counters.unreachable_reports += 1;
-            elements.own.handle_unreachable(ctx, &mut elements.listing, &pe);
+            handle_unreachable(ctx, elements, &pe);
         }
-        AsapMessage::Error { .. } => ctx.counters.errors_received += 1,
-        // RFC 5352 section 4 gives a registrar no part in these.
-        AsapMessage::RegistrationResponse { .. }
+        // RFC 5352 section 4 gives a registrar no part in these. Errors do not come here.
+        AsapMessage::Error { .. }
+        | AsapMessage::RegistrationResponse { .. }
         | AsapMessage::DeregistrationResponse { .. }
         | AsapMessage::HandleResolutionResponse { .. }
         | AsapMessage::EndpointKeepAlive { .. }
@@ -52,5 +56,17 @@ pub(super) fn handle_asap(
         | AsapMessage::Cookie { .. }
         | AsapMessage::CookieEcho { .. }
         | AsapMessage::BusinessCard { .. } => ctx.counters.unexpected += 1,
+    }
+}
+
+/// A user, or an element, cannot reach an element. Whoever is its home, it is asked (RFC 5352 section 3.5).
+fn handle_unreachable(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle) {
+    ctx.counters.unreachable_reports += 1;
+    if elements.own.contains_key(pe) {
+        elements.own.handle_unreachable(ctx, &mut elements.listing, pe);
+    } else if let Some(address) = elements.listing.get(pe).and_then(PoolElement::asap_address)
+        && elements.foreign.has_room(pe)
+    {
+        elements.foreign.doubt(ctx, pe, &address, Doubt::Reported);
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct ContactId(pub(super) u32);
 pub(super) enum Attempt {
     /// To ask an element of ours whether it is alive.
     Element(PeHandle),
+    /// To ask an element of another home whether it is alive.
+    Foreign(PeHandle),
     /// To meet another registrar.
     Registrar(ContactId),
 }

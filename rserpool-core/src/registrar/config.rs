@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::base::{ASAP_PORT, ENRP_PORT, RegistrarId, SctpAddress, SctpPort, TcpAddress, UdpPort};
+use crate::base::{
+    ASAP_PORT, ENRP_PORT, PoolHandle, RegistrarId, SctpAddress, SctpPort, TcpAddress, UdpPort,
+};
 use crate::endpoint::ConfigError;
 use crate::handlespace::Limits;
 use crate::policy::Policies;
@@ -123,6 +125,9 @@ pub struct RegistrarConfig {
     pub max_resolution_items: u32,
     /// Octets in one page of a downloaded handle table (default 1,400, as RSPLIB's).
     pub handle_table_octets: usize,
+    /// Whether announcements say where users reach us by TCP (default yes). RSPLIB refuses announcements that do,
+    /// although RFC 5352 section 2.2.10 permits it: leave it out in its multicast group.
+    pub announce_tcp: bool,
     /// T6-Serverannounce: the time between two announcements if no other registrar announces (RFC default 1
     /// s).
     pub announce_interval: Duration,
@@ -141,6 +146,9 @@ pub struct RegistrarConfig {
     pub policies: Policies,
     /// How much the handlespace may hold.
     pub limits: Limits,
+    /// The longest pool handle that is listed, 1 to 1,024 octets (default 1,024). With RSPLIB registrars in the
+    /// scope at most 32: a longer one ends them.
+    pub max_handle_octets: usize,
     /// The unit of registration lives; a whole scope uses the same.
     pub life_unit: LifeUnit,
     /// How messages are padded.
@@ -166,6 +174,7 @@ impl RegistrarConfig {
             resolution_items: 128,
             max_resolution_items: 500,
             handle_table_octets: 1400,
+            announce_tcp: true,
             announce_interval: Duration::from_secs(1),
             announce: false,
             enrp: EnrpConfig::rfc(),
@@ -173,6 +182,7 @@ impl RegistrarConfig {
             management: true,
             policies: Policies::default(),
             limits: Limits::default(),
+            max_handle_octets: PoolHandle::MAX_OCTETS,
             life_unit: LifeUnit::default(),
             padding: Padding::default(),
             seed,
@@ -229,6 +239,8 @@ impl RegistrarConfig {
         // Otherwise every peer would be suspected between two of its heartbeats.
         let heard = self.enrp.max_time_last_heard > self.enrp.heartbeat_cycle;
         ConfigError::require(heard, "enrp.max_time_last_heard", "must be longer than enrp.heartbeat_cycle")?;
+        let handle = (1..=PoolHandle::MAX_OCTETS).contains(&self.max_handle_octets);
+        ConfigError::require(handle, "max_handle_octets", "must be from 1 to 1024")?;
         // A page must hold at least one element with several addresses and a short pool handle.
         let page = (512..=65_000).contains(&self.handle_table_octets);
         ConfigError::require(page, "handle_table_octets", "must be from 512 to 65000")

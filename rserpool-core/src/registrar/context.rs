@@ -41,6 +41,8 @@ pub(super) enum Timer {
     Download(AssociationId),
     /// A former element has not answered.
     Reclaim(PeHandle),
+    /// An element of another home has not answered, or may be asked again.
+    Foreign(PeHandle),
     /// Elements that we hand over have not been taken.
     HandOver,
 }
@@ -160,8 +162,7 @@ impl Context {
         self.outbox.act(Action::Abort { association, cause });
     }
 
-    /// Sends an ASAP message. Handles and elements are bounded; therefore everything fits except an answer
-    /// with many elements, which its sender encodes itself.
+    /// Sends an ASAP message. Handles, elements and their number are bounded; therefore everything fits.
     pub(super) fn send_asap(&mut self, to: AssociationId, message: &AsapMessage) {
         if let Ok(bytes) = message.encode(self.config.padding) {
             self.outbox.send(to, ProtocolId::ASAP, bytes);

@@ -1,6 +1,7 @@
-//! A registrar's knowledge of pool elements, in three parts.
+//! A registrar's knowledge of pool elements, in four parts.
 
 use super::config::RegistrarConfig;
+use super::foreign::Foreign;
 use super::former::Former;
 use super::listing::Listing;
 use super::own::Own;
@@ -15,10 +16,17 @@ pub(super) struct Elements {
     pub(super) own: Own,
     /// Those that were ours and could still be asked.
     pub(super) former: Former,
+    /// Those of other homes that we ask whether they live.
+    pub(super) foreign: Foreign,
 }
 
 impl Elements {
     pub(super) fn new(config: &RegistrarConfig) -> Self {
-        Self { listing: Listing::new(config), own: Own::default(), former: Former::default() }
+        Self {
+            listing: Listing::new(config),
+            own: Own::default(),
+            former: Former::default(),
+            foreign: Foreign::default(),
+        }
     }
 }

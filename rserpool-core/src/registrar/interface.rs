@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::counters::Figures;
-use crate::base::{RegistrarId, SctpAddress, TransportAddress};
+use crate::base::{ProtocolId, RegistrarId, SctpAddress, TransportAddress};
 use crate::endpoint::{HangUp, PeerStatus};
 use crate::handlespace::PeHandle;
 use crate::wire::{CauseCode, DecodeError, PoolEntry};
@@ -117,6 +117,16 @@ pub enum Notice {
         peer: TransportAddress,
         /// What is wrong with it.
         error: DecodeError,
+    },
+    /// The receiver of a message of ours has answered that something is wrong with it.
+    #[non_exhaustive]
+    ErrorReceived {
+        /// The receiver.
+        peer: TransportAddress,
+        /// ASAP or ENRP.
+        protocol: ProtocolId,
+        /// The first error cause.
+        cause: CauseCode,
     },
     /// The transport has disconnected a client, or has refused it.
     #[non_exhaustive]

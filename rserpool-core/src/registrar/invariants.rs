@@ -87,6 +87,15 @@ impl Registrar {
             assert_eq!(self.is_armed(&timer), former.asked, "{pe}");
             timers.extend(former.asked.then_some(timer));
         }
+        for (pe, doubted) in self.elements.foreign.iter() {
+            let (request, association) = doubted.waits_for();
+            let timer = Timer::Foreign(pe.clone());
+            assert_eq!(self.is_armed(&timer), request.is_none(), "{pe} {doubted:?}");
+            timers.extend(request.is_none().then_some(timer));
+            assert!(association.is_none_or(|association| self.links.contains_key(&association)));
+            let attempt = request.map(|request| self.ctx.attempts.get(&request));
+            assert!(attempt.is_none_or(|attempt| attempt == Some(&Attempt::Foreign(pe.clone()))));
+        }
         for (pe, element) in own.iter() {
             self.check_own(pe, element);
             let life = Timer::Life(pe.clone());
@@ -94,7 +103,7 @@ impl Registrar {
         }
         let queued = own.values().filter(|own| matches!(own.watch, Watch::Queued(_))).count();
         assert_eq!(own.queued(), queued);
-        assert!(queued == 0 || self.ctx.attempts.are_full());
+        assert!(own.wait_rightly(&self.ctx));
         let probes = own.values().filter(|own| matches!(own.watch, Watch::Probing(_))).count();
         let attempts = self.ctx.attempts.values().filter(|attempt| matches!(attempt, Attempt::Element(_)));
         assert_eq!(attempts.count(), probes);

@@ -9,8 +9,10 @@ use core::ops::Deref;
 
 use super::config::RegistrarConfig;
 use super::context::Context;
+use super::shares::{Founders, Holder, share};
+use super::source::Source;
 use crate::base::{ElementId, Instant, PoolHandle, Random, RegistrarId};
-use crate::handlespace::{Admission, AdmissionError, Handlespace, Inconsistent, PeHandle, Selected};
+use crate::handlespace::{Admission, AdmissionError, Handlespace, Inconsistent, Limits, PeHandle, Selected};
 use crate::wire::{
     CauseCode, EnrpBody, ErrorCause, Policy, PoolElement, PoolEntry, RegistrationLife, UpdateAction,
 };
@@ -35,7 +37,7 @@ pub(super) enum Change {
 /// Whether our peers learn of a change by an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Update {
-    /// It is a change of an element of ours, and news to them.
+    /// It is a change of an element of ours, or we have found that one of another home is gone: news to them.
     Sent,
     /// It is not for us to tell, or they learn of it in another way.
     Needless,
@@ -47,12 +49,23 @@ pub(super) struct Listing {
     handlespace: Handlespace,
     /// The elements of a peer that it has not named since a resynchronisation with it began.
     marked: BTreeMap<RegistrarId, BTreeSet<PeHandle>>,
+    founders: Founders,
+    limits: Limits,
+    /// The longest pool handle that is listed, in octets.
+    max_handle_octets: usize,
 }
 
 impl Listing {
     pub(super) fn new(config: &RegistrarConfig) -> Self {
         let handlespace = Handlespace::with_policies(config.limits, config.policies.clone());
-        Self { handlespace, marked: BTreeMap::new() }
+        let max_handle_octets = config.max_handle_octets.min(PoolHandle::MAX_OCTETS);
+        Self {
+            handlespace,
+            marked: BTreeMap::new(),
+            founders: Founders::default(),
+            limits: config.limits,
+            max_handle_octets,
+        }
     }
 
     /// Lists an element with the home that is named in it.
@@ -60,9 +73,55 @@ impl Listing {
     /// # Errors
     /// The cause for which it cannot be listed; nothing has changed then.
     pub(super) fn enter(&mut self, pe: &PeHandle, element: PoolElement) -> Result<Change, ErrorCause> {
-        check_values(pe, &element)?;
+        self.enter_for(None, pe, element)
+    }
+
+    /// The same for a registration from a source, which gets a share of the pools.
+    ///
+    /// # Errors
+    /// As [`Self::enter`].
+    pub(super) fn register(
+        &mut self,
+        pe: &PeHandle,
+        element: PoolElement,
+        from: Source,
+    ) -> Result<Change, ErrorCause> {
+        self.enter_for(Some(Holder::Source(from)), pe, element)
+    }
+
+    /// The same for an element that a peer lists as its own: it gets a share of the pools and elements.
+    ///
+    /// # Errors
+    /// As [`Self::enter`].
+    pub(super) fn enter_of_peer(
+        &mut self,
+        pe: &PeHandle,
+        element: PoolElement,
+    ) -> Result<Change, ErrorCause> {
+        let home = element.home;
+        let has_it = self.handlespace.get(pe).is_some_and(|listed| listed.home == home);
+        if !has_it && self.handlespace.owned(home) >= share(self.limits.elements) {
+            return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
+        }
+        self.enter_for(Some(Holder::Peer(home)), pe, element)
+    }
+
+    fn enter_for(
+        &mut self,
+        holder: Option<Holder>,
+        pe: &PeHandle,
+        element: PoolElement,
+    ) -> Result<Change, ErrorCause> {
+        self.check_values(pe, &element)?;
+        let founder = holder.filter(|_| self.handlespace.pool(&pe.pool).is_none());
+        if founder.is_some_and(|founder| self.founders.count(founder) >= share(self.limits.pools)) {
+            return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
+        }
         let home = element.home;
         let admission = self.handlespace.admit(&pe.pool, element).map_err(admission_cause)?;
+        if let Some(founder) = founder {
+            self.founders.found(&pe.pool, founder);
+        }
         // A resynchronisation must not remove what its home has just named.
         if let Some(marked) = self.marked.get_mut(&home) {
             marked.remove(pe);
@@ -76,14 +135,26 @@ impl Listing {
     /// Names another home for a listed element; `None` if it is not listed.
     pub(super) fn rehome(&mut self, pe: &PeHandle, home: RegistrarId) -> Option<Change> {
         let element = PoolElement { home, ..self.handlespace.get(pe)?.clone() };
-        let admission = self.handlespace.admit(&pe.pool, element);
+        let admission = self.handlespace.amend(&pe.pool, element);
         debug_assert_eq!(admission, Ok(Admission::Renewed), "{pe} fits its pool already");
+        Some(Change::Renewed)
+    }
+
+    /// Lists an element as it is known now, without its having registered again. `None` if it does not fit.
+    pub(super) fn amend(&mut self, pe: &PeHandle, element: PoolElement) -> Option<Change> {
+        self.check_values(pe, &element).ok()?;
+        self.handlespace.get(pe)?;
+        self.handlespace.amend(&pe.pool, element).ok()?;
         Some(Change::Renewed)
     }
 
     /// Takes an element off the list; `None` if it is not listed.
     pub(super) fn remove(&mut self, pe: &PeHandle) -> Option<Change> {
-        self.handlespace.remove(pe).map(Change::Removed)
+        let removed = self.handlespace.remove(pe)?;
+        if self.handlespace.pool(&pe.pool).is_none() {
+            self.founders.forget(&pe.pool);
+        }
+        Some(Change::Removed(removed))
     }
 
     /// Does what follows from a change of this element.
@@ -99,8 +170,8 @@ impl Listing {
             Change::Entered | Change::Renewed => (UpdateAction::ADD_PE, self.handlespace.get(pe).cloned()),
             Change::Removed(element) => (UpdateAction::DEL_PE, Some(element)),
         };
-        debug_assert!(element.as_ref().is_some_and(|element| element.home == ctx.id), "{pe} is not ours");
         let Some(element) = element else { return };
+        debug_assert!(action == UpdateAction::DEL_PE || element.home == ctx.id, "{pe} is not ours");
         let handle = pe.pool.clone();
         ctx.cast(EnrpBody::HandleUpdate { takeover_suggested: false, action, handle, element });
     }
@@ -148,6 +219,21 @@ impl Listing {
         marked.filter(still_there).collect()
     }
 
+    /// Refuses the values that no listed element may have: cause 0x3 with the parameter that holds them, and a
+    /// lack of resources for an element or a handle that is too long.
+    pub(super) fn check_values(&self, pe: &PeHandle, element: &PoolElement) -> Result<(), ErrorCause> {
+        let fits = element.encoded_len().is_some_and(|octets| octets <= MAX_ELEMENT_OCTETS);
+        if pe.pool.as_bytes().len() > self.max_handle_octets || !fits {
+            return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
+        }
+        let life_ok = element.life == RegistrationLife::INFINITE || element.life.0 > 0;
+        let reachable = element.user_transport.port() != Some(0);
+        if element.id == ElementId(0) || !life_ok || !reachable || pe.pool.as_bytes().is_empty() {
+            return Err(ErrorCause::invalid_values(element.to_parameter()));
+        }
+        Ok(())
+    }
+
     /// See [`Handlespace::select`].
     pub(super) fn select(
         &mut self,
@@ -190,20 +276,6 @@ impl Deref for Listing {
     fn deref(&self) -> &Self::Target {
         &self.handlespace
     }
-}
-
-/// Refuses the values that no listed element may have: cause 0x3 with the parameter that holds them, and a
-/// lack of resources for an element that is too long.
-pub(super) fn check_values(pe: &PeHandle, element: &PoolElement) -> Result<(), ErrorCause> {
-    let fits = element.encoded_len().is_some_and(|octets| octets <= MAX_ELEMENT_OCTETS);
-    if pe.pool.as_bytes().len() > PoolHandle::MAX_OCTETS || !fits {
-        return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
-    }
-    let life_ok = element.life == RegistrationLife::INFINITE || element.life.0 > 0;
-    if element.id == ElementId(0) || !life_ok || pe.pool.as_bytes().is_empty() {
-        return Err(ErrorCause::invalid_values(element.to_parameter()));
-    }
-    Ok(())
 }
 
 /// The error cause of a refused admission.

@@ -10,6 +10,7 @@
 //!                 Elements:  listing   the handlespace; the only part that writes to it
 //!                            own       the elements whose home we are, and whether they live
 //!                            former    elements that were ours and may come back
+//!                            foreign   elements of other homes that somebody doubts
 //!                     │
 //!          links, attempts, group      associations: up, being opened, with peers
 //!          answers                     what elements are told
@@ -29,6 +30,7 @@ mod context;
 mod counters;
 mod elements;
 mod enrp;
+mod foreign;
 mod former;
 mod group;
 mod interface;
@@ -40,6 +42,8 @@ mod management;
 mod own;
 mod registration;
 mod resolution;
+mod shares;
+mod source;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -65,6 +69,7 @@ use self::enrp::peers::{Fate, Meeting, Peers};
 use self::enrp::presence::{self, Presence};
 use self::enrp::table::Downloads;
 use self::enrp::{claims, takeovers};
+use self::foreign::Finding;
 use self::links::{Links, Opener};
 use self::own::Verdict;
 use crate::base::{
@@ -77,7 +82,9 @@ use crate::endpoint::{
     AbortCause, Action, Channel, ConnectError, Connected, Endpoint, Event, Origin, Output,
 };
 use crate::handlespace::{Handlespace, PeHandle};
-use crate::wire::{AsapMessage, DecodeError, EnrpBody, EnrpMessage, PoolElement, UpdateAction};
+use crate::wire::{
+    AsapMessage, DecodeError, EnrpBody, EnrpMessage, OperationError, PoolElement, UpdateAction,
+};
 
 /// A registrar. See [`crate::endpoint`] for how it is driven.
 #[derive(Debug)]
@@ -172,6 +179,10 @@ impl Registrar {
                 let verdict = elements.own.probe_connected(ctx, &mut elements.listing, links, id, &pe);
                 self.conclude(&pe, verdict);
             }
+            Some(Attempt::Foreign(pe)) => {
+                let finding = elements.foreign.connected(ctx, links, id, &pe);
+                self.settle(&pe, finding);
+            }
             Some(Attempt::Registrar(contact)) => {
                 self.peers.contacts.contact_made(ctx, links, contact, id);
                 ourselves::greet(ctx, links, &elements.listing, id, RegistrarId::NONE);
@@ -186,6 +197,10 @@ impl Registrar {
             Some(Attempt::Element(pe)) => {
                 let verdict = elements.own.probe_failed(ctx, &mut elements.listing, links, &pe, reason);
                 self.conclude(&pe, verdict);
+            }
+            Some(Attempt::Foreign(pe)) => {
+                let finding = elements.foreign.connect_failed(ctx, links, &pe, reason);
+                self.settle(&pe, finding);
             }
             Some(Attempt::Registrar(contact)) => {
                 if let Some(peer) = self.peers.contacts.contact_failed(ctx, contact, reason) {
@@ -206,6 +221,7 @@ impl Registrar {
             // No peer or element is sought any longer, and nothing is waited for.
             return self.stop_if_closed();
         }
+        let silent = elements.foreign.disconnected(ctx, id);
         // This comes first, so that no peer is told over it what follows for the elements.
         if let Some(contact) = link.contact {
             peers.contacts.contact_lost(ctx, contact);
@@ -214,6 +230,9 @@ impl Registrar {
             && peers.peer_lost(ctx, &mut elements.listing, registrar, id)
         {
             join.mentor_gone(ctx, links, elements, peers, registrar);
+        }
+        for (pe, finding) in silent {
+            self.settle(&pe, Some(finding));
         }
         for pe in &link.elements {
             let Self { ctx, links, elements, .. } = self;
@@ -232,16 +251,24 @@ impl Registrar {
             ProtocolId::ASAP if !self.ctx.is_serving() => self.ctx.counters.unexpected += 1,
             ProtocolId::ASAP => {
                 let Received { message, report } = AsapMessage::decode(bytes).into();
+                if let (Err(error), Some(report)) = (&message, &report)
+                    && let Some(pe) = registration::named_in(&self.elements, bytes, report)
+                {
+                    self.tell_malformed(from, error.clone());
+                    let to = (from, 1);
+                    return answers::reject(&mut self.ctx, &self.links, to, &pe, report.clone());
+                }
                 if let Some(error) = report {
                     self.ctx.counters.errors_sent += 1;
                     self.ctx.send_asap(from, &AsapMessage::Error { error });
                 }
                 match message {
+                    Ok(AsapMessage::Error { error }) => self.handle_error(from, ProtocolId::ASAP, &error),
                     Ok(message) => {
                         let Self { ctx, links, elements, .. } = self;
                         asap::handle_asap(ctx, links, elements, from, message);
                     }
-                    Err(error) => self.handle_malformed(from, error),
+                    Err(error) => self.tell_malformed(from, error),
                 }
             }
             ProtocolId::ENRP => {
@@ -252,7 +279,7 @@ impl Registrar {
                 }
                 match message {
                     Ok(message) => self.handle_enrp(from, message),
-                    Err(error) => self.handle_malformed(from, error),
+                    Err(error) => self.tell_malformed(from, error),
                 }
             }
             ProtocolId::MANAGEMENT if self.ctx.config.management => self.handle_management(from, bytes),
@@ -260,10 +287,20 @@ impl Registrar {
         }
     }
 
-    fn handle_malformed(&mut self, from: AssociationId, error: DecodeError) {
+    fn tell_malformed(&mut self, from: AssociationId, error: DecodeError) {
         self.ctx.counters.malformed += 1;
         if let Some(link) = self.links.get(&from) {
             self.ctx.outbox.tell(Notice::Malformed { peer: link.peer.clone(), error });
+        }
+    }
+
+    /// The receiver of a message of ours says what is wrong with it. It gets no answer, but the reason must be
+    /// known to whoever runs us: an update that it refused is missing there.
+    fn handle_error(&mut self, from: AssociationId, protocol: ProtocolId, error: &OperationError) {
+        self.ctx.counters.errors_received += 1;
+        if let (Some(link), Some(cause)) = (self.links.get(&from), error.causes.first()) {
+            let (peer, cause) = (link.peer.clone(), cause.code);
+            self.ctx.outbox.tell(Notice::ErrorReceived { peer, protocol, cause });
         }
     }
 
@@ -286,7 +323,7 @@ impl Registrar {
             EnrpBody::HandleTableRequest { own_only } => {
                 self.downloads.answer_table_request(ctx, &elements.listing, from, sender, own_only);
             }
-            EnrpBody::Error { .. } => ctx.counters.errors_received += 1,
+            EnrpBody::Error { error } => self.handle_error(from, ProtocolId::ENRP, &error),
             _ if sender == RegistrarId::NONE => ctx.counters.unexpected += 1,
             EnrpBody::Presence { reply_required, checksum, server } => {
                 let reply = if reply_required { Reply::Required } else { Reply::Needless };
@@ -399,6 +436,14 @@ impl Registrar {
         registration::conclude(ctx, links, elements, pe, verdict);
     }
 
+    /// Does what has been found out about an element of another home, if anything has.
+    fn settle(&mut self, pe: &PeHandle, finding: Option<Finding>) {
+        if let Some(finding) = finding {
+            let Self { ctx, links, elements, .. } = self;
+            registration::settle_doubts(ctx, links, elements, pe, finding);
+        }
+    }
+
     /// Does what a look at a peer has led to.
     fn judge(&mut self, id: RegistrarId, fate: Fate) {
         let Self { ctx, links, elements, peers, join, .. } = self;
@@ -422,6 +467,10 @@ impl Registrar {
             Timer::Contact(contact) => peers.contacts.contact_due(ctx, links, contact),
             Timer::Download(association) => self.downloads.download_due(association),
             Timer::Reclaim(pe) => elements.former.reclaim_due(ctx, links, &pe),
+            Timer::Foreign(pe) => {
+                let finding = elements.foreign.due(ctx, links, &pe);
+                self.settle(&pe, finding);
+            }
             Timer::HandOver => {
                 let leaving = offers::hand_over_due(ctx, elements);
                 self.close_if(leaving);
@@ -445,6 +494,8 @@ impl Registrar {
         let Self { ctx, elements, peers, .. } = self;
         if !ctx.is_leaving() {
             let leaving = offers::hand_over(ctx, elements, peers, deadline);
+            // An announcement offers services (RFC 5352 section 3.6), and who comes now is turned away.
+            ctx.deadlines.clear(&Timer::Announce);
             self.close_if(leaving);
         }
     }
@@ -455,6 +506,7 @@ impl Registrar {
         ctx.phase = Phase::Closing;
         ctx.deadlines = Deadlines::default();
         elements.listing.unwatch_all();
+        elements.foreign.forget_all();
         for request in ctx.attempts.end_all() {
             ctx.outbox.act(Action::CancelConnect { request });
         }

@@ -2,17 +2,23 @@
 
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use super::answers;
 use super::context::Context;
 use super::elements::Elements;
+use super::foreign::{Doubt, Doubts, Finding};
 use super::interface::{Notice, RemovalReason};
-use super::links::Links;
-use super::listing::{Change, Update, check_values};
+use super::links::{Link, Links};
+use super::listing::{Change, Update};
 use super::own::{Challenger, Contender, Registration, Taken, Verdict};
+use super::shares::share;
+use super::source::Source;
 use crate::base::{AssociationId, PoolHandle, SctpAddress, TransportAddress};
 use crate::handlespace::PeHandle;
 use crate::wire::{
-    CauseCode, EncapsulationPorts, ErrorCause, PoolElement, SctpTransport, Transport, TransportUse,
+    AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, OperationError, PoolElement, SctpTransport,
+    Transport, TransportUse,
 };
 
 /// An element wants to register.
@@ -24,34 +30,78 @@ pub(super) fn handle_registration(
     handle: &PoolHandle,
     element: PoolElement,
 ) {
-    let Some(link) = links.up(from) else { return };
     let pe = elements.listing.name(handle, element.id);
+    register(ctx, links, elements, &pe, Challenger { association: from, element, answers: 1 });
+}
+
+/// The element of a registration that cannot be read as a whole, because of invalid values behind its identifier:
+/// such a registration is refused (RFC 5352 section 3.1), not only reported as an error.
+pub(super) fn named_in(elements: &Elements, bytes: &Bytes, report: &OperationError) -> Option<PeHandle> {
+    report.causes.last().filter(|cause| cause.code == CauseCode::INVALID_VALUES)?;
+    let (handle, element) = AsapMessage::named_in_registration(bytes)?;
+    Some(elements.listing.name(&handle, element))
+}
+
+/// Grants or refuses a registration, or lets it wait for the owner of its identifier.
+fn register(
+    ctx: &mut Context,
+    links: &mut Links,
+    elements: &mut Elements,
+    pe: &PeHandle,
+    newcomer: Challenger,
+) {
+    let Challenger { association: from, element, answers } = &newcomer;
+    let (from, to) = (*from, (*from, *answers));
+    let Some(link) = links.up(from) else { return };
     // ASAP-2.1-01: an element speaks SCTP with its registrar. Only a user may come over TCP.
     let Some(peer) = link.peer.as_sctp() else {
         let cause = only_sctp(ctx);
-        return answers::reject(ctx, links, from, &pe, cause);
+        return answers::reject(ctx, links, to, pe, cause);
     };
     if ctx.config.check_addresses && verified_transport(&element.user_transport, peer).is_none() {
         let cause = ErrorCause::invalid_values(element.to_parameter());
-        return answers::reject(ctx, links, from, &pe, cause);
+        return answers::reject(ctx, links, to, pe, cause);
     }
-    if let Err(cause) = check_values(&pe, &element) {
-        return answers::reject(ctx, links, from, &pe, cause);
+    if let Err(cause) = elements.listing.check_values(pe, element) {
+        return answers::reject(ctx, links, to, pe, cause);
     }
-    match elements.own.contender(&pe, from, link) {
-        Contender::Rightful => grant(ctx, links, elements, from, &pe, element),
-        Contender::Late => {
-            let cause = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);
-            answers::reject(ctx, links, from, &pe, cause);
-        }
-        // The owner of the identifier is asked first: an answer refuses the newcomer, silence lets it in.
-        // Therefore an element that was restarted with its old identifier gets back in.
+    // The owner of the identifier is asked first: an answer refuses the newcomer, silence lets it in. Therefore
+    // an element that was restarted with its old identifier gets back in.
+    let displaced = match elements.own.contender(pe, from, link) {
         Contender::Challenger => {
-            elements.own.set_challenger(&pe, Challenger { association: from, element });
-            links.begin_challenge(from, &pe);
-            elements.own.prompt(ctx, &mut elements.listing, &pe);
+            let displaced = elements.own.set_challenger(pe, newcomer);
+            elements.own.prompt(ctx, &mut elements.listing, pe);
+            displaced
         }
+        // If nobody can be asked, the newcomer is believed, or a flood of questions would keep it out.
+        Contender::Rightful => match owner_elsewhere(ctx, elements, pe, link, element) {
+            Some(owner) if elements.foreign.has_room(pe) => {
+                elements.foreign.doubt(ctx, pe, &owner, Doubt::Contested(newcomer))
+            }
+            _ => return grant(ctx, links, elements, pe, newcomer),
+        },
+    };
+    if let Some(displaced) = displaced {
+        answers::refuse_challenger(ctx, links, pe, displaced);
     }
+    links.begin_challenge(from, pe);
+}
+
+/// Where the owner of an identifier can be asked, if it has another home and is not the process that registers
+/// now. It is that process if it speaks from the recorded place, or serves its users there.
+fn owner_elsewhere(
+    ctx: &Context,
+    elements: &Elements,
+    pe: &PeHandle,
+    link: &Link,
+    element: &PoolElement,
+) -> Option<SctpAddress> {
+    let listed = elements.listing.get(pe).filter(|listed| listed.home != ctx.id)?;
+    let (owner, peer) = (listed.asap_address()?, link.peer.as_sctp()?);
+    let element = as_home(ctx, element.clone(), peer);
+    let serves_there = element.user_transport == listed.user_transport
+        && element.user_address().is_some_and(|address| Some(address) == listed.user_address());
+    (!link.is_at(&owner) && !serves_there).then_some(owner)
 }
 
 /// The cause for an element that comes over TCP: it must use our SCTP transport (reading B14).
@@ -60,27 +110,34 @@ fn only_sctp(ctx: &Context) -> ErrorCause {
 }
 
 /// Lists an element with us as its home, and answers.
-fn grant(
-    ctx: &mut Context,
-    links: &mut Links,
-    elements: &mut Elements,
-    from: AssociationId,
-    pe: &PeHandle,
-    element: PoolElement,
-) {
+fn grant(ctx: &mut Context, links: &mut Links, elements: &mut Elements, pe: &PeHandle, newcomer: Challenger) {
+    let Challenger { association: from, element, answers } = newcomer;
     let Some(peer) = links.up(from).and_then(|link| link.peer.as_sctp().cloned()) else { return };
     let life = element.life;
-    let stated = ctx.config.check_addresses.then(|| element.user_transport.clone());
+    let stated = ctx.config.check_addresses.then(|| element.clone());
     let element = as_home(ctx, element, &peer);
-    let stated = stated.filter(|stated| *stated != element.user_transport);
+    let stated = stated.filter(|stated| stated.user_transport != element.user_transport);
+    // RFC 5352 section 2.2.3: a registration that is granted, but not as it was asked for, gets a warning.
+    let warning = stated.as_ref().map(|stated| ErrorCause::invalid_values(stated.to_parameter()));
+    let stated = stated.map(|stated| stated.user_transport);
     // All peers know it as it is: the RFC demands an update all the same (see the configuration).
     let known = ctx.config.enrp.suppress_unchanged
         && elements.own.get(pe).is_some_and(|own| own.announced_in == Some(ctx.group.epoch()))
         && elements.listing.get(pe) == Some(&element);
     // What we have added counts as well, or peers would refuse what we have granted.
-    let change = match elements.listing.enter(pe, element) {
+    let source = Source::of(&peer);
+    let full = || {
+        elements.own.count_from(source)
+            >= share(ctx.config.limits.elements.min(ctx.config.limits.elements_per_pool))
+    };
+    let entered = if elements.listing.get(pe).is_none() && full() {
+        Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES))
+    } else {
+        elements.listing.register(pe, element, source)
+    };
+    let change = match entered {
         Ok(change) => change,
-        Err(cause) => return answers::reject(ctx, links, from, pe, cause),
+        Err(cause) => return answers::reject(ctx, links, (from, answers), pe, cause),
     };
     match change {
         Change::Entered => ctx.counters.registrations += 1,
@@ -93,8 +150,11 @@ fn grant(
         ctx.outbox.tell(Notice::Registered { pe: pe.clone(), peer });
     }
     elements.own.renew_life(ctx, pe, life);
-    answers::grant(ctx, from, pe);
+    answers::grant(ctx, (from, answers), pe, warning);
     elements.listing.publish(ctx, pe, change, if known { Update::Needless } else { Update::Sent });
+    if let Some(challenger) = elements.foreign.settle(ctx, links, pe) {
+        answers::refuse_challenger(ctx, links, pe, challenger);
+    }
     // A new association may know nothing of us yet: its first keep-alive names its home.
     if taken == Taken::Moved {
         elements.own.check_alive_soon(ctx, &mut elements.listing, pe);
@@ -139,7 +199,7 @@ fn list_anew(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle, peer: &S
     }
     let element = as_home(ctx, element, peer);
     if elements.listing.get(pe) != Some(&element)
-        && let Ok(change) = elements.listing.enter(pe, element)
+        && let Some(change) = elements.listing.amend(pe, element)
     {
         elements.listing.publish(ctx, pe, change, Update::Sent);
     }
@@ -187,15 +247,97 @@ pub(super) fn handle_deregistration(
         return answers::keep_registered(ctx, from, pe, cause);
     }
     // ASAP-3.2-09: the request of an element that is not registered is fulfilled already.
-    if elements.listing.get(pe).is_none() {
+    let Some(listed) = elements.listing.get(pe) else {
         elements.former.left(ctx, links, pe, from);
         return answers::deregistered(ctx, from, pe);
-    }
-    if !elements.own.get(pe).is_some_and(|own| own.is_spoken_for(from, link)) {
+    };
+    // An element of another home proves itself by the place from which it speaks (reading B52).
+    let itself = match elements.own.get(pe) {
+        Some(own) => own.is_spoken_for(from, link),
+        None => listed.asap_address().is_some_and(|address| link.is_at(&address)),
+    };
+    if !itself {
         return answers::keep_registered(ctx, from, pe, ErrorCause::bare(CauseCode::SECURITY));
     }
-    remove(ctx, links, elements, pe, RemovalReason::Deregistered);
+    if elements.own.contains_key(pe) {
+        remove(ctx, links, elements, pe, RemovalReason::Deregistered);
+    } else {
+        elements.former.left(ctx, links, pe, from);
+        let challenger = elements.foreign.settle(ctx, links, pe);
+        remove_foreign(ctx, elements, pe, RemovalReason::Deregistered, Update::Sent);
+        admit(ctx, links, elements, pe, challenger);
+    }
     answers::deregistered(ctx, from, pe);
+}
+
+/// Does what has been found out about an element of another home that was doubted.
+pub(super) fn settle_doubts(
+    ctx: &mut Context,
+    links: &mut Links,
+    elements: &mut Elements,
+    pe: &PeHandle,
+    finding: Finding,
+) {
+    match finding {
+        Finding::Alive(Some(challenger)) if elements.listing.get(pe).is_some() => {
+            answers::refuse_challenger(ctx, links, pe, challenger);
+        }
+        // It has left in the meantime.
+        Finding::Alive(challenger) => admit(ctx, links, elements, pe, challenger),
+        Finding::Silent(Doubts { gone, told, challenger }) => {
+            let listed = elements.listing.get(pe).is_some_and(|listed| listed.home != ctx.id);
+            if listed && (gone || challenger.is_some()) {
+                let update = if told || challenger.is_some() { Update::Sent } else { Update::Needless };
+                remove_foreign(ctx, elements, pe, RemovalReason::Silent, update);
+            }
+            admit(ctx, links, elements, pe, challenger);
+        }
+        Finding::Unknown(Some(challenger)) if !elements.own.contains_key(pe) => {
+            links.end_challenge(challenger.association, pe);
+            grant(ctx, links, elements, pe, challenger);
+        }
+        Finding::Unknown(challenger) => admit(ctx, links, elements, pe, challenger),
+    }
+}
+
+/// The registration that has waited is handled as if it came now.
+fn admit(
+    ctx: &mut Context,
+    links: &mut Links,
+    elements: &mut Elements,
+    pe: &PeHandle,
+    challenger: Option<Challenger>,
+) {
+    if let Some(challenger) = challenger {
+        links.end_challenge(challenger.association, pe);
+        register(ctx, links, elements, pe, challenger);
+    }
+}
+
+/// Removes an element of another home, which may hang: the element has left, or does not answer. Peers ask it
+/// themselves before they believe that (reading B27).
+fn remove_foreign(
+    ctx: &mut Context,
+    elements: &mut Elements,
+    pe: &PeHandle,
+    reason: RemovalReason,
+    update: Update,
+) {
+    let Some(change) = elements.listing.remove(pe) else { return };
+    elements.listing.publish(ctx, pe, change, update);
+    elements.former.ask(ctx, pe);
+    count(ctx, reason);
+    ctx.outbox.tell(Notice::Removed { pe: pe.clone(), reason });
+}
+
+const fn count(ctx: &mut Context, reason: RemovalReason) {
+    let counter = match reason {
+        RemovalReason::Deregistered => &mut ctx.counters.deregistrations,
+        RemovalReason::Silent => &mut ctx.counters.removed_silent,
+        RemovalReason::Reported => &mut ctx.counters.removed_reported,
+        RemovalReason::Expired => &mut ctx.counters.removed_expired,
+    };
+    *counter += 1;
 }
 
 /// Does what a look at an element of ours has led to.
@@ -236,16 +378,11 @@ fn remove(
             answers::deregistered(ctx, registrant, pe);
         }
     }
-    match reason {
-        RemovalReason::Deregistered => ctx.counters.deregistrations += 1,
-        RemovalReason::Silent => ctx.counters.removed_silent += 1,
-        RemovalReason::Reported => ctx.counters.removed_reported += 1,
-        RemovalReason::Expired => ctx.counters.removed_expired += 1,
-    }
+    count(ctx, reason);
     ctx.outbox.tell(Notice::Removed { pe: pe.clone(), reason });
     // The owner of the identifier is silent or gone: its challenger takes its place.
     if let Some(challenger) = own.challenger {
         links.end_challenge(challenger.association, pe);
-        grant(ctx, links, elements, challenger.association, pe, challenger.element);
+        grant(ctx, links, elements, pe, challenger);
     }
 }

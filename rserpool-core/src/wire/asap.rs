@@ -8,7 +8,7 @@ use super::code_point::code_points;
 use super::message::{self, decode_message};
 use super::padding::Padding;
 use super::parameter::{read_handle, read_identifier, take_identifier, write_handle, write_identifier};
-use super::reader::{Fault, Reader, discard};
+use super::reader::{Fault, Header, Reader, discard};
 use super::writer::Writer;
 use super::{
     DecodeError, Decoded, EncapsulationPorts, EncodeError, Malformed, OperationError, ParameterType, Policy,
@@ -221,6 +221,18 @@ impl AsapMessage {
         let mut writer = Writer::new(self.message_type().0, self.flags(), elements);
         self.write(&mut writer)?;
         writer.finish(padding, self.message_type().name())
+    }
+
+    /// Whom a registration names that cannot be read as a whole. `None` if it is none, or cannot be read that
+    /// far.
+    pub(crate) fn named_in_registration(bytes: &Bytes) -> Option<(PoolHandle, ElementId)> {
+        let header = Header::read(bytes).ok().filter(|header| header.kind == AsapType::REGISTRATION.0)?;
+        let mut report = Vec::new();
+        let mut r = Reader::new(bytes, &header, &mut report);
+        let handle = read_handle(&mut r).ok()?;
+        let element = r.require(ParameterType::POOL_ELEMENT).ok()?;
+        let id = r.enter(&element).u32("PE Identifier").ok()?;
+        Some((handle, ElementId(id)))
     }
 
     fn read(r: &mut Reader<'_>, kind: AsapType, flags: u8) -> Result<Self, Fault> {

@@ -1,6 +1,6 @@
 //! Why bytes are not a message, and what their sender has to be told.
 
-use super::{ErrorCause, ParameterType};
+use super::{OperationError, ParameterType};
 
 /// Why bytes could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,8 +17,9 @@ pub struct DecodeError {
 pub enum Reaction {
     /// Drop it silently.
     Discard,
-    /// Drop it and answer with ASAP_ERROR or ENRP_ERROR that holds this cause.
-    Report(ErrorCause),
+    /// Drop it and answer with ASAP_ERROR or ENRP_ERROR that holds these causes: what stopped the reader comes
+    /// last, behind skipped parameters that ask for a report.
+    Report(OperationError),
 }
 
 /// What is wrong with a message. `at` is an offset from its first octet.

@@ -18,10 +18,14 @@ impl PoolElement {
     /// of [`PoolElement::to_parameter`]. `None` if it cannot be encoded: it is longer than 65,535 octets, or
     /// an SCTP transport has no address.
     pub fn encoded_len(&self) -> Option<usize> {
+        self.encoded_len_with(self.asap_transport.as_ref())
+    }
+
+    fn encoded_len_with(&self, asap_transport: Option<&SctpTransport>) -> Option<usize> {
         // The padding of an inner parameter counts only if another one follows (reading A6).
         let mut octets = HEADER + 12 + self.user_transport.encoded_len()?;
         octets = padded(octets) + self.policy.encoded_len();
-        if let Some(transport) = &self.asap_transport {
+        if let Some(transport) = asap_transport {
             octets = padded(octets) + transport.encoded_len()?;
         }
         if self.encapsulation.is_some() {
@@ -65,6 +69,17 @@ impl Policy {
 /// encoded.
 pub(crate) fn octets_of_element(element: &PoolElement) -> usize {
     padded(element.encoded_len().unwrap_or(0))
+}
+
+/// The same of an element as users see it: without its ASAP transport.
+pub(crate) fn octets_for_users(element: &PoolElement) -> usize {
+    padded(element.encoded_len_with(None).unwrap_or(0))
+}
+
+/// How many elements of at most these octets certainly fit into an answer to a user.
+pub(crate) fn room_for_elements(handle: &PoolHandle, policy: &Policy, octets: usize) -> usize {
+    let rest = LONGEST.saturating_sub(HEADER + octets_of_handle(handle) + padded(policy.encoded_len()));
+    rest.checked_div(octets).unwrap_or(usize::MAX).max(1)
 }
 
 /// The length of a Pool Handle parameter with its padding.

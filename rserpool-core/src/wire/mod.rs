@@ -20,7 +20,7 @@
 //!
 //! let unknown = bytes::Bytes::from_static(&[0x42, 0, 0, 4]);
 //! let error = AsapMessage::decode(&unknown).unwrap_err();
-//! assert!(matches!(error.reaction, Reaction::Report(cause) if cause.information == unknown));
+//! assert!(matches!(error.reaction, Reaction::Report(error) if error.causes[0].information == unknown));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -58,7 +58,7 @@ pub use asap::{AsapMessage, AsapType};
 pub use cause::{CauseCode, ErrorCause};
 pub use enrp::{EnrpBody, EnrpMessage, EnrpType, UpdateAction};
 pub use error::{DecodeError, EncodeError, Malformed, Reaction};
-pub(crate) use measure::{octets_of_element, octets_of_handle};
+pub(crate) use measure::{octets_for_users, octets_of_element, octets_of_handle, room_for_elements};
 pub use operation_error::OperationError;
 pub(crate) use operation_error::causes_text;
 pub use padding::Padding;

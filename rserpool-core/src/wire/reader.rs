@@ -260,7 +260,9 @@ impl<'a> Reader<'a> {
         match self.container {
             Some(tlv) => Box::new(DecodeError {
                 malformed,
-                reaction: Reaction::Report(ErrorCause::invalid_values(self.bytes.slice(tlv.at..tlv.end))),
+                reaction: Reaction::Report(
+                    ErrorCause::invalid_values(self.bytes.slice(tlv.at..tlv.end)).into(),
+                ),
             }),
             None => discard(malformed),
         }
@@ -281,19 +283,25 @@ impl<'a> Reader<'a> {
         let malformed = Malformed::UnknownParameter(tlv.kind());
         match tlv.code >> 14 {
             0b00 => return Err(discard(malformed)),
-            0b01 => return Err(Box::new(DecodeError { malformed, reaction: Reaction::Report(cause()) })),
+            0b01 => {
+                return Err(Box::new(DecodeError { malformed, reaction: Reaction::Report(cause().into()) }));
+            }
             0b10 => {}
             _ => {
                 // All reports about a message go into one ERROR; what does not fit is left out.
-                let used: usize = self.report.iter().map(|c| padded(Tlv::HEADER + c.information.len())).sum();
-                if self.report.len() < MAX_REPORTS && used + tlv.end - tlv.at + Tlv::HEADER <= MAX_INFORMATION
-                {
+                let used = octets(self.report) + tlv.end - tlv.at + Tlv::HEADER;
+                if self.report.len() < MAX_REPORTS && used <= MAX_INFORMATION {
                     self.report.push(cause());
                 }
             }
         }
         Ok(())
     }
+}
+
+/// How many octets causes take in a message.
+pub(super) fn octets(causes: &[ErrorCause]) -> usize {
+    causes.iter().map(|cause| padded(Tlv::HEADER + cause.information.len())).sum()
 }
 
 /// The error for a message that is dropped silently.

@@ -135,6 +135,18 @@ impl Transport {
         }
     }
 
+    /// The port, at which nothing is reached if it is 0; `None` if only the application knows what it means.
+    pub const fn port(&self) -> Option<u16> {
+        match self {
+            Self::Sctp(sctp) => Some(sctp.port),
+            Self::Tcp { port, .. }
+            | Self::Udp { port, .. }
+            | Self::UdpLite { port, .. }
+            | Self::Dccp { port, .. } => Some(*port),
+            Self::Opaque(_) => None,
+        }
+    }
+
     /// Whether users may send ASAP messages there: only with SCTP.
     pub const fn usage(&self) -> TransportUse {
         match self {

@@ -64,9 +64,6 @@ pub(super) fn may_say(
     let id = registrar.id();
     let problem = match &message.body {
         _ if message.sender != id => "a sender that is not its own",
-        EnrpBody::HandleUpdate { action: UpdateAction::DEL_PE, element, .. } if element.home != id => {
-            "the removal of an element that has another home"
-        }
         EnrpBody::HandleUpdate { action: UpdateAction::ADD_PE, element, .. } if element.home != id => {
             "an element that has another home as an update"
         }

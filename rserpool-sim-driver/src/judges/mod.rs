@@ -184,9 +184,7 @@ impl Judges {
             Notice::PeerFound { peer, .. } => self.scope.met(view.now, host, *peer),
             Notice::PeerLost { peer, .. } => self.takeovers.lost(view.now, host, *peer),
             Notice::Removed { pe, reason, .. } => {
-                let false_reports = *reason == rserpool_core::registrar::RemovalReason::Reported
-                    && self.failures.may_be_false();
-                return self.removals.judge_removal(view, &self.scope, host, (pe, *reason), false_reports);
+                return self.removals.judge_removal(view, &self.scope, host, (pe, *reason));
             }
             Notice::Malformed { error, .. } => {
                 let detail = format!("{}: {error}", view.name(host));

@@ -74,15 +74,14 @@ impl Removals {
         }
     }
 
-    /// No registration is lost while its element and its registrar live and can talk. `false_reports` says
-    /// whether users may have reported elements that are well.
+    /// No registration is lost while its element and the registrar that removes it live and can talk, whatever
+    /// users report.
     pub(super) fn judge_removal(
         &self,
         view: &View<'_>,
         scope: &Scope,
         registrar: HostId,
         (pe, reason): (&PeHandle, RemovalReason),
-        false_reports: bool,
     ) -> Result<(), Violation> {
         let Some(config) = view.registrar_config(registrar) else { return Ok(()) };
         let owners = view.hosts_of_element(pe);
@@ -92,10 +91,10 @@ impl Removals {
         let Some(server) = view.server(element).filter(|server| !server.has_left()) else { return Ok(()) };
         let patience = match reason {
             RemovalReason::Deregistered => None,
-            RemovalReason::Silent => self.patience_with_silence(view, scope, config, element),
+            RemovalReason::Silent | RemovalReason::Reported => {
+                self.patience_with_silence(view, scope, config, element)
+            }
             RemovalReason::Expired => patience_with_age(view, config, registrar, server),
-            RemovalReason::Reported if false_reports => None,
-            RemovalReason::Reported => patience_with_trouble(view, element),
             // A reason that no judge knows yet does not count.
             _ => Some(Duration::ZERO),
         };
@@ -146,15 +145,6 @@ fn patience_with_age(
     }
     let attempts = element.registration_timeout * 4 + element.hunt.timeout_max * 2;
     Some(life + element.reregistration() + settled(view) + asked(config) + attempts)
-}
-
-/// The same for one that was reported. Reports are true if any user had trouble with it. A user that finds no
-/// registrar reports later.
-fn patience_with_trouble(view: &View<'_>, element: HostId) -> Option<Duration> {
-    let hunts = view.clients().map(|(_, client)| client.config().hunt.timeout_max * 2);
-    let late = settled(view) * 4 + hunts.max().unwrap_or_default();
-    let trouble = view.clients().any(|(user, _)| !view.calm_for(user, element, late));
-    (!trouble).then_some(late)
 }
 
 /// How long associations need after a disturbance.

@@ -297,10 +297,11 @@ impl From<WinnerName> for TakeoverWinner {
 }
 
 /// The unit of registration lives on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum LifeUnitName {
     /// As RFC 5354 has it.
+    #[default]
     Seconds,
     /// As RSPLIB has it.
     Milliseconds,

@@ -17,9 +17,10 @@ use crate::handlespace::PeHandle;
 use crate::registrar::answers;
 use crate::registrar::context::Context;
 use crate::registrar::elements::Elements;
+use crate::registrar::foreign::Doubt;
 use crate::registrar::interface::Notice;
 use crate::registrar::links::Links;
-use crate::registrar::listing::{Change, Update, check_values};
+use crate::registrar::listing::{Change, Update};
 use crate::wire::{CauseCode, ErrorCause, PoolElement};
 
 /// A peer says in an update that an element is its own.
@@ -70,17 +71,26 @@ pub(super) fn handle_listed(
     }
 }
 
-/// A peer says that an element is gone. We obey only if the peer is the home registrar (reading B27).
+/// A peer says that an element is gone. We obey if the peer is its home; otherwise we ask the element ourselves
+/// (reading B27).
 pub(in crate::registrar) fn handle_removal(
     ctx: &mut Context,
     elements: &mut Elements,
     by: RegistrarId,
     pe: &PeHandle,
 ) {
-    match elements.listing.get(pe) {
-        Some(element) if element.home == by => remove(ctx, elements, pe),
-        Some(_) => ctx.counters.updates_refused += 1,
-        None => {}
+    let Some(listed) = elements.listing.get(pe) else { return };
+    if is_ours(ctx, elements, pe) {
+        elements.own.handle_removed_by_peer(ctx, &mut elements.listing, pe);
+    } else if listed.home == by {
+        remove(ctx, elements, pe);
+    } else if ctx.is_serving()
+        && let Some(address) = listed.asap_address()
+        && elements.foreign.has_room(pe)
+    {
+        elements.foreign.doubt(ctx, pe, &address, Doubt::RemovedByPeer);
+    } else {
+        ctx.counters.updates_refused += 1;
     }
 }
 
@@ -103,11 +113,13 @@ pub(super) fn enter(
     element: PoolElement,
 ) -> bool {
     let home = element.home;
-    let entered = if home == from || home == ctx.id || peers.enter(ctx, home) {
+    let entered = if home == ctx.id {
         elements.listing.enter(pe, element)
+    } else if home == from || peers.enter(ctx, home) {
+        elements.listing.enter_of_peer(pe, element)
     } else {
         let no_room = || ErrorCause::bare(CauseCode::LACK_OF_RESOURCES);
-        Err(check_values(pe, &element).err().unwrap_or_else(no_room))
+        Err(elements.listing.check_values(pe, &element).err().unwrap_or_else(no_room))
     };
     match entered {
         Ok(change) => {
@@ -185,7 +197,7 @@ fn yield_to(
         elements.former.add(pe, association, element);
     }
     if let Some(challenger) = own.challenger {
-        answers::refuse_challenger(ctx, links, pe, challenger.association);
+        answers::refuse_challenger(ctx, links, pe, challenger);
     }
     ctx.counters.elements_yielded += 1;
     ctx.outbox.tell(Notice::Moved { pe: pe.clone(), home: by });

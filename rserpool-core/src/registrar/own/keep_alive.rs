@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Challenger, Own, OwnElement, Ticket, Verdict, Watch};
+use super::{Challenger, Own, OwnElement, Verdict, Watch};
 use crate::base::AssociationId;
 use crate::endpoint::{AbortCause, ConnectError};
 use crate::handlespace::PeHandle;
@@ -111,14 +111,13 @@ impl Own {
                 answers::keep_alive(ctx, registrant, pe, own.home_flag);
                 Watch::Asked(registrant)
             }
-            Watch::Down if ctx.attempts.are_full() => {
+            Watch::Down if ctx.attempts.are_full() || self.probes.are_full(own.source) => {
                 listing.unwatch(pe);
-                let ticket = Ticket(self.queue.last_key_value().map_or(0, |(last, _)| last.0 + 1));
-                self.queue.insert(ticket, pe.clone());
-                Watch::Queued(ticket)
+                Watch::Queued(self.probes.wait(own.source, pe))
             }
             Watch::Down => {
                 listing.unwatch(pe);
+                self.probes.begun(own.source);
                 // Over UDP a dead element and a lost packet look alike. Therefore the deadline decides.
                 let (attempt, port) = (Attempt::Element(pe.clone()), ctx.config.asap_port);
                 Watch::Probing(ctx.connect(attempt, port, own.peer.clone(), deadline))
@@ -129,8 +128,8 @@ impl Own {
 
     /// Connects to elements that wait for that, as far as there is room now.
     pub(in crate::registrar) fn connect_waiting(&mut self, ctx: &mut Context, listing: &mut Listing) {
-        while !self.queue.is_empty() && !ctx.attempts.are_full() && !ctx.is_closing() {
-            let Some((ticket, pe)) = self.queue.pop_first() else { return };
+        while !self.probes.is_empty() && !ctx.attempts.are_full() && !ctx.is_closing() {
+            let Some((ticket, pe)) = self.probes.take_next() else { return };
             let own = self.elements.get_mut(&pe).filter(|own| own.watch == Watch::Queued(ticket));
             debug_assert!(own.is_some(), "{pe} waits for nothing");
             if let Some(own) = own {
@@ -174,6 +173,7 @@ impl Own {
             return Verdict::Stays;
         };
         debug_assert!(matches!(own.watch, Watch::Probing(_)), "{pe} {own:?}");
+        self.probes.ended(own.source);
         own.hindered = false;
         if link.is_at(&own.peer) {
             own.watch = Watch::Scheduled(association);
@@ -204,6 +204,7 @@ impl Own {
             return Verdict::Stays;
         };
         debug_assert!(matches!(own.watch, Watch::Probing(_)), "{pe} {own:?}");
+        self.probes.ended(own.source);
         own.watch = Watch::Down;
         if *reason == ConnectError::InUse && self.use_open_association(ctx, listing, links, pe) {
             return Verdict::Stays;
@@ -240,6 +241,20 @@ impl Own {
         true
     }
 
+    /// A peer that is not the home of an element of ours has removed it. It is asked, and if it answers, it is
+    /// announced again: the peer may be the only one that cannot reach it.
+    pub(in crate::registrar) fn handle_removed_by_peer(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        pe: &PeHandle,
+    ) {
+        if let Some(own) = self.elements.get_mut(pe) {
+            own.disputed = true;
+            self.handle_unreachable(ctx, listing, pe);
+        }
+    }
+
     /// An element has answered a keep-alive, or another peer says so. Returns the element that wanted its
     /// identifier and must now be refused.
     pub(in crate::registrar) fn handle_ack(
@@ -261,6 +276,8 @@ impl Own {
         let challenger = own.challenger.take();
         if own.reports.refute() {
             self.prompt(ctx, listing, pe);
+        } else if core::mem::take(&mut own.disputed) {
+            listing.affirm(ctx, pe);
         }
         challenger
     }

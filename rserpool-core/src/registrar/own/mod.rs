@@ -2,6 +2,7 @@
 //! how they come and go. `keep_alive` finds out whether they live.
 
 mod keep_alive;
+mod probes;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::ops::Deref;
@@ -9,11 +10,15 @@ use core::ops::Deref;
 #[cfg(test)]
 pub(in crate::registrar) use self::keep_alive::FIRST_KEEP_ALIVE;
 use self::keep_alive::Reports;
+#[cfg(test)]
+pub(in crate::registrar) use self::probes::MAX_PROBES_OF_ONE;
+use self::probes::Probes;
 use super::answers::HomeFlag;
 use super::context::{Context, Timer};
 use super::interface::RemovalReason;
 use super::links::{Link, Links};
 use super::listing::Listing;
+use super::source::Source;
 use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress};
 use crate::handlespace::PeHandle;
 use crate::wire::{PoolElement, RegistrationLife, Transport};
@@ -33,15 +38,39 @@ pub(in crate::registrar) enum Watch {
     Queued(Ticket),
 }
 
-/// A place among the elements that wait for room: a smaller ticket is served earlier.
+/// A place among the elements that wait for room: of one source, a smaller ticket is served earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::registrar) struct Ticket(u64);
 
-/// A registration under an identifier whose owner is being asked whether it is alive.
+/// A registration that has yet to be answered. It waits if the owner of its identifier is being asked whether it
+/// is alive.
 #[derive(Debug)]
 pub(in crate::registrar) struct Challenger {
     pub(in crate::registrar) association: AssociationId,
     pub(in crate::registrar) element: PoolElement,
+    /// How many answers it gets: one for each time that it was sent (RFC 5352 section 3.1).
+    pub(in crate::registrar) answers: u32,
+}
+
+/// How many registrations of one waiting process wait to be answered together. Older ones are refused, so that
+/// nobody piles up answers.
+const MAX_ANSWERS: u32 = 16;
+
+impl Challenger {
+    /// Takes the place of the one that waits. Returns that one, unless it is the same process that has said it
+    /// again. The newest gets the place, because the older ones may be dead: a process that is restarted
+    /// again and again leaves one each time.
+    pub(in crate::registrar) fn displace(self, waiting: &mut Option<Self>) -> Option<Self> {
+        match waiting {
+            Some(waiting) if waiting.association == self.association => {
+                let answers = waiting.answers + self.answers;
+                let before = core::mem::replace(waiting, Self { answers: answers.min(MAX_ANSWERS), ..self });
+                let surplus = answers.saturating_sub(MAX_ANSWERS);
+                (surplus > 0).then_some(Self { answers: surplus, ..before })
+            }
+            _ => waiting.replace(self),
+        }
+    }
 }
 
 /// The record of an element of our own, beside the handlespace. Its fields are written by [`Own`] alone.
@@ -50,6 +79,8 @@ pub(in crate::registrar) struct OwnElement {
     pub(in crate::registrar) watch: Watch,
     /// Where it registered from: its ASAP transport.
     pub(in crate::registrar) peer: SctpAddress,
+    /// For whom it counts, as long as it is ours.
+    source: Source,
     /// The user transport as it was registered, if addresses of it were left out.
     pub(in crate::registrar) stated: Option<Transport>,
     /// Whether one attempt to reach it has failed since its association ended; the next failure removes it.
@@ -65,6 +96,8 @@ pub(in crate::registrar) struct OwnElement {
     pub(in crate::registrar) offered: Option<RegistrarId>,
     /// The reports that it cannot be reached.
     pub(in crate::registrar) reports: Reports,
+    /// Whether a peer that is not its home has removed it. It is announced again when it answers.
+    pub(in crate::registrar) disputed: bool,
     /// When others last made us ask it, or will make us ask it next.
     pub(in crate::registrar) prompted: Option<Instant>,
     /// Another element that wants to register under its identifier.
@@ -75,6 +108,7 @@ impl OwnElement {
     fn new(watch: Watch, peer: SctpAddress, home_flag: HomeFlag) -> Self {
         Self {
             watch,
+            source: Source::of(&peer),
             peer,
             stated: None,
             hindered: false,
@@ -82,6 +116,7 @@ impl OwnElement {
             announced_in: None,
             offered: None,
             reports: Reports::default(),
+            disputed: false,
             prompted: None,
             challenger: None,
         }
@@ -118,10 +153,8 @@ pub(in crate::registrar) enum Verdict {
 pub(in crate::registrar) enum Contender {
     /// It is that element, or there is none whose association is up.
     Rightful,
-    /// It is another element: the first that wants the identifier.
+    /// It is another element.
     Challenger,
-    /// It is another element, and a challenger waits already.
-    Late,
 }
 
 /// The part of a registration that is kept beside the element.
@@ -145,8 +178,10 @@ pub(in crate::registrar) enum Taken {
 #[derive(Debug, Default)]
 pub(in crate::registrar) struct Own {
     elements: BTreeMap<PeHandle, OwnElement>,
+    /// How many of them come from each source.
+    from: BTreeMap<Source, usize>,
     /// Those that wait for room for an attempt.
-    queue: BTreeMap<Ticket, PeHandle>,
+    probes: Probes,
 }
 
 impl Deref for Own {
@@ -170,10 +205,7 @@ impl Own {
         if registrant == from || link.is_at(&own.peer) {
             return Contender::Rightful;
         }
-        match &own.challenger {
-            Some(other) if other.association != from => Contender::Late,
-            _ => Contender::Challenger,
-        }
+        Contender::Challenger
     }
 
     /// An element has registered, and all peers are told of it now.
@@ -202,11 +234,15 @@ impl Own {
         new.stated = stated;
         match self.elements.get_mut(pe) {
             None => {
+                self.count(new.source);
                 self.elements.insert(pe.clone(), new);
             }
             Some(own) => {
+                let source = new.source;
                 let mut old = core::mem::replace(own, new);
                 own.challenger = old.challenger.take();
+                self.count(source);
+                self.uncount(old.source);
                 if let Some(registrant) = old.registrant() {
                     links.untie(registrant, pe);
                 }
@@ -225,7 +261,9 @@ impl Own {
         peer: SctpAddress,
     ) {
         let watch = registrant.map_or(Watch::Down, Watch::Scheduled);
-        let before = self.elements.insert(pe.clone(), OwnElement::new(watch, peer, HomeFlag::Set));
+        let new = OwnElement::new(watch, peer, HomeFlag::Set);
+        self.count(new.source);
+        let before = self.elements.insert(pe.clone(), new);
         debug_assert!(before.is_none(), "{pe} was ours");
     }
 
@@ -249,19 +287,41 @@ impl Own {
         pe: &PeHandle,
     ) -> Option<OwnElement> {
         let own = self.elements.remove(pe)?;
+        self.uncount(own.source);
         listing.unwatch(pe);
         ctx.deadlines.clear(&Timer::Life(pe.clone()));
         self.stop_probe(ctx, &own);
         Some(own)
     }
 
+    /// How many elements come from a source.
+    pub(in crate::registrar) fn count_from(&self, source: Source) -> usize {
+        self.from.get(&source).copied().unwrap_or_default()
+    }
+
+    fn count(&mut self, source: Source) {
+        *self.from.entry(source).or_default() += 1;
+    }
+
+    fn uncount(&mut self, source: Source) {
+        let Some(count) = self.from.get_mut(&source) else {
+            debug_assert!(false, "nothing is counted for {source:?}");
+            return;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.from.remove(&source);
+        }
+    }
+
     /// Gives up the attempt to reach an element, or its wait for one.
     fn stop_probe(&mut self, ctx: &mut Context, own: &OwnElement) {
         match own.watch {
-            Watch::Queued(ticket) => {
-                self.queue.remove(&ticket);
+            Watch::Queued(ticket) => self.probes.leave(own.source, ticket),
+            Watch::Probing(request) => {
+                self.probes.ended(own.source);
+                ctx.cancel(request);
             }
-            Watch::Probing(request) => ctx.cancel(request),
             Watch::Scheduled(_) | Watch::Asked(_) | Watch::Down => {}
         }
     }
@@ -274,12 +334,15 @@ impl Own {
         changed
     }
 
-    pub(in crate::registrar) fn set_challenger(&mut self, pe: &PeHandle, challenger: Challenger) {
+    /// Another process wants the identifier of an element. Returns the one that has to make way for it.
+    pub(in crate::registrar) fn set_challenger(
+        &mut self,
+        pe: &PeHandle,
+        challenger: Challenger,
+    ) -> Option<Challenger> {
         let own = self.elements.get_mut(pe);
         debug_assert!(own.is_some(), "{pe} is not ours and has a challenger");
-        if let Some(own) = own {
-            own.challenger = Some(challenger);
-        }
+        challenger.displace(&mut own?.challenger)
     }
 
     /// An association has ended: registrations that waited over it are void.
@@ -314,10 +377,16 @@ impl Own {
 impl Own {
     /// How many elements wait for room for an attempt.
     pub(in crate::registrar) fn queued(&self) -> usize {
-        self.queue.len()
+        self.probes.waiting().count()
+    }
+
+    /// Whether each of them waits for a reason.
+    pub(in crate::registrar) fn wait_rightly(&self, ctx: &Context) -> bool {
+        let mut waiting = self.probes.waiting().filter_map(|(_, pe)| self.elements.get(pe));
+        ctx.attempts.are_full() || waiting.all(|own| self.probes.are_full(own.source))
     }
 
     pub(in crate::registrar) fn ticket_of(&self, pe: &PeHandle) -> Option<Ticket> {
-        self.queue.iter().find(|(_, queued)| *queued == pe).map(|(ticket, _)| *ticket)
+        self.probes.waiting().find(|(_, waiting)| *waiting == pe).map(|(ticket, _)| ticket)
     }
 }

@@ -220,6 +220,48 @@ fn an_element_that_registers_anew_need_not_be_sought() {
     );
 }
 
+/// A host with many elements that have all vanished does not delay the others: it never has all the attempts,
+/// its elements take turns with those of others, and the oldest of each comes first.
+#[test]
+fn attempts_are_fair() {
+    let mut rig = Rig::with(|config| config.keep_alive_interval = Duration::from_secs(1_000));
+    let at = |host: u8, id: u32| SctpAddress {
+        addresses: vec![IpAddr::from([127, 0, 0, host])],
+        ..peer(4000 + id as u16)
+    };
+    let enter = |rig: &mut Rig, host: u8, id: u32| {
+        let association = AssociationId::sctp(u64::from(id));
+        let connected = Connected::new(association, Origin::Peer, ASAP_PORT, at(host, id));
+        rig.event(Event::Connected(connected));
+        assert_eq!(rig.asap(association, &registration(id)), [granted(association, id)]);
+        association
+    };
+    let crowd: Vec<_> = (1..=300).map(|id| enter(&mut rig, 1, id)).collect();
+    let others: Vec<_> = (301..=360).map(|id| enter(&mut rig, 2, id)).collect();
+    let asked = |actions: &[Action]| -> Vec<(u8, u16)> {
+        let asked = |action: &Action| match action {
+            Action::Connect { peer, .. } => {
+                let peer = peer.as_sctp().unwrap();
+                let IpAddr::V4(address) = peer.addresses[0] else { panic!() };
+                Some((address.octets()[3], peer.udp_port.0 - 4000))
+            }
+            _ => None,
+        };
+        actions.iter().filter_map(asked).collect()
+    };
+    let lost: Vec<_> = crowd.iter().flat_map(|association| asked(&rig.disconnect(*association))).collect();
+    assert_eq!(lost.len(), MAX_PROBES_OF_ONE);
+    // Some of the others are asked at once, as many as there is room for.
+    let lost: Vec<_> = others.iter().flat_map(|association| asked(&rig.disconnect(*association))).collect();
+    assert_eq!(lost.len(), MAX_PROBES - MAX_PROBES_OF_ONE);
+    // The rest takes turns.
+    let failed =
+        |request| Event::ConnectFailed { request: ConnectId(request), reason: ConnectError::TimedOut };
+    let next: Vec<_> = (1..=4).flat_map(|request| asked(&rig.event(failed(request)))).collect();
+    assert_eq!(next, [(1, 97), (2, 333), (1, 98), (2, 334)]);
+    rig.registrar.check_enrp();
+}
+
 /// Two elements on one association: one silent, one alive.
 #[test]
 fn elements_of_one_association_live_and_die_apart() {

@@ -69,6 +69,24 @@ fn messages_for_a_registrar_are_supported() {
     assert_eq!((counters.keep_alive_acks, counters.errors_received, counters.unexpected), (2, 1, 0));
 }
 
+/// What the receiver of a message finds wrong with it is not answered, and told to the application.
+#[test]
+fn errors_of_others_are_told() {
+    let mut rig = Rig::new();
+    rig.connect(A, 4001);
+    rig.notices();
+    let error = OperationError::from(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
+    assert_eq!(rig.asap(A, &AsapMessage::Error { error: error.clone() }), []);
+    assert_eq!(rig.enrp(A, ID, EnrpBody::Error { error }), []);
+    let told = [ProtocolId::ASAP, ProtocolId::ENRP].map(|protocol| Notice::ErrorReceived {
+        peer: peer(4001).into(),
+        protocol,
+        cause: CauseCode::LACK_OF_RESOURCES,
+    });
+    assert_eq!(rig.notices(), told);
+    assert_eq!(rig.registrar.ctx.counters.errors_received, 2);
+}
+
 /// A message that is not for a registrar is ignored, and an error is never answered.
 #[test]
 fn messages_for_others_are_ignored() {

@@ -16,7 +16,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::attempts::MAX_PROBES;
-use super::own::FIRST_KEEP_ALIVE;
+use super::own::{FIRST_KEEP_ALIVE, MAX_PROBES_OF_ONE};
 use super::*;
 use crate::base::{ASAP_PORT, SctpAddress, UdpPort};
 use crate::base::{ElementId, PoolHandle};

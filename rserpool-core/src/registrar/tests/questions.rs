@@ -88,23 +88,47 @@ fn no_updates_follow_a_negative_answer() {
     assert_eq!(rig.asap(A, &deregistration(1)), [deregistered(A, 1, None)]);
 }
 
-/// ASAP-3.3-12: as many as possible is as many as one message holds.
+/// ASAP-3.3-12: as many as possible is as many as one message holds. POL-5.2.2-01: the others do not count as
+/// selected, and come next.
 #[test]
 fn an_answer_fits_into_one_message() {
     let mut rig = Rig::with(|config| config.max_resolution_items = 5_000);
     rig.connect(A, 4001);
+    let policy = Policy::LeastUsedDegradation { load: 0, degradation: 1 };
     for id in 1..=3_000 {
-        rig.asap(A, &registration(id));
+        let element = PoolElement { policy: policy.clone(), ..element(id) };
+        rig.asap(A, &AsapMessage::Registration { handle: POOL.into(), element });
     }
     rig.connect(C, 9000);
-    let actions = rig.asap(C, &resolve(Some(u32::MAX)));
+    let listed = rig.asap(C, &resolve(Some(u32::MAX)));
+    let actions = rig.asap(C, &resolve(Some(1)));
+    assert_eq!(ids(&listed), (1..=1_169).collect::<Vec<_>>());
+    assert_eq!(ids(&actions), [1_170]);
+}
+
+/// The elements of the answer to a user.
+fn ids(actions: &[Action]) -> Vec<u32> {
     let [Action::Send { bytes, .. }] = &actions[..] else { panic!("{actions:?}") };
     let Ok(AsapMessage::HandleResolutionResponse { elements, .. }) =
         AsapMessage::decode(bytes).map(|decoded| decoded.message)
     else {
         panic!("not a response")
     };
-    assert_eq!(elements.len(), 750);
+    elements.iter().map(|element| element.id.0).collect()
+}
+
+/// ASAP-2.2.6-06: a positive answer lists an element, even if none of the pool has a weight (reading B35).
+#[test]
+fn a_pool_without_weights_is_listed_all_the_same() {
+    let mut rig = Rig::new();
+    rig.connect(A, 4001);
+    for id in [1, 2] {
+        let element = PoolElement { policy: Policy::WeightedRoundRobin { weight: 0 }, ..element(id) };
+        rig.asap(A, &AsapMessage::Registration { handle: POOL.into(), element });
+    }
+    rig.connect(C, 9000);
+    assert_eq!(ids(&rig.asap(C, &resolve(Some(1)))), [1]);
+    assert_eq!(ids(&rig.asap(C, &resolve(None))).len(), 2);
 }
 
 /// ASAP-3.6-02, ASAP-7.1-06, ASAP-2.2.10-01: every (N+1) x T6, with all transports.
@@ -149,6 +173,26 @@ fn announcements_slow_down_with_the_number_of_registrars() {
         bytes: Bytes::from_static(b"nonsense"),
     });
     assert_eq!(rig.registrar.ctx.counters.malformed, 1);
+}
+
+/// ASAP-2.2.10-01: TCP is named beside SCTP, unless somebody listens who refuses that, like RSPLIB.
+#[test]
+fn announcements_may_leave_tcp_out() {
+    for (announce_tcp, named) in [(true, 2), (false, 1)] {
+        let mut rig = Rig::with(|config| {
+            (config.announce, config.announce_tcp) = (true, announce_tcp);
+            config.addresses = vec![localhost()];
+            config.tcp = Some(crate::base::TcpAddress { addresses: vec![localhost()], port: 3863 });
+        });
+        let actions = rig.advance(Duration::ZERO);
+        let [Action::Announce { bytes, .. }] = &actions[..] else { panic!("{actions:?}") };
+        let Ok(AsapMessage::ServerAnnounce { transports, .. }) =
+            AsapMessage::decode(bytes).map(|decoded| decoded.message)
+        else {
+            panic!()
+        };
+        assert_eq!(transports.len(), named);
+    }
 }
 
 #[test]

@@ -25,6 +25,49 @@ fn a_registration_is_granted_and_the_registrar_becomes_its_home() {
     assert_eq!(rig.registrar.ctx.counters.registrations, 1);
 }
 
+/// ASAP-3.1-24, ASAP-3.1-25: whatever the element states of its home and its ASAP transport, such as those of
+/// its last home, the home is this registrar, and the transport is where the registration came from.
+#[test]
+fn what_an_element_states_of_its_home_is_replaced() {
+    let mut rig = Rig::new();
+    rig.connect(A, 4001);
+    let elsewhere = SctpTransport {
+        port: 99,
+        usage: TransportUse::DataOnly,
+        addresses: IpAddr::from([127, 0, 0, 9]).into(),
+    };
+    let stated = PoolElement { home: RegistrarId(0x99), asap_transport: Some(elsewhere), ..element(1) };
+    rig.asap(A, &AsapMessage::Registration { handle: POOL.into(), element: stated });
+    assert_eq!(rig.get(1).home, ID);
+    assert_eq!(rig.get(1).asap_address(), Some(peer(4001)));
+}
+
+/// ASAP-3.1-23: a re-registration is checked like a registration; one that is refused changes nothing.
+#[test]
+fn a_reregistration_that_does_not_fit_is_refused() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.register(B, 2);
+    let before = rig.get(1).clone();
+    let mut data_only = element(1);
+    let Transport::Sctp(sctp) = &mut data_only.user_transport else { panic!() };
+    sctp.usage = TransportUse::DataOnly;
+    let dead = PoolElement { life: RegistrationLife(0), ..element(1) };
+    let cases = [
+        (
+            PoolElement { policy: Policy::Random, ..element(1) },
+            ErrorCause::inconsistent_policy(&Policy::RoundRobin),
+        ),
+        (data_only, ErrorCause::bare(CauseCode::INCONSISTENT_TRANSPORT_USE)),
+        (dead.clone(), ErrorCause::invalid_values(dead.to_parameter())),
+    ];
+    for (element, cause) in cases {
+        let again = AsapMessage::Registration { handle: POOL.into(), element };
+        assert_eq!(rig.asap(A, &again), [rejected(A, 1, cause)]);
+        assert_eq!(*rig.get(1), before);
+    }
+}
+
 /// A port that the element states is believed; one it leaves open is taken from the association
 /// only if both transports are one.
 #[test]
@@ -76,6 +119,10 @@ fn a_registration_that_does_not_fit_is_refused_with_its_cause() {
     let no_identifier = element(0);
     let dead = PoolElement { life: RegistrationLife(0), ..element(2) };
     let negative = PoolElement { life: RegistrationLife(-2), ..element(2) };
+    let mut nowhere = element(2);
+    if let Transport::Sctp(sctp) = &mut nowhere.user_transport {
+        sctp.port = 0;
+    }
     let cases = [
         (
             PoolElement { policy: Policy::Random, ..element(2) },
@@ -89,6 +136,7 @@ fn a_registration_that_does_not_fit_is_refused_with_its_cause() {
         (no_identifier.clone(), ErrorCause::invalid_values(no_identifier.to_parameter())),
         (dead.clone(), ErrorCause::invalid_values(dead.to_parameter())),
         (negative.clone(), ErrorCause::invalid_values(negative.to_parameter())),
+        (nowhere.clone(), ErrorCause::invalid_values(nowhere.to_parameter())),
     ];
     for (element, cause) in cases {
         let id = element.id.0;
@@ -103,7 +151,45 @@ fn a_registration_that_does_not_fit_is_refused_with_its_cause() {
     let full = rejected(B, 3, ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
     assert_eq!(rig.asap(B, &registration(3)), [full]);
     assert_eq!(rig.elements(), [1, 2]);
-    assert_eq!(rig.registrar.ctx.counters.registrations_rejected, 7);
+    assert_eq!(rig.registrar.ctx.counters.registrations_rejected, 8);
+}
+
+/// ASAP-3.1-27, PARAM-3.12.4-01: a registration that names its element and cannot be read behind that is refused,
+/// not only reported as an error: the element waits for a response.
+#[test]
+fn a_registration_that_cannot_be_read_to_its_end_is_refused() {
+    let weighted_round_robin = "0008 0008 00000002";
+    let no_address = "0004 0008 0007 0001";
+    let transport = "0004 0010 0007 0001 0001 0008 7f000001";
+    let octets = |text: &str| -> Vec<u8> {
+        let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
+        digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    };
+    let message = |parameters: &str| {
+        let element = octets(&["00000001 00000000 0000012c", parameters].concat());
+        let length = |octets: usize| u16::try_from(octets).unwrap().to_be_bytes();
+        let element = [&[0, 0x0a][..], &length(element.len() + 4), &element].concat();
+        let handle = [&[0, 9, 0, 12][..], POOL.as_bytes()].concat();
+        let head = [&[1, 0][..], &length(4 + handle.len() + element.len())].concat();
+        ([&head[..], &handle, &element].concat(), element)
+    };
+    let mut rig = Rig::new();
+    rig.connect(A, 4001);
+    let cases = [
+        ([transport, weighted_round_robin].concat(), octets(weighted_round_robin)),
+        ([no_address, "0008 0008 00000001"].concat(), octets(no_address)),
+        (["0008 0008 00000001", transport].concat(), vec![]),
+    ];
+    for (parameters, quoted) in cases {
+        let (message, element) = message(&parameters);
+        let quoted = if quoted.is_empty() { element } else { quoted };
+        let cause = ErrorCause::invalid_values(quoted.into());
+        assert_eq!(rig.raw(A, ProtocolId::ASAP, message), [rejected(A, 1, cause)], "{parameters}");
+    }
+    let counters = rig.registrar.ctx.counters;
+    assert_eq!((counters.registrations_rejected, counters.malformed, counters.errors_sent), (3, 3, 0));
+    // What does not even name its element is not answered so.
+    assert_eq!(rig.raw(A, ProtocolId::ASAP, octets("01 00 0010 0009 000c 4563686f506f6f6c")), []);
 }
 
 /// A policy that nothing selects by is decoded, and its registration refused with cause 0x3.
@@ -156,6 +242,50 @@ fn a_handle_too_long_to_be_kept_is_refused() {
     assert_eq!(rig.elements(), [1]);
 }
 
+/// A scope with RSPLIB registrars takes no handle that would end them, neither from elements nor from peers.
+#[test]
+fn handles_may_be_kept_shorter() {
+    let mut rig = Rig::with(|config| config.max_handle_octets = 32);
+    rig.connect(A, 4001);
+    for (octets, listed) in [(32, 1), (33, 1)] {
+        let handle = PoolHandle::new(vec![b'x'; octets]);
+        rig.asap(A, &AsapMessage::Registration { handle, element: element(1) });
+        assert_eq!(rig.elements().len(), listed);
+    }
+    assert_eq!(rig.registrar.ctx.counters.registrations_rejected, 1);
+    let mut config = RegistrarConfig::rfc(Some(ID), 1);
+    for bad in [0, 1_025] {
+        config.max_handle_octets = bad;
+        assert!(config.check().is_err(), "{bad}");
+    }
+}
+
+/// Nobody takes all the room: one source founds half of the pools and brings half of the elements at most, so that
+/// others find room. What it has already stays, and leaves room when it goes.
+#[test]
+fn one_source_cannot_keep_all_others_out() {
+    let mut rig = Rig::with(|config| (config.limits.pools, config.limits.elements) = (200, 400));
+    rig.connect(A, 4001);
+    let other = SctpAddress { addresses: vec![IpAddr::from([127, 0, 0, 2])], ..peer(4002) };
+    rig.event(Event::Connected(Connected::new(B, Origin::Peer, ASAP_PORT, other)));
+    let register = |rig: &mut Rig, over, pool: u32, id| {
+        let handle = PoolHandle::from(alloc::format!("{pool}").as_str());
+        let actions = rig.asap(over, &AsapMessage::Registration { handle, element: element(id) });
+        let Action::Send { bytes, .. } = &actions[0] else { panic!() };
+        let answer = AsapMessage::decode(bytes).unwrap().message;
+        matches!(answer, AsapMessage::RegistrationResponse { rejected: false, .. })
+    };
+    assert!((1..=100).all(|pool| register(&mut rig, A, pool, 1)));
+    assert!(!register(&mut rig, A, 101, 1));
+    assert!(register(&mut rig, A, 1, 1) && register(&mut rig, A, 1, 2));
+    assert!(register(&mut rig, B, 101, 1));
+    assert!((3..=101).all(|id| register(&mut rig, A, 1, id)));
+    assert!(!register(&mut rig, A, 1, 102));
+    assert!(register(&mut rig, B, 1, 103));
+    rig.asap(A, &AsapMessage::Deregistration { handle: "2".into(), element: ElementId(1) });
+    assert!(register(&mut rig, A, 102, 1));
+}
+
 /// PARAM-3.12.5-01, SEC-2.3.3-01, reading B32: the owner of an identifier is asked before another element
 /// gets it; its answer refuses the newcomer.
 #[test]
@@ -164,14 +294,56 @@ fn a_living_owner_keeps_its_identifier() {
     rig.register(A, 1);
     rig.connect(B, 5000);
     assert_eq!(rig.asap(B, &registration(1)), [keep_alive(A, 1)]);
-    // A third one need not wait for the answer.
-    rig.connect(C, 6000);
-    let not_unique = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);
-    assert_eq!(rig.asap(C, &registration(1)), [rejected(C, 1, not_unique.clone())]);
     // The challenger cannot answer for the owner.
     assert_eq!(rig.asap(B, &ack(1)), []);
+    let not_unique = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);
     assert_eq!(rig.asap(A, &ack(1)), [rejected(B, 1, not_unique)]);
     assert_eq!(rig.get(1).encapsulation, Some(EncapsulationPorts { user: 4001, asap: 4001 }));
+}
+
+/// A process that is restarted again and again leaves a challenger each time: the newest gets the place, and the
+/// others are refused.
+#[test]
+fn the_newest_challenger_replaces_one_that_waits() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.connect(B, 5000);
+    rig.asap(B, &registration(1));
+    rig.connect(C, 6000);
+    let not_unique = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);
+    assert_eq!(rig.asap(C, &registration(1)), [rejected(B, 1, not_unique.clone())]);
+    assert_eq!(rig.disconnect(B), []);
+    let moved = [deregistered(A, 1, None), granted(C, 1)];
+    assert_eq!(rig.advance(Duration::from_secs(5)), moved);
+}
+
+/// ASAP-3.1-27: each registration of a waiting challenger is answered. An endless number of them is not piled
+/// up.
+#[test]
+fn each_registration_of_a_challenger_is_answered() {
+    let not_unique = ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER);
+    let mut refused = Rig::new();
+    refused.register(A, 1);
+    refused.connect(B, 5000);
+    for _ in 0..3 {
+        refused.asap(B, &registration(1));
+    }
+    assert_eq!(refused.asap(A, &ack(1)), vec![rejected(B, 1, not_unique.clone()); 3]);
+    let mut accepted = Rig::new();
+    accepted.register(A, 1);
+    accepted.connect(B, 5000);
+    for _ in 0..3 {
+        accepted.asap(B, &registration(1));
+    }
+    assert_eq!(accepted.disconnect(A), vec![granted(B, 1); 3]);
+    let mut flooded = Rig::new();
+    flooded.register(A, 1);
+    flooded.connect(B, 5000);
+    for _ in 0..16 {
+        assert!(flooded.asap(B, &registration(1)).iter().all(|action| *action == keep_alive(A, 1)));
+    }
+    assert_eq!(flooded.asap(B, &registration(1)), [rejected(B, 1, not_unique.clone())]);
+    assert_eq!(flooded.asap(A, &ack(1)).len(), 16);
 }
 
 /// Therefore a restarted element with a fixed identifier can register again.
@@ -285,7 +457,8 @@ fn a_deregistration_of_an_unknown_element_is_granted() {
     assert_eq!(rig.notices(), []);
 }
 
-/// ASAP-2.2.2-02, ASAP-3.2-10: an element can deregister only itself.
+/// ASAP-2.2.2-02, ASAP-3.2-10, ASAP-3.2-11: an element can deregister only itself; the error in the answer says
+/// that it has not.
 #[test]
 fn a_deregistration_by_somebody_else_is_refused() {
     let mut rig = Rig::new();
@@ -356,7 +529,16 @@ fn addresses_of_others_are_left_out_if_they_are_checked() {
     rig.asap(A, &with(&[second, third]));
     let cause = CauseCode::INVALID_VALUES;
     assert_eq!(rig.notices(), [Notice::Rejected { pe: pe(1), peer: peer(4001).into(), cause }]);
-    rig.asap(A, &with(&[second, localhost()]));
+    // RFC 5352 section 2.2.3: it is granted with a warning, since it is not listed as it was asked for.
+    let stated = with(&[second, localhost()]);
+    let AsapMessage::Registration { element: as_stated, .. } = &stated else { panic!() };
+    let warned = AsapMessage::RegistrationResponse {
+        rejected: false,
+        handle: POOL.into(),
+        element: ElementId(1),
+        error: Some(ErrorCause::invalid_values(as_stated.to_parameter()).into()),
+    };
+    assert_eq!(rig.asap(A, &stated), [asap_to(A, &warned)]);
     assert_eq!(listed(&rig), [localhost()]);
     // The transport has verified the other one.
     let peer = SctpAddress { addresses: vec![localhost(), second], ..peer(4001) };

@@ -248,12 +248,22 @@ fn every_form_of_padding_is_read() {
     assert_eq!(AsapMessage::decode(&four_more).unwrap_err().malformed, Malformed::Trailing { extra: 4 });
 }
 
-/// PARAM-4-02
+/// PARAM-4-02: they change nothing about the flags that have one, set or not.
 #[test]
 fn flags_without_a_meaning_are_ignored() {
-    let octets = message(5, 0xfe, HANDLE);
-    let message = AsapMessage::HandleResolution { handle: handle(), subscribe: false, items: None };
-    assert_eq!(AsapMessage::decode(&octets).map(|d| d.message), Ok(message));
+    for (flags, subscribe) in [(0xfe, false), (0xff, true)] {
+        let octets = message(5, flags, HANDLE);
+        let message = AsapMessage::HandleResolution { handle: handle(), subscribe, items: None };
+        assert_eq!(AsapMessage::decode(&octets).map(|d| d.message), Ok(message));
+    }
+    let table = |flags| message(3, flags, "00000001 00000002");
+    let decoded = |flags| EnrpMessage::decode(&table(flags)).map(|decoded| decoded.message.body);
+    for undefined in [0, 0xfc] {
+        let body = |rejected, more| Ok(EnrpBody::HandleTableResponse { rejected, more, pools: Vec::new() });
+        assert_eq!(decoded(undefined | 1), body(true, false));
+        assert_eq!(decoded(undefined | 2), body(false, true));
+        assert_eq!(decoded(undefined | 3), body(true, true));
+    }
 }
 
 /// ASAP-2.2-01, ENRP-2-02, PARAM-3-06

@@ -22,7 +22,7 @@ fn refused(element: &str) -> DecodeError {
 }
 
 fn invalid(tlv: &str) -> Reaction {
-    Reaction::Report(ErrorCause { code: CauseCode::INVALID_VALUES, information: hex(tlv) })
+    Reaction::Report(ErrorCause { code: CauseCode::INVALID_VALUES, information: hex(tlv) }.into())
 }
 
 /// PARAM-3.1-01, PARAM-3.2-01, PARAM-3.3-01, PARAM-3.4-01, PARAM-3.4-02, PARAM-3.4-03, PARAM-3.5-01,
@@ -73,7 +73,7 @@ fn invalid_transports_are_reported() {
         let element = alloc::format!("000a {:04x} {element}", hex(&element).len() + 4);
         let error = refused(&element);
         let expected = ErrorCause { code: CauseCode::INVALID_VALUES, information: octets.slice(..length) };
-        assert_eq!(error.reaction, Reaction::Report(expected), "{why}");
+        assert_eq!(error.reaction, Reaction::Report(expected.into()), "{why}");
     }
     let short_address = "000a 0024 00002001 00000000 0000012c
         0004 000e 0007 0000 0001 0006 7f00 0000 0008 0008 00000001";
@@ -247,7 +247,7 @@ fn invalid_policies_are_reported() {
         let head = "00002001 00000000 0000012c 0004 0010 0007 0001 0001 0008 7f000001";
         let error = refused(&alloc::format!("000a {:04x} {head} {policy}", 32 + octets.len()));
         let information = octets.slice(..length);
-        let expected = Reaction::Report(ErrorCause { code: CauseCode::INVALID_VALUES, information });
+        let expected = Reaction::Report(ErrorCause { code: CauseCode::INVALID_VALUES, information }.into());
         assert_eq!(error.reaction, expected, "{policy}");
     }
 }

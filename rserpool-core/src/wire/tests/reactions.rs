@@ -3,6 +3,7 @@
 use super::super::cause::MAX_INFORMATION;
 use super::super::reader::MAX_REPORTS;
 use super::*;
+use alloc::vec;
 
 #[track_caller]
 fn error(octets: &Bytes) -> DecodeError {
@@ -30,7 +31,7 @@ fn unknown_parameters_that_stop() {
     assert_eq!(silent.reaction, Reaction::Discard);
     let reported = error(&with_unknown("7fff 0005 61 000000"));
     assert_eq!(reported.malformed, Malformed::UnknownParameter(ParameterType(0x7fff)));
-    assert_eq!(reported.reaction, Reaction::Report(unrecognized("7fff 0005 61")));
+    assert_eq!(reported.reaction, Reaction::Report(unrecognized("7fff 0005 61").into()));
 }
 
 /// PARAM-3-09, PARAM-3-10, PARAM-3.12.2-01, PARAM-3-05
@@ -59,7 +60,39 @@ fn unknown_parameters_inside_others() {
     assert_eq!(reported.report, [(); 3].map(|()| unrecognized("c001 0008 61626364")));
     assert_eq!(error(&element("0011 0008 61626364")).reaction, Reaction::Discard);
     let stopped = error(&element("4001 0008 61626364"));
-    assert_eq!(stopped.reaction, Reaction::Report(unrecognized("4001 0008 61626364")));
+    assert_eq!(stopped.reaction, Reaction::Report(unrecognized("4001 0008 61626364").into()));
+}
+
+/// PARAM-3-10, PARAM-3.12.2-01: what was skipped is reported, one cause each, whatever stops the reader later.
+#[test]
+fn skipped_parameters_are_reported_whatever_follows() {
+    let skipped = [unrecognized("c001 0004"), unrecognized("c002 0005 61")];
+    let stopped_by = |rest: &str| {
+        let octets = message(5, 0, &["c001 0004 c002 0005 61 000000", HANDLE, rest].concat());
+        error(&octets).reaction
+    };
+    let also = |last: ErrorCause| [&skipped[..], &[last]].concat();
+    let cases = [
+        // An unknown parameter that stops silently, and one that is reported itself.
+        ("0011 0004", skipped.to_vec()),
+        ("4001 0004", also(unrecognized("4001 0004"))),
+        // A known one in the wrong place, an impossible length, and a forbidden value.
+        ("000d 0004", skipped.to_vec()),
+        ("c003 0009 00000000", skipped.to_vec()),
+        ("803f 0006 0000 0000", also(ErrorCause::invalid_values(hex("803f 0006 0000")))),
+    ];
+    for (rest, causes) in cases {
+        assert_eq!(stopped_by(rest), Reaction::Report(OperationError { causes }), "{rest}");
+    }
+    // What stops the reader is quoted in any case.
+    let long = ["c001 8000", &"00".repeat(0x8000 - 4), "4001 7f00", &"00".repeat(0x7f00 - 4)].concat();
+    let Reaction::Report(OperationError { causes }) = error(&message(5, 0, &long)).reaction else { panic!() };
+    assert!(
+        AsapMessage::Error { error: OperationError { causes: causes.clone() } }
+            .encode(Padding::Padded)
+            .is_ok()
+    );
+    assert_eq!(causes.last().map(|cause| cause.information[..2].to_vec()), Some(vec![0x40, 0x01]));
 }
 
 /// The private parameter of RSPLIB's type space: all 16 bits count (reading A22).
@@ -98,8 +131,8 @@ fn unknown_messages() {
     }
     let octets = hex("42 00 0007 010203 00");
     let cause = ErrorCause { code: CauseCode::UNRECOGNIZED_MESSAGE, information: octets.slice(..7) };
-    assert_eq!(error(&octets).reaction, Reaction::Report(cause.clone()));
-    assert_eq!(EnrpMessage::decode(&octets).unwrap_err().reaction, Reaction::Report(cause));
+    assert_eq!(error(&octets).reaction, Reaction::Report(cause.clone().into()));
+    assert_eq!(EnrpMessage::decode(&octets).unwrap_err().reaction, Reaction::Report(cause.into()));
     assert_eq!(EnrpMessage::decode(&hex("0b00 0004")).unwrap_err().reaction, Reaction::Discard);
     assert_eq!(
         EnrpMessage::decode(&hex("4b00 0006 0000")).unwrap_err().malformed,
@@ -112,9 +145,8 @@ fn unknown_messages() {
 fn the_longest_quotation_fits_an_error_message() {
     let mut octets = alloc::vec![0; 0xfffc];
     octets[..4].copy_from_slice(&[0x7f, 0, 0xff, 0xfc]);
-    let Reaction::Report(cause) = error(&octets.into()).reaction else { panic!("not reported") };
-    assert_eq!(cause.information.len(), MAX_INFORMATION);
-    let error = OperationError::from(cause);
+    let Reaction::Report(error) = error(&octets.into()).reaction else { panic!("not reported") };
+    assert_eq!(error.causes[0].information.len(), MAX_INFORMATION);
     let (sender, receiver) = (crate::base::RegistrarId(1), crate::base::RegistrarId(2));
     let answer = EnrpMessage { sender, receiver, body: EnrpBody::Error { error: error.clone() } };
     assert_eq!(answer.encode(Padding::Padded).map(|octets| octets.len()), Ok(0xfffc));

@@ -3,6 +3,7 @@
 mod announcements;
 mod audit;
 mod bad_input;
+mod foreign;
 mod joining;
 mod namesakes;
 mod offers;

@@ -42,6 +42,25 @@ fn loaded(elements: u32, peers: &[(AssociationId, RegistrarId)]) -> Rig {
     rig
 }
 
+/// ASAP-3.6-02: announcements offer services. A registrar that hands its elements over, and turns away whoever
+/// comes, makes none.
+#[test]
+fn a_registrar_that_leaves_does_not_announce_itself() {
+    let mut rig = Rig::serving_with(|config| {
+        config.announce = true;
+        config.keep_alive_interval = Duration::from_secs(1_000);
+    });
+    rig.enlist(C, 1);
+    rig.meet(A, HIGH);
+    let announcements = rig.registrar.ctx.counters.announcements;
+    assert!(announcements > 0);
+    rig.registrar.begin_shutdown(rig.now, rig.now + Duration::from_secs(30));
+    rig.registrar.ctx.outbox.take_actions();
+    rig.advance(Duration::from_secs(4));
+    assert!(matches!(rig.registrar.ctx.phase, Phase::HandingOver(_)));
+    assert_eq!(rig.registrar.ctx.counters.announcements, announcements);
+}
+
 /// A registrar that leaves offers each element to the peer that has the fewest then. The update of its new
 /// home takes it, whichever home that is; after the last one the associations are closed.
 #[test]

@@ -308,21 +308,21 @@ fn an_element_waits_once() {
     }
     rig.lose(A);
     rig.refuse(1, ConnectError::Refused);
-    assert_eq!(rig.registrar.elements.own.queued(), 301 - MAX_PROBES);
+    assert_eq!(rig.registrar.elements.own.queued(), 300 - MAX_PROBES_OF_ONE);
     for round in 0..50 {
         rig.connect(AssociationId::sctp(100 + round), 4300);
         rig.asap(AssociationId::sctp(100 + round), &registration(300));
         rig.disconnect(AssociationId::sctp(100 + round));
-        assert_eq!(rig.registrar.elements.own.queued(), 301 - MAX_PROBES);
+        assert_eq!(rig.registrar.elements.own.queued(), 300 - MAX_PROBES_OF_ONE);
     }
     rig.registrar.check_enrp();
-    // (One attempt is for the peer itself.) Nor does it wait when it has another home.
+    // Nor does it wait when it has another home.
     rig.meet(B, LOW);
     rig.enlist(C, 299);
-    assert_eq!(rig.registrar.elements.own.queued(), 300 - MAX_PROBES);
+    assert_eq!(rig.registrar.elements.own.queued(), 299 - MAX_PROBES_OF_ONE);
     rig.meet(D, TOP);
     rig.from(D, TOP, add(300, TOP));
-    assert_eq!(rig.registrar.elements.own.queued(), 299 - MAX_PROBES);
+    assert_eq!(rig.registrar.elements.own.queued(), 298 - MAX_PROBES_OF_ONE);
     rig.registrar.check_enrp();
 }
 

@@ -26,7 +26,7 @@ fn any_message_makes_a_peer() {
         let mut rig = Rig::serving();
         rig.called_by(A, HIGH);
         assert_eq!(rig.from(A, HIGH, body), [to(A, HIGH, rig.presence(true))]);
-        assert_eq!(rig.notices(), [Notice::PeerFound { peer: HIGH, address: place(HIGH) }]);
+        assert_eq!(rig.notices()[0], Notice::PeerFound { peer: HIGH, address: place(HIGH) });
         assert_eq!((rig.known(), rig.state(HIGH)), (vec![HIGH.0], Some(PeerState::Active)));
     }
     // A presence is answered, and the sender is asked which registrars it knows.

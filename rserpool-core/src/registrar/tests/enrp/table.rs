@@ -51,6 +51,9 @@ fn a_mentor_lists_its_peers() {
     assert_eq!(rig.from(B, LOW, EnrpBody::ListRequest), [to(B, LOW, list(&[HIGH]))]);
     rig.called_by(C, TOP);
     assert_eq!(rig.from(C, NONE, EnrpBody::ListRequest), [to(C, NONE, list(&[LOW, HIGH]))]);
+    // Also those that it cannot talk to at the moment.
+    rig.lose(B);
+    assert_eq!(rig.from(C, NONE, EnrpBody::ListRequest), [to(C, NONE, list(&[LOW, HIGH]))]);
 }
 
 /// ENRP-3.2.3-02, -03, ENRP-2.3-04: the mentor goes on where it stopped, and the next request after

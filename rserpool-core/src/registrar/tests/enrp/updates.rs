@@ -45,7 +45,7 @@ fn addresses_that_are_verified_later_are_told() {
     assert_eq!(rig.event(Event::Addresses { association: C, peer: elsewhere.into() }), []);
 }
 
-/// No peer is told of a registration that is refused.
+/// ASAP-3.1-30, ASAP-3.2-12: no peer is told of a registration or a deregistration that is refused.
 #[test]
 fn refusals_are_told_to_nobody() {
     let mut rig = Rig::serving();
@@ -55,6 +55,9 @@ fn refusals_are_told_to_nobody() {
     let cause = ErrorCause::inconsistent_policy(&Policy::RoundRobin);
     let actions = rig.asap(C, &AsapMessage::Registration { handle: POOL.into(), element: other });
     assert_eq!(actions, [rejected(C, 2, cause)]);
+    rig.connect(D, 9000);
+    let refused = Some(ErrorCause::bare(CauseCode::SECURITY).into());
+    assert_eq!(rig.asap(D, &deregistration(1)), [deregistered(D, 1, refused)]);
 }
 
 /// An opt-in: re-registrations that change nothing are not told; others are.
@@ -148,8 +151,8 @@ fn removals_are_heeded() {
     assert_eq!(rig.registrar.ctx.counters.updates_refused, 0);
 }
 
-/// RFC 5353 section 2.4, reading B27: only the home registrar speaks for an element, whatever the
-/// update itself says.
+/// RFC 5353 section 2.4, reading B27: only the home registrar speaks for an element, whatever the update itself
+/// says. What others say is gone is asked.
 #[test]
 fn only_the_home_registrar_is_heeded() {
     let mut rig = Rig::serving();
@@ -157,11 +160,41 @@ fn only_the_home_registrar_is_heeded() {
     rig.meet(B, LOW);
     rig.enlist(C, 7);
     rig.from(A, HIGH, add(1, HIGH));
-    for body in [add(2, HIGH), del(1, HIGH), del(1, LOW), del(7, US), del(7, LOW), add(7, US)] {
+    for body in [add(2, HIGH), add(7, US)] {
         assert_eq!(rig.from(B, LOW, body), []);
     }
+    assert_eq!(rig.from(B, LOW, del(1, HIGH)), [probe(1, 4001, rig.now + Duration::from_secs(5))]);
+    assert_eq!(rig.from(B, LOW, del(7, US)), [call(C, 7, false)]);
     assert_eq!((rig.elements(), rig.home(1), rig.home(7)), (vec![1, 7], Some(HIGH), Some(US)));
-    assert_eq!(rig.registrar.ctx.counters.updates_refused, 6);
+    assert_eq!(rig.registrar.ctx.counters.updates_refused, 2);
+}
+
+/// A peer cannot fill the handlespace alone: it gets half of the pools and of the elements.
+#[test]
+fn a_peer_gets_half_of_the_room() {
+    let mut rig = Rig::serving_with(|config| (config.limits.pools, config.limits.elements) = (200, 400));
+    rig.meet(A, HIGH);
+    rig.meet(B, LOW);
+    let in_pool = |pool: u32, id, home| EnrpBody::HandleUpdate {
+        takeover_suggested: false,
+        action: UpdateAction::ADD_PE,
+        handle: alloc::format!("{pool}").as_str().into(),
+        element: listed(id, home),
+    };
+    for pool in 1..=150 {
+        rig.from(A, HIGH, in_pool(pool, 1, HIGH));
+    }
+    assert_eq!(rig.registrar.elements.listing.pool_count(), 100);
+    for id in 2..=250 {
+        rig.from(A, HIGH, in_pool(1, id, HIGH));
+    }
+    assert_eq!(rig.registrar.elements.listing.element_count(), 200);
+    rig.from(B, LOW, in_pool(101, 1, LOW));
+    assert_eq!(rig.registrar.elements.listing.element_count(), 201);
+    // It may renew what it has.
+    let refused = rig.registrar.ctx.counters.updates_refused;
+    rig.from(A, HIGH, in_pool(1, 1, HIGH));
+    assert_eq!(rig.registrar.ctx.counters.updates_refused, refused);
 }
 
 /// An element that registers with another registrar has a new home; the old one hears of it.

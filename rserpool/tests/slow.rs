@@ -23,7 +23,7 @@ fn element(service: &str, registrar: &str, id: &str, more: &[&str]) -> Process {
 
 fn figure(registrar: &str, name: &str) -> u64 {
     let outcome = run(&["stats", "--registrar", registrar, "--json"]);
-    events(&outcome.stdout)[0][name].as_u64().unwrap()
+    serde_json::from_str::<Value>(&outcome.stdout).unwrap()[name].as_u64().unwrap()
 }
 
 /// Requests that take longer than everything that decides about life and death with this preset: each is answered

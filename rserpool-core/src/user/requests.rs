@@ -131,6 +131,11 @@ impl Requests {
         true
     }
 
+    /// Whether the element that serves the session has a request.
+    pub(super) fn are_out(&self) -> bool {
+        self.queue.values().any(|kept| kept.deliveries > 0)
+    }
+
     /// When [`Requests::handle_timeout`] wants to be called.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.next()

@@ -179,16 +179,20 @@ impl Session {
         self.trouble = None;
     }
 
-    /// The session leaves its element; returns the requests that end by that. `proof`: how long an element has
-    /// to serve to have proved itself without an answer.
+    /// The session leaves its element, because that has fallen `silent` or for another reason; returns the
+    /// requests that end by that.
     pub(super) fn begin_failover(
         &mut self,
         now: Instant,
         Serving { element, since, .. }: Serving,
-        proof: Duration,
+        silent: bool,
+        config: &UserConfig,
     ) -> Vec<(RequestId, UnansweredReason)> {
         debug_assert_eq!(self.element(), Some(element), "only the element that serves can be left");
         self.state = State::Searching(Search::new(Purpose::Replace(element)));
+        // The silence of an element that owes an answer may have begun with the connection.
+        let owes = silent && self.requests.are_out();
+        let proof = if owes { config.failover_deadline } else { config.exclusion };
         let trouble = self.trouble.filter(|_| now < since + proof);
         self.trouble = trouble.or(Some(Trouble { since: now, in_vain: 0 }));
         self.requests.leave_element()

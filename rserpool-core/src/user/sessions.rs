@@ -336,7 +336,8 @@ impl Sessions {
         let Some(serving) = session.serving() else { return };
         let Serving { association, element, .. } = serving;
         let handle = session.handle().clone();
-        let ended = session.begin_failover(turn.now, serving, turn.context.config.exclusion);
+        let silent = reason == FailureReason::Disconnected(DownReason::Silent);
+        let ended = session.begin_failover(turn.now, serving, silent, &turn.context.config);
         if self.associations.remove(&association).is_some() {
             turn.context.outbox.act(Action::Abort { association, cause: AbortCause::User });
         }

@@ -134,6 +134,21 @@ fn an_element_that_accepts_and_closes_is_tried_ever_more_rarely() {
     assert_eq!((user.sessions(), user.poll_timeout()), (0, None));
 }
 
+/// Connections come up and nothing else passes: each element falls silent only after a while. That is one failover
+/// after the other, without an end to the first.
+#[test]
+fn silence_after_a_request_proves_nothing() {
+    let mut user = serving(&[1, 2]);
+    send(&mut user, 10, retry(1), "a");
+    event(&mut user, 20, disconnected(2, DownReason::Silent));
+    event(&mut user, 21, connected(3, Some(3), place(2)));
+    event(&mut user, 22, resolved(HOME, &[1, 2]));
+    let (actions, _) = event(&mut user, 3_000, disconnected(3, DownReason::Silent));
+    assert_eq!(actions, [report(HOME, 2)]);
+    assert_eq!(user.poll_timeout(), Some(at(3_050)), "a pause");
+    assert_eq!(user.context.deadlines.get(&Timer::Search(SessionId(1))), Some(at(60_020)));
+}
+
 /// What proves an element: an answer, or having served for as long as a failed element is avoided. After that,
 /// the next failure is the first again: no pause, and all the time to find another.
 #[test]

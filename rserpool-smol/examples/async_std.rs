@@ -34,8 +34,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 async fn serve(element: PoolElement) {
     while let Some(event) = element.next_event().await {
         if let ElementEvent::Received { session, protocol, bytes, .. } = event {
+            let sent = element.send(session, protocol, bytes).await;
             // A user that does not take its answers loses the session, and asks again in another one.
-            if element.send(session, protocol, bytes).await == Err(Refusal::Congested) {
+            if sent == Err(Refusal::Congested) {
                 let _ = element.close(session).await;
             }
         }

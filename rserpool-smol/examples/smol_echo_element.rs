@@ -36,8 +36,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
             ElementEvent::RegistrationFailed(error) => return Err(error.into()),
             ElementEvent::Received { session, protocol, bytes, .. } => {
                 // A user that does not read its answers loses them.
+                let sent = element.send(session, protocol, bytes).await;
                 // A user that does not take its answers loses the session, and asks again in another one.
-                if element.send(session, protocol, bytes).await == Err(Refusal::Congested) {
+                if sent == Err(Refusal::Congested) {
                     let _ = element.close(session).await;
                 }
             }

@@ -18,8 +18,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             ElementEvent::RegistrationFailed(error) => return Err(error.into()),
             ElementEvent::Received { session, protocol, bytes, .. } => {
                 // The session may have ended meanwhile; its user goes on elsewhere.
+                let sent = element.send(session, protocol, bytes).await;
                 // A user that does not take its answers loses the session, and asks again in another one.
-                if element.send(session, protocol, bytes).await == Err(Refusal::Congested) {
+                if sent == Err(Refusal::Congested) {
                     let _ = element.close(session).await;
                 }
             }

@@ -315,7 +315,8 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
             // The endpoint that gets the connections that are accepted: only registrars accept any.
             let service = config.ports().first().copied().unwrap_or(ASAP_PORT);
             let stack = Carriers::new(Sctp::new(sctp, udp), Tcp::new(tcp, service));
-            let io = (StreamIo::new(runtime, listener), DatagramIo::new(socket));
+            // Elements are watched over SCTP: its socket comes first in every round.
+            let io = (DatagramIo::new(socket), StreamIo::new(runtime, listener));
             Ok(carry(parts, config, stack, io))
         };
         Ok((Local { udp, tcp: listening }, Box::new(carry)))

@@ -25,8 +25,10 @@ use crate::runtime::{BoxFuture, Received, Runtime};
 
 /// Commands taken in one round, before the sockets have their turn.
 const COMMANDS_PER_ROUND: usize = 64;
-/// Rounds in one turn; then the other tasks of the runtime have theirs.
+/// Rounds in one turn, and how long a turn may last; then the timers have theirs, and the other tasks of the
+/// runtime. A round over hostile datagrams of 64 KiB may take milliseconds.
 const ROUNDS_PER_TURN: usize = 16;
+const TURN: Duration = Duration::from_millis(10);
 /// How long an endpoint may take to leave when its last handle is dropped.
 const DROP_GRACE: Duration = Duration::from_secs(2);
 
@@ -44,7 +46,8 @@ pub(super) enum Request<E: Role> {
 ///
 /// Each round flushes, passes notices on, takes commands, receives, and serves the timers, in this
 /// order: after a standstill, what the network has brought counts before what seems overdue, so
-/// timers wait until nothing has arrived or the turn is over.
+/// timers wait until nothing has arrived or the turn is over. In one round, every source of work has a bound of
+/// its own, so none can keep the others waiting.
 pub(super) struct EventLoop<R, E: Role, S, I> {
     pub(super) parts: Parts<R, E>,
     pub(super) node: Node<E, S>,
@@ -99,7 +102,11 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.pass_on();
-        for _ in 0..ROUNDS_PER_TURN {
+        let end = self.parts.runtime.now() + TURN;
+        for round in 0..ROUNDS_PER_TURN {
+            if round > 0 && end <= self.parts.runtime.now() {
+                break;
+            }
             self.flush(context);
             let mut progress = self.parts.delivery.poll(context);
             progress |= self.take_commands(context);

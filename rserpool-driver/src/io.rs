@@ -12,7 +12,8 @@ use rserpool_transport::node::Node;
 ///
 /// The event loop knows a stack by [`Stack`] alone; an `Io` knows how that stack faces the network. This crate
 /// has one for every stack that implements [`rserpool_transport::Datagrams`] and one for every stack that
-/// implements [`rserpool_transport::Streams`]; two of them in a pair `(A, B)` serve a stack that implements both.
+/// implements [`rserpool_transport::Streams`]; two of them in a pair `(A, B)` serve a stack that implements both,
+/// `A` first in every round.
 /// Another carrier is a stack and an `Io`, handed to [`Builder::carried_by`](super::Builder::carried_by).
 ///
 /// Every function has to register the waker of `context` with each source that it finds empty and with each
@@ -24,8 +25,10 @@ pub trait Io<S: Stack>: Send + 'static {
     /// Whether nothing waits to be sent. Until then the event loop takes no command.
     fn is_flushed(&self) -> bool;
 
-    /// Hands a bounded part of what has arrived to the node, and says whether there was anything. With
-    /// [`Intake::Closed`] only what has been begun goes on: nothing new is received.
+    /// Hands a bounded part of what has arrived to the node, and says whether there was anything. A carrier with
+    /// many connections serves a few of them and then the next few, so that a call takes some milliseconds at
+    /// most: the other carriers and the timers wait for it. With [`Intake::Closed`] only what has been begun goes
+    /// on: nothing new is received.
     fn receive<E: Endpoint>(
         &mut self,
         node: &mut Node<E, S>,

@@ -36,7 +36,9 @@ pub trait Runtime: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Runs a future to its end in the background.
+    /// Runs a future to its end in the background. It bounds its own work and yields: a runtime that counts
+    /// the operations of a task and then says that nothing is ready must not do that here, or a carrier that is
+    /// served first could keep the others from ever being ready.
     fn spawn(&self, future: BoxFuture);
 
     /// The present moment; it never goes backwards. The runtime chooses the origin.

@@ -4,7 +4,7 @@
 //! something to do: a wakeup costs what is to be done, however many connections there are.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +25,11 @@ use crate::runtime::{ByteStream, Connecting, Listener, Runtime};
 
 /// Octets read from a connection in one round; then the others have their turn.
 const READ_OCTETS: usize = 16 * 1024;
+/// Connections served in one round; then the other carriers have their turn, and in the next round the next
+/// connections. What is read from one may be a thousand questions, up to a millisecond of work.
+const CONNECTIONS_PER_ROUND: usize = 4;
+/// Messages written with one system call.
+const SLICES: usize = 64;
 /// Connections accepted in one round.
 const ACCEPTS_PER_ROUND: usize = 16;
 /// How long no connection is accepted after that has failed, for lack of file descriptors for example.
@@ -234,11 +239,11 @@ impl<R: Runtime, S: Stack + Streams> Io<S> for StreamIo<R> {
         self.pause = self.pause.filter(|until| now < *until);
         let mut progress = reads && self.accept(node, now, context);
         progress |= begun | self.carry_out(node);
-        let mut ready = self.ready.take();
         if reads {
-            ready.append(&mut self.held);
+            std::mem::take(&mut self.held).into_iter().for_each(|id| self.ready.note(id));
         }
-        for id in ready {
+        let turn = self.ready.take(CONNECTIONS_PER_ROUND);
+        for id in turn {
             let Some(connection) = self.open.get_mut(&id) else { continue };
             let event = connection.look(reads && node.reads(id), &mut self.buffer);
             if !reads {
@@ -253,7 +258,7 @@ impl<R: Runtime, S: Stack + Streams> Io<S> for StreamIo<R> {
             node.handle_connection(now, id, event);
             progress = true;
         }
-        self.carry_out(node) || progress
+        self.carry_out(node) | progress | !self.ready.is_empty()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -302,28 +307,41 @@ impl Connection {
     }
 }
 
-/// Writes what it can, and tells how much.
+/// Writes what it can, many messages with one system call, and tells how much.
 fn write(
     stream: &mut Box<dyn ByteStream>,
     outgoing: &mut VecDeque<Bytes>,
     context: &mut Context<'_>,
 ) -> io::Result<usize> {
     let mut written = 0;
-    while let Some(first) = outgoing.front_mut() {
-        match Pin::new(&mut *stream).poll_write(context, first) {
+    while !outgoing.is_empty() {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        for (slice, message) in slices.iter_mut().zip(&*outgoing) {
+            *slice = IoSlice::new(message);
+        }
+        let slices = slices.get(..outgoing.len()).unwrap_or(&slices);
+        match Pin::new(&mut *stream).poll_write_vectored(context, slices) {
             Poll::Pending => break,
             Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
             Poll::Ready(Ok(octets)) => {
                 written += octets;
-                first.advance(octets);
-                if first.is_empty() {
-                    outgoing.pop_front();
-                }
+                consume(outgoing, octets);
             }
             Poll::Ready(Err(error)) => return Err(error),
         }
     }
     Ok(written)
+}
+
+/// Takes octets that have been written from the front of what waits.
+fn consume(outgoing: &mut VecDeque<Bytes>, mut octets: usize) {
+    while let Some(first) = outgoing.front_mut() {
+        if octets < first.len() {
+            return first.advance(octets);
+        }
+        octets -= first.len();
+        outgoing.pop_front();
+    }
 }
 
 /// Whether it is the peer's doing that a connection could not be accepted.
@@ -339,15 +357,25 @@ fn connect_error(error: &io::Error) -> ConnectError {
     }
 }
 
-/// The connections that have something to do.
+/// The connections that have something to do, in the order of their turns.
 #[derive(Default)]
 struct Ready(Mutex<ReadyState>);
 
 #[derive(Default)]
 struct ReadyState {
-    ids: BTreeSet<ConnectionId>,
+    turns: VecDeque<ConnectionId>,
+    /// The same, so that each has one turn.
+    noted: BTreeSet<ConnectionId>,
     /// The waker of the event loop; used once, when there is another connection.
     event_loop: Option<Waker>,
+}
+
+impl ReadyState {
+    fn note(&mut self, id: ConnectionId) {
+        if self.noted.insert(id) {
+            self.turns.push_back(id);
+        }
+    }
 }
 
 impl Ready {
@@ -360,11 +388,22 @@ impl Ready {
     }
 
     fn note(&self, id: ConnectionId) {
-        self.state().ids.insert(id);
+        self.state().note(id);
     }
 
-    fn take(&self) -> BTreeSet<ConnectionId> {
-        std::mem::take(&mut self.state().ids)
+    fn is_empty(&self) -> bool {
+        self.state().turns.is_empty()
+    }
+
+    /// Those whose turn it is, at most so many.
+    fn take(&self, most: usize) -> Vec<ConnectionId> {
+        let mut state = self.state();
+        let count = most.min(state.turns.len());
+        let turn: Vec<_> = state.turns.drain(..count).collect();
+        for id in &turn {
+            state.noted.remove(id);
+        }
+        turn
     }
 
     fn waker(self: &Arc<Self>, id: ConnectionId) -> Waker {
@@ -381,7 +420,7 @@ impl Wake for ConnectionWaker {
     fn wake(self: Arc<Self>) {
         let event_loop = {
             let mut state = self.ready.state();
-            state.ids.insert(self.id);
+            state.note(self.id);
             state.event_loop.take()
         };
         if let Some(event_loop) = event_loop {
@@ -418,10 +457,80 @@ mod tests {
         let wakers = [1, 2].map(|id| ready.waker(ConnectionId(id)));
         ready.wake_by(&event_loop.waker(ConnectionId(9)));
         wakers[1].wake_by_ref();
-        assert_eq!(event_loop.take(), BTreeSet::from([ConnectionId(9)]));
+        assert_eq!(event_loop.take(9), [ConnectionId(9)]);
         wakers[0].wake_by_ref();
         wakers[1].wake_by_ref();
-        assert_eq!(event_loop.take(), BTreeSet::new());
-        assert_eq!(ready.take(), BTreeSet::from([1, 2].map(ConnectionId)));
+        assert_eq!(event_loop.take(9), []);
+        assert_eq!(ready.take(9), [2, 1].map(ConnectionId));
+    }
+
+    /// Of many busy connections each has its turn, and none has two before the others had one.
+    #[test]
+    fn connections_take_turns() {
+        let ready = Ready::default();
+        (1..=5).for_each(|id| ready.note(ConnectionId(id)));
+        let mut turns = Vec::new();
+        for _ in 0..5 {
+            for id in ready.take(2) {
+                turns.push(id.0);
+                ready.note(id);
+            }
+        }
+        assert_eq!(turns, [1, 2, 3, 4, 5, 1, 2, 3, 4, 5]);
+        assert!(!ready.is_empty());
+    }
+
+    /// A stream that takes so many octets at a time, and counts the system calls.
+    struct Narrow {
+        room: Vec<usize>,
+        taken: Arc<Mutex<Vec<Vec<u8>>>>,
+    }
+
+    impl AsyncRead for Narrow {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Narrow {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            unreachable!("many messages are written at once")
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            slices: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let Some(room) = self.room.pop() else { return Poll::Pending };
+            let octets: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).take(room).collect();
+            let count = octets.len();
+            self.taken.lock().unwrap().push(octets);
+            Poll::Ready(Ok(count))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// However the operating system cuts what it takes, the octets stay in order; 64 messages go at once.
+    #[test]
+    fn many_messages_are_written_with_one_call() {
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        // Taken from the end.
+        let room = vec![1000, 1, 5, 1000];
+        let mut stream: Box<dyn ByteStream> = Box::new(Narrow { room, taken: Arc::clone(&taken) });
+        let mut outgoing: VecDeque<Bytes> = (0..70u8).map(|n| Bytes::from(vec![n; 3])).collect();
+        let context = &mut Context::from_waker(Waker::noop());
+        assert_eq!(write(&mut stream, &mut outgoing, context).unwrap(), 210);
+        assert!(outgoing.is_empty());
+        let taken = taken.lock().unwrap();
+        assert_eq!(taken.iter().map(Vec::len).collect::<Vec<_>>(), [192, 5, 1, 12]);
+        assert_eq!(taken.concat(), (0..70u8).flat_map(|n| [n; 3]).collect::<Vec<_>>());
     }
 }

@@ -3,8 +3,9 @@
 mod support;
 
 use rserpool_core::base::ElementId;
+use rserpool_core::registrar::EnrpConfig;
 use rserpool_sim_driver::{Fault, Program, Service};
-use support::{at, id_of, ids_of, listed, ms, run, world};
+use support::{at, id_of, ids_of, listed, ms, run, until, world};
 
 #[test]
 fn elements_register_and_a_user_resolves_their_pool() {
@@ -143,4 +144,35 @@ fn an_element_that_stops_is_off_the_list_at_once() {
     assert_eq!(listed(&world, r), []);
     run(&mut world, 9);
     assert!(world.host(e).process().is_none(), "it has stopped");
+}
+
+/// Users and elements mostly have different homes. The home of an element hangs, and the element dies: the
+/// registrar to which a user reports it asks it itself, and takes it off the list long before the home is
+/// known to be dead.
+#[test]
+fn a_dead_element_whose_home_hangs_goes_where_it_is_reported() {
+    let mut world = world(1);
+    let registrars = world.idle_registrars(3);
+    for registrar in &registrars {
+        world.configure_registrar(*registrar, |config| {
+            let peers = core::mem::take(&mut config.enrp.peers);
+            config.enrp = EnrpConfig::rfc();
+            config.enrp.peers = peers;
+        });
+        world.apply(Fault::Start(*registrar));
+    }
+    let [home, reported, third] = registrars[..] else { panic!() };
+    run(&mut world, 8_000);
+    let e = world.fast_element("e", "Pool", &[home]);
+    run(&mut world, 500);
+    world.fast_user("u", "Pool", &[reported]);
+    run(&mut world, 1_000);
+    let id = id_of(&world, e);
+    assert_eq!(listed(&world, third), [id]);
+    world.apply(Fault::Pause(home));
+    world.apply(Fault::Kill(e));
+    let took = until(&mut world, 3_000, "the element is off both lists", |world| {
+        [reported, third].iter().all(|registrar| listed(world, *registrar).is_empty())
+    });
+    assert!(took >= 200, "it was not asked");
 }

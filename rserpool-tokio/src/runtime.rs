@@ -48,7 +48,9 @@ impl Runtime for Tokio {
     }
 
     fn spawn(&self, future: BoxFuture) {
-        tokio::spawn(future);
+        // The event loop has budgets of its own, one for each source of work. That of tokio is one for all: busy
+        // connections use it up, and then the UDP socket is said not to be ready.
+        tokio::spawn(tokio::task::unconstrained(future));
     }
 
     fn now(&self) -> Instant {
@@ -106,6 +108,14 @@ impl AsyncWrite for Stream {
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
         tokio::io::AsyncWrite::poll_write(Pin::new(&mut self.0), context, octets)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        tokio::io::AsyncWrite::poll_write_vectored(Pin::new(&mut self.0), context, slices)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

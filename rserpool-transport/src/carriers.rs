@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 use rserpool_core::base::{Carrier, Instant, SctpPort};
-use rserpool_core::endpoint::{Action, Event};
+use rserpool_core::endpoint::{Action, Event, TransportCounters};
 
 use super::sctp::Sctp;
 use super::tcp::Tcp;
@@ -78,6 +78,11 @@ impl Stack for Carriers {
 
     fn poll_timeout(&self) -> Option<Instant> {
         [self.sctp.poll_timeout(), self.tcp.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// Those of SCTP: what TCP counts is told as it happens ([`Event::HungUp`]).
+    fn counters(&self) -> TransportCounters {
+        self.sctp.counters()
     }
 
     fn associations(&self) -> usize {

@@ -39,12 +39,14 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 use rserpool_core::base::{Instant, SctpPort};
-use rserpool_core::endpoint::{Action, Event};
+use rserpool_core::endpoint::{Action, Event, TransportCounters};
 
 mod carriers;
 mod connection;
 pub mod node;
+mod places;
 pub mod sctp;
+mod source;
 pub mod tcp;
 
 pub use carriers::Carriers;
@@ -83,6 +85,11 @@ pub trait Stack {
 
     /// The one deadline at which [`Stack::handle_timeout`] wants to be called.
     fn poll_timeout(&self) -> Option<Instant>;
+
+    /// What has been counted since the start, for those who ask an endpoint for counters. By default nothing.
+    fn counters(&self) -> TransportCounters {
+        TransportCounters::default()
+    }
 
     /// How many associations exist, attempts included; 0 means that the stack is idle.
     fn associations(&self) -> usize;

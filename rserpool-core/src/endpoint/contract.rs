@@ -7,6 +7,7 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 
+use super::TransportCounters;
 use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, SctpPort, TransportAddress};
 
 /// The longest message, in octets, that every transport takes. Endpoints refuse longer application messages
@@ -61,8 +62,8 @@ pub enum Event {
     /// The data queue has reached its bound: send no more application data until [`Event::Drained`]. Messages
     /// that were handed over are kept, and there is room for some more that were decided on at the same time.
     /// If an endpoint sends on nevertheless, the association ends with [`DownReason::QueueFull`]. It also
-    /// ends when the queue of control messages (ASAP and ENRP), which has a larger bound of its own, is full;
-    /// the protocols repair what is lost by that.
+    /// ends when the queue of control messages (ASAP, ENRP and answers to questions for counters), which has a
+    /// larger bound of its own, is full; the protocols repair what is lost by that.
     Congested {
         /// The association with this queue.
         association: AssociationId,
@@ -462,6 +463,10 @@ pub trait Endpoint {
 
     /// Whether a shutdown that was begun has come to its end.
     fn is_stopped(&self) -> bool;
+
+    /// What the transport has counted so far, told before each command and before each question for counters
+    /// ([`ProtocolId::MANAGEMENT`]). Nothing follows from it.
+    fn note_transport(&mut self, _counters: &TransportCounters) {}
 }
 
 /// What an endpoint has decided and its driver has not fetched yet.

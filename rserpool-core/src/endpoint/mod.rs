@@ -85,6 +85,7 @@ pub(crate) mod received;
 mod refusal;
 #[cfg(test)]
 pub(crate) mod testing;
+mod transport_counters;
 
 pub use config::ConfigError;
 pub use contract::{
@@ -94,3 +95,4 @@ pub use contract::{
 pub use management::ReportError;
 pub use peer_status::{PeerState, PeerStatus};
 pub use refusal::Refusal;
+pub use transport_counters::TransportCounters;

@@ -5,7 +5,7 @@ use super::elements::Elements;
 use super::enrp::claims;
 use super::foreign::Doubt;
 use super::links::Links;
-use super::{answers, registration, resolution};
+use super::{answers, registration, removal, resolution};
 use crate::base::AssociationId;
 use crate::handlespace::PeHandle;
 use crate::wire::{AsapMessage, PoolElement};
@@ -24,7 +24,7 @@ pub(super) fn handle_asap(
         }
         AsapMessage::Deregistration { handle, element } => {
             let pe = PeHandle { pool: handle, element };
-            registration::handle_deregistration(ctx, links, elements, from, &pe);
+            removal::handle_deregistration(ctx, links, elements, from, &pe);
         }
         AsapMessage::HandleResolution { handle, subscribe: _, items } => {
             resolution::resolve(ctx, &mut elements.listing, from, handle, items);
@@ -35,7 +35,7 @@ pub(super) fn handle_asap(
                 return;
             }
             if let Some(finding) = elements.foreign.answered(ctx, links, from, &pe) {
-                registration::settle_doubts(ctx, links, elements, &pe, finding);
+                removal::settle_doubts(ctx, links, elements, &pe, finding);
                 return;
             }
             if let Some(challenger) = elements.own.handle_ack(ctx, &mut elements.listing, from, &pe) {

@@ -12,6 +12,7 @@ use super::interface::{Answer, Notice};
 use crate::base::{
     AssociationId, ConnectId, Deadlines, Instant, ProtocolId, Random, RegistrarId, SctpAddress, SctpPort,
 };
+use crate::endpoint::TransportCounters;
 use crate::endpoint::{AbortCause, Action, Outbox};
 use crate::handlespace::PeHandle;
 use crate::wire::{AsapMessage, EnrpBody, EnrpMessage};
@@ -82,6 +83,8 @@ pub(super) struct Context {
     pub(super) attempts: Attempts,
     pub(super) group: Group,
     pub(super) counters: Counters,
+    /// What the transport has told last of its own.
+    pub(super) transport: TransportCounters,
     pub(super) outbox: Outbox<Answer, Notice>,
     pub(super) phase: Phase,
     /// Whether another registrar may have heard our identifier: it never changes after that.
@@ -100,6 +103,7 @@ impl Context {
             attempts: Attempts::default(),
             group: Group::default(),
             counters: Counters::default(),
+            transport: TransportCounters::default(),
             outbox: Outbox::default(),
             phase: Phase::Joining,
             spoken: false,

@@ -1,6 +1,6 @@
 //! The counters of a registrar.
 
-use crate::endpoint::HangUp;
+use crate::endpoint::{HangUp, TransportCounters};
 
 crate::endpoint::counters::counters! {
     /// Registrations granted to new elements.
@@ -136,12 +136,14 @@ pub struct Figures {
     pub counters: Counters,
     /// How much it keeps at the moment.
     pub sizes: Sizes,
+    /// What its transport has counted.
+    pub transport: TransportCounters,
 }
 
 impl Figures {
-    /// All of them by name, counters first.
+    /// All of them by name: counters, sizes, and what the transport has counted.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-        self.counters.named().chain(self.sizes.named())
+        self.counters.named().chain(self.sizes.named()).chain(self.transport.named())
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) struct Doubts {
 }
 
 /// What is known of an element now.
-#[must_use = "what follows is done by `registration`"]
+#[must_use = "what follows is done by `removal`"]
 #[derive(Debug)]
 pub(super) enum Finding {
     /// It lives: nothing has changed, and its challenger is refused.

@@ -26,7 +26,7 @@ pub(super) fn figures(ctx: &Context, links: &Links, elements: &Elements, peers: 
         contacts: peers.contacts.len() as u64,
         timers: (ctx.deadlines.len() + listing.watch_count()) as u64,
     };
-    Figures { counters: ctx.counters, sizes }
+    Figures { counters: ctx.counters, sizes, transport: ctx.transport }
 }
 
 /// One line for each counter.

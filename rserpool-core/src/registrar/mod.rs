@@ -5,6 +5,7 @@
 //!                      Registrar (this file): which part an input concerns
 //!          │                      │                       │
 //!    asap: registration     announce, management       enrp         see its own picture
+//!          removal                │                       │
 //!          resolution             │                       │
 //!          └──────────┬───────────┴───────────────────────┘
 //!                 Elements:  listing   the handlespace; the only part that writes to it
@@ -41,6 +42,7 @@ mod listing;
 mod management;
 mod own;
 mod registration;
+mod removal;
 mod resolution;
 mod shares;
 mod source;
@@ -51,7 +53,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 #[doc(no_inline)]
-pub use crate::endpoint::{PeerState, PeerStatus};
+pub use crate::endpoint::{PeerState, PeerStatus, TransportCounters};
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::{Counters, Figures, Sizes};
 pub use interface::{Answer, Command, Notice, RemovalReason};
@@ -433,14 +435,14 @@ impl Registrar {
     /// Does what a look at an element of ours has led to.
     fn conclude(&mut self, pe: &PeHandle, verdict: Verdict) {
         let Self { ctx, links, elements, .. } = self;
-        registration::conclude(ctx, links, elements, pe, verdict);
+        removal::conclude(ctx, links, elements, pe, verdict);
     }
 
     /// Does what has been found out about an element of another home, if anything has.
     fn settle(&mut self, pe: &PeHandle, finding: Option<Finding>) {
         if let Some(finding) = finding {
             let Self { ctx, links, elements, .. } = self;
-            registration::settle_doubts(ctx, links, elements, pe, finding);
+            removal::settle_doubts(ctx, links, elements, pe, finding);
         }
     }
 
@@ -610,6 +612,10 @@ impl Endpoint for Registrar {
 
     fn is_stopped(&self) -> bool {
         self.ctx.phase == Phase::Stopped
+    }
+
+    fn note_transport(&mut self, counters: &TransportCounters) {
+        self.ctx.transport = *counters;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Registration and deregistration (RFC 5352 sections 3.1 and 3.2), and the removal of elements of ours.
+//! Registration (RFC 5352 section 3.1).
 
 use alloc::vec::Vec;
 
@@ -7,11 +7,11 @@ use bytes::Bytes;
 use super::answers;
 use super::context::Context;
 use super::elements::Elements;
-use super::foreign::{Doubt, Doubts, Finding};
-use super::interface::{Notice, RemovalReason};
+use super::foreign::Doubt;
+use super::interface::Notice;
 use super::links::{Link, Links};
 use super::listing::{Change, Update};
-use super::own::{Challenger, Contender, Registration, Taken, Verdict};
+use super::own::{Challenger, Contender, Registration, Taken};
 use super::shares::share;
 use super::source::Source;
 use crate::base::{AssociationId, PoolHandle, SctpAddress, TransportAddress};
@@ -43,7 +43,7 @@ pub(super) fn named_in(elements: &Elements, bytes: &Bytes, report: &OperationErr
 }
 
 /// Grants or refuses a registration, or lets it wait for the owner of its identifier.
-fn register(
+pub(super) fn register(
     ctx: &mut Context,
     links: &mut Links,
     elements: &mut Elements,
@@ -105,12 +105,18 @@ fn owner_elsewhere(
 }
 
 /// The cause for an element that comes over TCP: it must use our SCTP transport (reading B14).
-fn only_sctp(ctx: &Context) -> ErrorCause {
+pub(super) fn only_sctp(ctx: &Context) -> ErrorCause {
     ErrorCause::inconsistent_transport(&Transport::Sctp(ctx.config.asap_transport()))
 }
 
 /// Lists an element with us as its home, and answers.
-fn grant(ctx: &mut Context, links: &mut Links, elements: &mut Elements, pe: &PeHandle, newcomer: Challenger) {
+pub(super) fn grant(
+    ctx: &mut Context,
+    links: &mut Links,
+    elements: &mut Elements,
+    pe: &PeHandle,
+    newcomer: Challenger,
+) {
     let Challenger { association: from, element, answers } = newcomer;
     let Some(peer) = links.up(from).and_then(|link| link.peer.as_sctp().cloned()) else { return };
     let life = element.life;
@@ -231,158 +237,4 @@ fn as_home(ctx: &Context, mut element: PoolElement, peer: &SctpAddress) -> PoolE
 fn verified_transport(stated: &Transport, peer: &SctpAddress) -> Option<Transport> {
     let mut verified = stated.clone();
     verified.keep_addresses(|address| peer.addresses.contains(&address)).then_some(verified)
-}
-
-/// An element wants to leave.
-pub(super) fn handle_deregistration(
-    ctx: &mut Context,
-    links: &mut Links,
-    elements: &mut Elements,
-    from: AssociationId,
-    pe: &PeHandle,
-) {
-    let Some(link) = links.up(from) else { return };
-    if link.peer.is_tcp() {
-        let cause = only_sctp(ctx);
-        return answers::keep_registered(ctx, from, pe, cause);
-    }
-    // ASAP-3.2-09: the request of an element that is not registered is fulfilled already.
-    let Some(listed) = elements.listing.get(pe) else {
-        elements.former.left(ctx, links, pe, from);
-        return answers::deregistered(ctx, from, pe);
-    };
-    // An element of another home proves itself by the place from which it speaks (reading B52).
-    let itself = match elements.own.get(pe) {
-        Some(own) => own.is_spoken_for(from, link),
-        None => listed.asap_address().is_some_and(|address| link.is_at(&address)),
-    };
-    if !itself {
-        return answers::keep_registered(ctx, from, pe, ErrorCause::bare(CauseCode::SECURITY));
-    }
-    if elements.own.contains_key(pe) {
-        remove(ctx, links, elements, pe, RemovalReason::Deregistered);
-    } else {
-        elements.former.left(ctx, links, pe, from);
-        let challenger = elements.foreign.settle(ctx, links, pe);
-        remove_foreign(ctx, elements, pe, RemovalReason::Deregistered, Update::Sent);
-        admit(ctx, links, elements, pe, challenger);
-    }
-    answers::deregistered(ctx, from, pe);
-}
-
-/// Does what has been found out about an element of another home that was doubted.
-pub(super) fn settle_doubts(
-    ctx: &mut Context,
-    links: &mut Links,
-    elements: &mut Elements,
-    pe: &PeHandle,
-    finding: Finding,
-) {
-    match finding {
-        Finding::Alive(Some(challenger)) if elements.listing.get(pe).is_some() => {
-            answers::refuse_challenger(ctx, links, pe, challenger);
-        }
-        // It has left in the meantime.
-        Finding::Alive(challenger) => admit(ctx, links, elements, pe, challenger),
-        Finding::Silent(Doubts { gone, told, challenger }) => {
-            let listed = elements.listing.get(pe).is_some_and(|listed| listed.home != ctx.id);
-            if listed && (gone || challenger.is_some()) {
-                let update = if told || challenger.is_some() { Update::Sent } else { Update::Needless };
-                remove_foreign(ctx, elements, pe, RemovalReason::Silent, update);
-            }
-            admit(ctx, links, elements, pe, challenger);
-        }
-        Finding::Unknown(Some(challenger)) if !elements.own.contains_key(pe) => {
-            links.end_challenge(challenger.association, pe);
-            grant(ctx, links, elements, pe, challenger);
-        }
-        Finding::Unknown(challenger) => admit(ctx, links, elements, pe, challenger),
-    }
-}
-
-/// The registration that has waited is handled as if it came now.
-fn admit(
-    ctx: &mut Context,
-    links: &mut Links,
-    elements: &mut Elements,
-    pe: &PeHandle,
-    challenger: Option<Challenger>,
-) {
-    if let Some(challenger) = challenger {
-        links.end_challenge(challenger.association, pe);
-        register(ctx, links, elements, pe, challenger);
-    }
-}
-
-/// Removes an element of another home, which may hang: the element has left, or does not answer. Peers ask it
-/// themselves before they believe that (reading B27).
-fn remove_foreign(
-    ctx: &mut Context,
-    elements: &mut Elements,
-    pe: &PeHandle,
-    reason: RemovalReason,
-    update: Update,
-) {
-    let Some(change) = elements.listing.remove(pe) else { return };
-    elements.listing.publish(ctx, pe, change, update);
-    elements.former.ask(ctx, pe);
-    count(ctx, reason);
-    ctx.outbox.tell(Notice::Removed { pe: pe.clone(), reason });
-}
-
-const fn count(ctx: &mut Context, reason: RemovalReason) {
-    let counter = match reason {
-        RemovalReason::Deregistered => &mut ctx.counters.deregistrations,
-        RemovalReason::Silent => &mut ctx.counters.removed_silent,
-        RemovalReason::Reported => &mut ctx.counters.removed_reported,
-        RemovalReason::Expired => &mut ctx.counters.removed_expired,
-    };
-    *counter += 1;
-}
-
-/// Does what a look at an element of ours has led to.
-pub(super) fn conclude(
-    ctx: &mut Context,
-    links: &mut Links,
-    elements: &mut Elements,
-    pe: &PeHandle,
-    verdict: Verdict,
-) {
-    if let Verdict::Goes(reason) = verdict {
-        remove(ctx, links, elements, pe, reason);
-    }
-}
-
-/// Removes an element of ours, with all that waits for it, and tells it unless it has asked for that: it
-/// may be alive after all and want to come back. (RFC 5352 section 3.2 demands that when a life ends; a
-/// frozen process that thaws needs it as well.)
-fn remove(
-    ctx: &mut Context,
-    links: &mut Links,
-    elements: &mut Elements,
-    pe: &PeHandle,
-    reason: RemovalReason,
-) {
-    let Some(own) = elements.own.release(ctx, &mut elements.listing, pe) else {
-        debug_assert!(false, "{pe} is not ours");
-        return;
-    };
-    let change = elements.listing.remove(pe);
-    debug_assert!(change.is_some(), "{pe} is ours and not listed");
-    if let Some(change) = change {
-        elements.listing.publish(ctx, pe, change, Update::Sent);
-    }
-    if let Some(registrant) = own.registrant() {
-        links.untie(registrant, pe);
-        if reason != RemovalReason::Deregistered {
-            answers::deregistered(ctx, registrant, pe);
-        }
-    }
-    count(ctx, reason);
-    ctx.outbox.tell(Notice::Removed { pe: pe.clone(), reason });
-    // The owner of the identifier is silent or gone: its challenger takes its place.
-    if let Some(challenger) = own.challenger {
-        links.end_challenge(challenger.association, pe);
-        grant(ctx, links, elements, pe, challenger);
-    }
 }

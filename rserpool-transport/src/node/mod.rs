@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use rserpool_core::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant, SctpPort};
+use rserpool_core::base::{AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, SctpPort};
 use rserpool_core::endpoint::{
     AbortCause, Action, Channel, Connected, Endpoint, Event, Origin, Output, OutputOf,
 };
@@ -145,6 +145,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
     /// The application asks an endpoint for something; see [`Endpoint::handle_command`].
     pub fn handle_command(&mut self, now: Instant, key: EndpointKey, id: CommandId, command: E::Command) {
         if let Some(member) = self.members.get_mut(key.0) {
+            member.endpoint.note_transport(&self.stack.counters());
             member.endpoint.handle_command(now, id, command);
             self.collect(now, key.0);
             self.hand_out_events(now);
@@ -271,6 +272,9 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
 
     fn tell(&mut self, now: Instant, key: usize, event: Event) {
         if let Some(member) = self.members.get_mut(key) {
+            if matches!(event, Event::Message { protocol: ProtocolId::MANAGEMENT, .. }) {
+                member.endpoint.note_transport(&self.stack.counters());
+            }
             member.endpoint.handle_event(now, event);
             self.collect(now, key);
         }

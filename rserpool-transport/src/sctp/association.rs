@@ -1,5 +1,5 @@
-//! One association from its establishment to its end: data through the engine, liveness, and
-//! the shutdown sequence.
+//! One association from its establishment to its end: data both ways, liveness, and the shutdown
+//! sequence.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -8,15 +8,17 @@ use bytes::Bytes;
 use rserpool_core::base::{AssociationId, Instant, SctpAddress, SctpPort, UdpPort};
 use rserpool_core::endpoint::{DownReason, Event};
 
-use super::chunk::{self, Data, Init, at_or_before, cause, kind};
+use super::budget::Entry;
+use super::chunk::{self, Data, Init, Sack, at_or_before, cause, kind};
 use super::config::SctpConfig;
 use super::destinations::Destinations;
-use super::engine::{Broken, Engine, Outgoing, Portion, Received};
+use super::engine::{Acknowledgement, Engine, Outgoing};
 use super::ledger::{Ledger, Offer};
 use super::liveness::{Liveness, Pulse};
 use super::packet::{self, Chunk, Chunks, Header, Path};
-use super::sacks::Sacks;
+use super::receiver::{Message, Receiver, Violation};
 use super::shared::Core;
+use crate::source::Source;
 
 #[derive(Debug)]
 pub(super) struct Association<E: Engine> {
@@ -34,32 +36,43 @@ pub(super) struct Association<E: Engine> {
     /// Whether the endpoint still knows it: false once it was told the end, while the last
     /// packets of a shutdown are exchanged.
     pub(super) named: bool,
+    /// Where the peer was when it came up.
+    pub(super) source_of_peer: Source,
+    /// What the stack knows of what it keeps, received and to be sent.
+    pub(super) received: Entry,
+    pub(super) sending: Entry,
+    /// Whether the peer has opened it.
+    accepted: bool,
+    /// Whether it waits for its turn to hand out a message.
+    pub(super) queued: bool,
     /// Whether our endpoint has asked for the end.
     leaving: bool,
     ledger: Ledger,
     phase: Phase,
     liveness: Liveness,
-    /// Whether our endpoint has no room for messages at present.
-    held: bool,
-    /// When our endpoint was last told that parts of a message arrive.
-    arriving: Option<Instant>,
     /// Streams we may send on, and streams we take.
     outbound: u16,
     inbound: u16,
-    /// The last TSN that we have acknowledged in sequence.
-    received: u32,
+    receiver: Receiver,
+    /// Whether our endpoint has no room for messages at present.
+    held: bool,
+    /// Whether a part of a message has come with the present packet.
+    partial: bool,
+    /// When our endpoint was last told that parts of a message arrive.
+    arriving: Option<Instant>,
     /// The receive window that the peer stated last.
     window: u32,
     /// The last TSN of ours that was sent for the first time.
     sent: u32,
+    /// The last TSN of ours that the peer has acknowledged in sequence.
+    acknowledged: u32,
     /// Whether a timer of the engine has run since the last packets were made.
     timed_out: bool,
     /// Whether data had to be sent again because no SACK came in time. From then on SACKs are asked for.
     impatient: bool,
-    sacks: Sacks,
     /// Answers for the next packet.
     control: Vec<Chunk>,
-    /// Whether a SHUTDOWN belongs to them; it is made last, when `received` is known.
+    /// Whether a SHUTDOWN belongs to them; it is made last, with what has arrived by then.
     shutdown_due: bool,
 }
 
@@ -96,10 +109,6 @@ pub(super) struct End {
 /// before any packet goes out gets fewer.
 const MAX_CONTROL: usize = 16;
 
-/// How far, in TSNs, DATA may be ahead of what we have acknowledged: more than our own stack ever
-/// sends, and a bound for what a peer can make us remember in tiny pieces.
-const MAX_AHEAD: i32 = 4096;
-
 /// How often an endpoint is told that parts of a message arrive: often enough for the shortest time-out above, the
 /// 150 ms of a user with the fast preset.
 const ARRIVING: Duration = Duration::from_millis(30);
@@ -112,6 +121,7 @@ impl<E: Engine> Association<E> {
         id: AssociationId,
         path: Path,
         (local, peer): (&Init, &Init),
+        accepted: bool,
         flow: E::Flow,
         now: Instant,
         config: &SctpConfig,
@@ -127,20 +137,26 @@ impl<E: Engine> Association<E> {
             peer_tag: peer.tag,
             flow,
             named: true,
+            source_of_peer: Source::of(path.remote.ip()),
+            received: Entry::default(),
+            sending: Entry::default(),
+            accepted,
+            queued: false,
             leaving: false,
             ledger: Ledger::new(config),
             phase: Phase::Open,
             liveness: Liveness::new(now, config),
-            held: false,
-            arriving: None,
             outbound: local.outbound.min(peer.inbound),
             inbound: local.inbound,
-            received: peer.tsn.wrapping_sub(1),
+            receiver: Receiver::new(peer.tsn, config),
+            held: false,
+            partial: false,
+            arriving: None,
             window: peer.window,
             sent: local.tsn.wrapping_sub(1),
+            acknowledged: local.tsn.wrapping_sub(1),
             timed_out: false,
             impatient: false,
-            sacks: Sacks::new(),
             control: Vec::new(),
             shutdown_due: false,
         }
@@ -275,15 +291,18 @@ impl<E: Engine> Association<E> {
     ) -> Result<(), End> {
         self.reply_to(core, source);
         self.liveness.heard(core.now);
-        let mut inner = Vec::new();
-        let mut peer_shutdown = false;
+        self.destinations.heard(chunks.packet_octets());
+        let (mut any_data, mut peer_shutdown) = (false, false);
         for chunk in chunks {
             match chunk.kind {
-                kind::DATA => inner.extend(self.data(&chunk)?.map(Portion::Data)),
+                kind::DATA => {
+                    any_data = true;
+                    self.data(&chunk)?;
+                }
                 kind::SACK => {
-                    let Some((cumulative, window)) = chunk::parse_sack(&chunk) else { continue };
-                    self.window = window;
-                    inner.push(Portion::Sack(chunk, cumulative));
+                    let Some(sack) = chunk::parse_sack(&chunk) else { continue };
+                    self.window = sack.window;
+                    self.sack(core, engine, chunk, &sack)?;
                 }
                 kind::HEARTBEAT => self.answer(Chunk::new(kind::HEARTBEAT_ACK, chunk.body)),
                 kind::ABORT => {
@@ -297,7 +316,9 @@ impl<E: Engine> Association<E> {
                     let Some(cumulative) = chunk::parse_shutdown(&chunk) else { continue };
                     peer_shutdown = true;
                     // Engines ignore what a SHUTDOWN acknowledges, so they get a SACK.
-                    inner.push(Portion::Sack(chunk::sack(cumulative, self.window), cumulative));
+                    let chunk = chunk::sack(cumulative, self.window);
+                    let sack = Sack { cumulative, window: self.window, blocks: Vec::new() };
+                    self.sack(core, engine, chunk, &sack)?;
                 }
                 kind::SHUTDOWN_ACK if matches!(self.phase, Phase::Sent(..) | Phase::Acknowledged(..)) => {
                     let complete = Chunk::new(kind::SHUTDOWN_COMPLETE, Bytes::new());
@@ -321,12 +342,12 @@ impl<E: Engine> Association<E> {
                 }
             }
         }
-        self.sacks.arrived(&inner);
-        self.deliver(core, engine, &inner)?;
+        self.receiver.end_of_packet(core.now + core.config.sack_delay);
+        self.tell_arriving(core);
+        core.counters.sctp_data_refused += self.receiver.take_refused();
         if peer_shutdown {
             self.peer_shutdown(core);
-        } else if matches!(self.phase, Phase::Sent(..)) && inner.iter().any(|p| matches!(p, Portion::Data(_)))
-        {
+        } else if matches!(self.phase, Phase::Sent(..)) && any_data {
             // The peer has not seen our SHUTDOWN yet (section 9.2).
             self.shutdown_due = true;
         }
@@ -380,7 +401,7 @@ impl<E: Engine> Association<E> {
     pub(super) fn deadline(&self, engine: &E) -> Instant {
         let alive = self.liveness.deadline();
         let alive = self.destinations.deadline().map_or(alive, |at| at.min(alive));
-        let alive = self.sacks.deadline().map_or(alive, |at| at.min(alive));
+        let alive = self.receiver.deadline().map_or(alive, |at| at.min(alive));
         let phase = match &self.phase {
             Phase::Open => alive,
             Phase::Pending(until) | Phase::Received(until) => alive.min(*until),
@@ -400,18 +421,12 @@ impl<E: Engine> Association<E> {
             }
         }
         let (mut answers, mut data) = (Vec::new(), Vec::new());
-        let (received, sent, mut again) = (&mut self.received, &mut self.sent, false);
-        let (sacks, until) = (&mut self.sacks, core.now + core.config.sack_delay);
+        let (sent, mut again) = (&mut self.sent, false);
         engine.transmit(core.now, &mut self.flow, |chunk| {
-            if chunk.kind == kind::DATA {
-                let tsn = chunk::first_u32(&chunk);
-                again |= at_or_before(tsn, *sent);
-                *sent = if at_or_before(tsn, *sent) { *sent } else { tsn };
-                data.push(chunk);
-            } else {
-                *received = chunk::parse_sack(&chunk).map_or(*received, |(tsn, _)| tsn);
-                sacks.made(chunk::fit_sack(chunk), until);
-            }
+            let tsn = chunk::first_u32(&chunk);
+            again |= at_or_before(tsn, *sent);
+            *sent = if at_or_before(tsn, *sent) { *sent } else { tsn };
+            data.push(chunk);
         });
         let is_open = matches!(self.phase, Phase::Open);
         let overdue = std::mem::take(&mut self.timed_out) && again;
@@ -421,13 +436,14 @@ impl<E: Engine> Association<E> {
         if let Some(last) = data.last_mut().filter(|_| again || self.impatient || !is_open) {
             last.flags |= Data::IMMEDIATE;
         }
-        answers.extend(self.sacks.take(core.now, !is_open || !data.is_empty() || !self.control.is_empty()));
+        let anyway = !is_open || !data.is_empty() || !self.control.is_empty();
+        answers.extend(self.receiver.take_sack(core.now, anyway));
         if overdue {
             self.destinations.suspect(core.now, &core.config);
             self.ask_destinations(core);
         }
         if std::mem::take(&mut self.shutdown_due) {
-            data.insert(0, chunk::shutdown(self.received));
+            data.insert(0, chunk::shutdown(self.receiver.cumulative()));
         }
         let current = if data.is_empty() {
             self.destinations.current()
@@ -477,28 +493,33 @@ impl<E: Engine> Association<E> {
         self.proved.extend(proved.map(|index| self.path(index)));
     }
 
-    /// Checks a DATA chunk.
-    fn data(&self, chunk: &Chunk) -> Result<Option<Data>, End> {
+    /// A DATA chunk has arrived.
+    fn data(&mut self, chunk: &Chunk) -> Result<(), End> {
         let Some(data) = Data::parse(chunk).filter(|data| data.stream < self.inbound) else {
             return Err(self.violation("DATA without user data or stream"));
         };
-        // What is too far ahead of the gap cannot be remembered; the peer will send it again.
-        let ahead = data.tsn.wrapping_sub(self.received).cast_signed();
-        Ok((ahead <= MAX_AHEAD).then_some(data))
+        let whole = Data::BEGIN | Data::END;
+        self.partial |= data.flags & whole != whole;
+        self.receiver.add(&data).map_err(|Violation(text)| self.violation(text))
     }
 
-    fn deliver(&mut self, core: &mut Core, engine: &mut E, inner: &[Portion]) -> Result<(), End> {
-        if inner.is_empty() {
+    /// The peer tells what it has received.
+    fn sack(&mut self, core: &mut Core, engine: &mut E, chunk: Chunk, sack: &Sack) -> Result<(), End> {
+        let cumulative = sack.cumulative;
+        if !at_or_before(self.acknowledged, cumulative) {
+            // An earlier one, overtaken on the way (RFC 9260 section 6.2.1).
             return Ok(());
         }
-        let Self { flow, ledger, .. } = self;
-        let result = engine.receive(core.now, flow, inner, |receipt| ledger.delivered(receipt));
-        if result.is_err() {
-            return Err(self.violation("DATA or SACK impossible, or message too long"));
+        let highest = cumulative.wrapping_add(sack.blocks.last().map_or(0, |(_, end)| u32::from(*end)));
+        if !at_or_before(highest, self.sent) {
+            return Err(self.violation("SACK of what was not sent"));
         }
-        if !self.held {
-            self.read(core, engine)?;
-            self.tell_arriving(core, inner);
+        self.acknowledged = cumulative;
+        let ledger = &mut self.ledger;
+        let acknowledgement = Acknowledgement { chunk, cumulative };
+        let delivered = |receipt| ledger.delivered(receipt);
+        if engine.acknowledge(core.now, &mut self.flow, &acknowledgement, delivered).is_err() {
+            return Err(self.violation("SACK impossible"));
         }
         if self.ledger.drained() && self.named {
             core.events.push_back(Event::Drained { association: self.id });
@@ -506,38 +527,44 @@ impl<E: Engine> Association<E> {
         Ok(())
     }
 
-    /// Our endpoint has no room for messages: from now on they take room in the receive window.
-    pub(super) const fn hold(&mut self) {
-        self.held = true;
+    /// Our endpoint has no room for messages, or has room again. What it does not take closes the window.
+    pub(super) const fn hold(&mut self, held: bool) {
+        self.held = held;
     }
 
-    /// Our endpoint has room again.
-    pub(super) fn release(&mut self, core: &mut Core, engine: &mut E) -> Result<(), End> {
-        self.held = false;
-        self.read(core, engine)
-    }
-
-    /// Hands out what the peer has sent.
-    fn read(&mut self, core: &mut Core, engine: &mut E) -> Result<(), End> {
-        let (association, named) = (self.id, self.named);
-        let result = engine.read(core.now, &mut self.flow, |Received { protocol, stream, bytes }| {
-            if named {
-                core.events.push_back(Event::Message { association, protocol, stream, bytes });
-            }
-        });
-        result.map_err(|Broken| self.violation("message too long"))
-    }
-
-    /// Tells from time to time that parts of a message arrive.
-    fn tell_arriving(&mut self, core: &mut Core, inner: &[Portion]) {
-        let whole = Data::BEGIN | Data::END;
-        let is_part =
-            |portion: &Portion| matches!(portion, Portion::Data(data) if data.flags & whole != whole);
+    /// Tells the endpoint from time to time that parts of a message arrive.
+    fn tell_arriving(&mut self, core: &mut Core) {
         let now = core.now;
-        if self.named && inner.iter().any(is_part) && self.arriving.is_none_or(|told| told + ARRIVING <= now)
-        {
+        let due = self.arriving.is_none_or(|told| told + ARRIVING <= now);
+        if std::mem::take(&mut self.partial) && self.named && due {
             self.arriving = Some(now);
             core.events.push_back(Event::Arriving { association: self.id });
+        }
+    }
+
+    /// Whether the endpoint may have a message now. Who came to us has to take answers before more of its questions
+    /// are taken; the window that it is told closes meanwhile. Only the side that answers may pause: if both
+    /// did, both could wait for ever.
+    pub(super) fn has_message(&self) -> bool {
+        self.named && !self.held && !self.is_paused() && self.receiver.has_message()
+    }
+
+    /// Whether the peer has to take answers first.
+    pub(super) const fn is_paused(&self) -> bool {
+        self.accepted && matches!(self.phase, Phase::Open) && self.ledger.is_paused()
+    }
+
+    /// Octets that it keeps: of what it has received, and of what it is to send.
+    pub(super) const fn kept(&self) -> (usize, usize) {
+        (self.receiver.kept(), self.ledger.cost())
+    }
+
+    /// Hands out a message.
+    pub(super) fn take_message(&mut self, core: &mut Core) {
+        if let Some(Message { protocol, stream, bytes }) = self.receiver.take() {
+            core.events.push_back(Event::Message { association: self.id, protocol, stream, bytes });
+            // A shutdown may have waited for that.
+            self.advance(core);
         }
     }
 
@@ -552,9 +579,9 @@ impl<E: Engine> Association<E> {
         }
     }
 
-    /// Takes the next step of a shutdown once the peer has everything.
+    /// Takes the next step of a shutdown once the peer has everything, and our endpoint, too.
     fn advance(&mut self, core: &mut Core) {
-        if !self.ledger.is_empty() {
+        if !self.ledger.is_empty() || self.receiver.has_message() {
             return;
         }
         let retry = Retry::new(core.now, &core.config);

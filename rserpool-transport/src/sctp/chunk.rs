@@ -115,7 +115,7 @@ impl Init {
 
 /// A DATA chunk (RFC 9260 section 3.3.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Data {
+pub(super) struct Data {
     /// I, U, B and E.
     pub(super) flags: u8,
     pub(super) tsn: u32,
@@ -128,6 +128,8 @@ pub struct Data {
 impl Data {
     /// The flag "send the SACK at once" (RFC 7053).
     pub(super) const IMMEDIATE: u8 = 8;
+    /// The flag "this message has no order".
+    pub(super) const UNORDERED: u8 = 4;
     /// The flag "first fragment of its message".
     pub(super) const BEGIN: u8 = 2;
     /// The flag "last fragment of its message".
@@ -162,8 +164,21 @@ impl Data {
 /// The largest user data of one DATA chunk.
 pub(super) const MAX_FRAGMENT: usize = MAX_PACKET - HEADER - CHUNK_HEADER - DATA_FIELDS;
 
-/// The cumulative TSN and the window of a SACK; `None` if it is cut or contradicts itself.
-pub(super) fn parse_sack(chunk: &Chunk) -> Option<(u32, u32)> {
+/// What a SACK says, but for the duplicates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sack {
+    /// The last TSN that the peer has received in sequence.
+    pub(super) cumulative: u32,
+    pub(super) window: u32,
+    /// What it has received beyond, by the distance from that.
+    pub(super) blocks: Vec<(u16, u16)>,
+}
+
+/// Gap blocks and duplicates together that a SACK of ours may have, so that it fits a packet.
+pub(super) const MAX_BLOCKS: usize = (MAX_PACKET - HEADER - CHUNK_HEADER - SACK_FIELDS) / 4;
+
+/// Reads a SACK; `None` if it is cut or contradicts itself: its blocks have to ascend and may not overlap.
+pub(super) fn parse_sack(chunk: &Chunk) -> Option<Sack> {
     let mut rest = chunk.body.clone();
     if rest.len() < SACK_FIELDS {
         return None;
@@ -173,11 +188,17 @@ pub(super) fn parse_sack(chunk: &Chunk) -> Option<(u32, u32)> {
     if rest.len() != (gaps + duplicates) * 4 {
         return None;
     }
-    let ordered = (0..gaps).all(|_| {
+    let mut before = 0;
+    let mut blocks = Vec::with_capacity(gaps);
+    for _ in 0..gaps {
         let (start, end) = (rest.get_u16(), rest.get_u16());
-        start != 0 && start <= end
-    });
-    ordered.then_some((cumulative, window))
+        if start <= before || end < start {
+            return None;
+        }
+        before = end;
+        blocks.push((start, end));
+    }
+    Some(Sack { cumulative, window, blocks })
 }
 
 /// A SACK without gaps.
@@ -186,38 +207,6 @@ pub(super) fn sack(cumulative: u32, window: u32) -> Chunk {
     body.put_u32(cumulative);
     body.put_u32(window);
     body.put_u32(0);
-    Chunk::new(kind::SACK, body.freeze())
-}
-
-/// Whether a SACK tells of neither gaps nor duplicates.
-pub(super) fn is_plain_sack(chunk: &Chunk) -> bool {
-    chunk.body.get(8..SACK_FIELDS) == Some(&[0; 4])
-}
-
-/// Shortens a SACK that does not fit a packet: the peer learns of the later gaps when the
-/// earlier ones are closed, and duplicates are for its statistics only.
-pub(super) fn fit_sack(chunk: Chunk) -> Chunk {
-    const ROOM: usize = MAX_PACKET - HEADER - CHUNK_HEADER - SACK_FIELDS;
-    if chunk.body.len() <= SACK_FIELDS + ROOM {
-        return chunk;
-    }
-    let mut rest = chunk.body.slice(8..);
-    let gaps = usize::from(rest.get_u16()).min(ROOM / 4);
-    let mut body = BytesMut::with_capacity(SACK_FIELDS + gaps * 4);
-    body.put_slice(&chunk.body[..8]);
-    body.put_u16(gaps as u16);
-    body.put_u16(0);
-    body.put_slice(&chunk.body[SACK_FIELDS..SACK_FIELDS + gaps * 4]);
-    Chunk::new(kind::SACK, body.freeze())
-}
-
-/// A SACK that promises fewer octets than it did.
-#[cfg(feature = "dcsctp")]
-pub(super) fn narrow_sack(chunk: &Chunk, less: u32) -> Chunk {
-    let mut body = BytesMut::from(&chunk.body[..]);
-    if let Some((_, window)) = parse_sack(chunk) {
-        body[4..8].copy_from_slice(&window.saturating_sub(less).to_be_bytes());
-    }
     Chunk::new(kind::SACK, body.freeze())
 }
 
@@ -379,33 +368,25 @@ mod tests {
     }
 
     #[test]
-    fn a_sack_must_be_whole_and_its_gaps_in_order() {
-        assert_eq!(parse_sack(&sack(7, 9)), Some((7, 9)));
-        let with_gap = |start: u16, end: u16| {
-            let mut body = BytesMut::from(&[0, 0, 0, 7, 0, 0, 0, 9, 0, 1, 0, 0][..]);
-            body.put_u16(start);
-            body.put_u16(end);
-            Chunk::new(kind::SACK, body.freeze())
+    fn a_sack_must_be_whole_and_its_blocks_in_order() {
+        let read = |blocks: &[(u16, u16)]| {
+            let mut body = BytesMut::from(&[0, 0, 0, 7, 0, 0, 0, 9, 0, blocks.len() as u8, 0, 0][..]);
+            for (start, end) in blocks {
+                body.put_u16(*start);
+                body.put_u16(*end);
+            }
+            let whole = parse_sack(&Chunk::new(kind::SACK, body.clone().freeze()));
+            for length in 0..body.len() {
+                assert_eq!(parse_sack(&Chunk::new(kind::SACK, body.clone().freeze().slice(..length))), None);
+            }
+            whole
         };
-        assert_eq!(parse_sack(&with_gap(2, 3)), Some((7, 9)));
-        assert_eq!(parse_sack(&with_gap(0, 3)), None);
-        assert_eq!(parse_sack(&with_gap(3, 2)), None);
-        for length in 0..16 {
-            assert_eq!(parse_sack(&Chunk::new(kind::SACK, with_gap(2, 3).body.slice(..length))), None);
+        for good in [&[][..], &[(2, 3)], &[(2, 3), (4, 4)], &[(2, 3), (5, 9), (11, u16::MAX)]] {
+            assert_eq!(read(good), Some(Sack { cumulative: 7, window: 9, blocks: good.to_vec() }));
         }
-    }
-
-    #[test]
-    fn a_long_sack_is_shortened_to_a_packet() {
-        let mut body = BytesMut::from(&[0, 0, 0, 7, 0, 0, 0, 9][..]);
-        body.put_u16(1000);
-        body.put_u16(500);
-        (0..1000u16).for_each(|n| body.put_u32(u32::from(n * 2 + 1) << 16 | u32::from(n * 2 + 1)));
-        body.put_bytes(0, 2000);
-        let chunk = fit_sack(Chunk::new(kind::SACK, body.freeze()));
-        assert_eq!(parse_sack(&chunk), Some((7, 9)));
-        assert_eq!(chunk.body.len() + CHUNK_HEADER + HEADER, MAX_PACKET);
-        assert_eq!(fit_sack(sack(1, 2)), sack(1, 2));
+        for bad in [&[(0, 3)][..], &[(3, 2)], &[(2, 4), (4, 5)], &[(5, 6), (2, 3)], &[(2, 3), (2, 3)]] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
     }
 
     #[test]

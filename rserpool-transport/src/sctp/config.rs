@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rserpool_core::endpoint::{self, ConfigError};
 
+use super::allowance::Limits;
+
 /// How the stack behaves; see [`SctpConfig::rfc`] and [`SctpConfig::fast`], and for pool users
 /// [`SctpConfig::rfc_user`] and [`SctpConfig::fast_user`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +16,9 @@ pub struct SctpConfig {
     /// of tests, since it keeps strangers from forging packets.
     pub seed: u64,
     /// The most associations at a time, attempts included. The default, 20,000, is what a
-    /// registrar with 10,000 elements and as many users needs.
+    /// registrar with 10,000 elements and as many users needs. The last twentieth is for those that we open
+    /// ourselves. When peers have taken the others, who says nothing after the handshake makes room for the next,
+    /// and then the address, or IPv6 network of 64 bits, that has most.
     pub max_associations: usize,
     /// Whether to tell every peer our addresses in INIT and INIT ACK, so that it can reach us at
     /// another one when the first fails. Off by default: RFC 6951 section 5.7 forbids it where a NAT
@@ -28,14 +32,22 @@ pub struct SctpConfig {
     /// The longest message, in octets, sent or received. An association over which a longer one
     /// is to travel is aborted.
     pub max_message_size: usize,
-    /// The receive window in octets: what an association holds of incomplete messages. At least
-    /// one message of the longest kind has to fit.
+    /// The receive window in octets: what an association holds of incomplete messages, and of messages whose
+    /// turn has not come. At least one message of the longest kind has to fit.
     pub receive_buffer: u32,
+    /// Octets of received data that all associations together hold. The association that holds most, of the
+    /// address that holds most, is aborted if it would be more. The default, 64 MiB, lets 32 peers at a time
+    /// send messages of the longest kind.
+    pub receive_memory: usize,
+    /// The same for messages that wait to be sent or acknowledged. The default, 96 MiB, lets 1,500 users be
+    /// slow in taking the longest answers.
+    pub send_memory: usize,
     /// Octets of application data queued in one association at which it is congested. Every
     /// message counts 64 octets more than it has, so that many small ones are bounded too.
     pub send_queue: usize,
     /// Octets of ASAP and ENRP messages queued in one association at which it is aborted,
-    /// counted alike. More than `send_queue`, because nothing holds their senders back.
+    /// counted alike. More than `send_queue`, because nothing holds those back that send them unasked. Answers
+    /// do not come near it: while 64 KiB wait for a peer that came to us, its next message is not taken.
     pub control_queue: usize,
     /// After how much time without a packet from the peer it is sent a HEARTBEAT (RFC 9260
     /// section 8.3, HB.interval). A peer with several addresses gets one at each in every interval.
@@ -61,7 +73,8 @@ pub struct SctpConfig {
     /// (T5-shutdown-guard, RFC 9260 section 9.2).
     pub shutdown_guard: Duration,
     /// How many packets that belong to no association are answered per second, and how many at
-    /// once. High enough to tell all elements of a registrar that it has restarted.
+    /// once. High enough to tell all elements of a registrar that it has restarted. One address, or one IPv6
+    /// network of 64 bits, gets at most a quarter of them, one UDP port there a twentieth.
     pub stray_replies: u32,
 }
 
@@ -76,6 +89,8 @@ impl SctpConfig {
             streams: 256,
             max_message_size: endpoint::MAX_MESSAGE,
             receive_buffer: 2 << 20,
+            receive_memory: 64 << 20,
+            send_memory: 96 << 20,
             send_queue: 1 << 20,
             control_queue: 4 << 20,
             heartbeat: Duration::from_secs(30),
@@ -124,6 +139,18 @@ impl SctpConfig {
         Self { max_silence: Duration::from_millis(200), ..Self::fast(seed) }
     }
 
+    /// The shares of [`SctpConfig::stray_replies`].
+    pub(super) fn stray_limits(&self) -> Limits {
+        let all = self.stray_replies;
+        Limits { all, source: all.div_ceil(4), socket: all.div_ceil(20) }
+    }
+
+    /// The most associations that peers may have opened. The rest is for those that we open ourselves: to
+    /// configured peers, and to elements that are probed.
+    pub(super) fn max_accepted(&self) -> usize {
+        self.max_associations - self.max_associations / 20
+    }
+
     /// The addresses that peers are told.
     pub(super) fn told(&self) -> &[IpAddr] {
         if self.tell_addresses { &self.addresses } else { &[] }
@@ -152,6 +179,16 @@ impl SctpConfig {
             self.control_queue >= 65_536,
             "sctp.control_queue",
             "must be at least 65,536 octets",
+        )?;
+        ConfigError::require(
+            self.receive_memory >= self.receive_buffer as usize,
+            "sctp.receive_memory",
+            "must not be less than sctp.receive_buffer",
+        )?;
+        ConfigError::require(
+            self.send_memory >= self.control_queue.max(self.send_queue),
+            "sctp.send_memory",
+            "must not be less than sctp.control_queue or sctp.send_queue",
         )?;
         ConfigError::require(lasting(self.heartbeat), "sctp.heartbeat", "must be at least 1 ms")?;
         ConfigError::require(lasting(self.max_silence), "sctp.max_silence", "must be at least 1 ms")?;

@@ -25,12 +25,18 @@ pub(super) const MAX_DESTINATIONS: usize = 8;
 /// intervals: a peer may list an address that is not its own.
 const CANDIDATE_PAUSE: u32 = 64;
 
+/// Octets of a packet with a HEARTBEAT. Candidates get no more octets than the peer itself has sent: whoever lists
+/// addresses of others could as well have sent to them.
+const BEAT: usize = 28;
+
 #[derive(Debug)]
 pub(super) struct Destinations {
     list: Vec<Destination>,
     current: usize,
     /// Where data went last.
     carrier: IpAddr,
+    /// Octets that may still go to candidates.
+    credit: usize,
 }
 
 #[derive(Debug)]
@@ -60,8 +66,10 @@ impl Destinations {
     /// The primary, which is verified by the cookie that was returned from it.
     pub(super) fn new(primary: SocketAddr, now: Instant, config: &SctpConfig) -> Self {
         let carrier = primary.ip();
+        // What the handshake has brought.
+        let credit = 2 * BEAT;
         let primary = Destination::new(primary, State::Alive, now + config.heartbeat, config.heartbeat);
-        Self { list: vec![primary], current: 0, carrier }
+        Self { list: vec![primary], current: 0, carrier, credit }
     }
 
     /// Adds a candidate, to be asked at once.
@@ -69,6 +77,12 @@ impl Destinations {
         if self.list.len() < MAX_DESTINATIONS && self.find(remote.ip()).is_none() {
             self.list.push(Destination::new(remote, State::Candidate, now, config.rto_initial));
         }
+    }
+
+    /// A packet of so many octets has come from the peer.
+    pub(super) const fn heard(&mut self, octets: usize) {
+        let credit = self.credit + octets;
+        self.credit = if credit < BEAT * MAX_DESTINATIONS { credit } else { BEAT * MAX_DESTINATIONS };
     }
 
     /// Where data goes.
@@ -159,6 +173,13 @@ impl Destinations {
                 self.choose();
             }
             let destination = &mut self.list[index];
+            if destination.state == State::Candidate {
+                let Some(left) = self.credit.checked_sub(BEAT) else {
+                    destination.beat = now + destination.wait;
+                    continue;
+                };
+                self.credit = left;
+            }
             if destination.secret == 0 {
                 destination.secret = random.next_u64();
             }
@@ -234,6 +255,7 @@ mod tests {
         /// The last octets of the addresses that are asked, and their secrets.
         fn beats(&mut self, now: u64) -> Vec<(u8, u64)> {
             let mut beats = Vec::new();
+            self.destinations.heard(BEAT);
             self.destinations.handle_timeout(at(now), &self.config, &mut self.random, |remote, secret| {
                 let IpAddr::V4(address) = remote.ip() else { panic!() };
                 beats.push((address.octets()[3], secret));
@@ -318,6 +340,31 @@ mod tests {
         assert_eq!(rig.current(), "127.0.0.2");
         rig.lose(480);
         assert_eq!(rig.current(), "127.0.0.1");
+    }
+
+    /// Seven addresses of others are listed: they get what the peer has sent itself, and no more.
+    #[test]
+    fn candidates_get_no_more_than_the_peer_has_sent() {
+        let config = SctpConfig::fast(1);
+        let mut destinations = Destinations::new("127.0.0.1:9899".parse().unwrap(), at(0), &config);
+        for host in 2..9 {
+            destinations.propose(SocketAddr::from(([127, 0, 0, host], 9899)), at(0), &config);
+        }
+        let mut random = Random::new(1);
+        let mut sent = 0;
+        let mut beats = |destinations: &mut Destinations, now: std::ops::Range<u64>| {
+            for now in now {
+                destinations.handle_timeout(at(now), &config, &mut random, |remote, _| {
+                    sent += usize::from(remote.ip() != IpAddr::from([127, 0, 0, 1]));
+                });
+            }
+            sent
+        };
+        assert_eq!(beats(&mut destinations, 0..10_000), 2);
+        destinations.heard(3 * BEAT + 27);
+        assert_eq!(beats(&mut destinations, 10_000..40_000), 5);
+        (0..1000).for_each(|_| destinations.heard(1200));
+        assert!(beats(&mut destinations, 40_000..400_000) <= 5 + MAX_DESTINATIONS);
     }
 
     #[test]

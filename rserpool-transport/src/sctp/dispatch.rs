@@ -23,7 +23,7 @@ use super::{Owner, Sctp};
 /// A datagram has arrived.
 pub(super) fn datagram<E: Engine>(stack: &mut Sctp<E>, source: SocketAddr, bytes: &Bytes) {
     let Some((header, chunks)) = packet::parse(bytes) else {
-        stack.core.counters.malformed += 1;
+        stack.core.counters.sctp_malformed += 1;
         return;
     };
     // Only address and port make a path; flow labels do not.
@@ -31,13 +31,13 @@ pub(super) fn datagram<E: Engine>(stack: &mut Sctp<E>, source: SocketAddr, bytes
     let path = Path { remote, remote_port: header.source_port, local_port: header.destination_port };
     let mut rest = chunks.clone();
     let Some(first) = rest.next() else {
-        stack.core.counters.malformed += 1;
+        stack.core.counters.sctp_malformed += 1;
         return;
     };
     match first.kind {
         // An INIT stands alone (section 3.3.2).
         kind::INIT if rest.next().is_none() => init(stack, &path, &header, &first),
-        kind::INIT => stack.core.counters.malformed += 1,
+        kind::INIT => stack.core.counters.sctp_malformed += 1,
         kind::COOKIE_ECHO => cookie_echo(stack, path, &header, &first.body, rest),
         _ => match owner(stack, &path, &header, &first) {
             Some((Owner::Association(id), index)) => stack.deliver(id, index, remote.port(), chunks),
@@ -50,7 +50,7 @@ pub(super) fn datagram<E: Engine>(stack: &mut Sctp<E>, source: SocketAddr, bytes
             }
             // A packet of an earlier or later association on the same path (section 8.5).
             None if matches!(stack.paths.get(&path), Some(Owner::Association(_))) => {
-                stack.core.counters.strays += 1;
+                stack.core.counters.sctp_strays += 1;
             }
             None => strayed(stack, &path, &header, &first),
         },
@@ -91,7 +91,7 @@ pub(super) fn progress<E: Engine>(stack: &mut Sctp<E>, request: ConnectId, progr
 }
 
 fn strayed<E: Engine>(stack: &mut Sctp<E>, path: &Path, header: &Header, first: &Chunk) {
-    stack.core.counters.strays += 1;
+    stack.core.counters.sctp_strays += 1;
     stray::answer(&mut stack.core, path, header, first);
 }
 
@@ -107,6 +107,10 @@ fn init<E: Engine>(stack: &mut Sctp<E>, path: &Path, header: &Header, chunk: &Ch
     if let Some(host_name) = &parameters.host_name {
         let abort = chunk::with_cause(kind::ABORT, cause::UNRESOLVABLE_ADDRESS, host_name);
         return stray::tell(&mut stack.core, path, peer.tag, abort);
+    }
+    if !stack.core.init_acks.take(stack.core.now, path.remote) {
+        stack.core.counters.sctp_inits_ignored += 1;
+        return;
     }
     let (local, tie) = match stack.paths.get(path) {
         Some(Owner::Attempt(request)) => {
@@ -124,7 +128,8 @@ fn init<E: Engine>(stack: &mut Sctp<E>, path: &Path, header: &Header, chunk: &Ch
                 Some(Owner::Association(id)) => stack.associations.get(id).map_or(0, |a| a.local_tag),
                 _ => 0,
             };
-            if tie == 0 && stack.is_full() {
+            if tie == 0 && !stack.has_place(path.remote.ip()) {
+                stack.core.counters.sctp_refused += 1;
                 return stray::refuse(&mut stack.core, path, peer.tag, cause::OUT_OF_RESOURCE);
             }
             (stack.core.offer(), tie)
@@ -146,11 +151,11 @@ fn cookie_echo<E: Engine>(stack: &mut Sctp<E>, path: Path, header: &Header, cook
         }
         // Section 5.2.6.
         Err(Spoilt::Stale(by, tag)) => {
-            stack.core.counters.strays += 1;
+            stack.core.counters.sctp_strays += 1;
             return stray::tell(&mut stack.core, &path, tag, chunk::stale_cookie(by));
         }
         Ok(_) | Err(Spoilt::Forged) => {
-            stack.core.counters.strays += 1;
+            stack.core.counters.sctp_strays += 1;
             return;
         }
     };
@@ -187,13 +192,14 @@ fn cookie_echo<E: Engine>(stack: &mut Sctp<E>, path: Path, header: &Header, cook
             }
         }
         None if stack.spent.contains(local.tag) => None,
-        None if stack.is_full() => {
+        None if !stack.make_place(path.remote.ip()) => {
+            stack.core.counters.sctp_refused += 1;
             return stray::refuse(&mut stack.core, &path, peer.tag, cause::OUT_OF_RESOURCE);
         }
         None => stack.establish(handshake, None),
     };
     let Some(id) = id else {
-        stack.core.counters.strays += 1;
+        stack.core.counters.sctp_strays += 1;
         return;
     };
     if let Some(index) = stack.associations.get(&id).and_then(|association| association.source(&path)) {

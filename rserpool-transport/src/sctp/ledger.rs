@@ -46,6 +46,10 @@ struct Limits {
 /// What a message costs beyond its octets.
 const OVERHEAD: usize = 64;
 
+/// Octets of control messages that wait to be sent at which no further message of the peer is taken: an answer has
+/// up to 65,535 octets, a question may have 16. Over TCP it is the same.
+const PAUSE_AT: usize = 1 << 16;
+
 /// Octets and messages that the engine holds: enough for 2.5 MB/s over 100 ms, and few enough
 /// for its lists, which it sorts again with every fragment.
 const WINDOW_OCTETS: usize = 256 << 10;
@@ -121,6 +125,16 @@ impl Ledger {
         drained
     }
 
+    /// Whether the peer has to take what waits before it is given more to answer.
+    pub(super) const fn is_paused(&self) -> bool {
+        self.control >= PAUSE_AT || self.data >= self.limits.data
+    }
+
+    /// What all messages cost.
+    pub(super) const fn cost(&self) -> usize {
+        self.control + self.data
+    }
+
     /// Whether the peer has everything.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.flying == 0
@@ -132,9 +146,10 @@ fn receipt(cost: usize, control: bool) -> Receipt {
     Receipt(NonZeroU64::MIN | (cost as u64) << 2 | u64::from(control) << 1)
 }
 
-/// Control messages are bounded apart: see [`rserpool_core::endpoint::Event::Congested`].
+/// Control messages are bounded apart: see [`rserpool_core::endpoint::Event::Congested`]. Answers to questions for
+/// counters are among them.
 fn is_control(protocol: ProtocolId) -> bool {
-    protocol == ProtocolId::ASAP || protocol == ProtocolId::ENRP
+    matches!(protocol, ProtocolId::ASAP | ProtocolId::ENRP | ProtocolId::MANAGEMENT)
 }
 
 #[cfg(test)]

@@ -7,14 +7,14 @@
 //!        │   dispatch        attempt          association   shutdown, silence
 //!        │   cookie, stray   active side      ledger        what is queued, and how much
 //!        │      │               │             destinations  the peer's addresses, HEARTBEATs
-//!        │      │               │             sacks         when to tell what has arrived
-//!        │      │               │             engine        DATA and SACK, by a library
+//!        │      │               │             receiver      what the peer sends, and when it is told
+//!        │      │               │             engine        what we send, by a library
 //!        │      └───────────────┼─────────────────┘
 //!   datagrams       packet, chunk, parameters      octets, checksum
 //! ```
 //!
 //! Handshake, shutdown, aborts, failure detection and the choice among the peer's addresses follow
-//! RFC 9260 and are done here; the transfer of data is done by a library ([`Engine`]), to which an
+//! RFC 9260 and are done here, and so is receiving; sending is done by a library ([`Engine`]), to which an
 //! association looks as if it had one path.
 //!
 //! A packet belongs to the association whose tag it carries, if its ports are right and its address is
@@ -29,6 +29,7 @@
 mod allowance;
 mod association;
 mod attempt;
+mod budget;
 #[expect(unnameable_types, reason = "seals `Engine`")]
 mod chunk;
 mod config;
@@ -42,7 +43,7 @@ mod liveness;
 #[expect(unnameable_types, reason = "seals `Engine`")]
 mod packet;
 mod parameters;
-mod sacks;
+mod receiver;
 mod shared;
 mod spent;
 mod stack;
@@ -50,27 +51,29 @@ mod stray;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use rserpool_core::base::{
     AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, SctpAddress, SctpPort,
     UdpPort, is_usable_address,
 };
-use rserpool_core::endpoint::{ConnectError, Connected, Event};
+use rserpool_core::endpoint::{ConnectError, Connected, DownReason, Event, TransportCounters};
 
 use self::association::{Association, End};
 use self::attempt::{Attempt, Handshake};
+use self::budget::Budget;
 use self::cookie::Bakery;
 use self::packet::{Chunks, Path};
 use self::shared::Core;
 use self::spent::Spent;
+use crate::places::{Places, Victim};
+use crate::source::Source;
 
 pub use config::SctpConfig;
 #[cfg(feature = "dcsctp")]
 pub use engine::Dcsctp;
 pub use engine::{Engine, SctpProto};
-pub use shared::Counters;
 
 /// SCTP over UDP (RFC 6951) on one socket.
 #[derive(Debug)]
@@ -89,6 +92,13 @@ pub struct Sctp<E: Engine = SctpProto> {
     deadlines: Deadlines<Owner>,
     /// Associations that may have something to send.
     dirty: BTreeSet<AssociationId>,
+    /// Associations that have a message for their endpoint, in the order of their turns.
+    ready: VecDeque<AssociationId>,
+    /// What the associations keep of what they have received, and of what they are to send.
+    received: Budget,
+    queued: Budget,
+    /// Those that peers have opened.
+    places: Places<AssociationId>,
     spent: Spent,
     last_association: u64,
 }
@@ -114,6 +124,7 @@ impl<E: Engine> Sctp<E> {
         let mut random = Random::new(config.seed);
         let bakery = Bakery::new(&mut random, config.cookie_life);
         let engine = E::new(&config);
+        let (received, queued) = (Budget::new(config.receive_memory), Budget::new(config.send_memory));
         let core = Core::new(config, random);
         Self {
             core,
@@ -127,19 +138,48 @@ impl<E: Engine> Sctp<E> {
             attempts: BTreeMap::new(),
             deadlines: Deadlines::default(),
             dirty: BTreeSet::new(),
+            ready: VecDeque::new(),
+            received,
+            queued,
+            places: Places::new(),
             spent: Spent::default(),
             last_association: 0,
         }
     }
 
     /// What has happened since the start.
-    pub const fn counters(&self) -> Counters {
+    pub const fn counters(&self) -> TransportCounters {
         self.core.counters
     }
 
-    /// Whether one more association would exceed the limit.
+    /// Whether one more association of our own would exceed the limit.
     fn is_full(&self) -> bool {
         self.associations.len() + self.attempts.len() >= self.core.config.max_associations
+    }
+
+    /// Whether peers have all places that they may have.
+    fn is_full_for_peers(&self) -> bool {
+        self.associations.len() + self.attempts.len() >= self.core.config.max_accepted()
+    }
+
+    /// Whether a peer at this address would get a place.
+    fn has_place(&self, address: IpAddr) -> bool {
+        !self.is_full_for_peers() || self.places.victim(Source::of(address)).is_some()
+    }
+
+    /// Makes room for a peer at this address, if another has to give its place up. False if there is none.
+    fn make_place(&mut self, address: IpAddr) -> bool {
+        if !self.is_full_for_peers() {
+            return true;
+        }
+        let (id, reason) = match self.places.victim(Source::of(address)) {
+            Some(Victim::Silent(id)) => (id, DownReason::Silent),
+            Some(Victim::Greedy(id)) => (id, DownReason::QueueFull),
+            None => return false,
+        };
+        self.core.counters.sctp_displaced += 1;
+        self.end(id, End { reason, parting: Some(chunk::abort(chunk::cause::OUT_OF_RESOURCE, "")) });
+        !self.is_full_for_peers()
     }
 
     /// A handshake is complete. `None` if the engine refuses what the peer has stated.
@@ -151,20 +191,30 @@ impl<E: Engine> Sctp<E> {
         let flow = self.engine.open(self.core.now, &local, &peer)?;
         self.last_association += 1;
         let id = AssociationId::sctp(self.last_association);
-        let mut association =
-            Association::new(id, path, (&local, &peer), flow, self.core.now, &self.core.config);
+        let mut association = Association::new(
+            id,
+            path,
+            (&local, &peer),
+            request.is_none(),
+            flow,
+            self.core.now,
+            &self.core.config,
+        );
         for remote in others {
             if self.is_candidate(&path, remote.ip()) {
                 association.propose(remote, &self.core);
             }
         }
         self.associations.insert(id, association);
+        if request.is_none() {
+            self.places.add(Source::of(path.remote.ip()), id);
+        }
         let other = self.paths.insert(path, Owner::Association(id));
         debug_assert_eq!(other, None, "a path leads to one association or attempt");
         self.tags.insert(local.tag, Owner::Association(id));
         let core = &mut self.core;
         core.named += 1;
-        core.counters.connected += 1;
+        core.counters.sctp_connected += 1;
         core.events.push_back(Event::Connected(Connected::new(
             id,
             request.into(),
@@ -246,12 +296,19 @@ impl<E: Engine> Sctp<E> {
             self.core.disconnected(id, end.reason);
         }
         self.engine.close(&association.flow);
+        let source = association.source_of_peer;
+        self.received.set(source, id, &mut association.received, 0);
+        self.queued.set(source, id, &mut association.sending, 0);
+        self.places.remove(source, id);
         let owner = self.tags.get(&association.local_tag);
         debug_assert_eq!(owner, Some(&Owner::Association(id)), "an association is found by its tag");
         self.spent.add(association.local_tag);
         self.tags.remove(&association.local_tag);
         for path in association.verified() {
-            self.paths.remove(&path);
+            // One that was proved by the packet that ends the association may be another's.
+            if self.paths.get(&path) == Some(&Owner::Association(id)) {
+                self.paths.remove(&path);
+            }
         }
         self.deadlines.clear(&Owner::Association(id));
         self.dirty.remove(&id);
@@ -287,9 +344,31 @@ impl<E: Engine> Sctp<E> {
         }
     }
 
-    /// An association may have something to send; its deadline is taken when that is fetched.
+    /// Something has happened to an association: it may have something to send, and its deadline is taken when
+    /// that is fetched; it may have a message, and gets its turn.
     fn touch(&mut self, id: AssociationId) {
         self.dirty.insert(id);
+        if let Some(association) = self.associations.get_mut(&id)
+            && association.has_message()
+            && !std::mem::replace(&mut association.queued, true)
+        {
+            self.ready.push_back(id);
+        }
+        self.account(id);
+    }
+
+    /// Takes into account what an association keeps. If that makes it too much in all, someone has to give.
+    fn account(&mut self, id: AssociationId) {
+        let Some(association) = self.associations.get_mut(&id) else { return };
+        let (received, queued) = association.kept();
+        let source = association.source_of_peer;
+        self.received.set(source, id, &mut association.received, received);
+        self.queued.set(source, id, &mut association.sending, queued);
+        while let Some(greedy) = self.received.excess().or_else(|| self.queued.excess()) {
+            self.core.counters.sctp_memory_full += 1;
+            let parting = Some(chunk::abort(chunk::cause::OUT_OF_RESOURCE, ""));
+            self.end(greedy, End { reason: DownReason::QueueFull, parting });
+        }
     }
 
     fn connect(&mut self, request: ConnectId, local_port: SctpPort, peer: &SctpAddress, deadline: Instant) {

@@ -102,6 +102,11 @@ impl Chunks {
     pub(super) const fn of(rest: Bytes) -> Self {
         Self { rest }
     }
+
+    /// Octets of the packet, if nothing has been taken from it.
+    pub(super) const fn packet_octets(&self) -> usize {
+        HEADER + self.rest.len()
+    }
 }
 
 impl Iterator for Chunks {

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, ConnectId, Instant, Random};
-use rserpool_core::endpoint::{ConnectError, DownReason, Event};
+use rserpool_core::endpoint::{ConnectError, DownReason, Event, TransportCounters};
 
-use super::allowance::Allowance;
+use super::allowance::{Allowance, Limits};
 use super::chunk::Init;
 use super::config::SctpConfig;
 use crate::Datagram;
@@ -23,48 +23,34 @@ pub(super) struct Core {
     /// holds no more than one input or one association causes.
     pub(super) packets: VecDeque<Datagram>,
     pub(super) strays: Allowance,
-    pub(super) counters: Counters,
+    pub(super) init_acks: Allowance,
+    pub(super) counters: TransportCounters,
     /// Associations that an endpoint knows.
     pub(super) named: usize,
 }
 
-/// What has happened since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Datagrams that arrived.
-    pub datagrams_received: u64,
-    /// Datagrams that were made.
-    pub datagrams_sent: u64,
-    /// Datagrams that are no SCTP packet, or whose checksum is wrong.
-    pub malformed: u64,
-    /// Packets that belong to no association, or carry a wrong tag.
-    pub strays: u64,
-    /// Those among them that got no answer because too many came.
-    pub strays_ignored: u64,
-    /// Associations that came up.
-    pub connected: u64,
-    /// Associations that were given up because the peer was silent.
-    pub silent: u64,
-}
+/// INIT ACKs in a second: each is up to three times as long as the INIT, whose source may be forged. So many
+/// associations one process, or one host, may open in a second; all hosts together as many as they like.
+const INIT_ACKS: Limits = Limits { all: u32::MAX, source: 5_000, socket: 2_500 };
 
 impl Core {
     pub(super) fn new(config: SctpConfig, random: Random) -> Self {
         Self {
-            strays: Allowance::new(config.stray_replies),
+            strays: Allowance::new(config.stray_limits()),
+            init_acks: Allowance::new(INIT_ACKS),
             config,
             random,
             now: Instant::ORIGIN,
             events: VecDeque::new(),
             packets: VecDeque::new(),
-            counters: Counters::default(),
+            counters: TransportCounters::default(),
             named: 0,
         }
     }
 
     /// Has a packet sent.
     pub(super) fn emit(&mut self, destination: SocketAddr, bytes: Bytes) {
-        self.counters.datagrams_sent += 1;
+        self.counters.sctp_datagrams_sent += 1;
         self.packets.push_back(Datagram { destination, bytes });
     }
 
@@ -83,7 +69,12 @@ impl Core {
     pub(super) fn disconnected(&mut self, association: AssociationId, reason: DownReason) {
         debug_assert!(self.named > 0, "an association ends once");
         self.named = self.named.saturating_sub(1);
-        self.counters.silent += u64::from(reason == DownReason::Silent);
+        match reason {
+            DownReason::Silent => self.counters.sctp_silent += 1,
+            DownReason::Violation => self.counters.sctp_violations += 1,
+            DownReason::QueueFull => self.counters.sctp_queue_full += 1,
+            _ => {}
+        }
         self.events.push_back(Event::Disconnected { association, reason });
     }
 

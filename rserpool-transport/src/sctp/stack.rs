@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rserpool_core::base::{Instant, SctpPort};
-use rserpool_core::endpoint::{AbortCause, Action, ConnectError, DownReason, Event};
+use rserpool_core::endpoint::{AbortCause, Action, ConnectError, DownReason, Event, TransportCounters};
 
 use super::association::{Association, End};
 use super::chunk::{self, cause};
@@ -35,10 +35,13 @@ impl<E: Engine> Stack for Sctp<E> {
                 self.with(association, |a, core, _| a.send(core, Outgoing { protocol, stream, bytes }));
             }
             Action::Hold { association } => self.with(association, |a, _, _| {
-                a.hold();
+                a.hold(true);
                 Ok(())
             }),
-            Action::Release { association } => self.with(association, Association::release),
+            Action::Release { association } => self.with(association, |a, _, _| {
+                a.hold(false);
+                Ok(())
+            }),
             Action::Shutdown { association, deadline } => self.with(association, |a, core, _| {
                 a.shutdown(core, deadline);
                 Ok(())
@@ -75,12 +78,32 @@ impl<E: Engine> Stack for Sctp<E> {
         }
     }
 
+    /// Messages are handed out one by one, when they are fetched, so what an answer does to the send queue counts
+    /// before the next question.
     fn poll_event(&mut self) -> Option<Event> {
-        self.core.events.pop_front()
+        loop {
+            if let Some(event) = self.core.events.pop_front() {
+                return Some(event);
+            }
+            let id = self.ready.pop_front()?;
+            let Some(association) = self.associations.get_mut(&id) else { continue };
+            association.queued = false;
+            if association.has_message() {
+                association.take_message(&mut self.core);
+                self.places.heard(id);
+                self.touch(id);
+            } else if association.is_paused() {
+                self.core.counters.sctp_paused += 1;
+            }
+        }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.next()
+    }
+
+    fn counters(&self) -> TransportCounters {
+        self.core.counters
     }
 
     /// Attempts, and associations that an endpoint knows. One that only waits for the last
@@ -93,7 +116,7 @@ impl<E: Engine> Stack for Sctp<E> {
 impl<E: Engine> Datagrams for Sctp<E> {
     fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
         self.core.now = self.core.now.max(now);
-        self.core.counters.datagrams_received += 1;
+        self.core.counters.sctp_datagrams_received += 1;
         dispatch::datagram(self, source, &bytes);
     }
 

@@ -31,9 +31,9 @@ pub(super) fn tell(core: &mut Core, path: &Path, tag: u32, chunk: Chunk) {
     if !is_usable_address(&ip) || path.remote.port() == 0 {
         return;
     }
-    if core.strays.take(core.now) {
+    if core.strays.take(core.now, path.remote) {
         core.emit(path.remote, packet::single(path.header(tag), &[chunk]));
     } else {
-        core.counters.strays_ignored += 1;
+        core.counters.sctp_strays_ignored += 1;
     }
 }

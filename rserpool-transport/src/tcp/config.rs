@@ -9,10 +9,11 @@ use rserpool_core::endpoint::ConfigError;
 #[non_exhaustive]
 pub struct TcpConfig {
     /// The most connections at a time, attempts included (default 512: half of the file descriptors
-    /// that a process may commonly open). The newest is refused.
+    /// that a process may commonly open). Beyond it, a client that has asked nothing makes room for the next, and
+    /// then the address, or IPv6 network of 64 bits, that has most.
     pub max_connections: usize,
     /// The most connections accepted from one IP address, or from one IPv6 network of 64 bits (default
-    /// 64: enough for a host with many users; eight such hosts fill all connections).
+    /// 64: enough for a host with many users).
     pub max_per_address: usize,
     /// How long a message may take to arrive, from its first octet to its last (default 10 s).
     pub message_timeout: Duration,

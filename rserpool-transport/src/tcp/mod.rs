@@ -17,7 +17,7 @@ mod frames;
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -26,6 +26,8 @@ pub use config::TcpConfig;
 use self::attempt::{Attempt, Due};
 use self::connection::{Connection, MAX_INPUT, Opener};
 use super::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
+use crate::places::{Places, Victim};
+use crate::source::Source;
 use rserpool_core::base::{
     AssociationId, ConnectId, Deadlines, Instant, ProtocolId, SctpPort, TcpAddress, TransportAddress,
 };
@@ -45,8 +47,8 @@ pub struct Tcp {
     attempts: BTreeMap<ConnectId, Attempt>,
     /// Whose attempt a connection belongs to that is being opened.
     opening: BTreeMap<ConnectionId, ConnectId>,
-    /// How many connections of each origin were accepted.
-    origins: BTreeMap<IpAddr, usize>,
+    /// The connections that were accepted.
+    places: Places<ConnectionId>,
     /// Connections that may have a whole message, in the order of their turns.
     ready: VecDeque<ConnectionId>,
     events: VecDeque<Event>,
@@ -76,7 +78,7 @@ impl Tcp {
             connections: BTreeMap::new(),
             attempts: BTreeMap::new(),
             opening: BTreeMap::new(),
-            origins: BTreeMap::new(),
+            places: Places::new(),
             ready: VecDeque::new(),
             events: VecDeque::new(),
             actions: VecDeque::new(),
@@ -92,6 +94,19 @@ impl Tcp {
 
     fn is_full(&self) -> bool {
         self.connections.len() + self.attempts.len() >= self.config.max_connections
+    }
+
+    /// Makes room for a client, if another has to give its place up. False if there is none.
+    fn make_place(&mut self, source: Source) -> bool {
+        if !self.is_full() {
+            return true;
+        }
+        match self.places.victim(source) {
+            Some(Victim::Silent(id)) => self.hang_up(id, HangUp::Silent),
+            Some(Victim::Greedy(id)) => self.hang_up(id, HangUp::TooMany),
+            None => {}
+        }
+        !self.is_full()
     }
 
     const fn next_connection(&mut self) -> ConnectionId {
@@ -206,6 +221,7 @@ impl Tcp {
         match connection.frames.next() {
             Ok(Some(bytes)) => {
                 connection.took_message(self.now);
+                self.places.heard(id);
                 let (association, protocol) = (association(id), ProtocolId::ASAP);
                 self.events.push_back(Event::Message { association, protocol, stream: 0, bytes });
                 self.make_ready(id);
@@ -294,14 +310,7 @@ impl Tcp {
         self.deadlines.clear(&Owner::Connection(id));
         let Some(connection) = self.connections.remove(&id) else { return };
         if let Opener::Peer(peer) = connection.opener {
-            let origin = origin(peer.ip());
-            debug_assert!(self.origins.contains_key(&origin), "an accepted connection has been counted");
-            if let Some(count) = self.origins.get_mut(&origin) {
-                *count -= 1;
-                if *count == 0 {
-                    self.origins.remove(&origin);
-                }
-            }
+            self.places.remove(Source::of(peer.ip()), id);
         }
     }
 
@@ -412,17 +421,16 @@ impl Stack for Tcp {
 impl Streams for Tcp {
     fn accept(&mut self, now: Instant, peer: SocketAddr) -> Option<ConnectionId> {
         self.advance(now);
-        let origin = origin(peer.ip());
-        let same = self.origins.get(&origin).copied().unwrap_or_default();
+        let source = Source::of(peer.ip());
         if !self.accepts {
             return None;
         }
-        if self.is_full() || same >= self.config.max_per_address {
+        if self.places.count(source) >= self.config.max_per_address || !self.make_place(source) {
             self.hung_up(peer, HangUp::TooMany);
             return None;
         }
-        self.origins.insert(origin, same + 1);
         let connection = self.next_connection();
+        self.places.add(source, connection);
         self.establish(connection, Opener::Peer(peer), Origin::Peer, self.service, address(peer));
         Some(connection)
     }
@@ -479,13 +487,4 @@ const fn name(association: AssociationId) -> ConnectionId {
 
 fn address(peer: SocketAddr) -> TcpAddress {
     TcpAddress::new(vec![peer.ip().to_canonical()], peer.port())
-}
-
-/// What counts as one origin: an address of IPv4; of IPv6 the network of 64 bits, all of whose addresses
-/// one host may use.
-fn origin(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rserpool_core::endpoint::{AbortCause, AbortReason};
+use rserpool_core::endpoint::AbortCause;
 
 use super::connection::{MAX_OUTPUT, PAUSE_AT};
 use super::*;
@@ -171,7 +171,7 @@ fn a_client_asks_is_answered_and_leaves() {
     assert_eq!(script.happens(5, 1, ConnectionEvent::Written(7)), nothing());
     assert_eq!(script.happens(6, 1, ConnectionEvent::Written(1)), out([], [dropped(1)]));
     assert_eq!(script.tcp.poll_timeout(), None);
-    assert_eq!((script.tcp.connections.len(), script.tcp.origins.len()), (0, 0));
+    assert_eq!((script.tcp.connections.len(), script.tcp.places.count(Source::of(client(1).ip()))), (0, 0));
 }
 
 /// Whoever finishes its half at once, as a shell does, is answered all the same.
@@ -323,35 +323,35 @@ fn connections_take_turns() {
     assert_eq!(script.drain(), out(turns, []));
 }
 
+/// Who has asked nothing makes room, then the address that has most; if there is neither, the newest is refused.
 #[test]
-fn the_newest_connection_is_refused() {
-    let config = TcpConfig { max_connections: 3, max_per_address: 2, ..TcpConfig::default() };
+fn connections_are_bounded_in_all_and_for_each_address() {
+    let config = TcpConfig { max_connections: 4, max_per_address: 3, ..TcpConfig::default() };
     let mut script = Script::with(config);
-    assert_eq!(script.accept(0, 1).0, Some(id(1)));
-    assert_eq!(script.accept(0, 1).0, Some(id(2)));
+    (1..=3).for_each(|number| assert_eq!(script.accept(0, 1).0, Some(id(number))));
     let refused = |host| (None, out([hung_up(host, HangUp::TooMany)], []));
-    assert_eq!(script.accept(0, 1), refused(1), "two of one address");
-    assert_eq!(script.accept(0, 2).0, Some(id(3)));
-    assert_eq!(script.accept(0, 3), refused(3), "three in all");
+    assert_eq!(script.accept(0, 1), refused(1), "three of one address");
+    [1, 3].into_iter().for_each(|number| drop(script.receive(1, number, &message(8))));
+    assert_eq!(script.accept(1, 2).0, Some(id(4)));
+    script.receive(1, 4, &message(8));
     let failed = Event::ConnectFailed { request: ConnectId(1), reason: ConnectError::TooMany };
-    assert_eq!(script.connect(0, 1, registrar(&[1]), 1_000), out([failed], []));
+    assert_eq!(script.connect(1, 1, registrar(&[1]), 1_000), out([failed], []), "our own displace nobody");
+    let gone = |number, host, reason: HangUp, next, newcomer| {
+        let events = [hung_up(host, reason), down(number, reason.into()), accepted(next, newcomer)];
+        (Some(id(next)), out(events, [dropped(number)]))
+    };
+    assert_eq!(script.accept(2, 3), gone(2, 1, HangUp::Silent, 5, 3), "the second has asked nothing");
+    script.receive(2, 5, &message(8));
+    assert_eq!(script.accept(3, 4), gone(3, 1, HangUp::TooMany, 6, 4), "the first address has two");
+    script.receive(3, 6, &message(8));
+    assert_eq!(script.accept(4, 5), refused(5), "four addresses have one each");
+    assert_eq!(script.accept(4, 4), refused(4), "and one that has one gets no second");
     // Who goes makes room.
-    assert_eq!(
-        script.happens(1, 1, ConnectionEvent::Lost),
-        out([down(1, DownReason::Aborted(AbortReason::default()))], [])
-    );
-    assert_eq!(script.accept(2, 1), (Some(id(4)), out([accepted(4, 1)], [])));
+    script.happens(5, 1, ConnectionEvent::Lost);
+    assert_eq!(script.accept(6, 1), (Some(id(7)), out([accepted(7, 1)], [])));
     script.tcp.stop_listening();
-    script.happens(3, 2, ConnectionEvent::Lost);
-    assert_eq!(script.accept(4, 5), (None, nothing()), "who leaves has nothing to complain of");
-}
-
-/// One host has all addresses of an IPv6 network, and an IPv4 address by two names.
-#[test]
-fn addresses_of_one_network_count_as_one() {
-    let same = |a: &str, b: &str| origin(a.parse().unwrap()) == origin(b.parse().unwrap());
-    assert!(same("2001:db8::1", "2001:db8::ffff:0:0:1") && !same("2001:db8::1", "2001:db8:0:1::1"));
-    assert!(same("192.0.2.1", "::ffff:192.0.2.1") && !same("192.0.2.1", "192.0.2.2"));
+    script.happens(7, 7, ConnectionEvent::Lost);
+    assert_eq!(script.accept(8, 5), (None, nothing()), "who leaves has nothing to complain of");
 }
 
 /// ASAP-3.3-03: a user opens a connection, asks, and closes it.

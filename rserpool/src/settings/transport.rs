@@ -35,6 +35,10 @@ settings! {
         max_message_size / "sctp-max-message-size": usize => max_message_size;
         /// Octets of the receive window
         receive_buffer / "sctp-receive-buffer": u32 => receive_buffer;
+        /// Octets of received data that all associations together hold
+        receive_memory / "sctp-receive-memory": usize => receive_memory;
+        /// Octets of messages that all associations together hold until they are sent and acknowledged
+        send_memory / "sctp-send-memory": usize => send_memory;
         /// Octets of application data queued in an association before it is congested
         send_queue / "sctp-send-queue": usize => send_queue;
         /// Octets of ASAP and ENRP messages queued in an association before it is aborted

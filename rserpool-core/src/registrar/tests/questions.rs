@@ -108,7 +108,7 @@ fn an_answer_fits_into_one_message() {
 
 /// The elements of the answer to a user.
 fn ids(actions: &[Action]) -> Vec<u32> {
-    let [Action::Send { bytes, .. }] = &actions[..] else { panic!("{actions:?}") };
+    let [Action::Send { bytes, .. }] = actions else { panic!("{actions:?}") };
     let Ok(AsapMessage::HandleResolutionResponse { elements, .. }) =
         AsapMessage::decode(bytes).map(|decoded| decoded.message)
     else {

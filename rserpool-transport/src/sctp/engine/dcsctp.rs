@@ -1,4 +1,4 @@
-//! The data phase by dcsctp, which can start an association from a snapshot of another.
+//! Sending by dcsctp, which can start an association from a snapshot of another.
 //!
 //! It carries payload protocol identifiers as they are and says of each message when the peer has
 //! it. It is not `Send`, so the event loop of `rserpool-driver` does not use it.
@@ -13,46 +13,33 @@ use ::dcsctp::api::{
     ZERO_CHECKSUM_ALTERNATE_ERROR_DETECTION_METHOD_LOWER_LAYER_DTLS,
 };
 use bytes::Bytes;
-use rserpool_core::base::{Instant, ProtocolId};
+use rserpool_core::base::Instant;
 
-use super::{Broken, Drive, Engine, Outgoing, PORT, Portion, Receipt, Received, inward};
-use crate::sctp::chunk::{self, Data, Init, at_or_before, kind};
+use super::{Acknowledgement, Broken, Drive, Engine, Outgoing, PORT, Receipt, inward};
+use crate::sctp::chunk::{Init, kind};
 use crate::sctp::config::SctpConfig;
 use crate::sctp::packet::{Chunk, Chunks, HEADER, MAX_PACKET};
 
-/// The data phase by the crate dcsctp.
+/// Sending by the crate dcsctp.
 ///
 /// A stack with it cannot be sent to another thread.
 pub struct Dcsctp {
     options: Options,
     /// A call that comes later than this after its deadline means that we were stopped.
     lateness: Duration,
-    max_message_size: usize,
 }
 
-/// The data phase of one association.
+/// What is sent over one association.
 pub struct Flow {
     socket: Box<dyn DcSctpSocket>,
     /// What the library is behind our time, because we were stopped in between.
     behind: Duration,
     /// Packets as the library makes them.
     packets: Vec<Vec<u8>>,
-    runaway: Runaway,
-}
-
-/// How long the message is that arrives, for the library has no limit but its window. Counts what
-/// was not lost on the way, so it lets a little too much pass; whole messages are measured exactly.
-struct Runaway {
-    highest: u32,
-    octets: usize,
 }
 
 /// The tags of both sides, in headers that never leave this stack.
 const TAG: u32 = 1;
-
-/// What the library may hold beyond the window that the peer is told: without it, it would drop
-/// the very fragment that it is waiting for, once the window is full of later ones.
-const SLACK: u32 = 64 << 10;
 
 /// The congestion window at the beginning (RFC 9260 section 7.2.1).
 const INITIAL_WINDOW: u32 = 4404;
@@ -63,15 +50,11 @@ impl Drive for Dcsctp {
     type Flow = Flow;
 
     fn new(config: &SctpConfig) -> Self {
-        let window = config.receive_buffer.saturating_add(SLACK);
         let options = Options {
             local_port: PORT,
             remote_port: PORT,
             mtu: MAX_PACKET,
             max_message_size: usize::MAX,
-            // The library stops at nine tenths.
-            max_receiver_window_buffer_size: usize::try_from(u64::from(window) * 10 / 9 + 1)
-                .unwrap_or(usize::MAX),
             // The ledger bounds what is queued.
             max_send_buffer_size: usize::MAX,
             per_stream_send_queue_limit: usize::MAX,
@@ -92,7 +75,7 @@ impl Drive for Dcsctp {
             ..Options::default()
         };
         let lateness = config.rto_max.max(Duration::from_secs(1));
-        Self { options, lateness, max_message_size: config.max_message_size }
+        Self { options, lateness }
     }
 
     fn open(&mut self, now: Instant, local: &Init, peer: &Init) -> Option<Flow> {
@@ -115,8 +98,7 @@ impl Drive for Dcsctp {
         let mut socket = ::dcsctp::new_socket("", &self.options);
         socket.advance_time(outward(now, Duration::ZERO));
         socket.restore_from_state(&state).ok()?;
-        let runaway = Runaway { highest: peer.tsn.wrapping_sub(1), octets: 0 };
-        Some(Flow { socket, behind: Duration::ZERO, packets: Vec::new(), runaway })
+        Some(Flow { socket, behind: Duration::ZERO, packets: Vec::new() })
     }
 
     fn close(&mut self, _: &Flow) {}
@@ -130,38 +112,17 @@ impl Drive for Dcsctp {
         flow.socket.send(message, &options).is_ok()
     }
 
-    fn receive(
+    fn acknowledge(
         &mut self,
         now: Instant,
         flow: &mut Flow,
-        portions: &[Portion],
+        sack: &Acknowledgement,
         mut delivered: impl FnMut(Receipt),
     ) -> Result<(), Broken> {
         flow.advance(now, self.lateness);
-        for portion in portions {
-            if let Portion::Data(data) = portion
-                && flow.runaway.add(data) > self.max_message_size
-            {
-                return Err(Broken);
-            }
-        }
         // Checksums are neither made nor looked at.
-        if let Some(packet) = inward(TAG, portions, |data| (data.protocol, None)) {
-            flow.socket.handle_input(&packet);
-        }
+        flow.socket.handle_input(&inward(TAG, &sack.chunk));
         flow.take_events(&mut delivered)
-    }
-
-    fn read(&mut self, now: Instant, flow: &mut Flow, mut emit: impl FnMut(Received)) -> Result<(), Broken> {
-        flow.advance(now, self.lateness);
-        while let Some(message) = flow.socket.get_next_message() {
-            if message.payload.len() > self.max_message_size {
-                return Err(Broken);
-            }
-            let protocol = ProtocolId(message.ppid.0);
-            emit(Received { protocol, stream: message.stream_id.0, bytes: message.payload.into() });
-        }
-        Ok(())
     }
 
     fn transmit(&mut self, now: Instant, flow: &mut Flow, mut emit: impl FnMut(Chunk)) {
@@ -170,13 +131,7 @@ impl Drive for Dcsctp {
         let _ = flow.take_events(&mut |_| {});
         for packet in flow.packets.drain(..) {
             let chunks = Chunks::of(Bytes::from(packet).slice(HEADER..));
-            for chunk in chunks {
-                match chunk.kind {
-                    kind::DATA => emit(chunk),
-                    kind::SACK => emit(chunk::narrow_sack(&chunk, SLACK)),
-                    _ => {}
-                }
-            }
+            chunks.filter(|chunk| chunk.kind == kind::DATA).for_each(&mut emit);
         }
     }
 
@@ -210,28 +165,13 @@ impl Flow {
             match event {
                 SocketEvent::SendPacket(packet) if packet.len() > HEADER => self.packets.push(packet),
                 SocketEvent::OnLifecycleMessageDelivered(id) => {
-                    let receipt = NonZeroU64::new(id.value()).map(Receipt);
-                    receipt.into_iter().for_each(&mut *delivered);
+                    NonZeroU64::new(id.value()).map(Receipt).into_iter().for_each(&mut *delivered);
                 }
                 SocketEvent::OnAborted(..) | SocketEvent::OnClosed() => result = Err(Broken),
                 _ => {}
             }
         }
         result
-    }
-}
-
-impl Runaway {
-    /// A fragment has arrived; the octets of its message so far.
-    fn add(&mut self, data: &Data) -> usize {
-        if !at_or_before(data.tsn, self.highest) {
-            self.highest = data.tsn;
-            if data.flags & Data::BEGIN != 0 {
-                self.octets = 0;
-            }
-            self.octets = self.octets.saturating_add(data.payload.len());
-        }
-        self.octets
     }
 }
 
@@ -242,7 +182,7 @@ fn outward(at: Instant, behind: Duration) -> SocketTime {
 
 impl fmt::Debug for Dcsctp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dcsctp").field("max_message_size", &self.max_message_size).finish_non_exhaustive()
+        f.debug_struct("Dcsctp").finish_non_exhaustive()
     }
 }
 

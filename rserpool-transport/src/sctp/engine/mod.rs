@@ -1,9 +1,9 @@
-//! The data phase of an association, done by a library: fragmentation, retransmission,
-//! congestion control, reassembly, order. Everything else is done by this stack.
+//! What we send over an association, done by a library: fragmentation, retransmission, congestion
+//! control. Everything else is done by this stack, also what the peer sends ([`super::receiver`]).
 //!
 //! Both libraries are whole SCTP stacks. An association in them is started in the middle, as if
-//! they had done the handshake, and they see DATA and SACK chunks only; of what they send only
-//! those two are taken. So their cookies, tags, heartbeats, shutdowns and aborts, with whatever
+//! they had done the handshake, and they see SACK chunks only; of what they send only DATA is
+//! taken. So their cookies, tags, heartbeats, shutdowns and aborts, with whatever
 //! defects they have, never run. What they see of the common header is made up.
 
 mod clock;
@@ -17,7 +17,7 @@ use std::num::NonZeroU64;
 use bytes::{BufMut, Bytes, BytesMut};
 use rserpool_core::base::{Instant, ProtocolId, SctpPort};
 
-use super::chunk::{Data, Init, kind};
+use super::chunk::{Init, kind};
 use super::config::SctpConfig;
 use super::packet::{CHUNK_HEADER, Chunk, HEADER, Header};
 
@@ -25,18 +25,18 @@ use super::packet::{CHUNK_HEADER, Chunk, HEADER, Header};
 pub use self::dcsctp::Dcsctp;
 pub use self::sctp_proto::SctpProto;
 
-/// A library that carries the data of associations: [`SctpProto`], or `Dcsctp` with the feature
+/// A library that sends the data of associations: [`SctpProto`], or `Dcsctp` with the feature
 /// `dcsctp`. What the two have in common is private to this crate, so there are no others.
 pub trait Engine: Drive {}
 
 /// What [`Engine`] stands for.
 pub trait Drive: Debug + Sized {
-    /// The data phase of one association.
+    /// What is sent over one association.
     type Flow: Debug;
 
     fn new(config: &SctpConfig) -> Self;
 
-    /// Starts the data phase after a handshake. `None` if the library refuses the values.
+    /// Starts after a handshake. `None` if the library refuses the values.
     fn open(&mut self, now: Instant, local: &Init, peer: &Init) -> Option<Self::Flow>;
 
     /// Forgets a flow.
@@ -46,27 +46,20 @@ pub trait Drive: Debug + Sized {
     /// that is dead.
     fn write(&mut self, now: Instant, flow: &mut Self::Flow, message: &Outgoing, receipt: Receipt) -> bool;
 
-    /// Hands in what one packet contains, and out which messages of ours the peer has. Those of the peer wait for
-    /// [`Drive::read`].
+    /// The peer has acknowledged something: hands in a SACK that was checked, and out the receipts of the messages
+    /// that the peer has.
     ///
     /// # Errors
     /// The flow is dead.
-    fn receive(
+    fn acknowledge(
         &mut self,
         now: Instant,
         flow: &mut Self::Flow,
-        portions: &[Portion],
+        sack: &Acknowledgement,
         delivered: impl FnMut(Receipt),
     ) -> Result<(), Broken>;
 
-    /// Hands out the messages of the peer. As long as they are not read they take room in the receive window.
-    ///
-    /// # Errors
-    /// The flow is dead.
-    fn read(&mut self, now: Instant, flow: &mut Self::Flow, emit: impl FnMut(Received))
-    -> Result<(), Broken>;
-
-    /// What the flow wants to send now, DATA and SACK chunks.
+    /// What the flow wants to send now, DATA chunks.
     fn transmit(&mut self, now: Instant, flow: &mut Self::Flow, emit: impl FnMut(Chunk));
 
     /// When the flow's next timer is due.
@@ -88,80 +81,28 @@ pub struct Outgoing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt(pub(super) NonZeroU64);
 
-/// What an engine reads of a packet.
+/// A SACK that was checked: the chunk, and the last TSN that it acknowledges in sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Portion {
-    Data(Data),
-    /// A SACK that was checked, and the last TSN that it acknowledges in sequence.
-    Sack(Chunk, u32),
+pub struct Acknowledgement {
+    pub(super) chunk: Chunk,
+    pub(super) cumulative: u32,
 }
 
-impl Portion {
-    /// Its octets as a chunk, padding included.
-    fn size(&self) -> usize {
-        match self {
-            Self::Data(data) => (16 + data.payload.len()).next_multiple_of(4),
-            Self::Sack(chunk, _) => chunk.size(),
-        }
-    }
-}
-
-/// A message that the peer has sent.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Received {
-    pub(super) protocol: ProtocolId,
-    pub(super) stream: u16,
-    pub(super) bytes: Bytes,
-}
-
-/// The peer has broken the protocol, or sent a message longer than we take: the flow is dead.
+/// The library has given the flow up.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Broken;
 
 /// Two ports, for headers that never leave this stack.
 const PORT: u16 = 5000;
 
-/// A packet as a library shall see it, with a checksum of 0; `None` if nothing is left. The identifier
-/// is what the library shall take for the payload protocol identifier, and what to put in front of the
-/// payload. DATA is marked so that it is acknowledged at once: when that goes out is decided in
-/// [`super::sacks`].
-fn inward(
-    tag: u32,
-    portions: &[Portion],
-    identifier: impl Fn(&Data) -> (u32, Option<u32>),
-) -> Option<BytesMut> {
-    let room: usize = portions.iter().map(|portion| portion.size() + CHUNK_HEADER).sum();
-    let mut packet = BytesMut::with_capacity(HEADER + room);
+/// A packet with a SACK as a library shall see it, with a checksum of 0.
+fn inward(tag: u32, sack: &Chunk) -> BytesMut {
+    let mut packet = BytesMut::with_capacity(HEADER + sack.size());
     Header { source_port: SctpPort(PORT), destination_port: SctpPort(PORT), tag }.put(&mut packet);
-    for portion in portions {
-        let start = packet.len();
-        packet.put_u32(0);
-        let (kind, flags) = match portion {
-            Portion::Sack(chunk, _) => {
-                packet.put_slice(&chunk.body);
-                (kind::SACK, 0)
-            }
-            Portion::Data(data) => {
-                let (protocol, prefix) = identifier(data);
-                packet.put_u32(data.tsn);
-                packet.put_u16(data.stream);
-                packet.put_u16(data.sequence);
-                packet.put_u32(protocol);
-                if let Some(prefix) = prefix {
-                    packet.put_u32(prefix);
-                }
-                packet.put_slice(&data.payload);
-                (kind::DATA, data.flags | Data::IMMEDIATE)
-            }
-        };
-        // A chunk that fills a datagram of 64 KiB has no room for more.
-        let Ok(length) = u16::try_from(packet.len() - start) else {
-            packet.truncate(start);
-            continue;
-        };
-        packet[start..start + 2].copy_from_slice(&[kind, flags]);
-        packet[start + 2..start + CHUNK_HEADER].copy_from_slice(&length.to_be_bytes());
-        packet.put_bytes(0, packet.len().next_multiple_of(4) - packet.len());
-    }
-    (packet.len() > HEADER).then_some(packet)
+    packet.put_u8(kind::SACK);
+    packet.put_u8(0);
+    // It came out of a datagram: it fits.
+    packet.put_u16(u16::try_from(CHUNK_HEADER + sack.body.len()).unwrap_or(u16::MAX));
+    packet.put_slice(&sack.body);
+    packet
 }

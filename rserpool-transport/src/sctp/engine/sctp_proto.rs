@@ -1,12 +1,9 @@
-//! The data phase by sctp-proto, which can start an association with two INITs exchanged elsewhere
-//! (SNAP).
+//! Sending by sctp-proto, which can start an association with two INITs exchanged elsewhere (SNAP).
 //!
-//! It knows a few payload protocol identifiers of WebRTC and no others. Inbound, the identifier
-//! is put in front of the message's first fragment on its way in, and taken off the whole
-//! message. Outbound, the flow remembers which TSN belongs to which message: messages are handed
-//! over in order and fragmented in a known way.
+//! It knows a few payload protocol identifiers of WebRTC and no others. The flow remembers which TSN
+//! belongs to which message: messages are handed over in order and fragmented in a known way.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -14,16 +11,16 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rserpool_core::base::{Instant, ProtocolId};
 use sctp_proto::{
     AssociationHandle, ClientConfig, DatagramEvent, EndpointConfig, EndpointEvent, Event, Payload,
-    PayloadProtocolIdentifier, StreamEvent, TransportConfig,
+    PayloadProtocolIdentifier, TransportConfig,
 };
 
 use super::clock::Clock;
-use super::{Broken, Drive, Engine, Outgoing, PORT, Portion, Receipt, Received, inward};
-use crate::sctp::chunk::{Data, Init, MAX_FRAGMENT, at_or_before, kind};
+use super::{Acknowledgement, Broken, Drive, Engine, Outgoing, PORT, Receipt, inward};
+use crate::sctp::chunk::{Init, MAX_FRAGMENT, at_or_before, kind};
 use crate::sctp::config::SctpConfig;
 use crate::sctp::packet::{self, CHUNK_HEADER, Chunk, Chunks, HEADER};
 
-/// The data phase by the crate sctp-proto: the default.
+/// Sending by the crate sctp-proto: the default.
 #[derive(Debug)]
 pub struct SctpProto {
     /// The library's common part, one for all associations of a stack.
@@ -33,7 +30,7 @@ pub struct SctpProto {
     last_tag: u32,
 }
 
-/// The data phase of one association.
+/// What is sent over one association.
 #[derive(Debug)]
 pub struct Flow {
     handle: AssociationHandle,
@@ -44,8 +41,6 @@ pub struct Flow {
     flying: VecDeque<Flying>,
     /// The TSN of the next fragment that the library gets.
     next_tsn: u32,
-    /// The streams on which messages wait to be read.
-    readable: BTreeSet<u16>,
 }
 
 /// A message in the hands of the library.
@@ -57,9 +52,6 @@ struct Flying {
     receipt: Receipt,
 }
 
-/// Octets of the payload protocol identifier in front of an inbound message.
-const PREFIX: usize = 4;
-
 /// The library wants an address for every peer and never looks at it.
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
 
@@ -70,10 +62,8 @@ impl Drive for SctpProto {
 
     fn new(config: &SctpConfig) -> Self {
         let millis = |d: std::time::Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX).max(1);
-        let longest = u32::try_from(config.max_message_size + PREFIX).unwrap_or(u32::MAX);
+        let longest = u32::try_from(config.max_message_size).unwrap_or(u32::MAX);
         let transport = TransportConfig::default()
-            .with_max_receive_buffer_size(config.receive_buffer)
-            .with_max_receive_message_size(longest)
             .with_max_send_message_size(longest)
             .with_max_data_retransmits(None)
             .with_rto_initial_ms(millis(config.rto_initial))
@@ -102,8 +92,7 @@ impl Drive for SctpProto {
             config.with_snap(init(Init { tag: ours, ..*local }), init(Init { tag: theirs, ..*peer }));
         let (handle, association) = self.endpoint.connect(config, NOWHERE).ok()?;
         let association = Box::new(association);
-        let (flying, readable) = (VecDeque::new(), BTreeSet::new());
-        Some(Flow { handle, association, tag: ours, flying, next_tsn: local.tsn, readable })
+        Some(Flow { handle, association, tag: ours, flying: VecDeque::new(), next_tsn: local.tsn })
     }
 
     fn close(&mut self, flow: &Flow) {
@@ -127,50 +116,29 @@ impl Drive for SctpProto {
         true
     }
 
-    fn receive(
+    fn acknowledge(
         &mut self,
         now: Instant,
         flow: &mut Flow,
-        portions: &[Portion],
+        sack: &Acknowledgement,
         mut delivered: impl FnMut(Receipt),
     ) -> Result<(), Broken> {
-        let identifier = |data: &Data| {
-            let prefix = (data.flags & Data::BEGIN != 0).then_some(data.protocol);
-            (PayloadProtocolIdentifier::Binary as u32, prefix)
-        };
-        let Some(packet) = inward(flow.tag, portions, identifier) else { return Ok(()) };
+        let packet = packet::sign(inward(flow.tag, &sack.chunk));
         let now = self.clock.outward(now);
         let Some((_, DatagramEvent::AssociationEvent(event))) =
-            self.endpoint.handle(now, NOWHERE, None, None, packet::sign(packet))
+            self.endpoint.handle(now, NOWHERE, None, None, packet)
         else {
             return Err(Broken);
         };
         flow.association.handle_event(event);
         let mut result = Ok(());
         while let Some(event) = flow.association.poll() {
-            match event {
-                Event::Stream(StreamEvent::Readable { id }) => {
-                    flow.readable.insert(id);
-                }
-                Event::AssociationLost { .. } | Event::HandshakeFailed { .. } => result = Err(Broken),
-                _ => {}
+            if let Event::AssociationLost { .. } | Event::HandshakeFailed { .. } = event {
+                result = Err(Broken);
             }
         }
-        // Streams are remembered by their number; the list of new ones is of no use here.
-        while flow.association.accept_stream().is_some() {}
         result?;
-        for portion in portions {
-            if let Portion::Sack(_, cumulative) = portion {
-                flow.acknowledge(*cumulative, &mut delivered);
-            }
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, _: Instant, flow: &mut Flow, mut emit: impl FnMut(Received)) -> Result<(), Broken> {
-        while let Some(id) = flow.readable.pop_first() {
-            flow.read(id, &mut emit);
-        }
+        flow.acknowledge(sack.cumulative, &mut delivered);
         Ok(())
     }
 
@@ -202,19 +170,6 @@ impl SctpProto {
 }
 
 impl Flow {
-    fn read(&mut self, id: u16, emit: &mut impl FnMut(Received)) {
-        let Ok(mut stream) = self.association.stream(id) else { return };
-        while let Ok(Some(chunks)) = stream.read_sctp() {
-            let mut message = vec![0; chunks.len()];
-            if chunks.read(&mut message).is_err() || message.len() <= PREFIX {
-                continue;
-            }
-            let mut bytes = Bytes::from(message);
-            let protocol = ProtocolId(bytes.get_u32());
-            emit(Received { protocol, stream: id, bytes });
-        }
-    }
-
     /// The identifier of the message to which a fragment belongs.
     fn protocol(&self, tsn: u32) -> ProtocolId {
         let index = self.flying.partition_point(|f| at_or_before(f.last.wrapping_add(1), tsn));
@@ -231,7 +186,7 @@ impl Flow {
     }
 }
 
-/// The DATA and SACK chunks of a packet of the library, with the identifiers put in.
+/// The DATA chunks of a packet of the library, with the identifiers put in.
 fn outward(packet: Bytes, protocol: impl Fn(u32) -> ProtocolId) -> impl Iterator<Item = Chunk> {
     const TSN: usize = CHUNK_HEADER;
     const PROTOCOL: usize = CHUNK_HEADER + 8;
@@ -251,7 +206,7 @@ fn outward(packet: Bytes, protocol: impl Fn(u32) -> ProtocolId) -> impl Iterator
     }
     let mut packet = packet.freeze();
     packet.advance(HEADER.min(packet.len()));
-    Chunks::of(packet).filter(|chunk| matches!(chunk.kind, kind::DATA | kind::SACK))
+    Chunks::of(packet).filter(|chunk| chunk.kind == kind::DATA)
 }
 
 /// An INIT chunk as the library reads it.

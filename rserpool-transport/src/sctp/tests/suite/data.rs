@@ -205,7 +205,7 @@ fn a_message_that_is_too_long_ends_the_association() {
     net.send(0, a, 0, vec![0; 1001]);
     net.run_for(millis(50));
     assert_eq!(net.take(1), [message(b, 0, vec![0; 1000]), down(b, DownReason::Violation)]);
-    assert_eq!(net.take(0), [down(a, aborted(13, "DATA or SACK impossible, or message too long"))]);
+    assert_eq!(net.take(0), [down(a, aborted(13, "message too long"))]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Stacks that talk to each other over an emulated network in virtual time.
 
 mod data;
+mod greedy;
 mod handshake;
 mod hostile;
 mod multihoming;
@@ -44,6 +45,8 @@ struct Net {
     frozen: BTreeSet<usize>,
     /// Stacks that send everything from one address.
     sources: BTreeMap<usize, SocketAddr>,
+    /// Stacks whose endpoints answer every message by an ASAP message of so many octets.
+    answers: BTreeMap<usize, usize>,
     /// Networks that carry nothing: see [`network`].
     cut: BTreeSet<u8>,
     sent: u64,
@@ -106,6 +109,7 @@ impl Net {
             tap: Vec::new(),
             frozen: BTreeSet::new(),
             sources: BTreeMap::new(),
+            answers: BTreeMap::new(),
             cut: BTreeSet::new(),
             sent: 0,
             random: Random::new(1),
@@ -180,6 +184,11 @@ impl Net {
 
     fn drain(&mut self, stack: usize) {
         while let Some(event) = self.stacks[stack].poll_event() {
+            if let (Event::Message { association, .. }, Some(octets)) = (&event, self.answers.get(&stack)) {
+                let (association, bytes) = (*association, vec![0; *octets].into());
+                let answer = Action::Send { association, protocol: ProtocolId::ASAP, stream: 0, bytes };
+                self.stacks[stack].handle_action(self.now, answer);
+            }
             match event {
                 Event::Arriving { .. } => self.arriving += 1,
                 event => self.events[stack].push(event),

@@ -316,3 +316,31 @@ fn a_forged_answer_verifies_nothing() {
     }
     assert_eq!((net.take(1), net.stacks[1].paths.len()), (vec![], 1));
 }
+
+/// An address that is proved by the same packet that ends the association may be another's, which keeps it.
+#[test]
+fn an_association_that_ends_leaves_the_paths_of_others() {
+    let shared = SocketAddr::new(address_in(1, 2).ip(), address(0).port());
+    let claiming = SctpConfig { tell_addresses: true, addresses: vec![shared.ip()], ..SctpConfig::fast(1) };
+    let mut net = Net::new(&[claiming, SctpConfig::fast(2), SctpConfig::fast(3)]);
+    net.hosts.insert(shared, 2);
+    net.sources.insert(2, shared);
+    for client in [2, 0] {
+        let (request, local_port, deadline) = (ConnectId(7), SctpPort(5000), net.now + millis(1000));
+        net.act(client, Action::Connect { request, local_port, peer: peer(1).into(), deadline });
+        net.run_for(millis(10));
+    }
+    let [Event::Connected(owner), Event::Connected(other)] = &net.take(1)[..] else { panic!() };
+    let association = &net.stacks[1].associations[&other.association];
+    let header =
+        Header { source_port: SctpPort(5000), destination_port: SctpPort(PORT), tag: association.local_tag };
+    let beat = net.tap.iter().filter(|(_, to, _)| *to == shared).find_map(|(_, _, bytes)| {
+        packet::parse(bytes).unwrap().1.find(|chunk| chunk.kind == kind::HEARTBEAT)
+    });
+    let chunks = [Chunk::new(kind::HEARTBEAT_ACK, beat.unwrap().body), Chunk::new(kind::ABORT, Bytes::new())];
+    net.stacks[1].handle_datagram(net.now, address(0), single(header, &chunks));
+    net.drain(1);
+    assert_eq!(net.take(1), [down(other.association, aborted(None, ""))]);
+    let paths: Vec<_> = net.stacks[1].paths.iter().map(|(path, owner)| (path.remote, *owner)).collect();
+    assert_eq!(paths, [(shared, crate::sctp::Owner::Association(owner.association))]);
+}

@@ -12,7 +12,7 @@ fn an_idle_peer_that_vanishes_is_noticed() {
     assert!(took <= millis(700) && took >= millis(500), "{took:?}");
     assert_eq!(net.take(0), [down(a, DownReason::Silent)]);
     assert_eq!((net.stacks[0].associations(), net.stacks[0].poll_timeout()), (0, None));
-    assert_eq!(net.stacks[0].counters().silent, 1);
+    assert_eq!(net.stacks[0].counters().sctp_silent, 1);
 }
 
 #[test]
@@ -142,11 +142,10 @@ fn a_slow_link_is_no_silence() {
 /// The transport of a user is what notices that an element is dead: with data under way, and without.
 #[test]
 fn a_user_notices_a_silent_peer_in_time() {
-    let presets: [(fn(u64) -> SctpConfig, _, _); 2] =
-        [(SctpConfig::fast_user, 200, 400), (SctpConfig::rfc_user, 10_000, 15_000)];
+    let presets = [(SctpConfig::fast_user(1), 200, 400), (SctpConfig::rfc_user(1), 10_000, 15_000)];
     for (preset, asked, idle) in presets {
         for (data, expected) in [(true, asked), (false, idle)] {
-            let mut net = Net::new(&[preset(1), SctpConfig::rfc(2)]);
+            let mut net = Net::new(&[preset.clone(), SctpConfig::rfc(2)]);
             let (a, _) = net.pair();
             net.frozen.insert(1);
             if data {

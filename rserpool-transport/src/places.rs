@@ -1,0 +1,143 @@
+//! Who gives up a place when all are taken: associations over SCTP, connections over TCP.
+//!
+//! A stranger that says nothing after the handshake goes first. Otherwise the source that has most places gives one
+//! to a source that has fewer. So one host cannot keep the others out, however many places it takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::source::Source;
+
+/// The places that peers have taken themselves, by source. Those that we have opened are not among them.
+#[derive(Debug)]
+pub(crate) struct Places<I> {
+    sources: BTreeMap<Source, Taken<I>>,
+    /// The sources by how many they have.
+    by_count: BTreeSet<(usize, Source)>,
+    /// Those of which nothing has been heard yet, in the order in which they came.
+    silent: BTreeMap<I, Source>,
+}
+
+/// The places of one source.
+#[derive(Debug)]
+struct Taken<I> {
+    all: BTreeSet<I>,
+    silent: BTreeSet<I>,
+}
+
+/// A place that is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Victim<I> {
+    /// One that has said nothing.
+    Silent(I),
+    /// One of the source that has most.
+    Greedy(I),
+}
+
+impl<I: Copy + Ord> Places<I> {
+    pub(crate) const fn new() -> Self {
+        Self { sources: BTreeMap::new(), by_count: BTreeSet::new(), silent: BTreeMap::new() }
+    }
+
+    /// A peer has taken a place. Names ascend.
+    pub(crate) fn add(&mut self, source: Source, id: I) {
+        self.change(source, |taken| {
+            taken.all.insert(id);
+            taken.silent.insert(id);
+        });
+        self.silent.insert(id, source);
+    }
+
+    /// The peer has said something.
+    pub(crate) fn heard(&mut self, id: I) {
+        if let Some(source) = self.silent.remove(&id)
+            && let Some(taken) = self.sources.get_mut(&source)
+        {
+            taken.silent.remove(&id);
+        }
+    }
+
+    /// A place is free again, if it was one of these.
+    pub(crate) fn remove(&mut self, source: Source, id: I) {
+        if self.sources.get(&source).is_some_and(|taken| taken.all.contains(&id)) {
+            self.heard(id);
+            self.change(source, |taken| {
+                taken.all.remove(&id);
+            });
+        }
+    }
+
+    /// How many places a source has.
+    pub(crate) fn count(&self, source: Source) -> usize {
+        self.sources.get(&source).map_or(0, |taken| taken.all.len())
+    }
+
+    /// Who gives a place to this source, if anyone does: of the source that has most the silent one that has waited
+    /// longest, then that of any source; else the last that has come to the source that has most, so that those who
+    /// were there first can go on.
+    pub(crate) fn victim(&self, newcomer: Source) -> Option<Victim<I>> {
+        let (most, greedy) = *self.by_count.last()?;
+        let taken = self.sources.get(&greedy)?;
+        if let Some(id) = taken.silent.first().or_else(|| self.silent.keys().next()) {
+            return Some(Victim::Silent(*id));
+        }
+        let last = taken.all.last().filter(|_| most > self.count(newcomer) + 1);
+        last.copied().map(Victim::Greedy)
+    }
+
+    fn change(&mut self, source: Source, act: impl FnOnce(&mut Taken<I>)) {
+        let none = || Taken { all: BTreeSet::new(), silent: BTreeSet::new() };
+        let taken = self.sources.entry(source).or_insert_with(none);
+        self.by_count.remove(&(taken.all.len(), source));
+        act(taken);
+        if taken.all.is_empty() {
+            self.sources.remove(&source);
+        } else {
+            self.by_count.insert((taken.all.len(), source));
+        }
+        debug_assert_eq!(self.by_count.len(), self.sources.len(), "each source is listed once");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: [u8; 4] = [192, 0, 2, 1];
+    const B: [u8; 4] = [192, 0, 2, 2];
+    const C: [u8; 4] = [192, 0, 2, 3];
+
+    fn source(address: [u8; 4]) -> Source {
+        Source::of(address.into())
+    }
+
+    fn places(taken: &[([u8; 4], u32)]) -> Places<u32> {
+        let mut places = Places::new();
+        taken.iter().for_each(|(address, id)| places.add(source(*address), *id));
+        places
+    }
+
+    #[test]
+    fn who_says_nothing_goes_first_and_the_greediest_before_others() {
+        let mut places = places(&[(A, 1), (B, 2), (B, 3), (B, 4)]);
+        assert_eq!(places.victim(source(B)), Some(Victim::Silent(2)));
+        places.heard(2);
+        assert_eq!(places.victim(source(C)), Some(Victim::Silent(3)));
+        places.heard(3);
+        places.heard(4);
+        assert_eq!(places.victim(source(B)), Some(Victim::Silent(1)));
+    }
+
+    #[test]
+    fn the_source_with_most_places_gives_one_to_others() {
+        let mut places = places(&[(A, 1), (B, 2), (B, 3), (B, 4)]);
+        (1..=4).for_each(|id| places.heard(id));
+        assert_eq!(places.victim(source(C)), Some(Victim::Greedy(4)));
+        assert_eq!(places.victim(source(A)), Some(Victim::Greedy(4)));
+        assert_eq!(places.victim(source(B)), None, "it has most itself");
+        places.remove(source(B), 4);
+        assert_eq!(places.victim(source(A)), None, "they would only change places");
+        assert_eq!(places.victim(source(C)), Some(Victim::Greedy(3)));
+        (1..=3).for_each(|id| [A, B].iter().for_each(|address| places.remove(source(*address), id)));
+        assert_eq!((places.victim(source(C)), places.sources.len(), places.by_count.len()), (None, 0, 0));
+    }
+}

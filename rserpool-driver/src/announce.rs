@@ -9,10 +9,11 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use rserpool_core::base::{ASAP_PORT, ENRP_PORT};
 use rserpool_core::endpoint::Channel;
-use rserpool_transport::Datagram;
+use rserpool_transport::{Datagram, reaches};
 use socket2::{Domain, Protocol, Type};
 
 use crate::error::StartError;
+use crate::families;
 use crate::interfaces::{self, Interface};
 use crate::runtime::{Received, Runtime, Socket};
 
@@ -42,7 +43,7 @@ const QUEUE: usize = 8;
 /// A multicast group for announcements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum AnnounceGroup {
-    /// For ASAP that of IANA, for ENRP this project's own, in the address family of the
+    /// For ASAP that of IANA, for ENRP this project's own, in every address family of the
     /// encapsulation socket.
     #[default]
     Standard,
@@ -99,14 +100,21 @@ impl Announcing {
         let mut groups = Vec::new();
         for (channel, choice) in [(Channel::Asap, self.asap), (Channel::Enrp, self.enrp)] {
             let Some(choice) = choice else { continue };
-            let group = choice.address(channel, local.is_ipv6());
-            if !group.ip().is_multicast() || group.port() == 0 {
-                return Err(StartError::NoGroup { channel, group });
+            for ipv6 in families::of(local) {
+                let group = choice.address(channel, ipv6);
+                if !group.ip().is_multicast() || group.port() == 0 {
+                    return Err(StartError::NoGroup { channel, group });
+                }
+                if !reaches(local, group.ip()) {
+                    return Err(StartError::OtherFamily { channel, group });
+                }
+                // On a host that has IPv6 only for itself, its group is worth nothing beside that of IPv4.
+                let stands_alone = groups.iter().all(|(other, _)| *other != channel);
+                let useful = stands_alone || interfaces::have_ipv6();
+                if useful && !groups.contains(&(channel, group)) {
+                    groups.push((channel, group));
+                }
             }
-            if group.is_ipv6() != local.is_ipv6() {
-                return Err(StartError::OtherFamily { channel, group });
-            }
-            groups.push((channel, group));
         }
         Ok(groups)
     }
@@ -139,7 +147,7 @@ impl AnnounceSocket {
         ttl: u8,
         local: IpAddr,
     ) -> io::Result<Vec<Self>> {
-        let interfaces = interfaces::of(local);
+        let interfaces = interfaces::of(local, group.is_ipv6());
         let has_network = interfaces.iter().any(|interface| !interface.loopback);
         let mut joined = Vec::new();
         let mut failure = io::Error::new(io::ErrorKind::AddrNotAvailable, "no interface can carry it");

@@ -1,22 +1,27 @@
 //! Builders: a preset, adjustments to it, and the start of an event loop.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_channel::{bounded, unbounded};
-use rserpool_core::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, SctpPort, UdpPort};
+use rserpool_core::base::{
+    ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, SctpPort, TransportAddress, UdpPort,
+};
 use rserpool_core::endpoint::ConfigError;
 use rserpool_transport::node::Node;
 use rserpool_transport::sctp::{Sctp, SctpConfig};
 use rserpool_transport::tcp::{Tcp, TcpConfig};
-use rserpool_transport::{Carriers, Stack};
+use rserpool_transport::{Carriers, Stack, reaches};
+use socket2::{Domain, Protocol, Type};
 
 use crate::announce::{AnnounceGroup, AnnounceSocket, Announcing};
 use crate::datagrams::DatagramIo;
 use crate::delivery::{Delivery, EventReceiver};
 use crate::error::StartError;
 use crate::event_loop::{EventLoop, Parts};
+use crate::families;
 use crate::fate::fate;
 use crate::handle::{Handle, Local};
 use crate::interfaces;
@@ -51,9 +56,8 @@ pub enum Preset {
 
 /// Prepares an endpoint: a configuration of type `C`, to be run on the runtime `R`.
 ///
-/// Without a call to [`Builder::bind`] a registrar binds UDP port 9899 of all IPv4 addresses, and
-/// every other endpoint a free port, of IPv6 if the first registrar, or the group of the
-/// announcements, has an IPv6 address.
+/// Without a call to [`Builder::bind`] a registrar binds UDP port 9899 and every other endpoint a free port,
+/// of all addresses of IPv4 and IPv6; where there is no IPv6, of IPv4.
 #[must_use = "nothing happens before `start`"]
 pub struct Builder<R, C: Configuration> {
     runtime: Arc<R>,
@@ -121,9 +125,15 @@ pub trait Configure: Clone {
         }
     }
 
-    /// Where packets or connections to the configured registrars go.
-    fn registrars(&self) -> Vec<SocketAddr> {
+    /// The registrars, or for a registrar its peers, that are configured.
+    fn peers(&self) -> Vec<TransportAddress> {
         Vec::new()
+    }
+
+    /// Refuses addresses that are configured and do not fit where the socket is bound.
+    fn check_local(&self, local: SocketAddr) -> Result<(), StartError> {
+        families::check_peers(local, &self.peers())?;
+        families::check_own(local, &self.addresses())
     }
 
     /// Fills in what follows from the addresses to which the sockets are bound, and from what is
@@ -174,8 +184,8 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         self
     }
 
-    /// The IP address and UDP port of the encapsulation socket; port 0 takes a free one. Its
-    /// address family decides which peers can be reached.
+    /// The IP address and UDP port of the encapsulation socket; port 0 takes a free one. Its address family
+    /// decides which peers can be reached; `[::]` reaches both.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.bind = Some(address);
         self
@@ -260,10 +270,13 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     pub fn check(mut self) -> Result<(), StartError> {
         let (config, _, _) = self.adjust()?;
         let own = self.carried_by.as_ref().map(|own| own.local);
-        let mut udp = own.unwrap_or_else(|| self.address(&config));
+        let mut udp = own.unwrap_or_else(|| self.address());
         let tcp = self.listening.address(udp).filter(|_| own.is_none());
         if udp.port() == 0 {
             udp.set_port(DEFAULT_ENCAPSULATION_PORT.0);
+        }
+        if own.is_none() {
+            config.check_local(udp)?;
         }
         self.complete(config, Local { udp, tcp }).map(|_| ())
     }
@@ -303,12 +316,13 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         tcp: TcpConfig,
         runtime: Arc<R>,
     ) -> Result<(Local, Carry<R, C>), StartError> {
-        let (socket, udp) = self.open_socket(self.address(config))?;
+        let (socket, udp) = self.open_socket()?;
+        config.check_local(udp)?;
         let (listener, listening) = self.listening.listen(&*runtime, udp)?.unzip();
         let carry = move |parts: Parts<R, C::Endpoint>, config: &C| {
             if sctp.tell_addresses && sctp.addresses.is_empty() {
                 sctp.addresses = match config.addresses() {
-                    none if none.is_empty() => own_addresses(udp, &config.registrars())?,
+                    none if none.is_empty() => own_addresses(udp, &config.peers())?,
                     addresses => addresses,
                 };
             }
@@ -316,7 +330,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
             let service = config.ports().first().copied().unwrap_or(ASAP_PORT);
             let stack = Carriers::new(Sctp::new(sctp, udp), Tcp::new(tcp, service));
             // Elements are watched over SCTP: its socket comes first in every round.
-            let io = (DatagramIo::new(socket), StreamIo::new(runtime, listener));
+            let io = (DatagramIo::new(socket, udp), StreamIo::new(runtime, listener));
             Ok(carry(parts, config, stack, io))
         };
         Ok((Local { udp, tcp: listening }, Box::new(carry)))
@@ -343,24 +357,24 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     }
 
     /// Where to bind.
-    fn address(&self, config: &C) -> SocketAddr {
-        self.bind.unwrap_or_else(|| {
-            let registrar = config.registrars().first().copied();
-            let ipv6 = match (registrar, self.announcing.asap) {
-                (Some(registrar), _) => registrar.is_ipv6(),
-                (None, Some(AnnounceGroup::At(group))) => group.is_ipv6(),
-                (None, _) => false,
-            };
-            let all: IpAddr = if ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
-            SocketAddr::new(all, C::DEFAULT_UDP_PORT.0)
-        })
+    fn address(&self) -> SocketAddr {
+        self.bind.unwrap_or_else(|| SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), C::DEFAULT_UDP_PORT.0))
     }
 
-    fn open_socket(&self, address: SocketAddr) -> Result<(Box<dyn Socket>, SocketAddr), StartError> {
-        // No address reuse: a second process on the same port must fail, not share.
-        let bind = |source| StartError::Bind { address, source };
-        let socket = UdpSocket::bind(address).map_err(bind)?;
-        socket.set_nonblocking(true).map_err(bind)?;
+    /// Binds where it was asked for; else to all addresses of both families, or of IPv4 where there is no IPv6.
+    fn open_socket(&self) -> Result<(Box<dyn Socket>, SocketAddr), StartError> {
+        let address = self.address();
+        match bind(address) {
+            Err(error) if self.bind.is_none() && error.kind() != io::ErrorKind::AddrInUse => {
+                let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+                let socket = bind(address).map_err(|source| StartError::Bind { address, source })?;
+                self.wrap(socket)
+            }
+            bound => self.wrap(bound.map_err(|source| StartError::Bind { address, source })?),
+        }
+    }
+
+    fn wrap(&self, socket: UdpSocket) -> Result<(Box<dyn Socket>, SocketAddr), StartError> {
         // All associations share it: the usual 200 KiB overflow while the process does not run. The
         // system gives what it allows.
         let options = socket2::SockRef::from(&socket);
@@ -379,15 +393,35 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         Ok(config)
     }
 
+    /// Joins the groups. One that cannot be joined is an error if no other stands in for it.
     fn join_announcements(&self, local: SocketAddr) -> Result<Vec<AnnounceSocket>, StartError> {
-        let mut sockets = Vec::new();
+        let mut sockets: Vec<AnnounceSocket> = Vec::new();
+        let mut failures = Vec::new();
         for (channel, group) in self.announcing.groups(local.ip())? {
-            let joined =
-                AnnounceSocket::join(&*self.runtime, (channel, group), self.announcing.ttl, local.ip());
-            sockets.extend(joined.map_err(|source| StartError::Join { group, source })?);
+            let ttl = self.announcing.ttl;
+            match AnnounceSocket::join(&*self.runtime, (channel, group), ttl, local.ip()) {
+                Ok(joined) => sockets.extend(joined),
+                Err(source) => failures.push((channel, StartError::Join { group, source })),
+            }
         }
-        Ok(sockets)
+        let joined = |channel| sockets.iter().any(|socket| socket.channel == channel);
+        match failures.into_iter().find(|(channel, _)| !joined(*channel)) {
+            Some((_, failure)) => Err(failure),
+            None => Ok(sockets),
+        }
     }
+}
+
+/// A socket that does not block. Bound to all addresses of IPv6, it reaches IPv4 as well.
+fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    // No address reuse: a second process on the same port must fail, not share.
+    let socket = socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    socket.bind(&address.into())?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 /// An event loop that runs, seen from the handles.
@@ -395,26 +429,6 @@ pub(super) struct Launched<C: Configuration> {
     pub(super) handle: Handle<C::Endpoint>,
     pub(super) events: EventReceiver<C::Endpoint>,
     pub(super) config: C,
-}
-
-/// Checks that packets from the address bound can go to one of these registrars at least, if any is named; says
-/// which of them they cannot go to.
-pub(super) fn check_family(local: SocketAddr, registrars: &[SocketAddr]) -> Result<(), StartError> {
-    // What a socket for all addresses of IPv6 reaches depends on the system.
-    let reaches = |registrar: &&SocketAddr| {
-        registrar.is_ipv4() == local.is_ipv4() || (local.is_ipv6() && local.ip().is_unspecified())
-    };
-    let mut others = registrars.iter().filter(|registrar| !reaches(registrar));
-    match others.next() {
-        Some(registrar) if !registrars.iter().any(|registrar| reaches(&registrar)) => {
-            Err(StartError::Unreachable { registrar: *registrar, local })
-        }
-        Some(registrar) => {
-            tracing::warn!(%registrar, %local, "cannot be reached from the address bound: the other IP family");
-            Ok(())
-        }
-        None => Ok(()),
-    }
 }
 
 /// How many own addresses are told at most; a peer tries no more than three.
@@ -425,14 +439,16 @@ const MAX_OWN_ADDRESSES: usize = 8;
 /// none can be reached so, or none is known yet, that of the default route, or else all those of this
 /// machine. (All of them at once would name bridges of containers, which have the same addresses on
 /// many hosts.)
-pub(super) fn own_addresses(local: SocketAddr, registrars: &[SocketAddr]) -> Result<Vec<IpAddr>, StartError> {
+pub(super) fn own_addresses(
+    local: SocketAddr,
+    peers: &[TransportAddress],
+) -> Result<Vec<IpAddr>, StartError> {
     if !local.ip().is_unspecified() {
         return Ok(vec![local.ip()]);
     }
-    let mut own = routes(local, registrars);
+    let mut own = routes(local, peers.iter().flat_map(TransportAddress::sockets));
     if own.is_empty() {
-        let far = if local.is_ipv6() { FAR_V6 } else { FAR_V4 };
-        own.extend(route(local, SocketAddr::new(far, DEFAULT_ENCAPSULATION_PORT.0)));
+        own = routes(local, FAR.map(|far| SocketAddr::new(far, DEFAULT_ENCAPSULATION_PORT.0)));
     }
     if own.is_empty() {
         own = interfaces::addresses(local.ip());
@@ -441,14 +457,14 @@ pub(super) fn own_addresses(local: SocketAddr, registrars: &[SocketAddr]) -> Res
     if own.is_empty() { Err(StartError::NoAddress) } else { Ok(own) }
 }
 
-/// Addresses for documentation (RFC 5737, RFC 3849): only the default route leads there.
-const FAR_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
-const FAR_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+/// Addresses for documentation (RFC 5737, RFC 3849): only the default routes lead there.
+const FAR: [IpAddr; 2] =
+    [IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))];
 
-/// The addresses from which the operating system would reach these registrars.
-fn routes(local: SocketAddr, registrars: &[SocketAddr]) -> Vec<IpAddr> {
+/// The addresses from which the operating system would reach others.
+fn routes(local: SocketAddr, others: impl IntoIterator<Item = SocketAddr>) -> Vec<IpAddr> {
     let mut own = Vec::new();
-    for from in registrars.iter().filter_map(|registrar| route(local, *registrar)) {
+    for from in others.into_iter().filter_map(|other| route(local, other)) {
         if !own.contains(&from) {
             own.push(from);
         }
@@ -459,7 +475,10 @@ fn routes(local: SocketAddr, registrars: &[SocketAddr]) -> Vec<IpAddr> {
 /// The address from which the operating system would reach another one. Connecting a UDP socket sends
 /// nothing; it only looks the route up.
 fn route(local: SocketAddr, to: SocketAddr) -> Option<IpAddr> {
-    let probe = UdpSocket::bind(SocketAddr::new(local.ip(), 0)).ok()?;
+    if !reaches(local.ip(), to.ip()) {
+        return None;
+    }
+    let probe = UdpSocket::bind(SocketAddr::new(families::all_like(to.ip()), 0)).ok()?;
     probe.connect(to).ok()?;
     probe.local_addr().ok().map(|from| from.ip())
 }

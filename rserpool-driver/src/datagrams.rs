@@ -1,6 +1,7 @@
 //! The UDP socket of one endpoint: sends and receives the datagrams of its stack.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use rserpool_core::endpoint::Endpoint;
 use rserpool_transport::node::Node;
 use rserpool_transport::{Datagram, Datagrams, Stack};
 
+use crate::families;
 use crate::io::{Intake, Io};
 use crate::log::{Line, Log};
 use crate::runtime::{Received, Socket};
@@ -21,6 +23,8 @@ pub(super) const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
 /// The socket, and what waits for it.
 pub(super) struct DatagramIo {
     socket: Box<dyn Socket>,
+    /// Where it is bound.
+    local: SocketAddr,
     outgoing: VecDeque<Datagram>,
     received: Vec<Received>,
     /// Until when nothing is received, because the socket has failed.
@@ -29,8 +33,9 @@ pub(super) struct DatagramIo {
 }
 
 impl DatagramIo {
-    pub(super) fn new(socket: Box<dyn Socket>) -> Self {
-        Self { socket, outgoing: VecDeque::new(), received: Vec::new(), pause: None, log: Log::default() }
+    pub(super) fn new(socket: Box<dyn Socket>, local: SocketAddr) -> Self {
+        let (outgoing, received) = (VecDeque::new(), Vec::new());
+        Self { socket, local, outgoing, received, pause: None, log: Log::default() }
     }
 }
 
@@ -41,7 +46,8 @@ impl<S: Stack + Datagrams> Io<S> for DatagramIo {
             while outgoing.len() < SEND_BATCH
                 && let Some(datagram) = node.poll_datagram()
             {
-                outgoing.push_back(datagram);
+                let destination = families::to_system(self.local, datagram.destination);
+                outgoing.push_back(Datagram { destination, ..datagram });
             }
             if outgoing.is_empty() {
                 return;
@@ -54,7 +60,8 @@ impl<S: Stack + Datagrams> Io<S> for DatagramIo {
                     if let Some(lost) = outgoing.pop_front()
                         && let Some(Line { suppressed }) = self.log.at(now).allow("send")
                     {
-                        tracing::warn!(destination = %lost.destination, %error, suppressed, "datagram not sent");
+                        let destination = families::from_system(lost.destination);
+                        tracing::warn!(%destination, %error, suppressed, "datagram not sent");
                     }
                 }
                 Poll::Pending => return,
@@ -80,7 +87,7 @@ impl<S: Stack + Datagrams> Io<S> for DatagramIo {
         match self.socket.poll_receive(context, &mut self.received) {
             Poll::Ready(Ok(())) => {
                 for Received { source, bytes } in self.received.drain(..) {
-                    node.handle_datagram(now, source, bytes);
+                    node.handle_datagram(now, families::from_system(source), bytes);
                 }
                 true
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rserpool_core::base::{
     ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, RegistrarId, SctpAddress,
-    SctpPort, UdpPort,
+    SctpPort, TransportAddress, UdpPort,
 };
 use rserpool_core::element::{
     self, Answer, Command, DeregistrationError, ElementConfig, Message, Notice, Refusal, RegistrationError,
@@ -18,9 +18,10 @@ use rserpool_core::endpoint::ConfigError;
 use rserpool_core::wire::Policy;
 
 use crate::announce::Announcing;
-use crate::builder::{Builder, Configure, Preset, check_family, own_addresses};
+use crate::builder::{Builder, Configure, Preset, own_addresses};
 use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Panicked, StartError};
+use crate::families;
 use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log};
 use crate::role::{Recipient, Role};
@@ -207,8 +208,17 @@ impl Configure for ElementConfig {
         config
     }
 
-    fn registrars(&self) -> Vec<SocketAddr> {
-        self.hunt.registrars.iter().flat_map(SctpAddress::sockets).collect()
+    fn peers(&self) -> Vec<TransportAddress> {
+        self.hunt.registrars.iter().cloned().map(Into::into).collect()
+    }
+
+    fn check_local(&self, local: SocketAddr) -> Result<(), StartError> {
+        families::check_peers(local, &self.peers())?;
+        let foreign = |address: &&IpAddr| !families::is_bound_to(local.ip(), **address);
+        match self.addresses.iter().find(foreign).filter(|_| !self.foreign_addresses) {
+            Some(address) => Err(StartError::ForeignAddress { address: *address, local }),
+            None => Ok(()),
+        }
     }
 
     fn complete(&mut self, local: Local, announcing: &Announcing) -> Result<(), StartError> {
@@ -216,9 +226,8 @@ impl Configure for ElementConfig {
         if self.hunt.registrars.is_empty() && announcing.asap.is_none() {
             return Err(StartError::NoRegistrar);
         }
-        check_family(local.udp, &self.registrars())?;
         if self.addresses.is_empty() {
-            self.addresses = own_addresses(local.udp, &self.registrars())?;
+            self.addresses = own_addresses(local.udp, &self.peers())?;
         }
         Ok(())
     }

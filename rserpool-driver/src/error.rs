@@ -1,7 +1,7 @@
 //! Why an endpoint could not start, or has ended.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rserpool_core::base::{RegistrarId, TransportAddress};
@@ -44,6 +44,29 @@ pub enum StartError {
         /// The group.
         group: SocketAddr,
     },
+    /// An address that no packet from the socket can ever reach, or from which none can come: a registrar or
+    /// peer of the other family, or an own address that was to be told to others.
+    #[error(
+        "nothing can be sent from {local} to {address}: bind to an address of the same family, or to [::], which reaches IPv4 and IPv6"
+    )]
+    #[non_exhaustive]
+    Unreachable {
+        /// The address that cannot be reached.
+        address: SocketAddr,
+        /// Where the socket is bound.
+        local: SocketAddr,
+    },
+    /// An element was to register an address to which it is not bound (RFC 5352 sections 2.2.1 and 3.1).
+    #[error(
+        "addresses: {address} is not an address to which the element is bound ({local}). If it is that of a translator (NAT), say so with foreign_addresses"
+    )]
+    #[non_exhaustive]
+    ForeignAddress {
+        /// The address that was to be registered.
+        address: IpAddr,
+        /// Where the socket is bound.
+        local: SocketAddr,
+    },
     /// The UDP port of SCTP encapsulation could not be bound.
     #[error("{}", bind_text(address, source))]
     Bind {
@@ -78,17 +101,6 @@ pub enum StartError {
     /// announcements are not heard either.
     #[error("no registrar is configured and no announcements are heard: name a registrar or a group")]
     NoRegistrar,
-    /// None of the registrars named can be reached from the address bound: one is IPv4, the other IPv6.
-    #[error(
-        "{registrar} cannot be reached from {local}: bind to an address of the same family, IPv4 or IPv6, or name another registrar"
-    )]
-    #[non_exhaustive]
-    Unreachable {
-        /// The first of these registrars.
-        registrar: SocketAddr,
-        /// The address bound.
-        local: SocketAddr,
-    },
     /// The operating system provides no random numbers for the seed.
     #[error("the operating system provides no random numbers ({0}): set a seed, for tests only")]
     Entropy(io::Error),

@@ -5,14 +5,14 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rserpool_core::base::{ENRP_PORT, Instant, SctpAddress, UdpPort};
+use rserpool_core::base::{ENRP_PORT, Instant, SctpAddress, TransportAddress, UdpPort};
 use rserpool_core::endpoint::{ConfigError, PeerStatus};
 use rserpool_core::inspector::{self, Answer, Command, InspectError, InspectorConfig, Notice, Snapshot};
 
-use crate::announce::{AnnounceGroup, Announcing};
-use crate::builder::{Builder, Configure, Preset, check_family};
+use crate::announce::AnnounceGroup;
+use crate::builder::{Builder, Configure, Preset};
 use crate::error::StartError;
-use crate::handle::{Handle, Local, variant};
+use crate::handle::{Handle, variant};
 use crate::log::Log;
 use crate::role::{Recipient, Role};
 use crate::runtime::Runtime;
@@ -113,12 +113,8 @@ impl Configure for InspectorConfig {
         }
     }
 
-    fn registrars(&self) -> Vec<SocketAddr> {
-        self.registrar.iter().flat_map(SctpAddress::sockets).collect()
-    }
-
-    fn complete(&mut self, local: Local, _announcing: &Announcing) -> Result<(), StartError> {
-        check_family(local.udp, &self.registrars())
+    fn peers(&self) -> Vec<TransportAddress> {
+        self.registrar.iter().cloned().map(Into::into).collect()
     }
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use rserpool_transport::reaches;
+
 /// An interface that is up and can carry multicast; loopback counts, whatever it claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Interface {
@@ -18,25 +20,30 @@ impl Interface {
     }
 }
 
-/// The interfaces through which a socket bound to `local` speaks to a multicast group: that of its
-/// address, or, if it is bound to all addresses, every one with addresses of the same family.
-pub(super) fn of(local: IpAddr) -> Vec<Interface> {
+/// The interfaces through which a socket bound to `local` speaks to a multicast group of a family: that of its
+/// address, or, if it is bound to all addresses, every one with addresses of that family.
+pub(super) fn of(local: IpAddr, ipv6: bool) -> Vec<Interface> {
     let mut all = all();
     match local.is_unspecified() {
-        true => all.retain(|interface| interface.has_family(local.is_ipv6())),
+        true => all.retain(|interface| interface.has_family(ipv6)),
         false => all.retain(|interface| interface.addresses.contains(&local)),
     }
     all
 }
 
-/// The addresses of this machine that others can use, of the family of `local`; those of loopback
+/// Whether there is a network of IPv6 beside loopback.
+pub(super) fn have_ipv6() -> bool {
+    all().iter().any(|interface| !interface.loopback && interface.has_family(true))
+}
+
+/// The addresses of this machine by which others reach a socket that is bound to `local`; those of loopback
 /// only if there is nothing else.
 pub(super) fn addresses(local: IpAddr) -> Vec<IpAddr> {
-    let interfaces = of(local);
+    let interfaces = all();
     let of_kind = |loopback: bool| -> Vec<IpAddr> {
         let interfaces = interfaces.iter().filter(|interface| interface.loopback == loopback);
         let addresses = interfaces.flat_map(|interface| interface.addresses.iter().copied());
-        addresses.filter(|address| address.is_ipv6() == local.is_ipv6() && is_portable(address)).collect()
+        addresses.filter(|address| reaches(local, *address) && is_portable(address)).collect()
     };
     let outside = of_kind(false);
     if outside.is_empty() { of_kind(true) } else { outside }
@@ -102,17 +109,19 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn loopback_is_found_by_its_address() {
-        let found = of(Ipv4Addr::LOCALHOST.into());
+        let found = of(Ipv4Addr::LOCALHOST.into(), false);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].loopback && found[0].index != 0);
-        assert!(of(Ipv4Addr::UNSPECIFIED.into()).contains(&found[0]));
+        for all in [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()] {
+            assert!(of(all, false).contains(&found[0]));
+        }
     }
 
     #[test]
-    fn own_addresses_have_one_family_and_are_loopback_only_if_alone() {
+    fn own_addresses_can_be_reached_and_are_loopback_only_if_alone() {
         for local in [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()] {
             let addresses = addresses(local);
-            assert!(addresses.iter().all(|address| address.is_ipv6() == local.is_ipv6()));
+            assert!(addresses.iter().all(|address| reaches(local, *address)));
             assert!(addresses.iter().all(is_portable), "{addresses:?}");
             let loopback = addresses.iter().filter(|address| address.is_loopback()).count();
             assert!(loopback == 0 || loopback == addresses.len(), "{addresses:?}");

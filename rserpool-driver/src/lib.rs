@@ -66,6 +66,7 @@ mod delivery;
 mod element;
 mod error;
 mod event_loop;
+mod families;
 mod fate;
 mod handle;
 mod inspector;

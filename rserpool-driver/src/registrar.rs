@@ -6,7 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rserpool_core::base::{
-    DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, SctpAddress, SctpPort, TcpAddress, UdpPort,
+    DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, Instant, RegistrarId, SctpAddress, SctpPort, TcpAddress,
+    TransportAddress, UdpPort,
 };
 use rserpool_core::endpoint::{ConfigError, HangUp};
 use rserpool_core::registrar::{self, Answer, Command, Figures, Notice, PeerStatus, RegistrarConfig};
@@ -169,6 +170,10 @@ impl Configure for RegistrarConfig {
         }
     }
 
+    fn peers(&self) -> Vec<TransportAddress> {
+        self.enrp.peers.iter().cloned().map(Into::into).collect()
+    }
+
     fn complete(&mut self, local: Local, announcing: &Announcing) -> Result<(), StartError> {
         self.udp_port = UdpPort(local.udp.port());
         self.announce = announcing.asap.is_some();
@@ -177,8 +182,7 @@ impl Configure for RegistrarConfig {
         self.enrp.announce = announcing.enrp.is_some();
         // Peers may come whether or not any are configured.
         if self.addresses.is_empty() {
-            let peers: Vec<SocketAddr> = self.enrp.peers.iter().flat_map(SctpAddress::sockets).collect();
-            self.addresses = own_addresses(local.udp, &peers)?;
+            self.addresses = own_addresses(local.udp, &self.peers())?;
         }
         self.tcp = local.tcp.map(|tcp| {
             let all = tcp.ip().is_unspecified();

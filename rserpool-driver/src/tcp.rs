@@ -18,6 +18,7 @@ use rserpool_transport::node::Node;
 use rserpool_transport::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
 
 use crate::error::StartError;
+use crate::families;
 use crate::io::{Intake, Io};
 use crate::log::{Line, Log};
 use crate::runtime::{AsyncRead, AsyncWrite};
@@ -90,7 +91,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+        socket.set_only_v6(!address.ip().is_unspecified())?;
     }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -154,7 +155,7 @@ impl<R: Runtime> StreamIo<R> {
             match listener.poll_accept(context) {
                 Poll::Ready(Ok((stream, peer))) => {
                     // A client that is refused is hung up on here, where its stream is dropped.
-                    if let Some(id) = node.accept(now, peer) {
+                    if let Some(id) = node.accept(now, families::from_system(peer)) {
                         let state = State::Open { stream, outgoing: VecDeque::new(), finishing: false };
                         let waker = self.ready.waker(id);
                         self.open.insert(id, Connection { state, waker });

@@ -15,7 +15,7 @@ use rserpool_core::user::{
 use rserpool_transport::sctp::SctpConfig;
 
 use crate::announce::Announcing;
-use crate::builder::{Builder, Configure, Launched, Preset, check_family};
+use crate::builder::{Builder, Configure, Launched, Preset};
 use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Panicked, StartError};
 use crate::handle::{Handle, Local, variant};
@@ -206,18 +206,13 @@ impl Configure for UserConfig {
         }
     }
 
-    fn registrars(&self) -> Vec<SocketAddr> {
-        self.hunt.registrars.iter().flat_map(TransportAddress::sockets).collect()
+    fn peers(&self) -> Vec<TransportAddress> {
+        self.hunt.registrars.clone()
     }
 
-    fn complete(&mut self, local: Local, announcing: &Announcing) -> Result<(), StartError> {
+    fn complete(&mut self, _local: Local, announcing: &Announcing) -> Result<(), StartError> {
         if self.hunt.registrars.is_empty() && announcing.asap.is_none() {
             return Err(StartError::NoRegistrar);
-        }
-        // Connections by TCP have sockets of their own.
-        let by_sctp = self.hunt.registrars.iter().filter(|registrar| !registrar.is_tcp());
-        if by_sctp.clone().count() == self.hunt.registrars.len() {
-            check_family(local.udp, &by_sctp.flat_map(TransportAddress::sockets).collect::<Vec<_>>())?;
         }
         Ok(())
     }

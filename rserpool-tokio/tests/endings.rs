@@ -57,10 +57,7 @@ async fn what_can_reach_nobody_does_not_start() {
         PoolElement::builder("pool").bind(loopback()).registrar(v6).start().await.err(),
         Inspector::builder(v6).bind(loopback()).start().await.err(),
     ] {
-        assert!(
-            matches!(error, Some(StartError::Unreachable { registrar, .. }) if registrar == v6),
-            "{error:?}"
-        );
+        assert!(matches!(error, Some(StartError::Unreachable { address, .. }) if address == v6), "{error:?}");
     }
     // One that can be reached is enough.
     assert!(PoolUser::builder().bind(loopback()).registrar(v6).registrar(nobody()).start().await.is_ok());

@@ -43,6 +43,7 @@ use rserpool_core::endpoint::{Action, Event, TransportCounters};
 
 mod carriers;
 mod connection;
+mod families;
 pub mod node;
 mod places;
 pub mod sctp;
@@ -51,6 +52,7 @@ pub mod tcp;
 
 pub use carriers::Carriers;
 pub use connection::{ConnectionAction, ConnectionEvent, ConnectionId};
+pub use families::reaches;
 
 /// A datagram to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -51,10 +51,11 @@ impl fmt::Display for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Config(_) | StartError::NoGroup { .. } | StartError::OtherFamily { .. } => {
-                Self::usage(in_flags(&error.to_string()))
-            }
-            StartError::BusyPoll { .. } => Self::usage(error.to_string()),
+            StartError::Config(_)
+            | StartError::NoGroup { .. }
+            | StartError::OtherFamily { .. }
+            | StartError::ForeignAddress { .. } => Self::usage(in_flags(&error.to_string())),
+            StartError::BusyPoll { .. } | StartError::Unreachable { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),
         }
     }

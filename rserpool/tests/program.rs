@@ -157,6 +157,42 @@ fn ipv6_in_brackets() {
     assert_eq!((talk.code, talk.stdout.as_str()), (Some(0), "0x2001: hello\n"), "{}", talk.stderr);
 }
 
+/// What can never be reached is said at the start, and so is an address that is not the element's own.
+#[test]
+fn addresses_that_cannot_be_met_are_refused() {
+    let bound = ["--bind", "127.0.0.1:20001", "--validate"];
+    let refused = |command: &[&str]| {
+        let outcome = run(&[command, &bound].concat());
+        assert_eq!(outcome.code, Some(64), "{command:?}: {}", outcome.stderr);
+        outcome.stderr
+    };
+    let family = "rserpool: nothing can be sent from 127.0.0.1:20001 to [::1]:20002: \
+                  bind to an address of the same family, or to [::], which reaches IPv4 and IPv6\n";
+    assert_eq!(refused(&["serve", "echo", "--registrar", "[::1]:20002"]), family);
+    assert_eq!(refused(&["registrar", "--peer", "[::1]:20002"]), family);
+    let foreign = refused(&["serve", "echo", "--registrar", "127.0.0.1:20002", "--address", "192.0.2.77"]);
+    assert_eq!(
+        foreign,
+        "rserpool: addresses: 192.0.2.77 is not an address to which the element is bound (127.0.0.1:20001). \
+         If it is that of a translator (NAT), say so with foreign-addresses\n"
+    );
+}
+
+/// The other one may be an earlier process of the same element that is not given up yet: `serve` waits for its
+/// place and serves then.
+#[test]
+fn an_element_whose_identifier_is_taken_tries_again() {
+    let (_registrar, address) = Process::registrar(&[]);
+    let first = Process::element(&address, "0x2001");
+    let bind = ["--bind", "127.0.0.1:0", "--preset", "fast"];
+    let second =
+        Process::start(&[&["serve", "echo", "--registrar", &address, "--id", "0x2001"][..], &bind].concat());
+    second.error_with("another element with this identifier is alive");
+    assert_eq!(first.terminate().code, Some(0));
+    assert!(second.line().starts_with("element 0x2001 on UDP 127.0.0.1:"));
+    assert_eq!(second.terminate().code, Some(0));
+}
+
 /// ASAP-2.1-02, ASAP-3.3-10: users ask over TCP; everybody else is told to take SCTP.
 #[test]
 fn users_may_ask_over_tcp() {

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_lite::future::zip;
 use rserpool_core::base::{ElementId, RegistrarId};
-use rserpool_driver::vocabulary::{Delivery, ElementEvent, UserError};
+use rserpool_driver::vocabulary::{
+    Delivery, DownReason, ElementEvent, FailureReason, SessionEvent, UserError,
+};
 
 use super::scope::{
     self, ECHO, Make, POOL, await_elements, ended, homes, one_of_each, received, registered, registrar, serve,
@@ -31,6 +34,49 @@ pub async fn everybody_leaves_without_a_trace<G: Make, E: Make>() {
     registrar.shutdown(GRACE).await;
     assert!(registrar.pools().await.is_err());
     assert_eq!(registrar.ended().await, Ok(()));
+}
+
+/// An element that leaves answers the requests in work. Its idle users move at once, the others when they have
+/// their answers: no request is done twice, and nobody waits for a time-out.
+pub async fn requests_in_work_are_answered<G: Make, E: Make>() {
+    let (registrar, first, user, idle) = one_of_each::<G, E>().await;
+    let busy = user.connect(POOL).await.unwrap();
+    let next_request = async || loop {
+        if let ElementEvent::Received { session, bytes, .. } = first.next_event().await.unwrap() {
+            return (session, bytes);
+        }
+    };
+    let request = idle.request(ECHO, "done").await.unwrap();
+    let (session, bytes) = next_request().await;
+    first.send(session, ECHO, bytes).await.unwrap();
+    assert_eq!(received(&idle).await, (ElementId(7), "done".into()));
+    idle.answered(request).await.unwrap();
+    busy.request(ECHO, "in work").await.unwrap();
+    let (session, bytes) = next_request().await;
+    let status = first.status().await.unwrap();
+    assert_eq!((status.registered, status.sessions, status.open_requests), (true, 2, 1));
+    let second = scope::server::<E>(8, &[registrar.local_addr()]).await;
+
+    let left = FailureReason::Disconnected(DownReason::PeerShutdown);
+    let moving = async {
+        loop {
+            match idle.next_event().await.unwrap() {
+                SessionEvent::FailedOver { to: ElementId(8), .. } => break,
+                SessionEvent::ElementFailed { reason, .. } => assert_eq!(reason, left),
+                event => panic!("{event:?}"),
+            }
+        }
+        first.send(session, ECHO, bytes).await.unwrap();
+        assert_eq!(received(&busy).await, (ElementId(7), "in work".into()));
+        match busy.next_event().await.unwrap() {
+            SessionEvent::ElementFailed { reason, .. } => assert_eq!(reason, left),
+            event => panic!("{event:?}"),
+        }
+    };
+    zip(first.shutdown(GRACE), moving).await;
+    let counters: BTreeMap<&str, u64> = registrar.counters().await.unwrap().named().collect();
+    assert_eq!((counters["deregistrations"], counters["removed_silent"]), (1, 0));
+    drop(second);
 }
 
 /// A registrar that leaves hands its elements to the other one first; they never are without a home.

@@ -14,6 +14,7 @@
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
 
 mod failures;
+mod families;
 mod leaving;
 mod mortal;
 mod registration;
@@ -29,7 +30,11 @@ use std::time::Duration;
 pub use failures::{
     a_dead_element_is_replaced, a_dead_registrar_is_replaced, elements_of_a_dead_registrar_are_taken_over,
 };
-pub use leaving::{dropped_handles_leave, everybody_leaves_without_a_trace, who_leaves_hands_elements_over};
+pub use families::{addresses_that_cannot_be_met_are_refused, both_families_are_reached};
+pub use leaving::{
+    dropped_handles_leave, everybody_leaves_without_a_trace, requests_in_work_are_answered,
+    who_leaves_hands_elements_over,
+};
 pub use mortal::Mortal;
 pub use registration::{
     an_element_joins_changes_and_leaves, announced_registrars_are_found, what_cannot_start_says_why,
@@ -74,7 +79,10 @@ macro_rules! scenarios {
             a_dead_element_is_replaced
             a_dead_registrar_is_replaced
             elements_of_a_dead_registrar_are_taken_over
+            both_families_are_reached
+            addresses_that_cannot_be_met_are_refused
             everybody_leaves_without_a_trace
+            requests_in_work_are_answered
             who_leaves_hands_elements_over
             dropped_handles_leave
         }

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use rserpool_core::base::Instant;
 use rserpool_driver::{BoxFuture, Received, Runtime, Socket};
-use rserpool_transport::Datagram;
+use rserpool_transport::{Datagram, reaches};
 
 /// The end of the world: who waits for longer waits in vain.
 const END: Instant = Instant::from_nanos(600 * 1_000_000_000);
@@ -117,9 +117,18 @@ impl Socket for MemorySocket {
     fn poll_send(&mut self, _: &mut Context<'_>, datagrams: &[Datagram]) -> Poll<io::Result<usize>> {
         let Some(Datagram { destination, bytes }) = datagrams.first() else { return Poll::Ready(Ok(0)) };
         BUSY.set(true);
+        // What is bound to all addresses sends from that of loopback, and hears what comes to any address.
+        let to = SocketAddr::new(destination.ip().to_canonical(), destination.port());
+        let loopback: IpAddr =
+            if to.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+        let ip = if self.local.ip().is_unspecified() { loopback } else { self.local.ip() };
+        let source = SocketAddr::new(ip, self.local.port());
         let mut inboxes = lock(&self.world.0.inboxes);
-        for (_, inbox) in inboxes.range_mut((*destination, 0)..=(*destination, u64::MAX)) {
-            inbox.push(Received { source: self.local, bytes: bytes.clone() });
+        for ((local, _), inbox) in inboxes.iter_mut() {
+            let all = local.ip().is_unspecified() && reaches(local.ip(), to.ip()) && to.ip().is_loopback();
+            if local == destination || (local.port() == to.port() && (all || local.ip() == to.ip())) {
+                inbox.push(Received { source, bytes: bytes.clone() });
+            }
         }
         Poll::Ready(Ok(1))
     }

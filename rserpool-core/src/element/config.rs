@@ -32,6 +32,9 @@ pub struct ElementConfig {
     pub policy: Policy,
     /// The addresses at which users reach the element; at least one.
     pub addresses: Vec<IpAddr>,
+    /// Whether the addresses may be those of a translator (NAT) before the element, and not its own (default
+    /// false). Drivers refuse addresses to which the element is not bound (RFC 5352 sections 2.2.1 and 3.1).
+    pub foreign_addresses: bool,
     /// The SCTP port on which users, and registrars, reach the element (default 7, echo).
     pub port: SctpPort,
     /// The UDP port of our socket, told in the encapsulation parameter; 0, the default, sends no parameter.
@@ -73,6 +76,7 @@ impl ElementConfig {
             id: None,
             policy: Policy::RoundRobin,
             addresses: Vec::new(),
+            foreign_addresses: false,
             port: ECHO_PORT,
             udp_port: UdpPort(0),
             control: true,

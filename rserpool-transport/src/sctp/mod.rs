@@ -60,6 +60,8 @@ use rserpool_core::base::{
 };
 use rserpool_core::endpoint::{ConnectError, Connected, DownReason, Event, TransportCounters};
 
+use crate::families::reaches;
+
 use self::association::{Association, End};
 use self::attempt::{Attempt, Handshake};
 use self::budget::Budget;
@@ -230,7 +232,7 @@ impl<E: Engine> Sctp<E> {
     fn is_candidate(&self, path: &Path, address: IpAddr) -> bool {
         let local_link = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
         let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
-        address.is_ipv4() == self.local.is_ipv4()
+        reaches(self.local.ip(), address)
             && is_usable_address(&address)
             && !(broadcast || local_link)
             && (!address.is_loopback() || path.remote.ip().is_loopback())
@@ -378,7 +380,7 @@ impl<E: Engine> Sctp<E> {
         let reachable = peer
             .addresses
             .iter()
-            .filter(|address| address.is_ipv4() == self.local.is_ipv4() && is_usable_address(address));
+            .filter(|address| reaches(self.local.ip(), **address) && is_usable_address(address));
         let mut paths: Vec<Path> = reachable
             .take(MAX_TRIED_ADDRESSES)
             .map(|address| Path {

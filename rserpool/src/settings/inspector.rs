@@ -11,7 +11,7 @@ settings! {
     InspectorSettings for InspectorConfig {
         /// Which timers and limits to start from [default: rfc]
         preset / "preset": PresetName;
-        /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
+        /// IP address and UDP port of SCTP encapsulation [default: all addresses of IPv4 and IPv6, a free port]
         bind / "bind": UdpAddress;
         /// A registrar's address or name and its UDP port [default port: 9899]; of several, the first that
         /// answers is used [default: one that announces itself]
@@ -23,7 +23,7 @@ settings! {
         #[arg(num_args = 0..=1, default_missing_value = "yes")]
         announce / "announce": Switch;
         /// Multicast group and UDP port of announcements [default: standard, which is IANA's
-        /// 224.0.1.185:3863, or ff05::133 if bound to IPv6; rsplib is 239.0.0.50:3863]
+        /// 224.0.1.185:3863 and ff05::133, as far as the bound address reaches; rsplib is 239.0.0.50:3863]
         announce_group / "announce-group": Group;
         /// How long the registrar may take to accept a connection, and to give each answer
         timeout / "timeout": Time => timeout;

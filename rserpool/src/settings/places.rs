@@ -8,6 +8,7 @@ use rserpool_core::base::{
     ASAP_TCP_PORT, DEFAULT_ENCAPSULATION_PORT, SctpAddress, SctpPort, TransportAddress, UdpPort,
 };
 use rserpool_driver::{AnnounceGroup, TcpListening};
+use rserpool_transport::reaches;
 use serde::{Deserialize, Serialize};
 
 use super::values::{Switch, as_text, named};
@@ -121,17 +122,19 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// Its addresses, with this SCTP port. A name is looked up now; its addresses of our socket's family are
-    /// used, if there are any.
+    /// Its addresses, with this SCTP port. A name is looked up now; its addresses that our socket reaches
+    /// are used, if there are any.
     pub(crate) fn resolve(&self, port: SctpPort, bind: Option<UdpAddress>) -> Result<SctpAddress, Failure> {
         if self.carrier == Carrier::Tcp {
             let only_users = "only connect and resolve reach a registrar by TCP; here it takes SCTP";
             return Err(Failure::usage(format!("{self}: {only_users} (RFC 5352 section 2.1)")));
         }
         let mut addresses = self.look_up()?;
-        let ipv6 = bind.is_some_and(|bind| bind.0.is_ipv6());
-        if addresses.iter().any(|address| address.is_ipv6() == ipv6) {
-            addresses.retain(|address| address.is_ipv6() == ipv6);
+        if let Some(UdpAddress(bind)) = bind {
+            let reached = |address: &IpAddr| reaches(bind.ip(), *address);
+            if addresses.iter().any(reached) {
+                addresses.retain(reached);
+            }
         }
         Ok(SctpAddress::multihomed(addresses, port, UdpPort(self.port)))
     }
@@ -279,7 +282,8 @@ mod tests {
         {
             assert!(read(bad).is_err(), "{bad}");
         }
-        let found = "localhost:20001".parse::<Host>().unwrap().resolve(SctpPort(9901), None).unwrap();
+        let four = Some("127.0.0.1".parse().unwrap());
+        let found = "localhost:20001".parse::<Host>().unwrap().resolve(SctpPort(9901), four).unwrap();
         assert_eq!(found, SctpAddress::new("127.0.0.1".parse().unwrap(), SctpPort(9901), UdpPort(20001)));
     }
 

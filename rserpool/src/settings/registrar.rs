@@ -17,7 +17,7 @@ settings! {
     RegistrarSettings for RegistrarConfig {
         /// Which timers and limits to start from [default: rfc]
         preset / "preset": PresetName;
-        /// IP address and UDP port of SCTP encapsulation [default: all addresses, port 9899]
+        /// IP address and UDP port of SCTP encapsulation [default: all addresses of IPv4 and IPv6, port 9899]
         bind / "bind": UdpAddress;
         /// How long after each datagram to poll for the next one instead of sleeping: shorter round trips for
         /// the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
@@ -55,7 +55,7 @@ settings! {
         #[arg(num_args = 0..=1, default_missing_value = "yes")]
         announce / "announce": Switch;
         /// Multicast group and UDP port of announcements [default: standard, which is IANA's
-        /// 224.0.1.185:3863, or ff05::133 if bound to IPv6; rsplib is 239.0.0.50:3863]
+        /// 224.0.1.185:3863 and ff05::133, as far as the bound address reaches; rsplib is 239.0.0.50:3863]
         announce_group / "announce-group": Group;
         /// TTL or hop limit of announcements, 0 to 255; 1 keeps them on the local link [default: 1]
         announce_ttl / "announce-ttl": u8;
@@ -79,7 +79,7 @@ settings! {
         #[arg(num_args = 0..=1, default_missing_value = "yes", help_heading = ENRP)]
         enrp_announce / "enrp-announce": Switch;
         /// Multicast group and UDP port for that; IANA has assigned none [default: standard, which is
-        /// 239.255.38.173:9901, or ff15::26ad if bound to IPv6; rsplib is 239.0.0.51:9901]
+        /// 239.255.38.173:9901 and ff15::26ad, as far as the bound address reaches; rsplib is 239.0.0.51:9901]
         #[arg(help_heading = ENRP)]
         enrp_announce_group / "enrp-announce-group": Group;
         /// How long to look for a mentor before serving alone [default: 5s as RSPLIB; fast 500ms]

@@ -12,7 +12,7 @@ settings! {
     UserSettings for UserConfig {
         /// Which timers and limits to start from [default: rfc]
         preset / "preset": PresetName;
-        /// IP address and UDP port of SCTP encapsulation [default: all addresses, a free port]
+        /// IP address and UDP port of SCTP encapsulation [default: all addresses of IPv4 and IPv6, a free port]
         bind / "bind": UdpAddress;
         /// How long after each datagram to poll for the next one instead of sleeping: shorter round trips for
         /// the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
@@ -53,7 +53,7 @@ settings! {
         #[arg(num_args = 0..=1, default_missing_value = "yes")]
         announce / "announce": Switch;
         /// Multicast group and UDP port of announcements [default: standard, which is IANA's
-        /// 224.0.1.185:3863, or ff05::133 if bound to IPv6; rsplib is 239.0.0.50:3863]
+        /// 224.0.1.185:3863 and ff05::133, as far as the bound address reaches; rsplib is 239.0.0.50:3863]
         announce_group / "announce-group": Group;
         /// Whether the padding of the last parameter counts in the length of a message
         padding / "padding": PaddingForm => padding;

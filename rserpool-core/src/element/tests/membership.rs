@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::{SctpAddress, SctpPort};
 
-/// ASAP-3.1-01, ASAP-3.1-02, ASAP-3.1-03, ASAP-3.1-04, ASAP-3.1-06, ASAP-3.1-07, ASAP-3.1-09, ASAP-2.2.1-02,
+/// ASAP-3.1-01, ASAP-3.1-03, ASAP-3.1-04, ASAP-3.1-06, ASAP-3.1-07, ASAP-3.1-09,
 /// ASAP-6.1-01, PARAM-3.10-03: the hunt comes first, then a registration with all that it has to hold.
 /// ASAP-3.1-08, ASAP-3.1-12, ASAP-3.1-17: it starts T2, the response stops T2, and starts T4.
 #[test]

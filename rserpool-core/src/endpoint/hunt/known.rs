@@ -72,7 +72,8 @@ impl Announced {
         }
         let known = known.unwrap_or(Heard { last: now, until: now, silences: 0, answered: false });
         let period = now.since(known.last).min(LONGEST_PERIOD);
-        let until = now + outdate.max(period * PERIODS);
+        // One that announces itself in several groups is heard twice in a period.
+        let until = known.until.max(now + outdate.max(period * PERIODS));
         self.heard.insert(registrar.clone(), Heard { last: now, until, ..known });
         debug_assert!(self.heard.len() <= MAX_ANNOUNCED, "announcements take no memory without a bound");
         true

@@ -196,7 +196,10 @@ def measure(program, how, rounds):
         user.await_line("opened")
         talk = Talk(user)
         time.sleep(HEAL_S)
-        stats = lambda: tell(program, NEAR, "stats", "--registrar", "10.77.2.1", "--json") or {}
+        def stats():
+            told = tell(program, NEAR, "stats", "--registrar", "10.77.2.1", "--json") or {}
+            return {**told.get("gauges", {}), **told.get("counters", {})}
+
         for _ in range(rounds):
             before, packets = stats(), Network.packets()
             time.sleep(0.2)

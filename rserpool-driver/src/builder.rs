@@ -26,6 +26,7 @@ use crate::fate::fate;
 use crate::handle::{Handle, Local};
 use crate::interfaces;
 use crate::io::Io;
+use crate::observed::Observed;
 use crate::role::Role;
 use crate::runtime::{BoxFuture, Runtime, Socket};
 use crate::tcp::{StreamIo, TcpListening};
@@ -93,7 +94,7 @@ fn carry<R: Runtime, C: Configuration, S: Stack + Send + 'static>(
     io: impl Io<S>,
 ) -> BoxFuture {
     let mut node = Node::new(stack);
-    let endpoint = node.add(config.clone().endpoint(parts.runtime.now()), &config.ports());
+    let endpoint = node.add(Observed(config.clone().endpoint(parts.runtime.now())), &config.ports());
     Box::pin(EventLoop::new(parts, node, endpoint, io).run())
 }
 
@@ -144,6 +145,9 @@ pub trait Configure: Clone {
 
     /// Refuses what cannot work.
     fn check(&self) -> Result<(), ConfigError>;
+
+    /// What stands on every line of the log: the role, and the identifier if there is one.
+    fn span(&self) -> tracing::Span;
 
     /// Our own addresses, if the configuration names them.
     fn addresses(&self) -> Vec<IpAddr> {
@@ -281,6 +285,28 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         self.complete(config, Local { udp, tcp }).map(|_| ())
     }
 
+    /// Tries what a start would do: checks the configuration, binds the sockets and joins the groups; then lets
+    /// all of them go. It needs the context of the runtime, as a start does.
+    ///
+    /// # Errors
+    ///
+    /// What a start would end with, such as [`StartError::Bind`] if another process has the port.
+    pub fn rehearse(mut self) -> Result<(), StartError> {
+        let (config, sctp, tcp) = self.adjust()?;
+        let runtime = Arc::clone(&self.runtime);
+        let own = self.carried_by.as_ref().map(|own| Local { udp: own.local, tcp: None });
+        // The sockets stay open until the groups are joined.
+        let (local, _sockets) = match own {
+            Some(local) => (local, None),
+            None => {
+                let (local, sockets) = self.open(&config, sctp, tcp, runtime)?;
+                (local, Some(sockets))
+            }
+        };
+        self.complete(config, local)?;
+        self.join_announcements(local.udp).map(|_| ())
+    }
+
     /// Binds, checks, and spawns the event loop.
     pub(super) fn launch(mut self) -> Result<Launched<C>, StartError> {
         let (config, sctp, tcp) = self.adjust()?;
@@ -298,6 +324,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let (fate, outlook) = fate();
         let parts = Parts {
             runtime: Arc::clone(&runtime),
+            span: config.span(),
             announcements,
             requests: Box::pin(request_receiver),
             remarks: Box::pin(remark_receiver),

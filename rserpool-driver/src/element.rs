@@ -23,7 +23,7 @@ use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Panicked, StartError};
 use crate::families;
 use crate::handle::{Handle, Local, variant};
-use crate::log::{Line, Log};
+use crate::log::{Line, Log, cut};
 use crate::role::{Recipient, Role};
 use crate::runtime::Runtime;
 
@@ -144,6 +144,15 @@ impl<R> PoolElement<R> {
         self.handle.ask(Command::Status, variant!(Answer::Status)).await.ok()
     }
 
+    /// Looks for these registrars from now on, instead of those it was started with.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ShuttingDown`] if the element has ended.
+    pub async fn use_registrars(&self, registrars: Vec<SctpAddress>) -> Result<(), Refusal> {
+        self.ask(Command::UseRegistrars(registrars)).await
+    }
+
     /// Leaves the pool; sessions go on.
     ///
     /// # Errors
@@ -244,6 +253,12 @@ impl Configure for ElementConfig {
         vec![self.port]
     }
 
+    fn span(&self) -> tracing::Span {
+        let id = self.id.map(|id| id.to_string()).unwrap_or_default();
+        let pool = cut(&self.handle.to_string());
+        tracing::error_span!("element", id, pool)
+    }
+
     fn endpoint(self, now: Instant) -> Self::Endpoint {
         element::Element::new(self, now)
     }
@@ -265,7 +280,10 @@ impl Role for element::Element {
     fn log(notice: &Notice, log: &mut Log) {
         match notice {
             Notice::Registered { home, registrar, .. } => {
-                if let Some(Line { suppressed }) = log.allow("registered") {
+                // A renewal is no news, and neither is the home that an element learns a moment later.
+                if log.is_news("registered", registrar.to_string())
+                    && let Some(Line { suppressed }) = log.allow("registered")
+                {
                     // Its first keep-alive names it.
                     let home = (*home != RegistrarId::NONE).then(|| tracing::field::display(home));
                     tracing::info!(home, %registrar, suppressed, "registered");
@@ -288,6 +306,7 @@ impl Role for element::Element {
                 }
             }
             Notice::RegistrationFailed(error) => {
+                log.forget("registered");
                 if let Some(Line { suppressed }) = log.allow("registration failed") {
                     tracing::warn!(%error, suppressed, "registration failed");
                 }
@@ -298,6 +317,7 @@ impl Role for element::Element {
                 }
             }
             Notice::NoRegistrar { tried, .. } => {
+                log.forget("registered");
                 if let Some(Line { suppressed }) = log.allow("no registrar") {
                     tracing::warn!(?tried, suppressed, "no registrar answers");
                 }
@@ -308,7 +328,10 @@ impl Role for element::Element {
             Notice::SessionClosed { session, reason, .. } => {
                 tracing::debug!(session = session.number(), %reason, "session closed");
             }
-            Notice::Deregistered => tracing::info!("deregistered"),
+            Notice::Deregistered => {
+                log.forget("registered");
+                tracing::info!("deregistered");
+            }
             Notice::Stopped => tracing::info!("element stopped"),
             _ => {}
         }

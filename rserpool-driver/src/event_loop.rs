@@ -20,6 +20,7 @@ use crate::delivery::{Delivery, Waiting};
 use crate::fate::Fate;
 use crate::io::{Intake, Io};
 use crate::log::{Line, Log};
+use crate::observed::Observed;
 use crate::role::{Remark, Role};
 use crate::runtime::{BoxFuture, Received, Runtime};
 
@@ -50,7 +51,7 @@ pub(super) enum Request<E: Role> {
 /// its own, so none can keep the others waiting.
 pub(super) struct EventLoop<R, E: Role, S, I> {
     pub(super) parts: Parts<R, E>,
-    pub(super) node: Node<E, S>,
+    pub(super) node: Node<Observed<E>, S>,
     pub(super) endpoint: EndpointKey,
     pub(super) io: I,
     pub(super) state: State,
@@ -59,6 +60,8 @@ pub(super) struct EventLoop<R, E: Role, S, I> {
 /// What an event loop is made of beside the transport.
 pub(super) struct Parts<R, E: Role> {
     pub(super) runtime: Arc<R>,
+    /// The role and the identifier, on every line of the log.
+    pub(super) span: tracing::Span,
     pub(super) announcements: Vec<AnnounceSocket>,
     pub(super) requests: Pin<Box<Receiver<Request<E>>>>,
     pub(super) remarks: Pin<Box<Receiver<Remark>>>,
@@ -82,18 +85,20 @@ pub(super) struct State {
 }
 
 impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
-    pub(super) fn new(parts: Parts<R, E>, node: Node<E, S>, endpoint: EndpointKey, io: I) -> Self {
+    pub(super) fn new(parts: Parts<R, E>, node: Node<Observed<E>, S>, endpoint: EndpointKey, io: I) -> Self {
         Self { parts, node, endpoint, io, state: State::default() }
     }
 
     /// Runs until the endpoint has left and everything is flushed, or until something panics, such as a policy of
     /// the application.
     pub(super) async fn run(mut self) {
+        // Whose lines they are: several endpoints may log to one place.
+        let span = self.parts.span.clone();
         poll_fn(|context| {
             // What has panicked is used no more, so it does not matter in what state it is.
-            let turn = catch_unwind(AssertUnwindSafe(|| self.poll(context)));
+            let turn = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.poll(context))));
             turn.unwrap_or_else(|panic| {
-                self.parts.fate.panicked(&*panic);
+                span.in_scope(|| self.parts.fate.panicked(&*panic));
                 Poll::Ready(())
             })
         })
@@ -240,12 +245,21 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
         if self.state.pause.is_some() && !self.pauses() {
             return true;
         }
-        let wanted = [self.node.poll_timeout(), self.state.stop_at, self.state.pause, self.io.poll_timeout()];
+        let now = self.parts.runtime.now();
+        for (kind, lines) in self.state.log.overdue(now) {
+            tracing::warn!(kind, suppressed = lines, "more lines of this kind were left out");
+        }
+        let wanted = [
+            self.node.poll_timeout(),
+            self.state.stop_at,
+            self.state.pause,
+            self.io.poll_timeout(),
+            self.state.log.poll_timeout(),
+        ];
         let Some(due) = wanted.into_iter().flatten().min() else {
             self.state.sleep = None;
             return false;
         };
-        let now = self.parts.runtime.now();
         if due <= now {
             self.node.handle_timeout(now);
             self.pass_on();

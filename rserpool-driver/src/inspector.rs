@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rserpool_core::base::{ENRP_PORT, Instant, SctpAddress, TransportAddress, UdpPort};
-use rserpool_core::endpoint::{ConfigError, PeerStatus};
+use rserpool_core::endpoint::{ConfigError, PeerStatus, RegistrarStatus};
 use rserpool_core::inspector::{self, Answer, Command, InspectError, InspectorConfig, Notice, Snapshot};
 
 use crate::announce::AnnounceGroup;
@@ -85,6 +85,15 @@ impl<R> Inspector<R> {
         self.handle.ask(Command::Peers, variant!(Answer::Peers)).await.unwrap_or(Err(InspectError::Busy))
     }
 
+    /// Who the registrar is and how it is, if it is one of this project.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar does not answer.
+    pub async fn status(&self) -> Result<RegistrarStatus, InspectError> {
+        self.handle.ask(Command::Status, variant!(Answer::Status)).await.unwrap_or(Err(InspectError::Busy))
+    }
+
     /// Closes its association and ends, after `within` at the latest.
     pub async fn shutdown(&self, within: Duration) {
         self.handle.shutdown(within).await;
@@ -121,6 +130,10 @@ impl Configure for InspectorConfig {
         Self::check(self)
     }
 
+    fn span(&self) -> tracing::Span {
+        tracing::error_span!("inspector")
+    }
+
     fn endpoint(self, now: Instant) -> Self::Endpoint {
         inspector::Inspector::new(self, now)
     }
@@ -138,6 +151,7 @@ impl Role for inspector::Inspector {
             Answer::Handlespace(answer) => answer.as_ref().err(),
             Answer::Counters(answer) => answer.as_ref().err(),
             Answer::Peers(answer) => answer.as_ref().err(),
+            Answer::Status(answer) => answer.as_ref().err(),
             _ => None,
         };
         if let Some(error) = failed {

@@ -74,6 +74,7 @@ mod interfaces;
 mod io;
 mod line;
 mod log;
+mod observed;
 mod registrar;
 mod role;
 mod runtime;

@@ -1,14 +1,19 @@
-//! Log lines that the network can cause, limited in their rate.
+//! Log lines that the network can cause, limited in their rate and their length.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rserpool_core::base::Instant;
+use rserpool_core::handlespace::PeHandle;
 
 /// So many lines of one kind may come at once.
 const BURST: u32 = 20;
 /// Then one per this interval: a flood from the network must not become a flood of the disk.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// After how long lines that were left out are told of, if no other line of their kind does.
+const TELL_AFTER: Duration = Duration::from_secs(1);
+/// The most characters of a name from the network in one line: a pool handle may have 1,024 octets.
+const MAX_NAME: usize = 64;
 
 /// One token bucket per kind of line.
 #[derive(Debug, Default)]
@@ -16,6 +21,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 pub struct Log {
     now: Instant,
     buckets: BTreeMap<&'static str, Bucket>,
+    news: BTreeMap<&'static str, String>,
 }
 
 #[derive(Debug)]
@@ -23,6 +29,8 @@ struct Bucket {
     tokens: u32,
     filled: Instant,
     suppressed: u64,
+    /// When the first of those was suppressed.
+    since: Instant,
 }
 
 impl Log {
@@ -35,19 +43,54 @@ impl Log {
     /// Whether a line of this kind may be written now.
     pub(super) fn allow(&mut self, kind: &'static str) -> Option<Line> {
         let now = self.now;
-        let bucket = self.buckets.entry(kind).or_insert(Bucket { tokens: BURST, filled: now, suppressed: 0 });
+        let bucket = self.buckets.entry(kind).or_insert(Bucket {
+            tokens: BURST,
+            filled: now,
+            suppressed: 0,
+            since: now,
+        });
         let earned = now.since(bucket.filled).as_nanos() / INTERVAL.as_nanos();
         if earned > 0 {
             bucket.tokens = u32::try_from(earned).unwrap_or(BURST).saturating_add(bucket.tokens).min(BURST);
             bucket.filled = now;
         }
         if bucket.tokens == 0 {
+            if bucket.suppressed == 0 {
+                bucket.since = now;
+            }
             bucket.suppressed += 1;
             return None;
         }
         bucket.tokens -= 1;
         let suppressed = std::mem::take(&mut bucket.suppressed);
         Some(Line { suppressed: (suppressed > 0).then_some(suppressed) })
+    }
+
+    /// Whether this is something else than was said of the same subject last.
+    pub(super) fn is_news(&mut self, subject: &'static str, said: String) -> bool {
+        let is_news = self.news.get(subject) != Some(&said);
+        if is_news {
+            self.news.insert(subject, said);
+        }
+        is_news
+    }
+
+    /// What was said of a subject no longer holds: the next word about it is news.
+    pub(super) fn forget(&mut self, subject: &'static str) {
+        self.news.remove(subject);
+    }
+
+    /// When lines that were left out are to be told of.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let waiting = self.buckets.values().filter(|bucket| bucket.suppressed > 0);
+        waiting.map(|bucket| bucket.since + TELL_AFTER).min()
+    }
+
+    /// The kinds of which lines were left out, with their number, that nobody has told of for long enough.
+    pub(super) fn overdue(&mut self, now: Instant) -> Vec<(&'static str, u64)> {
+        let late = |bucket: &Bucket| bucket.suppressed > 0 && bucket.since + TELL_AFTER <= now;
+        let late = self.buckets.iter_mut().filter(|(_, bucket)| late(bucket));
+        late.map(|(kind, bucket)| (*kind, std::mem::take(&mut bucket.suppressed))).collect()
     }
 }
 
@@ -58,8 +101,23 @@ pub(super) struct Line {
     pub(super) suppressed: Option<u64>,
 }
 
+/// The name of an element for a line, which puts it in quotes; the pool not at full length.
+pub(super) fn name(pe: &PeHandle) -> String {
+    format!("{}/{}", cut(&pe.pool.to_string()), pe.element)
+}
+
+/// The beginning of a text that anybody may have written.
+pub(super) fn cut(text: &str) -> String {
+    match text.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rserpool_core::base::ElementId;
+
     use super::*;
 
     #[test]
@@ -72,5 +130,33 @@ mod tests {
         assert_eq!(log.at(later).allow("a"), Some(Line { suppressed: Some(80) }));
         assert_eq!(log.allow("a"), None);
         assert_eq!(log.at(later + INTERVAL * 1000).allow("a"), Some(Line { suppressed: Some(1) }));
+    }
+
+    #[test]
+    fn lines_that_were_left_out_are_told_of_though_nothing_follows() {
+        let mut log = Log::default();
+        assert_eq!(log.poll_timeout(), None);
+        assert_eq!((0..30).filter(|_| log.allow("a").is_some()).count(), 20);
+        let due = Instant::ORIGIN + TELL_AFTER;
+        assert_eq!(log.poll_timeout(), Some(due));
+        assert_eq!(log.overdue(Instant::ORIGIN), []);
+        assert_eq!(log.overdue(due), [("a", 10)]);
+        assert_eq!((log.poll_timeout(), log.overdue(due)), (None, Vec::new()));
+    }
+
+    #[test]
+    fn what_was_said_already_is_no_news() {
+        let mut log = Log::default();
+        let mut said = |text: &str| log.is_news("registered", text.into());
+        assert_eq!((said("at 1"), said("at 1"), said("at 2"), said("at 2")), (true, false, true, false));
+        log.forget("registered");
+        assert!(log.is_news("registered", "at 2".into()));
+    }
+
+    #[test]
+    fn names_are_cut() {
+        let name = |pool: &str| name(&PeHandle { pool: pool.into(), element: ElementId(7) });
+        assert_eq!(name("EchoPool"), "EchoPool/0x7");
+        assert_eq!(name(&"x".repeat(1_024)), format!("{}…/0x7", "x".repeat(MAX_NAME)));
     }
 }

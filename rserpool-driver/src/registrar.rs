@@ -10,7 +10,9 @@ use rserpool_core::base::{
     TransportAddress, UdpPort,
 };
 use rserpool_core::endpoint::{ConfigError, HangUp};
-use rserpool_core::registrar::{self, Answer, Command, Figures, Notice, PeerStatus, RegistrarConfig};
+use rserpool_core::registrar::{
+    self, Answer, Command, Figures, Notice, PeerStatus, RegistrarConfig, RemovalReason,
+};
 use rserpool_core::wire::PoolEntry;
 
 use crate::announce::{AnnounceGroup, Announcing};
@@ -18,7 +20,7 @@ use crate::builder::{Builder, Configure, Preset, own_addresses};
 use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Ended, IdentifierTaken, StartError, Stopped};
 use crate::handle::{Handle, Local, variant};
-use crate::log::{Line, Log};
+use crate::log::{Line, Log, name};
 use crate::role::{Recipient, Role};
 use crate::runtime::Runtime;
 use crate::tcp::TcpListening;
@@ -124,6 +126,16 @@ impl<R> Registrar<R> {
         self.handle.ask(Command::Peers, variant!(Answer::Peers)).await
     }
 
+    /// Looks for other registrars at these addresses from now on, instead of those it was started with.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar has been shut down.
+    pub async fn use_peers(&self, addresses: Vec<SctpAddress>) -> Result<(), Stopped> {
+        let done = |answer| matches!(answer, Answer::Done).then_some(());
+        self.handle.ask(Command::UsePeers(addresses), done).await
+    }
+
     /// Waits until the registrar has ended. Of several callers one learns the reason.
     ///
     /// Cancel safe.
@@ -204,6 +216,11 @@ impl Configure for RegistrarConfig {
         vec![self.asap_port, self.enrp_port]
     }
 
+    fn span(&self) -> tracing::Span {
+        let id = self.id.map(|id| id.to_string()).unwrap_or_default();
+        tracing::error_span!("registrar", id)
+    }
+
     fn endpoint(self, now: Instant) -> Self::Endpoint {
         registrar::Registrar::new(self, now)
     }
@@ -234,22 +251,27 @@ impl Role for registrar::Registrar {
         match notice {
             Notice::Registered { pe, peer, .. } => {
                 if let Some(Line { suppressed }) = log.allow("registered") {
-                    tracing::info!(?pe, %peer, suppressed, "element registered");
+                    tracing::info!(pe = name(pe), %peer, suppressed, "element registered");
                 }
             }
             Notice::Rejected { pe, peer, cause, .. } => {
                 if let Some(Line { suppressed }) = log.allow("rejected") {
-                    tracing::warn!(?pe, %peer, ?cause, suppressed, "registration refused");
+                    tracing::warn!(pe = name(pe), %peer, ?cause, suppressed, "registration refused");
                 }
             }
             Notice::Removed { pe, reason, .. } => {
-                if let Some(Line { suppressed }) = log.allow("removed") {
-                    tracing::info!(?pe, %reason, suppressed, "element removed");
+                // That an element has died is what an operator waits to hear; that it has left is not.
+                if *reason == RemovalReason::Deregistered {
+                    if let Some(Line { suppressed }) = log.allow("left") {
+                        tracing::info!(pe = name(pe), %reason, suppressed, "element removed");
+                    }
+                } else if let Some(Line { suppressed }) = log.allow("removed") {
+                    tracing::warn!(pe = name(pe), %reason, suppressed, "element removed");
                 }
             }
             Notice::Moved { pe, home, .. } => {
                 if let Some(Line { suppressed }) = log.allow("moved") {
-                    tracing::info!(?pe, %home, suppressed, "element has another home");
+                    tracing::info!(pe = name(pe), %home, suppressed, "element has another home");
                 }
             }
             Notice::Malformed { peer, error, .. } => {
@@ -271,13 +293,22 @@ impl Role for registrar::Registrar {
                     tracing::info!(%peer, %address, suppressed, "registrar found");
                 }
             }
+            Notice::PeerUnanswered { address, reason, attempts, .. } => {
+                if let Some(Line { suppressed }) = log.allow("peer unanswered") {
+                    tracing::warn!(%address, %reason, attempts, suppressed, "peer does not answer");
+                }
+            }
             Notice::PeerLost { peer, .. } => {
+                // Whether that matters is told when its elements are taken over: one that was stopped has none.
                 if let Some(Line { suppressed }) = log.allow("peer lost") {
-                    tracing::warn!(%peer, suppressed, "registrar is taken to be dead");
+                    tracing::info!(%peer, suppressed, "registrar does not answer any more");
                 }
             }
             Notice::TakenOver { target, by, elements, .. } => {
-                if let Some(Line { suppressed }) = log.allow("taken over") {
+                // One that was stopped has handed its elements over before, and has left none.
+                if *elements == 0 {
+                    tracing::debug!(%target, %by, "a registrar is gone; it had no elements");
+                } else if let Some(Line { suppressed }) = log.allow("taken over") {
                     tracing::warn!(%target, %by, elements, suppressed, "elements of a dead registrar taken over");
                 }
             }

@@ -221,6 +221,10 @@ impl Configure for UserConfig {
         Self::check(self)
     }
 
+    fn span(&self) -> tracing::Span {
+        tracing::error_span!("user")
+    }
+
     fn endpoint(self, _now: Instant) -> Self::Endpoint {
         user::User::new(self)
     }

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::exit::Failure;
 use crate::runtime::run_async;
-use crate::settings::{Host, LifeUnitName, PolicyText, Time};
+use crate::settings::{Host, LifeUnitName, Named, PolicyText, PoolName, Time};
 use crate::{client, output};
 
 /// Measure a registrar: register elements, ask for them, and report rates and latencies.
@@ -27,13 +27,13 @@ A user asks its next question when the last one is answered.
 Exits with 1 if an element cannot be registered or a question fails.")]
 pub(crate) struct BenchCommand {
     /// The registrar's address or name and its UDP port [default port: 9899]
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = Host::parser())]
     registrar: Host,
     /// The pool
-    #[arg(long, value_name = "NAME", default_value = "bench")]
-    pool: String,
+    #[arg(long, value_name = "NAME", default_value = "bench", value_parser = PoolName::parser())]
+    pool: PoolName,
     /// Policy of the pool with the values of each element [default: RoundRobin]
-    #[arg(long, value_name = "POLICY")]
+    #[arg(long, value_name = "POLICY", value_parser = PolicyText::parser())]
     policy: Option<PolicyText>,
     /// How many elements to register
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
@@ -49,7 +49,7 @@ pub(crate) struct BenchCommand {
     items: u32,
     /// How long after each datagram a user polls for the next one instead of sleeping; the registrar has
     /// this setting, too [default: 0s]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = Time::parser())]
     busy_poll: Option<Time>,
     /// The unit of registration lives in this scope: milliseconds with an RSPLIB registrar [default: seconds]
     #[arg(long, value_name = "UNIT")]
@@ -59,9 +59,8 @@ pub(crate) struct BenchCommand {
     json: bool,
 }
 
-/// What was measured. Times are in microseconds.
+/// What was measured.
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
 struct Report {
     elements: usize,
     /// From the start of the first to the registration of the last.
@@ -71,31 +70,32 @@ struct Report {
     /// Elements that lost their place while the registrar was loaded, and came back.
     registered_again: u64,
     users: usize,
-    seconds: f64,
+    duration_s: f64,
     resolutions: u64,
     resolutions_per_second: f64,
     resolution: Latency,
     failed: u64,
 }
 
+/// Microseconds that half of the times, and so on, do not exceed.
 #[derive(Debug, Serialize)]
 struct Latency {
-    p50: u64,
-    p90: u64,
-    p99: u64,
-    p999: u64,
-    max: u64,
+    p50_us: u64,
+    p90_us: u64,
+    p99_us: u64,
+    p999_us: u64,
+    max_us: u64,
 }
 
 impl Latency {
     fn of(histogram: &Histogram<u64>) -> Self {
         let micros = |quantile| histogram.value_at_quantile(quantile) / 1_000;
         Self {
-            p50: micros(0.5),
-            p90: micros(0.9),
-            p99: micros(0.99),
-            p999: micros(0.999),
-            max: histogram.max() / 1_000,
+            p50_us: micros(0.5),
+            p90_us: micros(0.9),
+            p99_us: micros(0.99),
+            p999_us: micros(0.999),
+            max_us: histogram.max() / 1_000,
         }
     }
 }
@@ -121,7 +121,7 @@ impl BenchCommand {
                 registration: Latency::of(&elements.latencies),
                 registered_again,
                 users: self.users,
-                seconds: asked.time.as_secs_f64(),
+                duration_s: asked.time.as_secs_f64(),
                 resolutions: asked.latencies.len(),
                 resolutions_per_second: asked.latencies.len() as f64 / asked.time.as_secs_f64(),
                 resolution: Latency::of(&asked.latencies),
@@ -149,7 +149,7 @@ impl BenchCommand {
                 .configure(|config| config.hunt.registrars = vec![registrar.into()]);
             let user = builder.start().await?;
             // The first question finds the registrar; it is not measured.
-            user.resolve_items(self.pool.as_str(), Some(self.items))
+            user.resolve_items(self.pool.clone(), Some(self.items))
                 .await
                 .map_err(|error| client::explain(&self.pool, &error))?;
             users.push(user);
@@ -188,11 +188,11 @@ struct Asked {
 }
 
 /// One user: asks, waits, asks again.
-async fn questions(user: PoolUser, pool: String, items: u32, until: Instant) -> (Histogram<u64>, u64) {
+async fn questions(user: PoolUser, pool: PoolName, items: u32, until: Instant) -> (Histogram<u64>, u64) {
     let (mut latencies, mut failed) = (histogram(), 0);
     let mut begin = Instant::now();
     while begin < until {
-        let answer = user.resolve_items(pool.as_str(), Some(items)).await;
+        let answer = user.resolve_items(pool.clone(), Some(items)).await;
         let end = Instant::now();
         match answer {
             Ok(resolution) if !resolution.elements.is_empty() => note(&mut latencies, end - begin),
@@ -224,7 +224,7 @@ impl Elements {
             }
             let registrar = registrar.clone();
             let life_unit = command.life_unit.unwrap_or_default().into();
-            let mut builder = PoolElement::builder(command.pool.as_str()).configure(move |config| {
+            let mut builder = PoolElement::builder(command.pool.clone()).configure(move |config| {
                 config.hunt.registrars = vec![registrar];
                 config.life_unit = life_unit;
             });
@@ -241,7 +241,7 @@ impl Elements {
                             return Err(Failure::failed(format!("registration refused: {error}")));
                         }
                         ElementEvent::NoRegistrar { tried, .. } => {
-                            return Err(Failure::failed(client::no_registrar(&tried)));
+                            return Err(client::no_registrar(&tried));
                         }
                         _ => {}
                     }
@@ -299,9 +299,9 @@ impl Elements {
 impl Report {
     fn print(&self) -> Result<(), Failure> {
         let latency = |name: &str, latency: &Latency| {
-            let Latency { p50, p90, p99, p999, max } = latency;
+            let Latency { p50_us, p90_us, p99_us, p999_us, max_us } = latency;
             output::line(format!(
-                "{name} in us: 50 % {p50}, 90 % {p90}, 99 % {p99}, 99.9 % {p999}, max {max}"
+                "{name} in us: 50 % {p50_us}, 90 % {p90_us}, 99 % {p99_us}, 99.9 % {p999_us}, max {max_us}"
             ))
         };
         output::line(format!(
@@ -314,7 +314,7 @@ impl Report {
         if self.users > 0 {
             output::line(format!(
                 "{} users: {} resolutions in {:.1} s, {:.0} per second, {} failed",
-                self.users, self.resolutions, self.seconds, self.resolutions_per_second, self.failed
+                self.users, self.resolutions, self.duration_s, self.resolutions_per_second, self.failed
             ))?;
             latency("  resolution", &self.resolution)?;
         }

@@ -7,26 +7,29 @@ use rserpool_tokio::{PoolUser, Tokio};
 
 use crate::discovery::Registrars;
 use crate::exit::Failure;
-use crate::settings::{Attempts, Host, Source, UserSettings};
+use crate::runtime::validated;
+use crate::settings::{DEFAULT_ATTEMPTS, Given, Host, PoolName, Source, UserSettings};
 use crate::{logging, output};
 
-/// Rounds of the hunt before a user at a terminal is told that there is no registrar.
-const DEFAULT_ATTEMPTS: Attempts = Attempts(3);
-
-/// A builder with these settings, and the log as they want it; `None` if they were only to be checked,
-/// which has been said then.
+/// A builder with these settings, and the log as they want it; `None` if something else was asked for, which has
+/// been done then.
 pub(crate) fn prepare(
+    given: &Given,
     source: &Source,
     settings: &UserSettings,
+    json: bool,
 ) -> Result<Option<Builder<Tokio, UserConfig>>, Failure> {
-    let settings = source.load(settings)?;
-    let builder = builder(&settings)?;
-    logging::filter(&settings.log, logging::TOOL)?;
-    if source.validate {
-        builder.check()?;
-        output::line("configuration is valid")?;
+    if source.print_config {
+        output::line(given.file().trim_end())?;
         return Ok(None);
     }
+    logging::filter(&settings.log, logging::TOOL)?;
+    let builder = builder(settings)?;
+    if source.validate {
+        validated(given, builder, json)?;
+        return Ok(None);
+    }
+    given.strangers().iter().for_each(output::remark);
     logging::start(&settings.log, logging::TOOL)?;
     Ok(Some(builder))
 }
@@ -40,7 +43,8 @@ pub(crate) fn builder(settings: &UserSettings) -> Result<Builder<Tokio, UserConf
         settings.bind,
         settings.announce,
         settings.announce_group,
-    )?;
+    )?
+    .for_tool()?;
     let mut builder = PoolUser::builder().preset(settings.preset.unwrap_or_default().into());
     if let Some(bind) = settings.bind {
         builder = builder.bind(bind.0);
@@ -55,29 +59,29 @@ pub(crate) fn builder(settings: &UserSettings) -> Result<Builder<Tokio, UserConf
     hunt.rounds.get_or_insert(DEFAULT_ATTEMPTS);
     Ok(builder
         .configure(move |config| {
-            config.hunt.registrars = registrars.named;
+            config.hunt.registrars = registrars.named.found;
             role.apply(config);
             hunt.apply(&mut config.hunt);
         })
         .configure_sctp(move |config| sctp.apply(config)))
 }
 
-/// A clear line for a negative answer.
-pub(crate) fn explain(pool: &str, error: &UserError) -> Failure {
-    Failure::failed(match error {
-        UserError::UnknownPool => {
-            format!("unknown pool \"{pool}\": no element is registered in it (cause 0x9)")
-        }
+/// A clear line for a negative answer, or for none.
+pub(crate) fn explain(pool: &PoolName, error: &UserError) -> Failure {
+    match error {
+        UserError::UnknownPool => Failure::failed(format!(
+            "unknown pool \"{pool}\": no element is registered in it (cause 0x9); see rserpool pools"
+        )),
         UserError::NoRegistrar { tried } => no_registrar(tried),
-        error => format!("pool \"{pool}\": {error}"),
-    })
+        error => Failure::failed(format!("pool \"{pool}\": {error}")),
+    }
 }
 
-/// The error line when no registrar answers.
-pub(crate) fn no_registrar(tried: &[TransportAddress]) -> String {
+/// The failure when no registrar answers.
+pub(crate) fn no_registrar(tried: &[TransportAddress]) -> Failure {
     if tried.is_empty() {
-        return "no registrar announces itself: name one with --registrar".into();
+        return Failure::Nobody("no registrar announces itself: name one with --registrar".into());
     }
     let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
-    format!("no registrar is reachable: tried {}", tried.join(", "))
+    Failure::Nobody(format!("no registrar is reachable: tried {}", tried.join(", ")))
 }

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::io::IsTerminal;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{ElementId, ProtocolId};
@@ -14,8 +16,9 @@ use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
 
 use crate::exit::Failure;
 use crate::runtime::run_async;
-use crate::settings::{Source, UserSettings};
+use crate::settings::{Given, Named, PoolName, Source, UserSettings};
 use crate::signals::{LEAVE_WITHIN, Termination, hangup};
+use crate::view::hex;
 use crate::{client, output};
 
 /// Send lines to a pool and show the answers.
@@ -26,14 +29,18 @@ use crate::{client, output};
   seq 1000 | rserpool connect EchoPool --registrar 127.0.0.1:20001 --json
 
 Each line is a request. Requests that are unanswered when an element fails go to the next one, within
---max-deliveries and --answer-deadline. When the input ends, the command waits for the last answer; it
-exits with 1 if a request was given up.")]
+--max-deliveries and --answer-deadline, so an element may do the same work twice. When the input ends
+(Ctrl-D on a terminal), the command waits for the last answer; it exits with 1 if a request was given up.")]
 pub(crate) struct ConnectCommand {
     /// The pool
-    pool: String,
+    #[arg(value_parser = PoolName::parser())]
+    pool: PoolName,
     /// Print events as JSON
     #[arg(long)]
     json: bool,
+    /// Print answers as they are on a terminal, too, control characters included
+    #[arg(long)]
+    raw: bool,
     #[command(flatten)]
     source: Source,
     #[command(flatten)]
@@ -51,9 +58,13 @@ const SHOWN: usize = 40;
 /// Octets of the longest line; SCTP here carries no longer message.
 const MAX_LINE: usize = rserpool_core::endpoint::MAX_MESSAGE;
 
+/// How long to look for an element before saying so.
+const SILENCE: Duration = Duration::from_secs(1);
+
 impl ConnectCommand {
-    pub(crate) fn run(self) -> Result<(), Failure> {
-        let Some(builder) = client::prepare(&self.source, &self.settings)? else { return Ok(()) };
+    pub(crate) fn run(self, given: &Given) -> Result<(), Failure> {
+        let prepared = client::prepare(given, &self.source, &self.settings, self.json)?;
+        let Some(builder) = prepared else { return Ok(()) };
         run_async(async {
             // A conversation ends with its input, not with the terminal that it was begun on.
             let (mut termination, _hangup) = (Termination::new()?, hangup()?);
@@ -67,16 +78,37 @@ impl ConnectCommand {
         })
     }
 
+    /// Opens the session, and says what it waits for if that takes long.
+    async fn open(&self, user: &rserpool_tokio::PoolUser) -> Result<Session, Failure> {
+        let opening = user.connect(self.pool.clone());
+        tokio::pin!(opening);
+        let opened = match tokio::time::timeout(SILENCE, &mut opening).await {
+            Ok(opened) => opened,
+            Err(_) => {
+                output::remark(format_args!(
+                    "still looking for a registrar, and for an element of {}; Ctrl-C ends",
+                    self.pool
+                ));
+                opening.await
+            }
+        };
+        opened.map_err(|error| client::explain(&self.pool, &error))
+    }
+
     async fn converse(&self, user: &rserpool_tokio::PoolUser) -> Result<(), Failure> {
-        let session =
-            user.connect(self.pool.as_str()).await.map_err(|error| client::explain(&self.pool, &error))?;
+        let session = self.open(user).await?;
         self.say_opened(session.element())?;
+        let prompt = Prompt::new(self.json);
+        prompt.explain();
         let mut input = Some(BufReader::new(tokio::io::stdin()).split(b'\n'));
         let mut unanswered = Unanswered::default();
         // A session that is full takes a line only after answers were taken, so both go on at once.
         let mut sending = None;
         while input.is_some() || sending.is_some() || !unanswered.waiting.is_empty() {
             let reading = unanswered.waiting.len() < MAX_UNANSWERED && sending.is_none();
+            if reading && input.is_some() && unanswered.waiting.is_empty() {
+                prompt.show();
+            }
             tokio::select! {
                 biased;
                 sent = finish(&mut sending), if sending.is_some() => {
@@ -115,18 +147,13 @@ impl ConnectCommand {
                     Answer::Unasked => {}
                     Answer::Again => return Ok(()),
                 }
-                let text = String::from_utf8_lossy(&bytes);
-                if self.json {
-                    let element = element.to_string();
-                    return output::json(&json!({ "event": "answer", "element": element, "text": text }));
-                }
-                output::line(format!("{element}: {text}"))
+                self.say_answer(element, &bytes)
             }
             SessionEvent::ElementFailed { element, reason, .. } => {
                 let (element, reason) = (element.to_string(), reason.to_string());
                 self.say(
                     &json!({ "event": "element_failed", "element": element, "reason": reason }),
-                    &format!("element {element} failed: {reason}"),
+                    &format!("element {element} failed: {reason}; looking for another one"),
                 )
             }
             SessionEvent::FailedOver { from, to, resent, .. } => self.say(
@@ -151,6 +178,22 @@ impl ConnectCommand {
         }
     }
 
+    /// An element may say anything, and a terminal obeys control characters: there they are shown, not sent.
+    fn say_answer(&self, element: ElementId, bytes: &Bytes) -> Result<(), Failure> {
+        if self.json {
+            let mut event = json!({ "event": "answer", "element": element.to_string() });
+            match std::str::from_utf8(bytes) {
+                Ok(text) => event["text"] = text.into(),
+                Err(_) => event["hex"] = hex(bytes).into(),
+            }
+            return output::json(&event);
+        }
+        if self.raw || !std::io::stdout().is_terminal() {
+            return output::octets(&[format!("{element}: ").as_bytes(), bytes, b"\n"].concat());
+        }
+        output::line(format_args!("{element}: {}", without_controls(&String::from_utf8_lossy(bytes))))
+    }
+
     fn say_opened(&self, element: ElementId) -> Result<(), Failure> {
         let element = element.to_string();
         self.say(&json!({ "event": "opened", "element": element }), &format!("connected to {element}"))
@@ -163,6 +206,36 @@ impl ConnectCommand {
         }
         output::remark(text);
         Ok(())
+    }
+}
+
+/// A text whose control characters are visible.
+fn without_controls(text: &str) -> String {
+    let mut visible = String::new();
+    for letter in text.chars() {
+        if letter.is_control() { visible.extend(letter.escape_default()) } else { visible.push(letter) }
+    }
+    visible
+}
+
+/// What a person at a terminal is asked for. There is none if lines or answers come from or go to elsewhere.
+struct Prompt(bool);
+
+impl Prompt {
+    fn new(json: bool) -> Self {
+        Self(!json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal())
+    }
+
+    fn explain(&self) {
+        if self.0 {
+            output::remark("type lines to send them; Ctrl-D ends. Kill the element to see the session move");
+        }
+    }
+
+    fn show(&self) {
+        if self.0 {
+            output::prompt();
+        }
     }
 }
 
@@ -243,6 +316,11 @@ impl Unanswered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_terminal_is_not_told_what_to_do() {
+        assert_eq!(without_controls("\u{1b}[2Jüber\t\u{9b}"), "\\u{1b}[2Jüber\\t\\u{9b}");
+    }
 
     #[test]
     fn answers_find_their_requests() {

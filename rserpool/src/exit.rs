@@ -1,18 +1,27 @@
-//! How the program exits: 0 for success, 1 for a negative answer or a failure, 64 for bad usage.
+//! How the program exits. This is the one list; the manual and the book repeat it.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | success; for a daemon: it was told to end |
+//! | 1 | the answer is no (an unknown pool, copies that differ, a registration refused), or something failed |
+//! | 2 | nobody answered: no registrar, or none in time |
+//! | 64 | an option, a variable or a configuration file is wrong (the EX_USAGE of BSD) |
+//! | 70 | an internal error of the program (EX_SOFTWARE) |
 
 use std::fmt;
-use std::process::ExitCode;
 
 use rserpool_driver::StartError;
 
 /// Why the program does not exit with 0.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Bad flags or configuration (64, the EX_USAGE of BSD).
+    /// Bad flags or configuration.
     Usage(String),
-    /// The protocol's answer is no, or something outside failed (1).
+    /// The protocol's answer is no, or something outside failed.
     Failed(String),
-    /// The reader of our output is gone, which is not an error (0).
+    /// Nobody has answered.
+    Nobody(String),
+    /// The reader of our output is gone, which is not an error.
     BrokenPipe,
 }
 
@@ -27,22 +36,21 @@ impl Failure {
         Self::Failed(message.into())
     }
 
-    /// Says what happened on the standard error output and gives the exit code.
-    pub(crate) fn report(&self) -> ExitCode {
-        let code = match self {
-            Self::Usage(_) => 64,
+    /// The exit code.
+    pub(crate) const fn code(&self) -> u8 {
+        match self {
+            Self::BrokenPipe => 0,
             Self::Failed(_) => 1,
-            Self::BrokenPipe => return ExitCode::SUCCESS,
-        };
-        crate::output::last_remark(self);
-        ExitCode::from(code)
+            Self::Nobody(_) => 2,
+            Self::Usage(_) => 64,
+        }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(message) | Self::Failed(message) => f.write_str(message),
+            Self::Usage(message) | Self::Failed(message) | Self::Nobody(message) => f.write_str(message),
             Self::BrokenPipe => f.write_str("output closed"),
         }
     }
@@ -55,7 +63,8 @@ impl From<StartError> for Failure {
             | StartError::NoGroup { .. }
             | StartError::OtherFamily { .. }
             | StartError::ForeignAddress { .. } => Self::usage(in_flags(&error.to_string())),
-            StartError::BusyPoll { .. } | StartError::Unreachable { .. } => Self::usage(error.to_string()),
+            StartError::BusyPoll { .. } => Self::usage(error.to_string().replace("busy_poll", "busy-poll:")),
+            StartError::Unreachable { .. } => Self::usage(error.to_string()),
             _ => Self::failed(error.to_string()),
         }
     }
@@ -69,7 +78,10 @@ fn in_flags(text: &str) -> String {
     while !rest.is_empty() {
         let length = rest.find(|letter| !is_name(letter)).unwrap_or(rest.len());
         let (name, behind) = rest.split_at(length);
-        flags.push_str(&flag(name));
+        // A full stop ends a sentence, and joins names only within them.
+        let bare = name.trim_end_matches('.');
+        flags.push_str(&flag(bare));
+        flags.push_str(&name[bare.len()..]);
         let other = behind.find(is_name).unwrap_or(behind.len());
         flags.push_str(&behind[..other]);
         rest = &behind[other..];
@@ -89,7 +101,8 @@ fn flag(field: &str) -> String {
         "enrp.mentor_retry" => "mentor-retry",
         "enrp.max_time_last_heard" => "max-time-last-heard",
         "enrp.max_time_no_response" => "max-time-no-response",
-        _ => return field.replace('_', "-"),
+        "hunt.rounds" => "attempts",
+        _ => return field.replace(['_', '.'], "-"),
     }
     .into()
 }
@@ -129,7 +142,7 @@ mod tests {
 
     #[test]
     fn other_words_stay_as_they_are() {
-        let text = "hunt.timeout-max: must not be below 10.0.0.1:9899 (RFC 5352 section 2.1).";
+        let text = "hunt-timeout-max: must not be below 10.0.0.1:9899 (RFC 5352 section 2.1).";
         assert_eq!(
             in_flags("hunt.timeout_max: must not be below 10.0.0.1:9899 (RFC 5352 section 2.1)."),
             text

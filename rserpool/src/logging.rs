@@ -12,11 +12,14 @@ use crate::background::Background;
 use crate::exit::Failure;
 use crate::settings::{LogFormat, LogSettings};
 
-/// What a registrar or an element logs by default. sctp-proto warns of each association that it has no use
-/// for partial reliability; nor have we.
-pub(crate) const DAEMON: &str = "info,sctp_proto=error";
+/// What a registrar or an element logs by default.
+pub(crate) const DAEMON: &str = "info";
 /// What a tool logs: the outcome is on its output anyway.
 pub(crate) const TOOL: &str = "error";
+
+/// In force unless the filter names it: sctp-proto warns of each association that it has no use for partial
+/// reliability; nor have we.
+const QUIET: &str = "sctp_proto";
 
 /// How long the end of the program waits for a reader of the log that stalls.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -47,7 +50,9 @@ pub(crate) fn start(settings: &LogSettings, default: &str) -> Result<Reload, Fai
 pub(crate) fn filter(settings: &LogSettings, default: &str) -> Result<EnvFilter, Failure> {
     let from_rust_log = std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty());
     let text = settings.filter.clone().or(from_rust_log).unwrap_or_else(|| default.into());
-    EnvFilter::try_new(&text).map_err(|error| Failure::usage(format!("log-filter: \"{text}\": {error}")))
+    let quiet = if text.contains(QUIET) || text == "off" { String::new() } else { format!(",{QUIET}=error") };
+    EnvFilter::try_new(format!("{text}{quiet}"))
+        .map_err(|error| Failure::usage(format!("log-filter: \"{text}\": {error}")))
 }
 
 /// Tells of lines that were lost, as soon as there is room for it. It never ends; a daemon runs it beside its
@@ -76,5 +81,22 @@ pub(crate) async fn tell_losses() {
 pub(crate) fn flush() {
     if let Some(lines) = LINES.get() {
         lines.flush(LAST_LINES);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One line for each association is a flood that the network causes.
+    #[test]
+    fn the_sctp_stack_is_quiet_unless_it_is_named() {
+        let of = |filter: &str| {
+            let settings = LogSettings { filter: Some(filter.into()), ..LogSettings::default() };
+            super::filter(&settings, DAEMON).unwrap().to_string()
+        };
+        assert!(of("warn").contains("sctp_proto=error") && of("info,x=debug").contains("sctp_proto=error"));
+        assert!(!of("info,sctp_proto=warn").contains("sctp_proto=error"));
+        assert_eq!(of("off"), "off");
     }
 }

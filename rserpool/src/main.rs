@@ -1,19 +1,23 @@
 //! The `rserpool` program: registrar, elements, users, and tools to look at them.
 //!
-//! Each subcommand is a file. The program exits with 0 for success, 1 for a negative answer or a failure, 64
-//! for bad flags or configuration, and 70 for a bug of ours.
+//! Each subcommand is a file. [`exit`] says what the exit codes mean.
+
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "they panic when a stream is closed or full")]
 
 mod background;
 mod bench;
 mod client;
 mod connect;
+mod daemon;
 mod decode;
 mod demo;
 mod discovery;
 mod exit;
+mod health;
 mod inspect;
 mod logging;
 mod output;
+mod policies;
 mod pools;
 mod registrar;
 mod resolve;
@@ -27,25 +31,33 @@ mod survey;
 mod table;
 mod view;
 
-use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use exit::Failure;
+use settings::{Given, Refusal, Refused};
 
 /// Reliable Server Pooling (RFC 5351 to 5356): pools of servers that survive the death of a server.
 #[derive(Debug, Parser)]
 #[command(name = "rserpool", version, max_term_width = 100)]
 #[command(after_help = "\
-Every long option of a command can also be given in the environment, as RSERPOOL_ and its name in
-capitals (RSERPOOL_KEEP_ALIVE_INTERVAL=5s), and in a TOML file with --config. An option comes before
+Begin with three terminals:
+  rserpool registrar --bind 127.0.0.1:20001
+  rserpool serve echo --registrar 127.0.0.1:20001
+  rserpool connect EchoPool --registrar 127.0.0.1:20001
+
+Every setting of registrar, serve, connect, resolve, pools, stats and health can also be given in the
+environment, under the name of its role (RSERPOOL_REGISTRAR_BIND, RSERPOOL_ELEMENT_BIND,
+RSERPOOL_USER_BIND, RSERPOOL_INSPECTOR_BIND), and in a TOML file with --config. An option comes before
 the environment, the environment before the file, and the file before the preset.
 
-Exits with 0 for success, 1 for a negative answer or a failure, 64 for bad options or configuration,
-70 for an internal error.")]
+Exits with 0 for success, 1 if the answer is no or something failed, 2 if nobody answered, 64 for bad
+options or configuration, 70 for an internal error.
+
+For packagers: rserpool completions SHELL, rserpool man.")]
 struct Cli {
     #[command(subcommand)]
     command: Commands,
@@ -59,6 +71,8 @@ enum Commands {
     Resolve(Box<resolve::ResolveCommand>),
     Pools(Box<pools::PoolsCommand>),
     Stats(Box<stats::StatsCommand>),
+    Health(Box<health::HealthCommand>),
+    Policies(policies::PoliciesCommand),
     Decode(decode::DecodeCommand),
     Bench(Box<bench::BenchCommand>),
     Demo(demo::DemoCommand),
@@ -73,17 +87,31 @@ enum Commands {
 
 fn main() -> ExitCode {
     die_of_panics();
-    let cli = match parse() {
-        Ok(cli) => cli,
-        Err(error) => return refuse(&error),
+    // What is wrong with the arguments is to be JSON, too, if they ask for it.
+    if std::env::args_os().any(|argument| argument == "--json") {
+        output::failures_as_json();
+    }
+    let (matches, given) = match Given::read(Cli::command, std::env::args_os().collect()) {
+        Ok(read) => read,
+        Err(Refused::Shown(text)) => return show(&text),
+        Err(Refused::Wrong(failure)) => return end(&failure, None),
     };
-    let result = match cli.command {
-        Commands::Registrar(command) => command.run(),
-        Commands::Serve(command) => command.run(),
-        Commands::Connect(command) => command.run(),
-        Commands::Resolve(command) => command.run(),
-        Commands::Pools(command) => command.run(),
-        Commands::Stats(command) => command.run(),
+    if given.wants_json() {
+        output::failures_as_json();
+    }
+    let command = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli.command,
+        Err(error) => return end(&Failure::usage(Refusal::new(&error).problem), None),
+    };
+    let result = match command {
+        Commands::Registrar(command) => command.run(&given),
+        Commands::Serve(command) => command.run(&given),
+        Commands::Connect(command) => command.run(&given),
+        Commands::Resolve(command) => command.run(&given),
+        Commands::Pools(command) => command.run(&given),
+        Commands::Stats(command) => command.run(&given),
+        Commands::Health(command) => command.run(&given),
+        Commands::Policies(command) => command.run(),
         Commands::Decode(command) => command.run(),
         Commands::Bench(command) => command.run(),
         Commands::Demo(command) => command.run(),
@@ -93,7 +121,10 @@ fn main() -> ExitCode {
     };
     output::flush();
     logging::flush();
-    result.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => end(&failure, Some(&given)),
+    }
 }
 
 /// A panic is a bug of ours. It ends the process with 70 (the EX_SOFTWARE of BSD), in whichever task it
@@ -105,48 +136,24 @@ fn die_of_panics() {
     }));
 }
 
-fn parse() -> Result<Cli, clap::Error> {
-    Cli::from_arg_matches(&with_environment(Cli::command()).try_get_matches()?)
+/// Says why the program ends. A value that cannot work is named with the place where it is set.
+fn end(failure: &Failure, given: Option<&Given>) -> ExitCode {
+    match (failure, given) {
+        (Failure::BrokenPipe, _) => {}
+        (Failure::Usage(message), Some(given)) => output::last_failure(failure, given.locate(message)),
+        _ => output::last_failure(failure, failure.to_string()),
+    }
+    ExitCode::from(failure.code())
 }
 
-/// Lets every option of the commands that have settings be given in the environment.
-fn with_environment(command: Command) -> Command {
-    command.mut_subcommands(|subcommand| subcommand.mut_args(from_environment))
-}
-
-fn from_environment(argument: Arg) -> Arg {
-    let variable = match argument.get_long() {
-        // Flags that ask for something else than the work are not for the environment.
-        None | Some("help" | "version" | "validate") => return argument,
-        Some(long) => settings::name_in_environment(long),
-    };
-    // clap wants names that live as long as the program; there are a few dozen.
-    let variable: &'static OsStr = Box::leak(std::ffi::OsString::from(variable).into_boxed_os_str());
-    let rare =
-        argument.get_long().is_some_and(|long| ["sctp-", "tcp-"].iter().any(|rare| long.starts_with(rare)));
-    argument.env(variable).hide_env(true).hide_short_help(rare)
-}
-
-/// Help goes to the output; an error becomes one line.
-fn refuse(error: &clap::Error) -> ExitCode {
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let help = error.render();
-            let colours = std::io::stdout().is_terminal();
-            let help = if colours { help.ansi().to_string() } else { help.to_string() };
-            let shown = output::line(help.trim_end());
-            shown.map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS)
-        }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let _ = error.print();
-            ExitCode::from(64)
-        }
-        _ => {
-            let text = error.render().to_string();
-            let text = text.split("\n\n").next().unwrap_or_default();
-            let words: Vec<&str> = text.split_whitespace().collect();
-            let line = words.join(" ");
-            Failure::usage(line.strip_prefix("error: ").unwrap_or(&line)).report()
-        }
+/// Help and version go to the output. The help that comes because a command is missing is an error.
+fn show(text: &clap::Error) -> ExitCode {
+    let rendered = text.render();
+    let colours = std::io::stdout().is_terminal();
+    let rendered = if colours { rendered.ansi().to_string() } else { rendered.to_string() };
+    match (output::line(rendered.trim_end()), text.kind()) {
+        (Err(failure), _) => end(&failure, None),
+        (Ok(()), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) => ExitCode::from(64),
+        (Ok(()), _) => ExitCode::SUCCESS,
     }
 }

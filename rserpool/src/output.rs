@@ -4,11 +4,13 @@
 //! A tool writes its outcome at once, and fails if it cannot. A daemon writes its events in the background.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::json;
 
 use crate::background::Background;
 use crate::exit::Failure;
@@ -22,6 +24,13 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 pub(crate) fn line(text: impl Display) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")?;
+    Ok(out.flush()?)
+}
+
+/// Writes octets as they are.
+pub(crate) fn octets(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)?;
     Ok(out.flush()?)
 }
 
@@ -40,20 +49,61 @@ pub(crate) fn event(text: impl Display) {
     EVENTS.get_or_init(|| Background::new(std::io::stdout(), "events")).line(text);
 }
 
+/// Whether failures are written as JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// From now on, failures are written as JSON.
+pub(crate) fn failures_as_json() {
+    JSON.store(true, Ordering::Relaxed);
+}
+
+/// The line about a failure before the program ends with its code.
+pub(crate) fn last_failure(failure: &Failure, message: String) {
+    if JSON.load(Ordering::Relaxed) {
+        last_line(json!({ "error": message, "exit_code": failure.code() }).to_string());
+    } else {
+        last_remark(message);
+    }
+}
+
+/// What somebody at a terminal may want to do next.
+pub(crate) fn hint(next: impl Display) {
+    if std::io::stdout().is_terminal() && std::io::stderr().is_terminal() {
+        remark(format_args!("next: {next}"));
+    }
+}
+
+/// The same from a daemon.
+pub(crate) fn event_hint(next: impl Display) {
+    if std::io::stdout().is_terminal() {
+        event(format_args!("next: {next}"));
+    }
+}
+
+/// The sign that a line may be typed.
+pub(crate) fn prompt() {
+    let mut out = std::io::stderr();
+    let _ = write!(out, "> ").and_then(|()| out.flush());
+}
+
 /// A remark beside the outcome, on the standard error output.
 pub(crate) fn remark(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "rserpool: {text}");
 }
 
-/// The same before the program ends: a reader that stalls is not waited for any longer than a second.
+/// The same before the program ends.
 pub(crate) fn last_remark(text: impl Display) {
-    let text = text.to_string();
+    last_line(format!("rserpool: {text}"));
+}
+
+/// The last line on the standard error output: a reader that stalls is not waited for any longer than a second.
+fn last_line(line: String) {
     let (sender, written) = std::sync::mpsc::channel();
     let write = move || {
-        remark(text);
+        let _ = writeln!(std::io::stderr(), "{line}");
         let _ = sender.send(());
     };
-    if std::thread::Builder::new().name("last remark".into()).spawn(write).is_ok() {
+    if std::thread::Builder::new().name("last line".into()).spawn(write).is_ok() {
         let _ = written.recv_timeout(LAST_LINES);
     }
 }

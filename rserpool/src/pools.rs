@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::exit::Failure;
 use crate::inspect::Inspectors;
 use crate::runtime::run_async;
-use crate::settings::{InspectorSettings, LifeUnitName, Source};
+use crate::settings::{Given, InspectorSettings, LifeUnitName, Source};
 use crate::survey::Survey;
 use crate::view::Handlespace;
 use crate::{output, table};
@@ -19,8 +19,9 @@ use crate::{output, table};
   rserpool pools --registrar 127.0.0.1:20001 --json | jq '.pools[].elements[].id'
 
 Asks a registrar over ENRP, as a peer without an identifier would, and then every registrar it knows.
-Exits with 1 if the copies still differ after a second, or if no registrar shows its handlespace. A
-registrar that is starting or does not answer is named, but has no copy to compare.")]
+Exits with 1 if the copies still differ after a second, or if a registrar refuses to show its
+handlespace, and with 2 if none answers. A registrar that is starting or does not answer is named, but
+has no copy to compare.")]
 pub(crate) struct PoolsCommand {
     /// The unit of registration lives in this scope: milliseconds with an RSPLIB registrar [default: seconds]
     #[arg(long, value_name = "UNIT")]
@@ -35,19 +36,17 @@ pub(crate) struct PoolsCommand {
 }
 
 impl PoolsCommand {
-    pub(crate) fn run(self) -> Result<(), Failure> {
-        let inspectors = Inspectors::new(self.source.load(&self.settings)?)?;
-        if self.source.validate {
-            return output::line("configuration is valid");
-        }
+    pub(crate) fn run(self, given: &Given) -> Result<(), Failure> {
+        let prepared = Inspectors::prepare(given, &self.source, self.settings, self.json)?;
+        let Some(inspectors) = prepared else { return Ok(()) };
         run_async(async {
-            inspectors.start_log()?;
             let survey = Survey::take(&Arc::new(inspectors)).await?;
             let handlespace = Handlespace::new(&survey, self.life_unit.unwrap_or_default().into());
             if self.json {
                 output::pretty_json(&handlespace)?;
             } else {
                 output::line(table::handlespace(&handlespace))?;
+                output::hint("rserpool resolve POOL, or rserpool connect POOL, with the same --registrar");
             }
             if handlespace.agree {
                 return Ok(());

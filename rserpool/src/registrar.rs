@@ -1,17 +1,20 @@
 //! `rserpool registrar`: keeps the handlespace and answers elements and users.
 
-use rserpool_core::base::ENRP_PORT;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use rserpool_core::base::{ENRP_PORT, SctpAddress};
 use rserpool_core::registrar::RegistrarConfig;
 use rserpool_driver::Builder;
 use rserpool_tokio::{Registrar, Tokio};
 use serde_json::json;
-use toml::Table;
 
+use crate::daemon::{self, Watched};
+use crate::discovery::Names;
 use crate::exit::Failure;
 use crate::logging::{self, Reload};
 use crate::output;
-use crate::runtime::run_async;
-use crate::settings::{RegistrarSettings, Source};
+use crate::runtime::{run_async, validated};
+use crate::settings::{Given, Host, LogFormat, RegistrarSettings, Source};
 use crate::signals::{HAND_OVER_WITHIN, Termination, hangup};
 
 /// Run a registrar.
@@ -40,39 +43,45 @@ pub(crate) struct RegistrarCommand {
 }
 
 impl RegistrarCommand {
-    pub(crate) fn run(self) -> Result<(), Failure> {
-        let settings = self.source.load(&self.settings)?;
-        let builder = builder(&settings)?;
-        logging::filter(&settings.log, logging::DAEMON)?;
-        if self.source.validate {
-            builder.check()?;
-            return output::line("configuration is valid");
+    pub(crate) fn run(self, given: &Given) -> Result<(), Failure> {
+        if self.source.print_config {
+            return output::line(given.file().trim_end());
         }
-        let reload = logging::start(&settings.log, logging::DAEMON)?;
-        run_async(self.serve(builder, settings, reload))
+        logging::filter(&self.settings.log, logging::DAEMON)?;
+        let bind = self.settings.bind;
+        let names = Names::new(Host::resolve, self.settings.peer.as_ref(), ENRP_PORT, bind);
+        let peers = names.look_up()?;
+        let builder = builder(&self.settings, peers.found.clone());
+        if self.source.validate {
+            peers.lost.iter().for_each(output::remark);
+            return validated(given, builder, self.json);
+        }
+        let reload = logging::start(&self.settings.log, logging::DAEMON)?;
+        run_async(self.serve(given, builder, Watched::new(names, peers), reload))
     }
 
     async fn serve(
         self,
+        given: &Given,
         builder: Builder<Tokio, RegistrarConfig>,
-        settings: RegistrarSettings,
+        mut names: Watched<SctpAddress>,
         reload: Reload,
     ) -> Result<(), Failure> {
-        let mut termination = Termination::new()?;
-        let mut hangup = hangup()?;
+        let (mut termination, mut hangup) = (Termination::new()?, hangup()?);
         let registrar = builder.start().await?;
         tokio::spawn(logging::tell_losses());
         self.announce(&registrar);
+        daemon::warn_of_strangers(given);
+        // A registrar has work without peers; those that are not found now are met later.
+        names.first(true).await;
         loop {
             tokio::select! {
                 () = termination.wait() => break,
                 ended = registrar.ended() => {
                     return ended.map_err(|taken| Failure::failed(format!("id: {taken}")));
                 }
-                () = hangup.wait() => match self.source.load(&self.settings) {
-                    Ok(new) => take_over(&settings, &new, &reload),
-                    Err(error) => tracing::error!(%error, "configuration not read again; nothing changed"),
-                },
+                () = hangup.wait() => daemon::read_again(given, &reload),
+                peers = names.changed() => registrar.use_peers(peers).await.unwrap_or(()),
             }
         }
         registrar.shutdown(HAND_OVER_WITHIN).await;
@@ -82,15 +91,24 @@ impl RegistrarCommand {
     fn announce(&self, registrar: &Registrar) {
         let (id, bind) = (registrar.id().to_string(), registrar.local_addr().to_string());
         let tcp = registrar.tcp_addr().map(|tcp| tcp.to_string());
-        if self.json {
+        if self.json || self.settings.log.format == Some(LogFormat::Json) {
             return output::event(json!({ "event": "listening", "id": id, "bind": bind, "tcp": tcp }));
         }
         let tcp = tcp.map(|tcp| format!(" and TCP {tcp}")).unwrap_or_default();
         output::event(format_args!("registrar {id} listens on UDP {bind}{tcp}"));
+        let mut reachable = registrar.local_addr();
+        if reachable.ip().is_unspecified() {
+            reachable.set_ip(if reachable.is_ipv6() {
+                Ipv6Addr::LOCALHOST.into()
+            } else {
+                Ipv4Addr::LOCALHOST.into()
+            });
+        }
+        output::event_hint(format_args!("in another terminal, rserpool serve echo --registrar {reachable}"));
     }
 }
 
-fn builder(settings: &RegistrarSettings) -> Result<Builder<Tokio, RegistrarConfig>, Failure> {
+fn builder(settings: &RegistrarSettings, peers: Vec<SctpAddress>) -> Builder<Tokio, RegistrarConfig> {
     let mut builder = Registrar::builder().preset(settings.preset.unwrap_or_default().into());
     if let Some(bind) = settings.bind {
         builder = builder.bind(bind.0);
@@ -111,53 +129,12 @@ fn builder(settings: &RegistrarSettings) -> Result<Builder<Tokio, RegistrarConfi
     if let Some(ttl) = settings.announce_ttl {
         builder = builder.announce_ttl(ttl);
     }
-    let peers = settings.peer.iter().flatten().map(|peer| peer.resolve(ENRP_PORT, settings.bind));
-    let peers = peers.collect::<Result<Vec<_>, _>>()?;
     let (role, sctp, tcp) = (settings.clone(), settings.sctp.clone(), settings.tcp.clone());
-    Ok(builder
+    builder
         .configure(move |config| {
             config.enrp.peers = peers;
             role.apply(config);
         })
         .configure_sctp(move |config| sctp.apply(config))
-        .configure_tcp(move |config| tcp.apply(config)))
-}
-
-/// Takes over the log filter, and says which other keys wait for a restart.
-fn take_over(old: &RegistrarSettings, new: &RegistrarSettings, reload: &Reload) {
-    let filter = logging::filter(&new.log, logging::DAEMON).map_err(|error| error.to_string());
-    match filter.and_then(|filter| reload.reload(filter).map_err(|error| error.to_string())) {
-        Ok(()) => tracing::info!("configuration read again"),
-        Err(error) => tracing::error!(%error, "log filter not changed"),
-    }
-    for key in changed_keys(old, new) {
-        tracing::warn!(key, "changed in the file, but only a restart applies the change");
-    }
-}
-
-/// The keys, apart from the log filter, that differ.
-fn changed_keys(old: &RegistrarSettings, new: &RegistrarSettings) -> Vec<String> {
-    let table = |settings: &RegistrarSettings| {
-        let mut settings = settings.clone();
-        settings.log.filter = None;
-        Table::try_from(settings).unwrap_or_default()
-    };
-    let (old, new) = (table(old), table(new));
-    let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    keys.into_iter().filter(|key| old.get(*key) != new.get(*key)).cloned().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_log_filter_changes_while_running() {
-        let old = RegistrarSettings::default();
-        let mut new = old.clone();
-        new.log.filter = Some("debug".into());
-        assert!(changed_keys(&old, &new).is_empty());
-        new.max_pools = Some(5);
-        assert_eq!(changed_keys(&old, &new), ["max-pools"]);
-    }
+        .configure_tcp(move |config| tcp.apply(config))
 }

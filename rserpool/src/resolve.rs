@@ -2,7 +2,7 @@
 
 use crate::exit::Failure;
 use crate::runtime::run_async;
-use crate::settings::{LifeUnitName, Source, UserSettings};
+use crate::settings::{Given, LifeUnitName, Named, PoolName, Source, UserSettings};
 use crate::view::Pool;
 use crate::{client, output};
 
@@ -14,10 +14,11 @@ use crate::{client, output};
   rserpool resolve EchoPool --registrar tcp:127.0.0.1:3863
 
 Over TCP no SCTP is needed to ask a registrar; sessions with elements use SCTP.
-Exits with 1 if the pool is unknown or no registrar answers.")]
+Exits with 1 if the pool is unknown, 2 if no registrar answers.")]
 pub(crate) struct ResolveCommand {
     /// The pool
-    pool: String,
+    #[arg(value_parser = PoolName::parser())]
+    pool: PoolName,
     /// How many elements to ask for; `all` for as many as possible [default: the registrar's choice]
     #[arg(long, value_parser = items)]
     items: Option<u32>,
@@ -34,11 +35,12 @@ pub(crate) struct ResolveCommand {
 }
 
 impl ResolveCommand {
-    pub(crate) fn run(self) -> Result<(), Failure> {
-        let Some(builder) = client::prepare(&self.source, &self.settings)? else { return Ok(()) };
+    pub(crate) fn run(self, given: &Given) -> Result<(), Failure> {
+        let prepared = client::prepare(given, &self.source, &self.settings, self.json)?;
+        let Some(builder) = prepared else { return Ok(()) };
         run_async(async {
             let user = builder.start().await?;
-            let answer = user.resolve_items(self.pool.as_str(), self.items).await;
+            let answer = user.resolve_items(self.pool.clone(), self.items).await;
             user.shutdown(crate::signals::LEAVE_WITHIN).await;
             let resolution = answer.map_err(|error| client::explain(&self.pool, &error))?;
             let pool = Pool::new(
@@ -50,8 +52,10 @@ impl ResolveCommand {
             if self.json {
                 return output::pretty_json(&pool);
             }
-            output::line(format!("{} ({})", pool.handle, pool.policy))?;
-            output::line(crate::table::elements(&pool))
+            output::line(format!("{} ({})", pool.name, pool.policy))?;
+            output::line(crate::table::elements(&pool))?;
+            output::hint(format_args!("rserpool connect '{}', with the same --registrar", pool.name));
+            Ok(())
         })
     }
 }

@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use rserpool_core::base::{ASAP_PORT, AssociationId, ProtocolId, RegistrarId, TransportAddress};
+use rserpool_core::base::{ASAP_PORT, AssociationId, ProtocolId, RegistrarId, SctpAddress, TransportAddress};
 use rserpool_core::element::{ElementConfig, Notice, Refusal, RegistrationError};
 use rserpool_core::wire::{CauseCode, OperationError, Policy};
-use rserpool_driver::Builder;
+use rserpool_driver::{AnnounceGroup, Builder};
 use rserpool_tokio::{PoolElement, Tokio};
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use crate::daemon::{self, Watched};
 use crate::discovery::Registrars;
 use crate::exit::Failure;
-use crate::runtime::run_async;
-use crate::settings::{ElementSettings, Host, Source, Time};
+use crate::runtime::{run_async, validated};
+use crate::settings::{ElementSettings, Given, Host, LogFormat, Source, Time};
 use crate::signals::{LEAVE_WITHIN, Termination, hangup};
 use crate::{client, logging, output};
 
@@ -28,7 +29,8 @@ use crate::{client, logging, output};
   rserpool serve echo --registrar 127.0.0.1:20001 --bind 127.0.0.1:0 --id 0x2001 --policy RoundRobin
 
 Without --registrar it uses one that announces itself by multicast.
-SIGTERM and Ctrl-C deregister the element and end within 2 s. SIGHUP is ignored.")]
+SIGTERM and Ctrl-C deregister the element and end within 2 s. SIGHUP reads the file
+again: the log filter changes at once, for everything else a line says that a restart is needed.")]
 pub(crate) struct ServeCommand {
     /// The service
     service: Service,
@@ -84,27 +86,48 @@ impl Backlog {
 }
 
 impl ServeCommand {
-    pub(crate) fn run(self) -> Result<(), Failure> {
+    pub(crate) fn run(self, given: &Given) -> Result<(), Failure> {
         let sleeps = self.service == Service::Sleep;
-        let settings = self.source.load(&self.settings)?;
-        let builder = builder(&settings)?;
-        logging::filter(&settings.log, logging::DAEMON)?;
-        if self.source.validate {
-            builder.check()?;
-            return output::line("configuration is valid");
+        let settings = self.settings;
+        if self.source.print_config {
+            return output::line(given.file().trim_end());
         }
-        logging::start(&settings.log, logging::DAEMON)?;
-        let policy = settings.policy.map_or(Policy::RoundRobin, Policy::from);
+        logging::filter(&settings.log, logging::DAEMON)?;
+        let registrars = Registrars::new(
+            Host::resolve,
+            settings.registrar.as_ref(),
+            ASAP_PORT,
+            settings.bind,
+            settings.announce,
+            settings.announce_group,
+        )?;
+        if self.source.validate {
+            let registrars = registrars.for_tool()?;
+            return validated(given, builder(&settings, registrars.group, registrars.named.found), self.json);
+        }
+        let reload = logging::start(&settings.log, logging::DAEMON)?;
+        let json = self.json || settings.log.format == Some(LogFormat::Json);
+        let policy = settings.policy.clone().map_or(Policy::RoundRobin, Policy::from);
+        let pool = settings.pool.as_ref().map_or_else(|| "EchoPool".into(), ToString::to_string);
         let patient = settings.hunt.rounds.is_none_or(|rounds| rounds.0 == 0);
+        let Registrars { named, group, names } = registrars;
+        let listens = group.is_some();
+        let mut names = Watched::new(names, named);
         run_async(async move {
-            let (mut termination, _hangup) = (Termination::new()?, hangup()?);
-            let element = builder.start().await?;
+            let (mut termination, mut hangup) = (Termination::new()?, hangup()?);
+            let found = tokio::select! {
+                // Without any address there is nothing to begin with, unless a registrar announces itself.
+                found = names.first(listens) => found,
+                () = termination.wait() => return Ok(()),
+            };
+            let element = builder(&settings, group, found).start().await?;
             tokio::spawn(logging::tell_losses());
             let mut echo = Echo {
                 element: element.clone(),
+                pool: pool.clone(),
                 policy,
                 patient,
-                json: self.json,
+                json,
                 told: None,
                 tried: Vec::new(),
                 pause: TRY_AGAIN,
@@ -112,9 +135,17 @@ impl ServeCommand {
                 sleeps,
                 sleeping: JoinSet::new(),
             };
-            let result = tokio::select! {
-                result = echo.serve() => result,
-                () = termination.wait() => Ok(()),
+            daemon::warn_of_strangers(given);
+            let result = {
+                let mut serving = std::pin::pin!(echo.serve());
+                loop {
+                    tokio::select! {
+                        result = &mut serving => break result,
+                        () = termination.wait() => break Ok(()),
+                        () = hangup.wait() => daemon::read_again(given, &reload),
+                        found = names.changed() => drop(element.use_registrars(found).await),
+                    }
+                }
             };
             // Users are served until the end: it waits for their requests.
             let (served, ()) = tokio::join!(echo.serve(), element.shutdown(LEAVE_WITHIN));
@@ -123,15 +154,11 @@ impl ServeCommand {
     }
 }
 
-fn builder(settings: &ElementSettings) -> Result<Builder<Tokio, ElementConfig>, Failure> {
-    let registrars = Registrars::new(
-        Host::resolve,
-        settings.registrar.as_ref(),
-        ASAP_PORT,
-        settings.bind,
-        settings.announce,
-        settings.announce_group,
-    )?;
+fn builder(
+    settings: &ElementSettings,
+    group: Option<AnnounceGroup>,
+    registrars: Vec<SctpAddress>,
+) -> Builder<Tokio, ElementConfig> {
     let mut builder = PoolElement::builder("EchoPool").preset(settings.preset.unwrap_or_default().into());
     if let Some(bind) = settings.bind {
         builder = builder.bind(bind.0);
@@ -139,17 +166,17 @@ fn builder(settings: &ElementSettings) -> Result<Builder<Tokio, ElementConfig>, 
     if let Some(span) = settings.busy_poll {
         builder = builder.busy_poll(span.0);
     }
-    if let Some(group) = registrars.group {
+    if let Some(group) = group {
         builder = builder.announce_group(group);
     }
     let (role, hunt, sctp) = (settings.clone(), settings.hunt.clone(), settings.sctp.clone());
-    Ok(builder
+    builder
         .configure(move |config| {
-            config.hunt.registrars = registrars.named;
+            config.hunt.registrars = registrars;
             role.apply(config);
             hunt.apply(&mut config.hunt);
         })
-        .configure_sctp(move |config| sctp.apply(config)))
+        .configure_sctp(move |config| sctp.apply(config))
 }
 
 /// The time with which a message begins, if it does.
@@ -162,6 +189,8 @@ fn time_of(message: &[u8]) -> Option<Duration> {
 /// The echo service.
 struct Echo {
     element: PoolElement,
+    /// The pool, for the hint what to do next.
+    pool: String,
     policy: Policy,
     /// Whether to go on when no registrar answers.
     patient: bool,
@@ -267,6 +296,14 @@ impl Echo {
             output::event(event);
         } else {
             output::event(format_args!("element {id} on UDP {bind} is registered at {registrar}"));
+            if let (None, TransportAddress::Sctp(registrar)) = (&self.told, registrar)
+                && let Some(at) = registrar.sockets().next()
+            {
+                let pool = &self.pool;
+                output::event_hint(format_args!(
+                    "in another terminal, rserpool connect '{pool}' --registrar {at}"
+                ));
+            }
         }
     }
 
@@ -298,7 +335,7 @@ impl Echo {
                 self.try_again();
                 Ok(())
             }
-            RegistrationError::Unanswered => Err(Failure::failed(client::no_registrar(&self.tried))),
+            RegistrationError::Unanswered => Err(client::no_registrar(&self.tried)),
             other => Err(Failure::failed(other.to_string())),
         }
     }

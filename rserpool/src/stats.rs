@@ -1,61 +1,112 @@
-//! `rserpool stats`: the counters of a registrar, and how it sees its peers.
+//! `rserpool stats`: who a registrar is, its counters, and how it sees its peers.
 
-use rserpool_core::endpoint::PeerStatus;
-use rserpool_tokio::Inspector;
+use std::collections::BTreeMap;
+
+use rserpool_core::endpoint::{PeerStatus, RegistrarStatus};
+use rserpool_core::registrar::{Counters, Sizes, TransportCounters};
 use serde_json::{Map, Value, json};
 
 use crate::exit::Failure;
-use crate::inspect::Inspectors;
+use crate::inspect::{Inspectors, Question};
 use crate::runtime::run_async;
-use crate::settings::{InspectorSettings, Source};
+use crate::settings::{Given, InspectorSettings, Source, Time};
 use crate::{output, table};
 
-/// Show the counters of a registrar of this project, and how it sees its peers.
+/// Show who a registrar of this project is, its counters, and how it sees its peers.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rserpool stats
-  rserpool stats --registrar 127.0.0.1:20001
-  rserpool stats --registrar 127.0.0.1:20001 --json")]
+  rserpool stats --registrar 127.0.0.1:20001 --explain
+  rserpool stats --registrar 127.0.0.1:20001 --json
+
+Of several registrars the first that answers is shown. Exits with 2 if none answers. In the list of
+other registrars, Checksum is over their elements as this one has them, and It says the checksum that
+they have told themselves.")]
 pub(crate) struct StatsCommand {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Say beside each number what it means
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     source: Source,
     #[command(flatten)]
     settings: InspectorSettings,
 }
 
+/// Everything that is shown.
+type Numbers = Vec<(String, u64)>;
+type Report = (RegistrarStatus, Numbers, Vec<PeerStatus>);
+
 impl StatsCommand {
-    pub(crate) fn run(self) -> Result<(), Failure> {
-        let inspectors = Inspectors::new(self.source.load(&self.settings)?)?;
-        if self.source.validate {
-            return output::line("configuration is valid");
-        }
+    pub(crate) fn run(self, given: &Given) -> Result<(), Failure> {
+        let prepared = Inspectors::prepare(given, &self.source, self.settings.clone(), self.json)?;
+        let Some(inspectors) = prepared else { return Ok(()) };
         run_async(async {
-            inspectors.start_log()?;
-            let question =
-                async |inspector: &Inspector| Ok((inspector.counters().await?, inspector.peers().await?));
-            let (counters, peers) = inspectors.ask(question).await?;
+            let question: Question<Report> = |inspector| {
+                Box::pin(async move {
+                    Ok((inspector.status().await?, inspector.counters().await?, inspector.peers().await?))
+                })
+            };
+            let (status, numbers, peers) = inspectors.ask(question).await?;
+            let (gauges, counters): (Numbers, Numbers) =
+                numbers.into_iter().partition(|(name, _)| Sizes::meanings().any(|(gauge, _)| gauge == name));
             if self.json {
-                let mut object: Map<String, Value> =
-                    counters.into_iter().map(|(name, value)| (name, value.into())).collect();
-                object.insert("registrars".into(), peers.iter().map(peer).collect());
-                return output::pretty_json(&object);
+                let numbers = |numbers: Numbers| -> Map<String, Value> {
+                    numbers.into_iter().map(|(name, value)| (name, value.into())).collect()
+                };
+                return output::pretty_json(&json!({
+                    "registrar": registrar(&status), "gauges": numbers(gauges), "counters": numbers(counters),
+                    "registrars": peers.iter().map(peer).collect::<Vec<_>>(),
+                }));
             }
-            let width = counters.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-            for (name, value) in &counters {
-                output::line(format!("{name:width$}  {value}"))?;
+            output::line(sentence(&status))?;
+            self.show("at the moment", &gauges)?;
+            self.show("since the start", &counters)?;
+            if !peers.is_empty() {
+                output::line(format!("\nother registrars\n{}", table::peers(&peers)))?;
             }
-            if peers.is_empty() { Ok(()) } else { output::line(table::peers(&peers)) }
+            if !self.explain {
+                output::hint("rserpool stats --explain says what the words mean");
+            }
+            Ok(())
         })
     }
+
+    fn show(&self, title: &str, numbers: &[(String, u64)]) -> Result<(), Failure> {
+        let meanings = Sizes::meanings().chain(Counters::meanings()).chain(TransportCounters::meanings());
+        let meanings: BTreeMap<&str, &str> = meanings.collect();
+        let width = numbers.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        output::line(format!("\n{title}"))?;
+        for (name, value) in numbers {
+            let meaning = if self.explain { meanings.get(&**name).unwrap_or(&"not known here") } else { "" };
+            output::line(format!("{name:width$}  {value:<12}  {meaning}").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// Who answers, and how it is.
+pub(crate) fn sentence(status: &RegistrarStatus) -> String {
+    let RegistrarStatus { id, version, state, reason, uptime, .. } = status;
+    let uptime = Time(std::time::Duration::from_secs(uptime.as_secs()));
+    format!("registrar {id} (version {version}) is {state}: {reason}; it was started {uptime} ago")
+}
+
+/// The same for programs.
+pub(crate) fn registrar(status: &RegistrarStatus) -> Value {
+    json!({
+        "id": status.id.to_string(), "version": status.version, "state": status.state.to_string(),
+        "reason": status.reason, "uptime_s": status.uptime.as_secs_f64(),
+    })
 }
 
 fn peer(peer: &PeerStatus) -> Value {
     let table::PeerText { id, state, checksum, announced_checksum, address } = table::PeerText::of(peer);
+    let known = |text: String| if text == "-" { Value::Null } else { text.into() };
     json!({
         "id": id, "state": state, "connected": peer.connected, "elements": peer.elements,
-        "checksum": checksum, "announced_checksum": announced_checksum, "address": address,
+        "checksum": checksum, "announced_checksum": known(announced_checksum), "address": known(address),
     })
 }

@@ -1,29 +1,39 @@
 //! Asks a registrar, and then every registrar that it and the others name, for their copies of the
 //! handlespace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, RegistrarId, SctpAddress, SctpPort, UdpPort};
-use rserpool_core::inspector::{Difference, InspectError, Snapshot, differences};
+use rserpool_core::inspector::{Difference, InspectError, Ownership, Snapshot, differences_of, ownership};
 use rserpool_core::wire::ServerInformation;
 use tokio::task::JoinSet;
 
 use crate::exit::Failure;
-use crate::inspect::Inspectors;
+use crate::inspect::{Inspectors, Question};
+use crate::settings::Time;
 
 /// Registrars asked at most: an operational scope has fewer than ten.
 const MAX_REGISTRARS: usize = 64;
+/// Registrars asked at the same time: each may fill as much memory as one copy takes.
+const AT_ONCE: usize = 4;
+/// Homes in a copy, at most: a scope has fewer than ten registrars, and some that are dead. A registrar that names
+/// more is not believed.
+const MAX_HOMES: usize = 1_024;
 /// Copies that differ are taken again so often: elements may just have come or gone.
 const LOOKS: usize = 4;
 /// How long to wait before.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long a registrar may take that the first one has lost: most likely it is dead.
+const LOST_TIMEOUT: Time = Time(Duration::from_millis(300));
+/// How long the first one may take to say which it has lost: one of another kind never does.
+const PEERS_WITHIN: Duration = Duration::from_millis(500);
 
 /// What all registrars say.
 pub(crate) struct Survey {
-    /// The one asked first.
-    pub(crate) first: RegistrarId,
+    /// The copy of the one that was asked first.
+    pub(crate) first: Snapshot,
     /// All of them.
     pub(crate) registrars: BTreeMap<RegistrarId, View>,
 }
@@ -31,8 +41,24 @@ pub(crate) struct Survey {
 /// One registrar.
 pub(crate) struct View {
     pub(crate) address: SctpAddress,
-    /// Its copy of the handlespace, if it shows it.
-    pub(crate) copy: Result<Snapshot, InspectError>,
+    /// Its copy of the handlespace, summed up, if it shows it.
+    pub(crate) copy: Result<Copy, InspectError>,
+}
+
+/// A copy of the handlespace, summed up: the elements themselves would fill our memory.
+pub(crate) struct Copy {
+    pub(crate) elements: usize,
+    pub(crate) owned: BTreeMap<RegistrarId, Ownership>,
+}
+
+impl Copy {
+    fn new(copy: &Snapshot) -> Result<Self, InspectError> {
+        let owned = ownership(copy);
+        if owned.len() > MAX_HOMES {
+            return Err(InspectError::Unintelligible(copy.address.clone()));
+        }
+        Ok(Self { elements: copy.pools.iter().map(|pool| pool.elements.len()).sum(), owned })
+    }
 }
 
 impl Survey {
@@ -50,38 +76,53 @@ impl Survey {
 
     /// Where copies differ.
     pub(crate) fn differences(&self) -> Vec<Difference> {
-        let first = self.first_copy().into_iter();
-        let others = self.registrars.iter().filter(|(id, _)| **id != self.first);
-        let others = others.filter_map(|(_, view)| view.copy.as_ref().ok());
-        differences(&first.chain(others).cloned().collect::<Vec<_>>())
-    }
-
-    /// The copy of the registrar that was asked first.
-    pub(crate) fn first_copy(&self) -> Option<&Snapshot> {
-        self.registrars.get(&self.first).and_then(|view| view.copy.as_ref().ok())
+        let copies = self.registrars.iter().filter_map(|(id, view)| Some((*id, view.copy.as_ref().ok()?)));
+        let mut copies: Vec<_> = copies.map(|(id, copy)| (id, copy.owned.clone())).collect();
+        // The word of the first one counts where a home is gone.
+        copies.sort_by_key(|(id, _)| *id != self.first.registrar);
+        differences_of(&copies)
     }
 
     async fn take_once(inspectors: &Arc<Inspectors>) -> Result<Self, Failure> {
-        let first = inspectors.ask(async |inspector| inspector.handlespace().await).await?;
-        let mut survey = Self { first: first.registrar, registrars: BTreeMap::new() };
+        let question: Question<(Snapshot, Vec<RegistrarId>)> = |inspector| {
+            Box::pin(async move {
+                let copy = inspector.handlespace().await?;
+                let peers = tokio::time::timeout(PEERS_WITHIN, inspector.peers()).await;
+                let peers = peers.ok().and_then(Result::ok).unwrap_or_default();
+                let lost = peers.into_iter().filter(|peer| !peer.connected);
+                Ok((copy, lost.map(|peer| peer.id).collect()))
+            })
+        };
+        let (first, lost) = inspectors.ask(question).await?;
+        let copy = Copy::new(&first).map_err(|error| Failure::failed(error.to_string()))?;
+        let (id, address) = (first.registrar, first.address.clone());
+        let mut named: VecDeque<ServerInformation> = first.peers.iter().cloned().collect();
+        let mut survey = Self { first, registrars: BTreeMap::new() };
+        survey.registrars.insert(id, View { address, copy: Ok(copy) });
         let mut asked = JoinSet::new();
-        let mut named = first.peers.clone();
-        survey.registrars.insert(first.registrar, View { address: first.address.clone(), copy: Ok(first) });
         loop {
-            for server in named.drain(..) {
+            while asked.len() < AT_ONCE
+                && let Some(server) = named.pop_front()
+            {
                 let address = address_of(&server);
                 let copy = Err(InspectError::Unanswered(address.clone()));
                 if survey.registrars.len() < MAX_REGISTRARS && !survey.registrars.contains_key(&server.id) {
                     survey.registrars.insert(server.id, View { address: address.clone(), copy });
                     let inspectors = Arc::clone(inspectors);
-                    asked.spawn(async move { (server.id, inspectors.copy_of(address).await) });
+                    let within = lost.contains(&server.id).then_some(LOST_TIMEOUT);
+                    asked.spawn(async move {
+                        let copy = inspectors.copy_of(address, within).await;
+                        (server.id, copy.and_then(|copy| Ok((Copy::new(&copy)?, copy.peers))))
+                    });
                 }
             }
             let Some(answer) = asked.join_next().await else { return Ok(survey) };
             let (id, copy) = answer.map_err(|error| Failure::failed(error.to_string()))?;
-            if let Ok(copy) = &copy {
-                named.clone_from(&copy.peers);
-            }
+            let copy = copy.map(|(copy, peers)| {
+                named.extend(peers);
+                named.truncate(MAX_REGISTRARS);
+                copy
+            });
             if let Some(view) = survey.registrars.get_mut(&id) {
                 view.copy = copy;
             }

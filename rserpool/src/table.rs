@@ -22,7 +22,7 @@ pub(crate) fn handlespace(handlespace: &Handlespace) -> String {
     }
     let mut table = new_table(["Pool", "Element", "Home", "Life", "Policy", "Address"]);
     for pool in &handlespace.pools {
-        let mut name = pool.handle.as_str();
+        let mut name = pool.name.as_str();
         for element in &pool.elements {
             let mut row = vec![std::mem::take(&mut name).to_string()];
             row.extend(cells(element));

@@ -65,7 +65,15 @@ pub(crate) struct Differs {
 /// A pool.
 #[derive(Debug, Serialize)]
 pub(crate) struct Pool {
-    pub(crate) handle: String,
+    /// The handle, if it is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) handle: Option<String>,
+    /// The octets of the handle, if it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) handle_hex: Option<String>,
+    /// The handle for people.
+    #[serde(skip)]
+    pub(crate) name: String,
     pub(crate) policy: String,
     pub(crate) elements: Vec<Element>,
 }
@@ -97,25 +105,28 @@ pub(crate) struct Address {
 impl Handlespace {
     pub(crate) fn new(survey: &Survey, life_unit: LifeUnit) -> Self {
         let differences: Vec<Differs> = survey.differences().iter().map(Differs::new).collect();
-        let first = survey.first_copy();
-        let seen = first.map(ownership).unwrap_or_default();
+        let seen = ownership(&survey.first);
         let mut registrars: Vec<Registrar> = survey
             .registrars
             .iter()
             .map(|(id, view)| {
-                let own = view.copy.as_ref().map_or_else(|_| seen.clone(), ownership);
+                let own = view.copy.as_ref().map_or(&seen, |copy| &copy.owned);
                 Registrar::new(*id, Some(view), own.get(id).copied())
             })
             .collect();
         let strangers = seen.iter().filter(|(home, _)| !survey.registrars.contains_key(home));
         registrars.extend(strangers.map(|(home, own)| Registrar::new(*home, None, Some(*own))));
-        let pools = first.into_iter().flat_map(|copy| &copy.pools);
         Self {
-            registrar: survey.first.to_string(),
+            registrar: survey.first.registrar.to_string(),
             agree: differences.is_empty(),
             registrars,
             differences,
-            pools: pools.map(|pool| Pool::new(&pool.handle, None, &pool.elements, life_unit)).collect(),
+            pools: survey
+                .first
+                .pools
+                .iter()
+                .map(|pool| Pool::new(&pool.handle, None, &pool.elements, life_unit))
+                .collect(),
         }
     }
 }
@@ -139,7 +150,7 @@ impl Registrar {
             udp_port: address.udp_port.0,
             own_elements: own.elements,
             checksum: checksum(own),
-            elements: copy.map(|copy| copy.pools.iter().map(|pool| pool.elements.len()).sum()),
+            elements: copy.map(|copy| copy.elements),
         }
     }
 }
@@ -157,6 +168,11 @@ impl Differs {
     }
 }
 
+/// Octets as hexadecimal digits.
+pub(crate) fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
 fn checksum(ownership: Ownership) -> String {
     format!("{:#06x}", ownership.checksum)
 }
@@ -170,8 +186,11 @@ impl Pool {
         life_unit: LifeUnit,
     ) -> Self {
         let policy = policy.or_else(|| elements.first().map(|element| &element.policy));
+        let text = std::str::from_utf8(handle.as_bytes()).ok();
         Self {
-            handle: handle.to_string(),
+            handle: text.map(Into::into),
+            handle_hex: text.is_none().then(|| hex(handle.as_bytes())),
+            name: handle.to_string(),
             policy: policy.map_or("unknown", Policy::name).into(),
             elements: elements.iter().map(|element| Element::new(element, life_unit)).collect(),
         }

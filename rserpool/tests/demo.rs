@@ -4,12 +4,12 @@
 mod support;
 
 use serde_json::Value;
-use support::run;
+use support::{check, run};
 
 #[test]
 fn nothing_is_lost_when_elements_and_registrars_die() {
     let outcome = run(&["demo", "--json"]);
-    let events: Vec<Value> = outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<Value> = outcome.stdout.lines().map(|line| check("demo", line)).collect();
     assert_eq!(outcome.code, Some(0), "{}\n{}", outcome.stdout, outcome.stderr);
 
     let acts: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();

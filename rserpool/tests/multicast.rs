@@ -76,7 +76,7 @@ fn without_any_registrar_it_is_said_that_none_announces_itself() {
         ["--announce-group", &group, "--preset", "fast", "--log-filter", "off", "--bind", "127.0.0.1:0"];
     for command in [vec!["resolve", "EchoPool", "--attempts", "1"], vec!["pools", "--timeout", "300ms"]] {
         let outcome = run(&[&command[..], &listen].concat());
-        assert_eq!(outcome.code, Some(1));
+        assert_eq!(outcome.code, Some(2));
         assert!(
             outcome.stderr.starts_with("rserpool: no registrar announces itself: name one"),
             "{outcome:?}"

@@ -164,6 +164,9 @@ fn few_descriptors_a_read_only_directory_no_home_and_no_rights() {
         "ulimit -n 12; exec \"$0\" \"$@\"",
         "cd /proc/self && exec \"$0\" \"$@\"",
         "exec env -i \"$0\" \"$@\"",
+        "export RSERPOOL_BIND=x RSERPOOL_CONFIG=/nowhere RSERPOOL_PORT=tcp://10.0.0.1:1 RSERPOOL_ID=0 \
+         RSERPOOL_USER_BIND=nonsense RSERPOOL_INSPECTOR_PRESET=none RSERPOOL_REGISTRAR_COLOUR=red \
+         RSERPOOL_ELEMENT_COLOUR=red; exec \"$0\" \"$@\"",
         "exec 1>&- 2>&- 0<&-; exec \"$0\" \"$@\"",
     ];
     for script in scripts {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::base::{AssociationId, ProtocolId, RegistrarId, TransportAddress};
+use crate::base::{AssociationId, ProtocolId, RegistrarId, SctpAddress, TransportAddress};
 use crate::endpoint::{DownReason, Refusal};
 use crate::wire::{OperationError, Policy};
 
@@ -29,6 +29,9 @@ pub enum Command {
     },
     /// Leave the pool for good; sessions go on. Answered by [`Answer::Deregistered`].
     Deregister,
+    /// Look for these registrars from now on, instead of those in the configuration: their names may lead
+    /// elsewhere by now. A registrar that is in use stays in use. Answered by [`Answer::Done`].
+    UseRegistrars(Vec<SctpAddress>),
     /// Say how the element is. Answered by [`Answer::Status`].
     Status,
 }
@@ -65,7 +68,7 @@ impl Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// To [`Command::Send`] and [`Command::Close`].
+    /// To [`Command::Send`], [`Command::Close`] and [`Command::UseRegistrars`].
     Done(Result<(), Refusal>),
     /// To [`Command::UpdatePolicy`].
     Updated(Result<(), UpdateError>),

@@ -406,6 +406,10 @@ impl Element {
             }
             // The answer comes at the end of the deregistration.
             Command::Deregister => return self.leave(now, None, Some(id)),
+            Command::UseRegistrars(registrars) => {
+                self.registrar.use_registrars(registrars);
+                Ok(())
+            }
             Command::UpdatePolicy(policy) => {
                 let then = self.membership.update_policy(now, context, self.registrar.home(), policy, id);
                 return self.carry_out(now, then, None);

@@ -80,6 +80,11 @@ impl Registrar {
         self.home.as_ref()
     }
 
+    /// Looks for these registrars from now on, instead of those that were configured.
+    pub(super) fn use_registrars(&mut self, registrars: Vec<SctpAddress>) {
+        self.hunt.use_registrars(registrars.into_iter().map(Into::into).collect());
+    }
+
     /// The home registrar, if this association leads to it.
     pub(super) fn home_at(&self, association: AssociationId) -> Option<&Home> {
         self.home.as_ref().filter(|home| home.association == association)

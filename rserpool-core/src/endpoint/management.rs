@@ -1,4 +1,4 @@
-//! The private question for counters and peers
+//! The private questions for status, counters and peers
 //! ([`ProtocolId::MANAGEMENT`](crate::base::ProtocolId::MANAGEMENT)): the inspector asks, the registrar
 //! answers in text. The octets are those of every version: programs of another one read them.
 
@@ -7,8 +7,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
 
-use super::{PeerState, PeerStatus};
+use super::{PeerState, PeerStatus, RegistrarState, RegistrarStatus};
 use crate::base::{RegistrarId, SctpPort, TransportAddress, UdpPort};
 
 /// The question for counters.
@@ -16,6 +17,9 @@ pub(crate) const COUNTERS_REQUEST: &[u8] = b"counters";
 
 /// The question for peers.
 pub(crate) const PEERS_REQUEST: &[u8] = b"peers";
+
+/// The question for what the registrar is and does.
+pub(crate) const STATUS_REQUEST: &[u8] = b"status";
 
 /// The first line of the answer to [`PEERS_REQUEST`], so that an answer is never empty: SCTP has no empty
 /// messages.
@@ -45,13 +49,37 @@ pub(crate) fn peers_text(peers: Vec<PeerStatus>) -> String {
     text
 }
 
+/// One line for each field: its name, a space, its value.
+pub(crate) fn status_text(status: &RegistrarStatus) -> String {
+    let RegistrarStatus { id, version, state, reason, uptime } = status;
+    let uptime = uptime.as_millis();
+    format!("id {id}\nversion {version}\nstate {state}\nreason {reason}\nuptime_ms {uptime}\n")
+}
+
+/// Reads [`status_text`]. Lines with other names are left to other versions.
+pub(crate) fn read_status(text: &str) -> Result<RegistrarStatus, ReportError> {
+    let find = |name: &'static str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.ok_or_else(|| ReportError { field: name, text: String::new() })
+    };
+    Ok(RegistrarStatus {
+        id: RegistrarId(field("id", find("id")?, read_id)?),
+        version: find("version")?.into(),
+        state: field("state", find("state")?, |text| {
+            RegistrarState::ALL.into_iter().find(|state| state.to_string() == text)
+        })?,
+        reason: find("reason")?.into(),
+        uptime: Duration::from_millis(field("uptime_ms", find("uptime_ms")?, |text| text.parse().ok())?),
+    })
+}
+
 /// Reads a line of [`peers_text`]; `None` if it has another number of fields.
 pub(crate) fn read_peer(line: &str) -> Option<Result<PeerStatus, ReportError>> {
     let fields: Vec<&str> = line.split('\t').collect();
     let [id, state, connected, elements, checksum, announced, address] = fields[..] else { return None };
     let read = || {
         Ok(PeerStatus {
-            id: RegistrarId(field("id", id, |text| u32::from_str_radix(text.strip_prefix("0x")?, 16).ok())?),
+            id: RegistrarId(field("id", id, read_id)?),
             state: field("state", state, |text| {
                 PeerState::ALL.into_iter().find(|state| state.to_string() == text)
             })?,
@@ -76,6 +104,10 @@ fn perhaps<T>(
     read: impl FnOnce(&str) -> Option<T>,
 ) -> Result<Option<T>, ReportError> {
     if text == "-" { Ok(None) } else { field(name, text, read).map(Some) }
+}
+
+fn read_id(text: &str) -> Option<u32> {
+    u32::from_str_radix(text.strip_prefix("0x")?, 16).ok()
 }
 
 fn read_checksum(text: &str) -> Option<u16> {
@@ -133,6 +165,24 @@ mod tests {
                     0x1a2b\tactive\ttrue\t3\t0x0012\t0xabcd\t127.0.0.1:20002/9901\n\
                     0x1a2b\tbeing taken over\ttrue\t3\t0x0012\t-\t-\n";
         assert_eq!(peers_text(vec![known, peer(None)]), text);
+    }
+
+    #[test]
+    fn the_status_is_read_as_it_is_written() {
+        let status = RegistrarStatus {
+            id: RegistrarId(0x1a2b),
+            version: "0.1.0".into(),
+            state: RegistrarState::Starting,
+            reason: "no other registrar has answered yet".into(),
+            uptime: Duration::from_millis(1_500),
+        };
+        let text = "id 0x1a2b\nversion 0.1.0\nstate starting\nreason no other registrar has answered yet\n\
+                    uptime_ms 1500\n";
+        assert_eq!(status_text(&status), text);
+        assert_eq!(read_status(&format!("{text}colour red\n")), Ok(status));
+        let error = |field, text: &str| Err(ReportError { field, text: text.into() });
+        assert_eq!(read_status(&text.replace("starting", "asleep")), error("state", "asleep"));
+        assert_eq!(read_status("id 0x1\n"), error("version", ""));
     }
 
     #[test]

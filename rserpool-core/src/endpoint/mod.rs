@@ -83,6 +83,7 @@ pub(crate) mod management;
 mod peer_status;
 pub(crate) mod received;
 mod refusal;
+mod registrar_status;
 #[cfg(test)]
 pub(crate) mod testing;
 mod transport_counters;
@@ -95,4 +96,5 @@ pub use contract::{
 pub use management::ReportError;
 pub use peer_status::{PeerState, PeerStatus};
 pub use refusal::Refusal;
+pub use registrar_status::{RegistrarState, RegistrarStatus};
 pub use transport_counters::TransportCounters;

@@ -54,15 +54,19 @@ pub fn ownership(copy: &Snapshot) -> BTreeMap<RegistrarId, Ownership> {
 /// All differences between these copies, ordered by copy and then by home. Copies that are taken while
 /// elements come and go may differ for a moment.
 pub fn differences(copies: &[Snapshot]) -> Vec<Difference> {
-    let owned: Vec<(RegistrarId, BTreeMap<RegistrarId, Ownership>)> =
-        copies.iter().map(|copy| (copy.registrar, ownership(copy))).collect();
+    let owned: Vec<_> = copies.iter().map(|copy| (copy.registrar, ownership(copy))).collect();
+    differences_of(&owned)
+}
+
+/// The same from what [`ownership`] says of each copy, for those that do not want to keep the copies themselves.
+pub fn differences_of(owned: &[(RegistrarId, BTreeMap<RegistrarId, Ownership>)]) -> Vec<Difference> {
     let mut homes: Vec<RegistrarId> = owned.iter().flat_map(|(_, homes)| homes.keys().copied()).collect();
     homes.sort_unstable();
     homes.dedup();
     let share =
         |homes: &BTreeMap<RegistrarId, Ownership>, home| homes.get(&home).copied().unwrap_or(Ownership::NONE);
     let mut differences = Vec::new();
-    for (copy, owned_there) in &owned {
+    for (copy, owned_there) in owned {
         for home in &homes {
             let reference = owned.iter().find(|(registrar, _)| registrar == home).or_else(|| owned.first());
             let Some((_, reference)) = reference else { continue };

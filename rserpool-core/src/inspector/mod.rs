@@ -14,17 +14,19 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-pub use compare::{Difference, Ownership, differences, ownership};
+pub use compare::{Difference, Ownership, differences, differences_of, ownership};
 
 use crate::base::{
     AssociationId, CommandId, ConnectId, ENRP_PORT, Instant, ProtocolId, RegistrarId, SctpAddress, SctpPort,
 };
 use crate::endpoint::hunt::read_announcement;
-use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST, read_peer};
+use crate::endpoint::management::{
+    COUNTERS_REQUEST, PEERS_HEADER, PEERS_REQUEST, STATUS_REQUEST, read_peer, read_status,
+};
 use crate::endpoint::received::Received;
 use crate::endpoint::{
     AbortCause, Action, Channel, ConfigError, Connected, Endpoint, Event, Outbox, Output, PeerStatus,
-    ReportError,
+    RegistrarStatus, ReportError,
 };
 use crate::wire::{EnrpBody, EnrpMessage, Padding, PoolEntry, ServerInformation};
 
@@ -32,8 +34,9 @@ use crate::wire::{EnrpBody, EnrpMessage, Padding, PoolEntry, ServerInformation};
 const MAX_COMMANDS: usize = 16;
 
 /// The most octets of a handle table that are read: a registrar whose table never ends must not fill our
-/// memory.
-const MAX_TABLE_OCTETS: usize = 256 << 20;
+/// memory, which takes about four times as much. The 200,000 elements that a registrar here keeps at most take
+/// some 20 MB on their way.
+const MAX_TABLE_OCTETS: usize = 32 << 20;
 
 /// The configuration of an inspector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +57,8 @@ impl InspectorConfig {
     /// For any network: it asks the first registrar that announces itself, unless
     /// [`registrar`](Self::registrar) is set.
     pub const fn rfc() -> Self {
-        let timeout = Duration::from_secs(15);
+        // Three INITs, at RTO.Initial of a second, and a moment for the answer.
+        let timeout = Duration::from_secs(5);
         Self { registrar: None, enrp_port: ENRP_PORT, timeout, padding: Padding::Padded }
     }
 
@@ -82,6 +86,8 @@ pub enum Command {
     Counters,
     /// How it takes its peers to be. Answered by [`Answer::Peers`].
     Peers,
+    /// Who it is, and how it is. Answered by [`Answer::Status`].
+    Status,
 }
 
 impl Command {
@@ -91,6 +97,7 @@ impl Command {
             Self::Handlespace => Answer::Handlespace(Err(error)),
             Self::Counters => Answer::Counters(Err(error)),
             Self::Peers => Answer::Peers(Err(error)),
+            Self::Status => Answer::Status(Err(error)),
         }
     }
 }
@@ -105,6 +112,8 @@ pub enum Answer {
     Counters(Result<Vec<(String, u64)>, InspectError>),
     /// To [`Command::Peers`].
     Peers(Result<Vec<PeerStatus>, InspectError>),
+    /// To [`Command::Status`].
+    Status(Result<RegistrarStatus, InspectError>),
 }
 
 /// What the application is told unasked.
@@ -155,9 +164,9 @@ pub enum InspectError {
         "registrar {0} gave an answer that cannot be understood: check that it speaks the same version of the protocol"
     )]
     Unintelligible(SctpAddress),
-    /// The answer names a value of a peer that cannot be read.
+    /// The answer names a value, of a peer or of itself, that cannot be read.
     #[error(
-        "registrar {registrar} says of a peer what cannot be understood, {error}: check that it speaks the same version of the protocol"
+        "registrar {registrar} says what cannot be understood, {error}: check that it speaks the same version of the protocol"
     )]
     Unreadable {
         /// The registrar that was asked.
@@ -235,6 +244,7 @@ impl Inspector {
                     Command::Handlespace => self.ask(now, association, EnrpBody::ListRequest),
                     Command::Counters => self.ask_management(now, association, COUNTERS_REQUEST),
                     Command::Peers => self.ask_management(now, association, PEERS_REQUEST),
+                    Command::Status => self.ask_management(now, association, STATUS_REQUEST),
                 }
             }
             Link::Listening | Link::Opening(_) => {}
@@ -356,9 +366,17 @@ impl Inspector {
                 Answer::Counters(counters.ok_or_else(|| self.error(InspectError::Unintelligible)))
             }
             Some((_, Command::Peers)) => Answer::Peers(self.read_peers(bytes)),
+            Some((_, Command::Status)) => Answer::Status(self.read_status(bytes)),
             Some((_, Command::Handlespace)) | None => return,
         };
         self.finish(now, answer);
+    }
+
+    fn read_status(&self, bytes: &Bytes) -> Result<RegistrarStatus, InspectError> {
+        let unintelligible = || self.error(InspectError::Unintelligible);
+        let text = core::str::from_utf8(bytes).map_err(|_| unintelligible())?;
+        read_status(text)
+            .map_err(|error| self.error(|registrar| InspectError::Unreadable { registrar, error }))
     }
 
     /// Reads the header, and a line for each peer.

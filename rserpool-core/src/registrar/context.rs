@@ -76,6 +76,8 @@ pub(super) enum Phase {
 pub(super) struct Context {
     /// The time of the input that is being handled.
     pub(super) now: Instant,
+    /// The time of the start.
+    pub(super) started: Instant,
     pub(super) id: RegistrarId,
     pub(super) config: RegistrarConfig,
     pub(super) random: Random,
@@ -96,6 +98,7 @@ impl Context {
         let mut random = Random::new(config.seed);
         Self {
             now,
+            started: now,
             id: config.id.unwrap_or_else(|| RegistrarId(random.identifier())),
             config,
             random,

@@ -91,41 +91,21 @@ crate::endpoint::counters::counters! {
     tcp_flooding,
 }
 
-/// How much a registrar keeps at the moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Sizes {
+crate::endpoint::counters::gauges! {
     /// Pools in the handlespace.
-    pub pools: u64,
+    pools,
     /// Elements in the handlespace.
-    pub elements: u64,
+    elements,
     /// Elements whose home this registrar is.
-    pub own_elements: u64,
+    own_elements,
     /// Associations that are up.
-    pub associations: u64,
+    associations,
     /// Registrars in the peer list.
-    pub peers: u64,
+    peers,
     /// Addresses at which registrars are looked for.
-    pub contacts: u64,
+    contacts,
     /// Deadlines that are armed.
-    pub timers: u64,
-}
-
-impl Sizes {
-    /// Every size with its name, in the order of declaration.
-    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-        let Self { pools, elements, own_elements, associations, peers, contacts, timers } = *self;
-        [
-            ("pools", pools),
-            ("elements", elements),
-            ("own_elements", own_elements),
-            ("associations", associations),
-            ("peers", peers),
-            ("contacts", contacts),
-            ("timers", timers),
-        ]
-        .into_iter()
-    }
+    timers,
 }
 
 /// What a registrar has done so far, and how much it keeps.

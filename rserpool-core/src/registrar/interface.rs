@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::counters::Figures;
 use crate::base::{ProtocolId, RegistrarId, SctpAddress, TransportAddress};
-use crate::endpoint::{HangUp, PeerStatus};
+use crate::endpoint::{ConnectError, HangUp, PeerStatus};
 use crate::handlespace::PeHandle;
 use crate::wire::{CauseCode, DecodeError, PoolEntry};
 
@@ -19,6 +19,9 @@ pub enum Command {
     Counters,
     /// The other registrars. Answered by [`Answer::Peers`].
     Peers,
+    /// Look for other registrars at these addresses from now on, instead of those in the configuration: their
+    /// names may lead elsewhere by now. Answered by [`Answer::Done`].
+    UsePeers(Vec<SctpAddress>),
 }
 
 /// What ends a command. No command of a registrar can fail.
@@ -31,6 +34,8 @@ pub enum Answer {
     Counters(Box<Figures>),
     /// To [`Command::Peers`]: the other registrars, in the order of their identifiers.
     Peers(Vec<PeerStatus>),
+    /// To [`Command::UsePeers`].
+    Done,
 }
 
 /// What the application is told unasked.
@@ -50,6 +55,17 @@ pub enum Notice {
         peer: RegistrarId,
         /// Where it is.
         address: SctpAddress,
+    },
+    /// Nobody answers at the address of a configured peer. Told of the first attempt in vain, and of every one whose
+    /// number is a power of two: an operator needs to know, and no log is to be filled.
+    #[non_exhaustive]
+    PeerUnanswered {
+        /// Where it should be.
+        address: SctpAddress,
+        /// Why the last attempt has failed.
+        reason: ConnectError,
+        /// Attempts in vain since an association was up.
+        attempts: u32,
     },
     /// A peer is taken to be dead.
     #[non_exhaustive]

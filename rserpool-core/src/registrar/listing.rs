@@ -9,8 +9,7 @@ use core::ops::Deref;
 
 use super::config::RegistrarConfig;
 use super::context::Context;
-use super::shares::{Founders, Holder, share};
-use super::source::Source;
+use super::shares::{Founders, Holder};
 use crate::base::{ElementId, Instant, PoolHandle, Random, RegistrarId};
 use crate::handlespace::{Admission, AdmissionError, Handlespace, Inconsistent, Limits, PeHandle, Selected};
 use crate::wire::{
@@ -73,10 +72,10 @@ impl Listing {
     /// # Errors
     /// The cause for which it cannot be listed; nothing has changed then.
     pub(super) fn enter(&mut self, pe: &PeHandle, element: PoolElement) -> Result<Change, ErrorCause> {
-        self.enter_for(None, pe, element)
+        self.enter_for(&[], pe, element)
     }
 
-    /// The same for a registration from a source, which gets a share of the pools.
+    /// The same for a registration: those for whom it counts get shares of the pools.
     ///
     /// # Errors
     /// As [`Self::enter`].
@@ -84,9 +83,9 @@ impl Listing {
         &mut self,
         pe: &PeHandle,
         element: PoolElement,
-        from: Source,
+        holders: [Holder; 2],
     ) -> Result<Change, ErrorCause> {
-        self.enter_for(Some(Holder::Source(from)), pe, element)
+        self.enter_for(&holders, pe, element)
     }
 
     /// The same for an element that a peer lists as its own: it gets a share of the pools and elements.
@@ -100,27 +99,27 @@ impl Listing {
     ) -> Result<Change, ErrorCause> {
         let home = element.home;
         let has_it = self.handlespace.get(pe).is_some_and(|listed| listed.home == home);
-        if !has_it && self.handlespace.owned(home) >= share(self.limits.elements) {
+        if !has_it && self.handlespace.owned(home) >= Holder::Peer(home).share(self.limits.elements) {
             return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
         }
-        self.enter_for(Some(Holder::Peer(home)), pe, element)
+        self.enter_for(&[Holder::Peer(home)], pe, element)
     }
 
     fn enter_for(
         &mut self,
-        holder: Option<Holder>,
+        holders: &[Holder],
         pe: &PeHandle,
         element: PoolElement,
     ) -> Result<Change, ErrorCause> {
         self.check_values(pe, &element)?;
-        let founder = holder.filter(|_| self.handlespace.pool(&pe.pool).is_none());
-        if founder.is_some_and(|founder| self.founders.count(founder) >= share(self.limits.pools)) {
+        let founds = self.handlespace.pool(&pe.pool).is_none();
+        if founds && !self.founders.may_found(holders, self.limits.pools) {
             return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
         }
         let home = element.home;
         let admission = self.handlespace.admit(&pe.pool, element).map_err(admission_cause)?;
-        if let Some(founder) = founder {
-            self.founders.found(&pe.pool, founder);
+        if founds && !holders.is_empty() {
+            self.founders.found(&pe.pool, holders);
         }
         // A resynchronisation must not remove what its home has just named.
         if let Some(marked) = self.marked.get_mut(&home) {

@@ -53,7 +53,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 #[doc(no_inline)]
-pub use crate::endpoint::{PeerState, PeerStatus, TransportCounters};
+pub use crate::endpoint::{PeerState, PeerStatus, RegistrarState, RegistrarStatus, TransportCounters};
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::{Counters, Figures, Sizes};
 pub use interface::{Answer, Command, Notice, RemovalReason};
@@ -78,7 +78,7 @@ use crate::base::{
     AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, SctpPort,
     TransportAddress,
 };
-use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST, peers_text};
+use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST, STATUS_REQUEST, peers_text, status_text};
 use crate::endpoint::received::Received;
 use crate::endpoint::{
     AbortCause, Action, Channel, ConnectError, Connected, Endpoint, Event, Origin, Output,
@@ -144,6 +144,11 @@ impl Registrar {
     /// The other registrars, in the order of their identifiers.
     pub fn peers(&self) -> Vec<PeerStatus> {
         self.peers.statuses(&self.ctx, &self.elements.listing)
+    }
+
+    /// Who it is, and how it is, at the time of the last input.
+    pub fn status(&self) -> RegistrarStatus {
+        management::status(&self.ctx, &self.elements, &self.join)
     }
 
     /// Counters, and the sizes of what is kept.
@@ -412,6 +417,7 @@ impl Registrar {
         let text = match &request[..] {
             COUNTERS_REQUEST => management::counters_text(&self.figures()),
             PEERS_REQUEST => peers_text(self.peers()),
+            STATUS_REQUEST => status_text(&self.status()),
             _ => {
                 self.ctx.counters.malformed += 1;
                 return;
@@ -566,11 +572,17 @@ impl Endpoint for Registrar {
         self.finish_input();
     }
 
-    fn handle_command(&mut self, _now: Instant, id: CommandId, command: Command) {
+    fn handle_command(&mut self, now: Instant, id: CommandId, command: Command) {
+        self.ctx.now = now;
         let answer = match command {
             Command::Pools => Answer::Pools(self.elements.listing.pool_entries()),
             Command::Counters => Answer::Counters(Box::new(self.figures())),
             Command::Peers => Answer::Peers(self.peers()),
+            Command::UsePeers(addresses) => {
+                // The answer comes before what follows from the command.
+                self.ctx.outbox.answer(id, Answer::Done);
+                return self.peers.contacts.configure(&mut self.ctx, &addresses);
+            }
         };
         self.ctx.outbox.answer(id, answer);
     }

@@ -12,7 +12,7 @@ use super::interface::Notice;
 use super::links::{Link, Links};
 use super::listing::{Change, Update};
 use super::own::{Challenger, Contender, Registration, Taken};
-use super::shares::share;
+use super::shares::Holder;
 use super::source::Source;
 use crate::base::{AssociationId, PoolHandle, SctpAddress, TransportAddress};
 use crate::handlespace::PeHandle;
@@ -132,14 +132,14 @@ pub(super) fn grant(
         && elements.listing.get(pe) == Some(&element);
     // What we have added counts as well, or peers would refuse what we have granted.
     let source = Source::of(&peer);
-    let full = || {
-        elements.own.count_from(source)
-            >= share(ctx.config.limits.elements.min(ctx.config.limits.elements_per_pool))
-    };
-    let entered = if elements.listing.get(pe).is_none() && full() {
+    let holders = [Holder::Association(from), Holder::Source(source)];
+    let held = [links.get(&from).map_or(0, |link| link.elements.len()), elements.own.count_from(source)];
+    let limit = ctx.config.limits.elements.min(ctx.config.limits.elements_per_pool);
+    let full = holders.iter().zip(held).any(|(holder, held)| held >= holder.share(limit));
+    let entered = if full && elements.listing.get(pe).is_none() {
         Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES))
     } else {
-        elements.listing.register(pe, element, source)
+        elements.listing.register(pe, element, holders)
     };
     let change = match entered {
         Ok(change) => change,

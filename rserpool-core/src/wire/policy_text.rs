@@ -107,10 +107,17 @@ fn parse(field: PolicyField, text: &str) -> Result<u32, ParsePolicyError> {
     value.ok_or_else(|| ParsePolicyError::Value { text: text.to_string(), field })
 }
 
+impl PolicyType {
+    /// How a policy of this type is written, with words for its values: `WeightedRoundRobin:weight`. `None` if its
+    /// values are not known.
+    pub fn usage(self) -> Option<String> {
+        Some(usage(self, self.layout()?))
+    }
+}
+
 /// All policies that can be parsed.
 fn usages() -> String {
-    let usages: Vec<String> =
-        PolicyType::KNOWN.iter().filter_map(|kind| Some(usage(*kind, kind.layout()?))).collect();
+    let usages: Vec<String> = PolicyType::KNOWN.iter().filter_map(|kind| kind.usage()).collect();
     usages.join(", ")
 }
 

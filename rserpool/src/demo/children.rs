@@ -35,7 +35,7 @@ impl Process {
         }
         // The log would tear the timeline apart; RUST_LOG brings it back.
         if std::env::var_os("RUST_LOG").is_none() {
-            command.env("RSERPOOL_LOG_FILTER", "off");
+            command.env("RUST_LOG", "off");
         }
         let name = name.into();
         let mut child =

@@ -12,7 +12,7 @@ pub(crate) use user::DemoUserCommand;
 
 use crate::exit::Failure;
 use crate::runtime::run_async;
-use crate::settings::PresetName;
+use crate::settings::{Named, PresetName};
 use crate::signals::Termination;
 
 /// Show a pool that survives the death of its servers and of its registrars.
@@ -35,7 +35,7 @@ pub(crate) struct DemoCommand {
     #[arg(long)]
     json: bool,
     /// Which timers and limits the processes start from
-    #[arg(long, default_value = "fast")]
+    #[arg(long, default_value = "fast", value_parser = PresetName::parser())]
     preset: PresetName,
 }
 

@@ -16,19 +16,18 @@ use super::judge::round;
 use crate::connect::ECHO;
 use crate::exit::Failure;
 use crate::runtime::run_async;
-use crate::settings::{Source, Time, UserSettings};
+use crate::settings::{Named, PoolName, Time, UserSettings};
 use crate::{client, logging, output};
 
 /// Send a numbered request at an interval until the input ends.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DemoUserCommand {
     /// The pool
-    pool: String,
+    #[arg(value_parser = PoolName::parser())]
+    pool: PoolName,
     /// Time between two requests
-    #[arg(long, default_value = "20ms")]
+    #[arg(long, default_value = "20ms", value_parser = Time::parser())]
     interval: Time,
-    #[command(flatten)]
-    source: Source,
     #[command(flatten)]
     settings: UserSettings,
 }
@@ -42,15 +41,13 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 impl DemoUserCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let settings = self.source.load(&self.settings)?;
+        let settings = self.settings;
         let builder = client::builder(&settings)?;
         logging::start(&settings.log, logging::TOOL)?;
         run_async(async {
             let user = builder.start().await?;
-            let session = user
-                .connect(self.pool.as_str())
-                .await
-                .map_err(|error| client::explain(&self.pool, &error))?;
+            let session =
+                user.connect(self.pool.clone()).await.map_err(|error| client::explain(&self.pool, &error))?;
             let mut talk = Talk { session, begin: Instant::now(), sent: 0, unanswered: BTreeMap::new() };
             output::json(&json!({ "event": "opened", "element": talk.session.element().to_string() }))?;
             talk.until_input_ends(self.interval.0).await?;

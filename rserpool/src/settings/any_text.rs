@@ -3,19 +3,20 @@
 use std::fmt::Debug;
 use std::path::Path;
 
+use clap::{Args, FromArgMatches};
 use rserpool_core::registrar::RegistrarConfig;
 use rserpool_core::user::UserConfig;
 use rserpool_transport::sctp::SctpConfig;
 use rserpool_transport::tcp::TcpConfig;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use crate::settings::{ElementSettings, InspectorSettings, RegistrarSettings, Source, UserSettings};
+use crate::settings::{
+    ElementSettings, InspectorSettings, RegistrarSettings, Role, UserSettings, read_file, with_file,
+};
 
-/// Reads any text as the file of each role. That never panics, an error is one line, and settings
-/// that were read can be put into a configuration, checked, written and read again.
+/// Reads any text as the file of each role. That never panics, an error is one line, and settings that were
+/// read can be put into a configuration and checked.
 pub(crate) fn try_any_text(text: &str) {
-    if let Some(settings) = read::<RegistrarSettings>(text) {
+    if let Some(settings) = read::<RegistrarSettings>(text, Role::Registrar) {
         let mut config = RegistrarConfig::rfc(None, 1);
         settings.apply(&mut config);
         let _ = config.check();
@@ -26,21 +27,22 @@ pub(crate) fn try_any_text(text: &str) {
         settings.tcp.apply(&mut tcp);
         let _ = tcp.check();
     }
-    read::<ElementSettings>(text);
-    if let Some(settings) = read::<UserSettings>(text) {
+    read::<ElementSettings>(text, Role::Element);
+    if let Some(settings) = read::<UserSettings>(text, Role::User) {
         let mut config = UserConfig::rfc(1);
         settings.apply(&mut config);
         let _ = config.check();
     }
-    read::<InspectorSettings>(text);
+    read::<InspectorSettings>(text, Role::Inspector);
 }
 
-fn read<S: Serialize + DeserializeOwned + Clone + Default + PartialEq + Debug>(text: &str) -> Option<S> {
-    match Source::merge(Path::new("f.toml"), text, &S::default()) {
-        Ok(settings) => {
-            let written = toml::to_string(&settings).expect("settings can be written");
-            assert_eq!(toml::from_str::<S>(&written).ok(), Some(settings.clone()), "{written}");
-            Some(settings)
+/// The settings of a file, read as the flags of their names are.
+pub(crate) fn read<S: Args + FromArgMatches + Debug>(text: &str, role: Role) -> Option<S> {
+    match read_file(Path::new("f.toml"), text, role) {
+        Ok(entries) => {
+            let matches = with_file(role.settings(), &entries).try_get_matches_from([""; 0]);
+            let matches = matches.expect("values that were read one by one can be read together");
+            Some(S::from_arg_matches(&matches).expect("every setting is optional"))
         }
         Err(failure) => {
             assert!(!failure.to_string().contains('\n'), "{failure}");

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use rserpool_core::element::ElementConfig;
 
 use super::{
-    Group, Host, HuntSettings, Id, Life, LifeUnitName, LogSettings, PaddingForm, PolicyText, PresetName,
-    SctpSettings, Switch, Time, UdpAddress, settings,
+    Group, Host, HuntSettings, Id, Life, LifeUnitName, LogSettings, PaddingForm, PolicyText, PoolName,
+    PresetName, SctpSettings, Switch, Time, UdpAddress, settings,
 };
 
 settings! {
@@ -24,10 +24,11 @@ settings! {
         #[arg(value_delimiter = ',')]
         registrar / "registrar": Vec<Host>;
         /// The pool to serve [default: the service's own]
-        pool / "pool": String => handle;
+        pool / "pool": PoolName => handle;
         /// PE identifier [default: drawn at random]
         id / "id": Id => id;
-        /// Policy with its values [default: RoundRobin]
+        /// Policy with its values, one of those that `rserpool policies` lists: RoundRobin,
+        /// WeightedRoundRobin:3, LeastUsed:load=0.5 [default: RoundRobin]
         policy / "policy": PolicyText => policy;
         /// Address to register, repeatable [default: the address bound, or the one used towards the
         /// registrar]

@@ -1,7 +1,6 @@
 //! The settings of the log.
 
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
 
 use super::settings;
 
@@ -10,14 +9,14 @@ settings! {
     LogSettings for () {
         /// Form of log lines [default: text]
         format / "log": LogFormat;
-        /// What to log, as in RUST_LOG: `info`, `rserpool_driver=debug`
+        /// What to log, as in RUST_LOG: `info`, `rserpool_driver=debug` [default: info, of sctp_proto error; of a
+        /// tool error]
         filter / "log-filter": String;
     }
 }
 
 /// The form of log lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// For people.
     #[default]

@@ -9,14 +9,12 @@ use rserpool_core::base::{
 };
 use rserpool_driver::{AnnounceGroup, TcpListening};
 use rserpool_transport::reaches;
-use serde::{Deserialize, Serialize};
 
-use super::values::{Switch, as_text, named};
+use super::values::{Switch, named};
 use crate::exit::Failure;
 
 /// An IP address with a UDP port: `127.0.0.1:20001`, `127.0.0.1` or `[::1]:20001`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct UdpAddress(pub(crate) SocketAddr);
 
 impl FromStr for UdpAddress {
@@ -47,29 +45,8 @@ impl fmt::Display for UdpAddress {
 }
 
 /// Whether a registrar accepts users over TCP, and where: `yes`, `no`, or its IP address and TCP port.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "TcpListenForm", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TcpListen(pub(crate) TcpListening);
-
-/// How that is written in a TOML file.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "true, false, or an address such as \"192.0.2.1:3863\"")]
-enum TcpListenForm {
-    Switch(bool),
-    Text(String),
-}
-
-impl TryFrom<TcpListenForm> for TcpListen {
-    type Error = String;
-
-    fn try_from(form: TcpListenForm) -> Result<Self, String> {
-        match form {
-            TcpListenForm::Switch(true) => "yes".parse(),
-            TcpListenForm::Switch(false) => "no".parse(),
-            TcpListenForm::Text(text) => text.parse(),
-        }
-    }
-}
 
 impl FromStr for TcpListen {
     type Err = String;
@@ -98,12 +75,6 @@ impl fmt::Display for TcpListen {
     }
 }
 
-impl From<TcpListen> for String {
-    fn from(listen: TcpListen) -> Self {
-        listen.to_string()
-    }
-}
-
 /// The carrier by which a registrar is reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Carrier {
@@ -113,8 +84,7 @@ enum Carrier {
 
 /// A registrar: an IP address or a name, and the UDP port of its SCTP encapsulation; or `tcp:` before
 /// these, and its TCP port.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Host {
     carrier: Carrier,
     name: String,
@@ -149,6 +119,11 @@ impl Host {
             Carrier::Tcp => Ok(TransportAddress::tcp(self.look_up()?, self.port)),
             Carrier::Sctp => self.resolve(port, bind).map(TransportAddress::Sctp),
         }
+    }
+
+    /// Whether it is an address, and not a name that must be looked up.
+    pub(crate) fn is_address(&self) -> bool {
+        self.name.parse::<IpAddr>().is_ok()
     }
 
     /// Its addresses, at least one.
@@ -214,8 +189,7 @@ impl fmt::Display for Host {
 }
 
 /// A multicast group: `standard`, `rsplib`, or its address and UDP port.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Group(pub(crate) AnnounceGroup);
 
 impl FromStr for Group {
@@ -245,12 +219,11 @@ impl fmt::Display for Group {
     }
 }
 
-as_text!(UdpAddress, Host, Group);
 named! {
-    "IP[:PORT]": UdpAddress;
-    "HOST[:PORT]": Host;
-    "yes|no|IP[:PORT]": TcpListen;
-    "standard|rsplib|IP:PORT": Group;
+    "IP[:PORT]": UdpAddress = str::parse;
+    "HOST[:PORT]": Host = str::parse;
+    "yes|no|IP[:PORT]": TcpListen = str::parse;
+    "standard|rsplib|IP:PORT": Group = str::parse;
 }
 
 #[cfg(test)]

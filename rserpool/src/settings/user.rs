@@ -3,9 +3,12 @@
 use rserpool_core::user::UserConfig;
 
 use super::{
-    Group, Host, HuntSettings, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time, UdpAddress,
-    settings,
+    Attempts, Group, Host, HuntSettings, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time,
+    UdpAddress, settings,
 };
+
+/// Rounds of the hunt before a user at a terminal is told that there is no registrar.
+pub(crate) const DEFAULT_ATTEMPTS: Attempts = Attempts(3);
 
 settings! {
     /// A pool user.

@@ -3,20 +3,20 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::os::unix::ffi::OsStringExt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use rserpool_core::base::{ElementId, RegistrarId};
+use clap::builder::{EnumValueParser, OsStringValueParser, TypedValueParser, ValueParser};
+use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
 use rserpool_core::policy::Counting;
 use rserpool_core::registrar::TakeoverWinner;
 use rserpool_core::wire::{LifeUnit, Padding, Policy, RegistrationLife};
 use rserpool_driver::Preset;
-use serde::{Deserialize, Serialize};
 
 /// A duration with its unit: `250ms`, `5s`, `1m 30s`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Time(pub(crate) Duration);
 
 impl FromStr for Time {
@@ -48,8 +48,7 @@ impl From<Time> for Option<Duration> {
 }
 
 /// A registration life: a duration of whole seconds, or `infinite`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Life(RegistrationLife);
 
 impl FromStr for Life {
@@ -78,6 +77,12 @@ impl fmt::Display for Life {
     }
 }
 
+impl From<RegistrationLife> for Life {
+    fn from(life: RegistrationLife) -> Self {
+        Self(life)
+    }
+}
+
 impl From<Life> for RegistrationLife {
     fn from(life: Life) -> Self {
         life.0
@@ -85,28 +90,8 @@ impl From<Life> for RegistrationLife {
 }
 
 /// An identifier of 32 bits, `0x2001` or decimal, not zero.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "IdForm", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Id(pub(crate) u32);
-
-/// How an identifier may stand in a TOML file.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "an identifier such as 0x2001")]
-enum IdForm {
-    Number(u32),
-    Text(String),
-}
-
-impl TryFrom<IdForm> for Id {
-    type Error = String;
-
-    fn try_from(form: IdForm) -> Result<Self, String> {
-        match form {
-            IdForm::Number(number) => number.to_string().parse(),
-            IdForm::Text(text) => text.parse(),
-        }
-    }
-}
 
 impl FromStr for Id {
     type Err = String;
@@ -145,8 +130,7 @@ impl From<Id> for Option<ElementId> {
 }
 
 /// A policy by its name, with its values after colons: `WeightedRoundRobin:3`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PolicyText(pub(crate) Policy);
 
 impl FromStr for PolicyText {
@@ -169,43 +153,52 @@ impl From<PolicyText> for Policy {
     }
 }
 
-/// What serde needs of a type that is read with `FromStr` and written with `Display`.
-macro_rules! as_text {
-    ($($name:ident),+) => {$(
-        impl TryFrom<String> for $name {
-            type Error = String;
+/// The name of a pool: any octets, as many as a pool handle may have. On the command line it need not be text.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PoolName(PoolHandle);
 
-            fn try_from(text: String) -> Result<Self, String> {
-                text.parse()
+impl PoolName {
+    fn new(octets: Vec<u8>) -> Result<Self, String> {
+        match octets.len() {
+            0 => Err("a pool needs a name".into()),
+            length if length > PoolHandle::MAX_OCTETS => {
+                let most = PoolHandle::MAX_OCTETS;
+                Err(format!("the name of a pool has at most {most} octets, and this one has {length}"))
             }
+            _ => Ok(Self(PoolHandle::new(octets))),
         }
-
-        impl From<$name> for String {
-            fn from(value: $name) -> Self {
-                value.to_string()
-            }
-        }
-    )+};
+    }
 }
-pub(super) use as_text;
-as_text!(Time, Life, PolicyText);
 
-impl From<Id> for String {
-    fn from(id: Id) -> Self {
-        id.to_string()
+impl fmt::Display for PoolName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl From<PoolName> for PoolHandle {
+    fn from(name: PoolName) -> Self {
+        name.0
+    }
+}
+
+impl Named for PoolName {
+    const NAME: &'static str = "NAME";
+
+    fn parser() -> ValueParser {
+        OsStringValueParser::new().try_map(|name| Self::new(name.into_vec())).into()
     }
 }
 
 /// How often to try; 0 means forever.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Attempts(pub(crate) u32);
 
 impl FromStr for Attempts {
-    type Err = std::num::ParseIntError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
+    fn from_str(text: &str) -> Result<Self, String> {
+        number(text).map(Self)
     }
 }
 
@@ -215,9 +208,8 @@ impl From<Attempts> for Option<u32> {
     }
 }
 
-/// Yes or no; `true` and `false` in a TOML file.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Switch(pub(crate) bool);
 
 impl FromStr for Switch {
@@ -239,8 +231,7 @@ impl From<Switch> for bool {
 }
 
 /// Which timers and limits to start from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
 pub(crate) enum PresetName {
     /// The RFCs' own values, for any network.
     #[default]
@@ -259,8 +250,7 @@ impl From<PresetName> for Preset {
 }
 
 /// Whether the padding of the last parameter counts in the length of a message.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub(crate) enum PaddingForm {
     /// It does not, as RFC 5354 says.
     Strict,
@@ -278,8 +268,7 @@ impl From<PaddingForm> for Padding {
 }
 
 /// Which of two registrars that want to take over the same peer goes on.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub(crate) enum WinnerName {
     /// The one with the larger identifier, as RFC 5353 has it.
     LargerId,
@@ -297,8 +286,7 @@ impl From<WinnerName> for TakeoverWinner {
 }
 
 /// The unit of registration lives on the wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
 pub(crate) enum LifeUnitName {
     /// As RFC 5354 has it.
     #[default]
@@ -317,8 +305,7 @@ impl From<LifeUnitName> for LifeUnit {
 }
 
 /// Which elements of an answer count as selected for load degradation.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub(crate) enum CountingName {
     /// All that are listed, as RFC 5356 says.
     Listed,
@@ -335,37 +322,99 @@ impl From<CountingName> for Counting {
     }
 }
 
-/// The placeholder for a value in the help.
+/// A type of values: its placeholder in the help, and how a text is read, wherever it stands.
 pub(crate) trait Named {
     const NAME: &'static str;
+
+    fn parser() -> ValueParser;
 }
 
 impl<T: Named> Named for Vec<T> {
     const NAME: &'static str = T::NAME;
+
+    fn parser() -> ValueParser {
+        T::parser()
+    }
 }
 
+/// Types that are read by a function.
 macro_rules! named {
-    ($($name:literal: $($ty:ty),+;)+) => {$($(
+    ($($name:literal: $($ty:ty = $read:expr),+;)+) => {$($(
         impl $crate::settings::Named for $ty {
             const NAME: &'static str = $name;
+
+            fn parser() -> clap::builder::ValueParser {
+                clap::builder::ValueParser::new(|text: &str| -> Result<$ty, String> { $read(text) })
+            }
         }
     )+)+};
 }
 pub(super) use named;
 named! {
-    "TIME": Time;
-    "TIME|infinite": Life;
-    "N": u8, u16, u32, usize, Attempts;
-    "ID": Id;
-    "IP": IpAddr;
+    "TIME": Time = str::parse;
+    "TIME|infinite": Life = str::parse;
+    "N": u8 = number, u16 = number, u32 = number, usize = number, Attempts = str::parse;
+    "ID": Id = str::parse;
+    "IP": IpAddr = ip;
+    "POLICY": PolicyText = str::parse;
+    "yes|no": Switch = str::parse;
+    "TEXT": String = text;
+}
+
+/// Types that are one of a few words.
+macro_rules! chosen {
+    ($($name:literal: $($ty:ty),+;)+) => {$($(
+        impl Named for $ty {
+            const NAME: &'static str = $name;
+
+            fn parser() -> ValueParser {
+                EnumValueParser::<$ty>::new().into()
+            }
+        }
+    )+)+};
+}
+chosen! {
     "ORDER": WinnerName;
     "WHICH": CountingName;
     "UNIT": LifeUnitName;
-    "POLICY": PolicyText;
-    "yes|no": Switch;
     "PRESET": PresetName;
     "FORM": PaddingForm, super::LogFormat;
-    "TEXT": String;
+}
+
+/// A whole number, as large as its type.
+fn number<N: FromStr + Bounded>(text: &str) -> Result<N, String> {
+    let refused = || format!("\"{text}\" is not a whole number from 0 to {}", N::LARGEST);
+    text.parse().map_err(|_| refused())
+}
+
+/// A type of numbers.
+trait Bounded {
+    const LARGEST: u64;
+}
+
+impl Bounded for u8 {
+    const LARGEST: u64 = Self::MAX as u64;
+}
+
+impl Bounded for u16 {
+    const LARGEST: u64 = Self::MAX as u64;
+}
+
+impl Bounded for u32 {
+    const LARGEST: u64 = Self::MAX as u64;
+}
+
+impl Bounded for usize {
+    const LARGEST: u64 = Self::MAX as u64;
+}
+
+fn ip(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| format!("\"{text}\" is not an IP address: write 192.0.2.1 or 2001:db8::1"))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form of the others")]
+fn text(text: &str) -> Result<String, String> {
+    Ok(text.into())
 }
 
 #[cfg(test)]

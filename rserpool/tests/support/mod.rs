@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
 
+mod schema;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -86,6 +88,9 @@ impl Process {
         all.extend(arguments);
         let registrar = Self::start(&all);
         let line = registrar.line();
+        if let Ok(event) = serde_json::from_str::<serde_json::Value>(&line) {
+            return (registrar, event["bind"].as_str().unwrap().to_string());
+        }
         let address = line.rsplit(' ').next().unwrap().to_string();
         assert_eq!(line, format!("registrar {id} listens on UDP {address}"));
         (registrar, address)
@@ -177,4 +182,19 @@ fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
         }
     });
     receiver
+}
+
+/// Checks one value against the schema of a command, and returns it.
+pub(crate) fn check(schema: &str, text: &str) -> serde_json::Value {
+    let value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{schema}: {error}: {text}"));
+    schema::check(schema, &value).unwrap_or_else(|error| panic!("{schema}: {error}: {text}"));
+    value
+}
+
+/// Waits until something is so.
+pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "it never is");
+    }
 }

@@ -500,3 +500,14 @@ fn the_defaults_are_those_of_the_rfc() {
     assert_eq!((config.hunt.timeout, config.hunt.timeout_max), (seconds(10), seconds(60)));
     assert_eq!(config.hunt.outdate, seconds(5));
 }
+
+/// Names of registrars may lead elsewhere while an element runs: the next round looks there.
+#[test]
+fn the_registrars_may_be_configured_anew() {
+    let mut element = Element::new(config(&[1]), Instant::ORIGIN);
+    drain(&mut element);
+    let (actions, outputs) = command(&mut element, 10, 1, Command::UseRegistrars(vec![registrar(2)]));
+    assert_eq!((actions, outputs), (vec![], vec![Output::Answer(CommandId(1), Answer::Done(Ok(())))]));
+    let (actions, _) = expire(&mut element, 50);
+    assert!(actions.contains(&connect(2, 7, registrar(2), at(100))), "{actions:?}");
+}

@@ -150,6 +150,12 @@ impl Hunt {
         }
     }
 
+    /// Looks for these registrars from the next attempts on, instead of those that were configured: a name may lead
+    /// elsewhere by now.
+    pub fn use_registrars(&mut self, registrars: Vec<TransportAddress>) {
+        self.config.registrars = registrars;
+    }
+
     /// Whether the hunt is on.
     pub const fn is_on(&self) -> bool {
         self.chase.is_some()

@@ -12,7 +12,9 @@ use super::ourselves;
 use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress};
 use crate::endpoint::{AbortCause, ConnectError};
 use crate::registrar::attempts::{Attempt, ContactId};
+use crate::registrar::config::MAX_CONFIGURED_PEERS;
 use crate::registrar::context::{Context, Timer};
+use crate::registrar::interface::Notice;
 use crate::registrar::links::Links;
 
 /// The most contacts that are kept. Lists and announcements are not authenticated; an operational scope has
@@ -137,6 +139,19 @@ impl Contacts {
         self.attempt(ctx, id);
     }
 
+    /// Contacts the registrars at these addresses, which are the configured ones from now on. Those that were
+    /// configured before are kept as long as somebody answers there.
+    pub(in crate::registrar) fn configure(&mut self, ctx: &mut Context, addresses: &[SctpAddress]) {
+        let addresses = &addresses[..addresses.len().min(MAX_CONFIGURED_PEERS)];
+        for contact in self.entries.values_mut() {
+            let configured = addresses.iter().any(|address| contact.address.is_same_endpoint(address));
+            contact.origin = if configured { Origin::Configured } else { Origin::Learned };
+        }
+        for address in addresses {
+            self.contact(ctx, address, Origin::Configured, None);
+        }
+    }
+
     /// Looks for a peer at once wherever it was met.
     pub(super) fn seek(&mut self, ctx: &mut Context, peer: RegistrarId) {
         let met = self.entries.iter().filter(|(_, contact)| contact.peer == Some(peer)).map(|(id, _)| *id);
@@ -189,6 +204,10 @@ impl Contacts {
         debug_assert!(matches!(contact.way, Way::Attempt(_)), "{contact:?}");
         contact.way = Way::Idle;
         contact.failures = contact.failures.saturating_add(1);
+        if contact.origin == Origin::Configured && contact.failures.is_power_of_two() {
+            let (address, attempts) = (contact.address.clone(), contact.failures);
+            ctx.outbox.tell(Notice::PeerUnanswered { address, reason: reason.clone(), attempts });
+        }
         let peer = contact.peer;
         let hopeless = !contact.met && contact.failures >= MAX_FAILURES;
         if contact.origin == Origin::Learned && hopeless {

@@ -5,6 +5,8 @@
 //! meets them.
 
 use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::audit::{self, TablePage};
@@ -69,6 +71,18 @@ impl Join {
         ctx.deadlines.set(Timer::MentorTimeout, ctx.now + ctx.config.enrp.mentor_timeout);
         for address in addresses {
             peers.contacts.contact(ctx, &address, Origin::Configured, None);
+        }
+    }
+
+    /// Why we do not serve yet, in words.
+    pub(in crate::registrar) fn reason(&self) -> String {
+        match self.mentor {
+            Some(Mentor { id, asked: Asked::List }) => format!("asks {id} for the list of registrars"),
+            Some(Mentor { id, asked: Asked::Table { received } }) => {
+                format!("downloads the handlespace from {id}: {received} elements so far")
+            }
+            None if self.failed.is_empty() => "no other registrar has answered yet".into(),
+            None => format!("{} registrars have refused; they are asked again", self.failed.len()),
         }
     }
 

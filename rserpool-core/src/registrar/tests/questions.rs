@@ -258,6 +258,10 @@ fn counters_are_told_to_whoever_asks_unless_that_is_off() {
     let text = core::str::from_utf8(bytes).unwrap();
     assert!(text.contains("registrations 1\n") && text.contains("own_elements 1\n"), "{text}");
     assert_eq!(rig.raw(C, ProtocolId::MANAGEMENT, &b"anything else"[..]), []);
+    let actions = rig.raw(C, ProtocolId::MANAGEMENT, &b"status"[..]);
+    let [Action::Send { bytes, .. }] = &actions[..] else { panic!("{actions:?}") };
+    let text = core::str::from_utf8(bytes).unwrap();
+    assert!(text.contains("\nstate serving\nreason no other registrar is connected\n"), "{text}");
 
     let mut closed = Rig::with(|config| config.management = false);
     closed.connect(C, 9000);

@@ -3,6 +3,8 @@
 use super::*;
 use crate::base::SctpAddress;
 
+const D: AssociationId = AssociationId::sctp(4);
+
 /// ASAP-3.1-20, -24, -25, -27, ASAP-2.2.3-03: the registrar becomes the home and notes where the
 /// registration came from.
 #[test]
@@ -260,12 +262,14 @@ fn handles_may_be_kept_shorter() {
     }
 }
 
-/// Nobody takes all the room: one source founds half of the pools and brings half of the elements at most, so that
-/// others find room. What it has already stays, and leaves room when it goes.
+/// Nobody takes all the room: one source founds half of the pools and brings half of the elements at most, one
+/// association a quarter, so that others find room. What is there stays, and leaves room when it goes.
 #[test]
 fn one_source_cannot_keep_all_others_out() {
-    let mut rig = Rig::with(|config| (config.limits.pools, config.limits.elements) = (200, 400));
-    rig.connect(A, 4001);
+    let mut rig = Rig::with(|config| (config.limits.pools, config.limits.elements) = (400, 800));
+    for association in [A, C, D] {
+        rig.connect(association, 4000 + association.number() as u16);
+    }
     let other = SctpAddress { addresses: vec![IpAddr::from([127, 0, 0, 2])], ..peer(4002) };
     rig.event(Event::Connected(Connected::new(B, Origin::Peer, ASAP_PORT, other)));
     let register = |rig: &mut Rig, over, pool: u32, id| {
@@ -276,14 +280,18 @@ fn one_source_cannot_keep_all_others_out() {
         matches!(answer, AsapMessage::RegistrationResponse { rejected: false, .. })
     };
     assert!((1..=100).all(|pool| register(&mut rig, A, pool, 1)));
-    assert!(!register(&mut rig, A, 101, 1));
-    assert!(register(&mut rig, A, 1, 1) && register(&mut rig, A, 1, 2));
-    assert!(register(&mut rig, B, 101, 1));
-    assert!((3..=101).all(|id| register(&mut rig, A, 1, id)));
-    assert!(!register(&mut rig, A, 1, 102));
-    assert!(register(&mut rig, B, 1, 103));
+    assert!(!register(&mut rig, A, 101, 1), "a quarter");
+    assert!((101..=200).all(|pool| register(&mut rig, C, pool, 1)));
+    assert!(!register(&mut rig, D, 201, 1), "a half");
+    assert!(register(&mut rig, B, 201, 1));
+    assert!((2..=101).all(|id| register(&mut rig, A, 1, id)));
+    assert!(!register(&mut rig, A, 1, 102), "a quarter");
+    assert!(register(&mut rig, A, 1, 1), "it has that one");
+    assert!((201..=300).all(|id| register(&mut rig, C, 1, id)));
+    assert!(!register(&mut rig, D, 1, 301), "a half");
+    assert!(register(&mut rig, B, 1, 301));
     rig.asap(A, &AsapMessage::Deregistration { handle: "2".into(), element: ElementId(1) });
-    assert!(register(&mut rig, A, 102, 1));
+    assert!(register(&mut rig, A, 202, 1));
 }
 
 /// PARAM-3.12.5-01, SEC-2.3.3-01, reading B32: the owner of an identifier is asked before another element

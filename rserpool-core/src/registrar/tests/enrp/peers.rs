@@ -280,3 +280,29 @@ fn configured_contacts_of_a_lost_peer_are_tried_again() {
     }
     assert!(tried >= 1);
 }
+
+/// The names of peers may lead elsewhere while a registrar runs: new addresses are contacted, and an old one is
+/// tried as long as any learned one.
+#[test]
+fn peers_may_be_configured_anew() {
+    let mut rig = Rig::serving();
+    let deadline = rig.now + NO_RESPONSE;
+    let use_peers = |rig: &mut Rig, id, peers: &[RegistrarId]| {
+        let command = Command::UsePeers(peers.iter().map(|peer| place(*peer)).collect());
+        rig.registrar.handle_command(rig.now, CommandId(id), command);
+        assert_eq!(rig.registrar.poll_output(), Some(Output::Answer(CommandId(id), Answer::Done)));
+        rig.registrar.ctx.outbox.take_actions()
+    };
+    assert_eq!(use_peers(&mut rig, 1, &[HIGH]), [contact(1, HIGH, deadline)]);
+    assert_eq!(use_peers(&mut rig, 2, &[LOW]), [contact(2, LOW, deadline)]);
+    assert_eq!(use_peers(&mut rig, 3, &[LOW]), [], "it is being contacted");
+    rig.refuse(2, ConnectError::TimedOut);
+    let mut tries = vec![rig.refuse(1, ConnectError::TimedOut)];
+    while rig.registrar.peers.contacts.len() > 1 && tries.len() < 100 {
+        for action in rig.jump() {
+            let Action::Connect { request, .. } = action else { continue };
+            tries.push(rig.refuse(request.0, ConnectError::TimedOut));
+        }
+    }
+    assert_eq!(rig.registrar.peers.contacts.len(), 1, "the one that is no longer configured is forgotten");
+}

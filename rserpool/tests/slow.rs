@@ -1,5 +1,7 @@
 //! Slow is not dead, and busy is not dead: what users see of servers that take long, or have no room.
 
+#![allow(clippy::unwrap_used, reason = "only tests use this")]
+
 #[allow(dead_code)]
 mod support;
 
@@ -23,7 +25,7 @@ fn element(service: &str, registrar: &str, id: &str, more: &[&str]) -> Process {
 
 fn figure(registrar: &str, name: &str) -> u64 {
     let outcome = run(&["stats", "--registrar", registrar, "--json"]);
-    serde_json::from_str::<Value>(&outcome.stdout).unwrap()[name].as_u64().unwrap()
+    serde_json::from_str::<Value>(&outcome.stdout).unwrap()["counters"][name].as_u64().unwrap()
 }
 
 /// Requests that take longer than everything that decides about life and death with this preset: each is answered
@@ -55,7 +57,8 @@ fn a_request_is_given_up_at_its_deadline() {
         (told.len(), &told[1]["event"], &told[1]["text"]),
         (2, &json!("given_up"), &json!("1h sleep"))
     );
-    assert_eq!((outcome.code, &outcome.stderr[..]), (Some(1), "rserpool: one request was given up\n"));
+    let failure = support::check("error", &outcome.stderr);
+    assert_eq!((outcome.code, &failure["error"]), (Some(1), &json!("one request was given up")));
 }
 
 /// One user more than an element takes: it is told so at once and reports nobody, and the first goes on.

@@ -20,9 +20,9 @@ pub const MAX_ANNOUNCED: usize = 64;
 /// A registrar is outdated when it has not announced itself for so many periods (reading B13).
 const PERIODS: u32 = 3;
 
-/// A registrar that announces itself in several groups is heard several times in a period. Within this time of the
-/// first, it is the same announcement: it tells nothing of the period, which is a second at least.
-const SAME: Duration = Duration::from_millis(500);
+/// A registrar that is heard again so soon has announced itself in several groups at once: it does so each second
+/// at the most.
+const SHORTEST_PERIOD: Duration = Duration::from_millis(500);
 
 /// The longest period between announcements that is taken for one: with N registrars it is N + 1 seconds.
 const LONGEST_PERIOD: Duration = Duration::from_secs(60);
@@ -74,13 +74,13 @@ impl Announced {
         if known.is_none() && !self.make_room(now) {
             return false;
         }
-        if known.is_some_and(|known| now < known.until && now.since(known.last) < SAME) {
-            return true;
-        }
         let known = known.unwrap_or(Heard { last: now, until: now, silences: 0, answered: false });
         let period = now.since(known.last).min(LONGEST_PERIOD);
-        let until = now + outdate.max(period * PERIODS);
-        self.heard.insert(registrar.clone(), Heard { last: now, until, ..known });
+        let heard = match period < SHORTEST_PERIOD {
+            true => Heard { until: known.until.max(now + outdate), ..known },
+            false => Heard { last: now, until: now + outdate.max(period * PERIODS), ..known },
+        };
+        self.heard.insert(registrar.clone(), heard);
         debug_assert!(self.heard.len() <= MAX_ANNOUNCED, "announcements take no memory without a bound");
         true
     }

@@ -4,6 +4,7 @@ mod abort;
 mod addresses;
 mod cookies;
 mod flood;
+mod greedy;
 mod handshake;
 mod loss;
 mod messages;
@@ -17,7 +18,7 @@ use super::row::Row;
 
 /// All rows, in the order of the table.
 pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
-    let subjects: [&[Row]; 12] = [
+    let subjects: [&[Row]; 13] = [
         handshake::ROWS,
         messages::ROWS,
         shutdown::ROWS,
@@ -28,6 +29,7 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
         addresses::ROWS,
         cookies::ROWS,
         flood::ROWS,
+        greedy::ROWS,
         scale::ROWS,
         loss::ROWS,
     ];

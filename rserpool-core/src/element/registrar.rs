@@ -1,5 +1,6 @@
 //! The home registrar of an element, and the hunt for one.
 
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 

@@ -315,6 +315,11 @@ impl Role for registrar::Registrar {
             Notice::IdentifierTaken { id, peer, .. } => {
                 tracing::error!(%id, %peer, "another registrar has our identifier, and this one stops: give each its own id");
             }
+            Notice::IdentifierDoubted { id, peer, .. } => {
+                if let Some(Line { suppressed }) = log.allow("identifier doubted") {
+                    tracing::warn!(%id, %peer, suppressed, "a registrar that is not configured claims our identifier; it is not believed");
+                }
+            }
             Notice::HungUp { peer, reason, .. } => {
                 if let Some(Line { suppressed }) = log.allow(hang_up_line(*reason)) {
                     tracing::warn!(%peer, %reason, suppressed, "hung up on a client");

@@ -98,6 +98,7 @@ fn flag(field: &str) -> String {
         "enrp.peers" => "peer",
         "enrp.heartbeat_cycle" => "peer-heartbeat-cycle",
         "enrp.mentor_timeout" => "mentor-timeout",
+        "enrp.join_timeout" => "join-timeout",
         "enrp.mentor_retry" => "mentor-retry",
         "enrp.max_time_last_heard" => "max-time-last-heard",
         "enrp.max_time_no_response" => "max-time-no-response",

@@ -268,6 +268,21 @@ impl Links {
         Ok(())
     }
 
+    /// Closes the link to a registrar that is no longer the home.
+    pub(super) fn close_registrar(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        association: AssociationId,
+    ) {
+        let link =
+            self.links.get_mut(&association).filter(|link| link.kind != Kind::Session && !link.closing);
+        if let Some(link) = link {
+            link.closing = true;
+            context.outbox.act(Action::Shutdown { association, deadline: now + CLOSE_TIMEOUT });
+        }
+    }
+
     pub(super) fn handle_congested(&mut self, association: AssociationId) {
         if let Some(link) = self.links.get_mut(&association)
             && link.queue == Queue::Free

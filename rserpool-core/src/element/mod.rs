@@ -206,6 +206,9 @@ impl Element {
                     let answer = if rejected { Err(error) } else { Ok(error) };
                     let then = self.membership.handle_answer(now, context, home, answer);
                     self.registrar.handle_served();
+                    if !rejected && let Some(former) = self.registrar.take_former() {
+                        self.links.close_registrar(now, &mut self.context, former);
+                    }
                     then
                 }
                 _ => unexpected(context),

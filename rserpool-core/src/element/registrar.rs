@@ -19,6 +19,8 @@ const PACE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Registrar {
     home: Option<Home>,
+    /// The association with the home registrar before this one, until this one has granted a registration.
+    former: Option<AssociationId>,
     hunt: Hunt,
     connects: ConnectIds,
     /// T5 in the first round, and the longest that it grows.
@@ -69,6 +71,7 @@ impl Registrar {
         Self {
             timeouts: (hunt.timeout, hunt.timeout_max),
             home: None,
+            former: None,
             hunt: Hunt::new(hunt, port),
             connects: ConnectIds::default(),
             rest: None,
@@ -94,6 +97,11 @@ impl Registrar {
     /// Makes a registrar the home, and ends the hunt.
     pub(super) fn set_home(&mut self, context: &mut Context, home: Home) -> &Home {
         self.stop_hunt(context);
+        if let Some(former) = self.home.as_ref().map(|home| home.association)
+            && former != home.association
+        {
+            self.former = Some(former);
+        }
         self.home.insert(home)
     }
 
@@ -109,6 +117,13 @@ impl Registrar {
     /// The home registrar has answered a registration or has sent a keep-alive: it serves.
     pub(super) const fn handle_served(&mut self) {
         self.vain = 0;
+    }
+
+    /// The home registrar has granted a registration. Returns the association with the one before it: a registrar
+    /// with which an element has registered takes itself for its home while that association is up.
+    pub(super) fn take_former(&mut self) -> Option<AssociationId> {
+        let former = self.former.take()?;
+        self.home_at(former).is_none().then_some(former)
     }
 
     /// Whether a hunt is on, or about to begin.

@@ -11,9 +11,10 @@ mod pool;
 mod slab;
 mod watch;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Bound;
 
 pub use checksum::Checksum;
 use index::Index;
@@ -104,6 +105,14 @@ pub enum AdmissionError {
     Full(Limit),
 }
 
+/// The elements of one home registrar. Without them every page of its handle table would cost a walk through
+/// the elements of all others.
+#[derive(Debug, Default)]
+struct Home {
+    checksum: Checksum,
+    elements: BTreeSet<PeHandle>,
+}
+
 /// Who has said what is entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
@@ -122,7 +131,7 @@ pub struct Handlespace {
     by_handle: BTreeMap<PoolHandle, u32>,
     /// The same for most handles, at once.
     index: Index,
-    checksums: BTreeMap<RegistrarId, Checksum>,
+    homes: BTreeMap<RegistrarId, Home>,
     elements: usize,
     limits: Limits,
     policies: Policies,
@@ -146,7 +155,7 @@ impl Handlespace {
             unused: Vec::new(),
             by_handle: BTreeMap::new(),
             index: Index::default(),
-            checksums: BTreeMap::new(),
+            homes: BTreeMap::new(),
             elements: 0,
             limits,
             policies,
@@ -188,8 +197,9 @@ impl Handlespace {
             if let Some(slot) = pool.slot(id) {
                 let before = pool.renew(slot, element, said);
                 if before != home {
-                    self.checksums.entry(home).or_default().add(handle, id);
-                    self.forget_checksum(handle, id, before);
+                    let pe = PeHandle { pool: pool.handle().clone(), element: id };
+                    self.leave_home(&pe, before);
+                    self.enter_home(pe, home);
                 }
                 return Ok(Admission::Renewed);
             }
@@ -200,6 +210,8 @@ impl Handlespace {
                 return Err(AdmissionError::Full(Limit::Elements));
             }
             pool.insert(element);
+            let pool = pool.handle().clone();
+            self.enter_home(PeHandle { pool, element: id }, home);
         } else {
             if self.by_handle.len() >= self.limits.pools {
                 return Err(AdmissionError::Full(Limit::Pools));
@@ -208,9 +220,9 @@ impl Handlespace {
                 return Err(AdmissionError::Full(Limit::Elements));
             }
             self.create_pool(handle, element)?;
+            self.enter_home(PeHandle { pool: handle.clone(), element: id }, home);
         }
         self.elements += 1;
-        self.checksums.entry(home).or_default().add(handle, id);
         Ok(Admission::New)
     }
 
@@ -232,7 +244,7 @@ impl Handlespace {
         self.disarm(number, slot);
         debug_assert!(self.elements > 0, "an element was not counted");
         self.elements -= 1;
-        self.forget_checksum(&pe.pool, pe.element, home);
+        self.leave_home(pe, home);
         if last {
             self.unused.push(number);
             self.by_handle.remove(&pe.pool);
@@ -275,6 +287,22 @@ impl Handlespace {
         })
     }
 
+    /// The same for the elements of one home alone. It costs nothing for the elements of others.
+    pub fn elements_of_home_after<'a>(
+        &'a self,
+        home: RegistrarId,
+        after: Option<&PeHandle>,
+    ) -> impl Iterator<Item = (&'a PoolHandle, &'a PoolElement)> {
+        let behind = after.map_or(Bound::Unbounded, |pe| Bound::Excluded(pe.clone()));
+        let elements = self.homes.get(&home).map(|home| home.elements.range((behind, Bound::Unbounded)));
+        elements.into_iter().flatten().filter_map(|pe| Some((&pe.pool, self.get(pe)?)))
+    }
+
+    /// The names of the elements of one home, in the same order.
+    pub fn names_of_home(&self, home: RegistrarId) -> impl Iterator<Item = &PeHandle> {
+        self.homes.get(&home).into_iter().flat_map(|home| &home.elements)
+    }
+
     /// Selects up to `count` elements of a pool; `None` if there is no such pool.
     pub fn select(
         &mut self,
@@ -289,18 +317,18 @@ impl Handlespace {
 
     /// The PE checksum over the elements whose home is `home` (RFC 5353 section 3.6.2).
     pub fn checksum(&self, home: RegistrarId) -> u16 {
-        self.checksums.get(&home).copied().unwrap_or_default().value()
+        self.homes.get(&home).map(|home| home.checksum).unwrap_or_default().value()
     }
 
     /// How many elements have this home.
     pub fn owned(&self, home: RegistrarId) -> usize {
-        self.checksums.get(&home).map_or(0, |checksum| checksum.elements() as usize)
+        self.homes.get(&home).map_or(0, |home| home.elements.len())
     }
 
     /// Every home of an element, with the number of its elements and the PE checksum over them,
     /// in the order of the identifiers.
     pub fn homes(&self) -> impl Iterator<Item = (RegistrarId, usize, u16)> {
-        self.checksums.iter().map(|(home, checksum)| (*home, checksum.elements() as usize, checksum.value()))
+        self.homes.iter().map(|(id, home)| (*id, home.elements.len(), home.checksum.value()))
     }
 
     /// How many pools there are.
@@ -354,15 +382,23 @@ impl Handlespace {
         Ok(())
     }
 
-    /// Takes an element out of its home's checksum, and the checksum of nothing out of the map.
-    fn forget_checksum(&mut self, handle: &PoolHandle, element: ElementId, home: RegistrarId) {
-        let checksum = self.checksums.get_mut(&home);
-        debug_assert!(checksum.is_some(), "{handle}/{element} is in no checksum of {home}");
-        if let Some(checksum) = checksum {
-            checksum.remove(handle, element);
-            if checksum.elements() == 0 {
-                self.checksums.remove(&home);
-            }
+    fn enter_home(&mut self, pe: PeHandle, home: RegistrarId) {
+        let home = self.homes.entry(home).or_default();
+        home.checksum.add(&pe.pool, pe.element);
+        home.elements.insert(pe);
+    }
+
+    /// A home without elements is none.
+    fn leave_home(&mut self, pe: &PeHandle, home: RegistrarId) {
+        let Some(left) = self.homes.get_mut(&home) else {
+            debug_assert!(false, "{pe} is not among the elements of {home}");
+            return;
+        };
+        left.checksum.remove(&pe.pool, pe.element);
+        left.elements.remove(pe);
+        debug_assert_eq!(left.checksum.elements() as usize, left.elements.len());
+        if left.elements.is_empty() {
+            self.homes.remove(&home);
         }
     }
 }

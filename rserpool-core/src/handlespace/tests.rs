@@ -46,7 +46,7 @@ fn a_pool_comes_with_its_first_element_and_goes_with_its_last() {
     assert!(space.remove(&pe("EchoPool", 1)).is_none());
     assert!(space.remove(&pe("EchoPool", 2)).is_some());
     assert_eq!((space.pool_count(), space.element_count(), space.checksum(HOME)), (0, 0, 0xffff));
-    assert!(space.checksums.is_empty());
+    assert!(space.homes.is_empty());
 }
 
 /// POL-5.2.2-01, POL-5.3.2-01: only a registration sets a load degradation back to 0. What else becomes known of
@@ -153,6 +153,31 @@ fn elements_are_listed_in_one_order_from_any_point() {
     assert_eq!(list(Some(pe("a", 7))), all[2..]);
     assert_eq!(list(Some(pe("aa", 0))), all[2..]);
     assert_eq!(list(Some(pe("c", 9))), []);
+}
+
+/// The elements of one home alone, in the same order and from any point.
+#[test]
+fn elements_of_one_home_are_listed_in_that_order() {
+    let mut space = Handlespace::new(LIMITS);
+    let other = RegistrarId(2);
+    for (pool, id, home) in [("b", 1, HOME), ("a", 2, HOME), ("a", 1, other), ("c", 9, HOME)] {
+        space.admit(&pool.into(), PoolElement { home, ..element(id) }).unwrap();
+    }
+    let list = |space: &Handlespace, home, after: Option<PeHandle>| -> Vec<PeHandle> {
+        let elements = space.elements_of_home_after(home, after.as_ref());
+        elements.map(|(pool, e)| PeHandle { pool: pool.clone(), element: e.id }).collect()
+    };
+    let all = [pe("a", 2), pe("b", 1), pe("c", 9)];
+    assert_eq!(list(&space, HOME, None), all);
+    assert_eq!(list(&space, HOME, Some(pe("a", 2))), all[1..]);
+    assert_eq!(list(&space, HOME, Some(pe("a", 7))), all[1..]);
+    assert_eq!(list(&space, HOME, Some(pe("c", 9))), []);
+    assert_eq!(list(&space, other, None), [pe("a", 1)]);
+    space.admit(&"a".into(), PoolElement { home: other, ..element(2) }).unwrap();
+    space.remove(&pe("b", 1));
+    assert_eq!(space.names_of_home(HOME).collect::<Vec<_>>(), [&pe("c", 9)]);
+    assert_eq!(space.names_of_home(other).collect::<Vec<_>>(), [&pe("a", 1), &pe("a", 2)]);
+    assert_eq!(list(&space, RegistrarId(3), None), []);
 }
 
 #[test]

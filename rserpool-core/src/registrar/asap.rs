@@ -38,8 +38,12 @@ pub(super) fn handle_asap(
                 removal::settle_doubts(ctx, links, elements, &pe, finding);
                 return;
             }
-            if let Some(challenger) = elements.own.handle_ack(ctx, &mut elements.listing, from, &pe) {
+            let rivals = elements.own.handle_ack(ctx, &mut elements.listing, from, &pe);
+            if let Some(challenger) = rivals.challenger {
                 answers::refuse_challenger(ctx, links, &pe, challenger);
+            }
+            if rivals.claim.is_some() {
+                claims::insist(ctx, elements, &pe);
             }
         }
         AsapMessage::EndpointUnreachable { handle, element } => {

@@ -42,6 +42,10 @@ pub struct EnrpConfig {
     /// How long to look for a mentor before serving alone (RSPLIB's default 5 s). A registrar that is there
     /// by then may still help: each is asked at most once more.
     pub mentor_timeout: Duration,
+    /// How long a start may take in all, from the beginning to the first service, if a mentor has been found in
+    /// time (default 60 s; the RFC gives none). A mentor that is slow, or endless, does not keep us from service
+    /// for longer; the audits bring what is missing then.
+    pub join_timeout: Duration,
     /// How long to wait before a mentor that refused is asked again ("a few seconds" in RFC 5353
     /// sections 3.2.2.2 and 3.2.3; default 2 s).
     pub mentor_retry: Duration,
@@ -69,6 +73,7 @@ impl EnrpConfig {
             peers: Vec::new(),
             announce: false,
             mentor_timeout: Duration::from_secs(5),
+            join_timeout: Duration::from_secs(60),
             mentor_retry: Duration::from_secs(2),
             heartbeat_cycle: Duration::from_secs(30),
             max_time_last_heard: Duration::from_secs(61),
@@ -83,6 +88,7 @@ impl EnrpConfig {
     pub fn fast() -> Self {
         Self {
             mentor_timeout: Duration::from_millis(500),
+            join_timeout: Duration::from_secs(10),
             mentor_retry: Duration::from_millis(100),
             heartbeat_cycle: Duration::from_millis(200),
             max_time_last_heard: Duration::from_millis(450),
@@ -123,7 +129,8 @@ pub struct RegistrarConfig {
     pub resolution_items: u32,
     /// Elements in an answer to a user that wants as many as possible (default 500).
     pub max_resolution_items: u32,
-    /// Octets in one page of a downloaded handle table (default 1,400, as RSPLIB's).
+    /// Octets in one page of a downloaded handle table (default 8,192). Each page costs its receiver a round
+    /// trip (RFC 5353 section 3.2.3).
     pub handle_table_octets: usize,
     /// Whether announcements say where users reach us by TCP (default yes). RSPLIB refuses announcements that do,
     /// although RFC 5352 section 2.2.10 permits it: leave it out in its multicast group.
@@ -173,7 +180,7 @@ impl RegistrarConfig {
             name_element_in_keep_alive: true,
             resolution_items: 128,
             max_resolution_items: 500,
-            handle_table_octets: 1400,
+            handle_table_octets: 8192,
             announce_tcp: true,
             announce_interval: Duration::from_secs(1),
             announce: false,
@@ -223,6 +230,7 @@ impl RegistrarConfig {
             ("keep_alive_timeout", self.keep_alive_timeout),
             ("announce_interval", self.announce_interval),
             ("enrp.mentor_timeout", self.enrp.mentor_timeout),
+            ("enrp.join_timeout", self.enrp.join_timeout),
             ("enrp.mentor_retry", self.enrp.mentor_retry),
             ("enrp.heartbeat_cycle", self.enrp.heartbeat_cycle),
             ("enrp.max_time_last_heard", self.enrp.max_time_last_heard),
@@ -236,6 +244,13 @@ impl RegistrarConfig {
         ConfigError::require(self.asap_port != self.enrp_port, "enrp_port", "must differ from asap_port")?;
         let few = self.enrp.peers.len() <= MAX_CONFIGURED_PEERS;
         ConfigError::require(few, "enrp.peers", "must be given at most 32 times")?;
+        // A peer that asks must be told where we are (RFC 5353 section 2.1).
+        let alone = self.enrp.peers.is_empty() && !self.enrp.announce;
+        ConfigError::require(
+            alone || !self.addresses.is_empty(),
+            "addresses",
+            "must be given to have peers",
+        )?;
         // Otherwise every peer would be suspected between two of its heartbeats.
         let heard = self.enrp.max_time_last_heard > self.enrp.heartbeat_cycle;
         ConfigError::require(heard, "enrp.max_time_last_heard", "must be longer than enrp.heartbeat_cycle")?;

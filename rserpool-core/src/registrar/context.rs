@@ -89,6 +89,8 @@ pub(super) struct Context {
     pub(super) transport: TransportCounters,
     pub(super) outbox: Outbox<Answer, Notice>,
     pub(super) phase: Phase,
+    /// Until when peers may list elements of an earlier life of ours, of which we know nothing.
+    pub(super) past: Option<Instant>,
     /// Whether another registrar may have heard our identifier: it never changes after that.
     spoken: bool,
 }
@@ -109,6 +111,7 @@ impl Context {
             transport: TransportCounters::default(),
             outbox: Outbox::default(),
             phase: Phase::Joining,
+            past: None,
             spoken: false,
         }
     }

@@ -1,6 +1,5 @@
 //! Elements that were ours and have another home now, but have not closed the association over which they
-//! registered. When the new home gives one up, or knows it elsewhere, it is asked whether it is alive here;
-//! if it answers it comes back.
+//! registered. When the new home gives one up, it is asked whether it is alive here; if it answers it comes back.
 
 use alloc::collections::BTreeMap;
 use core::ops::Deref;
@@ -42,8 +41,7 @@ impl Former {
         debug_assert!(before.is_none(), "{pe} was ours and former at the same time");
     }
 
-    /// The new home of an element has removed it, or knows it elsewhere. It is asked: it may have been
-    /// unreachable only from there, or there may be two elements of this name.
+    /// The new home of an element has removed it. It is asked: it may have been unreachable only from there.
     pub(super) fn ask(&mut self, ctx: &mut Context, pe: &PeHandle) {
         let Some(former) = self.0.get_mut(pe) else { return };
         if ctx.is_leaving() {

@@ -92,6 +92,15 @@ pub enum Notice {
         /// Where the other one is.
         peer: TransportAddress,
     },
+    /// A registrar at an address that is not configured says that our identifier is its own. It is not believed,
+    /// because anybody could stop us that way: look whether two registrars have been given the same identifier.
+    #[non_exhaustive]
+    IdentifierDoubted {
+        /// The identifier.
+        id: RegistrarId,
+        /// Where the other one is.
+        peer: TransportAddress,
+    },
     /// An element has entered a pool, or an element of ours now speaks from elsewhere.
     #[non_exhaustive]
     Registered {

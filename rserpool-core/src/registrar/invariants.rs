@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::attempts::Attempt;
 use super::context::{Phase, Timer};
-use super::own::{OwnElement, Watch};
+use super::own::{Hold, OwnElement, Watch};
 use super::{PeerState, Registrar};
 use crate::base::{AssociationId, RegistrarId};
 use crate::handlespace::{Checksum, PeHandle};
@@ -126,6 +126,10 @@ impl Registrar {
                 assert!(!watched, "{pe} {own:?}");
                 assert_eq!(self.elements.own.ticket_of(pe), Some(ticket));
             }
+        }
+        match own.hold {
+            Hold::Registered(association) => assert_eq!(own.registrant(), Some(association), "{pe} {own:?}"),
+            Hold::Adopted | Hold::Left => assert!(own.claim.is_none(), "{pe} {own:?}"),
         }
         if let Some(challenger) = &own.challenger {
             assert!(self.links[&challenger.association].challenges.contains(pe));

@@ -46,8 +46,9 @@ pub(super) enum Update {
 #[derive(Debug)]
 pub(super) struct Listing {
     handlespace: Handlespace,
-    /// The elements of a peer that it has not named since a resynchronisation with it began.
-    marked: BTreeMap<RegistrarId, BTreeSet<PeHandle>>,
+    /// For each peer with which a resynchronisation is under way, those of its elements that have lost their
+    /// mark since it began. All others of its elements have it: thus it costs nothing to mark them.
+    unmarked: BTreeMap<RegistrarId, BTreeSet<PeHandle>>,
     founders: Founders,
     limits: Limits,
     /// The longest pool handle that is listed, in octets.
@@ -60,7 +61,7 @@ impl Listing {
         let max_handle_octets = config.max_handle_octets.min(PoolHandle::MAX_OCTETS);
         Self {
             handlespace,
-            marked: BTreeMap::new(),
+            unmarked: BTreeMap::new(),
             founders: Founders::default(),
             limits: config.limits,
             max_handle_octets,
@@ -116,14 +117,17 @@ impl Listing {
         if founds && !self.founders.may_found(holders, self.limits.pools) {
             return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
         }
-        let home = element.home;
+        let (before, home) = (self.handlespace.get(pe).map(|known| known.home), element.home);
         let admission = self.handlespace.admit(&pe.pool, element).map_err(admission_cause)?;
         if founds && !holders.is_empty() {
             self.founders.found(&pe.pool, holders);
         }
+        if let Some(before) = before.filter(|before| *before != home) {
+            self.forget_mark(pe, before);
+        }
         // A resynchronisation must not remove what its home has just named.
-        if let Some(marked) = self.marked.get_mut(&home) {
-            marked.remove(pe);
+        if let Some(unmarked) = self.unmarked.get_mut(&home) {
+            unmarked.insert(pe.clone());
         }
         Ok(match admission {
             Admission::New => Change::Entered,
@@ -133,7 +137,9 @@ impl Listing {
 
     /// Names another home for a listed element; `None` if it is not listed.
     pub(super) fn rehome(&mut self, pe: &PeHandle, home: RegistrarId) -> Option<Change> {
-        let element = PoolElement { home, ..self.handlespace.get(pe)?.clone() };
+        let known = self.handlespace.get(pe)?.clone();
+        self.forget_mark(pe, known.home);
+        let element = PoolElement { home, ..known };
         let admission = self.handlespace.amend(&pe.pool, element);
         debug_assert_eq!(admission, Ok(Admission::Renewed), "{pe} fits its pool already");
         Some(Change::Renewed)
@@ -153,7 +159,15 @@ impl Listing {
         if self.handlespace.pool(&pe.pool).is_none() {
             self.founders.forget(&pe.pool);
         }
+        self.forget_mark(pe, removed.home);
         Some(Change::Removed(removed))
+    }
+
+    /// An element is not one of this home any more.
+    fn forget_mark(&mut self, pe: &PeHandle, home: RegistrarId) {
+        if let Some(unmarked) = self.unmarked.get_mut(&home) {
+            unmarked.remove(pe);
+        }
     }
 
     /// Does what follows from a change of this element.
@@ -187,8 +201,7 @@ impl Listing {
 
     /// The elements of one home.
     pub(super) fn of_home(&self, home: RegistrarId) -> Vec<PeHandle> {
-        let elements = self.handlespace.elements_after(None).filter(|(_, element)| element.home == home);
-        elements.map(|(pool, element)| PeHandle { pool: pool.clone(), element: element.id }).collect()
+        self.handlespace.names_of_home(home).cloned().collect()
     }
 
     /// The whole handlespace, pool by pool.
@@ -202,20 +215,19 @@ impl Listing {
 
     /// Marks every element of a home; each is unmarked when it is entered with that home.
     pub(super) fn mark(&mut self, home: RegistrarId) {
-        let elements = self.of_home(home).into_iter().collect();
-        self.marked.insert(home, elements);
+        self.unmarked.insert(home, BTreeSet::new());
     }
 
     /// Takes the marks of a home away.
     pub(super) fn unmark(&mut self, home: RegistrarId) {
-        self.marked.remove(&home);
+        self.unmarked.remove(&home);
     }
 
     /// Takes the marks of a home away, and returns those of its elements that had them.
     pub(super) fn take_marked(&mut self, home: RegistrarId) -> Vec<PeHandle> {
-        let marked = self.marked.remove(&home).into_iter().flatten();
-        let still_there = |pe: &PeHandle| self.handlespace.get(pe).is_some_and(|listed| listed.home == home);
-        marked.filter(still_there).collect()
+        let Some(unmarked) = self.unmarked.remove(&home) else { return Vec::new() };
+        let names = self.handlespace.names_of_home(home);
+        names.filter(|pe| !unmarked.contains(*pe)).cloned().collect()
     }
 
     /// Refuses the values that no listed element may have: cause 0x3 with the parameter that holds them, and a
@@ -265,7 +277,7 @@ impl Listing {
 #[cfg(test)]
 impl Listing {
     pub(super) fn is_marked(&self, home: RegistrarId) -> bool {
-        self.marked.contains_key(&home)
+        self.unmarked.contains_key(&home)
     }
 }
 

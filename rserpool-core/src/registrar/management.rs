@@ -22,9 +22,9 @@ use crate::endpoint::{RegistrarState, RegistrarStatus};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Who we are, and how we are.
-pub(super) fn status(ctx: &Context, elements: &Elements, join: &Join) -> RegistrarStatus {
+pub(super) fn status(ctx: &Context, elements: &Elements, peers: &Peers, join: &Join) -> RegistrarStatus {
     let (state, reason) = match &ctx.phase {
-        Phase::Joining => (RegistrarState::Starting, join.reason()),
+        Phase::Joining => (RegistrarState::Starting, join.reason(peers)),
         Phase::Serving => (RegistrarState::Serving, company(ctx.group.len())),
         Phase::HandingOver(_) => {
             (RegistrarState::Leaving, format!("hands {} elements over to its peers", elements.own.len()))

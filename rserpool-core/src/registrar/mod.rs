@@ -62,11 +62,12 @@ use self::announce::OtherRegistrars;
 use self::attempts::Attempt;
 use self::context::{Context, Phase, Timer};
 use self::elements::Elements;
-use self::enrp::audit::{self, TablePage};
+use self::enrp::audit;
 use self::enrp::join::Join;
 use self::enrp::namesake::{self, Namesake};
 use self::enrp::offers::{self, Leaving};
 use self::enrp::ourselves::{self, Reply};
+use self::enrp::pages::TablePage;
 use self::enrp::peers::{Fate, Meeting, Peers};
 use self::enrp::presence::{self, Presence};
 use self::enrp::table::Downloads;
@@ -148,7 +149,7 @@ impl Registrar {
 
     /// Who it is, and how it is, at the time of the last input.
     pub fn status(&self) -> RegistrarStatus {
-        management::status(&self.ctx, &self.elements, &self.join)
+        management::status(&self.ctx, &self.elements, &self.peers, &self.join)
     }
 
     /// Counters, and the sizes of what is kept.
@@ -282,7 +283,9 @@ impl Registrar {
                 let Received { message, report } = EnrpMessage::decode(bytes).into();
                 if let Some(error) = report {
                     self.ctx.counters.errors_sent += 1;
-                    self.ctx.send_enrp(from, RegistrarId::NONE, EnrpBody::Error { error });
+                    let known = self.links.get(&from).and_then(|link| link.registrar);
+                    let sender = message.as_ref().map_or(known, |message| Some(message.sender));
+                    self.ctx.send_enrp(from, sender.unwrap_or_default(), EnrpBody::Error { error });
                 }
                 match message {
                     Ok(message) => self.handle_enrp(from, message),
@@ -321,12 +324,22 @@ impl Registrar {
             return self.handle_namesake(from, &body);
         }
         // Anyone may ask, even with sender identifier 0; that does not make a peer.
-        if sender != RegistrarId::NONE && !self.meet(from, sender) {
-            return;
+        if sender != RegistrarId::NONE {
+            match self.meet(from, sender) {
+                Met::Heeded => {}
+                Met::Ignored => return,
+                // Whoever asks is answered.
+                Met::Spoofed => return self.refuse(from, sender, &body),
+            }
         }
         let Self { ctx, links, elements, peers, join, .. } = self;
         match body {
             EnrpBody::ListRequest => peers.answer_list_request(ctx, from, sender),
+            EnrpBody::HandleTableRequest { own_only }
+                if own_only && audit::asks_for_our_past(peers, sender) =>
+            {
+                self.downloads.defer(from, sender);
+            }
             EnrpBody::HandleTableRequest { own_only } => {
                 self.downloads.answer_table_request(ctx, &elements.listing, from, sender, own_only);
             }
@@ -388,18 +401,31 @@ impl Registrar {
         }
     }
 
-    /// Takes note of the registrar that speaks over an association; false if it must not be heeded.
-    fn meet(&mut self, from: AssociationId, id: RegistrarId) -> bool {
+    /// Refuses what is asked in another name than that of the registrar at the other end.
+    fn refuse(&mut self, from: AssociationId, sender: RegistrarId, body: &EnrpBody) {
+        let refusal = match body {
+            EnrpBody::ListRequest => EnrpBody::ListResponse { rejected: true, servers: Vec::new() },
+            EnrpBody::HandleTableRequest { .. } => {
+                EnrpBody::HandleTableResponse { rejected: true, more: false, pools: Vec::new() }
+            }
+            _ => return,
+        };
+        self.ctx.send_enrp(from, sender, refusal);
+    }
+
+    /// Takes note of the registrar that speaks over an association.
+    fn meet(&mut self, from: AssociationId, id: RegistrarId) -> Met {
         let Self { ctx, links, elements, peers, .. } = self;
         match peers.meet(ctx, links, &elements.listing, from, id) {
-            Meeting::Refused => false,
-            Meeting::Known => true,
+            Meeting::Refused => Met::Ignored,
+            Meeting::Spoofed => Met::Spoofed,
+            Meeting::Known => Met::Heeded,
             Meeting::New { predecessors } => {
                 for predecessor in predecessors {
                     self.judge(predecessor, Fate::Died);
                 }
-                self.join.seek_mentor(&mut self.ctx);
-                true
+                self.join.seek_mentor(&mut self.ctx, &self.peers);
+                Met::Heeded
             }
         }
     }
@@ -427,6 +453,15 @@ impl Registrar {
     }
 }
 
+/// What a message counts for, by its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Met {
+    Heeded,
+    Ignored,
+    /// Another registrar has named itself over the association before.
+    Spoofed,
+}
+
 /// The intent of the sender of an ADD_PE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
@@ -440,7 +475,10 @@ enum Said {
 impl Registrar {
     /// Does what a look at an element of ours has led to.
     fn conclude(&mut self, pe: &PeHandle, verdict: Verdict) {
-        let Self { ctx, links, elements, .. } = self;
+        let Self { ctx, links, elements, peers, .. } = self;
+        if matches!(verdict, Verdict::Goes(_)) && claims::leave(ctx, links, elements, peers, pe) {
+            return;
+        }
         removal::conclude(ctx, links, elements, pe, verdict);
     }
 
@@ -486,11 +524,12 @@ impl Registrar {
         }
     }
 
-    /// The consequences that any input may have: room for an element that waits to be asked, or the end of a
-    /// hand-over.
+    /// The consequences that any input may have: room for an element that waits to be asked, an answer that had
+    /// to wait, or the end of a hand-over.
     fn finish_input(&mut self) {
-        let Self { ctx, elements, .. } = self;
+        let Self { ctx, elements, peers, downloads, .. } = self;
         elements.own.connect_waiting(ctx, &mut elements.listing);
+        downloads.answer_deferred(ctx, &elements.listing, |peer| !audit::asks_for_our_past(peers, peer));
         let leaving = offers::handed_over(ctx, elements);
         self.close_if(leaving);
     }
@@ -558,7 +597,8 @@ impl Endpoint for Registrar {
                 self.others.handle_announce(&mut self.ctx, &bytes);
             }
             Event::Announce { channel: Channel::Enrp, source, bytes } => {
-                presence::handle_enrp_announce(&mut self.ctx, &mut self.peers, source, &bytes);
+                let Self { ctx, elements, peers, .. } = self;
+                presence::handle_enrp_announce(ctx, &elements.listing, peers, source, &bytes);
             }
             Event::HungUp { local_port: SctpPort(_), peer, reason } => {
                 self.ctx.counters.hung_up(reason);

@@ -85,6 +85,10 @@ settings! {
         /// How long to look for a mentor before serving alone [default: 5s as RSPLIB; fast 500ms]
         #[arg(help_heading = ENRP)]
         mentor_timeout / "mentor-timeout": Time => enrp.mentor_timeout;
+        /// How long a start may take in all if a mentor has been found; audits bring what is missing then [default:
+        /// 60s; fast 10s]
+        #[arg(help_heading = ENRP)]
+        join_timeout / "join-timeout": Time => enrp.join_timeout;
         /// How long to wait before a mentor that refused is asked again [default: 2s, "a few seconds" in
         /// RFC 5353 section 3.2.2.2; fast 100ms]
         #[arg(help_heading = ENRP)]

@@ -1,15 +1,24 @@
 //! ENRP_HANDLE_UPDATE, and which registrar is an element's home (RFC 5353 section 3.3).
 //!
-//! Two registrars may each believe that they are an element's home: their updates have crossed, or one was
-//! taken over while it lived. RFC 5353 does not mention it (reading B26). Here the larger identifier keeps the
-//! element, says so again and tells the element, by a keep-alive with the H flag; the smaller yields when it
-//! hears that. A registrar that has yielded, and later hears that the new home has given the element up, asks
-//! it over the association that is still there, and takes it back if it answers. Therefore crossing updates
-//! never leave an element without a home.
+//! An update of a peer replaces what we know of an element, its home as well (RFC 5353 section 3.3.1). What if
+//! the home is ours? The element may have registered elsewhere; updates may have crossed; we may have been taken
+//! over while we lived; the peer may lie. One rule decides: an element has an association over which it has
+//! registered with its home alone. Therefore
 //!
-//! Only an element that was restarted elsewhere, with its old identifier, is known at two addresses. Then the
-//! larger identifier may be the home of an element that is gone. Therefore it yields as well, and asks the
-//! element at once.
+//! * if it has registered with us, and that association is up, it is asked over it. If it answers, it is ours,
+//!   and we say so. If it is silent, or the association ends, it goes to the peer;
+//! * if that association has ended, it goes to the peer at once;
+//! * if we have only made ourselves its home, and it has not registered with us, the larger identifier says
+//!   once that it is its own, and the smaller one yields. Who says so again has asked the element: it goes there.
+//!
+//! A peer that only lists an element of ours as its own, in an audit, may not know better. If the element has
+//! registered with us it is asked, as above. If not, the smaller identifier yields, and the larger one leaves
+//! it to the peer to find out.
+//!
+//! A registrar that has yielded, and later hears that the new home has given the element up, asks it over the
+//! association that is still there, and takes it back if it answers.
+//!
+//! `tests/enrp/homes.rs` has two registrars and an element do this in every order.
 
 use super::peers::Peers;
 use crate::base::{AssociationId, RegistrarId};
@@ -20,7 +29,8 @@ use crate::registrar::elements::Elements;
 use crate::registrar::foreign::Doubt;
 use crate::registrar::interface::Notice;
 use crate::registrar::links::Links;
-use crate::registrar::listing::{Change, Update};
+use crate::registrar::listing::Update;
+use crate::registrar::own::{Claim, Hold};
 use crate::wire::{CauseCode, ErrorCause, PoolElement};
 
 /// A peer says in an update that an element is its own.
@@ -37,11 +47,21 @@ pub(in crate::registrar) fn handle_claim(
         enter(ctx, elements, peers, by, pe, element);
         return;
     }
-    let offered = elements.own.get(pe).is_some_and(|own| own.offered.is_some());
-    if offered || ctx.id < by {
-        yield_to(ctx, links, elements, peers, by, pe, element);
-    } else {
-        contest(ctx, links, elements, peers, by, pe, element);
+    let Some(own) = elements.own.get(pe) else { return };
+    let offered = own.offered.is_some_and(|to| to == by || to == RegistrarId::NONE);
+    match own.hold {
+        Hold::Registered(_) if !offered => contest(ctx, elements, by, pe, element),
+        Hold::Adopted if !offered && !own.insisted && ctx.id > by => {
+            ctx.counters.claims_contested += 1;
+            elements.own.set_insisted(pe);
+            insist(ctx, elements, pe);
+        }
+        Hold::Registered(_) | Hold::Adopted | Hold::Left => {
+            yield_to(ctx, links, elements, peers, by, pe, element);
+            if offered && let Some(peer) = peers.peer_mut(by) {
+                peer.offers.taken();
+            }
+        }
     }
 }
 
@@ -53,8 +73,7 @@ pub(super) fn is_ours(ctx: &Context, elements: &Elements, pe: &PeHandle) -> bool
     ours
 }
 
-/// A peer lists an element as its own. If it is ours, we say so: the peer may not know, and its reply
-/// decides.
+/// A peer lists an element as its own.
 pub(super) fn handle_listed(
     ctx: &mut Context,
     links: &mut Links,
@@ -64,10 +83,15 @@ pub(super) fn handle_listed(
     pe: &PeHandle,
     element: PoolElement,
 ) {
-    if is_ours(ctx, elements, pe) {
-        contest(ctx, links, elements, peers, by, pe, element);
-    } else {
-        enter(ctx, elements, peers, by, pe, element);
+    match elements.own.get(pe).map(|own| own.hold) {
+        None => {
+            enter(ctx, elements, peers, by, pe, element);
+        }
+        Some(Hold::Registered(_)) => contest(ctx, elements, by, pe, element),
+        Some(Hold::Adopted | Hold::Left) if ctx.id > by => {}
+        Some(Hold::Adopted | Hold::Left) => {
+            yield_to(ctx, links, elements, peers, by, pe, element);
+        }
     }
 }
 
@@ -123,12 +147,8 @@ pub(super) fn enter(
     };
     match entered {
         Ok(change) => {
-            // An element that is asked because no home listed it has a home again. One that is asked because
-            // it is known at another address stays in question even if the claim is repeated.
-            let settled = matches!(change, Change::Entered) || home == ctx.id;
-            if settled && elements.former.contains_key(pe) {
-                elements.former.need_no_answer(ctx, pe);
-            }
+            // An element that is asked because no home listed it has a home again.
+            elements.former.need_no_answer(ctx, pe);
             elements.listing.publish(ctx, pe, change, Update::Needless);
             true
         }
@@ -142,31 +162,34 @@ pub(super) fn enter(
     }
 }
 
-/// An element of ours is claimed. If it is claimed at another address than we know, it may have been
-/// restarted there, and our record is stale. Therefore it is left to the other home at once, and asked where
-/// we know it. It comes back to us if it answers.
-fn contest(
+/// An element that has registered with us is claimed: it is asked. Peers that repeat their claims cannot make us
+/// flood it.
+fn contest(ctx: &mut Context, elements: &mut Elements, by: RegistrarId, pe: &PeHandle, element: PoolElement) {
+    ctx.counters.claims_contested += 1;
+    elements.own.set_claim(pe, Claim { by, element });
+    elements.own.prompt(ctx, &mut elements.listing, pe);
+}
+
+/// An element of ours goes because it does not answer here. If a peer claims it, it is left to the peer. False
+/// if no peer does.
+pub(in crate::registrar) fn leave(
     ctx: &mut Context,
     links: &mut Links,
     elements: &mut Elements,
     peers: &mut Peers,
-    by: RegistrarId,
     pe: &PeHandle,
-    element: PoolElement,
-) {
-    ctx.counters.claims_contested += 1;
-    let addresses = elements.own.get(pe).zip(element.asap_address());
-    let elsewhere = addresses.is_some_and(|(own, claimed)| !own.peer.is_same_endpoint(&claimed));
-    if elsewhere && yield_to(ctx, links, elements, peers, by, pe, element) {
-        elements.former.ask(ctx, pe);
-    } else {
-        insist(ctx, elements, pe);
+) -> bool {
+    // An element that waits for the identifier at us is nearer than the word of a peer.
+    if elements.own.get(pe).is_none_or(|own| own.challenger.is_some()) {
+        return false;
     }
+    let Some(Claim { by, element }) = elements.own.take_claim(pe) else { return false };
+    peers.contains_key(&by) && yield_to(ctx, links, elements, peers, by, pe, element)
 }
 
 /// Says to all peers and to the element that we are its home. It may have renewed its registration where it
 /// is claimed, and not with us; therefore it gets a full life from now on, as if it were taken over.
-fn insist(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle) {
+pub(in crate::registrar) fn insist(ctx: &mut Context, elements: &mut Elements, pe: &PeHandle) {
     if let Some(life) = elements.listing.get(pe).map(|element| element.life) {
         elements.own.renew_life(ctx, pe, life);
         elements.listing.affirm(ctx, pe);
@@ -228,20 +251,47 @@ pub(super) fn adopt(ctx: &mut Context, links: &Links, elements: &mut Elements, p
     }
 }
 
+/// A peer lists an element as ours of which we know nothing: it registered in an earlier life of ours. It is
+/// asked whether it lives.
+pub(super) fn resume(
+    ctx: &mut Context,
+    links: &Links,
+    elements: &mut Elements,
+    pe: &PeHandle,
+    element: PoolElement,
+) {
+    if elements.listing.get(pe).is_some() {
+        return;
+    }
+    if let Ok(change) = elements.listing.enter(pe, element) {
+        // The peers know it as ours.
+        elements.listing.publish(ctx, pe, change, Update::Needless);
+        adopt(ctx, links, elements, pe);
+    }
+}
+
 /// An element has answered a keep-alive. If it is a former one that was asked, it comes back to us; false if
 /// it is not.
 pub(in crate::registrar) fn handle_former_ack(
     ctx: &mut Context,
-    links: &Links,
+    links: &mut Links,
     elements: &mut Elements,
     from: AssociationId,
     pe: &PeHandle,
 ) -> bool {
     let Some(element) = elements.former.answered(ctx, from, pe) else { return false };
     debug_assert_eq!(element.home, ctx.id, "{pe} is as it registered with us");
-    if let Ok(change) = elements.listing.enter(pe, element) {
-        elements.listing.publish(ctx, pe, change, Update::Sent);
-        adopt(ctx, links, elements, pe);
+    match elements.listing.enter(pe, element) {
+        Ok(change) => {
+            elements.listing.publish(ctx, pe, change, Update::Sent);
+            adopt(ctx, links, elements, pe);
+            elements.own.confirm(pe);
+        }
+        // Its pool has changed meanwhile. It must register anew to learn why.
+        Err(_) => {
+            elements.former.forget(ctx, links, pe);
+            answers::deregistered(ctx, from, pe);
+        }
     }
     true
 }

@@ -46,10 +46,12 @@ struct Contact {
     pause: Duration,
     /// Whether a registrar was ever met there.
     met: bool,
+    /// Whether somebody whom we believe has said that our own identifier is in use there.
+    namesake: bool,
     /// Failed attempts since the last association.
     failures: u32,
-    /// Associations in a row that ended soon after they had come up. The first is opened again at once; a
-    /// peer that keeps closing them is given time.
+    /// Associations in a row that ended soon after they had come up, before a contact would be tried again. The
+    /// first is opened again at once; a peer that keeps closing them is given time.
     flaps: u32,
 }
 
@@ -74,7 +76,7 @@ impl Contacts {
         self.entries.len()
     }
 
-    /// Drops a contact that turned out to be ourselves.
+    /// Drops a contact that turned out to be ourselves, or to say so.
     pub(super) fn drop_ourselves(&mut self, ctx: &mut Context, id: ContactId) {
         self.entries.remove(&id);
         ctx.deadlines.clear(&Timer::Contact(id));
@@ -100,12 +102,33 @@ impl Contacts {
             way: Way::Idle,
             pause: Duration::ZERO,
             met: false,
+            namesake: false,
             failures: 0,
             flaps: 0,
         };
         self.entries.insert(ContactId(self.last), contact);
         debug_assert!(self.entries.len() <= MAX_CONTACTS);
         Some(ContactId(self.last))
+    }
+
+    /// Whether an address is in the configuration.
+    pub(super) fn is_configured(&self, address: &SctpAddress) -> bool {
+        let configured = self.entries.values().filter(|contact| contact.origin == Origin::Configured);
+        configured.map(|contact| &contact.address).any(|known| known.is_same_endpoint(address))
+    }
+
+    /// Contacts an address where our own identifier is said to be in use, by somebody whom we believe.
+    pub(super) fn contact_namesake(&mut self, ctx: &mut Context, address: &SctpAddress) {
+        self.contact(ctx, address, Origin::Learned, None);
+        for contact in self.entries.values_mut() {
+            contact.namesake |= contact.address.is_same_endpoint(address);
+        }
+    }
+
+    /// Whether a registrar at this contact is believed that our identifier is its own. Anybody could make us
+    /// connect to an address, and stop us.
+    pub(super) fn is_believed(&self, id: ContactId) -> bool {
+        self.entries.get(&id).is_some_and(|contact| contact.namesake || contact.origin == Origin::Configured)
     }
 
     /// Notes which registrar was met at an address.
@@ -226,7 +249,8 @@ impl Contacts {
             debug_assert!(false, "{id:?} is unknown");
             return;
         };
-        contact.pause = (contact.pause * 2).clamp(cycle / 16, cycle / 2).max(Duration::from_millis(1));
+        let shortest = shortest_pause(ctx);
+        contact.pause = (contact.pause * 2).clamp(shortest, cycle / 2).max(Duration::from_millis(1));
         let wait = ctx.random.vary_by_half(contact.pause);
         ctx.deadlines.set(Timer::Contact(id), ctx.now + wait);
     }
@@ -253,12 +277,17 @@ impl Contacts {
     pub(in crate::registrar) fn contact_lost(&mut self, ctx: &mut Context, id: ContactId) {
         let Some(contact) = self.entries.get_mut(&id) else { return };
         if let Way::Up(_, since) = contact.way {
-            let lasted = ctx.now.since(since) >= ctx.config.enrp.heartbeat_cycle;
+            let lasted = ctx.now.since(since) >= shortest_pause(ctx);
             contact.flaps = if lasted { 0 } else { contact.flaps.saturating_add(1) };
         }
         contact.way = Way::Idle;
         self.contact_later(ctx, id);
     }
+}
+
+/// The pause before a contact is tried for the second time.
+fn shortest_pause(ctx: &Context) -> Duration {
+    ctx.config.enrp.heartbeat_cycle / 16
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::audit::{self, TablePage};
+use super::audit;
 use super::contacts::Origin;
-use super::ourselves;
-use super::pages::{Extent, Page, is_endless};
+use super::ourselves::{self, Reply};
+use super::pages::{Extent, Page, Table, TablePage};
 use super::peer::PeerList;
 use super::peers::Peers;
 use super::{claims, presence};
@@ -45,11 +45,7 @@ struct Mentor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     List,
-    /// The elements received so far. A mentor that sends more than the handlespace may hold, or pages with
-    /// nothing in them, would never end.
-    Table {
-        received: usize,
-    },
+    Table,
 }
 
 impl Join {
@@ -63,7 +59,10 @@ impl Join {
     ) {
         let addresses = ctx.config.enrp.peers.clone();
         if ctx.config.enrp.announce {
-            presence::heartbeat(ctx, elements, peers);
+            // A peer that still holds an association with an earlier life of ours learns that it is over.
+            presence::announce(ctx, elements, Reply::Required);
+            ourselves::start_heartbeats(ctx);
+            ctx.deadlines.set(Timer::Join, ctx.now + ctx.config.enrp.mentor_retry);
         }
         if addresses.is_empty() && !ctx.config.enrp.announce {
             return self.serve(ctx, links, elements, peers, None);
@@ -75,10 +74,11 @@ impl Join {
     }
 
     /// Why we do not serve yet, in words.
-    pub(in crate::registrar) fn reason(&self) -> String {
+    pub(in crate::registrar) fn reason(&self, peers: &Peers) -> String {
         match self.mentor {
             Some(Mentor { id, asked: Asked::List }) => format!("asks {id} for the list of registrars"),
-            Some(Mentor { id, asked: Asked::Table { received } }) => {
+            Some(Mentor { id, asked: Asked::Table }) => {
+                let received = peers.get(&id).map_or(0, |peer| peer.pages.received());
                 format!("downloads the handlespace from {id}: {received} elements so far")
             }
             None if self.failed.is_empty() => "no other registrar has answered yet".into(),
@@ -86,12 +86,21 @@ impl Join {
         }
     }
 
-    /// Makes a peer our mentor, if we need one: the first that is there.
-    pub(in crate::registrar) fn seek_mentor(&mut self, ctx: &mut Context) {
+    /// Makes a peer our mentor, if we need one: the first that is there, and configured if any is (RFC 5353
+    /// section 3.2.2.1). Until the time to find a mentor is over the configured ones are waited for; after that
+    /// one stranger is asked.
+    pub(in crate::registrar) fn seek_mentor(&mut self, ctx: &mut Context, peers: &Peers) {
         if !ctx.is_joining() || self.mentor.is_some() {
             return;
         }
-        let Some(id) = ctx.group.keys().find(|id| !self.failed.contains(id)).copied() else { return };
+        let configured = |id: &RegistrarId| peers.get(id).is_some_and(|peer| peer.configured);
+        let strangers = match ctx.config.enrp.peers.is_empty() {
+            true => true,
+            false => self.overdue && self.failed.iter().all(configured),
+        };
+        let mut there = ctx.group.keys().filter(|id| !self.failed.contains(id));
+        let first = there.clone().find(|id| configured(id)).or_else(|| there.find(|_| strangers));
+        let Some(id) = first.copied() else { return };
         self.mentor = Some(Mentor { id, asked: Asked::List });
         wait_for_mentor(ctx);
         ctx.send_to_peer(id, EnrpBody::ListRequest);
@@ -106,14 +115,23 @@ impl Join {
         peers: &mut Peers,
     ) {
         debug_assert!(ctx.is_joining(), "the deadline of a mentor outlived it");
-        if self.mentor.is_some() {
-            return self.mentor_failed(ctx, links, elements, peers);
+        if let Some(mentor) = self.mentor {
+            let peer = peers.get(&mentor.id);
+            return match peer.and_then(|peer| peer.pages.patience(ctx, peer.last_heard)) {
+                Some(until) => ctx.deadlines.set(Timer::Join, until),
+                None => self.mentor_failed(ctx, links, elements, peers),
+            };
         }
         self.failed.clear();
-        self.seek_mentor(ctx);
+        self.seek_mentor(ctx, peers);
+        if self.mentor.is_none() && ctx.config.enrp.announce {
+            presence::announce(ctx, elements, Reply::Required);
+            ctx.deadlines.set(Timer::Join, ctx.now + ctx.config.enrp.mentor_retry);
+        }
     }
 
-    /// The time to find a mentor is over. A mentor that has been found may continue, and has its backups.
+    /// The time to find a mentor is over. A mentor that has been found may continue, and has its backups, until
+    /// the time to join is over as well.
     pub(in crate::registrar) fn mentor_search_due(
         &mut self,
         ctx: &mut Context,
@@ -122,10 +140,21 @@ impl Join {
         peers: &mut Peers,
     ) {
         debug_assert!(ctx.is_joining(), "the time to find a mentor outlived the start");
-        match self.mentor {
-            Some(_) => self.overdue = true,
-            None => self.serve(ctx, links, elements, peers, None),
+        if self.overdue {
+            // What has come is kept, and the audits bring the rest.
+            if let Some(peer) = self.mentor.and_then(|mentor| peers.peer_mut(mentor.id)) {
+                peer.pages.give_up();
+            }
+            return self.serve(ctx, links, elements, peers, None);
         }
+        self.overdue = true;
+        self.seek_mentor(ctx, peers);
+        if self.mentor.is_none() {
+            return self.serve(ctx, links, elements, peers, None);
+        }
+        let enrp = &ctx.config.enrp;
+        let left = enrp.join_timeout.saturating_sub(enrp.mentor_timeout);
+        ctx.deadlines.set(Timer::MentorTimeout, ctx.now + left);
     }
 
     /// A peer is gone; if it was our mentor we take another.
@@ -153,11 +182,11 @@ impl Join {
         if let Some(mentor) = self.mentor.take() {
             self.failed.insert(mentor.id);
             if let Some(peer) = peers.peer_mut(mentor.id) {
-                peer.pages.end_download(ctx);
+                peer.pages.give_up();
             }
         }
         ctx.deadlines.set(Timer::Join, ctx.now + ctx.config.enrp.mentor_retry);
-        self.seek_mentor(ctx);
+        self.seek_mentor(ctx, peers);
         if self.mentor.is_none() && self.overdue {
             self.serve(ctx, links, elements, peers, None);
         }
@@ -183,7 +212,7 @@ impl Join {
             return;
         };
         let Some(servers) = list else { return self.mentor_failed(ctx, links, elements, peers) };
-        mentor.asked = Asked::Table { received: 0 };
+        mentor.asked = Asked::Table;
         for server in &servers {
             peers.learn(ctx, server);
         }
@@ -203,24 +232,22 @@ impl Join {
         sender: RegistrarId,
         page: TablePage,
     ) {
-        let expected = peers.peer_mut(sender).map(|peer| peer.pages.arrived(ctx, page.more));
-        match expected {
-            Some(Page::Wanted) if ctx.is_joining() => {}
-            Some(Page::Wanted) => return audit::handle_page(ctx, links, elements, peers, sender, page),
-            Some(Page::Stale) => return,
-            Some(Page::Unasked) | None => {
+        let limit = ctx.config.limits.elements;
+        let arrived = peers.peer_mut(sender).map_or(Page::Unasked, |peer| peer.pages.arrived(&page, limit));
+        let pools = page.pools;
+        match arrived {
+            Page::Late => return,
+            Page::Unasked => {
                 ctx.counters.unexpected += 1;
                 return;
             }
+            _ if !ctx.is_joining() => {
+                return audit::handle_page(ctx, links, elements, peers, sender, arrived, pools);
+            }
+            Page::Refused => return self.mentor_failed(ctx, links, elements, peers),
+            Page::OneOfMany | Page::Last(_) => {}
         }
-        let TablePage { rejected, more, pools } = page;
-        let Some(Mentor { asked: Asked::Table { received }, .. }) = &mut self.mentor else {
-            debug_assert!(false, "pages are wanted of a mentor only");
-            return;
-        };
-        if is_endless(received, &pools, more, ctx.config.limits.elements) || rejected {
-            return self.mentor_failed(ctx, links, elements, peers);
-        }
+        debug_assert!(self.mentor.is_some_and(|mentor| mentor.id == sender && mentor.asked == Asked::Table));
         for entry in pools {
             for element in entry.elements {
                 let pe = elements.listing.name(&entry.handle, element.id);
@@ -228,12 +255,14 @@ impl Join {
             }
         }
         let Some(peer) = peers.peer_mut(sender) else { return };
-        if more {
-            wait_for_mentor(ctx);
-            peer.pages.ask_for_more(ctx, sender, Extent::Whole);
-        } else {
-            peer.pages.end_download(ctx);
-            self.serve(ctx, links, elements, peers, Some(sender));
+        if arrived == Page::Last(Table::Whole) {
+            return self.serve(ctx, links, elements, peers, Some(sender));
+        }
+        wait_for_mentor(ctx);
+        match arrived {
+            Page::OneOfMany => peer.pages.ask_for_more(ctx, sender),
+            // It went on where an earlier download had stopped.
+            _ => peer.pages.ask_for_first(ctx, sender, Extent::Whole),
         }
     }
 
@@ -250,6 +279,11 @@ impl Join {
         debug_assert!(ctx.is_joining() && elements.own.is_empty());
         *self = Self::default();
         ctx.phase = Phase::Serving;
+        if mentor.is_none() && ctx.config.id.is_some() {
+            // After that time our peers must have noticed that we were away.
+            let enrp = &ctx.config.enrp;
+            ctx.past = Some(ctx.now + enrp.max_time_last_heard + enrp.max_time_no_response);
+        }
         if let Some(peer) = mentor.and_then(|mentor| peers.peer_mut(mentor)) {
             peer.list = PeerList::Told;
         }
@@ -283,8 +317,17 @@ fn learn_list(
     sender: RegistrarId,
     list: Option<Vec<ServerInformation>>,
 ) {
-    // A list that we have not asked for may say where our own identifier is in use: see `Peers::meet`.
-    if let Some(namesake) = list.iter().flatten().find(|server| server.id == ctx.id) {
+    // A list that we have not asked for may say where our own identifier is in use: see `Peers::choose`. Now that
+    // we serve, only a configured peer is believed.
+    let (namesakes, list) = match list {
+        Some(list) => {
+            let (namesakes, others) = list.into_iter().partition::<Vec<_>, _>(|server| server.id == ctx.id);
+            (namesakes, Some(others))
+        }
+        None => (Vec::new(), None),
+    };
+    let believed = peers.get(&sender).is_some_and(|peer| peer.configured);
+    for namesake in namesakes.iter().filter(|_| believed) {
         peers.learn(ctx, namesake);
     }
     let asked = peers.peer_mut(sender).filter(|peer| peer.list == PeerList::Asked);

@@ -26,7 +26,7 @@ pub(super) mod join;
 pub(super) mod namesake;
 pub(super) mod offers;
 pub(super) mod ourselves;
-mod pages;
+pub(super) mod pages;
 mod peer;
 pub(super) mod peers;
 pub(super) mod presence;

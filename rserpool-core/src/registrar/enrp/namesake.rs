@@ -3,6 +3,9 @@
 //! An identifier never changes in a lifetime. A registrar whose random identifier is already in use draws
 //! another, unless it has already sent it. Otherwise the one that opened the association stops: a newcomer with
 //! a copied configuration must not end a registrar that has served for weeks.
+//!
+//! Nobody else may end one either. A registrar that serves believes only what it finds at an address of its
+//! configuration, or where a peer at such an address has sent it; all else is told to the application.
 
 use super::ourselves;
 use super::peers::Peers;
@@ -18,7 +21,7 @@ use crate::wire::EnrpBody;
 #[must_use = "the caller stops the registrar"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::registrar) enum Namesake {
-    /// It is ourselves, or it will stop.
+    /// It is ourselves, or it will stop, or it is not believed.
     Harmless,
     /// We opened the association: we stop.
     WasFirst,
@@ -53,6 +56,15 @@ pub(in crate::registrar) fn meet_namesake(
         }
         let deadline = ctx.answer_due();
         ctx.outbox.act(Action::Shutdown { association: from, deadline });
+        return Namesake::Harmless;
+    }
+    let believed = link.contact.is_some_and(|contact| peers.contacts.is_believed(contact));
+    if !ctx.is_joining() && !believed {
+        ctx.outbox.tell(Notice::IdentifierDoubted { id: ctx.id, peer: link.peer.clone() });
+        if let Some(contact) = link.contact {
+            peers.contacts.drop_ourselves(ctx, contact);
+        }
+        ctx.abort(from, AbortCause::User);
         return Namesake::Harmless;
     }
     ctx.outbox.tell(Notice::IdentifierTaken { id: ctx.id, peer: link.peer.clone() });

@@ -3,7 +3,7 @@
 
 use alloc::collections::BTreeSet;
 
-use super::pages::Pages;
+use super::pages::{Extent, Pages};
 use crate::base::{Instant, RegistrarId, SctpAddress};
 use crate::endpoint::PeerState;
 use crate::registrar::context::{Context, Timer};
@@ -31,6 +31,8 @@ pub(in crate::registrar) struct Peer {
     pub(super) pages: Pages,
     /// Whether there was ever an association with it.
     pub(super) met: bool,
+    /// Whether it was met at an address of the configuration.
+    pub(super) configured: bool,
     pub(super) list: PeerList,
 }
 
@@ -82,6 +84,7 @@ impl Peer {
             offers: Offers::default(),
             pages: Pages::default(),
             met: false,
+            configured: false,
             list: PeerList::Unasked,
         }
     }
@@ -152,38 +155,59 @@ impl Peer {
 /// How well our copy of a peer's elements agrees with the checksums that it sends.
 #[derive(Debug, Default)]
 pub(super) struct Audit {
-    /// Elements received in the resynchronisation that is under way. A peer cannot own more than the
-    /// handlespace may hold.
-    received: Option<usize>,
+    under_way: Option<Extent>,
+    /// Whether the peer was asked for elements of an earlier life of ours.
+    past_asked: bool,
     /// Resynchronisations since the checksums agreed last.
     attempts: u32,
-    /// When the next one may begin.
-    not_before: Option<Instant>,
+    /// When the last one began.
+    begun: Option<Instant>,
 }
 
 impl Audit {
     pub(super) const fn is_under_way(&self) -> bool {
-        self.received.is_some()
+        self.under_way.is_some()
     }
 
-    /// The checksums agree.
+    /// Whether the peer is being asked for everything that it lists.
+    pub(super) fn asks_for_all(&self) -> bool {
+        self.under_way == Some(Extent::Whole)
+    }
+
+    /// The checksums agree, or the peer is reached anew: the next resynchronisation need not wait for longer
+    /// than any other. (It has to wait all the same: checksums that change to and fro, by malice or not, must
+    /// not cost more than two downloads in each heartbeat cycle.)
     pub(super) const fn agree(&mut self) {
         self.attempts = 0;
-        self.not_before = None;
     }
 
-    /// When the next resynchronisation may begin, if that is not yet.
-    pub(super) const fn not_before(&self) -> Option<Instant> {
-        self.not_before
+    /// Whether the next resynchronisation may begin: the first that does not help doubles the pause before the
+    /// next, and so on.
+    pub(super) fn may_begin(&self, ctx: &Context) -> bool {
+        let doublings = self.attempts.saturating_sub(1).min(MAX_DOUBLINGS);
+        let pause = ctx.config.enrp.heartbeat_cycle / 2 * (1 << doublings);
+        self.under_way.is_none() && self.begun.is_none_or(|begun| begun + pause <= ctx.now)
     }
 
-    /// Begins a resynchronisation. Each that does not help doubles the pause before the next.
+    /// Whether the peer may list elements of an earlier life of ours.
+    pub(super) fn may_know_our_past(&self, ctx: &Context) -> bool {
+        !self.past_asked && ctx.past.is_some_and(|end| ctx.now < end)
+    }
+
+    /// Asks the peer for everything that it lists, because it may know elements of an earlier life of ours.
+    pub(super) fn begin_with_our_past(&mut self, ctx: &mut Context, id: RegistrarId) {
+        debug_assert!(self.under_way.is_none() && ctx.group.contains_key(&id), "{id} {self:?}");
+        self.past_asked = true;
+        self.under_way = Some(Extent::Whole);
+        self.wait(ctx, id);
+    }
+
+    /// Begins a resynchronisation.
     pub(super) fn begin(&mut self, ctx: &mut Context, id: RegistrarId) {
-        debug_assert!(self.received.is_none() && ctx.group.contains_key(&id), "{id} {self:?}");
-        let pause = ctx.config.enrp.heartbeat_cycle / 2 * (1 << self.attempts.min(MAX_DOUBLINGS));
+        debug_assert!(self.under_way.is_none() && ctx.group.contains_key(&id), "{id} {self:?}");
         self.attempts = self.attempts.saturating_add(1);
-        self.not_before = Some(ctx.now + pause);
-        self.received = Some(0);
+        self.begun = Some(ctx.now);
+        self.under_way = Some(Extent::OwnOnly);
         self.wait(ctx, id);
     }
 
@@ -193,15 +217,10 @@ impl Audit {
         ctx.deadlines.set(Timer::Audit(id), due);
     }
 
-    /// The elements received, in a resynchronisation that is under way.
-    pub(super) const fn received(&mut self) -> Option<&mut usize> {
-        self.received.as_mut()
-    }
-
     /// The resynchronisation has ended, if there was one.
     pub(super) fn end(&mut self, ctx: &mut Context, id: RegistrarId) {
         ctx.deadlines.clear(&Timer::Audit(id));
-        self.received = None;
+        self.under_way = None;
     }
 }
 
@@ -216,6 +235,11 @@ pub(super) struct Offers {
 }
 
 impl Offers {
+    /// It has taken an element: it knows offers, and serves.
+    pub(super) const fn taken(&mut self) {
+        (self.pause, self.spared) = (0, 0);
+    }
+
     pub(super) fn next_cycle(&mut self, passed: bool) {
         self.spared = self.spared.saturating_sub(1);
         if passed {

@@ -10,6 +10,7 @@ use super::peer::{Offers, Peer, PeerList, Standing};
 use crate::base::{AssociationId, RegistrarId, SctpAddress};
 use crate::endpoint::{AbortCause, Action};
 use crate::endpoint::{PeerState, PeerStatus};
+use crate::registrar::config::MAX_CONFIGURED_PEERS;
 use crate::registrar::context::Context;
 use crate::registrar::interface::Notice;
 use crate::registrar::links::{Links, Opener};
@@ -23,8 +24,10 @@ pub(super) const MAX_PEERS: usize = 64;
 /// The registrar that speaks over an association.
 #[derive(Debug)]
 pub(in crate::registrar) enum Meeting {
-    /// Its messages must not be heeded: it speaks in another registrar's name, or there are too many peers.
+    /// Its messages must not be heeded: the place of its identifier is taken, or there are too many peers.
     Refused,
+    /// Another registrar has named itself over the association before.
+    Spoofed,
     /// It has named itself over this association before.
     Known,
     /// It names itself for the first time. These peers were at its address before, under other identifiers:
@@ -100,7 +103,7 @@ impl Peers {
         let Some(link) = links.up(from) else { return Meeting::Refused };
         if link.registrar.is_some_and(|known| known != id) {
             ctx.counters.spoofed += 1;
-            return Meeting::Refused;
+            return Meeting::Spoofed;
         }
         if link.registrar.is_some()
             && let Some(peer) = self.entries.get_mut(&id)
@@ -127,11 +130,13 @@ impl Peers {
         // ENRP is spoken over SCTP alone.
         let Some(address) = link.peer.as_sctp().cloned() else { return Meeting::Refused };
         let greeted = link.greeted;
-        if !self.enter(ctx, id) {
+        let configured = self.contacts.is_configured(&address);
+        if !self.has_room(ctx, id, configured) {
             ctx.counters.peers_refused += 1;
             ctx.abort(from, AbortCause::User);
             return Meeting::Refused;
         }
+        self.entries.entry(id).or_insert_with(|| Peer::new(ctx.now));
         let old = ctx.group.get(&id).copied().filter(|old| *old != from);
         if let Some(old) = old
             && self.choose(ctx, links, listing, old, from, id) == Kept::Old
@@ -143,7 +148,9 @@ impl Peers {
         self.contacts.note_met_at(&address, id);
         if let Some(peer) = self.entries.get_mut(&id) {
             peer.met = true;
+            peer.configured |= configured;
             peer.offers = Offers::default();
+            peer.audit.agree();
             peer.list = PeerList::Unasked;
             peer.address.get_or_insert_with(|| address.clone());
         }
@@ -209,12 +216,24 @@ impl Peers {
         kept
     }
 
+    /// Whether a registrar is in the peer list or finds room there. Strangers leave a place for each configured
+    /// peer.
+    fn has_room(&self, ctx: &Context, id: RegistrarId, configured: bool) -> bool {
+        if self.entries.contains_key(&id) {
+            return true;
+        }
+        let known = self.entries.values().filter(|peer| peer.configured == configured).count();
+        let places = ctx.config.enrp.peers.len().min(MAX_CONFIGURED_PEERS);
+        let limit = if configured { MAX_PEERS } else { MAX_PEERS - places };
+        id != RegistrarId::NONE && id != ctx.id && self.entries.len() < MAX_PEERS && known < limit
+    }
+
     /// Enters a registrar into the peer list, if there is room. True if it is in the list.
     pub(super) fn enter(&mut self, ctx: &mut Context, id: RegistrarId) -> bool {
         if self.entries.contains_key(&id) {
             return true;
         }
-        if id == RegistrarId::NONE || id == ctx.id || self.entries.len() >= MAX_PEERS {
+        if !self.has_room(ctx, id, false) {
             return false;
         }
         let mut peer = Peer::new(ctx.now);
@@ -229,7 +248,7 @@ impl Peers {
         if server.id == ctx.id {
             // Only a registrar that answers there under our identifier proves that it is in use.
             if let Some(address) = address.filter(|_| !ctx.config.addresses.is_empty()) {
-                self.contacts.contact(ctx, &address, Origin::Learned, None);
+                self.contacts.contact_namesake(ctx, &address);
             }
             return;
         }
@@ -367,8 +386,7 @@ impl Peers {
         peer.announced = None;
         listing.unmark(id);
         peer.audit.end(ctx, id);
-        peer.pages.end_download(ctx);
-        peer.pages.expect_none();
+        peer.pages.association_ended();
         if peer.is_alive() {
             self.suspect(ctx, listing, id);
         } else {

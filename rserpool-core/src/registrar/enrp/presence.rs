@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::contacts::Origin;
 use super::ourselves::{self, Reply};
+use super::peer::Peer;
 use super::peers::Peers;
 use super::{audit, offers};
 use crate::base::{AssociationId, DEFAULT_ENCAPSULATION_PORT, ENRP_PORT, RegistrarId, SctpAddress};
@@ -13,6 +14,7 @@ use crate::endpoint::{Action, Channel};
 use crate::registrar::context::Context;
 use crate::registrar::elements::Elements;
 use crate::registrar::links::Links;
+use crate::registrar::listing::Listing;
 use crate::wire::{EnrpBody, EnrpMessage, ServerInformation};
 
 /// PEER-HEARTBEAT-CYCLE is over.
@@ -22,14 +24,19 @@ pub(in crate::registrar) fn heartbeat(ctx: &mut Context, elements: &mut Elements
     }
     ourselves::start_heartbeats(ctx);
     ctx.counters.heartbeats += 1;
-    let presence = ourselves::presence(ctx, &elements.listing, Reply::Needless);
-    if ctx.config.enrp.announce
-        && let Some(bytes) = ctx.encode_enrp(RegistrarId::NONE, presence.clone())
-    {
+    if ctx.config.enrp.announce {
+        announce(ctx, elements, Reply::Needless);
+    }
+    ourselves::show_life(ctx, &elements.listing);
+    offers::balance(ctx, elements, peers);
+}
+
+/// Sends ENRP_PRESENCE to whoever listens on ENRP's announcement channel.
+pub(super) fn announce(ctx: &mut Context, elements: &Elements, reply: Reply) {
+    let presence = ourselves::presence(ctx, &elements.listing, reply);
+    if let Some(bytes) = ctx.encode_enrp(RegistrarId::NONE, presence) {
         ctx.outbox.act(Action::Announce { channel: Channel::Enrp, bytes });
     }
-    ctx.cast(presence);
-    offers::balance(ctx, elements, peers);
 }
 
 /// ENRP_PRESENCE, as its receiver reads it.
@@ -72,6 +79,7 @@ pub(in crate::registrar) fn handle_presence(
 /// says where a registrar may be.
 pub(in crate::registrar) fn handle_enrp_announce(
     ctx: &mut Context,
+    listing: &Listing,
     peers: &mut Peers,
     source: SocketAddr,
     bytes: &Bytes,
@@ -80,7 +88,8 @@ pub(in crate::registrar) fn handle_enrp_announce(
         ctx.counters.malformed += 1;
         return;
     };
-    let EnrpMessage { sender, body: EnrpBody::Presence { server, .. }, .. } = decoded.message else {
+    let EnrpMessage { sender, body: EnrpBody::Presence { server, reply_required, .. }, .. } = decoded.message
+    else {
         ctx.counters.unexpected += 1;
         return;
     };
@@ -98,5 +107,9 @@ pub(in crate::registrar) fn handle_enrp_announce(
     if !ctx.group.contains_key(&sender) {
         let known = peers.contains_key(&sender).then_some(sender);
         peers.contacts.contact(ctx, &address, Origin::Learned, known);
+    } else if reply_required && peers.get(&sender).is_some_and(Peer::is_active) {
+        // A registrar that is starting asks for an answer. If it is this peer, it knows nothing of our
+        // association with it, and ends that when it is asked over it.
+        peers.suspect(ctx, listing, sender);
     }
 }

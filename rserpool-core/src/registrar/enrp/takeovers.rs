@@ -201,6 +201,8 @@ pub(in crate::registrar) fn handle_takeover_server(
         return;
     }
     forget(ctx, links, elements, peers, join, target);
+    // Our own takeover of the sender may have waited for the target alone, and is won now: it lives all the same.
+    peers.enter(ctx, sender);
     let orphans = elements.listing.of_home(target);
     ctx.outbox.tell(Notice::TakenOver { target, by: sender, elements: orphans.len() });
     for pe in orphans {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Challenger, Own, OwnElement, Verdict, Watch};
+use super::{Challenger, Claim, Hold, Own, OwnElement, Verdict, Watch};
 use crate::base::AssociationId;
 use crate::endpoint::{AbortCause, ConnectError};
 use crate::handlespace::PeHandle;
@@ -51,6 +51,13 @@ impl Reports {
     const fn exceed(self, limit: u32) -> bool {
         self.asked.saturating_add(self.unasked) > limit
     }
+}
+
+/// Who wanted an element that has answered.
+#[derive(Debug, Default)]
+pub(in crate::registrar) struct Rivals {
+    pub(in crate::registrar) challenger: Option<Challenger>,
+    pub(in crate::registrar) claim: Option<Claim>,
 }
 
 impl OwnElement {
@@ -255,31 +262,31 @@ impl Own {
         }
     }
 
-    /// An element has answered a keep-alive, or another peer says so. Returns the element that wanted its
-    /// identifier and must now be refused.
+    /// An element has answered a keep-alive, or another peer says so. Returns who wanted it and must now be
+    /// refused.
     pub(in crate::registrar) fn handle_ack(
         &mut self,
         ctx: &mut Context,
         listing: &mut Listing,
         from: AssociationId,
         pe: &PeHandle,
-    ) -> Option<Challenger> {
+    ) -> Rivals {
         let Some(own) = self.elements.get_mut(pe).filter(|own| own.watch == Watch::Asked(from)) else {
             ctx.counters.keep_alive_acks_ignored += 1;
-            return None;
+            return Rivals::default();
         };
         ctx.counters.keep_alive_acks += 1;
         own.watch = Watch::Scheduled(from);
         // ASAP-3.5-11: keep-alives to many elements are spread. Therefore each interval varies by half.
         let wait = ctx.random.vary_by_half(ctx.config.keep_alive_interval);
         listing.watch(pe, ctx.now + wait);
-        let challenger = own.challenger.take();
+        let rivals = Rivals { challenger: own.challenger.take(), claim: own.claim.take() };
         if own.reports.refute() {
             self.prompt(ctx, listing, pe);
         } else if core::mem::take(&mut own.disputed) {
             listing.affirm(ctx, pe);
         }
-        challenger
+        rivals
     }
 
     /// It is time for the next keep-alive or attempt, or the answer to the last keep-alive has not come.
@@ -317,7 +324,7 @@ impl Own {
     }
 
     /// The association over which an element registered has ended: it is asked over a new one. If another
-    /// element waits for its place, it gets the place at once.
+    /// element waits for its place, or another home claims it, that gets it at once.
     pub(in crate::registrar) fn registrant_lost(
         &mut self,
         ctx: &mut Context,
@@ -328,7 +335,12 @@ impl Own {
         let own = self.elements.get_mut(pe).filter(|own| own.registrant() == Some(from));
         let Some(own) = own else { return Verdict::Stays };
         own.watch = Watch::Down;
-        if own.challenger.is_some() {
+        if own.hold == Hold::Registered(from) {
+            own.hold = Hold::Left;
+            // It knew its home. If it has another one now, it must not come back only because it is asked.
+            own.home_flag = HomeFlag::Clear;
+        }
+        if own.challenger.is_some() || own.claim.is_some() {
             return Verdict::Goes(RemovalReason::Silent);
         }
         self.check_alive(ctx, listing, pe);

@@ -73,10 +73,33 @@ impl Challenger {
     }
 }
 
+/// A peer's word that an element of ours is its own. The element is being asked.
+#[derive(Debug)]
+pub(in crate::registrar) struct Claim {
+    pub(in crate::registrar) by: RegistrarId,
+    pub(in crate::registrar) element: PoolElement,
+}
+
+/// What it rests on that we are the home of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::registrar) enum Hold {
+    /// We have made ourselves its home. It has not registered with us since.
+    Adopted,
+    /// It has registered over this association, which is up. It has such an association with its home alone.
+    Registered(AssociationId),
+    /// It has registered, and the association has ended. It may have left us for another home.
+    Left,
+}
+
 /// The record of an element of our own, beside the handlespace. Its fields are written by [`Own`] alone.
 #[derive(Debug)]
 pub(in crate::registrar) struct OwnElement {
     pub(in crate::registrar) watch: Watch,
+    pub(in crate::registrar) hold: Hold,
+    /// A claim of a peer that waits for the next answer of the element; only while that is registered.
+    pub(in crate::registrar) claim: Option<Claim>,
+    /// Whether we have said against a claim that it is ours, although it has not registered with us.
+    pub(in crate::registrar) insisted: bool,
     /// Where it registered from: its ASAP transport.
     pub(in crate::registrar) peer: SctpAddress,
     /// For whom it counts, as long as it is ours.
@@ -105,9 +128,12 @@ pub(in crate::registrar) struct OwnElement {
 }
 
 impl OwnElement {
-    fn new(watch: Watch, peer: SctpAddress, home_flag: HomeFlag) -> Self {
+    fn new(watch: Watch, hold: Hold, peer: SctpAddress, home_flag: HomeFlag) -> Self {
         Self {
             watch,
+            hold,
+            claim: None,
+            insisted: false,
             source: Source::of(&peer),
             peer,
             stated: None,
@@ -220,16 +246,26 @@ impl Own {
         let Registration { from, peer, stated } = registration;
         links.tie(from, pe);
         let own = self.elements.get_mut(pe);
+        // A process that waited for the identifier, and has it now, waits no longer.
+        if let Some(own) = own
+            && own.challenger.take_if(|challenger| challenger.association == from).is_some()
+        {
+            links.end_challenge(from, pe);
+        }
+        let own = self.elements.get_mut(pe);
         if let Some(own) = own
             && own.registrant() == Some(from)
         {
+            own.hold = Hold::Registered(from);
+            (own.claim, own.insisted) = (None, false);
             own.home_flag = HomeFlag::Clear;
             own.offered = None;
             own.announced_in = Some(ctx.group.epoch());
             own.stated = stated;
             return Taken::AsBefore;
         }
-        let mut new = OwnElement::new(Watch::Scheduled(from), peer.clone(), HomeFlag::Clear);
+        let mut new =
+            OwnElement::new(Watch::Scheduled(from), Hold::Registered(from), peer.clone(), HomeFlag::Clear);
         new.announced_in = Some(ctx.group.epoch());
         new.stated = stated;
         match self.elements.get_mut(pe) {
@@ -261,7 +297,7 @@ impl Own {
         peer: SctpAddress,
     ) {
         let watch = registrant.map_or(Watch::Down, Watch::Scheduled);
-        let new = OwnElement::new(watch, peer, HomeFlag::Set);
+        let new = OwnElement::new(watch, Hold::Adopted, peer, HomeFlag::Set);
         self.count(new.source);
         let before = self.elements.insert(pe.clone(), new);
         debug_assert!(before.is_none(), "{pe} was ours");
@@ -343,6 +379,36 @@ impl Own {
         let own = self.elements.get_mut(pe);
         debug_assert!(own.is_some(), "{pe} is not ours and has a challenger");
         challenger.displace(&mut own?.challenger)
+    }
+
+    /// An element that is ours again has answered over the association by which it registered before.
+    pub(in crate::registrar) fn confirm(&mut self, pe: &PeHandle) {
+        if let Some(own) = self.elements.get_mut(pe)
+            && let Some(registrant) = own.registrant()
+        {
+            own.hold = Hold::Registered(registrant);
+        }
+    }
+
+    /// A peer claims an element that has registered with us: its next answer decides.
+    pub(in crate::registrar) fn set_claim(&mut self, pe: &PeHandle, claim: Claim) {
+        let own = self.elements.get_mut(pe);
+        debug_assert!(own.as_ref().is_some_and(|own| matches!(own.hold, Hold::Registered(_))), "{pe}");
+        if let Some(own) = own {
+            own.claim = Some(claim);
+            // Some registrar has been told that it is not ours.
+            own.announced_in = None;
+        }
+    }
+
+    pub(in crate::registrar) fn take_claim(&mut self, pe: &PeHandle) -> Option<Claim> {
+        self.elements.get_mut(pe)?.claim.take()
+    }
+
+    pub(in crate::registrar) fn set_insisted(&mut self, pe: &PeHandle) {
+        if let Some(own) = self.elements.get_mut(pe) {
+            own.insisted = true;
+        }
     }
 
     /// An association has ended: registrations that waited over it are void.

@@ -204,7 +204,7 @@ fn a_registrar_that_does_not_announce_has_nothing_to_wait_for() {
 /// begins at the front.
 #[test]
 fn the_handle_table_comes_page_by_page() {
-    let mut rig = Rig::new();
+    let mut rig = Rig::with(|config| config.handle_table_octets = 1400);
     rig.connect(A, 4001);
     for id in 1..=100 {
         rig.asap(A, &registration(id));

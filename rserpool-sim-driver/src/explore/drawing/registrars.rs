@@ -36,7 +36,7 @@ pub(super) fn draw(dice: &mut Dice, registrars: &mut [RegistrarPlan], startup: D
         false => TakeoverWinner::SmallerId,
     };
     let (scale, balance, suppress) = (dice.pick(&[1, 1, 1, 2, 4]), dice.chance(70), dice.chance(20));
-    let octets = dice.pick(&[512, 1400, 1400, 65_000]);
+    let octets = dice.pick(&[512, 1400, 8192, 65_000]);
     let at_once = dice.chance(50);
     let count = registrars.len();
     for (n, registrar) in registrars.iter_mut().enumerate() {

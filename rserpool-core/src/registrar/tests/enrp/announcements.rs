@@ -17,23 +17,30 @@ fn presence_of(id: RegistrarId, described: bool) -> Bytes {
 }
 
 fn multicast(rig: &Rig) -> Action {
-    let bytes = EnrpMessage { sender: US, receiver: NONE, body: rig.presence(false) };
+    announcement(rig, false)
+}
+
+fn announcement(rig: &Rig, reply_required: bool) -> Action {
+    let bytes = EnrpMessage { sender: US, receiver: NONE, body: rig.presence(reply_required) };
     Action::Announce { channel: Channel::Enrp, bytes: bytes.encode(Padding::Padded).unwrap() }
 }
 
 fn rig() -> Rig {
     let mut rig = Rig::serving_with(|config| config.enrp.announce = true);
-    assert_eq!(rig.registrar.ctx.outbox.take_actions(), [multicast(&rig)]);
+    assert_eq!(rig.registrar.ctx.outbox.take_actions(), [announcement(&rig, true)]);
     rig
 }
 
-/// A registrar announces itself at once and then with every heartbeat, and serves alone if no other has
-/// answered in time.
+/// A registrar announces itself at once, asks for an answer until it serves, and goes on with every heartbeat. It
+/// serves alone if no other has answered in time.
 #[test]
 fn a_registrar_may_look_for_a_mentor_by_multicast() {
     let mut rig = rig();
     assert!(!rig.registrar.is_serving());
-    assert_eq!(rig.advance(NO_RESPONSE), []);
+    for _ in 0..2 {
+        assert_eq!(rig.advance(Duration::from_secs(2)), [announcement(&rig, true)]);
+    }
+    assert_eq!(rig.advance(Duration::from_secs(1)), []);
     assert_eq!(rig.notices(), [Notice::Serving { mentor: None }]);
     assert_eq!(rig.advance(Duration::from_secs(25)), [multicast(&rig)]);
     assert_eq!(rig.advance(Duration::from_secs(30)), [multicast(&rig)]);
@@ -115,4 +122,29 @@ fn a_flood_of_announcements_is_bounded() {
     let actions = rig.reached(A, 1, HIGH);
     assert_eq!(actions, [to(A, NONE, rig.presence(true))]);
     assert_eq!(rig.from(A, HIGH, heartbeat(0xffff, HIGH)), [to(A, HIGH, EnrpBody::ListRequest)]);
+}
+
+/// ENRP-3.4.1-02: a peer that has been killed and started again asks by multicast for an answer. It is asked over
+/// the association that it knows nothing of; that ends, and it is called where it is.
+#[test]
+fn a_peer_that_starts_anew_is_answered() {
+    let mut rig = Rig::serving_with(|config| config.enrp.announce = true);
+    rig.registrar.ctx.outbox.take_actions();
+    rig.advance(NO_RESPONSE);
+    rig.registrar.ctx.past = None;
+    rig.meet(A, HIGH);
+    rig.from(A, HIGH, add(1, HIGH));
+    let body =
+        EnrpBody::Presence { reply_required: true, checksum: Some(0xffff), server: Some(server(HIGH)) };
+    let bytes = EnrpMessage { sender: HIGH, receiver: NONE, body }.encode(Padding::Padded).unwrap();
+    let asked = [to(A, HIGH, rig.presence(true))];
+    assert_eq!(rig.event(announced(bytes.clone(), "127.0.0.1:20144")), asked);
+    // A flood of them, forged or not, asks once.
+    for _ in 0..100 {
+        assert_eq!(rig.event(announced(bytes.clone(), "127.0.0.1:20144")), []);
+    }
+    let deadline = rig.now + NO_RESPONSE;
+    assert_eq!(rig.lose(A), [contact(1, HIGH, deadline)]);
+    assert_eq!(rig.elements(), [1]);
+    rig.registrar.check_enrp();
 }

@@ -49,7 +49,7 @@ fn a_difference_is_put_right() {
     let renewed = PoolElement { life: RegistrationLife(7), ..listed(2, HIGH) };
     let pools = vec![PoolEntry { handle: POOL.into(), elements: vec![renewed.clone()] }];
     let first = EnrpBody::HandleTableResponse { rejected: false, more: true, pools };
-    assert_eq!(rig.from(A, HIGH, first), table_requests(A, HIGH, true, AHEAD));
+    assert_eq!(rig.from(A, HIGH, first), [to(A, HIGH, table_request(true))]);
     assert_eq!(rig.elements(), [1, 2, 7], "nothing goes before the last page");
     assert_eq!(rig.from(A, HIGH, page(false, &[(3, HIGH)])), []);
     assert_eq!(rig.elements(), [2, 3, 7]);
@@ -83,7 +83,8 @@ fn a_rejected_audit_is_repeated_later() {
 }
 
 /// An audit that does not help is repeated later and later, up to 16 heartbeat cycles; after agreement the
-/// pauses start again.
+/// pauses start again. A peer that makes its checksums agree and differ in turns gets no more than two audits
+/// in a heartbeat cycle.
 #[test]
 fn audits_that_do_not_help_become_rare() {
     let mut rig = rig();
@@ -96,8 +97,32 @@ fn audits_that_do_not_help_become_rare() {
         rig.now += Duration::from_secs(30);
     }
     assert_eq!(begun, [0, 1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192]);
-    says(&mut rig, &[1, 2]);
+    assert_eq!(says(&mut rig, &[1, 2]), []);
     assert_eq!(says(&mut rig, &[1]), ask());
+    for _ in 0..450 {
+        assert_eq!(rig.from(A, HIGH, no_table()), []);
+        assert_eq!(says(&mut rig, &[1, 2]), []);
+        assert_eq!(says(&mut rig, &[1]), []);
+    }
+    assert_eq!(says(&mut rig, &[1, 2]), []);
+    rig.now += Duration::from_secs(15);
+    assert_eq!(says(&mut rig, &[1]), ask());
+}
+
+/// A peer that is reached anew is audited at once, however long its audits did not help before.
+#[test]
+fn a_new_association_ends_long_pauses() {
+    let mut rig = rig();
+    for _ in 0..20 {
+        says(&mut rig, &[1]);
+        rig.from(A, HIGH, no_table());
+        rig.now += Duration::from_secs(30);
+    }
+    assert_eq!(says(&mut rig, &[1]), []);
+    rig.lose(A);
+    rig.called_by(B, HIGH);
+    let actions = rig.from(B, HIGH, heartbeat(checksum(&[1]), HIGH));
+    assert!(actions.contains(&to(B, HIGH, table_request(true))), "{actions:?}");
 }
 
 /// A lost page ends the session in time, and nothing is removed; one audit runs at a time.
@@ -106,51 +131,99 @@ fn a_lost_page_ends_an_audit() {
     let mut rig = rig();
     assert_eq!(says(&mut rig, &[2]), ask());
     assert_eq!(says(&mut rig, &[2]), []);
-    assert_eq!(rig.from(A, HIGH, page(true, &[(2, HIGH)])), table_requests(A, HIGH, true, AHEAD));
+    assert_eq!(rig.from(A, HIGH, page(true, &[(2, HIGH)])), [to(A, HIGH, table_request(true))]);
     rig.advance(NO_RESPONSE);
     assert_eq!(rig.elements(), [1, 2, 7]);
     assert_eq!(rig.from(A, HIGH, page(false, &[])), [], "too late");
+    assert_eq!((rig.elements(), rig.registrar.ctx.counters.unexpected), (vec![1, 2, 7], 0));
+    assert_eq!(rig.from(A, HIGH, page(false, &[])), [], "unasked");
     assert_eq!((rig.elements(), rig.registrar.ctx.counters.unexpected), (vec![1, 2, 7], 1));
     rig.registrar.check_enrp();
 }
 
-/// A page that comes too late has moved the place from which its sender would continue. The sender is given
-/// time to forget that; otherwise what was on that page would be swept away.
+/// ENRP-3.2.3-05, ENRP-3.6.3-05: a page that comes too late has moved the place where its sender goes on, and
+/// nobody knows how long the sender remembers it. The next table may begin in the middle: what it brings is
+/// entered, nothing is removed for it, and the one after it is whole.
 #[test]
 fn a_late_page_does_not_cost_its_elements() {
     let mut rig =
         Rig::serving_with(|config| config.enrp = EnrpConfig { balance: false, ..EnrpConfig::fast() });
     rig.meet(A, HIGH);
-    rig.from(A, HIGH, add(1, HIGH));
-    rig.from(A, HIGH, add(2, HIGH));
-    assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
+    for id in [1, 2, 3] {
+        rig.from(A, HIGH, add(id, HIGH));
+    }
+    assert_eq!(says(&mut rig, &[1, 2, 4]), ask());
     rig.advance(Duration::from_millis(210));
     assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), []);
-    assert_eq!(says(&mut rig, &[1, 2, 3]), []);
-    rig.now += Duration::from_millis(200);
-    assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
+    assert_eq!((rig.elements(), rig.registrar.ctx.counters.unexpected), (vec![1, 2, 3], 0));
+    // Much later, as far as we can tell.
+    rig.live(Duration::from_secs(60), &[(A, HIGH)]);
+    assert_eq!(says(&mut rig, &[1, 2, 4]), ask());
+    assert_eq!(rig.from(A, HIGH, page(true, &[(2, HIGH)])), ask());
+    assert_eq!(rig.from(A, HIGH, page(false, &[(4, HIGH)])), ask());
+    assert_eq!(rig.elements(), [1, 2, 3, 4]);
+    assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH), (2, HIGH)])), ask());
+    assert_eq!(rig.from(A, HIGH, page(false, &[(4, HIGH)])), []);
+    assert_eq!(rig.elements(), [1, 2, 4]);
+    assert_eq!(rig.registrar.ctx.counters.resynchronisations, 1 + 1);
+    rig.registrar.check_enrp();
 }
 
-/// Some pages are asked for ahead. Those that were not needed are counted off, and the peer is given time to
-/// forget where it stands; otherwise the next audit would begin after them.
+/// The same if the page is late by more than one audit: each answer goes on where the one before it stopped.
+/// The one that is too much at the end is counted off.
 #[test]
-fn superfluous_pages_cost_nothing() {
-    let mut rig =
-        Rig::serving_with(|config| config.enrp = EnrpConfig { balance: false, ..EnrpConfig::fast() });
-    rig.meet(A, HIGH);
-    says(&mut rig, &[1, 2]);
-    assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), table_requests(A, HIGH, true, AHEAD));
+fn a_page_that_is_later_still_shifts_the_others() {
+    let mut rig = rig();
+    assert_eq!(says(&mut rig, &[2]), ask());
+    rig.live(Duration::from_secs(60), &[(A, HIGH)]);
+    assert_eq!(says(&mut rig, &[2]), ask());
+    assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), ask());
     assert_eq!(rig.from(A, HIGH, page(false, &[(2, HIGH)])), []);
-    rig.now += Duration::from_millis(150);
-    assert_eq!(says(&mut rig, &[1, 2, 3]), []);
-    for more in [true, false, true] {
-        assert_eq!(rig.from(A, HIGH, page(more, &[(9, HIGH)])), []);
-    }
+    assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), []);
     assert_eq!((rig.elements(), rig.registrar.ctx.counters.unexpected), (vec![1, 2], 0));
-    rig.now += Duration::from_millis(199);
-    assert_eq!(says(&mut rig, &[1, 2, 3]), []);
-    rig.now += Duration::from_millis(1);
-    assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
+    // The next one begins in the middle.
+    rig.live(Duration::from_secs(60), &[(A, HIGH)]);
+    assert_eq!(says(&mut rig, &[2]), ask());
+    assert_eq!(rig.from(A, HIGH, page(false, &[(2, HIGH)])), ask());
+    assert_eq!(rig.elements(), [1, 2]);
+}
+
+/// An answer that was lost with its association may have moved the place, too.
+#[test]
+fn a_table_after_a_lost_page_may_begin_in_the_middle() {
+    let mut rig = rig();
+    assert_eq!(says(&mut rig, &[2]), ask());
+    rig.lose(A);
+    rig.now += Duration::from_secs(1);
+    rig.called_by(B, HIGH);
+    rig.from(B, HIGH, heartbeat(checksum(&[1, 2]), HIGH));
+    rig.now += Duration::from_secs(60);
+    let heartbeat =
+        EnrpBody::Presence { reply_required: false, checksum: Some(checksum(&[2])), server: None };
+    assert_eq!(rig.from(B, HIGH, heartbeat), [to(B, HIGH, table_request(true))]);
+    assert_eq!(rig.from(B, HIGH, page(false, &[(2, HIGH)])), [to(B, HIGH, table_request(true))]);
+    assert_eq!(rig.elements(), [1, 2, 7]);
+    assert_eq!(rig.from(B, HIGH, page(false, &[(2, HIGH)])), []);
+    assert_eq!(rig.elements(), [2, 7]);
+}
+
+/// A peer that is heard lives, and its page may be behind other messages. Its patience has an end.
+#[test]
+fn a_slow_page_is_waited_for_while_the_peer_is_heard() {
+    let mut rig = rig();
+    assert_eq!(says(&mut rig, &[2]), ask());
+    for _ in 0..4 {
+        rig.advance(NO_RESPONSE - Duration::from_secs(1));
+        assert_eq!(rig.from(A, HIGH, add(2, HIGH)), []);
+    }
+    assert_eq!(rig.from(A, HIGH, page(true, &[(2, HIGH)])), ask());
+    for _ in 0..5 {
+        rig.advance(NO_RESPONSE - Duration::from_secs(1));
+        rig.from(A, HIGH, add(2, HIGH));
+    }
+    assert_eq!(rig.from(A, HIGH, page(false, &[])), [], "too late");
+    assert_eq!(rig.elements(), [1, 2]);
+    rig.registrar.check_enrp();
 }
 
 /// The end of the association ends an audit as well.

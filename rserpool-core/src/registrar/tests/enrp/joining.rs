@@ -17,7 +17,7 @@ fn a_registrar_without_peers_serves_at_once() {
 #[test]
 fn a_registrar_joins_through_its_mentor() {
     let mut rig = Rig::joining(&[HIGH]);
-    let greeting = rig.from(A, HIGH, heartbeat(checksum(&[1]), HIGH));
+    let greeting = rig.from(A, HIGH, heartbeat(checksum(&[1, 3]), HIGH));
     assert_eq!(greeting, [to(A, HIGH, EnrpBody::ListRequest)]);
     assert_eq!(rig.notices(), [Notice::PeerFound { peer: HIGH, address: place(HIGH) }]);
 
@@ -27,8 +27,7 @@ fn a_registrar_joins_through_its_mentor() {
     assert_eq!(actions, [contact(2, LOW, deadline), to(A, HIGH, table_request(false))]);
     assert_eq!(rig.known(), [LOW.0, HIGH.0]);
 
-    // As soon as there is more, some pages are asked for ahead.
-    assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), table_requests(A, HIGH, false, AHEAD));
+    assert_eq!(rig.from(A, HIGH, page(true, &[(1, HIGH)])), [to(A, HIGH, table_request(false))]);
     assert_eq!((rig.elements(), rig.registrar.is_serving()), (vec![1], false));
     // Each page is merged before the M flag is looked at.
     let actions = rig.from(A, HIGH, page(false, &[(2, LOW), (3, HIGH)]));
@@ -80,6 +79,47 @@ fn a_silent_mentor_is_replaced_by_a_backup() {
     assert_eq!(rig.from(B, TOP, list(&[])), [to(B, TOP, table_request(false))]);
 }
 
+/// ENRP-3.2.2.1-01: a stranger that comes first is not the mentor of a registrar that has a configured peer. Only
+/// if none of those is there in time, one stranger is asked.
+#[test]
+fn configured_peers_are_the_mentors() {
+    let mut rig = Rig::joining(&[HIGH]);
+    rig.called_by(D, TOP);
+    assert_eq!(rig.from(D, TOP, heartbeat(0xffff, TOP)), [to(D, TOP, rig.presence(true))]);
+    assert_eq!(rig.from(A, HIGH, heartbeat(0xffff, HIGH)), [to(A, HIGH, EnrpBody::ListRequest)]);
+
+    let mut rig = Rig::serving_with(|config| config.enrp.peers = vec![place(HIGH)]);
+    rig.registrar.ctx.outbox.take_actions();
+    for (association, id) in [(C, LOW), (D, TOP)] {
+        rig.called_by(association, id);
+        let greeted = [to(association, id, rig.presence(true))];
+        assert_eq!(rig.from(association, id, heartbeat(0xffff, id)), greeted);
+    }
+    assert_eq!(rig.advance(NO_RESPONSE), [to(C, LOW, EnrpBody::ListRequest)]);
+    rig.refuse(1, ConnectError::TimedOut);
+    rig.notices();
+    rig.advance(NO_RESPONSE);
+    assert_eq!(rig.notices(), [Notice::Serving { mentor: None }], "the other stranger is not asked as well");
+}
+
+/// A mentor that gives one element after another for ever does not keep a registrar from its service.
+#[test]
+fn a_start_has_an_end() {
+    let mut rig = Rig::joining(&[HIGH]);
+    rig.from(A, HIGH, heartbeat(0xffff, HIGH));
+    rig.from(A, HIGH, list(&[]));
+    for id in 1..15 {
+        assert_eq!(rig.from(A, HIGH, page(true, &[(id, HIGH)])), [to(A, HIGH, table_request(false))]);
+        rig.advance(Duration::from_secs(4));
+    }
+    assert!(!rig.registrar.is_serving());
+    rig.notices();
+    rig.advance(Duration::from_secs(4));
+    assert_eq!(rig.notices(), [Notice::Serving { mentor: None }]);
+    assert_eq!(rig.elements().len(), 14);
+    rig.registrar.check_enrp();
+}
+
 /// ENRP-3.2.3-11: the same while the table is downloaded; the download from the backup begins at the front.
 #[test]
 fn a_download_starts_anew_at_a_backup() {
@@ -121,6 +161,33 @@ fn a_rejected_list_request_is_repeated() {
     assert_eq!(rig.advance(Duration::from_millis(1)), [to(A, HIGH, EnrpBody::ListRequest)]);
 }
 
+/// ENRP-3.2.3-11: a mentor that was slow, and is asked again, may go on where it stopped. What it brings is
+/// not the whole table; therefore that is downloaded after it.
+#[test]
+fn a_download_that_begins_in_the_middle_is_repeated() {
+    let mut rig = Rig::joining(&[HIGH]);
+    rig.from(A, HIGH, heartbeat(0xffff, HIGH));
+    rig.from(A, HIGH, list(&[]));
+    rig.from(A, HIGH, page(true, &[(1, HIGH)]));
+    assert_eq!(rig.advance(NO_RESPONSE - Duration::from_millis(1)), []);
+    assert!(rig.notices().iter().all(|notice| !matches!(notice, Notice::Serving { .. })));
+    rig.advance(Duration::from_millis(1));
+    assert_eq!(rig.notices(), [Notice::Serving { mentor: None }]);
+
+    let mut rig = Rig::joining_with(&[HIGH], |config| config.enrp.mentor_timeout = Duration::from_secs(60));
+    rig.from(A, HIGH, heartbeat(0xffff, HIGH));
+    rig.from(A, HIGH, list(&[]));
+    rig.from(A, HIGH, page(true, &[(1, HIGH)]));
+    assert_eq!(rig.advance(NO_RESPONSE), []);
+    assert_eq!(rig.from(A, HIGH, page(true, &[(2, HIGH)])), [], "too late");
+    assert_eq!(rig.advance(RETRY), [to(A, HIGH, EnrpBody::ListRequest)]);
+    assert_eq!(rig.from(A, HIGH, list(&[])), [to(A, HIGH, table_request(false))]);
+    assert_eq!(rig.from(A, HIGH, page(false, &[(3, HIGH)])), [to(A, HIGH, table_request(false))]);
+    assert!(!rig.registrar.is_serving());
+    rig.from(A, HIGH, page(false, &[(1, HIGH), (2, HIGH), (3, HIGH)]));
+    assert_eq!((rig.elements(), rig.registrar.is_serving()), (vec![1, 2, 3], true));
+}
+
 /// ENRP-3.2.3-10: the same for a table request.
 #[test]
 fn a_rejected_table_request_is_repeated() {
@@ -143,7 +210,9 @@ fn a_mentor_that_is_silent_does_not_keep_a_registrar_from_service() {
     assert_eq!(rig.advance(NO_RESPONSE), [to(B, TOP, EnrpBody::ListRequest)]);
     assert!(!rig.registrar.is_serving());
     let actions = rig.advance(NO_RESPONSE);
-    assert_eq!(actions, cast(&[A, B], &rig.presence(false)));
+    // They may still know what we owned before.
+    let asked = [to(A, HIGH, table_request(false)), to(B, TOP, table_request(false))];
+    assert_eq!(actions, [cast(&[A, B], &rig.presence(false)), asked.to_vec()].concat());
     assert_eq!(rig.notices().last(), Some(&Notice::Serving { mentor: None }));
 }
 
@@ -178,7 +247,7 @@ fn a_long_download_is_not_given_up() {
     rig.from(A, HIGH, list(&[]));
     for id in 1..20 {
         rig.advance(Duration::from_secs(2));
-        let asked = table_requests(A, HIGH, false, if id == 1 { AHEAD } else { 1 });
+        let asked = [to(A, HIGH, table_request(false))];
         assert_eq!(rig.from(A, HIGH, page(true, &[(id, HIGH)])), asked);
     }
     assert!(!rig.registrar.is_serving());

@@ -4,10 +4,12 @@ mod announcements;
 mod audit;
 mod bad_input;
 mod foreign;
+mod homes;
 mod joining;
 mod namesakes;
 mod offers;
 mod ownership;
+mod past;
 mod peers;
 mod random;
 mod table;
@@ -45,6 +47,13 @@ impl Rig {
             config.enrp.balance = false;
             adjust(config);
         })
+        .without_past()
+    }
+
+    /// No peer knows an earlier life of it.
+    fn without_past(mut self) -> Self {
+        self.registrar.ctx.past = None;
+        self
     }
 
     /// One that has yet to join, with the attempts to reach its configured peers answered: the
@@ -217,19 +226,6 @@ fn offer(id: u32, home: RegistrarId) -> EnrpBody {
 fn table_request(own_only: bool) -> EnrpBody {
     EnrpBody::HandleTableRequest { own_only }
 }
-
-/// Requests for as many pages.
-fn table_requests(
-    association: AssociationId,
-    peer: RegistrarId,
-    own_only: bool,
-    count: usize,
-) -> Vec<Action> {
-    vec![to(association, peer, table_request(own_only)); count]
-}
-
-/// How many pages are asked for ahead.
-const AHEAD: usize = 4;
 
 /// A page of a handle table with these elements of one pool.
 fn page(more: bool, elements: &[(u32, RegistrarId)]) -> EnrpBody {

@@ -31,18 +31,57 @@ fn a_newcomer_does_not_take_the_place_of_a_peer() {
     }
 }
 
-/// A registrar that is told where its identifier is in use asks there, also after it has served.
-#[test]
-fn a_list_that_nobody_asked_for_may_name_a_namesake() {
-    let mut rig = Rig::serving();
-    rig.meet(A, HIGH);
-    rig.from(A, HIGH, EnrpBody::ListResponse { rejected: false, servers: vec![] });
+/// A list that names where our own identifier is in use.
+fn names_us() -> EnrpBody {
     let mut namesake = server(US);
     namesake.encapsulation = Some(EncapsulationPorts { user: 1, asap: 0 });
-    let servers = vec![server(TOP), namesake];
-    let actions = rig.from(A, HIGH, EnrpBody::ListResponse { rejected: false, servers });
-    let [Action::Connect { peer, .. }] = actions.as_slice() else { panic!("{actions:?}") };
+    EnrpBody::ListResponse { rejected: false, servers: vec![server(TOP), namesake] }
+}
+
+/// A registrar that is told by a configured peer where its identifier is in use asks there, also after it has
+/// served, and stops if it is so. Nobody else is believed.
+#[test]
+fn a_list_that_nobody_asked_for_may_name_a_namesake() {
+    let mut rig = Rig::joining(&[HIGH]);
+    rig.from(A, HIGH, heartbeat(0xffff, HIGH));
+    rig.from(A, HIGH, list(&[]));
+    rig.from(A, HIGH, page(false, &[]));
+    assert!(rig.registrar.is_serving());
+    let actions = rig.from(A, HIGH, names_us());
+    let [Action::Connect { peer, request, .. }] = actions.as_slice() else { panic!("{actions:?}") };
     assert_eq!((peer, rig.known()), (&elsewhere().into(), vec![HIGH.0]));
+    rig.notices();
+    rig.event(Event::Connected(Connected::new(D, Origin::Attempt(*request), ENRP_PORT, elsewhere())));
+    let EnrpBody::ListResponse { servers, .. } = names_us() else { panic!() };
+    let body = EnrpBody::Presence { reply_required: false, checksum: None, server: Some(servers[1].clone()) };
+    rig.from(D, US, body);
+    assert_eq!(rig.notices(), [Notice::IdentifierTaken { id: US, peer: elsewhere().into() }]);
+    assert!(rig.registrar.ctx.is_leaving());
+
+    let mut rig = Rig::serving();
+    rig.meet(A, HIGH);
+    assert_eq!(rig.from(A, HIGH, names_us()), []);
+    assert_eq!(rig.registrar.peers.contacts.len(), 0);
+}
+
+/// ENRP-3.2.1-01: 300 octets do not stop a registrar: who answers under its identifier at an address that anybody
+/// may have named is not believed once it serves, and not called again.
+#[test]
+fn a_namesake_at_a_made_up_address_is_not_believed() {
+    let mut rig = Rig::serving();
+    let EnrpBody::ListResponse { servers, .. } = names_us() else { panic!() };
+    let body = EnrpBody::Presence { reply_required: false, checksum: None, server: Some(servers[1].clone()) };
+    let bytes =
+        EnrpMessage { sender: US, receiver: NONE, body: body.clone() }.encode(Padding::Padded).unwrap();
+    let source = "192.0.2.1:9901".parse().unwrap();
+    let actions = rig.event(Event::Announce { channel: Channel::Enrp, source, bytes });
+    let [Action::Connect { request, .. }] = actions.as_slice() else { panic!("{actions:?}") };
+    rig.event(Event::Connected(Connected::new(D, Origin::Attempt(*request), ENRP_PORT, elsewhere())));
+    assert_eq!(rig.from(D, US, body), [abort(D)]);
+    assert_eq!(rig.notices(), [Notice::IdentifierDoubted { id: US, peer: elsewhere().into() }]);
+    assert_eq!(rig.lose(D), []);
+    assert_eq!((rig.registrar.peers.contacts.len(), rig.registrar.ctx.is_leaving()), (0, false));
+    rig.registrar.check_enrp();
 }
 
 /// An association that is closed as soon as it is up is opened again at once only the first time.

@@ -260,6 +260,7 @@ fn configured_contacts_of_a_lost_peer_are_tried_again() {
         config.enrp.peers = vec![elsewhere];
     });
     rig.advance(NO_RESPONSE);
+    rig = rig.without_past();
     rig.registrar.ctx.outbox.take_actions();
     // It is reached there, and comes to us from another address; its larger identifier decides.
     rig.reached(A, 1, HIGH);

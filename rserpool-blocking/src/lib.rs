@@ -28,7 +28,7 @@
 //! use std::time::Duration;
 //!
 //! use rserpool_blocking::{
-//!     ElementEvent, PoolElement, PoolUser, Preset, ProtocolId, Registrar, SessionEvent, Wait,
+//!     ElementEvent, PoolElement, PoolUser, Preset, ProtocolId, Refusal, Registrar, SessionEvent, Wait,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,7 +45,10 @@
 //! let serving = std::thread::spawn(move || {
 //!     while let Some(event) = echo.next_event().wait() {
 //!         if let ElementEvent::Received { session, protocol, bytes, .. } = event {
-//!             let _ = echo.send(session, protocol, bytes).wait();
+//!             // A user that does not take its answers loses the session, and asks again in another one.
+//!             if echo.send(session, protocol, bytes).wait() == Err(Refusal::Congested) {
+//!                 let _ = echo.close(session).wait();
+//!             }
 //!         }
 //!     }
 //! });

@@ -73,6 +73,8 @@ impl Switchboard {
                     self.inboxes[to].push_back(Event::Message { association, protocol, stream, bytes });
                 }
             }
+            // There is no window that could make a peer wait.
+            Action::Hold { .. } | Action::Release { .. } => {}
             // What was sent has arrived, so there is nothing to be delivered before the end.
             Action::Shutdown { association, .. } => self.end(association, from, DownReason::PeerShutdown),
             Action::Abort { association, .. } => {

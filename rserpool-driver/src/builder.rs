@@ -22,6 +22,7 @@ use crate::delivery::{Delivery, EventReceiver};
 use crate::error::StartError;
 use crate::event_loop::{EventLoop, Parts};
 use crate::families;
+use crate::fate::fate;
 use crate::handle::{Handle, Local};
 use crate::interfaces;
 use crate::io::Io;
@@ -310,6 +311,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     pub(super) fn launch(mut self) -> Result<Launched<C>, StartError> {
         let (config, sctp, tcp) = self.adjust()?;
         let runtime = Arc::clone(&self.runtime);
+        runtime.check().map_err(StartError::Runtime)?;
         let (local, carry) = match self.carried_by.take() {
             Some(OwnTransport { local, carry }) => (Local { udp: local, tcp: None }, carry),
             None => self.open(&config, sctp, tcp, Arc::clone(&runtime))?,
@@ -317,18 +319,20 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let config = self.complete(config, local)?;
         let announcements = self.join_announcements(local.udp)?;
         let (requests, request_receiver) = bounded(REQUEST_QUEUE);
-        let (partings, parting_receiver) = unbounded();
+        let (remarks, remark_receiver) = unbounded();
         let (application, events) = bounded(EVENT_QUEUE);
+        let (fate, outlook) = fate();
         let parts = Parts {
             runtime: Arc::clone(&runtime),
             span: config.span(),
             announcements,
             requests: Box::pin(request_receiver),
-            partings: Box::pin(parting_receiver),
+            remarks: Box::pin(remark_receiver),
             delivery: Delivery::new(application),
+            fate,
         };
         runtime.spawn(carry(parts, &config)?);
-        Ok(Launched { handle: Handle { requests, partings, local }, events, config })
+        Ok(Launched { handle: Handle { requests, remarks, outlook, local }, events, config })
     }
 
     /// Binds the sockets of SCTP over UDP and of TCP.

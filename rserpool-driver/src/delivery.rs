@@ -1,14 +1,16 @@
 //! Hands answers to the callers of commands, and notices to a session or the application.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use async_channel::{Receiver, Sender, TrySendError};
+use async_channel::{Receiver, Sender, TrySendError, unbounded};
 use rserpool_core::base::CommandId;
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::SessionId;
 
-use crate::role::{Recipient, Role};
+use crate::role::{Recipient, Remark, Role};
 use crate::runtime::BoxFuture;
 
 /// Octets of messages for which an event takes one more place in its queue: a queue of 1,024 places
@@ -21,12 +23,86 @@ pub(super) type EventSender<E> = Sender<Option<<E as Endpoint>::Notice>>;
 /// The receiving end of a queue of events.
 pub(super) type EventReceiver<E> = Receiver<Option<<E as Endpoint>::Notice>>;
 
+/// How many places of the queue of a session are taken when its element has to wait.
+pub const SESSION_QUEUE: usize = 1024;
+
+/// A session whose application takes nothing is closed when so many places are taken: what is told of failovers
+/// arrives even while the element waits.
+const ABANDONED: usize = 64 * SESSION_QUEUE;
+
 /// Where the events of a session go.
 pub(super) struct SessionQueue<E: Role> {
-    /// Its events.
-    pub(super) events: EventSender<E>,
+    /// Its events, each with the places that it takes. The channel takes memory as it grows.
+    events: Sender<(E::Notice, usize)>,
+    fill: Arc<Fill>,
     /// Holds a token when the session takes data again.
     pub(super) writable: Sender<()>,
+}
+
+/// The events of a session, as its handle takes them.
+pub(super) struct SessionEvents<E: Role> {
+    events: Receiver<(E::Notice, usize)>,
+    fill: Arc<Fill>,
+}
+
+/// How full the queue of a session is.
+#[derive(Default)]
+struct Fill {
+    /// The places that are taken.
+    places: AtomicUsize,
+    /// Whether the element has to wait.
+    held: AtomicBool,
+}
+
+/// The two ends of the queue of a session.
+pub(super) fn session_queue<E: Role>(writable: Sender<()>) -> (SessionQueue<E>, SessionEvents<E>) {
+    let (sender, events) = unbounded();
+    let fill = Arc::new(Fill::default());
+    (SessionQueue { events: sender, fill: Arc::clone(&fill), writable }, SessionEvents { events, fill })
+}
+
+impl<E: Role> SessionQueue<E> {
+    /// Adds an event. Says what to do about the element.
+    fn add(&self, notice: E::Notice) -> Load {
+        let places = 1 + E::octets(&notice) / OCTETS_PER_PLACE;
+        let taken = self.fill.places.fetch_add(places, Ordering::SeqCst) + places;
+        // It is closed only if the handle has gone, and then the session is closed, too.
+        let _ = self.events.try_send((notice, places));
+        if taken > ABANDONED {
+            return Load::Abandoned;
+        }
+        if taken < SESSION_QUEUE || self.fill.held.swap(true, Ordering::SeqCst) {
+            return Load::Fine;
+        }
+        // The handle may have taken everything before it could see that the element waits.
+        if self.fill.take_relief() { Load::Fine } else { Load::Full }
+    }
+}
+
+/// What the queue of a session asks for.
+enum Load {
+    Fine,
+    /// The element has to wait.
+    Full,
+    /// Nobody takes the events.
+    Abandoned,
+}
+
+impl Fill {
+    /// Whether the element has waited for long enough: half of the places are free again. True once.
+    fn take_relief(&self) -> bool {
+        self.places.load(Ordering::SeqCst) <= SESSION_QUEUE / 2 && self.held.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl<E: Role> SessionEvents<E> {
+    /// Takes the next event, and says whether the element need not wait any longer. `None` when there will be no
+    /// event any more. Cancel safe.
+    pub(super) async fn next(&self) -> Option<(E::Notice, bool)> {
+        let (notice, places) = self.events.recv().await.ok()?;
+        self.fill.places.fetch_sub(places, Ordering::SeqCst);
+        Some((notice, self.fill.take_relief()))
+    }
 }
 
 /// A command that has not been answered yet.
@@ -39,16 +115,17 @@ pub(super) struct Waiting<E: Role> {
 
 /// The receivers of the answers and notices of one endpoint.
 ///
-/// Every queue is bounded. A queue that is full holds the rest back in order, and
-/// [`Delivery::is_blocked`] tells the event loop to receive nothing more meanwhile. Therefore the backlog
-/// is no longer than what one batch of datagrams, the timers and the commands of a caller cause.
+/// Every queue is bounded. If that of a session is full, its element has to wait ([`Delivery::pop_remark`]). If that
+/// of the application is full, it holds the rest back in order, and [`Delivery::is_blocked`] tells the event loop
+/// to receive nothing more meanwhile. Therefore the backlog is no longer than what one batch of datagrams, the
+/// timers and the commands of a caller cause.
 pub(super) struct Delivery<E: Role> {
     commands: BTreeMap<CommandId, Waiting<E>>,
     sessions: BTreeMap<SessionId, SessionQueue<E>>,
     application: EventSender<E>,
     backlog: VecDeque<(EventSender<E>, E::Notice)>,
     blocked: Option<BoxFuture>,
-    abandoned: Vec<SessionId>,
+    remarks: Vec<Remark>,
     patient: bool,
 }
 
@@ -60,7 +137,7 @@ impl<E: Role> Delivery<E> {
             application,
             backlog: VecDeque::new(),
             blocked: None,
-            abandoned: Vec::new(),
+            remarks: Vec::new(),
             patient: true,
         }
     }
@@ -85,15 +162,18 @@ impl<E: Role> Delivery<E> {
         self.blocked.is_some()
     }
 
-    /// A session whose handle was dropped before it learned of the session.
-    pub(super) fn pop_abandoned(&mut self) -> Option<SessionId> {
-        self.abandoned.pop()
+    /// What the endpoint is to be told of a session.
+    pub(super) fn pop_remark(&mut self) -> Option<Remark> {
+        self.remarks.pop()
     }
 
     /// Passes one notice on.
     pub(super) fn accept(&mut self, notice: E::Notice) {
         match E::recipient(&notice) {
             Recipient::None => {}
+            Recipient::Onlooker => {
+                let _ = self.application.try_send(Some(notice));
+            }
             Recipient::Application if self.is_blocked() && E::repeats(&notice) => {}
             Recipient::Application => {
                 let queue = self.application.clone();
@@ -104,15 +184,14 @@ impl<E: Role> Delivery<E> {
                     let _ = queue.writable.try_send(());
                 }
             }
-            Recipient::Session(session) => {
-                if let Some(queue) = self.sessions.get(&session) {
-                    let queue = queue.events.clone();
-                    self.enqueue(queue, notice);
-                }
-            }
+            Recipient::Session(session) => match self.sessions.get(&session).map(|queue| queue.add(notice)) {
+                Some(Load::Full) => self.remarks.push(Remark::Full(session)),
+                Some(Load::Abandoned) => self.remarks.push(Remark::Session(session)),
+                Some(Load::Fine) | None => {}
+            },
             Recipient::EndOfSession(session) => {
                 if let Some(queue) = self.sessions.remove(&session) {
-                    self.enqueue(queue.events, notice);
+                    let _ = queue.add(notice);
                 }
             }
         }
@@ -142,7 +221,8 @@ impl<E: Role> Delivery<E> {
         // The reply channel holds one answer, so it can only be closed: the caller has gone.
         if let (Err(_), Some(id)) = (reply.try_send(answer), opened) {
             self.sessions.remove(&id);
-            self.abandoned.push(id);
+            // The handle was dropped before it learned of the session.
+            self.remarks.push(Remark::Session(id));
         }
     }
 

@@ -20,7 +20,7 @@ use rserpool_core::wire::Policy;
 use crate::announce::Announcing;
 use crate::builder::{Builder, Configure, Preset, own_addresses};
 use crate::delivery::{EventReceiver, next_event};
-use crate::error::StartError;
+use crate::error::{Panicked, StartError};
 use crate::families;
 use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log, cut};
@@ -96,7 +96,7 @@ impl<R> PoolElement<R> {
         self.handle.local.udp
     }
 
-    /// Waits for the next event; `None` once the element has ended.
+    /// Waits for the next event; `None` once the element has ended; [`PoolElement::ended`] says how.
     ///
     /// Cancel safe: no event is lost. Of several callers each event goes to one.
     pub async fn next_event(&self) -> Option<Notice> {
@@ -159,8 +159,19 @@ impl<R> PoolElement<R> {
     ///
     /// If the element has ended, or if no registrar has confirmed that it has left.
     pub async fn deregister(&self) -> Result<(), DeregistrationError> {
-        let stopped = Err(DeregistrationError::Refused(Refusal::ShuttingDown));
-        self.handle.ask(Command::Deregister, variant!(Answer::Deregistered)).await.unwrap_or(stopped)
+        let answer = self.handle.ask(Command::Deregister, variant!(Answer::Deregistered)).await;
+        answer.unwrap_or_else(|stopped| Err(DeregistrationError::Refused(stopped.into())))
+    }
+
+    /// Waits until the element has ended.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// If it has panicked.
+    pub async fn ended(&self) -> Result<(), Panicked> {
+        self.handle.outlook.end().await
     }
 
     /// Deregisters, lets the requests in work be answered, and ends, after `within` at the latest.
@@ -176,7 +187,7 @@ impl<R> PoolElement<R> {
     }
 
     async fn ask(&self, command: Command) -> Result<(), Refusal> {
-        self.handle.ask(command, variant!(Answer::Done)).await.unwrap_or(Err(Refusal::ShuttingDown))
+        self.handle.ask(command, variant!(Answer::Done)).await.unwrap_or_else(|stopped| Err(stopped.into()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rserpool_core::base::{RegistrarId, TransportAddress};
-use rserpool_core::endpoint::{Channel, ConfigError};
+use rserpool_core::endpoint::{Channel, ConfigError, Refusal};
 use rserpool_core::user::UserError;
 
 /// Why an endpoint could not start.
@@ -97,24 +97,53 @@ pub enum StartError {
     /// be told.
     #[error("no own address is known: bind to one address instead of all")]
     NoAddress,
-    /// An element that could never register: no registrar is configured, and announcements are not
-    /// heard either.
+    /// An element that could never register, or a user that could never ask: no registrar is configured, and
+    /// announcements are not heard either.
     #[error("no registrar is configured and no announcements are heard: name a registrar or a group")]
     NoRegistrar,
     /// The operating system provides no random numbers for the seed.
     #[error("the operating system provides no random numbers ({0}): set a seed, for tests only")]
     Entropy(io::Error),
-    /// The runtime does not accept the socket, for example outside its context.
+    /// The runtime cannot run an endpoint: it is not there, does not accept the socket, or has no timers.
     #[error(
-        "the runtime does not accept the socket ({0}): start endpoints within the context of the runtime"
+        "the runtime cannot run an endpoint ({0}): start endpoints within the context of a runtime that has I/O and time"
     )]
     Runtime(io::Error),
 }
 
-/// The endpoint has left, and its event loop has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the endpoint has been shut down")]
-pub struct Stopped;
+/// The endpoint has ended, and answers no more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Stopped {
+    /// It has left, as it was asked to.
+    #[error("the endpoint has been shut down")]
+    ShutDown,
+    /// It has panicked.
+    #[error(transparent)]
+    Panicked(Panicked),
+}
+
+/// The code that runs an endpoint has panicked, such as a policy of the application. The endpoint is gone; those
+/// that it has spoken with take it for dead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the endpoint has panicked ({message}): mend that, and start another one")]
+#[non_exhaustive]
+pub struct Panicked {
+    /// What the panic says.
+    pub message: String,
+}
+
+/// Why a registrar has ended without being asked to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Ended {
+    /// Another registrar has its identifier.
+    #[error(transparent)]
+    IdentifierTaken(#[from] IdentifierTaken),
+    /// It has panicked.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
+}
 
 /// Another registrar of the operational scope has the same identifier. An identifier never changes
 /// (RFC 5353 section 2.1); therefore one of the two has to stop.
@@ -128,10 +157,23 @@ pub struct IdentifierTaken {
     pub peer: TransportAddress,
 }
 
-/// An event loop that has ended counts as a user that is shutting down.
+/// An event loop that has ended counts as a user that is shutting down, unless it has panicked.
 impl From<Stopped> for UserError {
-    fn from(_: Stopped) -> Self {
-        Self::ShuttingDown
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::ShutDown => Self::ShuttingDown,
+            Stopped::Panicked(Panicked { message }) => Self::Panicked(message),
+        }
+    }
+}
+
+/// Likewise for whoever has sessions.
+impl From<Stopped> for Refusal {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::ShutDown => Self::ShuttingDown,
+            Stopped::Panicked(_) => Self::Panicked,
+        }
     }
 }
 

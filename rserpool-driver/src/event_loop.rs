@@ -1,5 +1,6 @@
 //! The event loop: it takes commands, the time and what arrives, and hands out what an endpoint decides.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,10 +17,11 @@ use rserpool_transport::node::{EndpointKey, Node};
 use crate::announce::AnnounceSocket;
 use crate::datagrams::RECEIVE_PAUSE;
 use crate::delivery::{Delivery, Waiting};
+use crate::fate::Fate;
 use crate::io::{Intake, Io};
 use crate::log::{Line, Log};
 use crate::observed::Observed;
-use crate::role::{Parting, Role};
+use crate::role::{Remark, Role};
 use crate::runtime::{BoxFuture, Received, Runtime};
 
 /// Commands taken in one round, before the sockets have their turn.
@@ -62,8 +64,9 @@ pub(super) struct Parts<R, E: Role> {
     pub(super) span: tracing::Span,
     pub(super) announcements: Vec<AnnounceSocket>,
     pub(super) requests: Pin<Box<Receiver<Request<E>>>>,
-    pub(super) partings: Pin<Box<Receiver<Parting>>>,
+    pub(super) remarks: Pin<Box<Receiver<Remark>>>,
     pub(super) delivery: Delivery<E>,
+    pub(super) fate: Fate,
 }
 
 /// What the loop remembers between its rounds.
@@ -86,11 +89,20 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
         Self { parts, node, endpoint, io, state: State::default() }
     }
 
-    /// Runs until the endpoint has left and everything is flushed.
+    /// Runs until the endpoint has left and everything is flushed, or until something panics, such as a policy of
+    /// the application.
     pub(super) async fn run(mut self) {
         // Whose lines they are: several endpoints may log to one place.
         let span = self.parts.span.clone();
-        poll_fn(|context| span.in_scope(|| self.poll(context))).await;
+        poll_fn(|context| {
+            // What has panicked is used no more, so it does not matter in what state it is.
+            let turn = span.in_scope(|| catch_unwind(AssertUnwindSafe(|| self.poll(context))));
+            turn.unwrap_or_else(|panic| {
+                span.in_scope(|| self.parts.fate.panicked(&*panic));
+                Poll::Ready(())
+            })
+        })
+        .await;
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -164,8 +176,9 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             self.pass_on();
             progress = true;
         }
-        while let Poll::Ready(Some(parting)) = self.parts.partings.as_mut().poll_next(context) {
-            self.part(parting);
+        while let Poll::Ready(Some(remark)) = self.parts.remarks.as_mut().poll_next(context) {
+            self.note(remark);
+            self.pass_on();
             progress = true;
         }
         progress
@@ -279,8 +292,8 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
                 }
             }
         }
-        while let Some(session) = self.parts.delivery.pop_abandoned() {
-            self.part(Parting::Session(session));
+        while let Some(remark) = self.parts.delivery.pop_remark() {
+            self.note(remark);
         }
         while let Some((channel, bytes)) = self.node.poll_announce() {
             for socket in self.parts.announcements.iter_mut().filter(|s| s.channel == channel) {
@@ -289,8 +302,8 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
         }
     }
 
-    fn part(&mut self, parting: Parting) {
-        if let Some(command) = E::part(parting) {
+    fn note(&mut self, remark: Remark) {
+        if let Some(command) = E::note(remark) {
             let id = self.next_command();
             self.node.handle_command(self.parts.runtime.now(), self.endpoint, id, command);
         }

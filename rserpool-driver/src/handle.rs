@@ -8,7 +8,8 @@ use async_channel::{Receiver, Sender, bounded};
 use crate::delivery::{SessionQueue, Waiting};
 use crate::error::Stopped;
 use crate::event_loop::Request;
-use crate::role::{Parting, Role};
+use crate::fate::Outlook;
+use crate::role::{Remark, Role};
 
 /// Takes the content out of one variant of `Answer`: that of the command which is asked.
 macro_rules! variant {
@@ -27,7 +28,7 @@ pub(super) fn take<A, T>(answer: A, variant: fn(A) -> Option<T>) -> Result<T, St
     let content = variant(answer);
     // Another answer would be a bug of the endpoint, which cannot be relied on then.
     debug_assert!(content.is_some(), "a command gets the answer that its documentation names");
-    content.ok_or(Stopped)
+    content.ok_or(Stopped::ShutDown)
 }
 
 /// Where an endpoint is bound.
@@ -43,15 +44,21 @@ pub struct Local {
 /// Sends commands to one event loop. When the last one is dropped, the endpoint leaves.
 pub(super) struct Handle<E: Role> {
     pub(super) requests: Sender<Request<E>>,
-    /// What is given up without waiting. At most one entry per session, and one per call for a request; the
-    /// loop takes all of them in each round. So it needs no bound.
-    pub(super) partings: Sender<Parting>,
+    /// At most one entry per session for its end and for its room, and one per call for a request; the loop takes
+    /// all of them in each round. So it needs no bound.
+    pub(super) remarks: Sender<Remark>,
+    pub(super) outlook: Outlook,
     pub(super) local: Local,
 }
 
 impl<E: Role> Clone for Handle<E> {
     fn clone(&self) -> Self {
-        Self { requests: self.requests.clone(), partings: self.partings.clone(), local: self.local }
+        Self {
+            requests: self.requests.clone(),
+            remarks: self.remarks.clone(),
+            outlook: self.outlook.clone(),
+            local: self.local,
+        }
     }
 }
 
@@ -62,7 +69,7 @@ impl<E: Role> Handle<E> {
         command: E::Command,
         variant: fn(E::Answer) -> Option<T>,
     ) -> Result<T, Stopped> {
-        let answer = self.submit(command, None).await?.recv().await.map_err(|_| Stopped)?;
+        let answer = self.submit(command, None).await?.recv().await.map_err(|_| self.outlook.reason())?;
         take(answer, variant)
     }
 
@@ -74,7 +81,7 @@ impl<E: Role> Handle<E> {
     ) -> Result<Receiver<E::Answer>, Stopped> {
         let (reply, answer) = bounded(1);
         let request = Request::Command { command, waiting: Waiting { reply, session } };
-        self.requests.send(request).await.map_err(|_| Stopped)?;
+        self.requests.send(request).await.map_err(|_| self.outlook.reason())?;
         Ok(answer)
     }
 

@@ -37,11 +37,14 @@
 //!
 //! # An application that does not listen is not alive
 //!
-//! Events wait in bounded queues, [`EVENT_QUEUE`] for an element and [`SESSION_QUEUE`] for a
-//! session. When one is full, the event loop receives nothing more until the application takes an
-//! event; commands and timers go on. This is on purpose: pooling reports whether a *server* is
-//! alive, and an application that hangs is not. Its keep-alives go unanswered and users move on.
-//! Drop a session whose events you do not read; dropping closes it.
+//! Events of an element wait in a bounded queue, [`EVENT_QUEUE`]. When it is full, the event loop receives nothing
+//! more until the application takes an event; commands and timers go on. This is on purpose: pooling reports whether
+//! a *server* is alive, and an application that hangs is not. Its keep-alives go unanswered and users move on.
+//!
+//! Events of a session wait in a queue of its own, [`SESSION_QUEUE`]. When it is full, nothing more is read from the
+//! association with the element of this session, which has to wait as soon as the receive window is full. The other
+//! sessions of the user go on, and nobody is taken for dead. Drop a session whose events you do not read; dropping
+//! closes it.
 //!
 //! # Cancel safety
 //!
@@ -64,6 +67,7 @@ mod element;
 mod error;
 mod event_loop;
 mod families;
+mod fate;
 mod handle;
 mod inspector;
 mod interfaces;
@@ -86,15 +90,16 @@ pub use announce::{
     ENRP_ANNOUNCE_GROUP_V6, RSPLIB_ASAP_GROUP, RSPLIB_ENRP_GROUP,
 };
 pub use builder::{Builder, Configuration, EVENT_QUEUE, MAX_BUSY_POLL, Preset};
+pub use delivery::SESSION_QUEUE;
 pub use element::PoolElement;
-pub use error::{IdentifierTaken, StartError, Stopped};
+pub use error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use inspector::Inspector;
 pub use io::{Intake, Io};
 pub use registrar::Registrar;
 pub use runtime::{
     AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,
 };
-pub use session::{SESSION_QUEUE, Session, SessionEvent};
+pub use session::{Session, SessionEvent};
 pub use tcp::TcpListening;
 #[cfg(feature = "udp")]
 pub use udp::{BatchedSocket, Direction, SocketRef, Watched};

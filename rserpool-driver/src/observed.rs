@@ -101,6 +101,8 @@ fn tell_action(action: &Action) {
             tracing::debug!(association = association.number(), "closing");
         }
         Action::Abort { association, .. } => tracing::debug!(association = association.number(), "aborted"),
+        Action::Hold { association } => tracing::trace!(association = association.number(), "held"),
+        Action::Release { association } => tracing::trace!(association = association.number(), "released"),
         Action::Announce { .. } => tracing::trace!("announced"),
     }
 }

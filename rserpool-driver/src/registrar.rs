@@ -18,7 +18,7 @@ use rserpool_core::wire::PoolEntry;
 use crate::announce::{AnnounceGroup, Announcing};
 use crate::builder::{Builder, Configure, Preset, own_addresses};
 use crate::delivery::{EventReceiver, next_event};
-use crate::error::{IdentifierTaken, StartError, Stopped};
+use crate::error::{Ended, IdentifierTaken, StartError, Stopped};
 use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log, name};
 use crate::role::{Recipient, Role};
@@ -103,7 +103,7 @@ impl<R> Registrar<R> {
     ///
     /// # Errors
     ///
-    /// If the registrar has been shut down.
+    /// If the registrar has ended.
     pub async fn pools(&self) -> Result<Vec<PoolEntry>, Stopped> {
         self.handle.ask(Command::Pools, variant!(Answer::Pools)).await
     }
@@ -112,7 +112,7 @@ impl<R> Registrar<R> {
     ///
     /// # Errors
     ///
-    /// If the registrar has been shut down.
+    /// If the registrar has ended.
     pub async fn counters(&self) -> Result<Figures, Stopped> {
         self.handle.ask(Command::Counters, variant!(Answer::Counters)).await.map(|figures| *figures)
     }
@@ -121,7 +121,7 @@ impl<R> Registrar<R> {
     ///
     /// # Errors
     ///
-    /// If the registrar has been shut down.
+    /// If the registrar has ended.
     pub async fn peers(&self) -> Result<Vec<PeerStatus>, Stopped> {
         self.handle.ask(Command::Peers, variant!(Answer::Peers)).await
     }
@@ -142,11 +142,11 @@ impl<R> Registrar<R> {
     ///
     /// # Errors
     ///
-    /// If it had to stop because another registrar has its identifier.
-    pub async fn ended(&self) -> Result<(), IdentifierTaken> {
+    /// If it had to stop because another registrar has its identifier, or if it has panicked.
+    pub async fn ended(&self) -> Result<(), Ended> {
         match next_event(&self.events).await {
-            Some(Notice::IdentifierTaken { id, peer, .. }) => Err(IdentifierTaken { id, peer }),
-            _ => Ok(()),
+            Some(Notice::IdentifierTaken { id, peer, .. }) => Err(IdentifierTaken { id, peer }.into()),
+            _ => Ok(self.handle.outlook.end().await?),
         }
     }
 

@@ -17,18 +17,24 @@ pub enum Recipient {
     EndOfSession(SessionId),
     /// The callers that wait to send in a session.
     Writable(SessionId),
+    /// The application, if it cares: what finds no room is dropped.
+    Onlooker,
     /// None: the notice is only logged.
     None,
 }
 
-/// What a handle gives up, without waiting for an answer.
+/// What an endpoint is told beside the commands: nobody waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(unnameable_types, reason = "seals `Configuration`")]
-pub enum Parting {
-    /// A session: its last handle was dropped.
+pub enum Remark {
+    /// The last handle of a session was dropped, or its events are never taken.
     Session(SessionId),
-    /// A request of a session: it was answered, or nobody waits for it any more.
+    /// A request of a session was answered, or nobody waits for it any more.
     Request(SessionId, RequestId),
+    /// The queue of a session is full.
+    Full(SessionId),
+    /// The queue of a session has room again.
+    Room(SessionId),
 }
 
 /// An endpoint that the event loop can drive.
@@ -53,8 +59,8 @@ pub trait Role: Endpoint<Command: Send, Answer: Send, Notice: Send> + Send + 'st
         None
     }
 
-    /// The command that carries out what a handle has given up.
-    fn part(_parting: Parting) -> Option<Self::Command> {
+    /// The command that follows from a remark.
+    fn note(_remark: Remark) -> Option<Self::Command> {
         None
     }
 

@@ -27,6 +27,15 @@ pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// [`Builder::runtime`](super::Builder::runtime), and use it from within the runtime's context. An
 /// event loop calls it from its own task only, so nothing here has to be fast for many callers at once.
 pub trait Runtime: Send + Sync + 'static {
+    /// Whether an endpoint can be started here and now; by default it can.
+    ///
+    /// # Errors
+    ///
+    /// If the runtime is not there, or lacks what an event loop needs.
+    fn check(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Runs a future to its end in the background. It bounds its own work and yields: a runtime that counts
     /// the operations of a task and then says that nothing is ready must not do that here, or a carrier that is
     /// served first could keep the others from ever being ready.

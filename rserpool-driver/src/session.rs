@@ -7,22 +7,18 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use async_channel::{Receiver, bounded};
 use bytes::Bytes;
-use rserpool_core::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
+use rserpool_core::base::{ElementId, ProtocolId, TransportAddress};
 use rserpool_core::element::Refusal;
 use rserpool_core::user::{
     Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, RequestLimits,
     SessionId, UnansweredReason, User, UserError,
 };
 
-use crate::delivery::{EventReceiver, SessionQueue, next_event};
+use crate::delivery::{SessionEvents, session_queue};
 use crate::error::Stopped;
 use crate::handle::{Handle, take, variant};
 use crate::line::Line;
-use crate::role::Parting;
-
-/// Events of one session that wait for the application, fewer if messages are longer than 4 KiB;
-/// then the event loop of the user, with all its sessions, receives no more.
-pub const SESSION_QUEUE: usize = 1024;
+use crate::role::Remark;
 
 /// A session with an element of a pool; clones are handles of the same one.
 ///
@@ -90,7 +86,7 @@ struct Shared {
     id: SessionId,
     element: AtomicU32,
     last_request: AtomicU64,
-    events: EventReceiver<User>,
+    events: SessionEvents<User>,
     writable: Receiver<()>,
     /// Those who wait to send.
     line: Line,
@@ -99,16 +95,15 @@ struct Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         // The channel has no bound, so this fails only if the loop has ended.
-        let _ = self.handle.partings.try_send(Parting::Session(self.id));
+        let _ = self.handle.remarks.try_send(Remark::Session(self.id));
     }
 }
 
 impl<R> Session<R> {
-    pub(super) async fn open(handle: &Handle<User>, pool: PoolHandle) -> Result<Self, UserError> {
-        let (event_sender, events) = bounded(SESSION_QUEUE);
+    pub(super) async fn open(handle: &Handle<User>, open: Open) -> Result<Self, UserError> {
         let (writable_sender, writable) = bounded(1);
-        let queue = SessionQueue { events: event_sender, writable: writable_sender };
-        let answer = handle.submit(Command::Open(Open::new(pool)), Some(queue)).await?;
+        let (queue, events) = session_queue(writable_sender);
+        let answer = handle.submit(Command::Open(open), Some(queue)).await?;
         let opened = OpenAnswer { answer, handle }.wait().await??;
         let shared = Shared {
             handle: handle.clone(),
@@ -226,7 +221,7 @@ impl<R> Session<R> {
     /// a destructor may call it. An answer that comes later is a message like any other.
     pub fn forget(&self, request: RequestId) {
         // The channel has no bound, so this fails only if the loop has ended.
-        let _ = self.shared.handle.partings.try_send(Parting::Request(self.shared.id, request));
+        let _ = self.shared.handle.remarks.try_send(Remark::Request(self.shared.id, request));
     }
 
     /// Gives the present element up and moves to another. The element is not reported: it may be well.
@@ -250,10 +245,17 @@ impl<R> Session<R> {
 
     /// Waits for the next event; `None` after [`SessionEvent::Closed`].
     ///
+    /// If [`SESSION_QUEUE`](crate::SESSION_QUEUE) events wait, fewer if messages are longer than 4 KiB, the element
+    /// has to wait until half of them are taken: nothing more is read from it. Other sessions go on.
+    ///
     /// Cancel safe: no event is lost. Of several callers each event goes to one.
     pub async fn next_event(&self) -> Option<SessionEvent> {
         loop {
-            let event = match next_event(&self.shared.events).await? {
+            let (notice, room) = self.shared.events.next().await?;
+            if room {
+                let _ = self.shared.handle.remarks.try_send(Remark::Room(self.shared.id));
+            }
+            let event = match notice {
                 Notice::Received { element, protocol, bytes, .. } => {
                     SessionEvent::Received { element, protocol, bytes }
                 }
@@ -273,7 +275,11 @@ impl<R> Session<R> {
     }
 
     async fn ask(&self, command: Command) -> Result<(), Refusal> {
-        self.shared.handle.ask(command, variant!(Answer::Done)).await.unwrap_or(Err(Refusal::ShuttingDown))
+        self.shared
+            .handle
+            .ask(command, variant!(Answer::Done))
+            .await
+            .unwrap_or_else(|stopped| Err(stopped.into()))
     }
 }
 
@@ -297,7 +303,7 @@ struct GiveUp<'a> {
 
 impl Drop for GiveUp<'_> {
     fn drop(&mut self) {
-        let _ = self.shared.handle.partings.try_send(Parting::Request(self.shared.id, self.request));
+        let _ = self.shared.handle.remarks.try_send(Remark::Request(self.shared.id, self.request));
     }
 }
 
@@ -310,7 +316,7 @@ struct OpenAnswer<'a> {
 
 impl OpenAnswer<'_> {
     async fn wait(self) -> Result<Result<Opened, UserError>, Stopped> {
-        take(self.answer.recv().await.map_err(|_| Stopped)?, variant!(Answer::Opened))
+        take(self.answer.recv().await.map_err(|_| self.handle.outlook.reason())?, variant!(Answer::Opened))
     }
 }
 
@@ -318,7 +324,7 @@ impl Drop for OpenAnswer<'_> {
     fn drop(&mut self) {
         self.answer.close();
         if let Ok(Answer::Opened(Ok(opened))) = self.answer.try_recv() {
-            let _ = self.handle.partings.try_send(Parting::Session(opened.session));
+            let _ = self.handle.remarks.try_send(Remark::Session(opened.session));
         }
     }
 }

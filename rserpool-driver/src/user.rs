@@ -10,15 +10,17 @@ use rserpool_core::base::{
 };
 use rserpool_core::endpoint::ConfigError;
 use rserpool_core::user::{
-    self, Answer, Command, Notice, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
+    self, Answer, Command, Notice, Open, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
 };
 use rserpool_transport::sctp::SctpConfig;
 
-use crate::builder::{Builder, Configure, Preset};
-use crate::error::StartError;
-use crate::handle::{Handle, variant};
+use crate::announce::Announcing;
+use crate::builder::{Builder, Configure, Launched, Preset};
+use crate::delivery::{EventReceiver, next_event};
+use crate::error::{Panicked, StartError};
+use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log};
-use crate::role::{Parting, Recipient, Role};
+use crate::role::{Recipient, Remark, Role};
 use crate::runtime::Runtime;
 use crate::session::Session;
 
@@ -27,6 +29,7 @@ use crate::session::Session;
 /// When the last handle and the last session are dropped, it closes its associations and ends.
 pub struct PoolUser<R> {
     handle: Handle<user::User>,
+    events: EventReceiver<user::User>,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -57,7 +60,8 @@ impl<R: Runtime> Builder<R, UserConfig> {
     ///
     /// If a value cannot work or the address cannot be bound.
     pub async fn start(self) -> Result<PoolUser<R>, StartError> {
-        Ok(PoolUser { handle: self.launch()?.handle, runtime: PhantomData })
+        let Launched { handle, events, .. } = self.launch()?;
+        Ok(PoolUser { handle, events, runtime: PhantomData })
     }
 }
 
@@ -90,7 +94,8 @@ impl<R> PoolUser<R> {
         self.ask(Resolve::new(pool.into()).items(items).past_cache()).await
     }
 
-    /// Opens a session with an element of a pool.
+    /// Opens a session with an element of a pool, within the time that
+    /// [`UserConfig::open_timeout`] says.
     ///
     /// Cancel safe: a session that is opened after the future was dropped is closed again.
     ///
@@ -98,7 +103,40 @@ impl<R> PoolUser<R> {
     ///
     /// If the pool cannot be resolved, or none of its elements can be reached in time.
     pub async fn connect(&self, pool: impl Into<PoolHandle>) -> Result<Session<R>, UserError> {
-        Session::open(&self.handle, pool.into()).await
+        Session::open(&self.handle, Open::new(pool.into())).await
+    }
+
+    /// Like [`PoolUser::connect`], within this time.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PoolUser::connect`].
+    pub async fn connect_within(
+        &self,
+        pool: impl Into<PoolHandle>,
+        limit: Duration,
+    ) -> Result<Session<R>, UserError> {
+        Session::open(&self.handle, Open::new(pool.into()).within(limit)).await
+    }
+
+    /// Waits for the next event of the user itself: [`Opening`](Notice::Opening), when a session takes long to open,
+    /// and [`NoRegistrar`](Notice::NoRegistrar). `None` once the user has ended; [`PoolUser::ended`] says how.
+    ///
+    /// Events need not be taken: those that find no room are dropped. Cancel safe. Of several callers each event goes
+    /// to one.
+    pub async fn next_event(&self) -> Option<Notice> {
+        next_event(&self.events).await
+    }
+
+    /// Waits until the user has ended.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// If it has panicked.
+    pub async fn ended(&self) -> Result<(), Panicked> {
+        self.handle.outlook.end().await
     }
 
     /// Tells the registrar that an element could not be reached.
@@ -141,7 +179,7 @@ impl<R> PoolUser<R> {
 
 impl<R> Clone for PoolUser<R> {
     fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), runtime: PhantomData }
+        Self { handle: self.handle.clone(), events: self.events.clone(), runtime: PhantomData }
     }
 }
 
@@ -172,6 +210,13 @@ impl Configure for UserConfig {
         self.hunt.registrars.clone()
     }
 
+    fn complete(&mut self, _local: Local, announcing: &Announcing) -> Result<(), StartError> {
+        if self.hunt.registrars.is_empty() && announcing.asap.is_none() {
+            return Err(StartError::NoRegistrar);
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         Self::check(self)
     }
@@ -194,6 +239,7 @@ impl Role for user::User {
             | Notice::Unanswered { session, .. } => Recipient::Session(*session),
             Notice::Closed { session, .. } => Recipient::EndOfSession(*session),
             Notice::Writable { session, .. } => Recipient::Writable(*session),
+            Notice::Opening { .. } | Notice::NoRegistrar { .. } => Recipient::Onlooker,
             _ => Recipient::None,
         }
     }
@@ -202,10 +248,12 @@ impl Role for user::User {
         if let Answer::Opened(Ok(opened)) = answer { Some(opened.session) } else { None }
     }
 
-    fn part(parting: Parting) -> Option<Command> {
-        Some(match parting {
-            Parting::Session(session) => Command::Close { session },
-            Parting::Request(session, request) => Command::Answered { session, request },
+    fn note(remark: Remark) -> Option<Command> {
+        Some(match remark {
+            Remark::Session(session) => Command::Close { session },
+            Remark::Full(session) => Command::Hold { session },
+            Remark::Room(session) => Command::Release { session },
+            Remark::Request(session, request) => Command::Answered { session, request },
         })
     }
 

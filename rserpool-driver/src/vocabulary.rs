@@ -4,7 +4,7 @@
 
 pub use crate::announce::{AnnounceGroup, Announcing};
 pub use crate::builder::{Builder, Configuration, Preset};
-pub use crate::error::{IdentifierTaken, StartError, Stopped};
+pub use crate::error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use crate::io::Io;
 pub use crate::runtime::{ByteStream, Listener, Received, Runtime, Socket};
 pub use crate::session::SessionEvent;
@@ -26,7 +26,8 @@ pub use rserpool_core::inspector::{InspectError, InspectorConfig, Snapshot, diff
 pub use rserpool_core::policy::Policies;
 pub use rserpool_core::registrar::{EnrpConfig, Figures, RegistrarConfig};
 pub use rserpool_core::user::{
-    Delivery, FailureReason, RequestId, RequestLimits, Resolution, UnansweredReason, UserConfig, UserError,
+    Awaited, Delivery, FailureReason, Notice as UserEvent, RequestId, RequestLimits, Resolution,
+    UnansweredReason, UserConfig, UserError,
 };
 pub use rserpool_core::wire::{
     OperationError, Policy, PoolElement as ListedElement, PoolEntry, ServerInformation,

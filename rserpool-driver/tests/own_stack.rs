@@ -159,7 +159,7 @@ impl Stack for InMemory {
                     self.frames.push_back((with, Frame::Closed(link)));
                 }
             }
-            Action::Announce { .. } => {}
+            Action::Hold { .. } | Action::Release { .. } | Action::Announce { .. } => {}
         }
     }
 

@@ -9,7 +9,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use async_std::task;
-use rserpool_smol::{ElementEvent, PoolElement, PoolUser, Preset, ProtocolId, Registrar, SessionEvent};
+use rserpool_smol::{
+    ElementEvent, PoolElement, PoolUser, Preset, ProtocolId, Refusal, Registrar, SessionEvent,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     task::block_on(async {
@@ -32,7 +34,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 async fn serve(element: PoolElement) {
     while let Some(event) = element.next_event().await {
         if let ElementEvent::Received { session, protocol, bytes, .. } = event {
-            let _ = element.send(session, protocol, bytes).await;
+            let sent = element.send(session, protocol, bytes).await;
+            // A user that does not take its answers loses the session, and asks again in another one.
+            if sent == Err(Refusal::Congested) {
+                let _ = element.close(session).await;
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use rserpool_smol::{ElementEvent, PoolElement, Preset};
+use rserpool_smol::{ElementEvent, PoolElement, Preset, Refusal};
 
 const USAGE: &str = "usage: smol_echo_element POOL IP:PORT OF A REGISTRAR";
 
@@ -36,7 +36,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
             ElementEvent::RegistrationFailed(error) => return Err(error.into()),
             ElementEvent::Received { session, protocol, bytes, .. } => {
                 // A user that does not read its answers loses them.
-                let _ = element.send(session, protocol, bytes).await;
+                let sent = element.send(session, protocol, bytes).await;
+                // A user that does not take its answers loses the session, and asks again in another one.
+                if sent == Err(Refusal::Congested) {
+                    let _ = element.close(session).await;
+                }
             }
             event => println!("{event:?}"),
         }

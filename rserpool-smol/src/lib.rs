@@ -23,7 +23,7 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use rserpool_smol::{ElementEvent, PoolElement, PoolUser, Preset, ProtocolId, Registrar, SessionEvent};
+//! use rserpool_smol::{ElementEvent, PoolElement, PoolUser, Preset, ProtocolId, Refusal, Registrar, SessionEvent};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! smol::block_on(async {
@@ -42,7 +42,10 @@
 //!             match event {
 //!                 ElementEvent::Registered { .. } => drop(registered.try_send(())),
 //!                 ElementEvent::Received { session, protocol, bytes, .. } => {
-//!                     let _ = echo.send(session, protocol, bytes).await;
+//!                     // A user that does not take its answers loses the session, and asks again in another one.
+//!                     if echo.send(session, protocol, bytes).await == Err(Refusal::Congested) {
+//!                         let _ = echo.close(session).await;
+//!                     }
 //!                 }
 //!                 _ => {}
 //!             }

@@ -4,7 +4,7 @@
 //! cargo run -p rserpool-tokio --example echo_element -- EchoPool 127.0.0.1:20001
 //! ```
 
-use rserpool_tokio::{ElementEvent, PoolElement, Preset};
+use rserpool_tokio::{ElementEvent, PoolElement, Preset, Refusal};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,7 +18,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             ElementEvent::RegistrationFailed(error) => return Err(error.into()),
             ElementEvent::Received { session, protocol, bytes, .. } => {
                 // The session may have ended meanwhile; its user goes on elsewhere.
-                let _ = element.send(session, protocol, bytes).await;
+                let sent = element.send(session, protocol, bytes).await;
+                // A user that does not take its answers loses the session, and asks again in another one.
+                if sent == Err(Refusal::Congested) {
+                    let _ = element.close(session).await;
+                }
             }
             _ => {}
         }

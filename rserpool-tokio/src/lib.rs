@@ -35,7 +35,7 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use rserpool_tokio::{ElementEvent, PoolElement, PoolUser, Preset, ProtocolId, Registrar, SessionEvent};
+//! use rserpool_tokio::{ElementEvent, PoolElement, PoolUser, Preset, ProtocolId, Refusal, Registrar, SessionEvent};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let registrar = Registrar::builder().bind("127.0.0.1:0".parse()?).start().await?;
@@ -54,7 +54,10 @@
 //!         match event {
 //!             ElementEvent::Registered { .. } => drop(registered.take()),
 //!             ElementEvent::Received { session, protocol, bytes, .. } => {
-//!                 let _ = echo.send(session, protocol, bytes).await;
+//!                 // A user that does not take its answers loses the session, and asks again in another one.
+//!                 if echo.send(session, protocol, bytes).await == Err(Refusal::Congested) {
+//!                     let _ = echo.close(session).await;
+//!                 }
 //!             }
 //!             _ => {}
 //!         }

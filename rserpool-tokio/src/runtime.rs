@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::panic::catch_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -34,6 +35,18 @@ impl fmt::Debug for Tokio {
 }
 
 impl Runtime for Tokio {
+    /// Whether there is a runtime with both drivers. It has no functions that tell, only ones that panic, so these
+    /// are tried.
+    fn check(&self) -> io::Result<()> {
+        tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.set_nonblocking(true)?;
+        let watched = catch_unwind(|| tokio::net::UdpSocket::from_std(socket).map(drop));
+        watched.map_err(|_| io::Error::other("I/O is not enabled"))??;
+        let timer = catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO)));
+        timer.map_err(|_| io::Error::other("time is not enabled"))
+    }
+
     fn spawn(&self, future: BoxFuture) {
         // The event loop has budgets of its own, one for each source of work. That of tokio is one for all: busy
         // connections use it up, and then the UDP socket is said not to be ready.

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use rserpool_tokio::{
     AnnounceGroup, AssociationId, Builder, Bytes, ConfigError, Configuration, Delivery, DeregistrationError,
-    DownReason, ElementConfig, ElementEvent, ElementId, ElementStatus, EnrpConfig, FailureReason, Figures,
-    HuntConfig, IdentifierTaken, InspectError, Inspector, InspectorConfig, Limits, ListedElement,
-    OperationError, PeerState, PeerStatus, Policies, Policy, PoolElement, PoolEntry, PoolHandle, PoolUser,
-    Preset, ProtocolId, Refusal, Registrar, RegistrarConfig, RegistrarId, RegistrationError, RequestId,
-    Resolution, SctpAddress, SctpConfig, ServerInformation, Session, SessionEvent, Snapshot, StartError,
-    Stopped, TcpConfig, TcpListening, Tokio, TransportAddress, UpdateError, UserConfig, UserError,
+    DownReason, ElementConfig, ElementEvent, ElementId, ElementStatus, Ended, EnrpConfig, FailureReason,
+    Figures, HuntConfig, IdentifierTaken, InspectError, Inspector, InspectorConfig, Limits, ListedElement,
+    OperationError, Panicked, PeerState, PeerStatus, Policies, Policy, PoolElement, PoolEntry, PoolHandle,
+    PoolUser, Preset, ProtocolId, Refusal, Registrar, RegistrarConfig, RegistrarId, RegistrationError,
+    RequestId, Resolution, SctpAddress, SctpConfig, ServerInformation, Session, SessionEvent, Snapshot,
+    StartError, Stopped, TcpConfig, TcpListening, Tokio, TransportAddress, UpdateError, UserConfig,
+    UserError, UserEvent,
 };
 
 /// Never called: that it compiles is the test.
@@ -50,7 +51,9 @@ mod named {
         let _: Result<Figures, Stopped> = registrar.counters().await;
         let peers: Result<Vec<PeerStatus>, Stopped> = registrar.peers().await;
         let _: Option<PeerState> = peers.ok().and_then(|peers| peers.first().map(|peer| peer.state));
-        let _: Result<(), IdentifierTaken> = registrar.ended().await;
+        if let Err(Ended::IdentifierTaken(taken)) = registrar.ended().await {
+            let _: IdentifierTaken = taken;
+        }
         Ok(registrar)
     }
 
@@ -75,6 +78,8 @@ mod named {
 
     async fn user(pool: PoolHandle, id: ElementId, bytes: Bytes) -> Result<(), UserError> {
         let Ok(user): Result<PoolUser, StartError> = PoolUser::builder().start().await else { return Ok(()) };
+        let _: Option<UserEvent> = user.next_event().await;
+        let _: Result<(), Panicked> = user.ended().await;
         let resolution: Resolution = user.resolve(pool.clone()).await?;
         let _: Option<&ListedElement> = resolution.elements.first();
         user.report_unreachable(pool.clone(), id).await?;

@@ -49,6 +49,8 @@ impl Stack for Carriers {
         let carrier = match &action {
             Action::Connect { peer, .. } => peer.carrier(),
             Action::Send { association, .. }
+            | Action::Hold { association }
+            | Action::Release { association }
             | Action::Shutdown { association, .. }
             | Action::Abort { association, .. } => association.carrier(),
             // Attempts have names that are unique among both; the stack that does not know one ignores it.

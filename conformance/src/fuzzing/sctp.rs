@@ -238,6 +238,7 @@ impl<E: Engine> End<E> {
                     assert!((1..=8).contains(&peer.addresses().len()), "{peer:?}");
                 }
                 Event::Message { association, .. }
+                | Event::Arriving { association }
                 | Event::Congested { association }
                 | Event::Drained { association } => assert!(self.up.contains(&association)),
                 Event::ConnectFailed { request: ConnectId(request), .. } => assert!(request <= self.attempts),

@@ -189,6 +189,7 @@ impl World {
                 Event::HungUp { local_port, peer, .. } => {
                     assert!(local_port == SctpPort(SERVICE) && peer.is_tcp());
                 }
+                Event::Arriving { association } => assert!(self.up.contains(&association)),
                 Event::Addresses { .. }
                 | Event::Congested { .. }
                 | Event::Drained { .. }

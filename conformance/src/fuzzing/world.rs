@@ -290,6 +290,9 @@ where
                     assert!((1..=MAX_MESSAGE).contains(&bytes.len()));
                     readable(protocol, &bytes);
                 }
+                Action::Hold { association } | Action::Release { association } => {
+                    assert!(self.is_known(association), "an association that is gone is held");
+                }
                 Action::Shutdown { association, deadline } => {
                     assert!(self.is_known(association), "an association that is gone is closed");
                     if let Some(closing) = self.associations.get_mut(&association) {

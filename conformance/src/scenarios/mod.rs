@@ -45,7 +45,8 @@ pub use resolution::{
 pub use scope::Make;
 pub use sessions::{
     dropped_futures_lose_nothing, dropped_requests_are_given_up, large_requests_are_not_overtaken,
-    requests_are_answered_in_order, senders_wait_while_congested, who_does_not_listen_is_not_alive,
+    one_session_that_is_not_read_stops_nobody, requests_are_answered_in_order, senders_wait_while_congested,
+    who_does_not_listen_is_not_alive,
 };
 pub use virtual_time::World;
 
@@ -71,6 +72,7 @@ macro_rules! scenarios {
             requests_are_answered_in_order
             senders_wait_while_congested
             who_does_not_listen_is_not_alive
+            one_session_that_is_not_read_stops_nobody
             dropped_futures_lose_nothing
             dropped_requests_are_given_up
             large_requests_are_not_overtaken

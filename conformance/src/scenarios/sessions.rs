@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_lite::future;
 use rserpool_core::base::{ElementId, ProtocolId};
-use rserpool_driver::EVENT_QUEUE;
 use rserpool_driver::vocabulary::{Delivery, ElementEvent, Refusal, SessionEvent};
+use rserpool_driver::{EVENT_QUEUE, SESSION_QUEUE};
 
 use super::scope::{
     self, ECHO, Make, POOL, await_elements, element, one_of_each, pause, received, registered, registrar,
@@ -100,6 +100,29 @@ pub async fn who_does_not_listen_is_not_alive<G: Make, E: Make>() {
     // The first event was the opening of the session.
     assert!(numbers.len() >= EVENT_QUEUE - 1, "{}", numbers.len());
     assert!(numbers.iter().enumerate().all(|(i, number)| *number == format!("{i}")));
+}
+
+/// An application that takes no events of one session makes the element of that session wait, and nobody else: the
+/// user goes on with all other sessions, blames no server, and loses nothing.
+pub async fn one_session_that_is_not_read_stops_nobody<G: Make, E: Make>() {
+    const MESSAGES: usize = 3 * SESSION_QUEUE;
+    let (_registrar, element, user, deaf) = one_of_each::<G, E>().await;
+    serve(&element);
+    let other = user.connect(POOL).await.unwrap();
+    for number in 0..MESSAGES {
+        deaf.send(ECHO, format!("{number}"), Delivery::Once).await.unwrap();
+    }
+    for number in 0..100 {
+        let request = other.request(ECHO, format!("{number}")).await.unwrap();
+        assert_eq!(received(&other).await, (ElementId(7), format!("{number}").into()));
+        other.answered(request).await.unwrap();
+    }
+    assert_eq!(user.resolve_items(POOL, None).await.unwrap().elements.len(), 1);
+    // Longer than anybody waits for a sign of life.
+    pause::<E>(Duration::from_secs(3)).await;
+    for number in 0..MESSAGES {
+        assert_eq!(received(&deaf).await, (ElementId(7), format!("{number}").into()));
+    }
 }
 
 /// A future that nobody polls any more loses no event and leaves no session.

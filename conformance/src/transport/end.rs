@@ -223,7 +223,10 @@ impl End {
                     }
                     seen.push((who, What::Down(why(reason))));
                 }
-                Event::Addresses { .. } | Event::Announce { .. } | Event::HungUp { .. } => {}
+                Event::Addresses { .. }
+                | Event::Arriving { .. }
+                | Event::Announce { .. }
+                | Event::HungUp { .. } => {}
             }
         }
         seen

@@ -468,6 +468,7 @@ impl Endpoint for Element {
                 self.end_hunt_if_connected(now);
             }
             Event::Addresses { .. }
+            | Event::Arriving { .. }
             | Event::HungUp { .. }
             | Event::Announce { channel: Channel::Enrp, .. } => {}
         }

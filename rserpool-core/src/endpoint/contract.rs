@@ -52,6 +52,13 @@ pub enum Event {
         /// Its octets.
         bytes: Bytes,
     },
+    /// A message is on its way: a part of it has arrived. Told from time to time while further parts arrive, so that
+    /// a long answer over a slow link is not taken for silence. A transport that only sees whole messages never
+    /// tells it.
+    Arriving {
+        /// The association over which it comes.
+        association: AssociationId,
+    },
     /// The data queue has reached its bound: send no more application data until [`Event::Drained`]. Messages
     /// that were handed over are kept, and there is room for some more that were decided on at the same time.
     /// If an endpoint sends on nevertheless, the association ends with [`DownReason::QueueFull`]. It also
@@ -180,6 +187,18 @@ pub enum Action {
         stream: u16,
         /// The octets of the message.
         bytes: Bytes,
+    },
+    /// Hand out no more messages of an association until [`Action::Release`]: its endpoint has no room for them. The
+    /// association stays up. The transport keeps what arrives, until its receive window is full and the peer has to
+    /// wait. A transport that has no such window may ignore it, and goes on handing out.
+    Hold {
+        /// The association whose messages have to wait.
+        association: AssociationId,
+    },
+    /// Hand out the messages of an association again, those first that have waited.
+    Release {
+        /// The association whose messages are wanted.
+        association: AssociationId,
     },
     /// Deliver what is queued, then close. [`Event::Disconnected`] follows, at the latest at `deadline`.
     Shutdown {

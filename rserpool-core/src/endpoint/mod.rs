@@ -62,6 +62,7 @@
 //! | [`Action::Connect`] | exactly one [`Event::Connected`] with the request, or one [`Event::ConnectFailed`], at the latest at the deadline |
 //! | [`Action::CancelConnect`] | nothing; a `Connected` that was on its way may still come, and the endpoint answers it with [`Action::Abort`] |
 //! | [`Action::Send`] | the whole message, reliably and in order, as [`Event::Message`] at the other end |
+//! | [`Action::Hold`], [`Action::Release`] | no [`Event::Message`] in between, if it can make the peer wait |
 //! | [`Action::Shutdown`] | delivery of what is queued, then [`Event::Disconnected`], at the latest at the deadline |
 //! | [`Action::Abort`] | [`Event::Disconnected`] with [`DownReason::Local`] |
 //! | [`Action::Announce`] | a datagram to the channel, or nothing where there is no multicast |

@@ -26,4 +26,7 @@ pub enum Refusal {
     /// The endpoint is shutting down or has stopped.
     #[error("the endpoint is shutting down: start another one")]
     ShuttingDown,
+    /// A driver says so: the code that ran the endpoint has panicked, such as a policy of the application.
+    #[error("the endpoint has panicked, as `ended` and the log say: mend that, and start another one")]
+    Panicked,
 }

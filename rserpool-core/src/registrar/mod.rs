@@ -604,6 +604,7 @@ impl Endpoint for Registrar {
                 self.ctx.counters.hung_up(reason);
                 self.ctx.outbox.tell(Notice::HungUp { peer, reason });
             }
+            Event::Arriving { .. } => {}
             // All we send is control messages, whose queue the transport bounds, and counters, which are lost
             // if the client does not read them.
             Event::Congested { .. } | Event::Drained { .. } => {}

@@ -38,8 +38,10 @@ pub struct UserConfig {
     /// How long a failed element is not selected, unless there is no other one (default 10 s). An element that
     /// has served a session for so long has proved itself, even if it was asked nothing.
     pub exclusion: Duration,
-    /// How long a session looks for an element, or a resolution for a registrar, before it fails (default 60
-    /// s). A failover is over when the element that was found has answered: if one accepts sessions and ends
+    /// How long a session may take to open, unless its [`Open`](super::Open) says otherwise, and how long a
+    /// resolution looks for a registrar (default 30 s).
+    pub open_timeout: Duration,
+    /// How long a session looks for another element before it ends (default 60 s). A failover is over when the element that was found has answered: if one accepts sessions and ends
     /// them, the time goes on.
     pub failover_deadline: Duration,
     /// The pause before a search that has found no element, or none that answers, begins again (default 250
@@ -73,6 +75,8 @@ impl UserConfig {
             connect_timeout: Duration::from_secs(5),
             connect_stagger: Duration::from_secs(1),
             exclusion: Duration::from_secs(10),
+            // A round of the hunt and the answer to the first repetition of a question.
+            open_timeout: Duration::from_secs(30),
             failover_deadline: Duration::from_secs(60),
             retry_interval: Duration::from_millis(250),
             max_sessions: 1_000,
@@ -88,6 +92,8 @@ impl UserConfig {
     pub fn fast(seed: u64) -> Self {
         Self {
             hunt: HuntConfig::fast(Vec::new()),
+            // Somebody waits for it, and the hunt has had four rounds.
+            open_timeout: Duration::from_secs(5),
             // A LAN answers in milliseconds; with two repetitions a request lasts 450 ms at most.
             request_timeout: Duration::from_millis(150),
             // Elements come and go faster than the RFC expects.
@@ -116,6 +122,7 @@ impl UserConfig {
             ("connect_timeout", self.connect_timeout),
             ("connect_stagger", self.connect_stagger),
             ("exclusion", self.exclusion),
+            ("open_timeout", self.open_timeout),
             ("failover_deadline", self.failover_deadline),
             ("retry_interval", self.retry_interval),
         ];

@@ -30,6 +30,8 @@ pub(super) enum Timer {
     Stagger(SessionId),
     /// A search that found no element begins again.
     Retry(SessionId),
+    /// The application is told what a session waits for that takes long to open.
+    Tell(SessionId),
     /// A search is given up.
     Search(SessionId),
     /// A resolution that waits for a registrar is given up.

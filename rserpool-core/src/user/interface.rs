@@ -2,6 +2,7 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -115,6 +116,17 @@ pub enum Command {
         /// The element that could not be reached.
         element: ElementId,
     },
+    /// Hand out no more messages of a session until [`Command::Release`]: the application has no room for them. Its
+    /// element has to wait, and the other sessions go on. Answered by [`Answer::Done`].
+    Hold {
+        /// The session whose messages have to wait.
+        session: SessionId,
+    },
+    /// Hand out the messages of a session again. Answered by [`Answer::Done`].
+    Release {
+        /// The session whose messages are wanted.
+        session: SessionId,
+    },
     /// End a session after delivering what is queued; requests are no longer resent. Answered by
     /// [`Answer::Done`]; [`Notice::Closed`] follows.
     Close {
@@ -163,12 +175,21 @@ impl Resolve {
 pub struct Open {
     /// The handle of the pool.
     pub handle: PoolHandle,
+    /// How long it may take; `None`: as long as [`UserConfig::open_timeout`](super::UserConfig::open_timeout) says.
+    pub within: Option<Duration>,
 }
 
 impl Open {
     /// A session with an element of this pool.
     pub const fn new(handle: PoolHandle) -> Self {
-        Self { handle }
+        Self { handle, within: None }
+    }
+
+    /// The same session, which may take so long to open.
+    #[must_use]
+    pub const fn within(mut self, limit: Duration) -> Self {
+        self.within = Some(limit);
+        self
     }
 }
 
@@ -319,6 +340,14 @@ pub enum Notice {
         /// Why no other element could be found; `None` if the application closed the session.
         error: Option<UserError>,
     },
+    /// A session takes long to open; told once, a second after [`Command::Open`].
+    #[non_exhaustive]
+    Opening {
+        /// The handle of the pool.
+        handle: PoolHandle,
+        /// What is still missing.
+        awaited: Awaited,
+    },
     /// A round of the hunt has found no registrar; the hunt goes on.
     #[non_exhaustive]
     NoRegistrar {
@@ -342,6 +371,41 @@ pub enum UnansweredReason {
     /// It was sent as often as permitted, and its element has failed each time.
     #[error("it was sent as often as permitted, and its element has failed each time")]
     Deliveries,
+}
+
+/// What a session waits for that is being opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Awaited {
+    /// A registrar that accepts an association.
+    #[non_exhaustive]
+    Registrar {
+        /// The registrars that were tried; empty if none is known.
+        tried: Vec<TransportAddress>,
+    },
+    /// The answer of a registrar.
+    #[non_exhaustive]
+    Answer {
+        /// The registrar that was asked.
+        registrar: TransportAddress,
+    },
+    /// An element that accepts an association.
+    #[non_exhaustive]
+    Element {
+        /// The elements that are being tried.
+        tried: Vec<TransportAddress>,
+    },
+}
+
+impl fmt::Display for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registrar { tried } if tried.is_empty() => f.write_str("no registrar is known so far"),
+            Self::Registrar { tried } => write!(f, "no registrar answers so far ({})", listed(tried)),
+            Self::Answer { registrar } => write!(f, "the registrar {registrar} has not answered so far"),
+            Self::Element { tried } => write!(f, "no element answers so far ({})", listed(tried)),
+        }
+    }
 }
 
 /// Why a session has left its element.
@@ -369,6 +433,13 @@ pub enum UserError {
         "no element has registered in this pool: check the pool handle, or try again when its servers are running"
     )]
     UnknownPool,
+    /// A pool handle has 1 to [`PoolHandle::MAX_OCTETS`] octets.
+    #[error("a pool handle has 1 to {} octets, and this one has {octets}: check it", PoolHandle::MAX_OCTETS)]
+    #[non_exhaustive]
+    InvalidHandle {
+        /// The octets of the handle that was given.
+        octets: usize,
+    },
     /// The registrar refused for another cause.
     #[error("the registrar refused: {}", crate::wire::causes_text(&Some(.0.clone())))]
     Rejected(OperationError),
@@ -389,14 +460,20 @@ pub enum UserError {
     /// The user is shutting down.
     #[error("the user is shutting down: start another one")]
     ShuttingDown,
+    /// A driver says so: the code that ran the user has panicked, such as a policy of the application.
+    #[error("the user has panicked ({0}): mend that, and start another one")]
+    Panicked(String),
 }
 
 fn no_registrar(tried: &[TransportAddress]) -> String {
     if tried.is_empty() {
         return "no registrar is known, and none announces itself: name one".into();
     }
-    let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
-    alloc::format!("no registrar answers: check the addresses ({}), or name another one", tried.join(", "))
+    alloc::format!("no registrar answers: check the addresses ({}), or name another one", listed(tried))
+}
+
+fn listed(addresses: &[TransportAddress]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -56,8 +56,8 @@ use context::{Context, Phase, Timer};
 pub use counters::Counters;
 use health::Health;
 pub use interface::{
-    Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, RequestLimits,
-    Resolution, Resolve, SessionId, UnansweredReason, UserError,
+    Answer, Awaited, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId,
+    RequestLimits, Resolution, Resolve, SessionId, UnansweredReason, UserError,
 };
 use registrar::Registrar;
 pub use requests::MAX_UNANSWERED;
@@ -246,6 +246,7 @@ impl User {
             Timer::Limits(id) => sessions.handle_limit_due(&mut Turn { now, context, resolver }, id),
             Timer::Stagger(id) => sessions.handle_stagger_due(&mut Turn { now, context, resolver }, id),
             Timer::Retry(id) => sessions.handle_retry_due(&mut Turn { now, context, resolver }, id),
+            Timer::Tell(id) => sessions.tell_opening(&mut Turn { now, context, resolver }, id),
             Timer::Search(id) => sessions.handle_search_due(&mut Turn { now, context, resolver }, id),
         }
     }
@@ -260,8 +261,8 @@ impl User {
                 return None;
             }
             Command::Resolve(_) => Answer::Resolved(Err(UserError::ShuttingDown)),
-            Command::Open(Open { handle }) if running => {
-                sessions.open(&mut Turn { now, context, resolver }, id, handle);
+            Command::Open(open) if running => {
+                sessions.open(&mut Turn { now, context, resolver }, id, open);
                 return None;
             }
             Command::Open(_) => Answer::Opened(Err(UserError::ShuttingDown)),
@@ -283,6 +284,8 @@ impl User {
             Command::Failover { session } | Command::Close { session } if !sessions.is_open(session) => {
                 Answer::Done(Err(Refusal::UnknownSession))
             }
+            Command::Hold { session } => Answer::Done(sessions.hold(context, session, true)),
+            Command::Release { session } => Answer::Done(sessions.hold(context, session, false)),
             // The answer comes before the consequences of the command.
             Command::Failover { session } => {
                 context.outbox.answer(id, Answer::Done(Ok(())));
@@ -342,6 +345,11 @@ impl Endpoint for User {
             }
             Event::Message { association, protocol, bytes, stream: _ } => {
                 self.handle_message(now, association, protocol, bytes);
+            }
+            Event::Arriving { association } => {
+                if resolver.registrar().is_home(association) {
+                    resolver.handle_arriving(now, context);
+                }
             }
             Event::Congested { association } => sessions.handle_queue(context, association, Queue::Full),
             Event::Drained { association } => sessions.handle_queue(context, association, Queue::Free),

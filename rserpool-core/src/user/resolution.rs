@@ -22,6 +22,10 @@ const MAX_LATER: usize = 8;
 /// The most registrars that are asked one question. An operational scope has fewer than ten.
 const MAX_ASKED: usize = 16;
 
+/// How many T1 an answer may take to arrive, if parts of it keep arriving. A registrar that sends an answer octet by
+/// octet is not waited for any longer.
+const MAX_STRETCH: u32 = 8;
+
 /// What waits for a resolution.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Waiter {
@@ -54,6 +58,8 @@ struct Inquiry {
     later: VecDeque<Question>,
     /// The number of times the question was sent.
     sent: u32,
+    /// When it was last sent.
+    asked_at: Option<Instant>,
     /// The registrars to which it was sent.
     asked: Vec<TransportAddress>,
 }
@@ -162,7 +168,7 @@ impl Resolver {
         waiter: Waiter,
     ) -> Result<(), UserError> {
         if handle.as_bytes().is_empty() || handle.as_bytes().len() > PoolHandle::MAX_OCTETS {
-            return Err(UserError::UnknownPool);
+            return Err(UserError::InvalidHandle { octets: handle.as_bytes().len() });
         }
         if let Some(resolution) = self.resolutions.get_mut(&handle) {
             return resolution.add(items, waiter);
@@ -189,7 +195,7 @@ impl Resolver {
         match self.registrar.home() {
             Some(_) => self.ask(now, context, &handle),
             None => {
-                let deadline = now + context.config.failover_deadline;
+                let deadline = now + context.config.open_timeout;
                 context.deadlines.set(Timer::Wait(handle), deadline);
                 self.registrar.seek(now, context);
             }
@@ -206,6 +212,7 @@ impl Resolver {
         if context.send(home.association, &question) {
             context.counters.resolutions_sent += 1;
         }
+        resolution.asked_at = Some(now);
         resolution.sent = resolution.sent.saturating_add(1);
         if !resolution.asked.contains(&home.registrar) {
             resolution.asked.push(home.registrar.clone());
@@ -219,6 +226,20 @@ impl Resolver {
     fn may_ask(&self, context: &Context, handle: &PoolHandle) -> bool {
         let max = context.config.max_request_retransmits;
         self.resolutions.get(handle).is_some_and(|resolution| resolution.sent <= max)
+    }
+
+    /// A message of the registrar is on its way, presumably an answer: T1 begins anew, for a while.
+    pub(super) fn handle_arriving(&mut self, now: Instant, context: &mut Context) {
+        let timeout = context.config.request_timeout;
+        for (handle, resolution) in &self.resolutions {
+            let timer = Timer::Request(handle.clone());
+            if let Some(asked) = resolution.asked_at
+                && context.deadlines.get(&timer).is_some()
+            {
+                let until = (now + timeout).min(asked + timeout.saturating_mul(MAX_STRETCH));
+                context.deadlines.set(timer, until);
+            }
+        }
     }
 
     /// There is a registrar now: it is asked everything that is unanswered (ASAP-3.3-05 and ASAP-3.7.2-03: a
@@ -249,7 +270,7 @@ impl Resolver {
     ) -> Option<Resolved> {
         context.deadlines.clear(&Timer::Request(handle.clone()));
         if self.may_ask(context, handle) {
-            context.deadlines.set(Timer::Wait(handle.clone()), now + context.config.failover_deadline);
+            context.deadlines.set(Timer::Wait(handle.clone()), now + context.config.open_timeout);
             return None;
         }
         self.unanswered(now, context, handle)

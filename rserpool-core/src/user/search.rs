@@ -5,6 +5,7 @@
 //! dead element and a slow one look the same.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
 
 use super::interface::UserError;
 use crate::base::{CommandId, ConnectId, ElementId, Instant, TransportAddress};
@@ -165,6 +166,11 @@ impl Search {
     /// The elements whose attempts began before this one, and are still under way.
     pub(super) fn tried_before(&self, request: ConnectId) -> impl Iterator<Item = ElementId> {
         self.attempts.range(..request).map(|(_, (element, _))| *element)
+    }
+
+    /// The addresses that are being tried.
+    pub(super) fn under_way(&self) -> Vec<TransportAddress> {
+        self.attempts.values().map(|(_, peer)| peer.clone()).collect()
     }
 
     /// Ends all attempts.

@@ -21,6 +21,8 @@ pub(super) struct Session {
     requests: Requests,
     /// A message was refused, and the application waits for [`Notice::Writable`](super::Notice::Writable).
     awaits_room: bool,
+    /// The application has no room for messages.
+    held: bool,
 }
 
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Session {
     /// A session that looks for its first element.
     pub(super) fn new(handle: PoolHandle, command: CommandId) -> Self {
         let state = State::Searching(Search::new(Purpose::Open(command)));
-        Self { handle, state, trouble: None, requests: Requests::default(), awaits_room: false }
+        Self { handle, state, trouble: None, requests: Requests::default(), awaits_room: false, held: false }
     }
 
     pub(super) const fn handle(&self) -> &PoolHandle {
@@ -208,6 +210,15 @@ impl Session {
         trouble.in_vain = in_vain.saturating_add(1);
         let doublings = in_vain.checked_sub(1)?.min(MAX_DOUBLINGS);
         Some(interval.saturating_mul(1 << doublings))
+    }
+
+    /// Whether the application has no room for messages, from now on; returns how it was before.
+    pub(super) const fn set_held(&mut self, held: bool) -> bool {
+        core::mem::replace(&mut self.held, held)
+    }
+
+    pub(super) const fn is_held(&self) -> bool {
+        self.held
     }
 
     /// Closes a session that is served; returns its association.

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use super::context::{Context, Timer};
 use super::health::Health;
 use super::interface::{
-    Answer, FailureReason, Message, Notice, Opened, RequestId, SessionId, UnansweredReason, UserError,
+    Answer, Awaited, FailureReason, Message, Notice, Open, Opened, RequestId, SessionId, UnansweredReason,
+    UserError,
 };
 use super::requests::Overdue;
 use super::resolution::{Resolved, Resolver, Waiter};
@@ -26,6 +27,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The cause of an ABORT that the application at the peer has asked for (RFC 9260 section 3.3.10.12).
 const USER_ABORT: u16 = 12;
+
+/// When the application is told what a session waits for that is being opened. A person wonders after a second.
+const TELL_AFTER: Duration = Duration::from_secs(1);
 
 /// What a session needs to handle one input: the time, and the parts on which it is built.
 pub(super) struct Turn<'a> {
@@ -65,7 +69,7 @@ impl Sessions {
         self.associations.get(&association).copied()
     }
 
-    pub(super) fn open(&mut self, turn: &mut Turn<'_>, command: CommandId, handle: PoolHandle) {
+    pub(super) fn open(&mut self, turn: &mut Turn<'_>, command: CommandId, Open { handle, within }: Open) {
         if self.sessions.len() >= turn.context.config.max_sessions {
             turn.context.outbox.answer(command, Answer::Opened(Err(UserError::TooMany)));
             return;
@@ -73,14 +77,31 @@ impl Sessions {
         self.last += 1;
         let id = SessionId(self.last);
         self.sessions.insert(id, Session::new(handle, command));
+        let limit = within.unwrap_or(turn.context.config.open_timeout);
+        turn.context.deadlines.set(Timer::Search(id), turn.now + limit);
+        turn.context.deadlines.set(Timer::Tell(id), turn.now + TELL_AFTER);
         self.begin_search(turn, id);
+    }
+
+    /// Opening a session takes long: tells what is still missing.
+    pub(super) fn tell_opening(&mut self, turn: &mut Turn<'_>, id: SessionId) {
+        let Some((handle, search)) = self.searching(id) else { return };
+        let elements = search.under_way();
+        let awaited = match turn.resolver.registrar().home() {
+            _ if !elements.is_empty() => Awaited::Element { tried: elements },
+            Some(home) => Awaited::Answer { registrar: home.registrar.clone() },
+            None => Awaited::Registrar { tried: turn.resolver.registrar().tried() },
+        };
+        turn.context.outbox.tell(Notice::Opening { handle: handle.clone(), awaited });
     }
 
     /// Begins to search for an element.
     fn begin_search(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let since = session.troubled_since().unwrap_or(turn.now);
-        turn.context.deadlines.set(Timer::Search(id), since + turn.context.config.failover_deadline);
+        if session.stage() == Stage::FailingOver {
+            let since = session.troubled_since().unwrap_or(turn.now);
+            turn.context.deadlines.set(Timer::Search(id), since + turn.context.config.failover_deadline);
+        }
         if let Some(pause) = session.take_pause(turn.context.config.retry_interval) {
             turn.context.deadlines.set(Timer::Retry(id), turn.now + pause);
             return;
@@ -229,7 +250,7 @@ impl Sessions {
 
     /// Ends a search with its timers, its attempts and its question.
     fn end_search(&mut self, turn: &mut Turn<'_>, id: SessionId) {
-        for timer in [Timer::Search(id), Timer::Stagger(id), Timer::Retry(id)] {
+        for timer in [Timer::Search(id), Timer::Tell(id), Timer::Stagger(id), Timer::Retry(id)] {
             turn.context.deadlines.clear(&timer);
         }
         let Some(session) = self.sessions.get_mut(&id) else { return };
@@ -264,6 +285,9 @@ impl Sessions {
         self.end_search(turn, id);
         let Some(session) = self.sessions.get_mut(&id) else { return false };
         self.associations.insert(association, id);
+        if session.is_held() {
+            turn.context.outbox.act(Action::Hold { association });
+        }
         match session.begin_serving(Serving { association, element, since: turn.now }) {
             Some(Purpose::Open(command)) => {
                 turn.context.counters.sessions_opened += 1;
@@ -433,6 +457,21 @@ impl Sessions {
         self.sessions.get(&id).is_some_and(Session::is_open)
     }
 
+    /// The application has no room for the messages of a session, or has room again.
+    pub(super) fn hold(&mut self, context: &mut Context, id: SessionId, held: bool) -> Result<(), Refusal> {
+        let session = self.sessions.get_mut(&id).filter(|session| session.is_open());
+        let session = session.ok_or(Refusal::UnknownSession)?;
+        if session.set_held(held) != held
+            && let Some(Serving { association, .. }) = session.serving()
+        {
+            context.outbox.act(match held {
+                true => Action::Hold { association },
+                false => Action::Release { association },
+            });
+        }
+        Ok(())
+    }
+
     /// Closes a session after delivering what is queued.
     pub(super) fn close(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         match self.sessions.get(&id).map(Session::stage) {
@@ -450,6 +489,10 @@ impl Sessions {
     fn begin_closing(&mut self, context: &mut Context, id: SessionId, deadline: Instant) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(association) = session.begin_closing() else { return };
+        if session.set_held(false) {
+            // Otherwise what the element has still to deliver would keep the association open.
+            context.outbox.act(Action::Release { association });
+        }
         context.deadlines.clear(&Timer::Limits(id));
         context.outbox.act(Action::Shutdown { association, deadline });
     }

@@ -91,6 +91,7 @@ impl Record {
             Event::Announce { bytes, .. } => (16, 0, bytes),
             Event::Addresses { association, .. } => (17, association.number(), &[]),
             Event::HungUp { .. } => (18, 0, &[]),
+            Event::Arriving { association } => (19, association.number(), &[]),
         };
         let words = [kind << 32 | host.0 as u64, number];
         self.trace.note(now, words, octets, || describe(hosts, host, event));
@@ -175,6 +176,7 @@ fn describe(hosts: &Hosts, host: HostId, event: &Event) -> String {
         Event::Message { association, protocol, bytes, .. } => {
             format!("{name} < {} {}", peer_of(association), summary::summary(*protocol, bytes))
         }
+        Event::Arriving { association } => format!("{name} hears a part of {}", peer_of(association)),
         Event::Congested { association } => format!("{name} congested towards {}", peer_of(association)),
         Event::Drained { association } => format!("{name} drained towards {}", peer_of(association)),
         Event::Disconnected { association, reason } => {

@@ -166,6 +166,8 @@ impl World {
                 associations.shut_down(around, host, association, deadline);
             }
             Action::Abort { association, cause } => associations.abort(around, host, association, cause),
+            // Modelled associations have no receive window.
+            Action::Hold { .. } | Action::Release { .. } => {}
             Action::Announce { .. } => {}
         }
     }

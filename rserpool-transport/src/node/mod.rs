@@ -257,6 +257,7 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
             }),
             Event::Addresses { association, .. }
             | Event::Message { association, .. }
+            | Event::Arriving { association }
             | Event::Congested { association }
             | Event::Drained { association } => self.owners.get(association).copied(),
             Event::Disconnected { association, .. } => self.owners.remove(association),
@@ -294,7 +295,11 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
                     }
                 }
                 Action::Announce { channel, bytes } => self.announces.push_back((channel, bytes)),
-                Action::Send { .. } | Action::Shutdown { .. } | Action::Abort { .. } => {
+                Action::Send { .. }
+                | Action::Hold { .. }
+                | Action::Release { .. }
+                | Action::Shutdown { .. }
+                | Action::Abort { .. } => {
                     self.stack.handle_action(now, action);
                 }
             }

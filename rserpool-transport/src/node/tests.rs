@@ -84,6 +84,7 @@ impl Endpoint for Echo {
             Event::Addresses { .. }
             | Event::Congested { .. }
             | Event::Drained { .. }
+            | Event::Arriving { .. }
             | Event::HungUp { .. } => {}
         }
     }

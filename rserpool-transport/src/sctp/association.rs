@@ -54,6 +54,12 @@ pub(super) struct Association<E: Engine> {
     outbound: u16,
     inbound: u16,
     receiver: Receiver,
+    /// Whether our endpoint has no room for messages at present.
+    held: bool,
+    /// Whether a part of a message has come with the present packet.
+    partial: bool,
+    /// When our endpoint was last told that parts of a message arrive.
+    arriving: Option<Instant>,
     /// The receive window that the peer stated last.
     window: u32,
     /// The last TSN of ours that was sent for the first time.
@@ -103,6 +109,10 @@ pub(super) struct End {
 /// before any packet goes out gets fewer.
 const MAX_CONTROL: usize = 16;
 
+/// How often an endpoint is told that parts of a message arrive: often enough for the shortest time-out above, the
+/// 150 ms of a user with the fast preset.
+const ARRIVING: Duration = Duration::from_millis(30);
+
 /// For how many times RTO.Initial a SHUTDOWN ACK is sent again. Everything has been delivered by then.
 const SHUTDOWN_ACK_WAITS: u32 = 4;
 
@@ -139,6 +149,9 @@ impl<E: Engine> Association<E> {
             outbound: local.outbound.min(peer.inbound),
             inbound: local.inbound,
             receiver: Receiver::new(peer.tsn, config),
+            held: false,
+            partial: false,
+            arriving: None,
             window: peer.window,
             sent: local.tsn.wrapping_sub(1),
             acknowledged: local.tsn.wrapping_sub(1),
@@ -330,6 +343,7 @@ impl<E: Engine> Association<E> {
             }
         }
         self.receiver.end_of_packet(core.now + core.config.sack_delay);
+        self.tell_arriving(core);
         core.counters.sctp_data_refused += self.receiver.take_refused();
         if peer_shutdown {
             self.peer_shutdown(core);
@@ -484,6 +498,8 @@ impl<E: Engine> Association<E> {
         let Some(data) = Data::parse(chunk).filter(|data| data.stream < self.inbound) else {
             return Err(self.violation("DATA without user data or stream"));
         };
+        let whole = Data::BEGIN | Data::END;
+        self.partial |= data.flags & whole != whole;
         self.receiver.add(&data).map_err(|Violation(text)| self.violation(text))
     }
 
@@ -511,11 +527,26 @@ impl<E: Engine> Association<E> {
         Ok(())
     }
 
+    /// Our endpoint has no room for messages, or has room again. What it does not take closes the window.
+    pub(super) const fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// Tells the endpoint from time to time that parts of a message arrive.
+    fn tell_arriving(&mut self, core: &mut Core) {
+        let now = core.now;
+        let due = self.arriving.is_none_or(|told| told + ARRIVING <= now);
+        if std::mem::take(&mut self.partial) && self.named && due {
+            self.arriving = Some(now);
+            core.events.push_back(Event::Arriving { association: self.id });
+        }
+    }
+
     /// Whether the endpoint may have a message now. Who came to us has to take answers before more of its questions
     /// are taken; the window that it is told closes meanwhile. Only the side that answers may pause: if both
     /// did, both could wait for ever.
     pub(super) fn has_message(&self) -> bool {
-        self.named && !self.is_paused() && self.receiver.has_message()
+        self.named && !self.held && !self.is_paused() && self.receiver.has_message()
     }
 
     /// Whether the peer has to take answers first.

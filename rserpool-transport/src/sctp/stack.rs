@@ -34,6 +34,14 @@ impl<E: Engine> Stack for Sctp<E> {
             Action::Send { association, protocol, stream, bytes } => {
                 self.with(association, |a, core, _| a.send(core, Outgoing { protocol, stream, bytes }));
             }
+            Action::Hold { association } => self.with(association, |a, _, _| {
+                a.hold(true);
+                Ok(())
+            }),
+            Action::Release { association } => self.with(association, |a, _, _| {
+                a.hold(false);
+                Ok(())
+            }),
             Action::Shutdown { association, deadline } => self.with(association, |a, core, _| {
                 a.shutdown(core, deadline);
                 Ok(())

@@ -228,6 +228,11 @@ impl Tcp {
             }
             Ok(None) => {
                 connection.took_none(self.now);
+                // Only who asks waits for an answer.
+                if matches!(connection.opener, Opener::Us) && connection.frames.len() > 0 {
+                    self.events.push_back(Event::Arriving { association: association(id) });
+                }
+                let Some(connection) = self.connections.get_mut(&id) else { return };
                 if connection.ended {
                     return self.peer_finished(id);
                 }
@@ -367,7 +372,8 @@ impl Stack for Tcp {
             Action::Abort { association, cause: _ } => {
                 self.drop_connection(name(association), DownReason::Local);
             }
-            Action::Announce { .. } => {}
+            // Over TCP a peer only answers what it was asked.
+            Action::Hold { .. } | Action::Release { .. } | Action::Announce { .. } => {}
         }
     }
 

@@ -42,6 +42,8 @@ settings! {
         connect_stagger / "connect-stagger": Time => connect_stagger;
         /// How long a failed element is avoided
         exclusion / "exclusion": Time => exclusion;
+        /// How long a session may take to open, and how long a resolution looks for a registrar
+        open_timeout / "open-timeout": Time => open_timeout;
         /// How long a session looks for an element that answers before it is given up
         failover_deadline / "failover-deadline": Time => failover_deadline;
         /// The pause before elements are tried again, if none answers; doubles each time, up to 8 times

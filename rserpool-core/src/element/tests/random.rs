@@ -106,7 +106,9 @@ impl World {
                 Action::Send { association, .. } | Action::Shutdown { association, .. } => {
                     assert!(self.associations.contains(&association), "names what is alive");
                 }
-                Action::Announce { .. } => panic!("an element announces nothing"),
+                Action::Hold { .. } | Action::Release { .. } | Action::Announce { .. } => {
+                    panic!("an element does not do that")
+                }
             }
         }
         assert!(self.attempts.len() <= 3, "ASAP-3.6-09");

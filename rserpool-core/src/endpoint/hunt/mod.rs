@@ -291,7 +291,7 @@ impl Hunt {
         let Some(Attempt { registrar, .. }) = chase.pending.remove(&request) else { return false };
         match reason {
             ConnectError::InUse => chase.held.push((now + PORTS_HELD, registrar)),
-            ConnectError::Refused => {
+            ConnectError::Refused | ConnectError::Busy => {
                 let until = self.turned_away(now, registrar.clone());
                 if let Some(chase) = &mut self.chase {
                     chase.held.push((until, registrar));

@@ -12,8 +12,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{
-    Answer, Command, Delivery, FailureReason, MAX_UNANSWERED, Message, Notice, Open, Opened, RequestId,
-    RequestLimits, Resolve, SessionId, UnansweredReason, User, UserConfig, UserError,
+    Answer, Awaited, Command, Delivery, FailureReason, MAX_UNANSWERED, Message, Notice, Open, Opened,
+    RequestId, RequestLimits, Resolve, SessionId, UnansweredReason, User, UserConfig, UserError,
 };
 use crate::base::{
     AssociationId, CommandId, ConnectId, ElementId, PoolHandle, ProtocolId, RegistrarId, SctpAddress,

@@ -122,7 +122,10 @@ impl World {
                     assert!(self.associations.contains(&association));
                     self.associations.retain(|alive| *alive != association);
                 }
-                Action::Send { association, .. } | Action::Shutdown { association, .. } => {
+                Action::Send { association, .. }
+                | Action::Hold { association }
+                | Action::Release { association }
+                | Action::Shutdown { association, .. } => {
                     assert!(self.associations.contains(&association), "names what is alive");
                 }
                 Action::Announce { .. } => panic!("a user announces nothing"),
@@ -188,6 +191,8 @@ impl World {
             5 => Command::Failover { session },
             6 => Command::ReportUnreachable { handle, element: ElementId(b as u32) },
             7 if b < 3 => Command::Close { session },
+            7 if b.is_multiple_of(2) => Command::Hold { session },
+            7 => Command::Release { session },
             8 | 9 => {
                 self.owed.remove(&(session, request));
                 Command::Answered { session, request }

@@ -104,7 +104,7 @@ fn opening_fails_with_its_reason() {
     open(&mut user, 3, 2);
     let step = event(&mut user, 4, heard(HOME, &answer("pool", vec![])));
     assert_eq!(step, (vec![], vec![failure(2, UserError::NoElement)]));
-    let mut alone = User::new(UserConfig { failover_deadline: ms(75), ..config(&[1]) });
+    let mut alone = User::new(UserConfig { open_timeout: ms(75), ..config(&[1]) });
     open(&mut alone, 0, 1);
     expire(&mut alone, 50);
     let in_vain = UserError::NoRegistrar { tried: vec![registrar(1)] };
@@ -114,6 +114,47 @@ fn opening_fails_with_its_reason() {
     let mut small = User::new(UserConfig { max_sessions: 1, ..config(&[1]) });
     open(&mut small, 0, 1);
     assert_eq!(open(&mut small, 0, 2), (vec![], vec![failure(2, UserError::TooMany)]));
+}
+
+/// An application that waits is told what for, and it does not wait longer than it wants to.
+#[test]
+fn opening_tells_what_it_waits_for_and_ends_in_time() {
+    let told = |awaited| Output::Notice(Notice::Opening { handle: "pool".into(), awaited });
+    let until = |user: &mut User, end: u64| {
+        let mut outputs = vec![];
+        while let Some(now) = user.poll_timeout().filter(|now| *now <= at(end)) {
+            user.handle_timeout(now);
+            outputs.extend(drain(user).1.into_iter().map(|output| (now, output)));
+        }
+        outputs.retain(|(_, output)| !matches!(output, Output::Notice(Notice::NoRegistrar { .. })));
+        outputs
+    };
+    let opening = |user: &mut User, within| {
+        command(user, 0, 1, Command::Open(Open::new("pool".into()).within(ms(within))));
+    };
+    let mut alone = user(&[1]);
+    opening(&mut alone, 3_000);
+    let nobody = UserError::NoRegistrar { tried: vec![registrar(1)] };
+    let awaited = told(Awaited::Registrar { tried: vec![registrar(1)] });
+    let outputs = until(&mut alone, 10_000);
+    assert_eq!(outputs, [(at(1_000), awaited), (at(3_000), failure(1, nobody))]);
+
+    let mut patient = User::new(UserConfig { request_timeout: ms(20_000), ..config(&[1]) });
+    opening(&mut patient, 2_000);
+    event(&mut patient, 1, connected(HOME, Some(1), registrar(1)));
+    let outputs = until(&mut patient, 1_000);
+    assert_eq!(outputs, [(at(1_000), told(Awaited::Answer { registrar: registrar(1) }))]);
+    event(&mut patient, 1_001, resolved(HOME, &[1]));
+    assert_eq!(until(&mut patient, 2_000).pop(), Some((at(2_000), failure(1, UserError::NoElement))));
+
+    let mut slow = User::new(UserConfig { connect_timeout: ms(20_000), ..config(&[1]) });
+    opening(&mut slow, 2_000);
+    event(&mut slow, 1, connected(HOME, Some(1), registrar(1)));
+    event(&mut slow, 2, resolved(HOME, &[1]));
+    let outputs = until(&mut slow, 2_000);
+    let awaited = told(Awaited::Element { tried: vec![place(1)] });
+    assert_eq!(outputs, [(at(1_000), awaited), (at(2_000), failure(1, UserError::NoElement))]);
+    assert_eq!(slow.poll_timeout(), None);
 }
 
 /// ASAP-5-03: data does not carry the identifier of ASAP. ASAP-6.6-01: a message names its element.
@@ -157,6 +198,31 @@ fn a_full_queue_is_told_and_so_is_its_end() {
     assert_eq!(send(&mut bounded, 11, Delivery::Once, "de"), accepted(vec![data(2, DATA, "de")]));
     let (_, notices) = answered(&mut bounded, 12, 1);
     assert_eq!(notices, [writable, Output::Answer(CommandId(9), Answer::Done(Ok(())))]);
+}
+
+/// An application that takes no messages of one session makes the element of that session wait, also the next one,
+/// and nobody else.
+#[test]
+fn a_session_is_held_until_there_is_room() {
+    let association = AssociationId::sctp;
+    let mut user = serving(&[1, 2]);
+    let hold = || Command::Hold { session: SessionId(1) };
+    let release = || Command::Release { session: SessionId(1) };
+    let held = accepted(vec![Action::Hold { association: association(2) }]);
+    assert_eq!(command(&mut user, 10, 9, hold()), held);
+    assert_eq!(command(&mut user, 10, 9, hold()), accepted(vec![]));
+    event(&mut user, 20, disconnected(2, DownReason::Silent));
+    let (actions, _) = event(&mut user, 22, connected(3, Some(3), place(2)));
+    assert_eq!(actions, [Action::Hold { association: association(3) }]);
+    let released = accepted(vec![Action::Release { association: association(3) }]);
+    assert_eq!(command(&mut user, 23, 9, release()), released);
+    assert_eq!(command(&mut user, 23, 9, release()), accepted(vec![]));
+    command(&mut user, 24, 9, hold());
+    // What the element has still to deliver does not keep the association open.
+    let close = Command::Close { session: SessionId(1) };
+    let (actions, _) = command(&mut user, 25, 9, close);
+    assert_eq!(actions, [Action::Release { association: association(3) }, shutdown(3, at(10_025))]);
+    assert_eq!(command(&mut user, 26, 9, hold()), refused(Refusal::UnknownSession));
 }
 
 #[test]

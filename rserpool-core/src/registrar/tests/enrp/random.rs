@@ -287,7 +287,10 @@ impl World {
                     Action::Abort { association, .. } | Action::Shutdown { association, .. } => {
                         ended.push(association);
                     }
-                    Action::Send { .. } | Action::Announce { .. } => {}
+                    Action::Send { .. }
+                    | Action::Hold { .. }
+                    | Action::Release { .. }
+                    | Action::Announce { .. } => {}
                 }
             }
             self.check();

@@ -34,6 +34,22 @@ fn every_fragment_carries_the_identifier() {
     assert_eq!(net.take(1), [message(b, 11, vec![1; 5000]), message(b, 12, vec![2; 1])]);
 }
 
+/// A long message that takes its time is told before it is whole, though not with every packet; a short one is not.
+#[test]
+fn a_message_that_is_on_its_way_is_told() {
+    let mut net = Net::fast();
+    let (a, b) = net.pair();
+    net.send(0, a, 11, vec![1; 1_000]);
+    net.run_for(millis(50));
+    assert_eq!((net.take(1).len(), net.arriving), (1, 0));
+    net.delay = millis(40);
+    net.send(0, a, 11, vec![1; 65_000]);
+    let took = net.run_until(|net| !net.events[1].is_empty());
+    assert_eq!(net.take(1), [message(b, 11, vec![1; 65_000])]);
+    let expected = took.as_millis() as usize / 80..took.as_millis() as usize / 30 + 2;
+    assert!(net.arriving > 1 && expected.contains(&net.arriving), "{} in {took:?}", net.arriving);
+}
+
 #[test]
 fn a_request_and_its_answer_take_one_round_trip() {
     let mut net = Net::fast();
@@ -219,4 +235,32 @@ fn sequence_numbers_wrap() {
         received += 1000;
         net.tap.clear();
     }
+}
+
+/// Who has no room for messages reads no more: they take room in the receive window until the sender has to wait. The
+/// association lives meanwhile, and everything arrives afterwards, in order.
+#[test]
+fn messages_wait_for_an_endpoint_that_has_no_room() {
+    let mut net = Net::fast();
+    let (a, b) = net.pair();
+    net.act(1, Action::Hold { association: b });
+    let mut sent = 0;
+    let congested = Event::Congested { association: a };
+    while !net.events[0].contains(&congested) {
+        net.send(0, a, 7, vec![sent; 100_000]);
+        net.run_for(millis(50));
+        sent += 1;
+        assert!(sent < 100, "a window without an end");
+    }
+    assert!(sent > 30, "two windows and a queue hold {sent} messages");
+    net.run_for(millis(10_000));
+    assert_eq!((net.take(0), net.take(1)), (vec![congested], vec![]));
+    net.act(1, Action::Release { association: b });
+    net.run_for(millis(10_000));
+    let received: Vec<_> = (0..sent).map(|number| message(b, 7, vec![number; 100_000])).collect();
+    assert!(net.take(1) == received, "all, in their order");
+    assert_eq!(net.take(0), [Event::Drained { association: a }]);
+    net.send(0, a, 7, "more");
+    net.run_for(millis(50));
+    assert_eq!(net.take(1), [message(b, 7, "more")]);
 }

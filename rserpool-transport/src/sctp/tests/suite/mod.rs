@@ -32,7 +32,10 @@ const PORT: u16 = 3863;
 struct Net {
     now: Instant,
     stacks: Vec<Sctp<Tested>>,
+    /// All events but those that only say that something is on its way.
     events: Vec<Vec<Event>>,
+    /// How many of those there were.
+    arriving: usize,
     /// Who receives what is sent to an address; other datagrams vanish.
     hosts: BTreeMap<SocketAddr, usize>,
     wire: BTreeMap<(Instant, u64), (usize, SocketAddr, Bytes)>,
@@ -99,6 +102,7 @@ impl Net {
         Self {
             now: Instant::from_nanos(5_000_000_000),
             events: stacks.iter().map(|_| Vec::new()).collect(),
+            arriving: 0,
             hosts: (0..stacks.len()).map(|n| (address(n), n)).collect(),
             stacks,
             wire: BTreeMap::new(),
@@ -185,7 +189,10 @@ impl Net {
                 let answer = Action::Send { association, protocol: ProtocolId::ASAP, stream: 0, bytes };
                 self.stacks[stack].handle_action(self.now, answer);
             }
-            self.events[stack].push(event);
+            match event {
+                Event::Arriving { .. } => self.arriving += 1,
+                event => self.events[stack].push(event),
+            }
         }
         while let Some(datagram) = self.stacks[stack].poll_datagram() {
             // The operating system leaves by the network of the destination, if it is there.

@@ -158,7 +158,7 @@ impl World {
                         _ => true,
                     });
                 }
-                Action::Announce { .. } => {}
+                Action::Hold { .. } | Action::Release { .. } | Action::Announce { .. } => {}
             }
         }
         self.rigs[n].notices();

@@ -110,8 +110,8 @@
 //! * An element that can be reached by all registrars that work stays on every list that it was on, whatever
 //!   users report and whichever registrars die, stand still or start anew. The judge excuses what a cut, a pause
 //!   or a restart of the element explains, for as long as associations need to recover and a registrar to ask it
-//!   (two intervals and two time-outs of a keep-alive); a registration life that has run out; and two elements
-//!   with one name.
+//!   (two intervals and two time-outs of a keep-alive); a registration life that has run out; registrars that
+//!   were cut off from each other; and two elements with one name.
 //! * An element stays with the registrar with which it has registered last, unless elements are offered.
 //! * One that can be reached again is listed again by all within a bound that follows from the configuration.
 //! * One that has left is on no list once updates have arrived, and no registrar refuses its deregistration.

@@ -10,20 +10,20 @@ use super::view::View;
 use crate::id::HostId;
 use crate::violation::Violation;
 
-/// With which registrar each element has registered last.
+/// With which registrar each element has registered last, and over which of its associations.
 #[derive(Debug, Default)]
-pub(super) struct Homes(BTreeMap<HostId, HostId>);
+pub(super) struct Homes(BTreeMap<HostId, (HostId, AssociationId)>);
 
 impl Homes {
     /// An element sends a registration.
     pub(super) fn registering(&mut self, view: &View<'_>, element: HostId, over: AssociationId) {
         if let Some(registrar) = view.host(element).peer(over) {
-            self.0.insert(element, registrar);
+            self.0.insert(element, (registrar, over));
         }
     }
 
-    /// A registrar leaves an element to another one: not if the element has registered with it last, and it can
-    /// reach both. A pause of the other one is no reason. Registrars that balance their loads offer elements.
+    /// A registrar leaves an element to another one: not if the element has registered with it last, over an
+    /// association that is still up, and it can reach both. A pause of the other one is no reason. Registrars that balance their loads offer elements.
     pub(super) fn judge_move(
         &self,
         view: &View<'_>,
@@ -40,7 +40,9 @@ impl Homes {
         let settled = settles_within(view.sctp, config);
         let reached = view.calm_for(registrar, element, view.settled());
         let connected = view.cables_calm_for(registrar, other, settled);
-        let last = self.0.get(&element) == Some(&registrar);
+        let last = self.0.get(&element).is_some_and(|(last, over)| {
+            *last == registrar && view.host(element).peer(*over) == Some(registrar)
+        });
         if !last || !reached || !connected || configs.any(|config| config.enrp.balance) {
             return Ok(());
         }

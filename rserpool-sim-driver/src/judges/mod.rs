@@ -163,7 +163,7 @@ impl Judges {
             }
             AsapMessage::EndpointKeepAlive { .. } => self.reports.asks(view, host, over),
             AsapMessage::EndpointUnreachable { handle, element } => {
-                self.reports.sent(view, host, &PeHandle { pool: handle.clone(), element: *element })
+                self.reports.sent(view, host, over, &PeHandle { pool: handle.clone(), element: *element })
             }
             AsapMessage::Error { error } => {
                 let detail = format!("{} sent {error:?}", view.name(host));

@@ -47,15 +47,23 @@ impl Reports {
     }
 
     /// A user reports an element: one that it could not reach.
-    pub(super) fn sent(&self, view: &View<'_>, user: HostId, pe: &PeHandle) -> Result<(), Violation> {
+    pub(super) fn sent(
+        &self,
+        view: &View<'_>,
+        user: HostId,
+        over: AssociationId,
+        pe: &PeHandle,
+    ) -> Result<(), Violation> {
         let Some(client) = view.client(user) else { return Ok(()) };
         // It may have to find a registrar before it can report.
         let late = client.config().hunt.timeout_max * 2 + view.settled();
         if self.told.get(&user).is_some_and(|told| view.now.since(*told) <= late) {
             return Ok(());
         }
+        // It could not report before, for as long as it could not reach the registrar.
+        let reached = view.host(user).peer(over).is_some_and(|to| view.calm_for(user, to, late * 2));
         let owners = view.hosts_of_element(pe);
-        let &[element] = owners.as_slice() else { return Ok(()) };
+        let (&[element], true) = (owners.as_slice(), reached) else { return Ok(()) };
         match view.calm_since(user, element).filter(|since| view.now.since(*since) > late * 2) {
             None => Ok(()),
             Some(since) => {

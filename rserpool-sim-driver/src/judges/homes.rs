@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rserpool_core::base::{AssociationId, RegistrarId};
+use rserpool_core::base::{AssociationId, Instant, RegistrarId};
 use rserpool_core::handlespace::PeHandle;
 
 use super::scope::settles_within;
@@ -10,15 +10,23 @@ use super::view::View;
 use crate::id::HostId;
 use crate::violation::Violation;
 
-/// With which registrar each element has registered last, and over which of its associations.
+/// The last registration that each element has sent.
 #[derive(Debug, Default)]
-pub(super) struct Homes(BTreeMap<HostId, (HostId, AssociationId)>);
+pub(super) struct Homes(BTreeMap<HostId, Registration>);
+
+#[derive(Debug)]
+struct Registration {
+    registrar: HostId,
+    /// The association of the element.
+    over: AssociationId,
+    sent: Instant,
+}
 
 impl Homes {
     /// An element sends a registration.
     pub(super) fn registering(&mut self, view: &View<'_>, element: HostId, over: AssociationId) {
         if let Some(registrar) = view.host(element).peer(over) {
-            self.0.insert(element, (registrar, over));
+            self.0.insert(element, Registration { registrar, over, sent: view.now });
         }
     }
 
@@ -40,8 +48,12 @@ impl Homes {
         let settled = settles_within(view.sctp, config);
         let reached = view.calm_for(registrar, element, view.settled());
         let connected = view.cables_calm_for(registrar, other, settled);
-        let last = self.0.get(&element).is_some_and(|(last, over)| {
-            *last == registrar && view.host(element).peer(*over) == Some(registrar)
+        // A registration that is on its way does not count yet.
+        let on_its_way = view.longest_delay() * 4;
+        let last = self.0.get(&element).is_some_and(|last| {
+            last.registrar == registrar
+                && view.host(element).peer(last.over) == Some(registrar)
+                && view.now.since(last.sent) > on_its_way
         });
         if !last || !reached || !connected || configs.any(|config| config.enrp.balance) {
             return Ok(());

@@ -39,20 +39,26 @@ pub(super) struct Listings {
 #[derive(Clone, Copy, Debug)]
 struct Trouble {
     began: Instant,
+    /// When it was last seen.
+    seen: Instant,
     /// Since when it can be reached again.
     ended: Option<Instant>,
 }
 
 impl Trouble {
+    const fn new(now: Instant) -> Self {
+        Self { began: now, seen: now, ended: None }
+    }
+
     /// Follows an element: `reached` says since when it can be reached.
     fn follow(&mut self, now: Instant, reached: Option<Instant>) {
         match (reached, self.ended) {
-            (None, Some(_)) => *self = Self { began: now, ended: None },
-            (None, None) => {}
-            (Some(since), None) => self.ended = Some(since.max(self.began)),
+            (None, Some(_)) => *self = Self::new(now),
+            (None, None) => self.seen = now,
+            (Some(since), None) => self.ended = Some(since.max(self.seen)),
             // It was short.
             (Some(since), Some(ended)) if since > ended => {
-                *self = Self { began: ended.max(since), ended: Some(since) }
+                *self = Self { ended: Some(since), ..Self::new(since) };
             }
             (Some(_), Some(_)) => {}
         }
@@ -91,8 +97,7 @@ impl Listings {
         for &(host, server) in &elements {
             let reach = Reach::of(view, &registrars, host);
             let reached = reach.since.filter(|_| knows_any(view, &registrars, host, server));
-            let fresh = Trouble { began: view.now, ended: None };
-            self.troubles.entry(host).or_insert(fresh).follow(view.now, reached);
+            self.troubles.entry(host).or_insert(Trouble::new(view.now)).follow(view.now, reached);
             let owner = pe_of(server);
             for &registrar in &registrars {
                 let lists = view.registrar(registrar).is_some_and(|r| r.handlespace().get(&owner).is_some());

@@ -161,7 +161,7 @@ impl Judges {
                 self.homes.registering(view, host, over);
                 Ok(())
             }
-            AsapMessage::EndpointKeepAlive { .. } => self.reports.asks(view, host, over),
+            AsapMessage::EndpointKeepAlive { element, .. } => self.reports.asks(view, host, over, *element),
             AsapMessage::EndpointUnreachable { handle, element } => {
                 self.reports.sent(view, host, over, &PeHandle { pool: handle.clone(), element: *element })
             }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use rserpool_core::base::{AssociationId, Instant};
+use rserpool_core::base::{AssociationId, ElementId, Instant};
 use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::Registrar;
 
@@ -27,9 +27,12 @@ pub(super) struct Reports {
     told: BTreeMap<HostId, Instant>,
     /// Reports that registrars have got about elements that are dead.
     pending: Vec<Report>,
-    /// The keep-alives of the last second, by registrar, with the life of its process, and element.
-    asked: BTreeMap<(HostId, u32, HostId), VecDeque<Instant>>,
+    /// The keep-alives of the last second.
+    asked: BTreeMap<Asked, VecDeque<Instant>>,
 }
+
+/// By a registrar, in one life of its process, on a host, which element if it is named.
+type Asked = (HostId, u32, HostId, Option<ElementId>);
 
 #[derive(Debug)]
 struct Report {
@@ -117,10 +120,12 @@ impl Reports {
         view: &View<'_>,
         registrar: HostId,
         over: AssociationId,
+        named: Option<ElementId>,
     ) -> Result<(), Violation> {
         let Some(config) = view.registrar_config(registrar) else { return Ok(()) };
         let Some(element) = view.host(registrar).peer(over) else { return Ok(()) };
-        let recent = self.asked.entry((registrar, view.host(registrar).life(), element)).or_default();
+        let asked = (registrar, view.host(registrar).life(), element, named);
+        let recent = self.asked.entry(asked).or_default();
         recent.push_back(view.now);
         let window = ASKED_AT_MOST_EACH;
         while recent.front().is_some_and(|at| view.now.since(*at) >= window) {

@@ -18,7 +18,11 @@ pub(super) fn draw(dice: &mut Dice, plan: &Plan, hardships: &[Hardship]) -> Vec<
         return Vec::new();
     }
     let drawn = (0..1 + dice.below(3)).filter_map(|_| draw_one(dice, plan));
-    drawn.filter(|(kind, _)| hardships.contains(kind)).map(|(_, steps)| steps).collect()
+    drawn
+        .filter(|(kind, _)| hardships.contains(kind))
+        .map(|(_, steps)| steps)
+        .filter(|steps| !steps.is_empty())
+        .collect()
 }
 
 fn draw_one(dice: &mut Dice, plan: &Plan) -> Option<(Hardship, Steps)> {

@@ -97,8 +97,8 @@ fn copies(stage: &Stage) -> Outcome {
 
 fn told_window(hand: &mut Hand) -> u32 {
     let replies = hand.replies();
-    let sacks = replies.iter().filter_map(|(_, packet)| packet.find(kind::SACK)?.word(4));
-    sacks.last().unwrap_or(u32::MAX)
+    let mut sacks = replies.iter().rev().filter_map(|(_, packet)| packet.find(kind::SACK)?.word(4));
+    sacks.next().unwrap_or(u32::MAX)
 }
 
 fn window(stage: &Stage) -> Outcome {

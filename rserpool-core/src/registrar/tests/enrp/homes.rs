@@ -296,7 +296,7 @@ impl World {
 
     fn report(&self) -> String {
         let lists: Vec<_> = self.rigs.iter().map(|rig| rig.home(ELEMENT)).collect();
-        alloc::format!("the registrars list {lists:?}, {:?}", self.element)
+        format!("the registrars list {lists:?}, {:?}", self.element)
     }
 
     fn check(&self, home: usize) {

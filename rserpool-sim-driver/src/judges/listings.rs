@@ -97,7 +97,7 @@ impl Listings {
         for &(host, server) in &elements {
             let reach = Reach::of(view, &registrars, host);
             let reached = reach.since.filter(|_| knows_any(view, &registrars, host, server));
-            self.troubles.entry(host).or_insert(Trouble::new(view.now)).follow(view.now, reached);
+            self.troubles.entry(host).or_insert_with(|| Trouble::new(view.now)).follow(view.now, reached);
             let owner = pe_of(server);
             for &registrar in &registrars {
                 let lists = view.registrar(registrar).is_some_and(|r| r.handlespace().get(&owner).is_some());

@@ -86,7 +86,7 @@ fn all_together_keep_no_more_than_the_bound() {
     net.frozen.clear();
     net.take(0);
     net.run_for(millis(100));
-    assert_eq!(net.events[0].last(), Some(&down(AssociationId::sctp(1), aborted(4, ""))));
+    assert_eq!(net.events[0].last(), Some(&down(AssociationId::sctp(1), DownReason::Busy)));
 }
 
 /// RFC 9260 section 6.2.1: an earlier SACK says nothing new; one of what was never sent is a lie.
@@ -163,7 +163,7 @@ fn who_says_nothing_makes_room_when_all_places_are_taken() {
     net.take(1);
     net.take(0);
     assert_eq!(connect(&mut net, 30), []);
-    assert_eq!(net.take(0), [Event::ConnectFailed { request: ConnectId(30), reason: ConnectError::Refused }]);
+    assert_eq!(net.take(0), [Event::ConnectFailed { request: ConnectId(30), reason: ConnectError::Busy }]);
     assert_eq!(net.stacks[1].counters().sctp_refused, 1);
     // What the stack opens itself has a place left.
     net.connect(1, 0);

@@ -21,7 +21,12 @@ pub(crate) fn agreement(view: &View<'_>, registrars: &[HostId]) -> Result<(), Vi
         if !registrar.is_serving() {
             return Err(Violation::new("at rest every registrar serves", name));
         }
-        check_peers(name, registrar, &scope)?;
+        // One that hears its peers less often than it expects suspects them between two of their heartbeats.
+        let expects = view.registrar_config(*host).map(|config| config.enrp.max_time_last_heard);
+        let suspects = running.iter().filter_map(|(peer, _)| view.registrar_config(*peer)).any(|config| {
+            expects.is_some_and(|expects| config.enrp.heartbeat_cycle + view.longest_delay() >= expects)
+        });
+        check_peers(name, registrar, &scope, suspects)?;
         check_checksums(name, registrar)?;
     }
     let Some(((first, pattern), others)) = running.split_first() else { return Ok(()) };
@@ -56,7 +61,12 @@ pub(crate) fn checksums_agree(view: &View<'_>, registrars: &[HostId]) -> Result<
 }
 
 /// A registrar is connected with all others of its scope, and knows no other.
-fn check_peers(name: &str, registrar: &Registrar, scope: &BTreeSet<RegistrarId>) -> Result<(), Violation> {
+fn check_peers(
+    name: &str,
+    registrar: &Registrar,
+    scope: &BTreeSet<RegistrarId>,
+    suspects: bool,
+) -> Result<(), Violation> {
     let peers = registrar.peers();
     let known: BTreeSet<RegistrarId> = peers.iter().map(|peer| peer.id).collect();
     let expected: BTreeSet<RegistrarId> = scope.iter().copied().filter(|id| *id != registrar.id()).collect();
@@ -64,7 +74,8 @@ fn check_peers(name: &str, registrar: &Registrar, scope: &BTreeSet<RegistrarId>)
         let detail = format!("{name} ({}) knows {known:?}, not {expected:?}", registrar.id());
         return Err(Violation::new("at rest registrars know each other and no others", detail));
     }
-    match peers.iter().find(|peer| !peer.connected || peer.state != PeerState::Active) {
+    let is_active = |state| state == PeerState::Active || suspects && state == PeerState::Suspect;
+    match peers.iter().find(|peer| !peer.connected || !is_active(peer.state)) {
         None => Ok(()),
         Some(peer) => {
             let detail = format!("{name}: {peer:?}");

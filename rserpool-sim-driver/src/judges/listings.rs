@@ -152,21 +152,20 @@ impl Listings {
         let Some(trouble) = self.troubles.get(&host) else { return Ok(()) };
         let Some(ended) = trouble.ended else { return Ok(()) };
         let running = view.running_registrars();
-        let acquainted = scope.around(view, registrar).len() == running.len();
-        let configs = running.iter().filter_map(|host| view.registrar_config(*host));
-        if !is_expected(view, &running, host, server)
-            || !acquainted
-            || running.iter().any(|registrar| refuses_pools(view, *registrar))
-            || !configs.into_iter().all(|config| scope.is_settled(view, config))
-        {
-            return Ok(());
-        }
         let element = server.config();
         let vain = (trouble.lasted() + self.interval) * 2;
         let hunt = element.hunt.timeout + vain.min(element.hunt.timeout_max);
         let asked = longest(view, &running, asked);
         let bound = view.settled() + hunt + element.registration_timeout * 2 + asked;
+        // First what can be told without a look at all others: there may be thousands.
         if view.now.since(ended) <= bound {
+            return Ok(());
+        }
+        let mut configs = running.iter().filter_map(|host| view.registrar_config(*host));
+        let settled = configs.all(|config| scope.is_settled(view, config));
+        let refused = running.iter().any(|registrar| refuses_pools(view, *registrar));
+        let acquainted = scope.around(view, registrar).len() == running.len();
+        if !settled || refused || !acquainted || !is_expected(view, &running, host, server) {
             return Ok(());
         }
         let detail = format!(
@@ -216,7 +215,7 @@ fn judge_loss(
 ) -> Result<(), Violation> {
     let running = view.running_registrars();
     let serving = view.registrar(registrar).is_some_and(Registrar::is_serving);
-    if !is_expected(view, &running, host, server) || !reach.is_settled() || !serving {
+    if !reach.is_settled() || !serving || !is_expected(view, &running, host, server) {
         return Ok(());
     }
     if !view.host(registrar).is_well() {

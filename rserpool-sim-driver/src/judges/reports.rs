@@ -9,6 +9,7 @@ use rserpool_core::handlespace::PeHandle;
 use rserpool_core::registrar::Registrar;
 
 use super::view::View;
+use crate::applications::Server;
 use crate::hosts::Mode;
 use crate::id::HostId;
 use crate::violation::Violation;
@@ -67,6 +68,10 @@ impl Reports {
         let reached = view.host(user).peer(over).is_some_and(|to| view.calm_for(user, to, late * 2));
         let owners = view.hosts_of_element(pe);
         let (&[element], true) = (owners.as_slice(), reached) else { return Ok(()) };
+        // That a server is full may be overtaken by the end of the association.
+        if view.reorders() && view.server(element).is_some_and(Server::turns_away) {
+            return Ok(());
+        }
         match view.calm_since(user, element).filter(|since| view.now.since(*since) > late * 2) {
             None => Ok(()),
             Some(since) => {

@@ -99,6 +99,11 @@ impl<'a> View<'a> {
         self.network.cable().longest()
     }
 
+    /// Whether packets overtake each other.
+    pub(super) fn reorders(&self) -> bool {
+        self.network.cable().reordering > 0 || !self.network.cable().jitter.is_zero()
+    }
+
     /// Since when two hosts have been able to work and talk undisturbed; `None` if they cannot.
     pub(crate) fn calm_since(&self, a: HostId, b: HostId) -> Option<Instant> {
         let well = self.host(a).is_well() && self.host(b).is_well();

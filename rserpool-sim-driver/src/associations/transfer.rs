@@ -39,7 +39,7 @@ impl Associations {
         if open.end(side).state == State::Up {
             open.end_mut(side).state = State::Closing;
             self.push(around, key, side, Item::Shutdown);
-            around.schedule.add_step(deadline, AssociationStep::CloseDeadline { key, side });
+            around.schedule.add_step(deadline.max(around.now), AssociationStep::CloseDeadline { key, side });
         }
     }
 

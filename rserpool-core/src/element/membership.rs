@@ -4,10 +4,10 @@
 //! The home registrar is looked for elsewhere: what has to be done about it is returned as [`Then`].
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use super::context::Context;
 use super::interface::{Answer, DeregistrationError, Notice, RegistrationError, UpdateError};
+use super::pace::pause;
 use super::registrar::Home;
 use crate::base::{CommandId, Instant};
 use crate::endpoint::Refusal;
@@ -18,10 +18,6 @@ use crate::wire::{
 
 /// A deregistration takes at most so many T3: two attempts and the hunt between them.
 const LEAVING_IN_T3: u32 = 3;
-
-/// The shortest time from one registration to the next if a registrar has removed the element between them.
-/// T2 is used instead if it is shorter.
-const PACE: Duration = Duration::from_millis(500);
 
 /// The place of the element in its pool.
 #[derive(Debug)]
@@ -321,9 +317,9 @@ impl Membership {
     /// keep-alives went unanswered while this process was frozen, or the life has run out (ASAP-3.2-01: the
     /// element is removed and told so). The element lives, so it registers again at once.
     ///
-    /// A registrar that removes it as soon as it has registered must not make it send a flood: at least
-    /// [`PACE`] lies between two registrations. If the element could not prove in between that it lives, the
-    /// registrar does not want it, and the pause grows.
+    /// A registrar that removes it as soon as it has registered must not make it send a flood: a [`pause`] lies
+    /// between two registrations. If the element could not prove in between that it lives, the registrar does
+    /// not want it, and the pause grows.
     fn removed(&mut self, now: Instant, context: &mut Context, home: &Home) -> Then {
         context.counters.removals += 1;
         if self.is_granted() {
@@ -338,13 +334,7 @@ impl Membership {
             return Then::Nothing;
         }
         let t2 = context.config.registration_timeout;
-        let pause = match self.removals.checked_sub(1) {
-            None => PACE.min(t2),
-            Some(doublings) => {
-                let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
-                t2.saturating_mul(factor).min(context.config.reregistration())
-            }
-        };
+        let pause = pause(self.removals, t2, context.config.reregistration());
         self.removals = self.removals.saturating_add(1);
         let until = self.asked + pause;
         if until <= now {

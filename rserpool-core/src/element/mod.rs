@@ -13,6 +13,7 @@ mod counters;
 mod interface;
 mod links;
 mod membership;
+mod pace;
 mod registrar;
 #[cfg(test)]
 mod tests;

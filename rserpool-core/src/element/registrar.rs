@@ -8,12 +8,10 @@ use bytes::Bytes;
 
 use super::context::Context;
 use super::interface::Notice;
+use super::pace::pause;
 use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress, SctpPort, TransportAddress};
 use crate::endpoint::ConnectError;
 use crate::endpoint::hunt::{ConnectIds, Hunt, HuntConfig, RoundEnd};
-
-/// The shortest time from the beginning of one hunt to that of the next. T5 is used instead if it is shorter.
-const PACE: Duration = Duration::from_millis(500);
 
 /// The home registrar and the hunt. While there is a home, the hunt is off.
 #[derive(Debug)]
@@ -145,13 +143,7 @@ impl Registrar {
         avoid: Option<TransportAddress>,
     ) {
         let (shortest, longest) = self.timeouts;
-        let pause = match self.vain.checked_sub(1) {
-            None => PACE.min(shortest),
-            Some(doublings) => {
-                let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
-                shortest.saturating_mul(factor).min(longest)
-            }
-        };
+        let pause = pause(self.vain, shortest, longest);
         self.vain = self.vain.saturating_add(1);
         match self.hunted.map(|hunted| hunted + pause) {
             Some(until) if until > now => self.rest = Some(Rest { until, avoid }),

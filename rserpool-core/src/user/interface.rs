@@ -351,7 +351,7 @@ pub enum Notice {
     /// A round of the hunt has found no registrar; the hunt goes on.
     #[non_exhaustive]
     NoRegistrar {
-        /// The registrars that were tried.
+        /// The registrars that were tried, in the order of their first attempts.
         tried: Vec<TransportAddress>,
     },
     /// All sessions are closed and the user is done.

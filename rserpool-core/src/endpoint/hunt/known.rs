@@ -1,6 +1,5 @@
 //! The registrars that have announced themselves.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -30,7 +29,8 @@ const LONGEST_PERIOD: Duration = Duration::from_secs(60);
 /// The registrars announced so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Announced {
-    heard: BTreeMap<TransportAddress, Heard>,
+    /// Sorted by address.
+    heard: Vec<(TransportAddress, Heard)>,
 }
 
 /// An announced registrar. An outdated one is remembered: otherwise a period longer than T7 could not be
@@ -70,17 +70,17 @@ impl Announced {
 
     /// Starts or restarts T7 of a registrar. False if there is no room for it.
     fn refresh(&mut self, now: Instant, outdate: Duration, registrar: &TransportAddress) -> bool {
-        let known = self.heard.get(registrar).copied();
-        if known.is_none() && !self.make_room(now) {
+        if self.get_mut(registrar).is_none() && !self.make_room(now) {
             return false;
         }
-        let known = known.unwrap_or(Heard { last: now, until: now, silences: 0, answered: false });
+        let new = Heard { last: now, until: now, silences: 0, answered: false };
+        let known = self.find_or_insert(registrar, new);
         let period = now.since(known.last).min(LONGEST_PERIOD);
-        let heard = match period < SHORTEST_PERIOD {
-            true => Heard { until: known.until.max(now + outdate), ..known },
-            false => Heard { last: now, until: now + outdate.max(period * PERIODS), ..known },
-        };
-        self.heard.insert(registrar.clone(), heard);
+        if period < SHORTEST_PERIOD {
+            known.until = known.until.max(now + outdate);
+        } else {
+            (known.last, known.until) = (now, now + outdate.max(period * PERIODS));
+        }
         debug_assert!(self.heard.len() <= MAX_ANNOUNCED, "announcements take no memory without a bound");
         true
     }
@@ -98,28 +98,46 @@ impl Announced {
             .min_by_key(|(_, heard)| heard.last)
             .or_else(|| silent.max_by_key(|(_, heard)| heard.silences));
         match goes.map(|(address, _)| address.clone()) {
-            Some(address) => self.heard.remove(&address).is_some(),
+            Some(address) => {
+                self.heard.retain(|(heard, _)| *heard != address);
+                true
+            }
             None => false,
         }
     }
 
+    fn get_mut(&mut self, registrar: &TransportAddress) -> Option<&mut Heard> {
+        self.heard.iter_mut().find(|(address, _)| address == registrar).map(|(_, heard)| heard)
+    }
+
+    fn find_or_insert(&mut self, registrar: &TransportAddress, new: Heard) -> &mut Heard {
+        let at = match self.heard.binary_search_by(|(address, _)| address.cmp(registrar)) {
+            Ok(at) => at,
+            Err(at) => {
+                self.heard.insert(at, (registrar.clone(), new));
+                at
+            }
+        };
+        &mut self.heard[at].1
+    }
+
     /// A registrar was tried in vain.
     pub(super) fn silent(&mut self, registrar: &TransportAddress) {
-        if let Some(heard) = self.heard.get_mut(registrar) {
+        if let Some(heard) = self.get_mut(registrar) {
             heard.silences = heard.silences.saturating_add(1);
         }
     }
 
     /// A registrar has answered.
     pub(super) fn answered(&mut self, registrar: &TransportAddress) {
-        if let Some(heard) = self.heard.get_mut(registrar) {
+        if let Some(heard) = self.get_mut(registrar) {
             (heard.silences, heard.answered) = (0, true);
         }
     }
 
     /// How often a registrar was tried in vain since it last answered.
     pub(super) fn silences(&self, registrar: &TransportAddress) -> u32 {
-        self.heard.get(registrar).map_or(0, |heard| heard.silences)
+        self.heard.iter().find(|(address, _)| address == registrar).map_or(0, |(_, heard)| heard.silences)
     }
 }
 

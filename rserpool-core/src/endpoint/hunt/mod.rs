@@ -11,7 +11,7 @@ mod known;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -79,14 +79,16 @@ pub struct Hunt {
     announced: Announced,
     /// The attempt by which a registrar was handed over last, until that registrar answers.
     unproven: Option<Attempt>,
-    /// The registrars that have turned us away since they last answered.
-    closed: BTreeMap<TransportAddress, Closed>,
+    /// The registrars that have turned us away since they last answered. They are few, as all lists of the hunt:
+    /// a tree for each would double the code of a small element.
+    closed: Vec<Closed>,
     chase: Option<Chase>,
 }
 
 /// A registrar that has turned us away.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Closed {
+    registrar: TransportAddress,
     times: u32,
     /// When it may be tried again.
     until: Instant,
@@ -104,12 +106,12 @@ struct Chase {
     /// How long an attempt keeps its place while others wait for one, so that each registrar is tried before T5
     /// expires.
     patience: Duration,
-    /// The attempts that are under way.
-    pending: BTreeMap<ConnectId, Attempt>,
+    /// The attempts that are under way, the oldest first: [`MAX_ATTEMPTS`] at most.
+    pending: Vec<Attempt>,
     /// The registrars that are still to be tried in this round.
     queue: VecDeque<TransportAddress>,
     /// How often each was tried. The next round begins with those tried least (SH5.2).
-    tried: BTreeMap<TransportAddress, u32>,
+    tried: Vec<(TransportAddress, u32)>,
     /// The registrar that has failed its owner: tried only while no other one is.
     avoid: Option<TransportAddress>,
     /// The registrars that are configured to be reached by TCP.
@@ -122,6 +124,7 @@ struct Chase {
 /// An attempt at a registrar.
 #[derive(Clone, Debug)]
 struct Attempt {
+    request: ConnectId,
     registrar: TransportAddress,
     began: Instant,
 }
@@ -145,7 +148,7 @@ impl Hunt {
             tcp,
             announced: Announced::default(),
             unproven: None,
-            closed: BTreeMap::new(),
+            closed: Vec::new(),
             chase: None,
         }
     }
@@ -184,7 +187,7 @@ impl Hunt {
 
     /// The registrars tried in the hunt that is on.
     pub fn tried(&self) -> Vec<TransportAddress> {
-        self.chase.iter().flat_map(|chase| chase.tried.keys().cloned()).collect()
+        self.chase.as_ref().map_or_else(Vec::new, Chase::all_tried)
     }
 
     /// Begins to hunt, unless the hunt is on already (SH1, SH2). The registrar to `avoid`, which does not
@@ -199,7 +202,7 @@ impl Hunt {
         if self.chase.is_some() {
             return;
         }
-        if let Some(Attempt { registrar, began }) = self.unproven.take() {
+        if let Some(Attempt { registrar, began, .. }) = self.unproven.take() {
             self.turned_away(began, registrar);
         }
         self.chase = Some(Chase {
@@ -207,9 +210,9 @@ impl Hunt {
             deadline: now,
             rounds: 0,
             patience: self.config.timeout,
-            pending: BTreeMap::new(),
+            pending: Vec::new(),
             queue: VecDeque::new(),
-            tried: BTreeMap::new(),
+            tried: Vec::new(),
             avoid,
             named_by_tcp: self
                 .config
@@ -226,7 +229,7 @@ impl Hunt {
     /// Ends the hunt and cancels all attempts.
     pub fn stop(&mut self, actions: &mut VecDeque<Action>) {
         if let Some(chase) = self.chase.take() {
-            cancel(chase.pending.into_keys(), actions);
+            cancel(&chase.pending, actions);
         }
     }
 
@@ -234,7 +237,7 @@ impl Hunt {
     /// nothing, since it may be ended at once.
     pub fn answered(&mut self, registrar: &TransportAddress) {
         self.unproven.take_if(|unproven| unproven.registrar == *registrar);
-        self.closed.remove(registrar);
+        self.closed.retain(|closed| closed.registrar != *registrar);
         self.announced.answered(registrar);
     }
 
@@ -253,7 +256,7 @@ impl Hunt {
         };
         if let Some(chase) = &mut self.chase {
             for registrar in registrars {
-                let new = !chase.tried.contains_key(&registrar) && !chase.queue.contains(&registrar);
+                let new = chase.times_tried(&registrar) == 0 && !chase.queue.contains(&registrar);
                 if new && chase.queue.len() < MAX_ANNOUNCED {
                     chase.queue.push_back(registrar);
                 }
@@ -271,7 +274,7 @@ impl Hunt {
         request: ConnectId,
         actions: &mut VecDeque<Action>,
     ) -> Option<TransportAddress> {
-        let attempt = self.chase.as_mut()?.pending.remove(&request)?;
+        let attempt = self.chase.as_mut()?.take(request)?;
         self.stop(actions);
         Some(self.unproven.insert(attempt).registrar.clone())
     }
@@ -288,7 +291,7 @@ impl Hunt {
         actions: &mut VecDeque<Action>,
     ) -> bool {
         let Some(chase) = &mut self.chase else { return false };
-        let Some(Attempt { registrar, .. }) = chase.pending.remove(&request) else { return false };
+        let Some(Attempt { registrar, .. }) = chase.take(request) else { return false };
         match reason {
             ConnectError::InUse => chase.held.push((now + PORTS_HELD, registrar)),
             ConnectError::Refused | ConnectError::Busy => {
@@ -318,11 +321,12 @@ impl Hunt {
             self.fill(now, ids, actions);
             return None;
         }
-        for Attempt { registrar, .. } in chase.pending.values() {
+        for Attempt { registrar, .. } in &chase.pending {
             self.announced.silent(registrar);
         }
-        cancel(core::mem::take(&mut chase.pending).into_keys(), actions);
-        let tried = chase.tried.keys().cloned().collect();
+        cancel(&chase.pending, actions);
+        chase.pending.clear();
+        let tried = chase.all_tried();
         if self.config.rounds.is_some_and(|rounds| chase.rounds >= rounds) {
             self.chase = None;
             return Some(RoundEnd::GivenUp { tried });
@@ -334,33 +338,36 @@ impl Hunt {
 
     /// A registrar has turned us away, which was tried or has refused at `since`; says when it may be tried again.
     fn turned_away(&mut self, since: Instant, registrar: TransportAddress) -> Instant {
-        let closed = self.closed.entry(registrar).or_insert(Closed { times: 0, until: since });
-        let pause = TURNED_AWAY.saturating_mul(1_u32.checked_shl(closed.times).unwrap_or(u32::MAX));
-        closed.times = closed.times.saturating_add(1);
-        closed.until = since + pause.min(self.config.timeout);
-        closed.until
+        let known = self.closed.iter().position(|closed| closed.registrar == registrar);
+        let times = known.map_or(0, |at| self.closed.swap_remove(at).times);
+        let pause = TURNED_AWAY.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX));
+        let until = since + pause.min(self.config.timeout);
+        self.closed.push(Closed { registrar, times: times.saturating_add(1), until });
+        until
     }
 
     fn begin_round(&mut self, now: Instant, ids: &mut ConnectIds, actions: &mut VecDeque<Action>) {
         let Some(chase) = &mut self.chase else { return };
+        // Sorted by inserting: a sort that keeps the order of equals is much code for a few.
+        let rank = |registrar: &TransportAddress| {
+            let last_resort = chase.is_last_resort(registrar);
+            (chase.times_tried(registrar), last_resort, self.announced.silences(registrar))
+        };
         let mut candidates: Vec<TransportAddress> = Vec::new();
         for registrar in self.config.registrars.iter().chain(self.announced.current(now)) {
             if !candidates.contains(registrar) {
-                candidates.push(registrar.clone());
+                let place = candidates.partition_point(|before| rank(before) <= rank(registrar));
+                candidates.insert(place, registrar.clone());
             }
         }
         // Forget what is not a candidate any more, so that announcements cannot take memory.
-        chase.tried.retain(|registrar, _| candidates.contains(registrar));
-        self.closed.retain(|registrar, _| candidates.contains(registrar));
-        candidates.sort_by_key(|registrar| {
-            let times = chase.tried.get(registrar).copied().unwrap_or(0);
-            (times, chase.is_last_resort(registrar), self.announced.silences(registrar))
-        });
+        chase.tried.retain(|(registrar, _)| candidates.contains(registrar));
+        self.closed.retain(|closed| candidates.contains(&closed.registrar));
         debug_assert!(chase.pending.is_empty(), "a round begins when the attempts of the last are cancelled");
         chase.queue.clear();
         chase.held.clear();
         for registrar in candidates {
-            match self.closed.get(&registrar) {
+            match self.closed.iter().find(|closed| closed.registrar == registrar) {
                 Some(closed) if now < closed.until => chase.held.push((closed.until, registrar)),
                 _ => chase.queue.push_back(registrar),
             }
@@ -379,26 +386,47 @@ impl Hunt {
             && let Some(peer) = chase.next(now)
         {
             if let Some(request) = displaced
-                && let Some(Attempt { registrar, .. }) = chase.pending.remove(&request)
+                && let Some(attempt) = chase.take(request)
             {
-                self.announced.silent(&registrar);
-                cancel([request], actions);
+                self.announced.silent(&attempt.registrar);
+                cancel(&[attempt], actions);
             }
             let request = ids.next_id();
-            let times = chase.tried.entry(peer.clone()).or_default();
-            *times = times.saturating_add(1);
+            chase.count_try(&peer);
             actions.push_back(Action::Connect {
                 request,
                 local_port: self.local_port,
                 peer: peer.clone(),
                 deadline: chase.deadline,
             });
-            chase.pending.insert(request, Attempt { registrar: peer, began: now });
+            chase.pending.push(Attempt { request, registrar: peer, began: now });
         }
     }
 }
 
 impl Chase {
+    /// The registrars tried so far.
+    fn all_tried(&self) -> Vec<TransportAddress> {
+        self.tried.iter().map(|(registrar, _)| registrar.clone()).collect()
+    }
+
+    fn times_tried(&self, registrar: &TransportAddress) -> u32 {
+        self.tried.iter().find(|(tried, _)| tried == registrar).map_or(0, |(_, times)| *times)
+    }
+
+    fn count_try(&mut self, registrar: &TransportAddress) {
+        match self.tried.iter_mut().find(|(tried, _)| tried == registrar) {
+            Some((_, times)) => *times = times.saturating_add(1),
+            None => self.tried.push((registrar.clone(), 1)),
+        }
+    }
+
+    /// Takes an attempt out that has ended.
+    fn take(&mut self, request: ConnectId) -> Option<Attempt> {
+        let at = self.pending.iter().position(|attempt| attempt.request == request)?;
+        Some(self.pending.remove(at))
+    }
+
     /// Whether this registrar is tried only while no other one is: the one to avoid, and those that were only
     /// announced for TCP, because the shorter handshake of TCP would always be faster than that of SCTP.
     fn is_last_resort(&self, registrar: &TransportAddress) -> bool {
@@ -412,7 +440,7 @@ impl Chase {
     /// Divides what is left of T5 among the registrars of the round: those of the last resort have turns of their
     /// own.
     fn share_time(&mut self, now: Instant) {
-        let under_way = self.pending.values().map(|attempt| &attempt.registrar);
+        let under_way = self.pending.iter().map(|attempt| &attempt.registrar);
         let all = under_way.chain(&self.queue).chain(self.held.iter().map(|(_, registrar)| registrar));
         let (last, others): (Vec<_>, Vec<_>) = all.partition(|registrar| self.is_last_resort(registrar));
         let turns = last.len().div_ceil(MAX_ATTEMPTS) + others.len().div_ceil(MAX_ATTEMPTS);
@@ -431,13 +459,13 @@ impl Chase {
         if self.pending.len() < MAX_ATTEMPTS {
             return Ok(None);
         }
-        let slow = self.pending.iter().find(|(_, attempt)| self.is_slow(now, attempt));
-        slow.map(|(request, _)| Some(*request)).ok_or(())
+        let slow = self.pending.iter().find(|attempt| self.is_slow(now, attempt));
+        slow.map(|attempt| Some(attempt.request)).ok_or(())
     }
 
     /// The registrar to try next, if there is one.
     fn next(&mut self, now: Instant) -> Option<TransportAddress> {
-        let alone = self.pending.values().all(|attempt| self.is_slow(now, attempt));
+        let alone = self.pending.iter().all(|attempt| self.is_slow(now, attempt));
         if alone || !self.is_last_resort(self.queue.front()?) {
             return self.queue.pop_front();
         }
@@ -449,7 +477,7 @@ impl Chase {
     fn next_due(&self) -> Instant {
         let held = self.held.iter().map(|(until, _)| *until).min();
         let had_its_time = |attempt: &Attempt| attempt.began + self.patience;
-        let mut slow = self.pending.values().map(had_its_time);
+        let mut slow = self.pending.iter().map(had_its_time);
         let place = match self.queue.front() {
             None => None,
             // It waits for all attempts under way.
@@ -460,6 +488,6 @@ impl Chase {
     }
 }
 
-fn cancel(requests: impl IntoIterator<Item = ConnectId>, actions: &mut VecDeque<Action>) {
-    actions.extend(requests.into_iter().map(|request| Action::CancelConnect { request }));
+fn cancel(attempts: &[Attempt], actions: &mut VecDeque<Action>) {
+    actions.extend(attempts.iter().map(|attempt| Action::CancelConnect { request: attempt.request }));
 }

@@ -143,7 +143,7 @@ fn t1_repeats_the_question_and_gives_up() {
     assert_eq!(step, (vec![question(HOME), connect(3, 0, registrar(2), at(160))], vec![]));
     // The registrar that does not answer is tried last, but within the same round.
     assert_eq!(expire(&mut user, 135), (vec![connect(4, 0, registrar(1), at(160))], vec![]));
-    let round = Output::Notice(Notice::NoRegistrar { tried: vec![registrar(1), registrar(2)] });
+    let round = Output::Notice(Notice::NoRegistrar { tried: vec![registrar(2), registrar(1)] });
     let again = vec![cancel(3), cancel(4), connect(5, 0, registrar(2), at(210))];
     assert_eq!(expire(&mut user, 160), (again, vec![round]));
     expire(&mut user, 185);

@@ -235,6 +235,7 @@ impl Role for user::User {
         match notice {
             Notice::ElementFailed { session, .. }
             | Notice::FailedOver { session, .. }
+            | Notice::CookieKept { session, .. }
             | Notice::Received { session, .. }
             | Notice::Unanswered { session, .. } => Recipient::Session(*session),
             Notice::Closed { session, .. } => Recipient::EndOfSession(*session),
@@ -272,10 +273,12 @@ impl Role for user::User {
                     tracing::warn!(session = session.0, %element, %reason, suppressed, "element failed");
                 }
             }
-            Notice::FailedOver { session, from, to, resent, .. } => {
+            Notice::FailedOver { session, from, to, resent, cookie_echoed, .. } => {
                 if let Some(Line { suppressed }) = log.allow("failed over") {
                     let resent = resent.len();
-                    tracing::info!(session = session.0, %from, %to, resent, suppressed, "failed over");
+                    tracing::info!(
+                        session = session.0, %from, %to, cookie_echoed, resent, suppressed, "failed over"
+                    );
                 }
             }
             Notice::Unanswered { session, request, reason, .. } => {

@@ -7,6 +7,7 @@ pub use crate::builder::{Builder, Configuration, Preset};
 pub use crate::error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use crate::io::Io;
 pub use crate::runtime::{ByteStream, Listener, Received, Runtime, Socket};
+pub use crate::seal::{CookieKey, CookieKeys, KeyTooShort};
 pub use crate::session::SessionEvent;
 pub use crate::tcp::TcpListening;
 pub use bytes::Bytes;
@@ -16,8 +17,8 @@ pub use rserpool_core::base::{
     TcpAddress, TransportAddress, UdpPort,
 };
 pub use rserpool_core::element::{
-    DeregistrationError, ElementConfig, Notice as ElementEvent, Refusal, RegistrationError,
-    Status as ElementStatus, UpdateError,
+    CookieError, CookieSeal, DeregistrationError, ElementConfig, Notice as ElementEvent, Refusal,
+    RegistrationError, Status as ElementStatus, UpdateError,
 };
 pub use rserpool_core::endpoint::hunt::HuntConfig;
 pub use rserpool_core::endpoint::{ConfigError, DownReason, PeerState, PeerStatus, ReportError};

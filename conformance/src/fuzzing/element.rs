@@ -39,11 +39,12 @@ fn config(input: &mut Input<'_>) -> ElementConfig {
 
 fn command(input: &mut Input<'_>) -> Command {
     let session = AssociationId::sctp(u64::from(input.below(12)));
-    match input.below(8) {
+    match input.below(10) {
         0 => Command::Deregister,
         1 | 2 => Command::UpdatePolicy(Policy::RoundRobin),
         3 => Command::UpdatePolicy(Policy::LeastUsed { load: u32::from(input.u16()) << 16 }),
         4 => Command::Close { session },
+        8 | 9 => Command::SendCookie { session, cookie: Bytes::copy_from_slice(input.octets()) },
         _ => {
             let protocol = ProtocolId(u32::from(input.below(13)));
             let bytes = Bytes::copy_from_slice(input.octets());

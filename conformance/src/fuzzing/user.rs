@@ -43,7 +43,7 @@ fn command(input: &mut Input<'_>) -> Command {
         }
         2..=4 => Command::Open(Open::new(handle)),
         5 => Command::Purge { handle },
-        6 => Command::Failover { session },
+        6 => Command::Failover { session, unreachable: input.below(2) == 0 },
         7 => Command::ReportUnreachable { handle, element: ElementId(input.below(6).into()) },
         8 => Command::Close { session },
         9 => Command::Answered { session, request },

@@ -33,7 +33,7 @@ crate::endpoint::counters::counters! {
     malformed,
     /// ASAP messages that could be decoded but were not expected.
     unexpected,
-    /// ASAP messages that are not implemented (cookies, business cards).
+    /// ASAP messages that are not implemented (business cards).
     unsupported,
     /// ASAP_ERROR received.
     errors_received,
@@ -51,4 +51,12 @@ crate::endpoint::counters::counters! {
     messages_dropped,
     /// Application messages sent.
     messages_sent,
+    /// Cookies sent.
+    cookies_sent,
+    /// Cookies that have waited for room until a newer one has taken their place.
+    cookies_replaced,
+    /// Cookies of other elements that users have brought.
+    cookies_echoed,
+    /// Cookies that users have brought and the seal does not vouch for.
+    cookies_refused,
 }

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::endpoint::ConfigError;
 use crate::endpoint::hunt::HuntConfig;
+use crate::endpoint::{ConfigError, MAX_COOKIE};
 use crate::policy::Policies;
 use crate::wire::Padding;
 
@@ -52,6 +52,9 @@ pub struct UserConfig {
     /// The most octets of supervised requests that one session keeps (default 1 MiB). Bounds memory, and what
     /// a failover sends at once: that must fit into the data queue of the transport.
     pub max_unanswered_octets: usize,
+    /// The longest cookie that a session keeps, in octets (default [`MAX_COOKIE`], all that a message can hold).
+    /// Of a longer one nothing is kept. Bounds memory: each session keeps one.
+    pub max_cookie_octets: usize,
     /// The policies by which cached elements are selected.
     pub policies: Policies,
     /// How messages are padded.
@@ -81,6 +84,7 @@ impl UserConfig {
             retry_interval: Duration::from_millis(250),
             max_sessions: 1_000,
             max_unanswered_octets: 1 << 20,
+            max_cookie_octets: MAX_COOKIE,
             policies: Policies::default(),
             padding: Padding::default(),
             seed,

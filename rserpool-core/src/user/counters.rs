@@ -28,7 +28,7 @@ crate::endpoint::counters::counters! {
     malformed,
     /// ASAP messages that could be decoded but were not expected.
     unexpected,
-    /// ASAP messages that are not implemented (cookies, business cards).
+    /// ASAP messages that are not implemented (business cards).
     unsupported,
     /// ASAP_ERROR received.
     errors_received,
@@ -46,6 +46,12 @@ crate::endpoint::counters::counters! {
     element_failures,
     /// Failovers that found another element.
     failovers,
+    /// Cookies received and kept.
+    cookies_received,
+    /// Cookies that were longer than permitted: the one before is kept.
+    cookies_too_long,
+    /// Cookies handed to an element that has taken over.
+    cookies_echoed,
     /// Application messages sent, without repetitions.
     messages_sent,
     /// Application messages sent again to another element.

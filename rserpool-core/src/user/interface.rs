@@ -101,11 +101,14 @@ pub enum Command {
         /// The request that was answered.
         request: RequestId,
     },
-    /// Give up the present element and move to another one. Nobody is told that it has failed: to report it,
-    /// there is [`Command::ReportUnreachable`]. Answered by [`Answer::Done`].
+    /// Give up the present element and move to another one. Answered by [`Answer::Done`].
     Failover {
         /// The session to be moved.
         session: SessionId,
+        /// Whether the registrar is told that the element could not be reached, as
+        /// [`Command::ReportUnreachable`] does. An element that answers must not be reported, even if it refuses
+        /// to work: a registrar removes elements that are.
+        unreachable: bool,
     },
     /// Report an element to the registrar (Transport.Failure, RFC 5352 section 6.9.2), and do not
     /// select it for a while. Nothing is sent unless something was sent to the element before
@@ -301,8 +304,21 @@ pub enum Notice {
         to: ElementId,
         /// Where the present element is.
         peer: TransportAddress,
+        /// Whether the state that an element before had left in a cookie was handed to it, before anything else.
+        cookie_echoed: bool,
         /// The requests that were sent again.
         resent: Vec<RequestId>,
+    },
+    /// The element has left its state of the session in a cookie. It is kept instead of the one before, and handed to
+    /// the element that will replace this one.
+    #[non_exhaustive]
+    CookieKept {
+        /// The session of the cookie.
+        session: SessionId,
+        /// The element that sent it.
+        element: ElementId,
+        /// The octets of the cookie.
+        octets: usize,
     },
     /// An application message.
     #[non_exhaustive]

@@ -7,7 +7,7 @@ use super::cache::Cache;
 use super::context::{Context, Timer};
 use super::interface::{Answer, Resolve, SessionId, UserError};
 use super::registrar::Registrar;
-use crate::base::{CommandId, ElementId, Instant, PoolHandle, SctpAddress, TransportAddress};
+use crate::base::{CommandId, ElementId, Instant, PoolHandle, TransportAddress};
 use crate::wire::{AsapMessage, CauseCode, OperationError, Policy, PoolElement};
 
 /// The most pools that are resolved at the same time.
@@ -130,9 +130,9 @@ impl Resolver {
         self.cache.is_ranked(handle)
     }
 
-    /// Where an element of a pool serves its users, as far as that is known.
-    pub(super) fn user_address(&self, handle: &PoolHandle, element: ElementId) -> Option<SctpAddress> {
-        self.cache.element(handle, element).and_then(PoolElement::user_address)
+    /// An element of a pool, as far as it is known.
+    pub(super) fn element(&self, handle: &PoolHandle, element: ElementId) -> Option<&PoolElement> {
+        self.cache.element(handle, element)
     }
 
     /// The application wants a handle resolved, from the cache if it allows that (C1, C4).

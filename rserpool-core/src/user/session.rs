@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::config::UserConfig;
+use super::handover::Handover;
 use super::interface::{Message, RequestId, UnansweredReason};
 use super::requests::{Due, Overdue, Requests};
 use super::search::{Purpose, Search};
@@ -19,6 +20,7 @@ pub(super) struct Session {
     state: State,
     trouble: Option<Trouble>,
     requests: Requests,
+    handover: Handover,
     /// A message was refused, and the application waits for [`Notice::Writable`](super::Notice::Writable).
     awaits_room: bool,
     /// The application has no room for messages.
@@ -30,7 +32,7 @@ enum State {
     Searching(Search),
     Serving(Serving, Queue),
     /// The association is being closed.
-    Closing(ElementId),
+    Closing(Serving),
 }
 
 /// A session has left an element, and none has proved itself since: by an answer, or by serving for long enough.
@@ -48,6 +50,8 @@ pub(super) struct Serving {
     pub(super) association: AssociationId,
     pub(super) element: ElementId,
     pub(super) since: Instant,
+    /// Whether there is a control channel.
+    pub(super) control: bool,
 }
 
 /// The queue of the association, as last reported by the transport.
@@ -72,7 +76,15 @@ impl Session {
     /// A session that looks for its first element.
     pub(super) fn new(handle: PoolHandle, command: CommandId) -> Self {
         let state = State::Searching(Search::new(Purpose::Open(command)));
-        Self { handle, state, trouble: None, requests: Requests::default(), awaits_room: false, held: false }
+        Self {
+            handle,
+            state,
+            trouble: None,
+            requests: Requests::default(),
+            handover: Handover::default(),
+            awaits_room: false,
+            held: false,
+        }
     }
 
     pub(super) const fn handle(&self) -> &PoolHandle {
@@ -111,12 +123,31 @@ impl Session {
         }
     }
 
-    /// The element at the other end, even of a session that is being closed.
-    pub(super) const fn element(&self) -> Option<ElementId> {
+    /// The other end, even of a session that is being closed.
+    const fn other_end(&self) -> Option<Serving> {
         match self.state {
-            State::Serving(Serving { element, .. }, _) | State::Closing(element) => Some(element),
+            State::Serving(serving, _) | State::Closing(serving) => Some(serving),
             State::Searching(_) => None,
         }
+    }
+
+    /// The element at the other end.
+    pub(super) fn element(&self) -> Option<ElementId> {
+        self.other_end().map(|serving| serving.element)
+    }
+
+    /// Whether there is a control channel to the other end.
+    pub(super) fn has_control_channel(&self) -> bool {
+        self.other_end().is_some_and(|serving| serving.control)
+    }
+
+    /// What the elements so far have left for the next one.
+    pub(super) const fn handover(&self) -> &Handover {
+        &self.handover
+    }
+
+    pub(super) const fn handover_mut(&mut self) -> &mut Handover {
+        &mut self.handover
     }
 
     /// Whether a message may be taken; unanswered requests may have `limit` octets in all. If the message is
@@ -223,10 +254,10 @@ impl Session {
 
     /// Closes a session that is served; returns its association.
     pub(super) fn begin_closing(&mut self) -> Option<AssociationId> {
-        let Serving { association, element, .. } = self.serving()?;
-        self.state = State::Closing(element);
+        let serving = self.serving()?;
+        self.state = State::Closing(serving);
         self.requests = Requests::default();
-        Some(association)
+        Some(serving.association)
     }
 
     /// The queue of the association is full, or free again; false if no element serves the session.

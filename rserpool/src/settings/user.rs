@@ -52,6 +52,8 @@ settings! {
         max_sessions / "max-sessions": usize => max_sessions;
         /// Octets of unanswered requests that a session keeps
         max_unanswered_octets / "max-unanswered-octets": usize => max_unanswered_octets;
+        /// Octets of the cookie that a session keeps: of a longer one, nothing
+        max_cookie_octets / "max-cookie-octets": usize => max_cookie_octets;
         /// Whether to listen to the announcements of registrars [default: only if none is named]
         #[arg(num_args = 0..=1, default_missing_value = "yes")]
         announce / "announce": Switch;

@@ -188,7 +188,7 @@ impl World {
             }
             2 | 3 => Command::Open(Open::new(handle)),
             4 => Command::Purge { handle },
-            5 => Command::Failover { session },
+            5 => Command::Failover { session, unreachable: b.is_multiple_of(2) },
             6 => Command::ReportUnreachable { handle, element: ElementId(b as u32) },
             7 if b < 3 => Command::Close { session },
             7 if b.is_multiple_of(2) => Command::Hold { session },

@@ -256,7 +256,7 @@ impl Client {
         for (session, element) in sessions {
             match (order, element) {
                 (Order::Failover, _) => {
-                    self.other_command(now, Command::Failover { session, unreachable: false })
+                    self.other_command(now, Command::Failover { session, unreachable: false });
                 }
                 (Order::Close, _) => {
                     if let Some((n, conversation)) = self.find(session) {

@@ -15,7 +15,7 @@ use rserpool_core::element::{
     RegistrationError, Status, UpdateError,
 };
 use rserpool_core::endpoint::ConfigError;
-use rserpool_core::wire::Policy;
+use rserpool_core::wire::{Policy, PoolElement as ListedElement};
 
 use crate::announce::Announcing;
 use crate::builder::{Builder, Configure, Preset, own_addresses};
@@ -140,6 +140,17 @@ impl<R> PoolElement<R> {
     /// [`Refusal::NoControlChannel`] if the element is configured so.
     pub async fn send_cookie(&self, session: AssociationId, cookie: impl Into<Bytes>) -> Result<(), Refusal> {
         self.ask(Command::SendCookie { session, cookie: cookie.into() }).await
+    }
+
+    /// Tells the users of all sessions, present and future, which elements of the pool they are to prefer when this one
+    /// fails, the best one first: those that hold a copy of its data, for example. None says nothing to them.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Card`] if there are more than 64, or too many for one message;
+    /// [`Refusal::NoControlChannel`] if the element is configured so.
+    pub async fn set_card(&self, elements: Vec<ListedElement>) -> Result<(), Refusal> {
+        self.ask(Command::SetCard(elements)).await
     }
 
     /// Closes the session with a user, after what is queued has been delivered.

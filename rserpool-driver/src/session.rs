@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use async_channel::{Receiver, bounded};
 use bytes::Bytes;
-use rserpool_core::base::{ElementId, ProtocolId, TransportAddress};
+use rserpool_core::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
 use rserpool_core::element::Refusal;
 use rserpool_core::user::{
     Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, RequestLimits,
     SessionId, UnansweredReason, User, UserError,
 };
+use rserpool_core::wire::PoolElement;
 
 use crate::delivery::{SessionEvents, session_queue};
 use crate::error::Stopped;
@@ -73,6 +74,17 @@ pub enum SessionEvent {
         element: ElementId,
         /// The octets of the cookie.
         octets: usize,
+    },
+    /// The element has named elements of a pool (a business card): those that are to be preferred when it fails, or, if
+    /// it is another pool, those of the pool to which the user of this application belongs.
+    #[non_exhaustive]
+    PeerCard {
+        /// The element.
+        element: ElementId,
+        /// The pool.
+        handle: PoolHandle,
+        /// Its elements, the preferred one first.
+        elements: Vec<PoolElement>,
     },
     /// A request has ended without an answer: it has reached one of its [limits](RequestLimits), or it is one
     /// with [`Delivery::Report`] and its element has failed.
@@ -282,6 +294,9 @@ impl<R> Session<R> {
                 }
                 Notice::ElementFailed { element, reason, .. } => {
                     SessionEvent::ElementFailed { element, reason }
+                }
+                Notice::PeerCard { element, handle, elements, .. } => {
+                    SessionEvent::PeerCard { element, handle, elements }
                 }
                 Notice::CookieKept { element, octets, .. } => SessionEvent::CookieKept { element, octets },
                 Notice::FailedOver { from, to, peer, cookie_echoed, resent, .. } => {

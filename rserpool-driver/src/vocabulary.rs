@@ -27,8 +27,8 @@ pub use rserpool_core::inspector::{InspectError, InspectorConfig, Snapshot, diff
 pub use rserpool_core::policy::Policies;
 pub use rserpool_core::registrar::{EnrpConfig, Figures, RegistrarConfig};
 pub use rserpool_core::user::{
-    Awaited, Delivery, FailureReason, Notice as UserEvent, RequestId, RequestLimits, Resolution,
-    UnansweredReason, UserConfig, UserError,
+    Awaited, Card, CardUse, Delivery, FailureReason, Notice as UserEvent, RequestId, RequestLimits,
+    Resolution, UnansweredReason, UserConfig, UserError,
 };
 pub use rserpool_core::wire::{
     OperationError, Policy, PoolElement as ListedElement, PoolEntry, ServerInformation,

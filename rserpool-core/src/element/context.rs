@@ -16,6 +16,8 @@ pub(super) struct Context {
     pub(super) id: ElementId,
     pub(super) counters: Counters,
     pub(super) outbox: Outbox<Answer, Notice>,
+    /// The business card for users, as a message.
+    pub(super) card: Option<Bytes>,
 }
 
 impl Context {

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::seal::CookieError;
-use crate::base::{AssociationId, ProtocolId, RegistrarId, SctpAddress, TransportAddress};
+use crate::base::{AssociationId, PoolHandle, ProtocolId, RegistrarId, SctpAddress, TransportAddress};
 use crate::endpoint::{DownReason, Refusal};
-use crate::wire::{OperationError, Policy};
+use crate::wire::{OperationError, Policy, PoolElement};
 
 /// What the application can ask an element for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,11 @@ pub enum Command {
         /// The state, opaque to everybody else.
         cookie: Bytes,
     },
+    /// Tell the users of all sessions, present and future, which elements of the pool they are to prefer when this one
+    /// fails, the best one first (a business card, RFC 5352 section 3.9): those that hold a copy of its data, for
+    /// example. At most [`MAX_CARD`](crate::endpoint::MAX_CARD); none withdraws nothing that was sent, but no more is
+    /// sent. Answered by [`Answer::Done`].
+    SetCard(Vec<PoolElement>),
     /// Close the association with a user, after what is queued has been delivered. Answered by
     /// [`Answer::Done`]; [`Notice::SessionClosed`] follows.
     Close {
@@ -81,7 +86,7 @@ impl Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// To [`Command::Send`], [`Command::SendCookie`], [`Command::Close`] and [`Command::UseRegistrars`].
+    /// To [`Command::Send`], [`Command::SendCookie`], [`Command::SetCard`], [`Command::Close`] and [`Command::UseRegistrars`].
     Done(Result<(), Refusal>),
     /// To [`Command::UpdatePolicy`].
     Updated(Result<(), UpdateError>),
@@ -153,7 +158,7 @@ pub enum Notice {
         /// The registrars that were tried.
         tried: Vec<TransportAddress>,
     },
-    /// A user has sent its first application message, or a cookie. An association without one is not a session,
+    /// A user has sent its first application message, a cookie or a business card. An association without one is not a session,
     /// because registrars open associations to the same port.
     #[non_exhaustive]
     SessionOpened {
@@ -187,6 +192,17 @@ pub enum Notice {
     CookieWanted {
         /// The association with the user.
         session: AssociationId,
+    },
+    /// A user is an element of a pool itself, and names the elements of that pool in the order in which they are to be
+    /// tried when it fails. An application that wants to talk to that pool opens a session with it.
+    #[non_exhaustive]
+    PeerCard {
+        /// The association with the user.
+        session: AssociationId,
+        /// The pool of the user.
+        handle: PoolHandle,
+        /// Its elements, the preferred one first, at most [`MAX_CARD`](crate::endpoint::MAX_CARD).
+        elements: Vec<PoolElement>,
     },
     /// An application message from a user.
     #[non_exhaustive]

@@ -1,6 +1,7 @@
 //! The associations of an element, with users and with registrars. Some of them are sessions: the
 //! application knows an association once its user has sent a message over it.
 
+mod cards;
 mod cookies;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,8 @@ pub(super) struct Links {
     open_requests: usize,
     /// The newest cookies of sessions whose queue is full: one each.
     unsent_cookies: BTreeMap<AssociationId, Bytes>,
+    /// The sessions whose users get the card when their queue is free.
+    due_cards: BTreeSet<AssociationId>,
     /// The sessions that are closed when their last cookie has come, or then.
     last_cookies: Deadlines<AssociationId>,
     /// Until when the links are closed, once that has begun.
@@ -63,7 +66,7 @@ enum Kind {
     Newcomer,
     /// The peer has opened it and seems to be a registrar: it takes no place of a session.
     Registrar,
-    /// The peer has opened it and sent an application message or a cookie.
+    /// The peer has opened it and sent what only a user sends.
     Session,
 }
 
@@ -236,6 +239,8 @@ impl Links {
                 context.counters.sessions_opened += 1;
                 let peer = link.peer.clone();
                 context.outbox.tell(Notice::SessionOpened { session: association, peer });
+                // ASAP-3.9-01: it comes when communication begins.
+                cards::send(context, association);
                 Ok(Entered::Now)
             }
             Kind::Session => Ok(Entered::Before),
@@ -331,6 +336,7 @@ impl Links {
     }
 
     pub(super) fn handle_drained(&mut self, context: &mut Context, association: AssociationId) {
+        self.send_due_card(context, association);
         self.send_waiting_cookie(context, association);
         let Some(link) = self.links.get_mut(&association) else { return };
         let before = core::mem::replace(&mut link.queue, Queue::Free);
@@ -350,6 +356,7 @@ impl Links {
         let Some(link) = self.links.remove(&association) else { return false };
         self.registrars.remove(&association);
         self.unsent_cookies.remove(&association);
+        self.due_cards.remove(&association);
         self.last_cookies.clear(&association);
         self.open_requests -= link.open_requests as usize;
         match link.kind {

@@ -96,7 +96,13 @@ impl Element {
             membership: Membership::new(config.policy.clone()),
             links: Links::default(),
             phase: Phase::Running,
-            context: Context { config, id, counters: Counters::default(), outbox: Outbox::default() },
+            context: Context {
+                config,
+                id,
+                counters: Counters::default(),
+                outbox: Outbox::default(),
+                card: None,
+            },
         };
         element.seek(now, None);
         element
@@ -244,9 +250,11 @@ impl Element {
                 }
                 return;
             }
-            AsapMessage::BusinessCard { .. } => {
-                context.counters.unsupported += 1;
-                Then::Nothing
+            AsapMessage::BusinessCard { handle, policy: _, elements } => {
+                if self.links.handle_card(context, association, handle, elements) == Taken::LinkGone {
+                    self.handle_link_gone(now, association);
+                }
+                return;
             }
             _ => unexpected(context),
         };
@@ -408,6 +416,7 @@ impl Element {
                 self.links.send(now, context, session, protocol, stream, bytes)
             }
             Command::SendCookie { session, cookie } => self.links.send_cookie(now, context, session, cookie),
+            Command::SetCard(elements) => self.links.set_card(context, elements),
             Command::Close { session } => self.links.close(now, context, session),
             Command::Deregister if self.phase == Phase::Stopped => {
                 let refused = DeregistrationError::Refused(Refusal::ShuttingDown);

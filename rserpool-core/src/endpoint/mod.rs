@@ -94,7 +94,7 @@ pub use contract::{
     AbortCause, AbortReason, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, HangUp,
     MAX_MESSAGE, Origin, Outbox, Output, OutputOf,
 };
-pub use control::MAX_COOKIE;
+pub use control::{MAX_CARD, MAX_COOKIE};
 pub use management::ReportError;
 pub use peer_status::{PeerState, PeerStatus};
 pub use refusal::Refusal;

@@ -27,6 +27,12 @@ pub enum Refusal {
     /// The cookie is longer than [`MAX_COOKIE`](crate::endpoint::MAX_COOKIE) octets.
     #[error("a cookie has at most {} octets: keep less in it", crate::endpoint::MAX_COOKIE)]
     CookieLength,
+    /// The business card lists more than [`MAX_CARD`](crate::endpoint::MAX_CARD) elements, or too many for one message.
+    #[error(
+        "a business card lists at most {} elements, in one message: list fewer",
+        crate::endpoint::MAX_CARD
+    )]
+    Card,
     /// Another unanswered request of the session has the same identifier.
     #[error("an unanswered request has the same identifier: use another one")]
     DuplicateRequest,

@@ -28,8 +28,6 @@ crate::endpoint::counters::counters! {
     malformed,
     /// ASAP messages that could be decoded but were not expected.
     unexpected,
-    /// ASAP messages that are not implemented (business cards).
-    unsupported,
     /// ASAP_ERROR received.
     errors_received,
     /// ASAP_ERROR sent.
@@ -52,6 +50,10 @@ crate::endpoint::counters::counters! {
     cookies_too_long,
     /// Cookies handed to an element that has taken over.
     cookies_echoed,
+    /// Business cards received and kept.
+    cards_received,
+    /// Business cards sent.
+    cards_sent,
     /// Application messages sent, without repetitions.
     messages_sent,
     /// Application messages sent again to another element.

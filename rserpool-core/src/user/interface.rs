@@ -130,12 +130,33 @@ pub enum Command {
         /// The session whose messages are wanted.
         session: SessionId,
     },
+    /// Tell the elements of all sessions, present and future, that the application is an element of a pool itself, and
+    /// which elements of that pool are to be preferred when it fails (a business card, RFC 5352 section 3.9). `None`
+    /// withdraws nothing that was sent, but no more is sent. Answered by [`Answer::Done`].
+    SetCard(Option<Card>),
     /// End a session after delivering what is queued; requests are no longer resent. Answered by
     /// [`Answer::Done`]; [`Notice::Closed`] follows.
     Close {
         /// The session to be closed.
         session: SessionId,
     },
+}
+
+/// The pool to which the application itself belongs as an element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Card {
+    /// The handle of the pool.
+    pub handle: PoolHandle,
+    /// Its elements, the preferred one first: 1 to [`MAX_CARD`](crate::endpoint::MAX_CARD).
+    pub elements: Vec<PoolElement>,
+}
+
+impl Card {
+    /// The card of this pool.
+    pub const fn new(handle: PoolHandle, elements: Vec<PoolElement>) -> Self {
+        Self { handle, elements }
+    }
 }
 
 /// A question for the elements of a pool.
@@ -242,7 +263,8 @@ pub enum Answer {
     Resolved(Result<Resolution, UserError>),
     /// To [`Command::Open`].
     Opened(Result<Opened, UserError>),
-    /// To [`Command::Send`], [`Command::Answered`], [`Command::Failover`] and [`Command::Close`].
+    /// To [`Command::Send`], [`Command::Answered`], [`Command::Failover`], [`Command::SetCard`],
+    /// [`Command::Hold`], [`Command::Release`] and [`Command::Close`].
     Done(Result<(), Refusal>),
     /// To [`Command::Purge`] and [`Command::ReportUnreachable`], which cannot fail.
     Noted,
@@ -319,6 +341,19 @@ pub enum Notice {
         element: ElementId,
         /// The octets of the cookie.
         octets: usize,
+    },
+    /// The element has said which elements are to be preferred when it fails, or, if the pool is another one, that it
+    /// is the user of an application that belongs to that pool.
+    #[non_exhaustive]
+    PeerCard {
+        /// The session of the element.
+        session: SessionId,
+        /// The element.
+        element: ElementId,
+        /// The pool of the card.
+        handle: PoolHandle,
+        /// The elements of that pool, the preferred one first, at most [`MAX_CARD`](crate::endpoint::MAX_CARD).
+        elements: Vec<PoolElement>,
     },
     /// An application message.
     #[non_exhaustive]

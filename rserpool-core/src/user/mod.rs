@@ -54,12 +54,12 @@ use crate::endpoint::{
 };
 use crate::wire::{AsapMessage, Policy};
 use cache::Cache;
-pub use config::UserConfig;
+pub use config::{CardUse, UserConfig};
 use context::{Context, Phase, Timer};
 pub use counters::Counters;
 use health::Health;
 pub use interface::{
-    Answer, Awaited, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId,
+    Answer, Awaited, Card, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId,
     RequestLimits, Resolution, Resolve, SessionId, UnansweredReason, UserError,
 };
 use registrar::Registrar;
@@ -108,6 +108,7 @@ impl User {
                 connects: ConnectIds::default(),
                 deadlines: Deadlines::default(),
                 phase: Phase::Running,
+                card: None,
                 config,
             },
         }
@@ -180,7 +181,10 @@ impl User {
             }
             AsapMessage::Error { .. } => context.counters.errors_received += 1,
             AsapMessage::Cookie { cookie } => sessions.handle_cookie(context, association, &cookie),
-            AsapMessage::BusinessCard { .. } => context.counters.unsupported += 1,
+            AsapMessage::BusinessCard { handle, policy: _, elements } => {
+                let turn = &mut Turn { now, context, resolver };
+                sessions.handle_card(turn, association, handle, elements);
+            }
             _ => context.counters.unexpected += 1,
         }
     }
@@ -284,6 +288,7 @@ impl User {
             Command::Failover { session, .. } | Command::Close { session } if !sessions.is_open(session) => {
                 Answer::Done(Err(Refusal::UnknownSession))
             }
+            Command::SetCard(card) => Answer::Done(sessions.set_card(context, card)),
             Command::Hold { session } => Answer::Done(sessions.hold(context, session, true)),
             Command::Release { session } => Answer::Done(sessions.hold(context, session, false)),
             // The answer comes before the consequences of the command.

@@ -31,6 +31,8 @@ const MAX_STRETCH: u32 = 8;
 pub(super) enum Waiter {
     Command(CommandId),
     Session(SessionId),
+    /// Nothing: the cache is to know the pool.
+    Cache,
 }
 
 /// The known pools, and the resolutions that are under way, one for each pool: answers name nothing but the
@@ -84,6 +86,7 @@ impl Question {
             Waiter::Session(id) => {
                 self.sessions.insert(id);
             }
+            Waiter::Cache => {}
         }
         Ok(())
     }
@@ -128,6 +131,11 @@ impl Resolver {
     /// Whether the preferred element of a pool is to be used as long as it lives.
     pub(super) fn is_ranked(&self, handle: &PoolHandle) -> bool {
         self.cache.is_ranked(handle)
+    }
+
+    /// Whether elements of a pool are known, stale or not.
+    pub(super) fn is_known(&self, handle: &PoolHandle) -> bool {
+        self.cache.len(handle) > 0
     }
 
     /// An element of a pool, as far as it is known.

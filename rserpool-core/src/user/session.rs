@@ -25,6 +25,10 @@ pub(super) struct Session {
     awaits_room: bool,
     /// The application has no room for messages.
     held: bool,
+    /// The element is to get the card when the queue is free.
+    card_due: bool,
+    /// A card of the present element has made the user resolve a pool.
+    card_resolved: bool,
 }
 
 #[derive(Debug)]
@@ -84,6 +88,8 @@ impl Session {
             handover: Handover::default(),
             awaits_room: false,
             held: false,
+            card_due: false,
+            card_resolved: false,
         }
     }
 
@@ -202,6 +208,7 @@ impl Session {
         let purpose = self.search_mut().map(|(_, search)| search.purpose());
         debug_assert!(purpose.is_some(), "only a session that searches finds an element");
         self.state = State::Serving(serving, Queue::Free);
+        (self.card_due, self.card_resolved) = (true, false);
         purpose
     }
 
@@ -250,6 +257,27 @@ impl Session {
 
     pub(super) const fn is_held(&self) -> bool {
         self.held
+    }
+
+    /// Another card is to be given to the element.
+    pub(super) const fn owe_card(&mut self) {
+        self.card_due = true;
+    }
+
+    /// The association over which the card may be sent now, if it is due. True once.
+    pub(super) const fn take_card_due(&mut self) -> Option<AssociationId> {
+        match self.state {
+            State::Serving(Serving { association, control: true, .. }, Queue::Free) if self.card_due => {
+                self.card_due = false;
+                Some(association)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a card may make the user resolve a pool: one for each element, so that none makes it ask without end.
+    pub(super) const fn take_card_resolution(&mut self) -> bool {
+        !core::mem::replace(&mut self.card_resolved, true)
     }
 
     /// Closes a session that is served; returns its association.

@@ -124,9 +124,13 @@ impl Sessions {
     /// Makes one selection by the policy of the pool: its elements become the candidates of a search.
     fn select_candidates(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Some((handle, search)) = session.search_mut() else { return };
+        let Some((handle, _)) = session.search_mut() else { return };
         let excluded = self.health.excluded(turn.now, handle);
-        search.set_candidates(turn.resolver.select(turn.context, handle, &excluded));
+        let selected = turn.resolver.select(turn.context, handle, &excluded);
+        let candidates = self.prefer_card(turn, id, selected);
+        if let Some((_, search)) = self.searching(id) {
+            search.set_candidates(candidates);
+        }
     }
 
     /// Tries the next candidate if its turn has come; looks for more if there is none.
@@ -143,9 +147,9 @@ impl Sessions {
                 Next::NoCandidate => break,
                 Next::Try(element) => element,
             };
-            let known = turn.resolver.element(handle, element);
-            let Some(attempt) = known.and_then(Attempt::at) else { continue };
+            let Some(attempt) = self.attempt_at(turn, id, element) else { continue };
             let (request, peer) = (turn.context.connects.next_id(), attempt.peer.clone());
+            let Some((_, search)) = self.searching(id) else { return };
             search.begin_attempt(request, attempt);
             self.attempts.insert(request, id);
             let deadline = turn.now + turn.context.config.connect_timeout;
@@ -290,6 +294,7 @@ impl Sessions {
         }
         match session.begin_serving(Serving { association, element, since: turn.now, control }) {
             Some(Purpose::Open(command)) => {
+                self.give_due_card(turn.context, id);
                 turn.context.counters.sessions_opened += 1;
                 turn.context
                     .outbox
@@ -298,6 +303,7 @@ impl Sessions {
             Some(Purpose::Replace(from)) => {
                 turn.context.counters.failovers += 1;
                 let cookie_echoed = self.hand_over(turn.context, id);
+                self.give_due_card(turn.context, id);
                 let resent = self.send_unanswered(turn.now, turn.context, id);
                 turn.context.outbox.tell(Notice::FailedOver {
                     session: id,
@@ -327,6 +333,7 @@ impl Sessions {
         let Some((handle, search)) = session.search_mut() else { return };
         let Some(Attempt { element, .. }) = search.end_attempt(request) else { return };
         let handle = handle.clone();
+        session.handover_mut().strike(element);
         turn.context.counters.connects_failed += 1;
         self.health.failed(turn.now, &handle, element);
         if matches!(error, ConnectError::TimedOut | ConnectError::Refused) {
@@ -345,6 +352,7 @@ impl Sessions {
         let Serving { association, element, .. } = serving;
         let handle = session.handle().clone();
         let silent = reason == FailureReason::Disconnected(DownReason::Silent);
+        session.handover_mut().strike(element);
         let ended = session.begin_failover(turn.now, serving, silent, &turn.context.config);
         if self.associations.remove(&association).is_some() {
             turn.context.outbox.act(Action::Abort { association, cause: AbortCause::User });
@@ -583,6 +591,7 @@ impl Sessions {
     pub(super) fn handle_queue(&mut self, context: &mut Context, association: AssociationId, queue: Queue) {
         let Some(id) = self.at(association) else { return };
         if self.sessions.get_mut(&id).is_some_and(|session| session.set_queue(queue)) {
+            self.give_due_card(context, id);
             self.tell_writable(context, id);
         }
     }

@@ -9,8 +9,13 @@
 //! |---|---|---|
 //! | ASAP_COOKIE | element | user |
 //! | ASAP_COOKIE_ECHO | user | element |
+//! | ASAP_BUSINESS_CARD | either | the other |
 //!
 //! What comes in the other direction, or where there is no control channel, is counted and has no effect.
+
+pub(crate) mod card;
+
+pub use card::MAX_CARD;
 
 use crate::wire::{PoolElement, TransportUse};
 

@@ -118,7 +118,7 @@ impl ConnectCommand {
                     sending = None;
                     unanswered.waiting.push_back(sent?);
                     if prompt.0 && !said {
-                        say_at.get_or_insert(Instant::now() + SILENCE);
+                        say_at.get_or_insert_with(|| Instant::now() + SILENCE);
                     }
                 }
                 () = until(say_at) => {

@@ -146,6 +146,9 @@ pub enum Command {
         /// The session to be closed.
         session: SessionId,
     },
+    /// Look for these registrars from the next hunt or round of a hunt on, instead of those in the configuration:
+    /// their names may lead elsewhere by now. Answered by [`Answer::Noted`].
+    UseRegistrars(Vec<TransportAddress>),
 }
 
 /// A question for the elements of a pool.
@@ -256,7 +259,8 @@ pub enum Answer {
     Done(Result<(), Refusal>),
     /// To [`Command::Watch`]. At most [`MAX_WATCHED`](super::MAX_WATCHED) pools are watched at the same time.
     Watching(Result<(), UserError>),
-    /// To [`Command::Purge`], [`Command::Unwatch`] and [`Command::ReportUnreachable`], which cannot fail.
+    /// To [`Command::Purge`], [`Command::Unwatch`], [`Command::ReportUnreachable`] and [`Command::UseRegistrars`], which
+    /// cannot fail.
     Noted,
 }
 
@@ -370,6 +374,14 @@ pub enum Notice {
     PoolGone {
         /// The handle of the pool.
         handle: PoolHandle,
+    },
+    /// The registrar that is asked says that a message of ours was wrong (ASAP_ERROR, RFC 5352 section 2.2.14).
+    #[non_exhaustive]
+    ErrorReported {
+        /// Where the registrar is.
+        registrar: TransportAddress,
+        /// What it says.
+        error: OperationError,
     },
     /// A round of the hunt has found no registrar; the hunt goes on.
     #[non_exhaustive]

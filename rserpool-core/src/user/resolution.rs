@@ -311,7 +311,7 @@ impl Resolver {
     }
 
     /// The application has heard enough of a pool. The registrar is asked once more, without the S flag, which ends the
-    /// subscription (reading B77).
+    /// subscription (reading B80).
     pub(super) fn unwatch(&mut self, now: Instant, context: &mut Context, handle: &PoolHandle) {
         context.deadlines.clear(&Timer::Watch(handle.clone()));
         let promised = self.watches.remove(handle);

@@ -153,7 +153,7 @@ fn blocks(stage: &Stage) -> Outcome {
     let grip = hand.open(1)?;
     let (association, protocol) = (grip.association, ProtocolId(0));
     for _ in 0..3 {
-        hand.act(Action::Send { association, protocol, stream: 0, bytes: vec![7; 1000].into() });
+        hand.act(Action::Send { association, protocol, stream: 0, bytes: vec![7; 500].into() });
     }
     let replies = hand.replies();
     let first = replies.iter().find_map(|(_, packet)| packet.find(kind::DATA)?.word(0)).unwrap_or_default();

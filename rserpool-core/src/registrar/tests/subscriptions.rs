@@ -51,7 +51,7 @@ fn leave(rig: &mut Rig, association: AssociationId, id: u32) -> Vec<Action> {
     rig.asap(association, &deregistration(id))
 }
 
-/// ASAP-2.2.5-02, ASAP-2.2.6-02, reading B78.
+/// ASAP-2.2.5-02, ASAP-2.2.6-02, reading B81.
 #[test]
 fn the_first_change_is_told_at_once_and_the_next_ones_together() {
     let mut rig = subscribed();
@@ -110,7 +110,7 @@ fn users_are_not_told_what_is_nothing_to_them() {
     assert_eq!(to_user(&rig, actions, C), [(vec![1], true)], "it has another port");
 }
 
-/// ASAP-2.2.5-04, reading B77.
+/// ASAP-2.2.5-04, reading B80.
 #[test]
 fn what_ends_a_subscription() {
     // A question without the flag.

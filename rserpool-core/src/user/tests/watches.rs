@@ -62,7 +62,7 @@ fn changes_are_told_as_the_registrar_tells_them() {
     assert_eq!(event(&mut user, 700, said(HOME, true, &[2])), (vec![], vec![is_now(&[2])]));
 }
 
-/// Reading B79: as long as the registrar tells of changes, the cache is fresh.
+/// Reading B82: as long as the registrar tells of changes, the cache is fresh.
 #[test]
 fn a_watched_pool_is_answered_from_the_cache() {
     let mut user = promised(&[1]);
@@ -101,7 +101,7 @@ fn a_registrar_that_promises_nothing_is_asked_again() {
     assert_eq!(event(&mut user, 3 + life, said(HOME, false, &[2])), (vec![], vec![is_now(&[2])]));
 }
 
-/// ASAP-2.2.5-04, reading B77: a pool that vanishes ends the subscription, and needs a new one when it comes back.
+/// ASAP-2.2.5-04, reading B80: a pool that vanishes ends the subscription, and needs a new one when it comes back.
 #[test]
 fn a_pool_that_vanishes_is_asked_for_until_it_is_back() {
     let mut user = promised(&[1]);
@@ -125,14 +125,14 @@ fn another_question_about_a_watched_pool_renews_the_subscription() {
     assert!(outputs.iter().all(|output| matches!(output, Output::Answer(..))), "{outputs:?}");
 }
 
-/// Reading B79.
+/// Reading B82.
 #[test]
 fn the_subscription_is_renewed_before_a_silent_client_is_hung_up_on() {
     let mut user = promised(&[1]);
     assert_eq!(expire(&mut user, 120_002), (vec![look(HOME, "pool")], vec![]));
 }
 
-/// Reading B77: a question without the flag ends a subscription.
+/// Reading B80: a question without the flag ends a subscription.
 #[test]
 fn who_has_heard_enough_says_so() {
     let mut user = promised(&[1]);

@@ -72,7 +72,7 @@ pub(in crate::registrar) fn handle_claim(
 
 /// Whether we are the home of an element. While we join, the listing may hold elements of ours from an earlier
 /// life under the same identifier: they become ours when we serve.
-pub(super) fn is_ours(ctx: &Context, elements: &Elements, pe: &PeHandle) -> bool {
+fn is_ours(ctx: &Context, elements: &Elements, pe: &PeHandle) -> bool {
     let ours = ctx.is_serving() && elements.listing.get(pe).is_some_and(|element| element.home == ctx.id);
     debug_assert_eq!(ours, elements.own.contains_key(pe), "{pe} is listed as ours, or not, and watched");
     ours
@@ -260,6 +260,14 @@ pub(super) fn adopt(ctx: &mut Context, links: &Links, elements: &mut Elements, p
         elements.own.check_alive(ctx, &mut elements.listing, pe);
     } else if let Some(change) = elements.listing.remove(pe) {
         elements.listing.publish(ctx, pe, change, Update::Sent);
+    }
+}
+
+/// Makes us the home of an element whose home gives it away, or does not know it, and says so to all peers.
+pub(super) fn take_in(ctx: &mut Context, links: &Links, elements: &mut Elements, pe: &PeHandle) {
+    adopt(ctx, links, elements, pe);
+    if is_ours(ctx, elements, pe) {
+        elements.listing.affirm(ctx, pe);
     }
 }
 

@@ -23,7 +23,7 @@ use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Panicked, StartError};
 use crate::families;
 use crate::handle::{Handle, Local, variant};
-use crate::log::{Line, Log, cut};
+use crate::log::{Line, Log, brief, cut};
 use crate::role::{Recipient, Role};
 use crate::runtime::Runtime;
 
@@ -296,8 +296,10 @@ impl Role for element::Element {
                 }
             }
             Notice::ErrorReported { registrar, error, .. } => {
-                if let Some(Line { suppressed }) = log.allow("error reported") {
-                    tracing::warn!(%registrar, causes = %error, suppressed, "the registrar reports an error");
+                if log.is_first(format!("{registrar}: {error}"))
+                    && let Some(Line { suppressed }) = log.allow("error reported")
+                {
+                    tracing::warn!(%registrar, causes = brief(&error.to_string()), suppressed, "the registrar reports an error");
                 }
             }
             Notice::DeregistrationFailed(error) => {

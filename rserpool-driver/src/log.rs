@@ -1,6 +1,6 @@
 //! Log lines that the network can cause, limited in their rate and their length.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use rserpool_core::base::Instant;
@@ -12,8 +12,13 @@ const BURST: u32 = 20;
 const INTERVAL: Duration = Duration::from_millis(500);
 /// After how long lines that were left out are told of, if no other line of their kind does.
 const TELL_AFTER: Duration = Duration::from_secs(1);
+/// So many faults that were told already are remembered. Whoever finds more faults with us than this is told of
+/// again, at the rate of every line.
+const MAX_TOLD: usize = 256;
 /// The most characters of a name from the network in one line: a pool handle may have 1,024 octets.
 const MAX_NAME: usize = 64;
+/// The most characters of what a peer finds wrong: enough for a few causes with their names.
+const MAX_TEXT: usize = 256;
 
 /// One token bucket per kind of line.
 #[derive(Debug, Default)]
@@ -22,6 +27,7 @@ pub struct Log {
     now: Instant,
     buckets: BTreeMap<&'static str, Bucket>,
     news: BTreeMap<&'static str, String>,
+    told: VecDeque<String>,
 }
 
 #[derive(Debug)]
@@ -75,6 +81,20 @@ impl Log {
         is_news
     }
 
+    /// Whether this was not said before, of the last [`MAX_TOLD`] things that had to be said once only: an error that
+    /// a peer reports again and again is one error.
+    pub(super) fn is_first(&mut self, said: String) -> bool {
+        let said = brief(&said);
+        if self.told.contains(&said) {
+            return false;
+        }
+        if self.told.len() == MAX_TOLD {
+            self.told.pop_front();
+        }
+        self.told.push_back(said);
+        true
+    }
+
     /// What was said of a subject no longer holds: the next word about it is news.
     pub(super) fn forget(&mut self, subject: &'static str) {
         self.news.remove(subject);
@@ -106,9 +126,18 @@ pub(super) fn name(pe: &PeHandle) -> String {
     format!("{}/{}", cut(&pe.pool.to_string()), pe.element)
 }
 
-/// The beginning of a text that anybody may have written.
+/// The beginning of a name that anybody may have chosen.
 pub(super) fn cut(text: &str) -> String {
-    match text.char_indices().nth(MAX_NAME) {
+    beginning(text, MAX_NAME)
+}
+
+/// The beginning of a text about something that anybody may have sent: one message has room for 10,000 causes.
+pub(super) fn brief(text: &str) -> String {
+    beginning(text, MAX_TEXT)
+}
+
+fn beginning(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.into(),
     }
@@ -151,6 +180,16 @@ mod tests {
         assert_eq!((said("at 1"), said("at 1"), said("at 2"), said("at 2")), (true, false, true, false));
         log.forget("registered");
         assert!(log.is_news("registered", "at 2".into()));
+    }
+
+    #[test]
+    fn what_is_to_be_said_once_is_said_once() {
+        let mut log = Log::default();
+        let mut first = |number: usize| log.is_first(format!("10.0.0.1: cause {number}"));
+        assert_eq!((first(1), first(1), first(2), first(1)), (true, false, true, false));
+        // No more is remembered than this.
+        assert!((3..=MAX_TOLD + 1).all(&mut first));
+        assert!(first(1));
     }
 
     #[test]

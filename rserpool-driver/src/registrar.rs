@@ -136,6 +136,17 @@ impl<R> Registrar<R> {
         self.handle.ask(Command::UsePeers(addresses), done).await
     }
 
+    /// Says how many lines of the log were lost since the start of the process, so that its
+    /// [`counters`](Self::counters) tell.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar has been shut down.
+    pub async fn note_lines_lost(&self, lines: u64) -> Result<(), Stopped> {
+        let done = |answer| matches!(answer, Answer::Done).then_some(());
+        self.handle.ask(Command::NoteLinesLost(lines), done).await
+    }
+
     /// Waits until the registrar has ended. Of several callers one learns the reason.
     ///
     /// Cancel safe.
@@ -280,7 +291,9 @@ impl Role for registrar::Registrar {
                 }
             }
             Notice::ErrorReceived { peer, protocol, cause, .. } => {
-                if let Some(Line { suppressed }) = log.allow("error received") {
+                if log.is_first(format!("{peer} {protocol:?}: {cause}"))
+                    && let Some(Line { suppressed }) = log.allow("error received")
+                {
                     tracing::warn!(%peer, ?protocol, ?cause, suppressed, "a receiver finds fault with a message of ours");
                 }
             }

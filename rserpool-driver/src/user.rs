@@ -19,7 +19,7 @@ use crate::builder::{Builder, Configure, Launched, Preset};
 use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Panicked, StartError};
 use crate::handle::{Handle, Local, variant};
-use crate::log::{Line, Log};
+use crate::log::{Line, Log, brief};
 use crate::role::{Recipient, Remark, Role};
 use crate::runtime::Runtime;
 use crate::session::Session;
@@ -162,6 +162,15 @@ impl<R> PoolUser<R> {
         self.note(Command::Purge { handle: pool.into() }).await
     }
 
+    /// Looks for these registrars from now on, instead of those it was started with.
+    ///
+    /// # Errors
+    ///
+    /// If the user is shutting down.
+    pub async fn use_registrars(&self, registrars: Vec<TransportAddress>) -> Result<(), UserError> {
+        self.note(Command::UseRegistrars(registrars)).await
+    }
+
     /// Closes all sessions and ends, after `within` at the latest.
     pub async fn shutdown(&self, within: Duration) {
         self.handle.shutdown(within).await;
@@ -285,6 +294,13 @@ impl Role for user::User {
             }
             Notice::Closed { session, error, .. } => {
                 tracing::debug!(session = session.0, ?error, "session closed");
+            }
+            Notice::ErrorReported { registrar, error, .. } => {
+                if log.is_first(format!("{registrar}: {error}"))
+                    && let Some(Line { suppressed }) = log.allow("error reported")
+                {
+                    tracing::warn!(%registrar, causes = brief(&error.to_string()), suppressed, "the registrar reports an error");
+                }
             }
             Notice::NoRegistrar { tried, .. } => {
                 if let Some(Line { suppressed }) = log.allow("no registrar") {

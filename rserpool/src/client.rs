@@ -5,65 +5,100 @@ use rserpool_core::user::{UserConfig, UserError};
 use rserpool_driver::Builder;
 use rserpool_tokio::{PoolUser, Tokio};
 
-use crate::discovery::Registrars;
+use crate::discovery::{Registrars, Watched};
 use crate::exit::Failure;
 use crate::runtime::validated;
 use crate::settings::{DEFAULT_ATTEMPTS, Given, Host, PoolName, Source, UserSettings};
 use crate::{logging, output};
 
-/// A builder with these settings, and the log as they want it; `None` if something else was asked for, which has
-/// been done then.
-pub(crate) fn prepare(
-    given: &Given,
-    source: &Source,
-    settings: &UserSettings,
-    json: bool,
-) -> Result<Option<Builder<Tokio, UserConfig>>, Failure> {
-    if source.print_config {
-        output::line(given.file().trim_end())?;
-        return Ok(None);
-    }
-    logging::filter(&settings.log, logging::TOOL)?;
-    let builder = builder(settings)?;
-    if source.validate {
-        validated(given, builder, json)?;
-        return Ok(None);
-    }
-    given.strangers().iter().for_each(output::remark);
-    logging::start(&settings.log, logging::TOOL)?;
-    Ok(Some(builder))
+/// A pool user that can be started, and the names of its registrars.
+pub(crate) struct Client {
+    builder: Builder<Tokio, UserConfig>,
+    names: Watched<TransportAddress>,
 }
 
-/// A builder with these settings.
-pub(crate) fn builder(settings: &UserSettings) -> Result<Builder<Tokio, UserConfig>, Failure> {
-    let registrars = Registrars::new(
-        Host::resolve_for_user,
-        settings.registrar.as_ref(),
-        ASAP_PORT,
-        settings.bind,
-        settings.announce,
-        settings.announce_group,
-    )?
-    .for_tool()?;
-    let mut builder = PoolUser::builder().preset(settings.preset.unwrap_or_default().into());
-    if let Some(bind) = settings.bind {
-        builder = builder.bind(bind.0);
+impl Client {
+    /// The settings, checked, and the log as they want it; `None` if something else was asked for, which has been done
+    /// then.
+    pub(crate) fn prepare(
+        given: &Given,
+        source: &Source,
+        settings: &UserSettings,
+        json: bool,
+    ) -> Result<Option<Self>, Failure> {
+        if source.print_config {
+            output::line(given.file().trim_end())?;
+            return Ok(None);
+        }
+        logging::filter(&settings.log, logging::TOOL)?;
+        let client = Self::new(settings)?;
+        if source.validate {
+            validated(given, client.builder, json)?;
+            return Ok(None);
+        }
+        given.strangers().iter().for_each(output::remark);
+        logging::start(&settings.log, logging::TOOL)?;
+        Ok(Some(client))
     }
-    if let Some(span) = settings.busy_poll {
-        builder = builder.busy_poll(span.0);
+
+    /// One with these settings.
+    pub(crate) fn new(settings: &UserSettings) -> Result<Self, Failure> {
+        let Registrars { named, group, names } = Registrars::new(
+            Host::resolve_for_user,
+            settings.registrar.as_ref(),
+            ASAP_PORT,
+            settings.bind,
+            settings.announce,
+            settings.announce_group,
+        )?
+        .for_tool()?;
+        let mut builder = PoolUser::builder().preset(settings.preset.unwrap_or_default().into());
+        if let Some(bind) = settings.bind {
+            builder = builder.bind(bind.0);
+        }
+        if let Some(span) = settings.busy_poll {
+            builder = builder.busy_poll(span.0);
+        }
+        if let Some(group) = group {
+            builder = builder.announce_group(group);
+        }
+        let (role, mut hunt, sctp) = (settings.clone(), settings.hunt.clone(), settings.sctp.clone());
+        hunt.rounds.get_or_insert(DEFAULT_ATTEMPTS);
+        let registrars = named.found.clone();
+        let builder = builder
+            .configure(move |config| {
+                config.hunt.registrars = registrars;
+                role.apply(config);
+                hunt.apply(&mut config.hunt);
+            })
+            .configure_sctp(move |config| sctp.apply(config));
+        Ok(Self { builder, names: Watched::new(names, named, |problem| output::remark(problem)) })
     }
-    if let Some(group) = registrars.group {
-        builder = builder.announce_group(group);
+
+    /// Starts it.
+    pub(crate) async fn start(mut self) -> Result<Running, Failure> {
+        self.names.first(true).await;
+        Ok(Running { user: self.builder.start().await?, names: self.names })
     }
-    let (role, mut hunt, sctp) = (settings.clone(), settings.hunt.clone(), settings.sctp.clone());
-    hunt.rounds.get_or_insert(DEFAULT_ATTEMPTS);
-    Ok(builder
-        .configure(move |config| {
-            config.hunt.registrars = registrars.named.found;
-            role.apply(config);
-            hunt.apply(&mut config.hunt);
-        })
-        .configure_sctp(move |config| sctp.apply(config)))
+}
+
+/// A pool user at work.
+pub(crate) struct Running {
+    pub(crate) user: PoolUser,
+    names: Watched<TransportAddress>,
+}
+
+impl Running {
+    /// Carries some work out; meanwhile the user is told where its registrars are, if their names lead elsewhere.
+    pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                found = self.names.changed() => drop(self.user.use_registrars(found).await),
+            }
+        }
+    }
 }
 
 /// A clear line for a negative answer, or for none.

@@ -14,12 +14,13 @@ use rserpool_tokio::Session;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
 
+use crate::client::{self, Client};
 use crate::exit::Failure;
+use crate::output;
 use crate::runtime::run_async;
 use crate::settings::{Given, Named, PoolName, Source, UserSettings};
 use crate::signals::{LEAVE_WITHIN, Termination, hangup};
 use crate::view::hex;
-use crate::{client, output};
 
 /// Send lines to a pool and show the answers.
 #[derive(Debug, clap::Args)]
@@ -63,14 +64,15 @@ const SILENCE: Duration = Duration::from_secs(1);
 
 impl ConnectCommand {
     pub(crate) fn run(self, given: &Given) -> Result<(), Failure> {
-        let prepared = client::prepare(given, &self.source, &self.settings, self.json)?;
-        let Some(builder) = prepared else { return Ok(()) };
+        let prepared = Client::prepare(given, &self.source, &self.settings, self.json)?;
+        let Some(client) = prepared else { return Ok(()) };
         run_async(async {
             // A conversation ends with its input, not with the terminal that it was begun on.
             let (mut termination, _hangup) = (Termination::new()?, hangup()?);
-            let user = builder.start().await?;
+            let mut running = client.start().await?;
+            let user = running.user.clone();
             let result = tokio::select! {
-                result = self.converse(&user) => result,
+                result = running.during(self.converse(&user)) => result,
                 () = termination.wait() => Ok(()),
             };
             user.shutdown(LEAVE_WITHIN).await;

@@ -34,8 +34,9 @@ impl HealthCommand {
         run_async(async {
             let question: Question<RegistrarStatus> =
                 |inspector| Box::pin(async move { inspector.status().await });
-            let status = inspectors.ask(question).await?;
-            let serves = status.state == RegistrarState::Serving;
+            let serves = |status: &RegistrarStatus| status.state == RegistrarState::Serving;
+            let status = inspectors.ask(question, serves).await?;
+            let serves = serves(&status);
             let sentence = stats::sentence(&status);
             if self.json {
                 output::json(&stats::registrar(&status))?;

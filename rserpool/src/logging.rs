@@ -55,15 +55,16 @@ pub(crate) fn filter(settings: &LogSettings, default: &str) -> Result<EnvFilter,
         .map_err(|error| Failure::usage(format!("log-filter: \"{text}\": {error}")))
 }
 
-/// Tells of lines that were lost, as soon as there is room for it. It never ends; a daemon runs it beside its
-/// work.
-pub(crate) async fn tell_losses() {
+/// Tells of lines that were lost, as soon as there is room for it, and hands their number on. It never ends; a daemon
+/// runs it beside its work.
+pub(crate) async fn tell_losses(note: impl AsyncFn(u64)) {
     let Some(lines) = LINES.get() else { return };
     let mut told = 0;
     loop {
         tokio::time::sleep(LOOK).await;
         let lost = lines.lost();
         if lost > told {
+            note(lost as u64).await;
             let more = lost - told;
             tracing::warn!(
                 lines = more,

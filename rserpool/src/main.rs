@@ -40,9 +40,12 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::Failure;
 use settings::{Given, Refusal, Refused};
 
+/// The version, and the commit if it is known.
+const VERSION: &str = env!("PROGRAM_VERSION");
+
 /// Reliable Server Pooling (RFC 5351 to 5356): pools of servers that survive the death of a server.
 #[derive(Debug, Parser)]
-#[command(name = "rserpool", version, max_term_width = 100)]
+#[command(name = "rserpool", version = VERSION, max_term_width = 100)]
 #[command(after_help = "\
 Begin with three terminals:
   rserpool registrar --bind 127.0.0.1:20001
@@ -57,7 +60,7 @@ the environment, the environment before the file, and the file before the preset
 Exits with 0 for success, 1 if the answer is no or something failed, 2 if nobody answered, 64 for bad
 options or configuration, 70 for an internal error.
 
-For packagers: rserpool completions SHELL, rserpool man.")]
+For packagers: rserpool completions SHELL, rserpool man --into DIRECTORY.")]
 struct Cli {
     #[command(subcommand)]
     command: Commands,
@@ -80,9 +83,8 @@ enum Commands {
     DemoUser(Box<demo::DemoUserCommand>),
     #[command(hide = true)]
     Completions(shell::CompletionsCommand),
-    /// Print the manual page
     #[command(hide = true)]
-    Man,
+    Man(shell::ManCommand),
 }
 
 fn main() -> ExitCode {
@@ -116,8 +118,8 @@ fn main() -> ExitCode {
         Commands::Bench(command) => command.run(),
         Commands::Demo(command) => command.run(),
         Commands::DemoUser(command) => command.run(),
-        Commands::Completions(command) => command.run(Cli::command()),
-        Commands::Man => shell::print_manual(Cli::command()),
+        Commands::Completions(command) => command.run(&Cli::command()),
+        Commands::Man(command) => command.run(&Cli::command()),
     };
     output::flush();
     logging::flush();

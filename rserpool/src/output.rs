@@ -49,10 +49,10 @@ pub(crate) fn event(text: impl Display) {
     EVENTS.get_or_init(|| Background::new(std::io::stdout(), "events")).line(text);
 }
 
-/// Whether failures are written as JSON.
+/// Whether failures and remarks are written as JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
 
-/// From now on, failures are written as JSON.
+/// From now on, failures and remarks are written as JSON.
 pub(crate) fn failures_as_json() {
     JSON.store(true, Ordering::Relaxed);
 }
@@ -86,9 +86,12 @@ pub(crate) fn prompt() {
     let _ = write!(out, "> ").and_then(|()| out.flush());
 }
 
-/// A remark beside the outcome, on the standard error output.
+/// A remark beside the outcome, on the standard error output; as JSON where failures are.
 pub(crate) fn remark(text: impl Display) {
-    let _ = writeln!(std::io::stderr(), "rserpool: {text}");
+    let _ = match JSON.load(Ordering::Relaxed) {
+        true => writeln!(std::io::stderr(), "{}", json!({ "warning": text.to_string() })),
+        false => writeln!(std::io::stderr(), "rserpool: {text}"),
+    };
 }
 
 /// The same before the program ends.

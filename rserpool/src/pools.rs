@@ -46,6 +46,9 @@ impl PoolsCommand {
                 output::pretty_json(&handlespace)?;
             } else {
                 output::line(table::handlespace(&handlespace))?;
+                for (id, address) in survey.silent() {
+                    output::remark(format_args!("registrar {id} at {address} has not answered"));
+                }
                 output::hint("rserpool resolve POOL, or rserpool connect POOL, with the same --registrar");
             }
             if handlespace.agree {

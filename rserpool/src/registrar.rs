@@ -8,8 +8,8 @@ use rserpool_driver::Builder;
 use rserpool_tokio::{Registrar, Tokio};
 use serde_json::json;
 
-use crate::daemon::{self, Watched};
-use crate::discovery::Names;
+use crate::daemon;
+use crate::discovery::{Names, Watched};
 use crate::exit::Failure;
 use crate::logging::{self, Reload};
 use crate::output;
@@ -57,7 +57,7 @@ impl RegistrarCommand {
             return validated(given, builder, self.json);
         }
         let reload = logging::start(&self.settings.log, logging::DAEMON)?;
-        run_async(self.serve(given, builder, Watched::new(names, peers), reload))
+        run_async(self.serve(given, builder, Watched::new(names, peers, daemon::warn_of_name), reload))
     }
 
     async fn serve(
@@ -69,7 +69,8 @@ impl RegistrarCommand {
     ) -> Result<(), Failure> {
         let (mut termination, mut hangup) = (Termination::new()?, hangup()?);
         let registrar = builder.start().await?;
-        tokio::spawn(logging::tell_losses());
+        let counted = registrar.clone();
+        tokio::spawn(logging::tell_losses(async move |lines| drop(counted.note_lines_lost(lines).await)));
         self.announce(&registrar);
         daemon::warn_of_strangers(given);
         // A registrar has work without peers; those that are not found now are met later.

@@ -1,10 +1,11 @@
 //! `rserpool resolve`: asks a registrar for elements of a pool.
 
+use crate::client::{self, Client};
 use crate::exit::Failure;
+use crate::output;
 use crate::runtime::run_async;
 use crate::settings::{Given, LifeUnitName, Named, PoolName, Source, UserSettings};
 use crate::view::Pool;
-use crate::{client, output};
 
 /// Ask a registrar for elements of a pool.
 #[derive(Debug, clap::Args)]
@@ -36,11 +37,12 @@ pub(crate) struct ResolveCommand {
 
 impl ResolveCommand {
     pub(crate) fn run(self, given: &Given) -> Result<(), Failure> {
-        let prepared = client::prepare(given, &self.source, &self.settings, self.json)?;
-        let Some(builder) = prepared else { return Ok(()) };
+        let prepared = Client::prepare(given, &self.source, &self.settings, self.json)?;
+        let Some(client) = prepared else { return Ok(()) };
         run_async(async {
-            let user = builder.start().await?;
-            let answer = user.resolve_items(self.pool.clone(), self.items).await;
+            let mut running = client.start().await?;
+            let user = running.user.clone();
+            let answer = running.during(user.resolve_items(self.pool.clone(), self.items)).await;
             user.shutdown(crate::signals::LEAVE_WITHIN).await;
             let resolution = answer.map_err(|error| client::explain(&self.pool, &error))?;
             let pool = Pool::new(

@@ -13,8 +13,8 @@ use rserpool_tokio::{PoolElement, Tokio};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::daemon::{self, Watched};
-use crate::discovery::Registrars;
+use crate::daemon;
+use crate::discovery::{Registrars, Watched};
 use crate::exit::Failure;
 use crate::runtime::{run_async, validated};
 use crate::settings::{ElementSettings, Given, Host, LogFormat, Source, Time};
@@ -103,6 +103,7 @@ impl ServeCommand {
         )?;
         if self.source.validate {
             let registrars = registrars.for_tool()?;
+            registrars.named.lost.iter().for_each(output::remark);
             return validated(given, builder(&settings, registrars.group, registrars.named.found), self.json);
         }
         let reload = logging::start(&settings.log, logging::DAEMON)?;
@@ -112,7 +113,7 @@ impl ServeCommand {
         let patient = settings.hunt.rounds.is_none_or(|rounds| rounds.0 == 0);
         let Registrars { named, group, names } = registrars;
         let listens = group.is_some();
-        let mut names = Watched::new(names, named);
+        let mut names = Watched::new(names, named, daemon::warn_of_name);
         run_async(async move {
             let (mut termination, mut hangup) = (Termination::new()?, hangup()?);
             let found = tokio::select! {
@@ -121,7 +122,7 @@ impl ServeCommand {
                 () = termination.wait() => return Ok(()),
             };
             let element = builder(&settings, group, found).start().await?;
-            tokio::spawn(logging::tell_losses());
+            tokio::spawn(logging::tell_losses(async |_| {}));
             let mut echo = Echo {
                 element: element.clone(),
                 pool: pool.clone(),
@@ -321,10 +322,11 @@ impl Echo {
             RegistrationError::Rejected(causes) => {
                 let meaning = match first_cause(&causes) {
                     Some(CauseCode::INVALID_VALUES) => {
-                        format!(": cause 0x3, most likely it has no policy {}", self.policy)
+                        format!(": most likely it does not know the policy {}", self.policy)
                     }
                     Some(CauseCode::INCONSISTENT_POLICY) => {
-                        format!(": cause 0x5, the pool has another policy than {}", self.policy)
+                        let policy = &self.policy;
+                        format!(", and this element {policy}: give all elements of a pool the same --policy")
                     }
                     _ => String::new(),
                 };

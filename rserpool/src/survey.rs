@@ -1,23 +1,23 @@
 //! Asks a registrar, and then every registrar that it and the others name, for their copies of the
 //! handlespace.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rserpool_core::base::{DEFAULT_ENCAPSULATION_PORT, RegistrarId, SctpAddress, SctpPort, UdpPort};
+use rserpool_core::endpoint::RegistrarStatus;
 use rserpool_core::inspector::{Difference, InspectError, Ownership, Snapshot, differences_of, ownership};
 use rserpool_core::wire::ServerInformation;
 use tokio::task::JoinSet;
 
 use crate::exit::Failure;
 use crate::inspect::{Inspectors, Question};
-use crate::settings::Time;
 
 /// Registrars asked at most: an operational scope has fewer than ten.
 const MAX_REGISTRARS: usize = 64;
 /// Registrars asked at the same time: each may fill as much memory as one copy takes.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 /// Homes in a copy, at most: a scope has fewer than ten registrars, and some that are dead. A registrar that names
 /// more is not believed.
 const MAX_HOMES: usize = 1_024;
@@ -26,16 +26,33 @@ const LOOKS: usize = 4;
 /// How long to wait before.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How long a registrar may take that the first one has lost: most likely it is dead.
-const LOST_TIMEOUT: Time = Time(Duration::from_millis(300));
-/// How long the first one may take to say which it has lost: one of another kind never does.
-const PEERS_WITHIN: Duration = Duration::from_millis(500);
+const LOST_TIMEOUT: Duration = Duration::from_millis(300);
+/// How long another one may take, if the first one has not taken long: one packet may be lost, whose repetition comes
+/// after a second. It may have died a moment ago, and the dead are not waited for any longer.
+const NAMED_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// So many times as long as the first one may the others take, if that is longer.
+const SLOWER: u32 = 3;
+/// How long the first one may take to say how it is and which it has lost: one of another kind never does.
+const STATUS_WITHIN: Duration = Duration::from_millis(500);
 
 /// What all registrars say.
 pub(crate) struct Survey {
     /// The copy of the one that was asked first.
     pub(crate) first: Snapshot,
+    /// How that one is, if it says so.
+    pub(crate) status: Option<RegistrarStatus>,
     /// All of them.
     pub(crate) registrars: BTreeMap<RegistrarId, View>,
+}
+
+/// What the one that is asked first says.
+struct First {
+    copy: Snapshot,
+    /// How long it took to give its copy.
+    took: Duration,
+    status: Option<RegistrarStatus>,
+    /// The registrars that it has lost.
+    lost: Vec<RegistrarId>,
 }
 
 /// One registrar.
@@ -64,14 +81,27 @@ impl Copy {
 impl Survey {
     /// Asks them all. If their copies differ, they are asked again a few times.
     pub(crate) async fn take(inspectors: &Arc<Inspectors>) -> Result<Self, Failure> {
+        let mut silent = BTreeSet::new();
         for _ in 1..LOOKS {
-            let survey = Self::take_once(inspectors).await?;
+            let survey = Self::take_once(inspectors, &silent).await?;
             if survey.differences().is_empty() {
                 return Ok(survey);
             }
+            // They are waited for once.
+            silent.extend(survey.silent().map(|(id, _)| id));
             tokio::time::sleep(PAUSE).await;
         }
-        Self::take_once(inspectors).await
+        Self::take_once(inspectors, &silent).await
+    }
+
+    /// Those that do not answer.
+    pub(crate) fn silent(&self) -> impl Iterator<Item = (RegistrarId, &SctpAddress)> {
+        let silent = |view: &&View| {
+            matches!(view.copy, Err(InspectError::Unreachable(_) | InspectError::Unanswered(_)))
+        };
+        let silent =
+            move |(id, view): (&RegistrarId, _)| Some(view).filter(silent).map(|view| (*id, &view.address));
+        self.registrars.iter().filter_map(silent)
     }
 
     /// Where copies differ.
@@ -83,21 +113,27 @@ impl Survey {
         differences_of(&copies)
     }
 
-    async fn take_once(inspectors: &Arc<Inspectors>) -> Result<Self, Failure> {
-        let question: Question<(Snapshot, Vec<RegistrarId>)> = |inspector| {
+    async fn take_once(
+        inspectors: &Arc<Inspectors>,
+        silent: &BTreeSet<RegistrarId>,
+    ) -> Result<Self, Failure> {
+        let question: Question<First> = |inspector| {
             Box::pin(async move {
+                let begin = Instant::now();
                 let copy = inspector.handlespace().await?;
-                let peers = tokio::time::timeout(PEERS_WITHIN, inspector.peers()).await;
-                let peers = peers.ok().and_then(Result::ok).unwrap_or_default();
-                let lost = peers.into_iter().filter(|peer| !peer.connected);
-                Ok((copy, lost.map(|peer| peer.id).collect()))
+                let took = begin.elapsed();
+                let more = async { tokio::join!(inspector.status(), inspector.peers()) };
+                let (status, peers) = tokio::time::timeout(STATUS_WITHIN, more).await.ok().unzip();
+                let peers = peers.and_then(Result::ok).unwrap_or_default();
+                let lost = peers.into_iter().filter(|peer| !peer.connected).map(|peer| peer.id).collect();
+                Ok(First { copy, took, status: status.and_then(Result::ok), lost })
             })
         };
-        let (first, lost) = inspectors.ask(question).await?;
+        let First { copy: first, took, status, lost } = inspectors.ask(question, |_| true).await?;
         let copy = Copy::new(&first).map_err(|error| Failure::failed(error.to_string()))?;
         let (id, address) = (first.registrar, first.address.clone());
         let mut named: VecDeque<ServerInformation> = first.peers.iter().cloned().collect();
-        let mut survey = Self { first, registrars: BTreeMap::new() };
+        let mut survey = Self { first, status, registrars: BTreeMap::new() };
         survey.registrars.insert(id, View { address, copy: Ok(copy) });
         let mut asked = JoinSet::new();
         loop {
@@ -108,8 +144,14 @@ impl Survey {
                 let copy = Err(InspectError::Unanswered(address.clone()));
                 if survey.registrars.len() < MAX_REGISTRARS && !survey.registrars.contains_key(&server.id) {
                     survey.registrars.insert(server.id, View { address: address.clone(), copy });
+                    if silent.contains(&server.id) {
+                        continue;
+                    }
                     let inspectors = Arc::clone(inspectors);
-                    let within = lost.contains(&server.id).then_some(LOST_TIMEOUT);
+                    let within = match lost.contains(&server.id) {
+                        true => LOST_TIMEOUT,
+                        false => NAMED_TIMEOUT.max(took * SLOWER),
+                    };
                     asked.spawn(async move {
                         let copy = inspectors.copy_of(address, within).await;
                         (server.id, copy.and_then(|copy| Ok((Copy::new(&copy)?, copy.peers))))

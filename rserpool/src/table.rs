@@ -8,17 +8,12 @@ use crate::view::{Address, Differs, Element, Handlespace, Pool, State};
 
 /// Everything that registrars know.
 pub(crate) fn handlespace(handlespace: &Handlespace) -> String {
-    let mut text = format!("Registrar {}", handlespace.registrar);
-    match handlespace.registrars.len() {
-        0 | 1 => text += ", no peers",
-        count => {
-            let others = if count == 2 { "1 other".into() } else { format!("{} others", count - 1) };
-            let verdict = if handlespace.agree { "agree" } else { "DIFFER" };
-            text += &format!(" and {others}; their copies {verdict}\n{}", registrars(handlespace));
-        }
+    let mut text = handlespace.head.clone();
+    if handlespace.registrars.len() > 1 {
+        text += &format!("\n{}\n{}", verdict(handlespace), registrars(handlespace));
     }
     if handlespace.pools.is_empty() {
-        return text + ", no pools";
+        return text + "\nno pools";
     }
     let mut table = new_table(["Pool", "Element", "Home", "Life", "Policy", "Address"]);
     for pool in &handlespace.pools {
@@ -30,6 +25,16 @@ pub(crate) fn handlespace(handlespace: &Handlespace) -> String {
         }
     }
     format!("{text}\n{table}")
+}
+
+/// Whether the copies that could be seen are the same.
+fn verdict(handlespace: &Handlespace) -> String {
+    let seen = handlespace.registrars.iter().filter(|registrar| registrar.elements.is_some()).count();
+    match (seen, handlespace.agree) {
+        (0 | 1, _) => "no other registrar shows its copy of the handlespace".into(),
+        (_, true) => format!("the copies of {seen} registrars agree"),
+        (_, false) => format!("the copies of {seen} registrars DIFFER"),
+    }
 }
 
 fn registrars(handlespace: &Handlespace) -> Table {

@@ -14,6 +14,9 @@ use crate::survey::{Survey, View};
 #[derive(Debug, Serialize)]
 pub(crate) struct Handlespace {
     pub(crate) registrar: String,
+    /// Who answers, and how it is, for people.
+    #[serde(skip)]
+    pub(crate) head: String,
     /// Whether all copies that could be seen are the same.
     pub(crate) agree: bool,
     pub(crate) registrars: Vec<Registrar>,
@@ -118,6 +121,10 @@ impl Handlespace {
         registrars.extend(strangers.map(|(home, own)| Registrar::new(*home, None, Some(*own))));
         Self {
             registrar: survey.first.registrar.to_string(),
+            head: survey.status.as_ref().map_or_else(
+                || format!("registrar {} is serving", survey.first.registrar),
+                crate::stats::sentence,
+            ),
             agree: differences.is_empty(),
             registrars,
             differences,
@@ -191,7 +198,7 @@ impl Pool {
             handle: text.map(Into::into),
             handle_hex: text.is_none().then(|| hex(handle.as_bytes())),
             name: handle.to_string(),
-            policy: policy.map_or("unknown", Policy::name).into(),
+            policy: policy.map_or_else(|| "unknown".into(), policy_name),
             elements: elements.iter().map(|element| Element::new(element, life_unit)).collect(),
         }
     }
@@ -239,10 +246,16 @@ fn seconds(life: RegistrationLife, unit: LifeUnit) -> Number {
     }
 }
 
+/// The name of a policy, or the number of one that has no name.
+fn policy_name(policy: &Policy) -> String {
+    let kind = policy.kind();
+    if kind.is_known() { kind.name().into() } else { kind.to_string() }
+}
+
 /// The name, and each value: fractions from 0 to 1, everything else as whole numbers.
 fn policy(policy: &Policy) -> Map<String, Value> {
     let mut object = Map::new();
-    object.insert("type".into(), policy.name().into());
+    object.insert("type".into(), policy_name(policy).into());
     for (field, value) in policy.values() {
         let name = field.name().to_lowercase().replace(' ', "_");
         let value: Value =
@@ -255,6 +268,14 @@ fn policy(policy: &Policy) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rserpool_core::wire::PolicyType;
+
+    #[test]
+    fn a_policy_without_a_name_has_a_number() {
+        let private = Policy::Other { kind: PolicyType(0x8000_0099), data: bytes::Bytes::new() };
+        assert_eq!(policy(&private)["type"], "0x80000099");
+        assert_eq!(policy_name(&Policy::LeastUsed { load: 1 }), "LeastUsed");
+    }
 
     #[test]
     fn lives_are_shown_in_seconds_whatever_their_unit() {

@@ -8,45 +8,17 @@ use support::{Process, check, run, run_with};
 
 #[test]
 fn every_command_keeps_to_its_schema() {
-    let registrar = Process::start(&[
-        "registrar",
-        "--bind",
-        "127.0.0.1:0",
-        "--id",
-        "0x1",
-        "--preset",
-        "fast",
-        "--announce",
-        "no",
-        "--json",
-    ]);
+    let registrar = Process::start_registrar("127.0.0.1:0", "0x1", &["--json"]);
     let listening = check("registrar", &registrar.line());
     let a = listening["bind"].as_str().unwrap().to_string();
     let (_second, b) = Process::registrar_at("127.0.0.1:0", "0x2", &["--peer", &a]);
     let both = format!("{a},{b}");
-    let start = |id: &str, pool: &str| {
-        Process::start(&[
-            "serve",
-            "echo",
-            "--registrar",
-            &both,
-            "--bind",
-            "127.0.0.1:0",
-            "--id",
-            id,
-            "--preset",
-            "fast",
-            "--pool",
-            pool,
-            "--policy",
-            "LeastUsedDegradation:0.25:load=0.5",
-            "--json",
-        ])
-    };
-    let element = start("0x2001", "EchoPool");
+    let policy = ["--policy", "LeastUsedDegradation:0.25:load=0.5", "--json"];
+    let start = |id: &str| Process::start_element("echo", &both, &[&["--id", id][..], &policy].concat());
+    let element = start("0x2001");
     let registered = check("serve", &element.line());
     assert!(registered["home"].is_null(), "not known before its first keep-alive: {registered}");
-    let _other = start("0x2002", "EchoPool");
+    let _other = start("0x2002");
 
     let resolve = ["resolve", "EchoPool", "--registrar", &a, "--preset", "fast", "--json"];
     support::until(|| check_if_ok("resolve", &run(&resolve)).is_some_and(|pool| two_elements(&pool)));
@@ -89,6 +61,12 @@ fn two_elements(pool: &Value) -> bool {
 fn failures_are_json_if_it_is_asked_for() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let silent = socket.local_addr().unwrap().to_string();
+    let (_registrar, address) = Process::registrar(&[]);
+    let both = format!("{silent},{address}");
+    let warned = run(&["stats", "--registrar", &both, "--json"]);
+    assert_eq!(warned.code, Some(0), "{}", warned.stderr);
+    let warning = check("warning", warned.stderr.trim_end());
+    assert_eq!(warning["warning"], format!("registrar {silent}/9901 has not answered"));
     let cases: [(&[&str], i32); 6] = [
         (&["health", "--registrar", &silent, "--timeout", "200ms", "--json"], 2),
         (&["pools", "--registrar", &silent, "--timeout", "200ms", "--json"], 2),
@@ -115,20 +93,7 @@ fn handles_are_told_as_they_are() {
         .zip(1..)
         .map(|(name, id)| {
             let id = format!("0x{id}");
-            let element = Process::start(&[
-                "serve",
-                "echo",
-                "--registrar",
-                &address,
-                "--bind",
-                "127.0.0.1:0",
-                "--preset",
-                "fast",
-                "--pool",
-                name,
-                "--id",
-                &id,
-            ]);
+            let element = Process::start_element("echo", &address, &["--pool", name, "--id", &id]);
             element.line();
             element
         })

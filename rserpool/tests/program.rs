@@ -61,7 +61,16 @@ fn the_six_commands_in_separate_processes() {
     assert_eq!((resolved.code, json_of(&resolved.stdout)), (Some(0), pool));
 
     let table = run(&["pools", "--registrar", &address]).stdout;
-    assert!(table.starts_with("Registrar 0x1, no peers\n"), "{table}");
+    // Who answers is said in the same words by the tools that ask.
+    let heads = ["pools", "stats", "health"].map(|command| {
+        let said = run(&[command, "--registrar", &address]).stdout;
+        said.lines().next().unwrap_or_default().rsplit_once(" ago").map(|(head, _)| head.to_string()).unwrap()
+    });
+    let head = concat!("registrar 0x1 (version ", env!("CARGO_PKG_VERSION"), ") is serving: ");
+    let same = |said: &String| {
+        said.starts_with(head) && said.contains("no other registrar is connected; it was started")
+    };
+    assert!(heads.iter().all(same), "{heads:?}");
     let row = format!("127.0.0.1:{udp_port} sctp port 7");
     assert!(table.lines().any(|line| line.contains("0x2001") && line.contains(&row)), "{table}");
 
@@ -94,7 +103,8 @@ fn the_six_commands_in_separate_processes() {
 
     assert_eq!(element.terminate().code, Some(0));
     await_elements(&address, &[]);
-    assert_eq!(run(&["pools", "--registrar", &address]).stdout, "Registrar 0x1, no peers, no pools\n");
+    let empty = run(&["pools", "--registrar", &address]).stdout;
+    assert!(empty.lines().count() == 2 && empty.ends_with(" ago\nno pools\n"), "{empty}");
     assert_eq!(registrar.terminate().code, Some(0));
 }
 
@@ -192,9 +202,7 @@ fn addresses_that_cannot_be_met_are_refused() {
 fn an_element_whose_identifier_is_taken_tries_again() {
     let (_registrar, address) = Process::registrar(&[]);
     let first = Process::element(&address, "0x2001");
-    let bind = ["--bind", "127.0.0.1:0", "--preset", "fast"];
-    let second =
-        Process::start(&[&["serve", "echo", "--registrar", &address, "--id", "0x2001"][..], &bind].concat());
+    let second = Process::start_element("echo", &address, &["--id", "0x2001"]);
     second.error_with("another element with this identifier is alive");
     assert_eq!(first.terminate().code, Some(0));
     assert!(second.line().starts_with("element 0x2001 on UDP 127.0.0.1:"));
@@ -204,8 +212,7 @@ fn an_element_whose_identifier_is_taken_tries_again() {
 /// ASAP-2.1-02, ASAP-3.3-10: users ask over TCP; everybody else is told to take SCTP.
 #[test]
 fn users_may_ask_over_tcp() {
-    let start = ["registrar", "--bind", "127.0.0.1:0", "--id", "0x1", "--preset", "fast", "--announce", "no"];
-    let registrar = Process::start(&[&start[..], &["--tcp", "127.0.0.1:0"]].concat());
+    let registrar = Process::start_registrar("127.0.0.1:0", "0x1", &["--tcp", "127.0.0.1:0"]);
     let line = registrar.line();
     let places = line.strip_prefix("registrar 0x1 listens on UDP ").unwrap_or_else(|| panic!("{line}"));
     let (udp, tcp) = places.split_once(" and TCP ").unwrap_or_else(|| panic!("{line}"));
@@ -233,7 +240,7 @@ fn users_may_ask_over_tcp() {
         );
         assert_eq!((outcome.code, outcome.stderr), (Some(64), line), "{command:?}");
     }
-    let second = run(&[&start[..], &["--tcp", tcp]].concat());
+    let second = Process::start_registrar("127.0.0.1:0", "0x1", &["--tcp", tcp]).finish();
     let line = format!(
         "rserpool: TCP port {tcp} is in use by another process: choose another, or none, for ASAP over TCP\n"
     );
@@ -402,24 +409,14 @@ fn a_port_in_use_is_named() {
 fn another_policy_than_the_pools_is_refused() {
     let (_registrar, address) = Process::registrar(&[]);
     let _element = Process::element(&address, "0x2001");
-    let outcome = run(&[
-        "serve",
-        "echo",
-        "--registrar",
-        &address,
-        "--bind",
-        "127.0.0.1:0",
-        "--policy",
-        "LeastUsed",
-        "--preset",
-        "fast",
-        "--log-filter",
-        "off",
-    ]);
+    let policy = ["--policy", "LeastUsed", "--log-filter", "off"];
+    let outcome = Process::start_element("echo", &address, &policy).finish();
     assert_eq!(outcome.code, Some(1));
-    assert!(outcome.stderr.contains("cause 0x5"), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("LeastUsed"), "{}", outcome.stderr);
-    assert_eq!(outcome.stderr.lines().count(), 1);
+    assert_eq!(
+        outcome.stderr,
+        "rserpool: the registrar refused the registration: Inconsistent Pooling Policy (0x0005): the pool has \
+         RoundRobin (0x00000001), and this element LeastUsed: give all elements of a pool the same --policy\n"
+    );
 }
 
 #[test]
@@ -620,11 +617,32 @@ fn help_has_examples_and_packagers_get_their_files() {
         );
     }
     for shell in ["bash", "zsh", "fish"] {
-        assert!(run(&["completions", shell]).stdout.contains("keep-alive-interval"));
+        let script = run(&["completions", shell]).stdout;
+        assert!(script.contains("keep-alive-interval") && !script.contains("demo-user"), "{shell}");
     }
-    let manual = run(&["man"]).stdout;
-    assert!(manual.contains("keep\\-alive\\-interval") && !manual.contains("demo\\-user"));
-    assert_eq!(run(&["--version"]).stdout, concat!("rserpool ", env!("CARGO_PKG_VERSION"), "\n"));
+    // A page for each command, under the name by which the others refer to it.
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(run(&["man", "--into", directory.path().to_str().unwrap()]).code, Some(0));
+    let page = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+    let main = page("rserpool.1");
+    assert!(main.contains("rserpool\\-stats(1)") && !main.contains("demo\\-user"), "{main}");
+    assert!(page("rserpool-registrar.1").contains("keep\\-alive\\-interval"));
+    for command in
+        ["serve", "connect", "resolve", "pools", "stats", "health", "policies", "decode", "demo", "bench"]
+    {
+        let page = page(&format!("rserpool-{command}.1"));
+        assert!(page.matches(".TH ").count() == 1 && page.contains("Examples"), "{page}");
+        assert_eq!(run(&["man", command]).stdout, page);
+    }
+    assert_eq!(run(&["man"]).stdout, main);
+    assert_eq!(run(&["man", "demo-user"]).code, Some(64));
+    // With the commit, where it is built from a repository.
+    let version = run(&["--version"]).stdout;
+    let commit = version.strip_prefix(concat!("rserpool ", env!("CARGO_PKG_VERSION"))).unwrap().trim_end();
+    let is_commit =
+        |commit: &str| commit.len() == 12 && commit.chars().all(|digit| digit.is_ascii_hexdigit());
+    let commit = commit.strip_prefix(" (commit ").and_then(|rest| rest.strip_suffix(')'));
+    assert!(version.lines().count() == 1 && commit.is_none_or(is_commit), "{version}");
 }
 
 /// `rserpool pools | head -1` is no failure.
@@ -663,18 +681,7 @@ fn log_lines_say_whose_they_are_and_how_bad_it_is() {
 #[test]
 fn an_element_tells_of_its_registration_once() {
     let (_registrar, address) = Process::registrar(&[]);
-    let element = Process::start(&[
-        "serve",
-        "echo",
-        "--registrar",
-        &address,
-        "--bind",
-        "127.0.0.1:0",
-        "--preset",
-        "fast",
-        "--reregistration-interval",
-        "100ms",
-    ]);
+    let element = Process::start_element("echo", &address, &["--reregistration-interval", "100ms"]);
     let line = element.error_with("registered");
     assert!(!line.contains("0x0") && line.contains("element{id="), "{line}");
     std::thread::sleep(std::time::Duration::from_millis(700));
@@ -707,6 +714,45 @@ fn a_registrar_that_starts_is_not_healthy() {
     assert!(health.stderr.contains("is starting: no other registrar has answered yet"), "{}", health.stderr);
 }
 
+/// Of several registrars one that serves is enough, even if one that does not serve answers first.
+#[test]
+fn one_that_serves_makes_the_scope_healthy() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = socket.local_addr().unwrap().to_string();
+    let starting = ["--peer", &silent, "--mentor-timeout", "1h"];
+    let (_starting, a) = Process::registrar_at("127.0.0.1:0", "0x1", &starting);
+    let (serving, b) = Process::registrar_at("127.0.0.1:0", "0x2", &[]);
+    let health = ["health", "--registrar", &a, "--registrar", &b, "--timeout", "25s"];
+    serving.signal(Signal::SIGSTOP);
+    let process = Process::start(&health);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    serving.signal(Signal::SIGCONT);
+    let outcome = process.finish();
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.stdout.starts_with("registrar 0x2 ("), "{}", outcome.stdout);
+}
+
+/// A receiver that finds fault with our messages does so again and again; one line says it.
+#[test]
+fn an_error_from_a_peer_is_logged_once() {
+    let registrar = Process::start_registrar("127.0.0.1:0", "0x1", &["--tcp", "127.0.0.1:0"]);
+    let line = registrar.line();
+    let (udp, tcp) =
+        line.rsplit_once(" UDP ").and_then(|(_, places)| places.split_once(" and TCP ")).unwrap();
+    let error = |cause: u8| [0x0e, 0, 0, 12, 0, 0x0c, 0, 8, 0, cause, 0, 4];
+    let mut client = std::net::TcpStream::connect(tcp).unwrap();
+    for cause in [2, 2, 1, 2, 1] {
+        client.write_all(&error(cause)).unwrap();
+    }
+    let errors = || {
+        json_of(&run(&["stats", "--registrar", udp, "--json"]).stdout)["counters"]["errors_received"].clone()
+    };
+    support::until(|| errors() == 5);
+    let log = registrar.terminate().stderr;
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("finds fault")).collect();
+    assert!(lines.len() == 2 && lines[0].contains("(0x0002)") && lines[1].contains("(0x0001)"), "{log}");
+}
+
 /// A dead registrar is not waited for while another one answers.
 #[test]
 fn the_dead_do_not_hold_up_the_living() {
@@ -715,10 +761,14 @@ fn the_dead_do_not_hold_up_the_living() {
     let (_registrar, address) = Process::registrar(&["--peer", &silent[0]]);
     let all = format!("{},{},{address}", silent[0], silent[1]);
     support::until(|| run(&["health", "--registrar", &address]).code == Some(0));
+    let mut silent = silent;
+    silent.sort();
     for command in ["pools", "stats", "health"] {
         let begin = std::time::Instant::now();
         let outcome = run(&[command, "--registrar", &all, "--timeout", "25s"]);
         assert_eq!(outcome.code, Some(0), "{command}: {}", outcome.stderr);
         assert!(begin.elapsed().as_secs() < 20, "{command}");
+        let said = silent.each_ref().map(|at| format!("rserpool: registrar {at}/9901 has not answered\n"));
+        assert_eq!(outcome.stderr, said.concat(), "{command}");
     }
 }

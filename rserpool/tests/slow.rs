@@ -14,10 +14,7 @@ fn events(text: &str) -> Vec<Value> {
 
 /// An element that is registered, with the fast preset.
 fn element(service: &str, registrar: &str, id: &str, more: &[&str]) -> Process {
-    let mut arguments = vec!["serve", service, "--registrar", registrar, "--bind", "127.0.0.1:0", "--id", id];
-    arguments.extend(["--preset", "fast"]);
-    arguments.extend(more);
-    let element = Process::start(&arguments);
+    let element = Process::start_element(service, registrar, &[&["--id", id], more].concat());
     let line = element.line();
     assert!(line.contains("is registered at"), "{line}");
     element

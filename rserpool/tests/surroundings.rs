@@ -151,6 +151,12 @@ fn a_reader_of_the_log_that_stalls_stops_nobody() {
     assert_eq!(run(&load).code, Some(0));
     assert_eq!(run(&load).code, Some(0));
     await_listed(&address);
+    support::until(|| {
+        let load = run(&load).code;
+        let told = run(&["stats", "--registrar", &address, "--json"]).stdout;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        load == Some(0) && told["counters"]["log_lines_lost"].as_u64().unwrap() > 0
+    });
     drop(element);
     assert_eq!(registrar.terminate(), 0);
     let mut log = String::new();

@@ -226,16 +226,7 @@ fn a_name_that_is_not_found_is_a_warning() {
     let resolved = run(&["resolve", "EchoPool", "--registrar", &both, "--preset", "fast", "--json"]);
     assert_eq!(resolved.code, Some(0), "{}", resolved.stderr);
     assert!(resolved.stderr.contains("cannot look up nowhere.invalid"), "{}", resolved.stderr);
-    let lost = support::Process::start(&[
-        "serve",
-        "echo",
-        "--registrar",
-        &both,
-        "--bind",
-        "127.0.0.1:0",
-        "--preset",
-        "fast",
-    ]);
+    let lost = support::Process::start_element("echo", &both, &[]);
     lost.error_with("nowhere.invalid");
     assert!(lost.line().contains("is registered at"));
     drop(element);

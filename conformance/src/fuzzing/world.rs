@@ -214,12 +214,20 @@ where
 
     fn connected(&mut self, request: Option<ConnectId>, local_port: u16, peer: TransportAddress) {
         self.last_association += 1;
-        let association = AssociationId::sctp(self.last_association);
-        self.associations.insert(association, None);
         // The packets come from one address, and the transport says which.
         let address = peer.addresses().first().copied().unwrap_or_else(|| ip(1));
-        let Some(asked) = peer.as_sctp() else { return };
-        let peer = SctpAddress::new(address, asked.port, asked.udp_port);
+        let (association, peer) = match peer {
+            TransportAddress::Sctp(sctp) => {
+                let peer = SctpAddress::new(address, sctp.port, sctp.udp_port);
+                (AssociationId::sctp(self.last_association), TransportAddress::from(peer))
+            }
+            TransportAddress::Tcp(tcp) => {
+                let peer = TransportAddress::tcp(vec![address], tcp.port);
+                (AssociationId::tcp(self.last_association), peer)
+            }
+            other => unreachable!("nobody connects to {other}"),
+        };
+        self.associations.insert(association, None);
         // A port of our own choice, where the endpoint has left it to us.
         let local_port = if local_port == 0 { 40_000 } else { local_port };
         self.event(Event::Connected(Connected::new(association, request.into(), SctpPort(local_port), peer)));

@@ -89,6 +89,8 @@ crate::endpoint::counters::counters! {
     tcp_silent,
     /// Clients disconnected because too much waited for them, or from them.
     tcp_flooding,
+    /// Lines of the log that were lost, because their reader was too slow or they could not be written.
+    log_lines_lost,
 }
 
 crate::endpoint::counters::gauges! {

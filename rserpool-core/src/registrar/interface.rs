@@ -22,6 +22,9 @@ pub enum Command {
     /// Look for other registrars at these addresses from now on, instead of those in the configuration: their
     /// names may lead elsewhere by now. Answered by [`Answer::Done`].
     UsePeers(Vec<SctpAddress>),
+    /// So many lines of the log of the process were lost since its start: only whoever writes them can count them,
+    /// and whoever reads [`Counters`](super::Counters) should know. Answered by [`Answer::Done`].
+    NoteLinesLost(u64),
 }
 
 /// What ends a command. No command of a registrar can fail.
@@ -34,7 +37,7 @@ pub enum Answer {
     Counters(Box<Figures>),
     /// To [`Command::Peers`]: the other registrars, in the order of their identifiers.
     Peers(Vec<PeerStatus>),
-    /// To [`Command::UsePeers`].
+    /// To [`Command::UsePeers`] and [`Command::NoteLinesLost`].
     Done,
 }
 

@@ -623,6 +623,10 @@ impl Endpoint for Registrar {
                 self.ctx.outbox.answer(id, Answer::Done);
                 return self.peers.contacts.configure(&mut self.ctx, &addresses);
             }
+            Command::NoteLinesLost(lines) => {
+                self.ctx.counters.log_lines_lost = lines;
+                Answer::Done
+            }
         };
         self.ctx.outbox.answer(id, answer);
     }

@@ -133,6 +133,9 @@ pub enum Command {
         /// The session to be closed.
         session: SessionId,
     },
+    /// Look for these registrars from the next hunt or round of a hunt on, instead of those in the configuration:
+    /// their names may lead elsewhere by now. Answered by [`Answer::Noted`].
+    UseRegistrars(Vec<TransportAddress>),
 }
 
 /// A question for the elements of a pool.
@@ -241,7 +244,7 @@ pub enum Answer {
     Opened(Result<Opened, UserError>),
     /// To [`Command::Send`], [`Command::Answered`], [`Command::Failover`] and [`Command::Close`].
     Done(Result<(), Refusal>),
-    /// To [`Command::Purge`] and [`Command::ReportUnreachable`], which cannot fail.
+    /// To [`Command::Purge`], [`Command::ReportUnreachable`] and [`Command::UseRegistrars`], which cannot fail.
     Noted,
 }
 
@@ -347,6 +350,14 @@ pub enum Notice {
         handle: PoolHandle,
         /// What is still missing.
         awaited: Awaited,
+    },
+    /// The registrar that is asked says that a message of ours was wrong (ASAP_ERROR, RFC 5352 section 2.2.14).
+    #[non_exhaustive]
+    ErrorReported {
+        /// Where the registrar is.
+        registrar: TransportAddress,
+        /// What it says.
+        error: OperationError,
     },
     /// A round of the hunt has found no registrar; the hunt goes on.
     #[non_exhaustive]

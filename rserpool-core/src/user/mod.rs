@@ -175,7 +175,13 @@ impl User {
                 let resolved = resolver.handle_response(now, context, &handle, answer);
                 self.handle_resolved(now, resolved);
             }
-            AsapMessage::Error { .. } => context.counters.errors_received += 1,
+            AsapMessage::Error { error } => {
+                context.counters.errors_received += 1;
+                let home = resolver.registrar().home().filter(|home| home.association == association);
+                if let Some(registrar) = home.map(|home| home.registrar.clone()) {
+                    context.outbox.tell(Notice::ErrorReported { registrar, error });
+                }
+            }
             AsapMessage::Cookie { .. }
             | AsapMessage::CookieEcho { .. }
             | AsapMessage::BusinessCard { .. } => {
@@ -268,6 +274,10 @@ impl User {
             Command::Open(_) => Answer::Opened(Err(UserError::ShuttingDown)),
             Command::Purge { handle } => {
                 resolver.cache_mut().purge(&handle);
+                Answer::Noted
+            }
+            Command::UseRegistrars(registrars) => {
+                resolver.registrar_mut().use_registrars(registrars);
                 Answer::Noted
             }
             Command::ReportUnreachable { handle, element } => {

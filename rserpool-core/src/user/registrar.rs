@@ -50,6 +50,11 @@ impl Registrar {
         self.home.as_ref().is_some_and(|home| home.association == association)
     }
 
+    /// Looks for these registrars from now on, instead of those that were configured.
+    pub(super) fn use_registrars(&mut self, registrars: Vec<TransportAddress>) {
+        self.hunt.use_registrars(registrars);
+    }
+
     /// The registrars tried in the present hunt.
     pub(super) fn tried(&self) -> Vec<TransportAddress> {
         self.hunt.tried()

@@ -1,10 +1,12 @@
 //! Error causes (RFC 5354 section 3.12).
 
+use core::fmt;
+
 use bytes::Bytes;
 
 use super::code_point::code_points;
 use super::writer::Writer;
-use super::{Policy, Transport};
+use super::{Policy, PolicyType, Transport};
 
 /// The code of an error cause, known or not.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,9 +78,27 @@ impl ErrorCause {
         Self::quoting(CauseCode::INCONSISTENT_TRANSPORT, Writer::quote(|w| pool.write(w)).unwrap_or_default())
     }
 
+    /// The number of the policy that the information quotes, if it quotes one.
+    fn policy(&self) -> Option<PolicyType> {
+        let (&[0, 8, _, _, a, b, c, d], _) = self.information.split_first_chunk()? else { return None };
+        Some(PolicyType(u32::from_be_bytes([a, b, c, d])))
+    }
+
     /// A cause whose information is cut if an ERROR message could not hold it.
     fn quoting(code: CauseCode, mut information: Bytes) -> Self {
         information.truncate(MAX_INFORMATION);
         Self { code, information }
+    }
+}
+
+impl fmt::Display for ErrorCause {
+    /// The code, and the policy if it is a policy that is at fault.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.code.fmt(f)?;
+        match (self.code, self.policy()) {
+            (CauseCode::INVALID_VALUES, Some(policy)) => write!(f, ": policy {policy}"),
+            (CauseCode::INCONSISTENT_POLICY, Some(policy)) => write!(f, ": the pool has {policy}"),
+            _ => Ok(()),
+        }
     }
 }

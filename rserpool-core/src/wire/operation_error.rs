@@ -63,7 +63,7 @@ impl fmt::Display for OperationError {
         }
         for (n, cause) in self.causes.iter().enumerate() {
             let separator = if n == 0 { "" } else { ", " };
-            write!(f, "{separator}{}", cause.code)?;
+            write!(f, "{separator}{cause}")?;
         }
         Ok(())
     }

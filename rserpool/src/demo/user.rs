@@ -42,10 +42,10 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 impl DemoUserCommand {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let settings = self.settings;
-        let builder = client::builder(&settings)?;
+        let client = client::Client::new(&settings)?;
         logging::start(&settings.log, logging::TOOL)?;
         run_async(async {
-            let user = builder.start().await?;
+            let user = client.start().await?.user;
             let session =
                 user.connect(self.pool.clone()).await.map_err(|error| client::explain(&self.pool, &error))?;
             let mut talk = Talk { session, begin: Instant::now(), sent: 0, unanswered: BTreeMap::new() };

@@ -77,6 +77,13 @@ impl Process {
         Self { child, input, output, errors }
     }
 
+    /// Starts the program by a script of the shell, which has it and its arguments as `"$0" "$@"`.
+    pub(crate) fn start_by(script: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_rserpool")]).args(arguments);
+        Self::spawn(command)
+    }
+
     /// A registrar with the fast preset on a free port, and its address.
     pub(crate) fn registrar(arguments: &[&str]) -> (Self, String) {
         Self::registrar_at("127.0.0.1:0", "0x1", arguments)
@@ -84,9 +91,7 @@ impl Process {
 
     /// The same with this address and identifier.
     pub(crate) fn registrar_at(bind: &str, id: &str, arguments: &[&str]) -> (Self, String) {
-        let mut all = vec!["registrar", "--bind", bind, "--id", id, "--preset", "fast", "--announce", "no"];
-        all.extend(arguments);
-        let registrar = Self::start(&all);
+        let registrar = Self::start_registrar(bind, id, arguments);
         let line = registrar.line();
         if let Ok(event) = serde_json::from_str::<serde_json::Value>(&line) {
             return (registrar, event["bind"].as_str().unwrap().to_string());
@@ -96,24 +101,28 @@ impl Process {
         (registrar, address)
     }
 
+    /// The same, not waited for.
+    pub(crate) fn start_registrar(bind: &str, id: &str, arguments: &[&str]) -> Self {
+        let mut all = vec!["registrar", "--bind", bind, "--id", id, "--preset", "fast", "--announce", "no"];
+        all.extend(arguments);
+        Self::start(&all)
+    }
+
     /// An echo element that is registered.
     pub(crate) fn element(registrar: &str, id: &str) -> Self {
-        let element = Self::start(&[
-            "serve",
-            "echo",
-            "--registrar",
-            registrar,
-            "--bind",
-            "127.0.0.1:0",
-            "--id",
-            id,
-            "--preset",
-            "fast",
-        ]);
+        let element = Self::start_element("echo", registrar, &["--id", id]);
         let line = element.line();
         assert!(line.starts_with(&format!("element {id} on UDP 127.0.0.1:")), "{line}");
         assert!(line.ends_with(&format!("is registered at {registrar}/3863")), "{line}");
         element
+    }
+
+    /// An element with this service and the fast preset, not waited for; several registrars have commas between them.
+    pub(crate) fn start_element(service: &str, registrars: &str, arguments: &[&str]) -> Self {
+        let mut all = vec!["serve", service, "--registrar", registrars];
+        all.extend(["--bind", "127.0.0.1:0", "--preset", "fast"]);
+        all.extend(arguments);
+        Self::start(&all)
     }
 
     pub(crate) fn write(&mut self, text: &str) {

@@ -285,6 +285,12 @@ fn commands_are_answered_once() {
     let counters = Output::Answer(CommandId(8), Answer::Counters(Box::new(figures)));
     assert_eq!((rig.registrar.poll_output(), rig.registrar.poll_output()), (Some(counters), None));
 
+    // Whoever runs a registrar writes its log, and tells it what was lost.
+    rig.registrar.handle_command(rig.now, CommandId(10), Command::NoteLinesLost(3));
+    let noted = Output::Answer(CommandId(10), Answer::Done);
+    assert_eq!((rig.registrar.poll_output(), rig.registrar.poll_output()), (Some(noted), None));
+    assert_eq!(rig.registrar.figures().counters.log_lines_lost, 3);
+
     rig.registrar.handle_command(rig.now, CommandId(9), Command::Peers);
     let peers = Output::Answer(CommandId(9), Answer::Peers(vec![]));
     assert_eq!((rig.registrar.poll_output(), rig.registrar.poll_output()), (Some(peers), None));

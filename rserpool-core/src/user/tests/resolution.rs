@@ -313,7 +313,9 @@ fn bad_messages_are_answered_as_the_rfc_asks() {
     assert_eq!(hear(10, unknown), (vec![asap(HOME, &error)], vec![]));
     assert_eq!(hear(11, Bytes::from_static(&[0xff, 0, 0, 4])), (vec![], vec![]));
     assert_eq!(hear(12, Bytes::from_static(&[0x0e, 0, 0, 8, 0x40, 0x99, 0, 4])), (vec![], vec![]));
-    assert_eq!(hear(13, encode(&error)), (vec![], vec![]));
+    let AsapMessage::Error { error: causes } = error.clone() else { panic!() };
+    let told = Output::Notice(Notice::ErrorReported { registrar: registrar(1), error: causes });
+    assert_eq!(hear(13, encode(&error)), (vec![], vec![told]));
     let counters = *user.counters();
     assert_eq!((counters.malformed, counters.errors_sent, counters.errors_received), (3, 1, 1));
 
@@ -326,4 +328,15 @@ fn bad_messages_are_answered_as_the_rfc_asks() {
     let error = AsapMessage::Error { error: ErrorCause::unrecognized_parameter(parameter).into() };
     let step = event(&mut user, 21, received(HOME, ProtocolId::ASAP, octets));
     assert_eq!(step, (vec![asap(HOME, &error)], vec![result(2, &[2])]));
+}
+
+/// Names of registrars may lead elsewhere while a user runs: the next round of a hunt looks there.
+#[test]
+fn the_registrars_may_be_configured_anew() {
+    let mut user = user(&[1]);
+    assert_eq!(resolve(&mut user, 0, 1, None, true), (vec![connect(1, 0, registrar(1), at(50))], vec![]));
+    assert_eq!(command(&mut user, 10, 9, Command::UseRegistrars(vec![registrar(2)])), noted(vec![]));
+    let told = Output::Notice(Notice::NoRegistrar { tried: vec![registrar(1)] });
+    let actions = vec![cancel(1), connect(2, 0, registrar(2), at(100))];
+    assert_eq!(expire(&mut user, 50), (actions, vec![told]));
 }

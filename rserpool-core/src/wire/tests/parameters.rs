@@ -311,6 +311,16 @@ fn causes_have_names() {
         ],
     });
     assert_eq!(causes_text(&error), "Unknown Pool Handle (0x0009), 0xf005");
+    // A policy is named, by its number if it has no name.
+    let text = |cause: ErrorCause| causes_text(&Some(cause.into()));
+    let private = Policy::Other { kind: PolicyType(0x8000_0099), data: Bytes::new() };
+    let unknown = ErrorCause::invalid_values(private.to_parameter());
+    assert_eq!(text(unknown), "Invalid Values (0x0003): policy 0x80000099");
+    assert_eq!(
+        text(ErrorCause::inconsistent_policy(&Policy::Random)),
+        "Inconsistent Pooling Policy (0x0005): the pool has Random (0x00000003)"
+    );
+    assert_eq!(text(ErrorCause::invalid_values(hex("0009 0005 61"))), "Invalid Values (0x0003)");
     assert_eq!(causes_text(&None), "no cause given");
 }
 

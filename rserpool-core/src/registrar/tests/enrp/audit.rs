@@ -102,7 +102,8 @@ fn what_the_winner_of_a_takeover_does_not_know_is_taken_in() {
 /// from a third registrar nor from us.
 #[test]
 fn a_page_is_older_than_a_move() {
-    let moves: [(fn(&mut Rig), RegistrarId); 3] = [
+    type Move = (fn(&mut Rig), RegistrarId);
+    let moves: [Move; 3] = [
         (|rig| assert_eq!(rig.from(B, LOW, add(1, LOW)), []), LOW),
         (|rig| drop(rig.from(B, LOW, takeover_server(TOP))), LOW),
         (|rig| drop(rig.directed(A, HIGH, US, update(UpdateAction::ADD_PE, true, listed(1, HIGH)))), US),

@@ -73,6 +73,16 @@ pub(super) struct Cuts {
     pub(super) peers: BTreeSet<Who>,
     /// Single addresses of a peer; its others go on.
     pub(super) addresses: BTreeSet<IpAddr>,
+    /// The most octets of a datagram that gets through. What foreign peers send is not looked at: how they learn
+    /// of a path's MTU is not our question.
+    pub(super) largest: Option<usize>,
+}
+
+impl Cuts {
+    /// Whether a datagram of ours of so many octets is too large to get through.
+    pub(super) fn is_too_large(&self, octets: usize) -> bool {
+        self.largest.is_some_and(|largest| octets > largest)
+    }
 }
 
 /// What one end has seen of another.

@@ -104,9 +104,10 @@ impl Emulated {
         }
     }
 
-    fn is_cut(&self, (to, at, from, _): &Parcel, sender: Who) -> bool {
+    fn is_cut(&self, (to, at, from, bytes): &Parcel, sender: Who) -> bool {
         let addresses = [*at, from.ip()];
-        self.cuts.peers.contains(to)
+        self.cuts.is_too_large(bytes.len())
+            || self.cuts.peers.contains(to)
             || self.cuts.peers.contains(&sender)
             || addresses.iter().any(|a| self.cuts.addresses.contains(a))
     }

@@ -102,7 +102,8 @@ impl Real {
         self.seen.extend(seen.into_iter().map(|(with, what)| (US, with, what)));
         while let Some(datagram) = self.us.stack.poll_datagram() {
             self.packets.push((true, datagram.bytes.to_vec()));
-            if !self.is_cut(datagram.destination, &datagram.bytes, 2) {
+            let too_large = self.cuts.is_too_large(datagram.bytes.len());
+            if !(too_large || self.is_cut(datagram.destination, &datagram.bytes, 2)) {
                 self.wire.put(now, &Parcel::Out(datagram.destination, datagram.bytes));
             }
         }

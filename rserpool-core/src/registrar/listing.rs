@@ -1,7 +1,8 @@
 //! The handlespace of a registrar, and the only part that writes to it.
 //!
 //! Every write returns a [`Change`], from which everything else follows: today the update that tells our
-//! peers of an element of ours ([`Listing::publish`]). Subscriptions and statistics belong there, too.
+//! peers of an element of ours ([`Listing::publish`]). Statistics belong there, too. It also notes which pools have
+//! changed for those who follow them ([`Listing::take_changed`]), whoever has changed them.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -42,14 +43,30 @@ pub(super) enum Update {
     Needless,
 }
 
+/// What has happened to elements since a resynchronisation with a peer began.
+#[derive(Debug, Default)]
+struct Since {
+    /// Those that the peer has named as its own. All others of its elements are marked: thus it costs nothing to
+    /// mark them.
+    unmarked: BTreeSet<PeHandle>,
+    /// Those for which another home has spoken. The pages of the peer may be older.
+    elsewhere: BTreeSet<PeHandle>,
+}
+
 /// The handlespace. Reading goes through [`Deref`].
 #[derive(Debug)]
 pub(super) struct Listing {
     handlespace: Handlespace,
-    /// For each peer with which a resynchronisation is under way, those of its elements that have lost their
-    /// mark since it began. All others of its elements have it: thus it costs nothing to mark them.
-    unmarked: BTreeMap<RegistrarId, BTreeSet<PeHandle>>,
+    /// The resynchronisations that are under way.
+    resynchronisations: BTreeMap<RegistrarId, Since>,
+    /// The elements whose home has taken over the one before it, and has not named them since: it may not know
+    /// of them.
+    inherited: BTreeSet<PeHandle>,
     founders: Founders,
+    /// The pools of which somebody wants to hear.
+    followed: BTreeSet<PoolHandle>,
+    /// Those that have changed for their users since that was asked last.
+    changed: BTreeSet<PoolHandle>,
     limits: Limits,
     /// The longest pool handle that is listed, in octets.
     max_handle_octets: usize,
@@ -61,8 +78,11 @@ impl Listing {
         let max_handle_octets = config.max_handle_octets.min(PoolHandle::MAX_OCTETS);
         Self {
             handlespace,
-            unmarked: BTreeMap::new(),
+            resynchronisations: BTreeMap::new(),
+            inherited: BTreeSet::new(),
             founders: Founders::default(),
+            followed: BTreeSet::new(),
+            changed: BTreeSet::new(),
             limits: config.limits,
             max_handle_octets,
         }
@@ -117,18 +137,19 @@ impl Listing {
         if founds && !self.founders.may_found(holders, self.limits.pools) {
             return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
         }
+        let news = self.is_news(pe, &element);
         let (before, home) = (self.handlespace.get(pe).map(|known| known.home), element.home);
         let admission = self.handlespace.admit(&pe.pool, element).map_err(admission_cause)?;
+        if news {
+            self.changed.insert(pe.pool.clone());
+        }
         if founds && !holders.is_empty() {
             self.founders.found(&pe.pool, holders);
         }
         if let Some(before) = before.filter(|before| *before != home) {
             self.forget_mark(pe, before);
         }
-        // A resynchronisation must not remove what its home has just named.
-        if let Some(unmarked) = self.unmarked.get_mut(&home) {
-            unmarked.insert(pe.clone());
-        }
+        self.note_home(pe, home);
         Ok(match admission {
             Admission::New => Change::Entered,
             Admission::Renewed => Change::Renewed,
@@ -139,6 +160,7 @@ impl Listing {
     pub(super) fn rehome(&mut self, pe: &PeHandle, home: RegistrarId) -> Option<Change> {
         let known = self.handlespace.get(pe)?.clone();
         self.forget_mark(pe, known.home);
+        self.note_home(pe, home);
         let element = PoolElement { home, ..known };
         let admission = self.handlespace.amend(&pe.pool, element);
         debug_assert_eq!(admission, Ok(Admission::Renewed), "{pe} fits its pool already");
@@ -149,25 +171,74 @@ impl Listing {
     pub(super) fn amend(&mut self, pe: &PeHandle, element: PoolElement) -> Option<Change> {
         self.check_values(pe, &element).ok()?;
         self.handlespace.get(pe)?;
+        let news = self.is_news(pe, &element);
         self.handlespace.amend(&pe.pool, element).ok()?;
+        if news {
+            self.changed.insert(pe.pool.clone());
+        }
         Some(Change::Renewed)
     }
 
     /// Takes an element off the list; `None` if it is not listed.
     pub(super) fn remove(&mut self, pe: &PeHandle) -> Option<Change> {
         let removed = self.handlespace.remove(pe)?;
+        if self.followed.contains(&pe.pool) {
+            self.changed.insert(pe.pool.clone());
+        }
         if self.handlespace.pool(&pe.pool).is_none() {
             self.founders.forget(&pe.pool);
         }
         self.forget_mark(pe, removed.home);
+        self.inherited.remove(pe);
         Some(Change::Removed(removed))
+    }
+
+    /// Somebody wants to hear of changes of this pool.
+    pub(super) fn follow(&mut self, pool: &PoolHandle) {
+        self.followed.insert(pool.clone());
+    }
+
+    /// Nobody wants to hear of this pool any more.
+    pub(super) fn unfollow(&mut self, pool: &PoolHandle) {
+        self.followed.remove(pool);
+        self.changed.remove(pool);
+    }
+
+    /// The followed pools that have changed for their users since this was called last.
+    pub(super) fn take_changed(&mut self) -> BTreeSet<PoolHandle> {
+        core::mem::take(&mut self.changed)
+    }
+
+    /// Whether somebody follows the pool, and will see another element than before. Another home, or another registration
+    /// life, is nothing to users.
+    fn is_news(&self, pe: &PeHandle, element: &PoolElement) -> bool {
+        let same = |known: &PoolElement| {
+            known.user_transport == element.user_transport
+                && known.encapsulation == element.encapsulation
+                && known.policy == element.policy
+        };
+        self.followed.contains(&pe.pool) && !self.handlespace.get(pe).is_some_and(same)
     }
 
     /// An element is not one of this home any more.
     fn forget_mark(&mut self, pe: &PeHandle, home: RegistrarId) {
-        if let Some(unmarked) = self.unmarked.get_mut(&home) {
-            unmarked.remove(pe);
+        if let Some(since) = self.resynchronisations.get_mut(&home) {
+            since.unmarked.remove(pe);
         }
+    }
+
+    /// A home speaks for an element. A resynchronisation with it must not remove the element; one with another
+    /// peer must not give the element back.
+    fn note_home(&mut self, pe: &PeHandle, home: RegistrarId) {
+        for (peer, since) in &mut self.resynchronisations {
+            if *peer == home {
+                since.unmarked.insert(pe.clone());
+                since.elsewhere.remove(pe);
+            } else {
+                since.elsewhere.insert(pe.clone());
+            }
+        }
+        self.inherited.remove(pe);
     }
 
     /// Does what follows from a change of this element.
@@ -215,19 +286,41 @@ impl Listing {
 
     /// Marks every element of a home; each is unmarked when it is entered with that home.
     pub(super) fn mark(&mut self, home: RegistrarId) {
-        self.unmarked.insert(home, BTreeSet::new());
+        self.resynchronisations.insert(home, Since::default());
     }
 
     /// Takes the marks of a home away.
     pub(super) fn unmark(&mut self, home: RegistrarId) {
-        self.unmarked.remove(&home);
+        self.resynchronisations.remove(&home);
     }
 
     /// Takes the marks of a home away, and returns those of its elements that had them.
     pub(super) fn take_marked(&mut self, home: RegistrarId) -> Vec<PeHandle> {
-        let Some(unmarked) = self.unmarked.remove(&home) else { return Vec::new() };
+        let Some(Since { unmarked, .. }) = self.resynchronisations.remove(&home) else { return Vec::new() };
         let names = self.handlespace.names_of_home(home);
         names.filter(|pe| !unmarked.contains(*pe)).cloned().collect()
+    }
+
+    /// Whether another home has spoken for an element since the elements of this one were marked.
+    pub(super) fn is_elsewhere(&self, pe: &PeHandle, home: RegistrarId) -> bool {
+        self.resynchronisations.get(&home).is_some_and(|since| since.elsewhere.contains(pe))
+    }
+
+    /// A listed element has got its home by a takeover.
+    pub(super) fn inherit(&mut self, pe: &PeHandle) {
+        debug_assert!(self.handlespace.get(pe).is_some(), "{pe} is not listed");
+        self.inherited.insert(pe.clone());
+    }
+
+    /// Whether the home of an element may not know of it.
+    pub(super) fn is_inherited(&self, pe: &PeHandle) -> bool {
+        self.inherited.contains(pe)
+    }
+
+    /// A home has the same elements as we list for it.
+    pub(super) fn agree(&mut self, home: RegistrarId) {
+        let Self { inherited, handlespace, .. } = self;
+        inherited.retain(|pe| handlespace.get(pe).is_some_and(|listed| listed.home != home));
     }
 
     /// Refuses the values that no listed element may have: cause 0x3 with the parameter that holds them, and a
@@ -276,8 +369,12 @@ impl Listing {
 
 #[cfg(test)]
 impl Listing {
+    pub(super) const fn followed(&self) -> &BTreeSet<PoolHandle> {
+        &self.followed
+    }
+
     pub(super) fn is_marked(&self, home: RegistrarId) -> bool {
-        self.unmarked.contains_key(&home)
+        self.resynchronisations.contains_key(&home)
     }
 }
 

@@ -98,7 +98,7 @@
 //! world.run_for(Duration::from_secs(5));
 //! assert_eq!(listed(&world, 1), 100);
 //! world.apply(Fault::Kill(crowd));
-//! world.run_for(Duration::from_secs(2));
+//! world.run_for(Duration::from_secs(1));
 //! assert_eq!((listed(&world, 0), listed(&world, 1)), (0, 0));
 //! assert_eq!(world.violation(), None);
 //! ```

@@ -221,16 +221,6 @@ fn judge_loss(
     if !view.host(registrar).is_well() {
         return Ok(());
     }
-    // A registrar that was cut off from another one may take its elements over without having listed all of
-    // them.
-    let cut_off = running.iter().any(|a| {
-        let config = view.registrar_config(*a);
-        let settled = config.map(|config| settles_within(view.sctp, config)).unwrap_or_default();
-        running.iter().any(|b| !view.cables_calm_for(*a, *b, settled))
-    });
-    if cut_off {
-        return Ok(());
-    }
     // Where a registrar refuses a pool, what the home of an element lists counts.
     let home = view.host_of_registrar(server.element().home());
     let listed_at_home = home.and_then(|home| view.registrar(home)?.handlespace().get(&pe_of(server)));

@@ -9,13 +9,14 @@ use rserpool_core::base::{AssociationId, Instant, SctpAddress, SctpPort, UdpPort
 use rserpool_core::endpoint::{DownReason, Event};
 
 use super::budget::Entry;
-use super::chunk::{self, Data, Init, Sack, at_or_before, cause, kind};
+use super::chunk::{self, Data, Init, Sack, at_or_before, cause, fragment_of, kind};
 use super::config::SctpConfig;
 use super::destinations::Destinations;
 use super::engine::{Acknowledgement, Engine, Outgoing};
 use super::ledger::{Ledger, Offer};
 use super::liveness::{Liveness, Pulse};
 use super::packet::{self, Chunk, Chunks, Header, Path};
+use super::path_mtu::PathMtu;
 use super::receiver::{Message, Receiver, Violation};
 use super::shared::Core;
 use crate::source::Source;
@@ -50,6 +51,7 @@ pub(super) struct Association<E: Engine> {
     ledger: Ledger,
     phase: Phase,
     liveness: Liveness,
+    mtu: PathMtu,
     /// Streams we may send on, and streams we take.
     outbound: u16,
     inbound: u16,
@@ -146,6 +148,7 @@ impl<E: Engine> Association<E> {
             ledger: Ledger::new(config),
             phase: Phase::Open,
             liveness: Liveness::new(now, config),
+            mtu: PathMtu::new(path.remote.ip(), now, config),
             outbound: local.outbound.min(peer.inbound),
             inbound: local.inbound,
             receiver: Receiver::new(peer.tsn, config),
@@ -222,7 +225,8 @@ impl<E: Engine> Association<E> {
 
     /// Sends chunks to one of the peer's addresses.
     fn emit(&self, core: &mut Core, remote: SocketAddr, chunks: &[Chunk]) {
-        packet::bundle(self.path_to(remote).header(self.peer_tag), chunks, |bytes| core.emit(remote, bytes));
+        let header = self.path_to(remote).header(self.peer_tag);
+        packet::bundle(header, chunks, self.mtu.packet(), |bytes| core.emit(remote, bytes));
     }
 
     /// The last word.
@@ -388,6 +392,9 @@ impl<E: Engine> Association<E> {
             }
             _ => {}
         }
+        if self.mtu.is_hopeless(now, &core.config) {
+            return Err(self.end(DownReason::Silent, user_abort("data does not get through")));
+        }
         self.ask_destinations(core);
         match self.liveness.check(now) {
             Pulse::Fine => {}
@@ -414,9 +421,11 @@ impl<E: Engine> Association<E> {
     /// Puts everything that may be sent into packets. Causes no event: events are for those who
     /// hand something in, and this runs when packets are fetched.
     pub(super) fn flush(&mut self, core: &mut Core, engine: &mut E) {
+        self.mtu.turn_to(self.destinations.current().ip(), core.now);
         while let Some((message, receipt)) = self.ledger.release() {
             // The ledger lets nothing through that the engine refuses while it lives.
-            if !engine.write(core.now, &mut self.flow, &message, receipt) {
+            let size = fragment_of(self.mtu.packet());
+            if !engine.write(core.now, &mut self.flow, &message, receipt, size) {
                 break;
             }
         }
@@ -439,6 +448,7 @@ impl<E: Engine> Association<E> {
         let anyway = !is_open || !data.is_empty() || !self.control.is_empty();
         answers.extend(self.receiver.take_sack(core.now, anyway));
         if overdue {
+            self.mtu.lost(core.now);
             self.destinations.suspect(core.now, &core.config);
             self.ask_destinations(core);
         }
@@ -449,6 +459,7 @@ impl<E: Engine> Association<E> {
             self.destinations.current()
         } else {
             self.liveness.asked(core.now);
+            self.ask_path(core, &data);
             self.destinations.carry()
         };
         let reply = self.destinations.remote(self.reply);
@@ -466,6 +477,18 @@ impl<E: Engine> Association<E> {
             self.emit(core, reply, &control);
             answers.append(&mut data);
             self.emit(core, current, &answers);
+        }
+    }
+
+    /// Asks whether the path carries large packets, if these chunks could use them.
+    fn ask_path(&mut self, core: &mut Core, chunks: &[Chunk]) {
+        let octets = packet::HEADER + chunks.iter().map(Chunk::size).sum::<usize>();
+        if let Some((secret, packet)) = self.mtu.ask(octets, core.now, &mut core.random) {
+            let heartbeat = chunk::heartbeat(secret);
+            let padding = chunk::padding(&heartbeat, packet);
+            let remote = self.destinations.current();
+            let header = self.path_to(remote).header(self.peer_tag);
+            core.emit(remote, packet::single(header, &[heartbeat, padding]));
         }
     }
 
@@ -488,8 +511,9 @@ impl<E: Engine> Association<E> {
     }
 
     fn heartbeat_answered(&mut self, core: &Core, chunk: &Chunk) {
-        let secret = chunk::parse_heartbeat(chunk);
-        let proved = secret.and_then(|secret| self.destinations.answered(secret, core.now, &core.config));
+        let Some(secret) = chunk::parse_heartbeat(chunk) else { return };
+        self.mtu.answered(secret, &core.config);
+        let proved = self.destinations.answered(secret, core.now, &core.config);
         self.proved.extend(proved.map(|index| self.path(index)));
     }
 
@@ -513,6 +537,10 @@ impl<E: Engine> Association<E> {
         let highest = cumulative.wrapping_add(sack.blocks.last().map_or(0, |(_, end)| u32::from(*end)));
         if !at_or_before(highest, self.sent) {
             return Err(self.violation("SACK of what was not sent"));
+        }
+        // A peer that has no room lets us send the same again and again.
+        if cumulative != self.acknowledged || (sack.window as usize) < self.mtu.packet() {
+            self.mtu.progress();
         }
         self.acknowledged = cumulative;
         let ledger = &mut self.ledger;

@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rserpool_core::endpoint::AbortReason;
 
-use super::packet::{CHUNK_HEADER, Chunk, HEADER, MAX_PACKET};
+use super::packet::{CHUNK_HEADER, Chunk, HEADER};
 use super::parameters::{self, PARAMETER_HEADER, Parameters, put_parameter, take_parameter};
+use super::path_mtu::SMALL_PACKET;
 
 /// Chunk types (RFC 9260 section 3.2).
 pub(super) mod kind {
@@ -24,6 +25,8 @@ pub(super) mod kind {
     pub(in super::super) const COOKIE_ECHO: u8 = 10;
     pub(in super::super) const COOKIE_ACK: u8 = 11;
     pub(in super::super) const SHUTDOWN_COMPLETE: u8 = 14;
+    /// RFC 4820 section 3.
+    pub(in super::super) const PAD: u8 = 0x84;
 }
 
 /// Error causes (RFC 9260 section 3.3.10).
@@ -161,8 +164,10 @@ impl Data {
     }
 }
 
-/// The largest user data of one DATA chunk.
-pub(super) const MAX_FRAGMENT: usize = MAX_PACKET - HEADER - CHUNK_HEADER - DATA_FIELDS;
+/// The largest user data of one DATA chunk in a packet of so many octets.
+pub(super) const fn fragment_of(packet: usize) -> usize {
+    packet - HEADER - CHUNK_HEADER - DATA_FIELDS
+}
 
 /// What a SACK says, but for the duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,8 +179,8 @@ pub(super) struct Sack {
     pub(super) blocks: Vec<(u16, u16)>,
 }
 
-/// Gap blocks and duplicates together that a SACK of ours may have, so that it fits a packet.
-pub(super) const MAX_BLOCKS: usize = (MAX_PACKET - HEADER - CHUNK_HEADER - SACK_FIELDS) / 4;
+/// Gap blocks and duplicates together that a SACK of ours may have, so that it fits every packet.
+pub(super) const MAX_BLOCKS: usize = (SMALL_PACKET - HEADER - CHUNK_HEADER - SACK_FIELDS) / 4;
 
 /// Reads a SACK; `None` if it is cut or contradicts itself: its blocks have to ascend and may not overlap.
 pub(super) fn parse_sack(chunk: &Chunk) -> Option<Sack> {
@@ -217,6 +222,13 @@ pub(super) fn heartbeat(secret: u64) -> Chunk {
     Chunk::new(kind::HEARTBEAT, body.freeze())
 }
 
+/// Padding that fills a packet with this HEARTBEAT to so many octets (RFC 4820). A peer that does not know it skips it, and
+/// no peer sends it back.
+pub(super) fn padding(heartbeat: &Chunk, packet: usize) -> Chunk {
+    let octets = packet.saturating_sub(HEADER + heartbeat.size() + CHUNK_HEADER);
+    Chunk::new(kind::PAD, BytesMut::zeroed(octets).freeze())
+}
+
 /// What our HEARTBEAT said that is answered here.
 pub(super) fn parse_heartbeat(chunk: &Chunk) -> Option<u64> {
     let (kind, whole) = take_parameter(&mut chunk.body.clone())?;
@@ -228,7 +240,7 @@ pub(super) fn parse_heartbeat(chunk: &Chunk) -> Option<u64> {
 pub(super) fn with_cause(kind: u8, cause: u16, detail: &[u8]) -> Chunk {
     let mut body = BytesMut::new();
     // What does not fit an ERROR would not fit our packets either.
-    put_parameter(&mut body, cause, &detail[..detail.len().min(MAX_PACKET / 2)]);
+    put_parameter(&mut body, cause, &detail[..detail.len().min(SMALL_PACKET / 2)]);
     Chunk::new(kind, body.freeze())
 }
 

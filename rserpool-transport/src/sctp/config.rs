@@ -6,6 +6,8 @@ use std::time::Duration;
 use rserpool_core::endpoint::{self, ConfigError};
 
 use super::allowance::Limits;
+use super::chunk::fragment_of;
+use super::path_mtu;
 
 /// How the stack behaves; see [`SctpConfig::rfc`] and [`SctpConfig::fast`], and for pool users
 /// [`SctpConfig::rfc_user`] and [`SctpConfig::fast_user`].
@@ -27,6 +29,10 @@ pub struct SctpConfig {
     /// Our own addresses, for this. At most 8 count. Empty by default; the
     /// driver, which binds the socket, fills them in.
     pub addresses: Vec<IpAddr>,
+    /// The MTU of paths in octets, headers included, 576 to 9,000: packets are at most so large. The default, 1,248,
+    /// suits every path that carries IPv6 with a tunnel or two. A path that carries less is noticed (RFC 8899): each
+    /// association begins with packets for an MTU of 576 octets, and asks for larger ones when it has more to send.
+    pub path_mtu: u16,
     /// Streams in each direction, 1 to 65,535. ASAP and ENRP use stream 0 only.
     pub streams: u16,
     /// The longest message, in octets, sent or received. An association over which a longer one
@@ -86,6 +92,7 @@ impl SctpConfig {
             max_associations: 20_000,
             tell_addresses: false,
             addresses: Vec::new(),
+            path_mtu: 1_248,
             streams: 256,
             max_message_size: endpoint::MAX_MESSAGE,
             receive_buffer: 2 << 20,
@@ -139,6 +146,15 @@ impl SctpConfig {
         Self { max_silence: Duration::from_millis(200), ..Self::fast(seed) }
     }
 
+    /// The largest packet, in octets of UDP payload, and the largest user data of one DATA chunk in it.
+    pub(super) fn max_packet(&self) -> usize {
+        path_mtu::packet_of(self.path_mtu.max(path_mtu::SMALLEST_MTU))
+    }
+
+    pub(super) fn max_fragment(&self) -> usize {
+        fragment_of(self.max_packet())
+    }
+
     /// The shares of [`SctpConfig::stray_replies`].
     pub(super) fn stray_limits(&self) -> Limits {
         let all = self.stray_replies;
@@ -163,6 +179,11 @@ impl SctpConfig {
     pub fn check(&self) -> Result<(), ConfigError> {
         let lasting = |duration: Duration| duration >= Duration::from_millis(1);
         ConfigError::require(self.max_associations > 0, "sctp.max_associations", "must be at least 1")?;
+        ConfigError::require(
+            (path_mtu::SMALLEST_MTU..=9_000).contains(&self.path_mtu),
+            "sctp.path_mtu",
+            "must be from 576 to 9,000 octets",
+        )?;
         ConfigError::require(self.streams > 0, "sctp.streams", "must be at least 1")?;
         ConfigError::require(
             (endpoint::MAX_MESSAGE..=MAX_MESSAGE).contains(&self.max_message_size),

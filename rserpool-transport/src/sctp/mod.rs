@@ -7,6 +7,7 @@
 //!        │   dispatch        attempt          association   shutdown, silence
 //!        │   cookie, stray   active side      ledger        what is queued, and how much
 //!        │      │               │             destinations  the peer's addresses, HEARTBEATs
+//!        │      │               │             path_mtu      how large packets may be
 //!        │      │               │             receiver      what the peer sends, and when it is told
 //!        │      │               │             engine        what we send, by a library
 //!        │      └───────────────┼─────────────────┘
@@ -23,8 +24,7 @@
 //! says so ([`SctpConfig::tell_addresses`]). From which of our addresses a packet leaves is the choice
 //! of the operating system.
 //!
-//! Not supported: dynamic addresses (RFC 5061), chunk authentication (RFC 4895), partial reliability,
-//! and path MTU discovery: packets have at most 1,200 octets.
+//! Not supported: dynamic addresses (RFC 5061), chunk authentication (RFC 4895) and partial reliability.
 
 mod allowance;
 mod association;
@@ -43,6 +43,7 @@ mod liveness;
 #[expect(unnameable_types, reason = "seals `Engine`")]
 mod packet;
 mod parameters;
+mod path_mtu;
 mod receiver;
 mod shared;
 mod spent;

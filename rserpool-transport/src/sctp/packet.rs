@@ -7,10 +7,6 @@ use std::net::SocketAddr;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rserpool_core::base::SctpPort;
 
-/// The largest packet we send, in octets of UDP payload: small enough for every path that
-/// carries IPv6 with a tunnel or two, because there is no path MTU discovery.
-pub(super) const MAX_PACKET: usize = 1200;
-
 /// Octets of the common header (RFC 9260 section 3.1).
 pub(super) const HEADER: usize = 12;
 
@@ -129,13 +125,14 @@ impl Iterator for Chunks {
     }
 }
 
-/// Puts chunks into as few packets of at most [`MAX_PACKET`] octets as their order allows.
-pub(super) fn bundle(header: Header, chunks: &[Chunk], mut emit: impl FnMut(Bytes)) {
+/// Puts chunks into as few packets of at most `limit` octets as their order allows. A chunk that is larger has one of
+/// its own.
+pub(super) fn bundle(header: Header, chunks: &[Chunk], limit: usize, mut emit: impl FnMut(Bytes)) {
     let mut rest = chunks;
     while !rest.is_empty() {
         let mut size = HEADER + rest[0].size();
         let mut count = 1;
-        while count < rest.len() && size + rest[count].size() <= MAX_PACKET {
+        while count < rest.len() && size + rest[count].size() <= limit {
             size += rest[count].size();
             count += 1;
         }
@@ -237,8 +234,8 @@ mod tests {
     fn bundles_stay_within_the_limit_and_keep_the_order() {
         let chunks: Vec<_> = (0..200).map(|n| chunk(n, 1 + usize::from(n) * 5)).collect();
         let mut packets = Vec::new();
-        bundle(HEAD, &chunks, |packet| packets.push(packet));
-        assert!(packets.len() > 10 && packets.iter().all(|p| p.len() <= MAX_PACKET));
+        bundle(HEAD, &chunks, 1200, |packet| packets.push(packet));
+        assert!(packets.len() > 10 && packets.iter().all(|p| p.len() <= 1200));
         let parsed: Vec<_> = packets.iter().flat_map(|p| parse(p).unwrap().1).collect();
         assert_eq!(parsed, chunks);
     }

@@ -29,6 +29,8 @@ settings! {
         /// where a NAT may be in between (RFC 6951 section 5.7) [default: no]
         #[arg(num_args = 0..=1, default_missing_value = "yes")]
         tell_addresses / "sctp-tell-addresses": Switch => tell_addresses;
+        /// MTU of paths in octets, from 576 to 9000: packets are at most so large
+        path_mtu / "sctp-path-mtu": u16 => path_mtu;
         /// Streams in each direction
         streams / "sctp-streams": u16 => streams;
         /// Octets of the longest message

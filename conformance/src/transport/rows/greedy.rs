@@ -37,7 +37,9 @@ const BEGIN: u8 = 2;
 const WHOLE: u8 = 3;
 
 fn violation(hand: &mut Hand, what: &str) -> Outcome {
-    let events = hand.events();
+    let mut events = hand.events();
+    // That something is on its way says nothing about how it ends.
+    events.retain(|event| !matches!(event, Event::Arriving { .. }));
     let ended = matches!(events[..], [Event::Disconnected { reason: DownReason::Violation, .. }]);
     ensure(ended, || format!("after {what} the application sees {events:?}"))?;
     let replies = hand.replies();
@@ -151,7 +153,7 @@ fn blocks(stage: &Stage) -> Outcome {
     let grip = hand.open(1)?;
     let (association, protocol) = (grip.association, ProtocolId(0));
     for _ in 0..3 {
-        hand.act(Action::Send { association, protocol, stream: 0, bytes: vec![7; 1000].into() });
+        hand.act(Action::Send { association, protocol, stream: 0, bytes: vec![7; 500].into() });
     }
     let replies = hand.replies();
     let first = replies.iter().find_map(|(_, packet)| packet.find(kind::DATA)?.word(0)).unwrap_or_default();

@@ -26,6 +26,12 @@ pub(super) const ROWS: &[Row] = &[
     row("all-at-once", "5 % lost, 5 % twice, up to 20 ms late", STACKS, |stage| {
         under(stage, Link { loss: 5, duplication: 5, jitter: Duration::from_millis(20), ..GOOD })
     }),
+    row("path-mtu-576", "packets above 576 octets vanish on the way from us", STACKS, |stage| {
+        narrow(stage, 576)
+    }),
+    row("path-mtu-1000", "packets above 1,000 octets vanish on the way from us", STACKS, |stage| {
+        narrow(stage, 1000)
+    }),
     row("netem-1", "1 % lost, late, overtaken and twice by netem of the kernel", LINUX, |stage| {
         netem(stage, "loss 1% delay 20ms 5ms reorder 10% duplicate 1%", &Setup::patient().config)
     }),
@@ -71,7 +77,22 @@ fn with(stage: &Stage, link: Link, config: &SctpConfig) -> Outcome {
     Ok(format!("{seeds} runs, the longest transfer {:.1} s", longest.as_secs_f64()))
 }
 
-/// The same once, on a network that the kernel makes bad; our wire does nothing.
+/// Long messages over a path that carries no large packets and does not say so; the answer, too, if the peer is one of
+/// ours.
+fn narrow(stage: &Stage, mtu: usize) -> Outcome {
+    const HEADERS: usize = 28;
+    let mut bench = stage.bench(Setup { link: GOOD, config: Setup::patient().config, ..Setup::plain() })?;
+    bench.world.cuts().largest = Some(mtu - HEADERS);
+    bench.connect(US, PEER)?;
+    let start = bench.world.now();
+    let ours = bench.send(US, PEER, 11, 20_000, 5)?;
+    bench.expect(PEER, US, &ours, TRANSFER)?;
+    let theirs = bench.send(PEER, US, 11, 20_000, 5)?;
+    bench.expect(US, PEER, &theirs, TRANSFER)?;
+    Ok(format!("{:.1} s", bench.world.now().since(start).as_secs_f64()))
+}
+
+/// A transfer, on a network that the kernel makes bad; our wire does nothing.
 fn netem(stage: &Stage, what: &str, config: &SctpConfig) -> Outcome {
     let network = Netem::new(what)?;
     let setup = Setup { link: Link::default(), config: config.clone(), ..Setup::plain() };

@@ -4,6 +4,9 @@
 //! are removed when the last page has come, if the table is known to be whole. If it may not be, it is
 //! downloaded once more. A download that fails removes nothing; the next heartbeat starts another, with growing
 //! pauses while downloads do not help.
+//!
+//! A peer that has taken over another one may not have known all of its elements. Those that it does not list,
+//! and that we know from that one, are not removed: we become their home ourselves.
 
 use alloc::vec::Vec;
 
@@ -38,6 +41,7 @@ pub(super) fn compare(
     // In ones' complement both are zero (reading A2).
     let zero = |sum: u16| if sum == 0 { 0xffff } else { sum };
     if zero(ours) == zero(checksum) {
+        listing.agree(id);
         return peer.audit.agree();
     }
     if !ctx.group.contains_key(&id) || !peer.audit.may_begin(ctx) {
@@ -73,6 +77,11 @@ pub(super) fn handle_page(
     for entry in pools {
         for element in entry.elements {
             let pe = elements.listing.name(&entry.handle, element.id);
+            // The page may be older than what another home has said meanwhile.
+            let outdated = elements.listing.is_elsewhere(&pe, sender);
+            if element.home == sender && outdated {
+                continue;
+            }
             if element.home == sender {
                 claims::handle_listed(ctx, links, elements, peers, sender, &pe, element);
             } else if all && element.home == ctx.id {
@@ -98,7 +107,11 @@ pub(super) fn handle_page(
             peer.audit.end(ctx, sender);
             // ENRP-3.6.3-05: elements that are still marked are removed.
             for pe in elements.listing.take_marked(sender) {
-                claims::remove(ctx, elements, &pe);
+                if elements.listing.is_inherited(&pe) && !ctx.is_leaving() {
+                    claims::take_in(ctx, links, elements, &pe);
+                } else {
+                    claims::remove(ctx, elements, &pe);
+                }
             }
         }
     }

@@ -6,10 +6,15 @@
 //! registered with its home alone. Therefore
 //!
 //! * if it has registered with us, and that association is up, it is asked over it. If it answers, it is ours,
-//!   and we say so. If it is silent, or the association ends, it goes to the peer;
+//!   and we say so. If it is silent, or the association ends, it goes to the peer, unless that has removed it
+//!   meanwhile;
 //! * if that association has ended, it goes to the peer at once;
 //! * if we have only made ourselves its home, and it has not registered with us, the larger identifier says
 //!   once that it is its own, and the smaller one yields. Who says so again has asked the element: it goes there.
+//!
+//! Two homes that have claimed an element against each other may both find it silent, and each leaves it to the
+//! other. Then neither lists it as its own; the next heartbeat shows that, and the audit that follows does not
+//! wait.
 //!
 //! A peer that only lists an element of ours as its own, in an audit, may not know better. If the element has
 //! registered with us it is asked, as above. If not, the smaller identifier yields, and the larger one leaves
@@ -67,7 +72,7 @@ pub(in crate::registrar) fn handle_claim(
 
 /// Whether we are the home of an element. While we join, the listing may hold elements of ours from an earlier
 /// life under the same identifier: they become ours when we serve.
-pub(super) fn is_ours(ctx: &Context, elements: &Elements, pe: &PeHandle) -> bool {
+fn is_ours(ctx: &Context, elements: &Elements, pe: &PeHandle) -> bool {
     let ours = ctx.is_serving() && elements.listing.get(pe).is_some_and(|element| element.home == ctx.id);
     debug_assert_eq!(ours, elements.own.contains_key(pe), "{pe} is listed as ours, or not, and watched");
     ours
@@ -105,7 +110,7 @@ pub(in crate::registrar) fn handle_removal(
 ) {
     let Some(listed) = elements.listing.get(pe) else { return };
     if is_ours(ctx, elements, pe) {
-        elements.own.handle_removed_by_peer(ctx, &mut elements.listing, pe);
+        elements.own.handle_removed_by_peer(ctx, &mut elements.listing, pe, by);
     } else if listed.home == by {
         remove(ctx, elements, pe);
     } else if ctx.is_serving()
@@ -184,7 +189,14 @@ pub(in crate::registrar) fn leave(
         return false;
     }
     let Some(Claim { by, element }) = elements.own.take_claim(pe) else { return false };
-    peers.contains_key(&by) && yield_to(ctx, links, elements, peers, by, pe, element)
+    if !peers.contains_key(&by) || !yield_to(ctx, links, elements, peers, by, pe, element) {
+        return false;
+    }
+    // The peer may have done the same. Audits that did not help before must not delay the one that finds out.
+    if let Some(peer) = peers.peer_mut(by) {
+        peer.audit.agree();
+    }
+    true
 }
 
 /// Says to all peers and to the element that we are its home. It may have renewed its registration where it
@@ -248,6 +260,14 @@ pub(super) fn adopt(ctx: &mut Context, links: &Links, elements: &mut Elements, p
         elements.own.check_alive(ctx, &mut elements.listing, pe);
     } else if let Some(change) = elements.listing.remove(pe) {
         elements.listing.publish(ctx, pe, change, Update::Sent);
+    }
+}
+
+/// Makes us the home of an element whose home gives it away, or does not know it, and says so to all peers.
+pub(super) fn take_in(ctx: &mut Context, links: &Links, elements: &mut Elements, pe: &PeHandle) {
+    adopt(ctx, links, elements, pe);
+    if is_ours(ctx, elements, pe) {
+        elements.listing.affirm(ctx, pe);
     }
 }
 

@@ -178,8 +178,5 @@ pub(in crate::registrar) fn accept_offer(
         return;
     }
     ctx.counters.offers_accepted += 1;
-    claims::adopt(ctx, links, elements, pe);
-    if claims::is_ours(ctx, elements, pe) {
-        elements.listing.affirm(ctx, pe);
-    }
+    claims::take_in(ctx, links, elements, pe);
 }

@@ -174,8 +174,8 @@ impl Audit {
         self.under_way == Some(Extent::Whole)
     }
 
-    /// The checksums agree, or the peer is reached anew: the next resynchronisation need not wait for longer
-    /// than any other. (It has to wait all the same: checksums that change to and fro, by malice or not, must
+    /// The checksums agree, the peer is reached anew, or elements were left to it: the next resynchronisation need
+    /// not wait for longer than any other. (It has to wait all the same: checksums that change to and fro, by malice or not, must
     /// not cost more than two downloads in each heartbeat cycle.)
     pub(super) const fn agree(&mut self) {
         self.attempts = 0;

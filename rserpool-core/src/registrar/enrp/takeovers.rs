@@ -208,7 +208,9 @@ pub(in crate::registrar) fn handle_takeover_server(
     for pe in orphans {
         if let Some(element) = elements.listing.get(&pe).cloned() {
             let rehomed = PoolElement { home: sender, ..element };
-            claims::enter(ctx, elements, peers, sender, &pe, rehomed);
+            if claims::enter(ctx, elements, peers, sender, &pe, rehomed) {
+                elements.listing.inherit(&pe);
+            }
         }
     }
 }

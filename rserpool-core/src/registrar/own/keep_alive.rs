@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{Challenger, Claim, Hold, Own, OwnElement, Verdict, Watch};
-use crate::base::AssociationId;
+use crate::base::{AssociationId, RegistrarId};
 use crate::endpoint::{AbortCause, ConnectError};
 use crate::handlespace::PeHandle;
 use crate::registrar::answers::{self, HomeFlag};
@@ -249,14 +249,17 @@ impl Own {
     }
 
     /// A peer that is not the home of an element of ours has removed it. It is asked, and if it answers, it is
-    /// announced again: the peer may be the only one that cannot reach it.
+    /// announced again: the peer may be the only one that cannot reach it. If the peer has claimed it, it does so
+    /// no longer.
     pub(in crate::registrar) fn handle_removed_by_peer(
         &mut self,
         ctx: &mut Context,
         listing: &mut Listing,
         pe: &PeHandle,
+        peer: RegistrarId,
     ) {
         if let Some(own) = self.elements.get_mut(pe) {
+            own.claim.take_if(|claim| claim.by == peer);
             own.disputed = true;
             self.handle_unreachable(ctx, listing, pe);
         }

@@ -1,10 +1,8 @@
 //! Sending by dcsctp, which can start an association from a snapshot of another.
 //!
-//! It carries payload protocol identifiers as they are and says of each message when the peer has
-//! it. It is not `Send`, so the event loop of `rserpool-driver` does not use it.
+//! The fields of messages are put in afterwards, as with the other library ([`Fragments`]). It is not `Send`, so the event loop of `rserpool-driver` does not use it.
 
 use std::fmt;
-use std::num::NonZeroU64;
 use std::time::Duration;
 
 use ::dcsctp::api::handover::{HandoverSocketState, SocketHandoverState};
@@ -12,13 +10,14 @@ use ::dcsctp::api::{
     DcSctpSocket, LifecycleId, Message, Options, PpId, SendOptions, SocketEvent, SocketTime, StreamId,
     ZERO_CHECKSUM_ALTERNATE_ERROR_DETECTION_METHOD_LOWER_LAYER_DTLS,
 };
-use bytes::Bytes;
+use bytes::BytesMut;
 use rserpool_core::base::Instant;
 
+use super::fragments::Fragments;
 use super::{Acknowledgement, Broken, Drive, Engine, Outgoing, PORT, Receipt, inward};
-use crate::sctp::chunk::{Init, kind};
+use crate::sctp::chunk::Init;
 use crate::sctp::config::SctpConfig;
-use crate::sctp::packet::{Chunk, Chunks, HEADER, MAX_PACKET};
+use crate::sctp::packet::{Chunk, HEADER};
 
 /// Sending by the crate dcsctp.
 ///
@@ -36,7 +35,11 @@ pub struct Flow {
     behind: Duration,
     /// Packets as the library makes them.
     packets: Vec<Vec<u8>>,
+    fragments: Fragments,
 }
+
+/// The one stream of the library.
+const STREAM: StreamId = StreamId(0);
 
 /// The tags of both sides, in headers that never leave this stack.
 const TAG: u32 = 1;
@@ -53,7 +56,7 @@ impl Drive for Dcsctp {
         let options = Options {
             local_port: PORT,
             remote_port: PORT,
-            mtu: MAX_PACKET,
+            mtu: config.max_packet(),
             max_message_size: usize::MAX,
             // The ledger bounds what is queued.
             max_send_buffer_size: usize::MAX,
@@ -98,18 +101,32 @@ impl Drive for Dcsctp {
         let mut socket = ::dcsctp::new_socket("", &self.options);
         socket.advance_time(outward(now, Duration::ZERO));
         socket.restore_from_state(&state).ok()?;
-        Some(Flow { socket, behind: Duration::ZERO, packets: Vec::new() })
+        let fragments = Fragments::default();
+        Some(Flow { socket, behind: Duration::ZERO, packets: Vec::new(), fragments })
     }
 
     fn close(&mut self, _: &Flow) {}
 
-    fn write(&mut self, now: Instant, flow: &mut Flow, message: &Outgoing, receipt: Receipt) -> bool {
+    fn write(
+        &mut self,
+        now: Instant,
+        flow: &mut Flow,
+        message: &Outgoing,
+        receipt: Receipt,
+        size: usize,
+    ) -> bool {
         flow.advance(now, self.lateness);
-        let options =
-            SendOptions { lifecycle_id: LifecycleId::new(receipt.0.get()), ..SendOptions::default() };
-        let stream = StreamId(message.stream);
-        let message = Message::new(stream, PpId(message.protocol.0), message.bytes.to_vec());
-        flow.socket.send(message, &options).is_ok()
+        let mut fragments = flow.fragments.cut(message, receipt, size).peekable();
+        while let Some(fragment) = fragments.next() {
+            // The last one tells when the peer has the message.
+            let lifecycle_id = fragments.peek().is_none().then(|| LifecycleId::new(1)).flatten();
+            let message = Message::new(STREAM, PpId(0), fragment.to_vec());
+            let options = SendOptions { lifecycle_id, ..SendOptions::default() };
+            if flow.socket.send(message, &options).is_err() {
+                return false;
+            }
+        }
+        true
     }
 
     fn acknowledge(
@@ -130,8 +147,7 @@ impl Drive for Dcsctp {
         // What was delivered is told when a packet has come in, and none has.
         let _ = flow.take_events(&mut |_| {});
         for packet in flow.packets.drain(..) {
-            let chunks = Chunks::of(Bytes::from(packet).slice(HEADER..));
-            chunks.filter(|chunk| chunk.kind == kind::DATA).for_each(&mut emit);
+            flow.fragments.chunks(BytesMut::from(&packet[..])).for_each(&mut emit);
         }
     }
 
@@ -164,8 +180,8 @@ impl Flow {
         while let Some(event) = self.socket.poll_event() {
             match event {
                 SocketEvent::SendPacket(packet) if packet.len() > HEADER => self.packets.push(packet),
-                SocketEvent::OnLifecycleMessageDelivered(id) => {
-                    NonZeroU64::new(id.value()).map(Receipt).into_iter().for_each(&mut *delivered);
+                SocketEvent::OnLifecycleMessageDelivered(_) => {
+                    self.fragments.delivered().into_iter().for_each(&mut *delivered);
                 }
                 SocketEvent::OnAborted(..) | SocketEvent::OnClosed() => result = Err(Broken),
                 _ => {}

@@ -1,5 +1,6 @@
-//! What we send over an association, done by a library: fragmentation, retransmission, congestion
-//! control. Everything else is done by this stack, also what the peer sends ([`super::receiver`]).
+//! What we send over an association, done by a library: retransmission and congestion control. Everything else is
+//! done by this stack, also the cutting of messages ([`fragments`]), and what the peer sends
+//! ([`super::receiver`]).
 //!
 //! Both libraries are whole SCTP stacks. An association in them is started in the middle, as if
 //! they had done the handshake, and they see SACK chunks only; of what they send only DATA is
@@ -9,6 +10,7 @@
 mod clock;
 #[cfg(feature = "dcsctp")]
 mod dcsctp;
+mod fragments;
 mod sctp_proto;
 
 use std::fmt::Debug;
@@ -42,9 +44,16 @@ pub trait Drive: Debug + Sized {
     /// Forgets a flow.
     fn close(&mut self, flow: &Self::Flow);
 
-    /// Queues a message. `false` if the library does not take it, which happens only to a flow
-    /// that is dead.
-    fn write(&mut self, now: Instant, flow: &mut Self::Flow, message: &Outgoing, receipt: Receipt) -> bool;
+    /// Queues a message, in fragments of at most `size` octets; no more than [`SctpConfig::max_fragment`]. `false` if
+    /// the library does not take it, which happens only to a flow that is dead.
+    fn write(
+        &mut self,
+        now: Instant,
+        flow: &mut Self::Flow,
+        message: &Outgoing,
+        receipt: Receipt,
+        size: usize,
+    ) -> bool;
 
     /// The peer has acknowledged something: hands in a SACK that was checked, and out the receipts of the messages
     /// that the peer has.

@@ -246,7 +246,7 @@ mod tests {
         (1..1000).for_each(|n| put(&mut receiver, &data(n * 2, 3, 1)));
         (1..20).for_each(|_| put(&mut receiver, &data(2, 3, 1)));
         let sack = receiver.take_sack(NOW, true).unwrap();
-        assert_eq!(sack.size() + super::super::packet::HEADER, super::super::packet::MAX_PACKET);
+        assert_eq!(sack.size() + super::super::packet::HEADER, super::super::path_mtu::SMALL_PACKET);
         assert!(parse_sack(&sack).is_some());
     }
 }

@@ -59,6 +59,88 @@ fn a_difference_is_put_right() {
     rig.registrar.check_enrp();
 }
 
+/// A peer has taken over another one without having known all of its elements. What it does not list is not removed:
+/// we know it from the home before, and become its home.
+#[test]
+fn what_the_winner_of_a_takeover_does_not_know_is_taken_in() {
+    let inherits = || {
+        let mut rig = rig();
+        rig.meet(B, TOP);
+        for id in [3, 4] {
+            rig.from(B, TOP, add(id, TOP));
+        }
+        rig.from(A, HIGH, takeover_server(TOP));
+        assert_eq!((rig.home(3), rig.home(4)), (Some(HIGH), Some(HIGH)));
+        rig
+    };
+    let mut rig = inherits();
+    assert_eq!(says(&mut rig, &[2, 3]), ask());
+    let deadline = rig.now + Duration::from_secs(5);
+    let actions = rig.from(A, HIGH, page(false, &[(2, HIGH), (3, HIGH)]));
+    let [Action::Connect { request, .. }, told] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(actions[0], probe(request.0, 4004, deadline));
+    assert_eq!(*told, to(A, NONE, add(4, US)));
+    // The element of its own that it does not list any more is gone.
+    assert_eq!((rig.elements(), rig.home(3), rig.home(4)), (vec![2, 3, 4, 7], Some(HIGH), Some(US)));
+    rig.registrar.check_enrp();
+
+    // Once it has shown that it knows them, they are its own like any others.
+    let shows: [fn(&mut Rig); 2] = [
+        |rig| assert_eq!(says(rig, &[1, 2, 3, 4]), []),
+        |rig| assert_eq!(rig.from(A, HIGH, add(4, HIGH)), []),
+    ];
+    for show in shows {
+        let mut rig = inherits();
+        show(&mut rig);
+        assert_eq!(says(&mut rig, &[2, 3]), ask());
+        assert_eq!(rig.from(A, HIGH, page(false, &[(2, HIGH), (3, HIGH)])), []);
+        assert_eq!(rig.elements(), [2, 3, 7]);
+    }
+}
+
+/// An element gets another home while a page of the former one is on its way: the page does not give it back, neither
+/// from a third registrar nor from us.
+#[test]
+fn a_page_is_older_than_a_move() {
+    type Move = (fn(&mut Rig), RegistrarId);
+    let moves: [Move; 3] = [
+        (|rig| assert_eq!(rig.from(B, LOW, add(1, LOW)), []), LOW),
+        (|rig| drop(rig.from(B, LOW, takeover_server(TOP))), LOW),
+        (|rig| drop(rig.directed(A, HIGH, US, update(UpdateAction::ADD_PE, true, listed(1, HIGH)))), US),
+    ];
+    for (happens, home) in moves {
+        let mut rig = rig();
+        rig.meet(B, LOW);
+        rig.meet(D, TOP);
+        if home == LOW {
+            rig.from(D, TOP, add(1, TOP));
+        }
+        assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
+        happens(&mut rig);
+        rig.notices();
+        assert_eq!(rig.from(A, HIGH, page(false, &[(1, HIGH), (2, HIGH), (3, HIGH)])), []);
+        assert_eq!((rig.home(1), rig.home(3), rig.notices()), (Some(home), Some(HIGH), vec![]));
+        rig.registrar.check_enrp();
+    }
+    // The next page is newer.
+    let mut rig = rig();
+    rig.meet(B, LOW);
+    assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
+    rig.from(B, LOW, add(1, LOW));
+    rig.from(A, HIGH, page(false, &[(2, HIGH), (3, HIGH)]));
+    rig.now += Duration::from_secs(30);
+    assert_eq!(says(&mut rig, &[1, 2, 3]), ask());
+    rig.from(A, HIGH, page(false, &[(1, HIGH), (2, HIGH), (3, HIGH)]));
+    assert_eq!(rig.home(1), Some(HIGH));
+    // And so is what its home says itself.
+    rig.now += Duration::from_secs(30);
+    assert_eq!(says(&mut rig, &[]), ask());
+    rig.from(B, LOW, add(1, LOW));
+    rig.from(A, HIGH, add(1, HIGH));
+    rig.from(A, HIGH, page(false, &[(1, HIGH)]));
+    assert_eq!(rig.home(1), Some(HIGH));
+}
+
 /// A peer that owns nothing any more lists nothing (reading B24).
 #[test]
 fn an_empty_list_removes_all() {

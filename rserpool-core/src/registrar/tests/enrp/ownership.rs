@@ -108,6 +108,50 @@ fn the_claim_of_a_dead_peer_is_void() {
     rig.registrar.check_enrp();
 }
 
+/// The registrar that claims an element has found it silent and removed it, before we have: nobody is left to whom
+/// it could go. What another peer says of it does not void the claim.
+#[test]
+fn a_claim_ends_when_its_peer_removes_the_element() {
+    let mut rig = rig();
+    rig.from(A, HIGH, add(1, HIGH));
+    assert_eq!(rig.from(A, HIGH, del(1, HIGH)), []);
+    let gone = cast(&[B, A], &update(UpdateAction::DEL_PE, false, rig.get(1).clone()));
+    let actions = rig.advance(Duration::from_secs(5));
+    assert_eq!(actions[actions.len() - 3..], [gone, vec![deregistered(C, 1, None)]].concat());
+    assert_eq!(rig.elements(), [] as [u32; 0]);
+    rig.registrar.check_enrp();
+
+    let mut rig = self::rig();
+    rig.from(A, HIGH, add(1, HIGH));
+    rig.from(B, LOW, del(1, LOW));
+    rig.advance(Duration::from_secs(5));
+    assert_eq!((rig.home(1), rig.notices()), (Some(HIGH), moved(HIGH)));
+}
+
+/// Both homes have found it silent at the same time, and left it to each other. The next heartbeat shows that, and
+/// the audit follows at once, although audits have not helped before.
+#[test]
+fn an_element_that_is_left_to_each_other_is_found_out_at_once() {
+    let mut rig = rig();
+    let sum = |ids: &[u32]| {
+        let checksum = Some(checksum(ids));
+        EnrpBody::Presence { reply_required: false, checksum, server: None }
+    };
+    let cycle = rig.registrar.ctx.config.enrp.heartbeat_cycle;
+    for _ in 0..2 {
+        assert_eq!(rig.from(A, HIGH, sum(&[7])), [to(A, HIGH, table_request(true))]);
+        rig.from(A, HIGH, page(false, &[]));
+        rig.now += cycle / 2;
+    }
+    assert_eq!(rig.from(A, HIGH, sum(&[7])), [], "the pause doubles");
+    rig.from(A, HIGH, add(1, HIGH));
+    rig.advance(Duration::from_secs(5));
+    assert_eq!(rig.home(1), Some(HIGH));
+    assert_eq!(rig.from(A, HIGH, sum(&[])), [to(A, HIGH, table_request(true))]);
+    assert_eq!(rig.from(A, HIGH, page(false, &[])), [call(C, 1, true)]);
+    assert_eq!(rig.elements(), [] as [u32; 0]);
+}
+
 /// Both were its home while they could not talk, and it has renewed its registration with the other
 /// one only: it does not end with us soon after we have got it back.
 #[test]

@@ -5,6 +5,7 @@ mod greedy;
 mod handshake;
 mod hostile;
 mod multihoming;
+mod path_mtu;
 mod ports;
 mod scale;
 mod shutdown;
@@ -49,6 +50,8 @@ struct Net {
     answers: BTreeMap<usize, usize>,
     /// Networks that carry nothing: see [`network`].
     cut: BTreeSet<u8>,
+    /// Octets of the largest packet of IPv4 that the network carries. Larger ones vanish.
+    mtu: usize,
     sent: u64,
     random: Random,
     delay: Duration,
@@ -111,6 +114,7 @@ impl Net {
             sources: BTreeMap::new(),
             answers: BTreeMap::new(),
             cut: BTreeSet::new(),
+            mtu: usize::MAX,
             sent: 0,
             random: Random::new(1),
             delay: millis(1),
@@ -213,7 +217,7 @@ impl Net {
     fn put(&mut self, source: SocketAddr, destination: SocketAddr, bytes: Bytes) {
         self.tap.push((source, destination, bytes.clone()));
         let Some(&host) = self.hosts.get(&destination) else { return };
-        if self.cut.contains(&network(destination)) {
+        if self.cut.contains(&network(destination)) || bytes.len() + 28 > self.mtu {
             return;
         }
         let copies = 1 + u64::from(self.random.below(100) < self.duplication);

@@ -174,6 +174,18 @@ impl<R> PoolElement<R> {
         self.handle.ask(Command::UpdatePolicy(policy), variant!(Answer::Updated)).await.unwrap_or(stopped)
     }
 
+    /// Tells how much the element is loaded now, from 0 (idle) to 1 (fully loaded; what is beyond counts as that), so that
+    /// pools whose policy goes by loads select it accordingly. The registrar hears of it at once, but not more often
+    /// than [`ElementConfig::load_interval`] says. Any other policy ignores it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ShuttingDown`] if the element has ended.
+    pub async fn set_load(&self, load: f64) -> Result<(), Refusal> {
+        let load = (load.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32;
+        self.ask(Command::SetLoad(load)).await
+    }
+
     /// How the element is: its home registrar, its sessions and the requests in work; `None` if it has ended.
     pub async fn status(&self) -> Option<Status> {
         self.handle.ask(Command::Status, variant!(Answer::Status)).await.ok()

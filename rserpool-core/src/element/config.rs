@@ -66,6 +66,9 @@ pub struct ElementConfig {
     pub max_sessions: usize,
     /// How cookies are sealed (default: not at all; a user could alter them). All elements of a pool need the same.
     pub cookie_seal: Option<CookieSeal>,
+    /// The shortest time between two loads that the registrar is told ([`SetLoad`](super::Command::SetLoad); default
+    /// 1 s): the first is told at once, and those that follow within this time as one.
+    pub load_interval: Duration,
     /// Seed of all random choices.
     pub seed: u64,
 }
@@ -93,6 +96,7 @@ impl ElementConfig {
             hunt: HuntConfig::rfc(Vec::new()),
             padding: Padding::default(),
             max_sessions: 10_000,
+            load_interval: Duration::from_secs(1),
             cookie_seal: None,
             seed,
         }
@@ -110,6 +114,7 @@ impl ElementConfig {
             reregistration_interval: Some(Duration::from_secs(5)),
             // 250 ms each: a registrar that is only busy is not given up.
             max_registration_attempts: 5,
+            load_interval: Duration::from_millis(100),
             hunt: HuntConfig::fast(Vec::new()),
             ..Self::rfc(handle, seed)
         }

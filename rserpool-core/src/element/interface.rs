@@ -20,6 +20,10 @@ pub enum Command {
     /// type. Then the pool may not take it, and the answer comes when the registrar has decided. If it
     /// refuses, the last policy that was granted is registered again.
     UpdatePolicy(Policy),
+    /// The application is loaded so much now, from 0 (idle) to `u32::MAX`: tell the registrar, if the policy of the pool
+    /// goes by loads (RFC 5356 section 5). At once, but not more often than
+    /// [`load_interval`](super::ElementConfig::load_interval) says. Answered by [`Answer::Done`].
+    SetLoad(u32),
     /// Send an application message to a user. Answered by [`Answer::Done`].
     Send(Message),
     /// Leave the state of a session with its user, who hands it to the element that replaces this one (RFC 5352 section
@@ -86,7 +90,8 @@ impl Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// To [`Command::Send`], [`Command::SendCookie`], [`Command::SetCard`], [`Command::Close`] and [`Command::UseRegistrars`].
+    /// To [`Command::Send`], [`Command::SendCookie`], [`Command::SetCard`], [`Command::Close`],
+    /// [`Command::SetLoad`] and [`Command::UseRegistrars`].
     Done(Result<(), Refusal>),
     /// To [`Command::UpdatePolicy`].
     Updated(Result<(), UpdateError>),

@@ -12,6 +12,7 @@ mod context;
 mod counters;
 mod interface;
 mod links;
+mod load;
 mod membership;
 mod pace;
 mod registrar;
@@ -38,6 +39,7 @@ pub use interface::{
     Answer, Command, DeregistrationError, Message, Notice, RegistrationError, Status, UpdateError,
 };
 use links::{Links, Taken};
+use load::Loads;
 use membership::{Due, Membership, Then};
 use registrar::{Claim, Home, Registrar};
 pub use seal::{CookieError, CookieSeal, Seal};
@@ -67,6 +69,7 @@ pub struct Element {
     registrar: Registrar,
     membership: Membership,
     links: Links,
+    loads: Loads,
     phase: Phase,
 }
 
@@ -95,6 +98,7 @@ impl Element {
             registrar: Registrar::new(config.hunt.clone(), config.port),
             membership: Membership::new(config.policy.clone()),
             links: Links::default(),
+            loads: Loads::default(),
             phase: Phase::Running,
             context: Context {
                 config,
@@ -432,6 +436,11 @@ impl Element {
                 let then = self.membership.update_policy(now, context, self.registrar.home(), policy, id);
                 return self.carry_out(now, then, None);
             }
+            Command::SetLoad(load) => {
+                context.outbox.answer(id, Answer::Done(Ok(())));
+                let told = self.loads.set(now, context.config.load_interval, load);
+                return self.tell_load(now, told);
+            }
             Command::Status => {
                 let status = self.status();
                 return self.context.outbox.answer(id, Answer::Status(status));
@@ -444,6 +453,13 @@ impl Element {
                 result => result,
             }),
         );
+    }
+
+    /// Registers with another load, if there is one to be told.
+    fn tell_load(&mut self, now: Instant, load: Option<u32>) {
+        let Some(load) = load else { return };
+        let then = self.membership.set_load(now, &mut self.context, self.registrar.home(), load);
+        self.carry_out(now, then, None);
     }
 
     /// What holds between the parts after every input.
@@ -511,6 +527,8 @@ impl Endpoint for Element {
             self.carry_out(now, then, None);
         }
         self.links.handle_timeout(now, &mut self.context);
+        let load = self.loads.take_due(now, self.context.config.load_interval);
+        self.tell_load(now, load);
         match self.phase {
             Phase::Leaving { deadline } if deadline <= now => {
                 let then = self.membership.stop(&mut self.context);
@@ -537,7 +555,7 @@ impl Endpoint for Element {
             Phase::Running | Phase::Stopped => None,
         };
         let parts = [self.membership.deadline(), self.registrar.poll_timeout(), self.links.poll_timeout()];
-        parts.into_iter().chain([phase]).flatten().min()
+        parts.into_iter().chain([self.loads.poll_timeout(), phase]).flatten().min()
     }
 
     /// Leaves the pool first, so that no user is sent here any more. Then sessions without open requests are

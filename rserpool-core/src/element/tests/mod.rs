@@ -3,6 +3,7 @@
 mod cards;
 mod cookies;
 mod leave;
+mod load;
 mod membership;
 mod random;
 mod sessions;

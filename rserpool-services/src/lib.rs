@@ -42,6 +42,6 @@ pub use discard::Discard;
 pub use echo::Echo;
 #[cfg(feature = "driver")]
 #[cfg_attr(docsrs, doc(cfg(feature = "driver")))]
-pub use run::{play, serve};
+pub use run::{Told, play, serve};
 pub use service::{Service, ServiceAction, ServiceEvent};
 pub use wire::FormatError;

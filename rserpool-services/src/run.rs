@@ -1,6 +1,7 @@
 //! Runs a service for an element, and its counterpart in a session, on any runtime.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use core::ops::ControlFlow;
 
 use bytes::Bytes;
 use futures_lite::future;
@@ -36,17 +37,18 @@ impl Backlog {
     }
 }
 
-/// Serves the users of an element until it has ended. `told` hears of everything else that happens to the element.
+/// Serves the users of an element until it has ended. `told` hears of everything else that happens to the element, and may
+/// break this off.
 ///
 /// A user that leaves more than 4 MiB unread loses its session.
 ///
 /// Cancel safe, except that a message which is being sent may have been sent when the future is dropped.
-pub async fn serve<R: Runtime>(
+pub async fn serve<R: Runtime, S: Service + ?Sized, B>(
     runtime: &R,
     element: &PoolElement<R>,
-    service: &mut impl Service,
-    mut told: impl FnMut(ElementEvent),
-) {
+    service: &mut S,
+    mut told: impl FnMut(ElementEvent) -> ControlFlow<B>,
+) -> Option<B> {
     let mut waiting = BTreeMap::new();
     loop {
         carry_out(runtime, element, service, &mut waiting).await;
@@ -67,7 +69,7 @@ pub async fn serve<R: Runtime>(
                 service.handle_timeout(now);
                 continue;
             }
-            Some(None) => return,
+            Some(None) => return None,
             Some(Some(event)) => event,
         };
         let event = match event {
@@ -85,10 +87,10 @@ pub async fn serve<R: Runtime>(
                 true => ServiceEvent::Room { session },
                 false => continue,
             },
-            other => {
-                told(other);
-                continue;
-            }
+            other => match told(other) {
+                ControlFlow::Break(end) => return Some(end),
+                ControlFlow::Continue(()) => continue,
+            },
         };
         service.handle_event(now, event);
     }
@@ -97,7 +99,7 @@ pub async fn serve<R: Runtime>(
 async fn carry_out<R: Runtime>(
     runtime: &R,
     element: &PoolElement<R>,
-    service: &mut impl Service,
+    service: &mut (impl Service + ?Sized),
     waiting: &mut BTreeMap<AssociationId, Backlog>,
 ) {
     // An error says that the session or the element has ended, which is told anyway.
@@ -149,17 +151,25 @@ async fn drain<R: Runtime>(
     true
 }
 
-/// Plays the user's side of a service in a session, until that has ended or `client` closes it. `told` hears its reports,
-/// and `seen` every event of the session but its messages.
+/// What whoever plays a client hears.
+#[derive(Debug)]
+pub enum Told<R> {
+    /// What the client reports.
+    Report(R),
+    /// What happens to the session. Its messages are the client's business.
+    Session(SessionEvent),
+}
+
+/// Plays the user's side of a service in a session, until that has ended, because the client has closed it, for example.
+/// `told` hears what happens, and may break this off.
 ///
 /// Cancel safe, except that a message which is being sent may have been sent when the future is dropped.
-pub async fn play<R: Runtime, C: Client>(
+pub async fn play<R: Runtime, C: Client, B>(
     runtime: &R,
     session: &Session<R>,
     client: &mut C,
-    mut told: impl FnMut(&mut C, C::Report),
-    mut seen: impl FnMut(&SessionEvent),
-) {
+    mut told: impl FnMut(&mut C, Told<C::Report>) -> ControlFlow<B>,
+) -> Option<B> {
     client.handle_event(runtime.now(), ClientEvent::Opened { element: session.element() });
     loop {
         while let Some(action) = client.poll_action() {
@@ -178,7 +188,11 @@ pub async fn play<R: Runtime, C: Client>(
                 ClientAction::FailOver { unreachable: false } => {
                     let _ = session.fail_over().await;
                 }
-                ClientAction::Report(report) => told(client, report),
+                ClientAction::Report(report) => {
+                    if let ControlFlow::Break(end) = told(client, Told::Report(report)) {
+                        return Some(end);
+                    }
+                }
                 ClientAction::Close => {
                     let _ = session.close().await;
                 }
@@ -201,20 +215,24 @@ pub async fn play<R: Runtime, C: Client>(
                 client.handle_timeout(now);
                 continue;
             }
-            Some(None) => return,
+            Some(None) => return None,
             Some(Some(event)) => event,
         };
         let event = match event {
             SessionEvent::Received { protocol, bytes, .. } => ClientEvent::Received { protocol, bytes },
             other => {
-                seen(&other);
-                match other {
+                let event = match &other {
                     SessionEvent::FailedOver { to, cookie_echoed, .. } => {
-                        ClientEvent::FailedOver { element: to, cookie_echoed }
+                        Some(ClientEvent::FailedOver { element: *to, cookie_echoed: *cookie_echoed })
                     }
-                    SessionEvent::Unanswered { request, .. } => ClientEvent::Unanswered(request),
-                    _ => continue,
+                    SessionEvent::Unanswered { request, .. } => Some(ClientEvent::Unanswered(*request)),
+                    _ => None,
+                };
+                if let ControlFlow::Break(end) = told(client, Told::Session(other)) {
+                    return Some(end);
                 }
+                let Some(event) = event else { continue };
+                event
             }
         };
         client.handle_event(now, event);

@@ -6,6 +6,7 @@
 
 mod background;
 mod bench;
+mod calcapp;
 mod client;
 mod connect;
 mod daemon;
@@ -15,8 +16,10 @@ mod discovery;
 mod exit;
 mod health;
 mod inspect;
+mod live;
 mod logging;
 mod output;
+mod pingpong;
 mod policies;
 mod pools;
 mod registrar;
@@ -81,6 +84,10 @@ enum Commands {
     Connect(Box<connect::ConnectCommand>),
     Resolve(Box<resolve::ResolveCommand>),
     Watch(Box<watch::WatchCommand>),
+    #[command(name = "pingpong")]
+    PingPong(Box<pingpong::PingPongCommand>),
+    #[command(name = "calcapp")]
+    CalcApp(Box<calcapp::CalcAppCommand>),
     Pools(Box<pools::PoolsCommand>),
     Stats(Box<stats::StatsCommand>),
     Health(Box<health::HealthCommand>),
@@ -120,6 +127,8 @@ fn main() -> ExitCode {
         Commands::Connect(command) => command.run(&given),
         Commands::Resolve(command) => command.run(&given),
         Commands::Watch(command) => command.run(&given),
+        Commands::PingPong(command) => command.run(&given),
+        Commands::CalcApp(command) => command.run(&given),
         Commands::Pools(command) => command.run(&given),
         Commands::Stats(command) => command.run(&given),
         Commands::Health(command) => command.run(&given),

@@ -84,6 +84,7 @@ mod tcp;
 mod udp;
 mod user;
 pub mod vocabulary;
+mod watch;
 
 pub use announce::{
     ASAP_ANNOUNCE_GROUP, ASAP_ANNOUNCE_GROUP_V6, AnnounceGroup, Announcing, ENRP_ANNOUNCE_GROUP,
@@ -104,3 +105,4 @@ pub use tcp::TcpListening;
 #[cfg(feature = "udp")]
 pub use udp::{BatchedSocket, Direction, SocketRef, Watched};
 pub use user::PoolUser;
+pub use watch::{PoolState, Watch};

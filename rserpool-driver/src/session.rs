@@ -14,7 +14,7 @@ use rserpool_core::user::{
     SessionId, UnansweredReason, User, UserError,
 };
 
-use crate::delivery::{SessionEvents, session_queue};
+use crate::delivery::{Opens, SessionEvents, session_queue};
 use crate::error::Stopped;
 use crate::handle::{Handle, take, variant};
 use crate::line::Line;
@@ -103,7 +103,7 @@ impl<R> Session<R> {
     pub(super) async fn open(handle: &Handle<User>, open: Open) -> Result<Self, UserError> {
         let (writable_sender, writable) = bounded(1);
         let (queue, events) = session_queue(writable_sender);
-        let answer = handle.submit(Command::Open(open), Some(queue)).await?;
+        let answer = handle.submit(Command::Open(open), Opens::Session(queue)).await?;
         let opened = OpenAnswer { answer, handle }.wait().await??;
         let shared = Shared {
             handle: handle.clone(),

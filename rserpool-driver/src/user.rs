@@ -23,6 +23,7 @@ use crate::log::{Line, Log, brief, listed};
 use crate::role::{Recipient, Remark, Role};
 use crate::runtime::Runtime;
 use crate::session::Session;
+use crate::watch::Watch;
 
 /// A pool user that runs in the background; clones are handles of the same one.
 ///
@@ -92,6 +93,32 @@ impl<R> PoolUser<R> {
         items: Option<u32>,
     ) -> Result<Resolution, UserError> {
         self.ask(Resolve::new(pool.into()).items(items).past_cache()).await
+    }
+
+    /// Tells how a pool is, and of each change: at once, if the registrar grants a subscription (RFC 5352 section
+    /// 2.2.5), and otherwise as often as the cache is renewed. The pool need not exist yet.
+    ///
+    /// ```
+    /// use rserpool_driver::{PoolState, PoolUser};
+    ///
+    /// # async fn example<R>(user: PoolUser<R>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut pool = user.watch("EchoPool").await?;
+    /// while let Some(state) = pool.changed().await {
+    ///     match state {
+    ///         PoolState::Elements(now) => println!("{} elements", now.elements.len()),
+    ///         PoolState::Gone => println!("nobody"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`UserError::TooMany`] beyond 64 pools at the same time; if the handle is not valid, or the user has ended.
+    pub async fn watch(&self, pool: impl Into<PoolHandle>) -> Result<Watch, UserError> {
+        Watch::begin(&self.handle, pool.into()).await
     }
 
     /// Opens a session with an element of a pool, within the time that
@@ -248,6 +275,9 @@ impl Role for user::User {
             | Notice::Unanswered { session, .. } => Recipient::Session(*session),
             Notice::Closed { session, .. } => Recipient::EndOfSession(*session),
             Notice::Writable { session, .. } => Recipient::Writable(*session),
+            Notice::PoolChanged(Resolution { handle, .. }) | Notice::PoolGone { handle, .. } => {
+                Recipient::Watchers(handle.clone())
+            }
             Notice::Opening { .. } | Notice::NoRegistrar { .. } => Recipient::Onlooker,
             _ => Recipient::None,
         }
@@ -257,11 +287,16 @@ impl Role for user::User {
         if let Answer::Opened(Ok(opened)) = answer { Some(opened.session) } else { None }
     }
 
+    fn watches(answer: &Answer) -> bool {
+        matches!(answer, Answer::Watching(Ok(())))
+    }
+
     fn note(remark: Remark) -> Option<Command> {
         Some(match remark {
             Remark::Session(session) => Command::Close { session },
             Remark::Full(session) => Command::Hold { session },
             Remark::Room(session) => Command::Release { session },
+            Remark::Unwatched(handle) => Command::Unwatch { handle },
             Remark::Request(session, request) => Command::Answered { session, request },
         })
     }

@@ -9,6 +9,7 @@ pub use crate::io::Io;
 pub use crate::runtime::{ByteStream, Listener, Received, Runtime, Socket};
 pub use crate::session::SessionEvent;
 pub use crate::tcp::TcpListening;
+pub use crate::watch::{PoolState, Watch};
 pub use bytes::Bytes;
 pub use rserpool_core;
 pub use rserpool_core::base::{

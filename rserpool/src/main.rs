@@ -30,6 +30,7 @@ mod stats;
 mod survey;
 mod table;
 mod view;
+mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -59,7 +60,7 @@ Then add a second registrar and a second element, each in a terminal of its own:
 Type lines into connect; kill the element that answers (Ctrl-\\ in its terminal), and type on: after five
 seconds the other one answers. rserpool demo plays all this by itself, with faster timers.
 
-Every setting of registrar, serve, connect, resolve, pools, stats and health can also be given in the
+Every setting of registrar, serve, connect, resolve, watch, pools, stats and health can also be given in the
 environment, under the name of its role (RSERPOOL_REGISTRAR_BIND, RSERPOOL_ELEMENT_BIND,
 RSERPOOL_USER_BIND, RSERPOOL_INSPECTOR_BIND), and in a TOML file with --config. An option comes before
 the environment, the environment before the file, and the file before the preset.
@@ -79,6 +80,7 @@ enum Commands {
     Serve(Box<serve::ServeCommand>),
     Connect(Box<connect::ConnectCommand>),
     Resolve(Box<resolve::ResolveCommand>),
+    Watch(Box<watch::WatchCommand>),
     Pools(Box<pools::PoolsCommand>),
     Stats(Box<stats::StatsCommand>),
     Health(Box<health::HealthCommand>),
@@ -117,6 +119,7 @@ fn main() -> ExitCode {
         Commands::Serve(command) => command.run(&given),
         Commands::Connect(command) => command.run(&given),
         Commands::Resolve(command) => command.run(&given),
+        Commands::Watch(command) => command.run(&given),
         Commands::Pools(command) => command.run(&given),
         Commands::Stats(command) => command.run(&given),
         Commands::Health(command) => command.run(&given),

@@ -40,7 +40,8 @@ pub use registration::{
     an_element_joins_changes_and_leaves, announced_registrars_are_found, what_cannot_start_says_why,
 };
 pub use resolution::{
-    pools_are_resolved, pools_are_resolved_over_tcp, without_a_registrar_there_is_an_answer,
+    pools_are_resolved, pools_are_resolved_over_tcp, watched_pools_are_told, watched_pools_are_told_over_tcp,
+    without_a_registrar_there_is_an_answer,
 };
 pub use scope::Make;
 pub use sessions::{
@@ -60,7 +61,8 @@ pub const LIMIT: Duration = Duration::from_secs(120);
 macro_rules! scenarios {
     ($registrars:ty, $others:ty, $block_on:expr, tcp) => {
         $crate::scenarios! { $registrars, $others, $block_on }
-        $crate::scenarios! { @tests $registrars, $others, $block_on, pools_are_resolved_over_tcp }
+        $crate::scenarios! { @tests $registrars, $others, $block_on, pools_are_resolved_over_tcp
+            watched_pools_are_told_over_tcp }
     };
     ($registrars:ty, $others:ty, $block_on:expr) => {
         $crate::scenarios! { @tests $registrars, $others, $block_on,
@@ -68,6 +70,7 @@ macro_rules! scenarios {
             announced_registrars_are_found
             what_cannot_start_says_why
             pools_are_resolved
+            watched_pools_are_told
             without_a_registrar_there_is_an_answer
             requests_are_answered_in_order
             senders_wait_while_congested

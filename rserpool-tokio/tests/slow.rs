@@ -1,6 +1,8 @@
 //! Slow is not dead: users with slow requests, requests that nobody answers, and applications that do not take their
 //! answers cost no element its place, no request a second execution, and no other user anything.
 
+#![allow(clippy::unwrap_used, reason = "only tests use this")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -113,7 +113,7 @@ async fn carry_out<R: Runtime>(
                         let _ = element.close(session).await;
                     }
                 } else if element.send(session, protocol, bytes.clone()).await == Err(Refusal::Congested) {
-                    waiting.entry(session).or_insert_with(Backlog::default).push(protocol, bytes);
+                    waiting.entry(session).or_default().push(protocol, bytes);
                 } else {
                     service.handle_event(runtime.now(), ServiceEvent::Room { session });
                 }

@@ -73,7 +73,8 @@ fn what_the_small_services_send() {
         let element = Process::start_element(service, &address, &["--id", "0x1"]);
         element.line();
         until(|| run(&["resolve", pool, "--registrar", &address, "--preset", "fast"]).code == Some(0));
-        let mut talk = Process::start(&["connect", pool, "--registrar", &address, "--preset", "fast", "--json"]);
+        let mut talk =
+            Process::start(&["connect", pool, "--registrar", &address, "--preset", "fast", "--json"]);
         talk.write("hello\n");
         check("connect", &talk.line());
         check("connect", &talk.line())["text"].as_str().unwrap().to_string()

@@ -53,12 +53,12 @@ Begin with three terminals:
   rserpool serve echo --registrar 127.0.0.1:20001
   rserpool connect EchoPool --registrar 127.0.0.1:20001
 
-Then make everything twofold, in two more:
+Then add a second registrar and a second element, each in a terminal of its own:
   rserpool registrar --bind 127.0.0.1:20002 --peer 127.0.0.1:20001
   rserpool serve echo --registrar 127.0.0.1:20001,127.0.0.1:20002
 
-Type lines into connect; kill the element that answers with Ctrl-\\, and type on. rserpool demo plays all
-this by itself, with faster timers.
+Type lines into connect; kill the element that answers (Ctrl-\\ in its terminal), and type on: after five
+seconds the other one answers. rserpool demo plays all this by itself, with faster timers.
 
 Every setting of registrar, serve, connect, resolve, watch, pools, stats and health can also be given in the
 environment, under the name of its role (RSERPOOL_REGISTRAR_BIND, RSERPOOL_ELEMENT_BIND,
@@ -128,8 +128,8 @@ fn main() -> ExitCode {
         Commands::Bench(command) => command.run(),
         Commands::Demo(command) => command.run(),
         Commands::DemoUser(command) => command.run(),
-        Commands::Completions(command) => command.run(&Cli::command()),
-        Commands::Man(command) => command.run(&Cli::command()),
+        Commands::Completions(command) => command.run(&settings::complete(Cli::command())),
+        Commands::Man(command) => command.run(&settings::complete(Cli::command())),
     };
     output::flush();
     logging::flush();

@@ -10,6 +10,7 @@ mod any_text;
 mod element;
 mod file;
 mod given;
+mod help;
 mod inspector;
 mod logging;
 mod nearest;
@@ -26,6 +27,7 @@ pub(crate) use element::ElementSettings;
 #[cfg_attr(not(test), allow(unused_imports))]
 pub(crate) use file::{read_file, with_file};
 pub(crate) use given::{Given, Refused, Source};
+pub(crate) use help::complete;
 pub(crate) use inspector::InspectorSettings;
 pub(crate) use logging::{LogFormat, LogSettings};
 pub(crate) use places::{Group, Host, TcpListen, UdpAddress};

@@ -16,7 +16,8 @@ fn two(service: &str, pool: &str, address: &str, more: &[&str]) -> Vec<Process> 
     let elements = vec![start("0x1"), start("0x2")];
     until(|| {
         let listed = run(&["resolve", pool, "--registrar", address, "--preset", "fast", "--json"]);
-        listed.code == Some(0) && check("resolve", &listed.stdout)["elements"].as_array().unwrap().len() == 2
+        listed.code == Some(0)
+            && check("resolve", &listed.stdout)["elements"].as_array().is_some_and(|both| both.len() == 2)
     });
     elements
 }

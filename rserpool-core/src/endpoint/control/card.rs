@@ -1,6 +1,5 @@
 //! Business cards: the elements that a failover is to try, in their order (RFC 5352 section 3.9).
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -28,13 +27,19 @@ pub(crate) fn encode(
 /// The elements of a card that a peer has sent.
 pub(crate) fn listed(elements: Vec<PoolElement>) -> Vec<PoolElement> {
     let mut elements = each_once(elements);
-    elements.truncate(MAX_CARD);
     elements.shrink_to_fit();
     elements
 }
 
+/// The first [`MAX_CARD`] different elements.
 fn each_once(mut elements: Vec<PoolElement>) -> Vec<PoolElement> {
-    let mut known = BTreeSet::new();
-    elements.retain(|element| known.insert(element.id));
+    let mut known = Vec::new();
+    elements.retain(|element| {
+        let new = known.len() < MAX_CARD && !known.contains(&element.id);
+        if new {
+            known.push(element.id);
+        }
+        new
+    });
     elements
 }

@@ -78,6 +78,7 @@ mod observed;
 mod registrar;
 mod role;
 mod runtime;
+mod seal;
 mod session;
 mod tcp;
 #[cfg(feature = "udp")]
@@ -100,6 +101,7 @@ pub use registrar::Registrar;
 pub use runtime::{
     AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,
 };
+pub use seal::{CookieKey, CookieKeys, KeyTooShort};
 pub use session::{Session, SessionEvent};
 pub use tcp::TcpListening;
 #[cfg(feature = "udp")]

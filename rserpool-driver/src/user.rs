@@ -8,9 +8,10 @@ use std::time::Duration;
 use rserpool_core::base::{
     ASAP_PORT, ElementId, Instant, PoolHandle, SctpAddress, TransportAddress, UdpPort,
 };
+use rserpool_core::element::Refusal;
 use rserpool_core::endpoint::ConfigError;
 use rserpool_core::user::{
-    self, Answer, Command, Notice, Open, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
+    self, Answer, Card, Command, Notice, Open, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
 };
 use rserpool_transport::sctp::SctpConfig;
 
@@ -180,6 +181,18 @@ impl<R> PoolUser<R> {
         self.note(Command::ReportUnreachable { handle, element }).await
     }
 
+    /// Tells the elements of all sessions, present and future, to which pool the application belongs as an element
+    /// itself, and which elements of that pool are to be preferred when it fails. `None` says nothing to them.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Card`] if the card lists no element, more than 64, or too many for one message; that the user is
+    /// shutting down.
+    pub async fn set_card(&self, card: Option<Card>) -> Result<(), Refusal> {
+        let done = self.handle.ask(Command::SetCard(card), variant!(Answer::Done)).await;
+        done.unwrap_or_else(|stopped| Err(stopped.into()))
+    }
+
     /// Forgets what the cache knows of a pool.
     ///
     /// # Errors
@@ -271,6 +284,8 @@ impl Role for user::User {
         match notice {
             Notice::ElementFailed { session, .. }
             | Notice::FailedOver { session, .. }
+            | Notice::CookieKept { session, .. }
+            | Notice::PeerCard { session, .. }
             | Notice::Received { session, .. }
             | Notice::Unanswered { session, .. } => Recipient::Session(*session),
             Notice::Closed { session, .. } => Recipient::EndOfSession(*session),
@@ -316,10 +331,12 @@ impl Role for user::User {
                     tracing::warn!(session = session.0, %element, %reason, suppressed, "element failed");
                 }
             }
-            Notice::FailedOver { session, from, to, resent, .. } => {
+            Notice::FailedOver { session, from, to, resent, cookie_echoed, .. } => {
                 if let Some(Line { suppressed }) = log.allow("failed over") {
                     let resent = resent.len();
-                    tracing::info!(session = session.0, %from, %to, resent, suppressed, "failed over");
+                    tracing::info!(
+                        session = session.0, %from, %to, cookie_echoed, resent, suppressed, "failed over"
+                    );
                 }
             }
             Notice::Unanswered { session, request, reason, .. } => {

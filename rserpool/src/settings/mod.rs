@@ -37,8 +37,8 @@ pub(crate) use roles::Role;
 pub(crate) use transport::{HuntSettings, SctpSettings, TcpSettings};
 pub(crate) use user::{DEFAULT_ATTEMPTS, UserSettings};
 pub(crate) use values::{
-    Attempts, CountingName, Id, Life, LifeUnitName, Named, PaddingForm, PolicyText, PoolName, PresetName,
-    Switch, Time, WinnerName,
+    Attempts, CardsName, CountingName, Id, Life, LifeUnitName, Named, PaddingForm, PolicyText, PoolName,
+    PresetName, Switch, Time, WinnerName,
 };
 
 /// Writes a struct of settings, `apply`, which puts those that are set into a configuration, and `written`, which

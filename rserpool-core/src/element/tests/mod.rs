@@ -1,5 +1,7 @@
 //! Scripts of the element, with virtual time: exact actions and notices for every event.
 
+mod cards;
+mod cookies;
 mod leave;
 mod membership;
 mod random;

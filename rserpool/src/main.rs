@@ -30,6 +30,7 @@ mod settings;
 mod shell;
 mod signals;
 mod stats;
+mod status;
 mod survey;
 mod table;
 mod view;

@@ -41,13 +41,14 @@ impl PoolsCommand {
         let prepared = Inspectors::prepare(given, &self.source, self.settings, self.json)?;
         let Some(inspectors) = prepared else { return Ok(()) };
         run_async(async {
-            let survey = Survey::take(&Arc::new(inspectors)).await?;
+            let inspectors = Arc::new(inspectors);
+            let survey = Survey::take(&inspectors).await?;
             let handlespace = Handlespace::new(&survey, self.life_unit.unwrap_or_default().into());
             if self.json {
                 output::pretty_json(&handlespace)?;
             } else {
                 output::line(table::handlespace(&handlespace))?;
-                for (id, address) in survey.silent() {
+                for (id, address) in survey.silent().filter(|(_, address)| !inspectors.is_named(address)) {
                     output::remark(format_args!("registrar {id} at {address} has not answered"));
                 }
                 output::hint("rserpool resolve POOL, or rserpool connect POOL, with the same --registrar");

@@ -82,7 +82,7 @@ use crate::base::{
 use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST, STATUS_REQUEST, peers_text, status_text};
 use crate::endpoint::received::Received;
 use crate::endpoint::{
-    AbortCause, Action, Channel, ConnectError, Connected, Endpoint, Event, Origin, Output,
+    AbortCause, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, Origin, Output,
 };
 use crate::handlespace::{Handlespace, PeHandle};
 use crate::wire::{
@@ -220,7 +220,7 @@ impl Registrar {
         }
     }
 
-    fn handle_disconnected(&mut self, id: AssociationId) {
+    fn handle_disconnected(&mut self, id: AssociationId, reason: &DownReason) {
         let Self { ctx, links, elements, peers, join, downloads, .. } = self;
         let Some(link) = links.close(id) else { return };
         elements.own.drop_challenges(id, &link.challenges);
@@ -229,7 +229,7 @@ impl Registrar {
             // No peer or element is sought any longer, and nothing is waited for.
             return self.stop_if_closed();
         }
-        let silent = elements.foreign.disconnected(ctx, id);
+        let asked = elements.foreign.disconnected(ctx, id, reason);
         // This comes first, so that no peer is told over it what follows for the elements.
         if let Some(contact) = link.contact {
             peers.contacts.contact_lost(ctx, contact);
@@ -239,13 +239,13 @@ impl Registrar {
         {
             join.mentor_gone(ctx, links, elements, peers, registrar);
         }
-        for (pe, finding) in silent {
+        for (pe, finding) in asked {
             self.settle(&pe, Some(finding));
         }
         for pe in &link.elements {
             let Self { ctx, links, elements, .. } = self;
             elements.former.left(ctx, links, pe, id);
-            let verdict = elements.own.registrant_lost(ctx, &mut elements.listing, pe, id);
+            let verdict = elements.own.registrant_lost(ctx, &mut elements.listing, pe, (id, &link), reason);
             self.conclude(pe, verdict);
         }
     }
@@ -592,7 +592,7 @@ impl Endpoint for Registrar {
                     self.handle_message(association, protocol, &bytes);
                 }
             }
-            Event::Disconnected { association, reason: _ } => self.handle_disconnected(association),
+            Event::Disconnected { association, reason } => self.handle_disconnected(association, &reason),
             Event::Announce { channel: Channel::Asap, source: _, bytes } => {
                 self.others.handle_announce(&mut self.ctx, &bytes);
             }

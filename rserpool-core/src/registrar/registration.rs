@@ -119,6 +119,12 @@ pub(super) fn grant(
 ) {
     let Challenger { association: from, element, answers } = newcomer;
     let Some(peer) = links.up(from).and_then(|link| link.peer.as_sctp().cloned()) else { return };
+    // A process that waited for the identifier waits no longer; its earlier registrations are answered as well.
+    let waited = elements.own.take_challenge(pe, from).or_else(|| elements.foreign.take_challenge(pe, from));
+    if waited.is_some() {
+        links.end_challenge(from, pe);
+    }
+    let answers = answers + waited.map_or(0, |waited| waited.answers);
     let life = element.life;
     let stated = ctx.config.check_addresses.then(|| element.clone());
     let element = as_home(ctx, element, &peer);

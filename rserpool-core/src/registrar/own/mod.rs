@@ -106,8 +106,7 @@ pub(in crate::registrar) struct OwnElement {
     source: Source,
     /// The user transport as it was registered, if addresses of it were left out.
     pub(in crate::registrar) stated: Option<Transport>,
-    /// Whether one attempt to reach it has failed since its association ended; the next failure removes it.
-    /// False while an association is up.
+    /// Whether one attempt to reach it has failed since it last answered; the next failure removes it.
     pub(in crate::registrar) hindered: bool,
     /// What our keep-alives say: [`HomeFlag::Set`] from the time when we make ourselves its home until it
     /// registers with us.
@@ -246,17 +245,11 @@ impl Own {
         let Registration { from, peer, stated } = registration;
         links.tie(from, pe);
         let own = self.elements.get_mut(pe);
-        // A process that waited for the identifier, and has it now, waits no longer.
-        if let Some(own) = own
-            && own.challenger.take_if(|challenger| challenger.association == from).is_some()
-        {
-            links.end_challenge(from, pe);
-        }
-        let own = self.elements.get_mut(pe);
         if let Some(own) = own
             && own.registrant() == Some(from)
         {
             own.hold = Hold::Registered(from);
+            own.hindered = false;
             (own.claim, own.insisted) = (None, false);
             own.home_flag = HomeFlag::Clear;
             own.offered = None;
@@ -379,6 +372,15 @@ impl Own {
         let own = self.elements.get_mut(pe);
         debug_assert!(own.is_some(), "{pe} is not ours and has a challenger");
         challenger.displace(&mut own?.challenger)
+    }
+
+    /// The registration that waits for an identifier over an association waits no longer.
+    pub(in crate::registrar) fn take_challenge(
+        &mut self,
+        pe: &PeHandle,
+        from: AssociationId,
+    ) -> Option<Challenger> {
+        self.elements.get_mut(pe)?.challenger.take_if(|challenger| challenger.association == from)
     }
 
     /// An element that is ours again has answered over the association by which it registered before.

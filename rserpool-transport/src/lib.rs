@@ -47,7 +47,6 @@ mod families;
 pub mod node;
 mod places;
 pub mod sctp;
-mod source;
 pub mod tcp;
 
 pub use carriers::Carriers;

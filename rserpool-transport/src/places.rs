@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::source::Source;
+use rserpool_core::base::Source;
 
 /// The places that peers have taken themselves, by source. Those that we have opened are not among them.
 #[derive(Debug)]

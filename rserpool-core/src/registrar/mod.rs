@@ -45,7 +45,6 @@ mod registration;
 mod removal;
 mod resolution;
 mod shares;
-mod source;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

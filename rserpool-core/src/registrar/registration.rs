@@ -13,8 +13,7 @@ use super::links::{Link, Links};
 use super::listing::{Change, Update};
 use super::own::{Challenger, Contender, Registration, Taken};
 use super::shares::Holder;
-use super::source::Source;
-use crate::base::{AssociationId, PoolHandle, SctpAddress, TransportAddress};
+use crate::base::{AssociationId, PoolHandle, SctpAddress, Source, TransportAddress};
 use crate::handlespace::PeHandle;
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, OperationError, PoolElement, SctpTransport,
@@ -137,7 +136,7 @@ pub(super) fn grant(
         && elements.own.get(pe).is_some_and(|own| own.announced_in == Some(ctx.group.epoch()))
         && elements.listing.get(pe) == Some(&element);
     // What we have added counts as well, or peers would refuse what we have granted.
-    let source = Source::of(&peer);
+    let source = Source::of_peer(&peer);
     let holders = [Holder::Association(from), Holder::Source(source)];
     let held = [links.get(&from).map_or(0, |link| link.elements.len()), elements.own.count_from(source)];
     let limit = ctx.config.limits.elements.min(ctx.config.limits.elements_per_pool);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::{AssociationId, Instant, SctpAddress, SctpPort, UdpPort};
+use rserpool_core::base::{AssociationId, Instant, SctpAddress, SctpPort, Source, UdpPort};
 use rserpool_core::endpoint::{DownReason, Event};
 
 use super::budget::Entry;
@@ -19,7 +19,6 @@ use super::packet::{self, Chunk, Chunks, Header, Path};
 use super::path_mtu::PathMtu;
 use super::receiver::{Message, Receiver, Violation};
 use super::shared::Core;
-use crate::source::Source;
 
 #[derive(Debug)]
 pub(super) struct Association<E: Engine> {

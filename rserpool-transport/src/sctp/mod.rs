@@ -56,7 +56,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use rserpool_core::base::{
-    AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, SctpAddress, SctpPort,
+    AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, SctpAddress, SctpPort, Source,
     UdpPort, is_usable_address,
 };
 use rserpool_core::endpoint::{ConnectError, Connected, DownReason, Event, TransportCounters};
@@ -71,7 +71,6 @@ use self::packet::{Chunks, Path};
 use self::shared::Core;
 use self::spent::Spent;
 use crate::places::{Places, Victim};
-use crate::source::Source;
 
 pub use config::SctpConfig;
 #[cfg(feature = "dcsctp")]

@@ -18,8 +18,7 @@ use super::context::{Context, Timer};
 use super::interface::RemovalReason;
 use super::links::{Link, Links};
 use super::listing::Listing;
-use super::source::Source;
-use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress};
+use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress, Source};
 use crate::handlespace::PeHandle;
 use crate::wire::{PoolElement, RegistrationLife, Transport};
 
@@ -133,7 +132,7 @@ impl OwnElement {
             hold,
             claim: None,
             insisted: false,
-            source: Source::of(&peer),
+            source: Source::of_peer(&peer),
             peer,
             stated: None,
             hindered: false,

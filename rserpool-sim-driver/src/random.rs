@@ -33,6 +33,8 @@ pub(crate) enum Purpose {
     Mixture,
     /// Pauses, restarts and losses at which time-outs matter.
     TimeOuts,
+    /// A time without any registrar.
+    Desertion,
 }
 
 /// The stream of an entity.
@@ -51,6 +53,7 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::Work => (11, 0),
         Purpose::Mixture => (12, 0),
         Purpose::TimeOuts => (13, 0),
+        Purpose::Desertion => (14, 0),
     };
     Random::new([kind, entity.0 as u64, detail].into_iter().fold(mix(seed), |hash, word| mix(hash ^ word)))
 }

@@ -1,5 +1,6 @@
 //! Drawing a plan from its seed.
 
+mod desertion;
 mod dice;
 mod faults;
 mod hardship;
@@ -102,6 +103,8 @@ impl Plan {
         mixture::draw(&mut Dice::new(seed, Purpose::Mixture), &mut plan, hardships);
         let mut dice = Dice::new(seed, Purpose::TimeOuts);
         plan.faults.extend(time_outs::draw(&mut dice, &plan, hardships));
+        let mut dice = Dice::new(seed, Purpose::Desertion);
+        plan.faults.extend(desertion::draw(&mut dice, &plan, hardships));
         plan
     }
 }

@@ -316,7 +316,7 @@ CONFIGS = {
     "peers": 'peer = ["192.0.2.1:9899", "[::1]:1"]\nannounce = "yes"\n',
 }
 KEYS = """preset bind id address asap-port enrp-port keep-alive-interval keep-alive-timeout max-bad-pe-reports
-name-element-in-keep-alive resolution-items max-resolution-items handle-table-octets announce announce-group
+name-element-in-keep-alive resolution-items max-resolution-items handle-table-octets subscription-interval announce announce-group
 announce-interval management max-pools max-elements-per-pool max-elements padding sctp tcp listen log hunt streams rto-min rto-max
 rto-initial heartbeat max-silence format filter registrar pool policy life peer timeout timeout-max rounds outdate
 rfc fast strict padded json text yes no 500ms 1s 2m 0x1""".split()

@@ -23,7 +23,7 @@ use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Panicked, StartError};
 use crate::families;
 use crate::handle::{Handle, Local, variant};
-use crate::log::{Line, Log, brief, cut};
+use crate::log::{Line, Log, brief, cut, listed};
 use crate::role::{Recipient, Role};
 use crate::runtime::Runtime;
 
@@ -321,7 +321,7 @@ impl Role for element::Element {
             Notice::NoRegistrar { tried, .. } => {
                 log.forget("registered");
                 if let Some(Line { suppressed }) = log.allow("no registrar") {
-                    tracing::warn!(?tried, suppressed, "no registrar answers");
+                    tracing::warn!(tried = listed(tried), suppressed, "no registrar answers");
                 }
             }
             Notice::SessionOpened { session, peer, .. } => {

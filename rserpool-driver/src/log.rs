@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use rserpool_core::base::Instant;
+use rserpool_core::base::{Instant, TransportAddress};
 use rserpool_core::handlespace::PeHandle;
 
 /// So many lines of one kind may come at once.
@@ -134,6 +134,14 @@ pub(super) fn cut(text: &str) -> String {
 /// The beginning of a text about something that anybody may have sent: one message has room for 10,000 causes.
 pub(super) fn brief(text: &str) -> String {
     beginning(text, MAX_TEXT)
+}
+
+/// The registrars that were tried, as one text.
+pub(super) fn listed(tried: &[TransportAddress]) -> String {
+    if tried.is_empty() {
+        return "none is known".into();
+    }
+    brief(&tried.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
 fn beginning(text: &str, characters: usize) -> String {

@@ -19,7 +19,7 @@ use crate::builder::{Builder, Configure, Launched, Preset};
 use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Panicked, StartError};
 use crate::handle::{Handle, Local, variant};
-use crate::log::{Line, Log, brief};
+use crate::log::{Line, Log, brief, listed};
 use crate::role::{Recipient, Remark, Role};
 use crate::runtime::Runtime;
 use crate::session::Session;
@@ -304,7 +304,7 @@ impl Role for user::User {
             }
             Notice::NoRegistrar { tried, .. } => {
                 if let Some(Line { suppressed }) = log.allow("no registrar") {
-                    tracing::warn!(?tried, suppressed, "no registrar answers");
+                    tracing::warn!(tried = listed(tried), suppressed, "no registrar answers");
                 }
             }
             _ => {}

@@ -131,6 +131,7 @@ impl BenchCommand {
                 output::pretty_json(&report)?;
             } else {
                 report.print()?;
+                output::hint(format_args!("rserpool stats --explain --registrar {}", self.registrar));
             }
             if asked.failed > 0 {
                 return Err(Failure::failed(format!("{} questions failed", asked.failed)));

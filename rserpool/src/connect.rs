@@ -3,16 +3,17 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io::IsTerminal;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{ElementId, ProtocolId};
-use rserpool_core::user::RequestId;
+use rserpool_core::user::{Notice, RequestId};
 use rserpool_driver::SessionEvent;
-use rserpool_tokio::Session;
+use rserpool_tokio::{PoolUser, Session};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
+use tokio::time::Instant;
 
 use crate::client::{self, Client};
 use crate::exit::Failure;
@@ -59,7 +60,7 @@ const SHOWN: usize = 40;
 /// Octets of the longest line; SCTP here carries no longer message.
 const MAX_LINE: usize = rserpool_core::endpoint::MAX_MESSAGE;
 
-/// How long to look for an element before saying so.
+/// How long an answer may take before somebody at a terminal is told what is waited for.
 const SILENCE: Duration = Duration::from_secs(1);
 
 impl ConnectCommand {
@@ -81,41 +82,49 @@ impl ConnectCommand {
     }
 
     /// Opens the session, and says what it waits for if that takes long.
-    async fn open(&self, user: &rserpool_tokio::PoolUser) -> Result<Session, Failure> {
-        let opening = user.connect(self.pool.clone());
-        tokio::pin!(opening);
-        let opened = match tokio::time::timeout(SILENCE, &mut opening).await {
-            Ok(opened) => opened,
-            Err(_) => {
-                output::remark(format_args!(
-                    "still looking for a registrar, and for an element of {}; Ctrl-C ends",
-                    self.pool
-                ));
-                opening.await
+    async fn open(&self, user: &PoolUser) -> Result<Session, Failure> {
+        let mut opening = pin!(user.connect(self.pool.clone()));
+        let opened = loop {
+            tokio::select! {
+                opened = &mut opening => break opened,
+                Some(notice) = user.next_event() => if let Notice::Opening { awaited, .. } = notice {
+                    output::remark(format_args!("{awaited}; Ctrl-C ends"));
+                },
             }
         };
         opened.map_err(|error| client::explain(&self.pool, &error))
     }
 
-    async fn converse(&self, user: &rserpool_tokio::PoolUser) -> Result<(), Failure> {
+    async fn converse(&self, user: &PoolUser) -> Result<(), Failure> {
         let session = self.open(user).await?;
         self.say_opened(session.element())?;
         let prompt = Prompt::new(self.json);
         prompt.explain();
         let mut input = Some(BufReader::new(tokio::io::stdin()).split(b'\n'));
         let mut unanswered = Unanswered::default();
+        // When to say that answers are missing, and whether that was said.
+        let (mut say_at, mut said) = (None, false);
         // A session that is full takes a line only after answers were taken, so both go on at once.
         let mut sending = None;
         while input.is_some() || sending.is_some() || !unanswered.waiting.is_empty() {
             let reading = unanswered.waiting.len() < MAX_UNANSWERED && sending.is_none();
             if reading && input.is_some() && unanswered.waiting.is_empty() {
                 prompt.show();
+                (say_at, said) = (None, false);
             }
             tokio::select! {
                 biased;
                 sent = finish(&mut sending), if sending.is_some() => {
                     sending = None;
                     unanswered.waiting.push_back(sent?);
+                    if prompt.0 && !said {
+                        say_at.get_or_insert_with(|| Instant::now() + SILENCE);
+                    }
+                }
+                () = until(say_at) => {
+                    (say_at, said) = (None, true);
+                    let element = session.element();
+                    output::remark(format_args!("waiting for an answer of {element}, or for it to fail"));
                 }
                 event = session.next_event() => match event {
                     Some(event) => self.handle(&session, &mut unanswered, event).await?,
@@ -123,17 +132,24 @@ impl ConnectCommand {
                 },
                 line = next_line(&mut input), if reading && input.is_some() => match line? {
                     // SCTP has no empty messages.
-                    Some(line) if line.is_empty() => {}
-                    Some(line) => sending = Some(Box::pin(send(&session, line))),
-                    None => input = None,
+                    Some(line) if line.is_empty() => output::prompt_answered(),
+                    Some(line) => {
+                        output::prompt_answered();
+                        sending = Some(Box::pin(send(&session, line)));
+                    }
+                    None => {
+                        output::prompt_left();
+                        input = None;
+                    }
                 },
             }
         }
         match unanswered.given_up {
-            0 => Ok(()),
-            1 => Err(Failure::failed("one request was given up")),
-            many => Err(Failure::failed(format!("{many} requests were given up"))),
+            0 => prompt.say_next(),
+            1 => return Err(Failure::failed("one request was given up")),
+            many => return Err(Failure::failed(format!("{many} requests were given up"))),
         }
+        Ok(())
     }
 
     async fn handle(
@@ -163,7 +179,7 @@ impl ConnectCommand {
                     "event": "failover", "from": from.to_string(), "to": to.to_string(),
                     "resent": resent.len(),
                 }),
-                &format!("moved from {from} to {to}, {} requests sent again", resent.len()),
+                &format!("moved from {from} to {to}, {} sent again", output::count(resent.len(), "request")),
             ),
             SessionEvent::Unanswered { request, reason, .. } => {
                 let Some(line) = unanswered.give_up(request) else { return Ok(()) };
@@ -230,13 +246,21 @@ impl Prompt {
 
     fn explain(&self) {
         if self.0 {
-            output::remark("type lines to send them; Ctrl-D ends. Kill the element to see the session move");
+            output::remark(
+                "type a line to send it; Ctrl-D ends. Kill that element (Ctrl-\\ in its terminal), and type on",
+            );
         }
     }
 
     fn show(&self) {
         if self.0 {
             output::prompt();
+        }
+    }
+
+    fn say_next(&self) {
+        if self.0 {
+            output::hint("rserpool pools, with the same --registrar, lists the elements that are left");
         }
     }
 }
@@ -248,6 +272,14 @@ async fn next_line(
     let Some(lines) = input else { return Ok(None) };
     let line = lines.next_segment().await?;
     Ok(line.map(|line| line.strip_suffix(b"\r").map(<[u8]>::to_vec).unwrap_or(line)))
+}
+
+/// Waits for this moment, or for ever.
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Waits for the line that is being sent.

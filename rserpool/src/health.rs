@@ -42,6 +42,7 @@ impl HealthCommand {
                 output::json(&stats::registrar(&status))?;
             } else if serves {
                 output::line(&sentence)?;
+                output::hint("rserpool pools, or rserpool stats --explain, with the same --registrar");
             }
             if serves { Ok(()) } else { Err(Failure::failed(sentence)) }
         })

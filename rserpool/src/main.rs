@@ -52,6 +52,13 @@ Begin with three terminals:
   rserpool serve echo --registrar 127.0.0.1:20001
   rserpool connect EchoPool --registrar 127.0.0.1:20001
 
+Then make everything twofold, in two more:
+  rserpool registrar --bind 127.0.0.1:20002 --peer 127.0.0.1:20001
+  rserpool serve echo --registrar 127.0.0.1:20001,127.0.0.1:20002
+
+Type lines into connect; kill the element that answers with Ctrl-\\, and type on. rserpool demo plays all
+this by itself, with faster timers.
+
 Every setting of registrar, serve, connect, resolve, pools, stats and health can also be given in the
 environment, under the name of its role (RSERPOOL_REGISTRAR_BIND, RSERPOOL_ELEMENT_BIND,
 RSERPOOL_USER_BIND, RSERPOOL_INSPECTOR_BIND), and in a TOML file with --config. An option comes before

@@ -22,6 +22,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Writes one line of a tool's outcome. A reader that has gone away ends the tool, quietly.
 pub(crate) fn line(text: impl Display) -> Result<(), Failure> {
+    replace_prompt();
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")?;
     Ok(out.flush()?)
@@ -29,6 +30,7 @@ pub(crate) fn line(text: impl Display) -> Result<(), Failure> {
 
 /// Writes octets as they are.
 pub(crate) fn octets(bytes: &[u8]) -> Result<(), Failure> {
+    replace_prompt();
     let mut out = std::io::stdout().lock();
     out.write_all(bytes)?;
     Ok(out.flush()?)
@@ -69,25 +71,70 @@ pub(crate) fn last_failure(failure: &Failure, message: String) {
 /// What somebody at a terminal may want to do next.
 pub(crate) fn hint(next: impl Display) {
     if std::io::stdout().is_terminal() && std::io::stderr().is_terminal() {
-        remark(format_args!("next: {next}"));
+        let _ = writeln!(std::io::stderr(), "next: {next}");
     }
 }
 
 /// The same from a daemon.
 pub(crate) fn event_hint(next: impl Display) {
+    event_at_terminal(format_args!("next: {next}"));
+}
+
+/// One line of a daemon, if somebody at a terminal reads it.
+pub(crate) fn event_at_terminal(text: impl Display) {
     if std::io::stdout().is_terminal() {
-        event(format_args!("next: {next}"));
+        event(text);
     }
 }
 
-/// The sign that a line may be typed.
+/// Whether the sign stands on the present line of the terminal.
+static PROMPTED: AtomicBool = AtomicBool::new(false);
+
+/// The sign that a line may be typed, unless it stands there already.
 pub(crate) fn prompt() {
-    let mut out = std::io::stderr();
-    let _ = write!(out, "> ").and_then(|()| out.flush());
+    if !PROMPTED.swap(true, Ordering::Relaxed) {
+        let mut out = std::io::stderr();
+        let _ = write!(out, "> ").and_then(|()| out.flush());
+    }
+}
+
+/// A line was typed behind the sign.
+pub(crate) fn prompt_answered() {
+    PROMPTED.store(false, Ordering::Relaxed);
+}
+
+/// Leaves the line of the sign.
+pub(crate) fn prompt_left() {
+    if PROMPTED.swap(false, Ordering::Relaxed) {
+        let _ = writeln!(std::io::stderr());
+    }
+}
+
+/// What comes unasked takes the place of the sign, which comes again behind it.
+fn replace_prompt() {
+    if PROMPTED.swap(false, Ordering::Relaxed) {
+        let mut out = std::io::stderr();
+        let _ = write!(out, "\r").and_then(|()| out.flush());
+    }
+}
+
+/// So many of these things, which have a regular plural.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+/// A word as a shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
 }
 
 /// A remark beside the outcome, on the standard error output; as JSON where failures are.
 pub(crate) fn remark(text: impl Display) {
+    replace_prompt();
     let _ = match JSON.load(Ordering::Relaxed) {
         true => writeln!(std::io::stderr(), "{}", json!({ "warning": text.to_string() })),
         false => writeln!(std::io::stderr(), "rserpool: {text}"),
@@ -101,6 +148,7 @@ pub(crate) fn last_remark(text: impl Display) {
 
 /// The last line on the standard error output: a reader that stalls is not waited for any longer than a second.
 fn last_line(line: String) {
+    prompt_left();
     let (sender, written) = std::sync::mpsc::channel();
     let write = move || {
         let _ = writeln!(std::io::stderr(), "{line}");
@@ -115,5 +163,16 @@ fn last_line(line: String) {
 pub(crate) fn flush() {
     if let Some(events) = EVENTS.get() {
         events.flush(LAST_LINES);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_needs_it() {
+        assert_eq!((quoted("EchoPool"), quoted("a pool")), ("EchoPool".into(), "'a pool'".into()));
+        assert_eq!(quoted("it's"), "'it'\\''s'");
     }
 }

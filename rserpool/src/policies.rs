@@ -31,6 +31,7 @@ impl PoliciesCommand {
         for (_, usage) in all {
             output::line(usage)?;
         }
+        output::hint("rserpool serve echo --policy WeightedRoundRobin:3 --registrar ADDRESS");
         Ok(())
     }
 }

@@ -105,7 +105,10 @@ impl RegistrarCommand {
                 Ipv4Addr::LOCALHOST.into()
             });
         }
-        output::event_hint(format_args!("in another terminal, rserpool serve echo --registrar {reachable}"));
+        output::event_hint(format_args!(
+            "in another terminal, rserpool serve echo --registrar {reachable}\n      \
+             (another registrar: rserpool registrar --bind IP:PORT --peer {reachable})"
+        ));
     }
 }
 

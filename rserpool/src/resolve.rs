@@ -56,7 +56,10 @@ impl ResolveCommand {
             }
             output::line(format!("{} ({})", pool.name, pool.policy))?;
             output::line(crate::table::elements(&pool))?;
-            output::hint(format_args!("rserpool connect '{}', with the same --registrar", pool.name));
+            output::hint(format_args!(
+                "rserpool connect {}, with the same --registrar",
+                output::quoted(&pool.name)
+            ));
             Ok(())
         })
     }

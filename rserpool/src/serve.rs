@@ -57,6 +57,8 @@ const MAX_SLEEPING: usize = 10_000;
 
 /// After how long an element that is not registered tries again; then twice as long, and so on.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How long to look for a registrar before somebody at a terminal is told.
+const SILENCE: Duration = Duration::from_secs(1);
 /// The longest pause between two tries.
 const TRY_AGAIN_MAX: Duration = Duration::from_secs(30);
 /// Octets of answers kept for a user that does not read them; then the session is closed.
@@ -121,6 +123,7 @@ impl ServeCommand {
                 found = names.first(listens) => found,
                 () = termination.wait() => return Ok(()),
             };
+            let registrars = found.clone();
             let element = builder(&settings, group, found).start().await?;
             tokio::spawn(logging::tell_losses(async |_| {}));
             let mut echo = Echo {
@@ -130,6 +133,7 @@ impl ServeCommand {
                 patient,
                 json,
                 told: None,
+                registrars,
                 tried: Vec::new(),
                 pause: TRY_AGAIN,
                 waiting: BTreeMap::new(),
@@ -198,6 +202,8 @@ struct Echo {
     json: bool,
     /// The registrar that was named last; renewals are not worth a line.
     told: Option<TransportAddress>,
+    /// The registrars that were named at the start.
+    registrars: Vec<SctpAddress>,
     /// The registrars of the last round of the hunt that found none.
     tried: Vec<TransportAddress>,
     /// How long to wait before the next try to register.
@@ -210,8 +216,16 @@ struct Echo {
 
 impl Echo {
     async fn serve(&mut self) -> Result<(), Failure> {
+        let mut silence = std::pin::pin!(tokio::time::sleep(SILENCE));
+        let mut says_silent = !self.json && self.told.is_none();
         loop {
             tokio::select! {
+                () = &mut silence, if says_silent => {
+                    says_silent = false;
+                    if self.told.is_none() {
+                        self.say_silent();
+                    }
+                }
                 event = self.element.next_event() => match event {
                     Some(event) => self.handle(event).await?,
                     None => return Ok(()),
@@ -283,6 +297,22 @@ impl Echo {
         self.waiting.remove(&session);
     }
 
+    /// Somebody at a terminal need not wait for the end of a round of the hunt to know that nobody answers.
+    fn say_silent(&self) {
+        output::event_at_terminal("no registrar has answered so far; Ctrl-C ends");
+        let named = self.registrars.first().and_then(|registrar| registrar.sockets().next());
+        match named {
+            Some(at) => {
+                output::event_hint(format_args!(
+                    "in another terminal, rserpool registrar --bind {at}, if it is not running"
+                ));
+            }
+            None => output::event_hint(
+                "in another terminal, rserpool registrar; or name one here with --registrar",
+            ),
+        }
+    }
+
     fn say_registered(&self, home: RegistrarId, registrar: &TransportAddress) {
         let (id, bind) = (self.element.id(), self.element.local_addr());
         if self.json {
@@ -302,7 +332,8 @@ impl Echo {
             {
                 let pool = &self.pool;
                 output::event_hint(format_args!(
-                    "in another terminal, rserpool connect '{pool}' --registrar {at}"
+                    "in another terminal, rserpool connect {} --registrar {at}",
+                    output::quoted(pool)
                 ));
             }
         }

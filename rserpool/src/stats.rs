@@ -35,6 +35,12 @@ pub(crate) struct StatsCommand {
     settings: InspectorSettings,
 }
 
+/// What the columns of the table of registrars mean.
+const COLUMNS: &str = "\
+State: active, or being taken over because it does not answer. Connected: whether an association with it is up.
+Elements: those whose home it is, in the copy of this registrar. Checksum: over these elements.
+It says: the checksum that it told itself in its last heartbeat; it differs for a while after a change.";
+
 /// Everything that is shown.
 type Numbers = Vec<(String, u64)>;
 type Report = (RegistrarStatus, Numbers, Vec<PeerStatus>);
@@ -67,9 +73,13 @@ impl StatsCommand {
             if !peers.is_empty() {
                 output::line(format!("\nother registrars\n{}", table::peers(&peers)))?;
             }
-            if !self.explain {
-                output::hint("rserpool stats --explain says what the words mean");
+            if self.explain && !peers.is_empty() {
+                output::line(COLUMNS)?;
             }
+            output::hint(match self.explain {
+                true => "rserpool pools, with the same --registrar",
+                false => "rserpool stats --explain, with the same --registrar, says what the words mean",
+            });
             Ok(())
         })
     }

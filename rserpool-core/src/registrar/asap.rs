@@ -5,6 +5,7 @@ use super::elements::Elements;
 use super::enrp::claims;
 use super::foreign::Doubt;
 use super::links::Links;
+use super::subscriptions::Subscriptions;
 use super::{answers, registration, removal, resolution};
 use crate::base::AssociationId;
 use crate::handlespace::PeHandle;
@@ -15,6 +16,7 @@ pub(super) fn handle_asap(
     ctx: &mut Context,
     links: &mut Links,
     elements: &mut Elements,
+    subscriptions: &mut Subscriptions,
     from: AssociationId,
     message: AsapMessage,
 ) {
@@ -26,8 +28,13 @@ pub(super) fn handle_asap(
             let pe = PeHandle { pool: handle, element };
             removal::handle_deregistration(ctx, links, elements, from, &pe);
         }
-        AsapMessage::HandleResolution { handle, subscribe: _, items } => {
-            resolution::resolve(ctx, &mut elements.listing, from, handle, items);
+        AsapMessage::HandleResolution { handle, subscribe, items } => {
+            let listing = &mut elements.listing;
+            if !subscribe {
+                subscriptions.unsubscribe(ctx, listing, from, &handle);
+            }
+            let updates = subscribe && subscriptions.subscribe(ctx, listing, from, &handle, items);
+            resolution::resolve(ctx, listing, from, handle, items, updates);
         }
         AsapMessage::EndpointKeepAliveAck { handle, element } => {
             let pe = PeHandle { pool: handle, element };

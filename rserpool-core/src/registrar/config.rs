@@ -129,6 +129,11 @@ pub struct RegistrarConfig {
     pub resolution_items: u32,
     /// Elements in an answer to a user that wants as many as possible (default 500).
     pub max_resolution_items: u32,
+    /// The shortest time between two updates to a subscriber about one pool (default 1 s; the RFC gives none): the first
+    /// change is told at once, and those that follow within this time are told together.
+    pub subscription_interval: Duration,
+    /// The most subscriptions of all users together (default 10,000); 0: none are granted.
+    pub max_subscriptions: usize,
     /// Octets in one page of a downloaded handle table (default 8,192). Each page costs its receiver a round
     /// trip (RFC 5353 section 3.2.3).
     pub handle_table_octets: usize,
@@ -180,6 +185,8 @@ impl RegistrarConfig {
             name_element_in_keep_alive: true,
             resolution_items: 128,
             max_resolution_items: 500,
+            subscription_interval: Duration::from_secs(1),
+            max_subscriptions: 10_000,
             handle_table_octets: 8192,
             announce_tcp: true,
             announce_interval: Duration::from_secs(1),
@@ -202,6 +209,7 @@ impl RegistrarConfig {
         Self {
             keep_alive_interval: Duration::from_millis(150),
             keep_alive_timeout: Duration::from_millis(200),
+            subscription_interval: Duration::from_millis(100),
             enrp: EnrpConfig::fast(),
             ..Self::rfc(id, seed)
         }
@@ -229,6 +237,7 @@ impl RegistrarConfig {
             ("keep_alive_interval", self.keep_alive_interval),
             ("keep_alive_timeout", self.keep_alive_timeout),
             ("announce_interval", self.announce_interval),
+            ("subscription_interval", self.subscription_interval),
             ("enrp.mentor_timeout", self.enrp.mentor_timeout),
             ("enrp.join_timeout", self.enrp.join_timeout),
             ("enrp.mentor_retry", self.enrp.mentor_retry),

@@ -10,7 +10,8 @@ use super::counters::Counters;
 use super::group::Group;
 use super::interface::{Answer, Notice};
 use crate::base::{
-    AssociationId, ConnectId, Deadlines, Instant, ProtocolId, Random, RegistrarId, SctpAddress, SctpPort,
+    AssociationId, ConnectId, Deadlines, Instant, PoolHandle, ProtocolId, Random, RegistrarId, SctpAddress,
+    SctpPort,
 };
 use crate::endpoint::TransportCounters;
 use crate::endpoint::{AbortCause, Action, Outbox};
@@ -46,6 +47,8 @@ pub(super) enum Timer {
     Foreign(PeHandle),
     /// Elements that we hand over have not been taken.
     HandOver,
+    /// A subscriber may be told of the changes of a pool.
+    Subscription(PoolHandle, AssociationId),
 }
 
 /// The hand-over of our elements before we leave.

@@ -23,6 +23,10 @@ crate::endpoint::counters::counters! {
     resolutions,
     /// Handle resolutions of unknown pools.
     resolutions_unknown,
+    /// Subscriptions to pools that were not granted, because there were as many as permitted.
+    subscriptions_refused,
+    /// Updates sent to subscribers.
+    subscription_updates,
     /// Keep-alives sent.
     keep_alives,
     /// Keep-alives answered by the element that was asked.
@@ -106,6 +110,8 @@ crate::endpoint::counters::gauges! {
     peers,
     /// Addresses at which registrars are looked for.
     contacts,
+    /// Subscriptions to pools.
+    subscriptions,
     /// Deadlines that are armed.
     timers,
 }

@@ -25,6 +25,7 @@ impl Registrar {
         self.check_elements(&mut timers);
         self.check_links(&mut timers);
         self.check_sums();
+        self.check_subscriptions();
         let at_any_time = [Timer::Heartbeat, Timer::Announce, Timer::Join, Timer::MentorTimeout];
         timers.extend(at_any_time.into_iter().filter(|timer| self.is_armed(timer)));
         if self.ctx.phase == Phase::Joining {
@@ -34,6 +35,16 @@ impl Registrar {
         }
         assert!(self.ctx.group.is_empty() || self.is_armed(&Timer::Heartbeat));
         timers
+    }
+
+    /// Asserts that exactly the pools with subscribers are followed, and only what is told has a timer.
+    pub(super) fn check_subscriptions(&self) {
+        let Self { ctx, links, elements, subscriptions, .. } = self;
+        let pools: BTreeSet<_> = subscriptions.pools().cloned().collect();
+        assert_eq!(&pools, elements.listing.followed());
+        assert!(pools.iter().all(|pool| elements.listing.pool(pool).is_some()), "each of them is listed");
+        assert!(subscriptions.associations().all(|association| links.contains_key(&association)));
+        assert!(subscriptions.len() <= ctx.config.max_subscriptions);
     }
 
     fn is_armed(&self, timer: &Timer) -> bool {

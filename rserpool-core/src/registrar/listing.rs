@@ -1,7 +1,8 @@
 //! The handlespace of a registrar, and the only part that writes to it.
 //!
 //! Every write returns a [`Change`], from which everything else follows: today the update that tells our
-//! peers of an element of ours ([`Listing::publish`]). Subscriptions and statistics belong there, too.
+//! peers of an element of ours ([`Listing::publish`]). Statistics belong there, too. It also notes which pools have
+//! changed for those who follow them ([`Listing::take_changed`]), whoever has changed them.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -72,6 +73,10 @@ pub(super) struct Listing {
     /// of them.
     inherited: BTreeSet<PeHandle>,
     founders: Founders,
+    /// The pools of which somebody wants to hear.
+    followed: BTreeSet<PoolHandle>,
+    /// Those that have changed for their users since that was asked last.
+    changed: BTreeSet<PoolHandle>,
     limits: Limits,
     /// The longest pool handle that is listed, in octets.
     max_handle_octets: usize,
@@ -86,6 +91,8 @@ impl Listing {
             resynchronisations: BTreeMap::new(),
             inherited: BTreeSet::new(),
             founders: Founders::default(),
+            followed: BTreeSet::new(),
+            changed: BTreeSet::new(),
             limits: config.limits,
             max_handle_octets,
         }
@@ -142,12 +149,16 @@ impl Listing {
         if founds && !self.founders.may_found(holders, self.limits.pools) {
             return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
         }
+        let news = self.is_news(pe, &element);
         let (before, home) = (self.handlespace.get(pe).map(|known| known.home), element.home);
         let admission = match word {
             Word::Registered => self.handlespace.admit(&pe.pool, element),
             Word::Listed => self.handlespace.amend(&pe.pool, element),
         };
         let admission = admission.map_err(admission_cause)?;
+        if news {
+            self.changed.insert(pe.pool.clone());
+        }
         if founds && !holders.is_empty() {
             self.founders.found(&pe.pool, holders);
         }
@@ -176,19 +187,53 @@ impl Listing {
     pub(super) fn amend(&mut self, pe: &PeHandle, element: PoolElement) -> Option<Change> {
         self.check_values(pe, &element).ok()?;
         self.handlespace.get(pe)?;
+        let news = self.is_news(pe, &element);
         self.handlespace.amend(&pe.pool, element).ok()?;
+        if news {
+            self.changed.insert(pe.pool.clone());
+        }
         Some(Change::Renewed)
     }
 
     /// Takes an element off the list; `None` if it is not listed.
     pub(super) fn remove(&mut self, pe: &PeHandle) -> Option<Change> {
         let removed = self.handlespace.remove(pe)?;
+        if self.followed.contains(&pe.pool) {
+            self.changed.insert(pe.pool.clone());
+        }
         if self.handlespace.pool(&pe.pool).is_none() {
             self.founders.forget(&pe.pool);
         }
         self.forget_mark(pe, removed.home);
         self.inherited.remove(pe);
         Some(Change::Removed(removed))
+    }
+
+    /// Somebody wants to hear of changes of this pool.
+    pub(super) fn follow(&mut self, pool: &PoolHandle) {
+        self.followed.insert(pool.clone());
+    }
+
+    /// Nobody wants to hear of this pool any more.
+    pub(super) fn unfollow(&mut self, pool: &PoolHandle) {
+        self.followed.remove(pool);
+        self.changed.remove(pool);
+    }
+
+    /// The followed pools that have changed for their users since this was called last.
+    pub(super) fn take_changed(&mut self) -> BTreeSet<PoolHandle> {
+        core::mem::take(&mut self.changed)
+    }
+
+    /// Whether somebody follows the pool, and will see another element than before. Another home, or another registration
+    /// life, is nothing to users.
+    fn is_news(&self, pe: &PeHandle, element: &PoolElement) -> bool {
+        let same = |known: &PoolElement| {
+            known.user_transport == element.user_transport
+                && known.encapsulation == element.encapsulation
+                && known.policy == element.policy
+        };
+        self.followed.contains(&pe.pool) && !self.handlespace.get(pe).is_some_and(same)
     }
 
     /// An element is not one of this home any more.
@@ -340,6 +385,10 @@ impl Listing {
 
 #[cfg(test)]
 impl Listing {
+    pub(super) const fn followed(&self) -> &BTreeSet<PoolHandle> {
+        &self.followed
+    }
+
     pub(super) fn is_marked(&self, home: RegistrarId) -> bool {
         self.resynchronisations.contains_key(&home)
     }

@@ -16,6 +16,7 @@ use super::elements::Elements;
 use super::enrp::join::Join;
 use super::enrp::peers::Peers;
 use super::links::Links;
+use super::subscriptions::Subscriptions;
 use crate::endpoint::{RegistrarState, RegistrarStatus};
 
 /// The version that a registrar says it has.
@@ -45,7 +46,13 @@ fn company(peers: usize) -> String {
 }
 
 /// Counters, and the sizes of what is kept.
-pub(super) fn figures(ctx: &Context, links: &Links, elements: &Elements, peers: &Peers) -> Figures {
+pub(super) fn figures(
+    ctx: &Context,
+    links: &Links,
+    elements: &Elements,
+    subscriptions: &Subscriptions,
+    peers: &Peers,
+) -> Figures {
     let listing = &elements.listing;
     let sizes = Sizes {
         pools: listing.pool_count() as u64,
@@ -54,6 +61,7 @@ pub(super) fn figures(ctx: &Context, links: &Links, elements: &Elements, peers: 
         associations: links.len() as u64,
         peers: peers.len() as u64,
         contacts: peers.contacts.len() as u64,
+        subscriptions: subscriptions.len() as u64,
         timers: (ctx.deadlines.len() + listing.watch_count()) as u64,
     };
     Figures { counters: ctx.counters, sizes, transport: ctx.transport }

@@ -7,6 +7,7 @@
 //!    asap: registration     announce, management       enrp         see its own picture
 //!          removal                │                       │
 //!          resolution             │                       │
+//!          subscriptions          │                       │
 //!          └──────────┬───────────┴───────────────────────┘
 //!                 Elements:  listing   the handlespace; the only part that writes to it
 //!                            own       the elements whose home we are, and whether they live
@@ -45,6 +46,7 @@ mod registration;
 mod removal;
 mod resolution;
 mod shares;
+mod subscriptions;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -56,6 +58,7 @@ pub use crate::endpoint::{PeerState, PeerStatus, RegistrarState, RegistrarStatus
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::{Counters, Figures, Sizes};
 pub use interface::{Answer, Command, Notice, RemovalReason};
+pub use subscriptions::MAX_SUBSCRIPTIONS_PER_ASSOCIATION;
 
 use self::announce::OtherRegistrars;
 use self::attempts::Attempt;
@@ -74,6 +77,7 @@ use self::enrp::{claims, takeovers};
 use self::foreign::Finding;
 use self::links::{Links, Opener};
 use self::own::Verdict;
+use self::subscriptions::Subscriptions;
 use crate::base::{
     AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, SctpPort,
     TransportAddress,
@@ -94,6 +98,7 @@ pub struct Registrar {
     ctx: Context,
     links: Links,
     elements: Elements,
+    subscriptions: Subscriptions,
     peers: Peers,
     join: Join,
     downloads: Downloads,
@@ -110,6 +115,7 @@ impl Registrar {
             ctx: Context::new(config, now),
             links: Links::default(),
             elements,
+            subscriptions: Subscriptions::default(),
             peers: Peers::default(),
             join: Join::default(),
             downloads: Downloads::default(),
@@ -153,7 +159,7 @@ impl Registrar {
 
     /// Counters, and the sizes of what is kept.
     pub fn figures(&self) -> Figures {
-        management::figures(&self.ctx, &self.links, &self.elements, &self.peers)
+        management::figures(&self.ctx, &self.links, &self.elements, &self.subscriptions, &self.peers)
     }
 }
 
@@ -220,8 +226,9 @@ impl Registrar {
     }
 
     fn handle_disconnected(&mut self, id: AssociationId, reason: &DownReason) {
-        let Self { ctx, links, elements, peers, join, downloads, .. } = self;
+        let Self { ctx, links, elements, subscriptions, peers, join, downloads, .. } = self;
         let Some(link) = links.close(id) else { return };
+        subscriptions.disconnected(ctx, &mut elements.listing, id);
         elements.own.drop_challenges(id, &link.challenges);
         downloads.download_ended(ctx, id);
         if ctx.is_closing() {
@@ -272,8 +279,8 @@ impl Registrar {
                 match message {
                     Ok(AsapMessage::Error { error }) => self.handle_error(from, ProtocolId::ASAP, &error),
                     Ok(message) => {
-                        let Self { ctx, links, elements, .. } = self;
-                        asap::handle_asap(ctx, links, elements, from, message);
+                        let Self { ctx, links, elements, subscriptions, .. } = self;
+                        asap::handle_asap(ctx, links, elements, subscriptions, from, message);
                     }
                     Err(error) => self.tell_malformed(from, error),
                 }
@@ -516,6 +523,9 @@ impl Registrar {
                 let finding = elements.foreign.due(ctx, links, &pe);
                 self.settle(&pe, finding);
             }
+            Timer::Subscription(handle, to) => {
+                self.subscriptions.tell(ctx, &mut elements.listing, &handle, to);
+            }
             Timer::HandOver => {
                 let leaving = offers::hand_over_due(ctx, elements);
                 self.close_if(leaving);
@@ -523,10 +533,13 @@ impl Registrar {
         }
     }
 
-    /// The consequences that any input may have: room for an element that waits to be asked, an answer that had
-    /// to wait, or the end of a hand-over.
+    /// The consequences that any input may have: a changed pool that somebody follows, room for an element that waits to
+    /// be asked, an answer that had to wait, or the end of a hand-over.
     fn finish_input(&mut self) {
-        let Self { ctx, elements, peers, downloads, .. } = self;
+        let Self { ctx, elements, subscriptions, peers, downloads, .. } = self;
+        if !ctx.is_closing() {
+            subscriptions.tell_changes(ctx, &mut elements.listing);
+        }
         elements.own.connect_waiting(ctx, &mut elements.listing);
         downloads.answer_deferred(ctx, &elements.listing, |peer| !audit::asks_for_our_past(peers, peer));
         let leaving = offers::handed_over(ctx, elements);

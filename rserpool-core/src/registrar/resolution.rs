@@ -6,41 +6,85 @@ use super::context::Context;
 use super::listing::Listing;
 use crate::base::{AssociationId, PoolHandle};
 use crate::handlespace::Pool;
-use crate::wire::{AsapMessage, CauseCode, ErrorCause, PoolElement};
+use crate::wire::{AsapMessage, CauseCode, ErrorCause, Policy, PoolElement};
+
+/// What a user was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answered {
+    Elements,
+    UnknownPool,
+}
 
 /// Answers with elements in the order in which the pool's policy selects them. `items` is how many the user
-/// wants; 0, or nothing, leaves that to us.
+/// wants; 0, or nothing, leaves that to us. `updates`: whether it will hear of changes.
 pub(super) fn resolve(
     ctx: &mut Context,
     listing: &mut Listing,
     from: AssociationId,
     handle: PoolHandle,
     items: Option<u32>,
+    updates: bool,
 ) {
-    let count = match items {
+    let count = count(ctx, listing, &handle, items);
+    let Some((policy, selected)) = listing.select(&handle, count, &mut ctx.random) else {
+        ctx.counters.resolutions_unknown += 1;
+        return refuse(ctx, from, handle);
+    };
+    ctx.counters.resolutions += 1;
+    let policy = policy.clone();
+    let elements: Vec<PoolElement> = selected.into_iter().map(as_seen_by_users).collect();
+    answer(ctx, from, updates, handle, policy, elements);
+}
+
+/// Tells a subscriber how a pool is now, without selecting.
+pub(super) fn update(
+    ctx: &mut Context,
+    listing: &Listing,
+    to: AssociationId,
+    handle: &PoolHandle,
+    items: Option<u32>,
+) -> Answered {
+    let count = count(ctx, listing, handle, items);
+    let Some(pool) = listing.pool(handle) else {
+        refuse(ctx, to, handle.clone());
+        return Answered::UnknownPool;
+    };
+    let elements = pool.elements_after(None).take(count).map(as_seen_by_users).collect();
+    answer(ctx, to, true, handle.clone(), pool.policy().clone(), elements);
+    Answered::Elements
+}
+
+/// How many elements an answer has. A message holds 65,535 octets: a user that wants as many as possible gets as
+/// many as fit. That is found out before, because what is selected counts as used (RFC 5356 section 5.2.2).
+fn count(ctx: &Context, listing: &Listing, handle: &PoolHandle, items: Option<u32>) -> usize {
+    let wanted = match items {
         None | Some(0) => ctx.config.resolution_items,
         Some(items) => items.min(ctx.config.max_resolution_items),
     };
-    // A message holds 65,535 octets: a user that wants as many as possible gets as many as fit. That is found
-    // out before, because what is selected counts as used (RFC 5356 section 5.2.2).
-    let count = listing.pool(&handle).map_or(0, Pool::room_in_answer).min(count as usize);
-    let Some((policy, selected)) = listing.select(&handle, count, &mut ctx.random) else {
-        ctx.counters.resolutions_unknown += 1;
-        let error = Some(ErrorCause::bare(CauseCode::UNKNOWN_POOL_HANDLE).into());
-        let (policy, elements) = (None, Vec::new());
-        let answer =
-            AsapMessage::HandleResolutionResponse { updates: false, handle, policy, elements, error };
-        return ctx.send_asap(from, &answer);
-    };
-    ctx.counters.resolutions += 1;
-    let policy = Some(policy.clone());
-    let elements: Vec<PoolElement> = selected.into_iter().map(as_seen_by_users).collect();
-    let answer =
-        AsapMessage::HandleResolutionResponse { updates: false, handle, policy, elements, error: None };
-    ctx.send_asap(from, &answer);
+    listing.pool(handle).map_or(0, Pool::room_in_answer).min(wanted as usize)
+}
+
+fn answer(
+    ctx: &mut Context,
+    to: AssociationId,
+    updates: bool,
+    handle: PoolHandle,
+    policy: Policy,
+    elements: Vec<PoolElement>,
+) {
+    let policy = Some(policy);
+    let answer = AsapMessage::HandleResolutionResponse { updates, handle, policy, elements, error: None };
+    ctx.send_asap(to, &answer);
+}
+
+fn refuse(ctx: &mut Context, to: AssociationId, handle: PoolHandle) {
+    let error = Some(ErrorCause::bare(CauseCode::UNKNOWN_POOL_HANDLE).into());
+    let (policy, elements) = (None, Vec::new());
+    let answer = AsapMessage::HandleResolutionResponse { updates: false, handle, policy, elements, error };
+    ctx.send_asap(to, &answer);
 }
 
 /// An element without its ASAP transport, which concerns registrars only (reading A10).
-fn as_seen_by_users(element: &PoolElement) -> PoolElement {
+pub(super) fn as_seen_by_users(element: &PoolElement) -> PoolElement {
     PoolElement { asap_transport: None, ..element.clone() }
 }

@@ -36,6 +36,8 @@ pub(super) enum Timer {
     Search(SessionId),
     /// A resolution that waits for a registrar is given up.
     Wait(PoolHandle),
+    /// A watched pool is asked for again.
+    Watch(PoolHandle),
 }
 
 /// How far a shutdown has come.

@@ -5,6 +5,8 @@ crate::endpoint::counters::counters! {
     resolutions_sent,
     /// Handle resolutions answered with elements.
     resolutions_answered,
+    /// Updates about watched pools that a registrar has sent unasked.
+    pool_updates,
     /// Handle resolutions refused.
     resolutions_refused,
     /// Handle resolutions without an answer within T1.

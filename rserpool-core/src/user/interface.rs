@@ -81,6 +81,19 @@ impl RequestLimits {
 pub enum Command {
     /// Resolve a handle. Answered by [`Answer::Resolved`].
     Resolve(Resolve),
+    /// Tell of the changes of a pool from now on, by [`Notice::PoolChanged`] and [`Notice::PoolGone`]: first of how it is,
+    /// then of each change. The registrar is asked to tell of them (the S flag, RFC 5352 section 2.2.5), and its word is
+    /// kept in the cache; if it does not, the pool is asked for as often as the cache is renewed. Answered by
+    /// [`Answer::Watching`].
+    Watch {
+        /// The handle of the pool, which need not exist yet.
+        handle: PoolHandle,
+    },
+    /// Tell no longer of the changes of a pool. Answered by [`Answer::Noted`].
+    Unwatch {
+        /// The handle of the pool.
+        handle: PoolHandle,
+    },
     /// Remove a pool from the cache (RFC 5352 section 6.4). Answered by [`Answer::Noted`].
     Purge {
         /// The handle of the pool.
@@ -244,7 +257,10 @@ pub enum Answer {
     Opened(Result<Opened, UserError>),
     /// To [`Command::Send`], [`Command::Answered`], [`Command::Failover`] and [`Command::Close`].
     Done(Result<(), Refusal>),
-    /// To [`Command::Purge`], [`Command::ReportUnreachable`] and [`Command::UseRegistrars`], which cannot fail.
+    /// To [`Command::Watch`]. At most [`MAX_WATCHED`](super::MAX_WATCHED) pools are watched at the same time.
+    Watching(Result<(), UserError>),
+    /// To [`Command::Purge`], [`Command::Unwatch`], [`Command::ReportUnreachable`] and [`Command::UseRegistrars`], which
+    /// cannot fail.
     Noted,
 }
 
@@ -350,6 +366,14 @@ pub enum Notice {
         handle: PoolHandle,
         /// What is still missing.
         awaited: Awaited,
+    },
+    /// A pool that is watched is so now. Another home of an element, or another registration life, is no change.
+    PoolChanged(Resolution),
+    /// A pool that is watched does not exist now. It is told when it does.
+    #[non_exhaustive]
+    PoolGone {
+        /// The handle of the pool.
+        handle: PoolHandle,
     },
     /// The registrar that is asked says that a message of ours was wrong (ASAP_ERROR, RFC 5352 section 2.2.14).
     #[non_exhaustive]

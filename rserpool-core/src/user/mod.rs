@@ -38,6 +38,7 @@ mod session;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod watches;
 
 use bytes::Bytes;
 
@@ -64,6 +65,7 @@ pub use requests::MAX_UNANSWERED;
 use resolution::{Resolved, Resolver};
 use session::Queue;
 use sessions::{Sessions, Turn};
+pub use watches::MAX_WATCHED;
 
 /// A pool user.
 ///
@@ -167,12 +169,12 @@ impl User {
             return;
         };
         match message {
-            AsapMessage::HandleResolutionResponse { handle, policy, elements, error, updates: _ }
+            AsapMessage::HandleResolutionResponse { handle, policy, elements, error, updates }
                 if resolver.registrar().is_home(association) =>
             {
                 // No policy parameter means round robin (ASAP-2.2.6-03).
                 let answer = error.map_or_else(|| Ok((policy.unwrap_or(Policy::RoundRobin), elements)), Err);
-                let resolved = resolver.handle_response(now, context, &handle, answer);
+                let resolved = resolver.handle_response(now, context, &handle, updates, answer);
                 self.handle_resolved(now, resolved);
             }
             AsapMessage::Error { error } => {
@@ -211,6 +213,7 @@ impl User {
     /// The association with the registrar has ended.
     fn handle_home_lost(&mut self, now: Instant) {
         self.resolver.registrar_mut().handle_lost(&mut self.context);
+        self.resolver.forget_promises();
         if !self.context.is_running() {
             return;
         }
@@ -218,6 +221,7 @@ impl User {
             let resolved = self.resolver.handle_home_lost(now, &mut self.context, &handle);
             self.handle_resolved(now, resolved);
         }
+        self.resolver.look_at_all(now, &mut self.context);
         self.resolver.seek_if_asked(now, &mut self.context);
     }
 
@@ -249,6 +253,7 @@ impl User {
                 let resolved = resolver.handle_wait_due(now, context, &handle);
                 self.handle_resolved(now, resolved);
             }
+            Timer::Watch(handle) => resolver.look(now, context, &handle),
             Timer::Limits(id) => sessions.handle_limit_due(&mut Turn { now, context, resolver }, id),
             Timer::Stagger(id) => sessions.handle_stagger_due(&mut Turn { now, context, resolver }, id),
             Timer::Retry(id) => sessions.handle_retry_due(&mut Turn { now, context, resolver }, id),
@@ -272,6 +277,14 @@ impl User {
                 return None;
             }
             Command::Open(_) => Answer::Opened(Err(UserError::ShuttingDown)),
+            Command::Watch { handle } if running => Answer::Watching(resolver.watch(now, context, &handle)),
+            Command::Watch { .. } => Answer::Watching(Err(UserError::ShuttingDown)),
+            Command::Unwatch { handle } => {
+                if running {
+                    resolver.unwatch(now, context, &handle);
+                }
+                Answer::Noted
+            }
             Command::Purge { handle } => {
                 resolver.cache_mut().purge(&handle);
                 Answer::Noted

@@ -2,11 +2,13 @@
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::cache::Cache;
 use super::context::{Context, Timer};
 use super::interface::{Answer, Resolve, SessionId, UserError};
 use super::registrar::Registrar;
+use super::watches::Watches;
 use crate::base::{CommandId, ElementId, Instant, PoolHandle, SctpAddress, TransportAddress};
 use crate::wire::{AsapMessage, CauseCode, OperationError, Policy, PoolElement};
 
@@ -26,11 +28,23 @@ const MAX_ASKED: usize = 16;
 /// octet is not waited for any longer.
 const MAX_STRETCH: u32 = 8;
 
+/// How soon a watched pool that is not known, or whose registrar does not answer, is asked for again.
+const WATCH_AGAIN: Duration = Duration::from_secs(1);
+
+/// How soon a watched pool is asked for again although its registrar tells of changes: a transport that hangs up on
+/// silent clients must not end the subscription (over TCP after 5 minutes).
+const WATCH_RENEWAL: Duration = Duration::from_secs(120);
+
+/// A watched pool is asked for with all its elements.
+const WHOLE: Option<u32> = Some(u32::MAX);
+
 /// What waits for a resolution.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Waiter {
     Command(CommandId),
     Session(SessionId),
+    /// The pool is watched: its registrar is asked to tell of changes, too (S flag).
+    Watch,
 }
 
 /// The known pools, and the resolutions that are under way, one for each pool: answers name nothing but the
@@ -39,6 +53,7 @@ pub(super) enum Waiter {
 pub(super) struct Resolver {
     resolutions: BTreeMap<PoolHandle, Inquiry>,
     cache: Cache,
+    watches: Watches,
     registrar: Registrar,
 }
 
@@ -70,11 +85,12 @@ struct Question {
     items: Option<u32>,
     commands: Vec<CommandId>,
     sessions: BTreeSet<SessionId>,
+    watched: bool,
 }
 
 impl Question {
     fn is_empty(&self) -> bool {
-        self.commands.is_empty() && self.sessions.is_empty()
+        self.commands.is_empty() && self.sessions.is_empty() && !self.watched
     }
 
     fn add(&mut self, waiter: Waiter) -> Result<(), UserError> {
@@ -84,14 +100,15 @@ impl Question {
             Waiter::Session(id) => {
                 self.sessions.insert(id);
             }
+            Waiter::Watch => self.watched = true,
         }
         Ok(())
     }
 }
 
 impl Resolver {
-    pub(super) const fn new(cache: Cache, registrar: Registrar) -> Self {
-        Self { resolutions: BTreeMap::new(), cache, registrar }
+    pub(super) fn new(cache: Cache, registrar: Registrar) -> Self {
+        Self { resolutions: BTreeMap::new(), cache, watches: Watches::default(), registrar }
     }
 
     pub(super) const fn registrar(&self) -> &Registrar {
@@ -121,8 +138,10 @@ impl Resolver {
         self.cache.select(handle, excluded, &mut context.random).into()
     }
 
+    /// Whether what is known of a pool holds: for a while, or as long as its registrar tells of changes.
     pub(super) fn is_fresh(&self, now: Instant, handle: &PoolHandle) -> bool {
-        self.cache.is_fresh(now, handle)
+        let told = self.watches.is_promised(handle) && self.cache.len(handle) > 0;
+        told || self.cache.is_fresh(now, handle)
     }
 
     /// Whether the preferred element of a pool is to be used as long as it lives.
@@ -148,7 +167,7 @@ impl Resolver {
         let enough = items.is_none() || (wanted != 0 && wanted <= self.cache.len(&handle));
         if cached
             && enough
-            && self.cache.is_fresh(now, &handle)
+            && self.is_fresh(now, &handle)
             && let Some((policy, elements)) = self.cache.listing(&handle, wanted)
         {
             context.counters.cache_hits += 1;
@@ -167,9 +186,7 @@ impl Resolver {
         items: Option<u32>,
         waiter: Waiter,
     ) -> Result<(), UserError> {
-        if handle.as_bytes().is_empty() || handle.as_bytes().len() > PoolHandle::MAX_OCTETS {
-            return Err(UserError::InvalidHandle { octets: handle.as_bytes().len() });
-        }
+        check_handle(&handle)?;
         if let Some(resolution) = self.resolutions.get_mut(&handle) {
             return resolution.add(items, waiter);
         }
@@ -207,8 +224,8 @@ impl Resolver {
         let (Some(home), Some(resolution)) = (self.registrar.home(), self.resolutions.get_mut(handle)) else {
             return;
         };
-        let items = resolution.question.items;
-        let question = AsapMessage::HandleResolution { handle: handle.clone(), subscribe: false, items };
+        let Question { items, watched: subscribe, .. } = resolution.question;
+        let question = AsapMessage::HandleResolution { handle: handle.clone(), subscribe, items };
         if context.send(home.association, &question) {
             context.counters.resolutions_sent += 1;
         }
@@ -245,11 +262,13 @@ impl Resolver {
     /// There is a registrar now: it is asked everything that is unanswered (ASAP-3.3-05 and ASAP-3.7.2-03: a
     /// question is repeated to the next registrar, even if the last one was asked as often as permitted).
     pub(super) fn handle_home(&mut self, now: Instant, context: &mut Context) {
+        self.watches.forget_promises();
         for handle in self.handles() {
             if self.may_ask(context, &handle) || self.is_new_to(&handle) {
                 self.ask(now, context, &handle);
             }
         }
+        self.look_at_all(now, context);
     }
 
     /// Whether the registrar was not asked this question before.
@@ -274,6 +293,79 @@ impl Resolver {
             return None;
         }
         self.unanswered(now, context, handle)
+    }
+
+    /// The application wants to hear of the changes of a pool.
+    pub(super) fn watch(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        handle: &PoolHandle,
+    ) -> Result<(), UserError> {
+        check_handle(handle)?;
+        if !self.watches.add(handle) {
+            return Err(UserError::TooMany);
+        }
+        self.look(now, context, handle);
+        Ok(())
+    }
+
+    /// The application has heard enough of a pool. The registrar is asked once more, without the S flag, which ends the
+    /// subscription (reading B80).
+    pub(super) fn unwatch(&mut self, now: Instant, context: &mut Context, handle: &PoolHandle) {
+        context.deadlines.clear(&Timer::Watch(handle.clone()));
+        let promised = self.watches.remove(handle);
+        if promised && !self.resolutions.contains_key(handle) && self.resolutions.len() < MAX_RESOLUTIONS {
+            let question = Question { items: WHOLE, ..Question::default() };
+            self.begin(now, context, handle.clone(), question, VecDeque::new());
+        }
+    }
+
+    /// Asks for a watched pool, and to be told of its changes. When that is not possible, it is tried again.
+    pub(super) fn look(&mut self, now: Instant, context: &mut Context, handle: &PoolHandle) {
+        context.deadlines.set(Timer::Watch(handle.clone()), now + WATCH_AGAIN);
+        // Failing that, the deadline asks again.
+        let _ = self.resolve(now, context, handle.clone(), WHOLE, Waiter::Watch);
+    }
+
+    /// The registrar has changed, and knows nothing of what the last one has promised (ASAP-2.2.5-03).
+    pub(super) fn look_at_all(&mut self, now: Instant, context: &mut Context) {
+        for handle in self.watches.handles() {
+            self.look(now, context, &handle);
+        }
+    }
+
+    /// The registrar is lost, and its promises with it.
+    pub(super) fn forget_promises(&mut self) {
+        self.watches.forget_promises();
+    }
+
+    /// A question about a watched pool has ended: tells what has changed, and sets when to ask again.
+    fn note_watched(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        handle: &PoolHandle,
+        promised: bool,
+        result: &Result<(Policy, Vec<PoolElement>), UserError>,
+    ) {
+        if !self.watches.contains(handle) {
+            return;
+        }
+        self.watches.set_promised(handle, promised);
+        let (news, again) = match result {
+            Ok((policy, elements)) => {
+                let life = context.config.cache_life.max(WATCH_AGAIN);
+                let again = if promised { WATCH_RENEWAL } else { life };
+                (self.watches.seen(handle, policy, elements), again)
+            }
+            Err(UserError::UnknownPool) => (self.watches.gone(handle), WATCH_AGAIN),
+            Err(_) => (None, WATCH_AGAIN),
+        };
+        if let Some(news) = news {
+            context.outbox.tell(news);
+        }
+        context.deadlines.set(Timer::Watch(handle.clone()), now + again);
     }
 
     /// Looks for a registrar if there is something to ask.
@@ -326,9 +418,11 @@ impl Resolver {
         now: Instant,
         context: &mut Context,
         handle: &PoolHandle,
+        updates: bool,
         answer: Result<(Policy, Vec<PoolElement>), OperationError>,
     ) -> Option<Resolved> {
-        if context.deadlines.get(&Timer::Request(handle.clone())).is_none() {
+        let asked = context.deadlines.get(&Timer::Request(handle.clone())).is_some();
+        if !asked && !self.watches.is_promised(handle) {
             context.counters.unexpected += 1;
             return None;
         }
@@ -350,7 +444,36 @@ impl Resolver {
                 }
             }
         };
-        self.resolved(now, context, handle, result)
+        if !asked {
+            context.counters.pool_updates += 1;
+            self.note_update(now, context, handle, updates, &result);
+            return None;
+        }
+        let watched = self.resolutions.get(handle).is_some_and(|inquiry| inquiry.question.watched);
+        if watched {
+            self.note_watched(now, context, handle, updates, &result);
+        }
+        let resolved = self.resolved(now, context, handle, result);
+        if !watched && self.watches.contains(handle) {
+            // This question had no S flag, and has ended the subscription.
+            self.look(now, context, handle);
+        }
+        resolved
+    }
+
+    /// The registrar tells of a change without being asked.
+    fn note_update(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        handle: &PoolHandle,
+        updates: bool,
+        result: &Result<(Policy, Vec<PoolElement>), UserError>,
+    ) {
+        if let Ok((policy, elements)) = result {
+            self.cache.store(now, handle, policy.clone(), elements.clone(), &mut context.random);
+        }
+        self.note_watched(now, context, handle, updates, result);
     }
 
     /// A resolution has ended: answers the commands that have waited for it, and asks the next question about
@@ -434,6 +557,7 @@ impl Resolver {
     /// The user is leaving: every resolution is given up.
     pub(super) fn begin_shutdown(&mut self, context: &mut Context) {
         self.registrar.begin_shutdown(context);
+        self.watches.clear();
         for resolution in core::mem::take(&mut self.resolutions).into_values() {
             for question in core::iter::once(resolution.question).chain(resolution.later) {
                 for id in question.commands {
@@ -447,6 +571,13 @@ impl Resolver {
         let needed = self.needs_registrar() || self.registrar.is_silent();
         debug_assert!(needed || !self.registrar.is_hunting(), "a hunt has a purpose");
         debug_assert!(self.resolutions.len() <= MAX_RESOLUTIONS, "resolutions are bounded");
+    }
+}
+
+fn check_handle(handle: &PoolHandle) -> Result<(), UserError> {
+    match handle.as_bytes().len() {
+        1..=PoolHandle::MAX_OCTETS => Ok(()),
+        octets => Err(UserError::InvalidHandle { octets }),
     }
 }
 

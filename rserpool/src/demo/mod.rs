@@ -11,6 +11,7 @@ mod user;
 pub(crate) use user::DemoUserCommand;
 
 use crate::exit::Failure;
+use crate::output;
 use crate::runtime::run_async;
 use crate::settings::{Named, PresetName};
 use crate::signals::Termination;
@@ -18,18 +19,20 @@ use crate::signals::Termination;
 /// Show a pool that survives the death of its servers and of its registrars.
 ///
 /// Starts three registrars, three echo elements and a user as separate processes on loopback. The user
-/// sends a numbered request every 20 ms. The element in use is killed, the next one frozen and
-/// thawed, another one stopped cleanly, and a new one joins. Then a request takes a second, and the user takes no
-/// answers for another: nobody fails. At last the home registrar of the element in use is killed, comes back and catches up, and the registrar from which it did so is killed.
+/// sends a numbered request every 20 ms. The element in use is killed, the next one frozen and thawed,
+/// another one stopped cleanly, and a new one joins. Then a request takes a second, and the user takes no
+/// answers for another: nobody fails by that. At last the home registrar of the element in use is killed,
+/// comes back and catches up, and the registrar from which it did so is killed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   rserpool demo
   rserpool demo --json | tail -1
 
 Exits with 0 only if no request was lost, every request outside a failover was answered once, without
-being resent and within 500 ms (1.5 s if it was slow, or the user took no answers), the gap of every failover was below 500 ms, and every element had a new
-home at every registrar within 1.5 s after its own was killed. That takes the fast preset: with rfc,
-a failure is noticed after many seconds, as in the RFCs.")]
+being sent again, within 500 ms (within 1.5 s if it was slow, or the user took no answers), the gap of
+every failover was below 500 ms, and every element had a new home at every registrar within 1.5 s after
+its own was killed. That takes the fast preset: with rfc, a failure is noticed after many seconds, as in
+the RFCs.")]
 pub(crate) struct DemoCommand {
     /// Print one JSON object per event
     #[arg(long)]
@@ -49,6 +52,9 @@ impl DemoCommand {
                 () = termination.wait() => Err(Failure::failed("interrupted")),
             };
             stage.clear().await;
+            if result.is_ok() && !self.json {
+                output::hint("the same by hand: rserpool --help says what to type in three terminals");
+            }
             result
         })
     }

@@ -102,7 +102,10 @@ impl Timeline {
             "event": "failover", "from": from, "to": to, "gap_ms": gap_ms, "resent": resent,
             "at_ms": self.at_ms(),
         });
-        let text = format!("{to} answers instead of {from}: gap {gap_ms} ms, {resent} requests sent again");
+        let text = format!(
+            "{to} answers instead of {from}: gap {gap_ms} ms, {} sent again",
+            output::count(*resent, "request")
+        );
         self.say(&event, &text)
     }
 

@@ -48,6 +48,10 @@ settings! {
         /// Which elements of an answer count as selected for load degradation [default: listed, RFC 5356
         /// section 5.2.2; RSPLIB's is first]
         counting / "counting": CountingName => policies.counting;
+        /// Shortest time between two updates to a subscriber about one pool
+        subscription_interval / "subscription-interval": Time => subscription_interval;
+        /// Maximum number of subscriptions to pools; 0: none are granted
+        max_subscriptions / "max-subscriptions": usize => max_subscriptions;
         /// Octets in one page of a handle table
         handle_table_octets / "handle-table-octets": usize => handle_table_octets;
         /// Whether to announce the registrar to elements and users by multicast (RFC 5352 section 3.6)

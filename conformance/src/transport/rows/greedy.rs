@@ -38,6 +38,7 @@ const WHOLE: u8 = 3;
 
 fn violation(hand: &mut Hand, what: &str) -> Outcome {
     let mut events = hand.events();
+    // That something is on its way says nothing about how it ends.
     events.retain(|event| !matches!(event, Event::Arriving { .. }));
     let ended = matches!(events[..], [Event::Disconnected { reason: DownReason::Violation, .. }]);
     ensure(ended, || format!("after {what} the application sees {events:?}"))?;

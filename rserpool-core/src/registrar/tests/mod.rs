@@ -5,11 +5,13 @@ mod enrp;
 mod garbage;
 mod questions;
 mod registration;
+mod subscriptions;
 mod tcp;
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::vec;
+use alloc::string::String;
 use alloc::vec::Vec;
+use alloc::{format, vec};
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 

@@ -7,6 +7,7 @@ mod selection;
 mod sessions;
 mod silence;
 mod slow;
+mod watches;
 
 use alloc::vec;
 use alloc::vec::Vec;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use async_channel::{Receiver, Sender, TrySendError, unbounded};
-use rserpool_core::base::CommandId;
+use rserpool_core::base::{CommandId, PoolHandle};
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::SessionId;
 
@@ -109,8 +109,16 @@ impl<E: Role> SessionEvents<E> {
 pub(super) struct Waiting<E: Role> {
     /// Where its answer goes.
     pub(super) reply: Sender<E::Answer>,
-    /// The queue of the session that the command opens, if it opens one.
-    pub(super) session: Option<SessionQueue<E>>,
+    pub(super) opens: Opens<E>,
+}
+
+/// What begins with the answer to a command, if it succeeds.
+pub(super) enum Opens<E: Role> {
+    Nothing,
+    /// A session, with the queue of its events.
+    Session(SessionQueue<E>),
+    /// Notices about this pool. The queue has one place: the newest counts.
+    Watch(PoolHandle, Sender<E::Notice>),
 }
 
 /// The receivers of the answers and notices of one endpoint.
@@ -122,6 +130,7 @@ pub(super) struct Waiting<E: Role> {
 pub(super) struct Delivery<E: Role> {
     commands: BTreeMap<CommandId, Waiting<E>>,
     sessions: BTreeMap<SessionId, SessionQueue<E>>,
+    watches: BTreeMap<PoolHandle, Vec<Sender<E::Notice>>>,
     application: EventSender<E>,
     backlog: VecDeque<(EventSender<E>, E::Notice)>,
     blocked: Option<BoxFuture>,
@@ -134,6 +143,7 @@ impl<E: Role> Delivery<E> {
         Self {
             commands: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            watches: BTreeMap::new(),
             application,
             backlog: VecDeque::new(),
             blocked: None,
@@ -189,6 +199,11 @@ impl<E: Role> Delivery<E> {
                 Some(Load::Abandoned) => self.remarks.push(Remark::Session(session)),
                 Some(Load::Fine) | None => {}
             },
+            Recipient::Watchers(pool) => {
+                for watcher in self.watches.get(&pool).into_iter().flatten() {
+                    let _ = watcher.force_send(notice.clone());
+                }
+            }
             Recipient::EndOfSession(session) => {
                 if let Some(queue) = self.sessions.remove(&session) {
                     let _ = queue.add(notice);
@@ -213,10 +228,18 @@ impl<E: Role> Delivery<E> {
 
     /// Passes the answer to a command on.
     pub(super) fn answer(&mut self, id: CommandId, answer: E::Answer) {
-        let Some(Waiting { reply, session }) = self.commands.remove(&id) else { return };
+        let Some(Waiting { reply, opens }) = self.commands.remove(&id) else { return };
         let opened = E::opened(&answer);
-        if let (Some(id), Some(queue)) = (opened, session) {
-            self.sessions.insert(id, queue);
+        match opens {
+            Opens::Session(queue) => {
+                if let Some(id) = opened {
+                    self.sessions.insert(id, queue);
+                }
+            }
+            Opens::Watch(pool, watcher) if E::watches(&answer) => {
+                self.watches.entry(pool).or_default().push(watcher);
+            }
+            Opens::Watch(..) | Opens::Nothing => {}
         }
         // The reply channel holds one answer, so it can only be closed: the caller has gone.
         if let (Err(_), Some(id)) = (reply.try_send(answer), opened) {
@@ -224,6 +247,17 @@ impl<E: Role> Delivery<E> {
             // The handle was dropped before it learned of the session.
             self.remarks.push(Remark::Session(id));
         }
+    }
+
+    /// One who has watched a pool does so no longer. Tells whether somebody else does.
+    pub(super) fn is_watched(&mut self, pool: &PoolHandle) -> bool {
+        let Some(watchers) = self.watches.get_mut(pool) else { return false };
+        watchers.retain(|watcher| !watcher.is_closed());
+        let watched = !watchers.is_empty();
+        if !watched {
+            self.watches.remove(pool);
+        }
+        watched
     }
 
     fn enqueue(&mut self, queue: EventSender<E>, notice: E::Notice) {

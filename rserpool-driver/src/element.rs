@@ -11,11 +11,11 @@ use rserpool_core::base::{
     SctpPort, TransportAddress, UdpPort,
 };
 use rserpool_core::element::{
-    self, Answer, Command, DeregistrationError, ElementConfig, Message, Notice, Refusal, RegistrationError,
-    Status, UpdateError,
+    self, Answer, Command, CookieSeal, DeregistrationError, ElementConfig, Message, Notice, Refusal,
+    RegistrationError, Status, UpdateError,
 };
 use rserpool_core::endpoint::ConfigError;
-use rserpool_core::wire::Policy;
+use rserpool_core::wire::{Policy, PoolElement as ListedElement};
 
 use crate::announce::Announcing;
 use crate::builder::{Builder, Configure, Preset, own_addresses};
@@ -26,6 +26,7 @@ use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log, brief, cut, listed};
 use crate::role::{Recipient, Role};
 use crate::runtime::Runtime;
+use crate::seal::CookieKeys;
 
 /// A pool element that runs in the background; clones are handles of the same one.
 ///
@@ -63,6 +64,13 @@ impl<R: Runtime> Builder<R, ElementConfig> {
     /// round robin). All elements of a pool must have the same policy.
     pub fn policy(self, policy: Policy) -> Self {
         self.configure(move |config| config.policy = policy)
+    }
+
+    /// Seals the cookies of the element with these keys, and takes only sealed ones from users. All elements of a pool
+    /// need the same keys.
+    pub fn cookie_keys(self, keys: CookieKeys) -> Self {
+        let seal = CookieSeal::new(keys);
+        self.configure(move |config| config.cookie_seal = Some(seal))
     }
 
     /// The SCTP port on which users reach the element (default 7, echo).
@@ -118,6 +126,33 @@ impl<R> PoolElement<R> {
         self.ask(Command::Send(Message::new(session, protocol, bytes))).await
     }
 
+    /// Leaves the state of a session with its user, who hands it to the element that replaces this one, if this one
+    /// fails: there it is [`Notice::CookieEcho`], before any message of the session. The newest cookie counts, so
+    /// send one whenever the state has changed, after the answer that it covers. See also
+    /// [`Notice::CookieWanted`].
+    ///
+    /// Does not wait: if the user takes nothing at present, the cookie is sent later, unless a newer one has taken its
+    /// place.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::CookieLength`] if it has more than 65,524 octets, 33 less if it is sealed; that the session has ended;
+    /// [`Refusal::NoControlChannel`] if the element is configured so.
+    pub async fn send_cookie(&self, session: AssociationId, cookie: impl Into<Bytes>) -> Result<(), Refusal> {
+        self.ask(Command::SendCookie { session, cookie: cookie.into() }).await
+    }
+
+    /// Tells the users of all sessions, present and future, which elements of the pool they are to prefer when this one
+    /// fails, the best one first: those that hold a copy of its data, for example. None says nothing to them.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Card`] if there are more than 64, or too many for one message;
+    /// [`Refusal::NoControlChannel`] if the element is configured so.
+    pub async fn set_card(&self, elements: Vec<ListedElement>) -> Result<(), Refusal> {
+        self.ask(Command::SetCard(elements)).await
+    }
+
     /// Closes the session with a user, after what is queued has been delivered.
     ///
     /// # Errors
@@ -137,6 +172,18 @@ impl<R> PoolElement<R> {
     pub async fn update_policy(&self, policy: Policy) -> Result<(), UpdateError> {
         let stopped = Err(UpdateError::Refused(Refusal::ShuttingDown));
         self.handle.ask(Command::UpdatePolicy(policy), variant!(Answer::Updated)).await.unwrap_or(stopped)
+    }
+
+    /// Tells how much the element is loaded now, from 0 (idle) to 1 (fully loaded; what is beyond counts as that), so that
+    /// pools whose policy goes by loads select it accordingly. The registrar hears of it at once, but not more often
+    /// than [`ElementConfig::load_interval`] says. Any other policy ignores it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ShuttingDown`] if the element has ended.
+    pub async fn set_load(&self, load: f64) -> Result<(), Refusal> {
+        let load = (load.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32;
+        self.ask(Command::SetLoad(load)).await
     }
 
     /// How the element is: its home registrar, its sessions and the requests in work; `None` if it has ended.
@@ -178,7 +225,8 @@ impl<R> PoolElement<R> {
     ///
     /// New users are refused from now on. When no registrar lists the element any more, the sessions without
     /// open requests are closed in order, so that their users move to other elements at once; every other
-    /// session is closed when its requests are answered. Therefore go on taking events and answering them
+    /// session is closed when its requests are answered. If the state of a session has moved on since its last cookie,
+    /// [`Notice::CookieWanted`] asks for one first. Therefore go on taking events and answering them
     /// while this waits. Each message that is sent counts as the answer to one that was received in the same
     /// session: an application that does not answer every message waits for the whole of `within`, unless it
     /// closes its sessions itself.
@@ -274,7 +322,10 @@ impl Role for element::Element {
     }
 
     fn octets(notice: &Notice) -> usize {
-        if let Notice::Received { bytes, .. } = notice { bytes.len() } else { 0 }
+        match notice {
+            Notice::Received { bytes, .. } | Notice::CookieEcho { cookie: bytes, .. } => bytes.len(),
+            _ => 0,
+        }
     }
 
     fn log(notice: &Notice, log: &mut Log) {
@@ -326,6 +377,11 @@ impl Role for element::Element {
             }
             Notice::SessionOpened { session, peer, .. } => {
                 tracing::debug!(session = session.number(), %peer, "session opened");
+            }
+            Notice::CookieRefused { session, error, .. } => {
+                if let Some(Line { suppressed }) = log.allow("cookie refused") {
+                    tracing::warn!(session = session.number(), %error, suppressed, "cookie refused");
+                }
             }
             Notice::SessionClosed { session, reason, .. } => {
                 tracing::debug!(session = session.number(), %reason, "session closed");

@@ -303,6 +303,11 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
     }
 
     fn note(&mut self, remark: Remark) {
+        if let Remark::Unwatched(pool) = &remark
+            && self.parts.delivery.is_watched(pool)
+        {
+            return;
+        }
         if let Some(command) = E::note(remark) {
             let id = self.next_command();
             self.node.handle_command(self.parts.runtime.now(), self.endpoint, id, command);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded};
 
-use crate::delivery::{SessionQueue, Waiting};
+use crate::delivery::{Opens, Waiting};
 use crate::error::Stopped;
 use crate::event_loop::Request;
 use crate::fate::Outlook;
@@ -69,7 +69,8 @@ impl<E: Role> Handle<E> {
         command: E::Command,
         variant: fn(E::Answer) -> Option<T>,
     ) -> Result<T, Stopped> {
-        let answer = self.submit(command, None).await?.recv().await.map_err(|_| self.outlook.reason())?;
+        let answer =
+            self.submit(command, Opens::Nothing).await?.recv().await.map_err(|_| self.outlook.reason())?;
         take(answer, variant)
     }
 
@@ -77,10 +78,10 @@ impl<E: Role> Handle<E> {
     pub(super) async fn submit(
         &self,
         command: E::Command,
-        session: Option<SessionQueue<E>>,
+        opens: Opens<E>,
     ) -> Result<Receiver<E::Answer>, Stopped> {
         let (reply, answer) = bounded(1);
-        let request = Request::Command { command, waiting: Waiting { reply, session } };
+        let request = Request::Command { command, waiting: Waiting { reply, opens } };
         self.requests.send(request).await.map_err(|_| self.outlook.reason())?;
         Ok(answer)
     }

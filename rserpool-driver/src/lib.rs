@@ -78,12 +78,14 @@ mod observed;
 mod registrar;
 mod role;
 mod runtime;
+mod seal;
 mod session;
 mod tcp;
 #[cfg(feature = "udp")]
 mod udp;
 mod user;
 pub mod vocabulary;
+mod watch;
 
 pub use announce::{
     ASAP_ANNOUNCE_GROUP, ASAP_ANNOUNCE_GROUP_V6, AnnounceGroup, Announcing, ENRP_ANNOUNCE_GROUP,
@@ -99,8 +101,10 @@ pub use registrar::Registrar;
 pub use runtime::{
     AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,
 };
+pub use seal::{CookieKey, CookieKeys, KeyTooShort};
 pub use session::{Session, SessionEvent};
 pub use tcp::TcpListening;
 #[cfg(feature = "udp")]
 pub use udp::{BatchedSocket, Direction, SocketRef, Watched};
 pub use user::PoolUser;
+pub use watch::{PoolState, Watch};

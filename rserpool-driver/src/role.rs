@@ -1,12 +1,13 @@
 //! What the event loop must know of an endpoint beyond the contract.
 
+use rserpool_core::base::PoolHandle;
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::{RequestId, SessionId};
 
 use crate::log::Log;
 
 /// The receiver of a notice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(unnameable_types, reason = "seals `Configuration`")]
 pub enum Recipient {
     /// The application, in the order of events.
@@ -17,6 +18,8 @@ pub enum Recipient {
     EndOfSession(SessionId),
     /// The callers that wait to send in a session.
     Writable(SessionId),
+    /// Those who watch this pool. Only the newest notice is kept for each.
+    Watchers(PoolHandle),
     /// The application, if it cares: what finds no room is dropped.
     Onlooker,
     /// None: the notice is only logged.
@@ -24,7 +27,7 @@ pub enum Recipient {
 }
 
 /// What an endpoint is told beside the commands: nobody waits for an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(unnameable_types, reason = "seals `Configuration`")]
 pub enum Remark {
     /// The last handle of a session was dropped, or its events are never taken.
@@ -35,11 +38,13 @@ pub enum Remark {
     Full(SessionId),
     /// The queue of a session has room again.
     Room(SessionId),
+    /// Nobody watches a pool any more.
+    Unwatched(PoolHandle),
 }
 
 /// An endpoint that the event loop can drive.
 #[expect(unnameable_types, reason = "seals `Configuration`")]
-pub trait Role: Endpoint<Command: Send, Answer: Send, Notice: Send> + Send + 'static {
+pub trait Role: Endpoint<Command: Send, Answer: Send, Notice: Clone + Send> + Send + 'static {
     /// The receiver of this notice.
     fn recipient(notice: &Self::Notice) -> Recipient;
 
@@ -57,6 +62,11 @@ pub trait Role: Endpoint<Command: Send, Answer: Send, Notice: Send> + Send + 'st
     /// The session that this answer has opened.
     fn opened(_answer: &Self::Answer) -> Option<SessionId> {
         None
+    }
+
+    /// Whether by this answer a pool is watched.
+    fn watches(_answer: &Self::Answer) -> bool {
+        false
     }
 
     /// The command that follows from a remark.

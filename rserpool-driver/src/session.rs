@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use async_channel::{Receiver, bounded};
 use bytes::Bytes;
-use rserpool_core::base::{ElementId, ProtocolId, TransportAddress};
+use rserpool_core::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
 use rserpool_core::element::Refusal;
 use rserpool_core::user::{
     Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, RequestLimits,
     SessionId, UnansweredReason, User, UserError,
 };
+use rserpool_core::wire::PoolElement;
 
-use crate::delivery::{SessionEvents, session_queue};
+use crate::delivery::{Opens, SessionEvents, session_queue};
 use crate::error::Stopped;
 use crate::handle::{Handle, take, variant};
 use crate::line::Line;
@@ -61,8 +62,29 @@ pub enum SessionEvent {
         to: ElementId,
         /// Where it is.
         peer: TransportAddress,
+        /// Whether it was handed the state that an element before had left in a cookie, before anything else.
+        cookie_echoed: bool,
         /// The requests that were sent again.
         resent: Vec<RequestId>,
+    },
+    /// The element has left its state of the session in a cookie, which the next element will get.
+    #[non_exhaustive]
+    CookieKept {
+        /// The element.
+        element: ElementId,
+        /// The octets of the cookie.
+        octets: usize,
+    },
+    /// The element has named elements of a pool (a business card): those that are to be preferred when it fails, or, if
+    /// it is another pool, those of the pool to which the user of this application belongs.
+    #[non_exhaustive]
+    PeerCard {
+        /// The element.
+        element: ElementId,
+        /// The pool.
+        handle: PoolHandle,
+        /// Its elements, the preferred one first.
+        elements: Vec<PoolElement>,
     },
     /// A request has ended without an answer: it has reached one of its [limits](RequestLimits), or it is one
     /// with [`Delivery::Report`] and its element has failed.
@@ -103,7 +125,7 @@ impl<R> Session<R> {
     pub(super) async fn open(handle: &Handle<User>, open: Open) -> Result<Self, UserError> {
         let (writable_sender, writable) = bounded(1);
         let (queue, events) = session_queue(writable_sender);
-        let answer = handle.submit(Command::Open(open), Some(queue)).await?;
+        let answer = handle.submit(Command::Open(open), Opens::Session(queue)).await?;
         let opened = OpenAnswer { answer, handle }.wait().await??;
         let shared = Shared {
             handle: handle.clone(),
@@ -224,13 +246,24 @@ impl<R> Session<R> {
         let _ = self.shared.handle.remarks.try_send(Remark::Request(self.shared.id, request));
     }
 
-    /// Gives the present element up and moves to another. The element is not reported: it may be well.
+    /// Gives the present element up and moves to another. The element is not reported: it may be well, even if it
+    /// refuses to work.
     ///
     /// # Errors
     ///
     /// If the session has ended.
     pub async fn fail_over(&self) -> Result<(), Refusal> {
-        self.ask(Command::Failover { session: self.shared.id }).await
+        self.ask(Command::Failover { session: self.shared.id, unreachable: false }).await
+    }
+
+    /// Like [`Session::fail_over`], and tells the registrar that the element could not be reached, if something was
+    /// sent to it. The registrar asks the element, and removes one that does not answer.
+    ///
+    /// # Errors
+    ///
+    /// If the session has ended.
+    pub async fn fail_over_unreachable(&self) -> Result<(), Refusal> {
+        self.ask(Command::Failover { session: self.shared.id, unreachable: true }).await
     }
 
     /// Closes the session, after what is queued has been delivered; [`SessionEvent::Closed`]
@@ -262,9 +295,13 @@ impl<R> Session<R> {
                 Notice::ElementFailed { element, reason, .. } => {
                     SessionEvent::ElementFailed { element, reason }
                 }
-                Notice::FailedOver { from, to, peer, resent, .. } => {
+                Notice::PeerCard { element, handle, elements, .. } => {
+                    SessionEvent::PeerCard { element, handle, elements }
+                }
+                Notice::CookieKept { element, octets, .. } => SessionEvent::CookieKept { element, octets },
+                Notice::FailedOver { from, to, peer, cookie_echoed, resent, .. } => {
                     self.shared.element.store(to.0, Ordering::Relaxed);
-                    SessionEvent::FailedOver { from, to, peer, resent }
+                    SessionEvent::FailedOver { from, to, peer, cookie_echoed, resent }
                 }
                 Notice::Unanswered { request, reason, .. } => SessionEvent::Unanswered { request, reason },
                 Notice::Closed { error, .. } => SessionEvent::Closed { error },

@@ -8,9 +8,10 @@ use std::time::Duration;
 use rserpool_core::base::{
     ASAP_PORT, ElementId, Instant, PoolHandle, SctpAddress, TransportAddress, UdpPort,
 };
+use rserpool_core::element::Refusal;
 use rserpool_core::endpoint::ConfigError;
 use rserpool_core::user::{
-    self, Answer, Command, Notice, Open, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
+    self, Answer, Card, Command, Notice, Open, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
 };
 use rserpool_transport::sctp::SctpConfig;
 
@@ -23,6 +24,7 @@ use crate::log::{Line, Log, brief, listed};
 use crate::role::{Recipient, Remark, Role};
 use crate::runtime::Runtime;
 use crate::session::Session;
+use crate::watch::Watch;
 
 /// A pool user that runs in the background; clones are handles of the same one.
 ///
@@ -94,6 +96,32 @@ impl<R> PoolUser<R> {
         self.ask(Resolve::new(pool.into()).items(items).past_cache()).await
     }
 
+    /// Tells how a pool is, and of each change: at once, if the registrar grants a subscription (RFC 5352 section
+    /// 2.2.5), and otherwise as often as the cache is renewed. The pool need not exist yet.
+    ///
+    /// ```
+    /// use rserpool_driver::{PoolState, PoolUser};
+    ///
+    /// # async fn example<R>(user: PoolUser<R>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut pool = user.watch("EchoPool").await?;
+    /// while let Some(state) = pool.changed().await {
+    ///     match state {
+    ///         PoolState::Elements(now) => println!("{} elements", now.elements.len()),
+    ///         PoolState::Gone => println!("nobody"),
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`UserError::TooMany`] beyond 64 pools at the same time; if the handle is not valid, or the user has ended.
+    pub async fn watch(&self, pool: impl Into<PoolHandle>) -> Result<Watch, UserError> {
+        Watch::begin(&self.handle, pool.into()).await
+    }
+
     /// Opens a session with an element of a pool, within the time that
     /// [`UserConfig::open_timeout`] says.
     ///
@@ -151,6 +179,18 @@ impl<R> PoolUser<R> {
     ) -> Result<(), UserError> {
         let handle = pool.into();
         self.note(Command::ReportUnreachable { handle, element }).await
+    }
+
+    /// Tells the elements of all sessions, present and future, to which pool the application belongs as an element
+    /// itself, and which elements of that pool are to be preferred when it fails. `None` says nothing to them.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Card`] if the card lists no element, more than 64, or too many for one message; that the user is
+    /// shutting down.
+    pub async fn set_card(&self, card: Option<Card>) -> Result<(), Refusal> {
+        let done = self.handle.ask(Command::SetCard(card), variant!(Answer::Done)).await;
+        done.unwrap_or_else(|stopped| Err(stopped.into()))
     }
 
     /// Forgets what the cache knows of a pool.
@@ -244,10 +284,15 @@ impl Role for user::User {
         match notice {
             Notice::ElementFailed { session, .. }
             | Notice::FailedOver { session, .. }
+            | Notice::CookieKept { session, .. }
+            | Notice::PeerCard { session, .. }
             | Notice::Received { session, .. }
             | Notice::Unanswered { session, .. } => Recipient::Session(*session),
             Notice::Closed { session, .. } => Recipient::EndOfSession(*session),
             Notice::Writable { session, .. } => Recipient::Writable(*session),
+            Notice::PoolChanged(Resolution { handle, .. }) | Notice::PoolGone { handle, .. } => {
+                Recipient::Watchers(handle.clone())
+            }
             Notice::Opening { .. } | Notice::NoRegistrar { .. } => Recipient::Onlooker,
             _ => Recipient::None,
         }
@@ -257,11 +302,16 @@ impl Role for user::User {
         if let Answer::Opened(Ok(opened)) = answer { Some(opened.session) } else { None }
     }
 
+    fn watches(answer: &Answer) -> bool {
+        matches!(answer, Answer::Watching(Ok(())))
+    }
+
     fn note(remark: Remark) -> Option<Command> {
         Some(match remark {
             Remark::Session(session) => Command::Close { session },
             Remark::Full(session) => Command::Hold { session },
             Remark::Room(session) => Command::Release { session },
+            Remark::Unwatched(handle) => Command::Unwatch { handle },
             Remark::Request(session, request) => Command::Answered { session, request },
         })
     }
@@ -281,10 +331,12 @@ impl Role for user::User {
                     tracing::warn!(session = session.0, %element, %reason, suppressed, "element failed");
                 }
             }
-            Notice::FailedOver { session, from, to, resent, .. } => {
+            Notice::FailedOver { session, from, to, resent, cookie_echoed, .. } => {
                 if let Some(Line { suppressed }) = log.allow("failed over") {
                     let resent = resent.len();
-                    tracing::info!(session = session.0, %from, %to, resent, suppressed, "failed over");
+                    tracing::info!(
+                        session = session.0, %from, %to, cookie_echoed, resent, suppressed, "failed over"
+                    );
                 }
             }
             Notice::Unanswered { session, request, reason, .. } => {

@@ -7,8 +7,10 @@ pub use crate::builder::{Builder, Configuration, Preset};
 pub use crate::error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use crate::io::Io;
 pub use crate::runtime::{ByteStream, Listener, Received, Runtime, Socket};
+pub use crate::seal::{CookieKey, CookieKeys, KeyTooShort};
 pub use crate::session::SessionEvent;
 pub use crate::tcp::TcpListening;
+pub use crate::watch::{PoolState, Watch};
 pub use bytes::Bytes;
 pub use rserpool_core;
 pub use rserpool_core::base::{
@@ -16,8 +18,8 @@ pub use rserpool_core::base::{
     TcpAddress, TransportAddress, UdpPort,
 };
 pub use rserpool_core::element::{
-    DeregistrationError, ElementConfig, Notice as ElementEvent, Refusal, RegistrationError,
-    Status as ElementStatus, UpdateError,
+    CookieError, CookieSeal, DeregistrationError, ElementConfig, Notice as ElementEvent, Refusal,
+    RegistrationError, Status as ElementStatus, UpdateError,
 };
 pub use rserpool_core::endpoint::hunt::HuntConfig;
 pub use rserpool_core::endpoint::{ConfigError, DownReason, PeerState, PeerStatus, ReportError};
@@ -26,8 +28,8 @@ pub use rserpool_core::inspector::{InspectError, InspectorConfig, Snapshot, diff
 pub use rserpool_core::policy::Policies;
 pub use rserpool_core::registrar::{EnrpConfig, Figures, RegistrarConfig};
 pub use rserpool_core::user::{
-    Awaited, Delivery, FailureReason, Notice as UserEvent, RequestId, RequestLimits, Resolution,
-    UnansweredReason, UserConfig, UserError,
+    Awaited, Card, CardUse, Delivery, FailureReason, Notice as UserEvent, RequestId, RequestLimits,
+    Resolution, UnansweredReason, UserConfig, UserError,
 };
 pub use rserpool_core::wire::{
     OperationError, Policy, PoolElement as ListedElement, PoolEntry, ServerInformation,

@@ -51,7 +51,9 @@ impl Service for CharGen {
             ServiceEvent::Closed { session } => {
                 self.next.remove(&session);
             }
-            ServiceEvent::Restored { .. } | ServiceEvent::Received { .. } => {}
+            ServiceEvent::Restored { .. }
+            | ServiceEvent::Received { .. }
+            | ServiceEvent::CookieWanted { .. } => {}
         }
     }
 

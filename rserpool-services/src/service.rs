@@ -55,6 +55,11 @@ pub enum ServiceEvent {
         /// The session.
         session: AssociationId,
     },
+    /// The element is leaving, and the session is about to move: a cookie that is sent now is the last.
+    CookieWanted {
+        /// The session.
+        session: AssociationId,
+    },
     /// The session has ended.
     Closed {
         /// The session.

@@ -31,6 +31,8 @@ pub(crate) enum Purpose {
     Work,
     /// Presets and habits that differ within its scope.
     Mixture,
+    /// What its sessions carry.
+    Sessions,
     /// Pauses, restarts and losses at which time-outs matter.
     TimeOuts,
     /// A time without any registrar.
@@ -53,7 +55,8 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::Work => (11, 0),
         Purpose::Mixture => (12, 0),
         Purpose::TimeOuts => (13, 0),
-        Purpose::Desertion => (14, 0),
+        Purpose::Sessions => (14, 0),
+        Purpose::Desertion => (15, 0),
     };
     Random::new([kind, entity.0 as u64, detail].into_iter().fold(mix(seed), |hash, word| mix(hash ^ word)))
 }

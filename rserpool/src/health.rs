@@ -4,10 +4,9 @@ use rserpool_core::endpoint::{RegistrarState, RegistrarStatus};
 
 use crate::exit::Failure;
 use crate::inspect::{Inspectors, Question};
-use crate::output;
 use crate::runtime::run_async;
 use crate::settings::{Given, InspectorSettings, Source};
-use crate::stats;
+use crate::{output, status};
 
 /// Say whether a registrar of this project serves.
 #[derive(Debug, clap::Args)]
@@ -37,9 +36,9 @@ impl HealthCommand {
             let serves = |status: &RegistrarStatus| status.state == RegistrarState::Serving;
             let status = inspectors.ask(question, serves).await?;
             let serves = serves(&status);
-            let sentence = stats::sentence(&status);
+            let sentence = status::sentence(&status);
             if self.json {
-                output::json(&stats::registrar(&status))?;
+                output::json(&status::json(&status))?;
             } else if serves {
                 output::line(&sentence)?;
                 output::hint("rserpool pools, or rserpool stats --explain, with the same --registrar");

@@ -113,6 +113,11 @@ impl Inspectors {
         copy
     }
 
+    /// Whether this is one of those that [`ask`](Self::ask) has asked, and named if it was silent.
+    pub(crate) fn is_named(&self, registrar: &SctpAddress) -> bool {
+        self.registrars.named.found.contains(registrar)
+    }
+
     /// Where to bind beside the first one: several are asked at the same time.
     fn other_bind(&self) -> Option<SocketAddr> {
         self.settings.bind.map(|bind| SocketAddr::new(bind.0.ip(), 0))

@@ -6,6 +6,7 @@
 
 mod background;
 mod bench;
+mod calcapp;
 mod client;
 mod connect;
 mod daemon;
@@ -15,8 +16,10 @@ mod discovery;
 mod exit;
 mod health;
 mod inspect;
+mod live;
 mod logging;
 mod output;
+mod pingpong;
 mod policies;
 mod pools;
 mod registrar;
@@ -27,9 +30,11 @@ mod settings;
 mod shell;
 mod signals;
 mod stats;
+mod status;
 mod survey;
 mod table;
 mod view;
+mod watch;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -52,14 +57,14 @@ Begin with three terminals:
   rserpool serve echo --registrar 127.0.0.1:20001
   rserpool connect EchoPool --registrar 127.0.0.1:20001
 
-Then make everything twofold, in two more:
+Then add a second registrar and a second element, each in a terminal of its own:
   rserpool registrar --bind 127.0.0.1:20002 --peer 127.0.0.1:20001
   rserpool serve echo --registrar 127.0.0.1:20001,127.0.0.1:20002
 
-Type lines into connect; kill the element that answers with Ctrl-\\, and type on. rserpool demo plays all
-this by itself, with faster timers.
+Type lines into connect; kill the element that answers (Ctrl-\\ in its terminal), and type on: after five
+seconds the other one answers. rserpool demo plays all this by itself, with faster timers.
 
-Every setting of registrar, serve, connect, resolve, pools, stats and health can also be given in the
+Every setting of registrar, serve, connect, resolve, watch, pools, stats and health can also be given in the
 environment, under the name of its role (RSERPOOL_REGISTRAR_BIND, RSERPOOL_ELEMENT_BIND,
 RSERPOOL_USER_BIND, RSERPOOL_INSPECTOR_BIND), and in a TOML file with --config. An option comes before
 the environment, the environment before the file, and the file before the preset.
@@ -79,6 +84,11 @@ enum Commands {
     Serve(Box<serve::ServeCommand>),
     Connect(Box<connect::ConnectCommand>),
     Resolve(Box<resolve::ResolveCommand>),
+    Watch(Box<watch::WatchCommand>),
+    #[command(name = "pingpong")]
+    PingPong(Box<pingpong::PingPongCommand>),
+    #[command(name = "calcapp")]
+    CalcApp(Box<calcapp::CalcAppCommand>),
     Pools(Box<pools::PoolsCommand>),
     Stats(Box<stats::StatsCommand>),
     Health(Box<health::HealthCommand>),
@@ -117,6 +127,9 @@ fn main() -> ExitCode {
         Commands::Serve(command) => command.run(&given),
         Commands::Connect(command) => command.run(&given),
         Commands::Resolve(command) => command.run(&given),
+        Commands::Watch(command) => command.run(&given),
+        Commands::PingPong(command) => command.run(&given),
+        Commands::CalcApp(command) => command.run(&given),
         Commands::Pools(command) => command.run(&given),
         Commands::Stats(command) => command.run(&given),
         Commands::Health(command) => command.run(&given),
@@ -125,8 +138,8 @@ fn main() -> ExitCode {
         Commands::Bench(command) => command.run(),
         Commands::Demo(command) => command.run(),
         Commands::DemoUser(command) => command.run(),
-        Commands::Completions(command) => command.run(&Cli::command()),
-        Commands::Man(command) => command.run(&Cli::command()),
+        Commands::Completions(command) => command.run(&settings::complete(Cli::command())),
+        Commands::Man(command) => command.run(&settings::complete(Cli::command())),
     };
     output::flush();
     logging::flush();

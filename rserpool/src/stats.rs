@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::exit::Failure;
 use crate::inspect::{Inspectors, Question};
 use crate::runtime::run_async;
-use crate::settings::{Given, InspectorSettings, Source, Time};
-use crate::{output, table};
+use crate::settings::{Given, InspectorSettings, Source};
+use crate::{output, status, table};
 
 /// Show who a registrar of this project is, its counters, and how it sees its peers.
 #[derive(Debug, clap::Args)]
@@ -63,11 +63,11 @@ impl StatsCommand {
                     numbers.into_iter().map(|(name, value)| (name, value.into())).collect()
                 };
                 return output::pretty_json(&json!({
-                    "registrar": registrar(&status), "gauges": numbers(gauges), "counters": numbers(counters),
+                    "registrar": status::json(&status), "gauges": numbers(gauges), "counters": numbers(counters),
                     "registrars": peers.iter().map(peer).collect::<Vec<_>>(),
                 }));
             }
-            output::line(sentence(&status))?;
+            output::line(status::sentence(&status))?;
             self.show("at the moment", &gauges)?;
             self.show("since the start", &counters)?;
             if !peers.is_empty() {
@@ -95,21 +95,6 @@ impl StatsCommand {
         }
         Ok(())
     }
-}
-
-/// Who answers, and how it is.
-pub(crate) fn sentence(status: &RegistrarStatus) -> String {
-    let RegistrarStatus { id, version, state, reason, uptime, .. } = status;
-    let uptime = Time(std::time::Duration::from_secs(uptime.as_secs()));
-    format!("registrar {id} (version {version}) is {state}: {reason}; it was started {uptime} ago")
-}
-
-/// The same for programs.
-pub(crate) fn registrar(status: &RegistrarStatus) -> Value {
-    json!({
-        "id": status.id.to_string(), "version": status.version, "state": status.state.to_string(),
-        "reason": status.reason, "uptime_s": status.uptime.as_secs_f64(),
-    })
 }
 
 fn peer(peer: &PeerStatus) -> Value {

@@ -123,7 +123,7 @@ impl Handlespace {
             registrar: survey.first.registrar.to_string(),
             head: survey.status.as_ref().map_or_else(
                 || format!("registrar {} is serving", survey.first.registrar),
-                crate::stats::sentence,
+                crate::status::sentence,
             ),
             agree: differences.is_empty(),
             registrars,

@@ -41,8 +41,14 @@ fn every_command_keeps_to_its_schema() {
     talk.write("one\n");
     let used = check("connect", &talk.line())["element"].clone();
     check("connect", &talk.line());
+    let watch = Process::start(&["watch", "EchoPool", "--registrar", &b, "--preset", "fast", "--json"]);
+    assert!(two_elements(&check("watch", &watch.line())["pool"]));
     let used = if used == "0x2001" { element } else { _other };
     drop(used);
+    let changed = check("watch", &watch.line());
+    assert_eq!(changed["pool"]["elements"].as_array().map(Vec::len), Some(1), "{changed}");
+    let nobody = Process::start(&["watch", "NoPool", "--registrar", &a, "--preset", "fast", "--json"]);
+    assert_eq!(check("watch", &nobody.line())["event"], "gone");
     talk.write("two\n");
     let events: Vec<Value> = (0..3).map(|_| check("connect", &talk.line())).collect();
     assert_eq!(events[2]["event"], "answer", "{events:?}");

@@ -615,6 +615,12 @@ fn help_has_examples_and_packagers_get_their_files() {
             "{}",
             help.stdout
         );
+        // Sentences are broken where the terminal ends, and nowhere else.
+        let lines: Vec<&str> = help.stdout.lines().collect();
+        let is_text = |line: &str| !line.is_empty() && !line.starts_with(' ') && !line.ends_with(':');
+        for pair in lines.windows(2).filter(|pair| is_text(pair[0]) && is_text(pair[1])) {
+            assert!(pair[0].len() > 75, "{command}: {pair:?}");
+        }
     }
     for shell in ["bash", "zsh", "fish"] {
         let script = run(&["completions", shell]).stdout;

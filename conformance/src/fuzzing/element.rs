@@ -1,10 +1,11 @@
 //! A pool element under any sequence of events.
 
+use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use rserpool_core::base::{ASAP_PORT, AssociationId, ElementId, ProtocolId, SctpAddress, SctpPort, UdpPort};
 use rserpool_core::element::{Command, Element, ElementConfig, Message};
 use rserpool_core::endpoint::hunt::HuntConfig;
-use rserpool_core::wire::Policy;
+use rserpool_core::wire::{Policy, PoolElement};
 
 use super::input::Input;
 use super::world::{World, ip};
@@ -39,11 +40,16 @@ fn config(input: &mut Input<'_>) -> ElementConfig {
 
 fn command(input: &mut Input<'_>) -> Command {
     let session = AssociationId::sctp(u64::from(input.below(12)));
-    match input.below(8) {
+    match input.below(11) {
         0 => Command::Deregister,
         1 | 2 => Command::UpdatePolicy(Policy::RoundRobin),
         3 => Command::UpdatePolicy(Policy::LeastUsed { load: u32::from(input.u16()) << 16 }),
         4 => Command::Close { session },
+        10 => {
+            let element = PoolElement::arbitrary(&mut Unstructured::new(input.octets()));
+            Command::SetCard(element.into_iter().collect())
+        }
+        8 | 9 => Command::SendCookie { session, cookie: Bytes::copy_from_slice(input.octets()) },
         _ => {
             let protocol = ProtocolId(u32::from(input.below(13)));
             let bytes = Bytes::copy_from_slice(input.octets());

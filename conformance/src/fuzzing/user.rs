@@ -1,11 +1,13 @@
 //! A pool user under any sequence of events.
 
+use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use rserpool_core::base::{ASAP_PORT, ElementId, PoolHandle, ProtocolId, SctpAddress, UdpPort};
 use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::user::{
-    Command, Delivery, Message, Open, RequestId, Resolve, SessionId, User, UserConfig,
+    Card, Command, Delivery, Message, Open, RequestId, Resolve, SessionId, User, UserConfig,
 };
+use rserpool_core::wire::PoolElement;
 
 use super::input::Input;
 use super::world::{World, ip};
@@ -35,7 +37,7 @@ fn command(input: &mut Input<'_>) -> Command {
     let names = ["pool", "other", "third", ""];
     let handle = PoolHandle::from(names[usize::from(input.below(4))]);
     let (session, request) = (SessionId(input.below(6).into()), RequestId(input.below(6).into()));
-    match input.below(12) {
+    match input.below(13) {
         0 | 1 => {
             let items = (input.below(2) == 0).then(|| input.u16().into());
             let question = Resolve::new(handle).items(items);
@@ -43,9 +45,13 @@ fn command(input: &mut Input<'_>) -> Command {
         }
         2..=4 => Command::Open(Open::new(handle)),
         5 => Command::Purge { handle },
-        6 => Command::Failover { session },
+        6 => Command::Failover { session, unreachable: input.below(2) == 0 },
         7 => Command::ReportUnreachable { handle, element: ElementId(input.below(6).into()) },
         8 => Command::Close { session },
+        12 => {
+            let element = PoolElement::arbitrary(&mut Unstructured::new(input.octets()));
+            Command::SetCard(element.ok().map(|element| Card::new(handle, vec![element])))
+        }
         9 => Command::Answered { session, request },
         _ => {
             let delivery = match input.below(3) {

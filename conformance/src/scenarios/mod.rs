@@ -13,6 +13,7 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
 
+mod cookies;
 mod failures;
 mod families;
 mod leaving;
@@ -27,6 +28,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+pub use cookies::{a_clean_stop_hands_over_the_last_state, cookies_are_sealed, state_moves_with_its_session};
 pub use failures::{
     a_dead_element_is_replaced, a_dead_registrar_is_replaced, elements_of_a_dead_registrar_are_taken_over,
 };
@@ -40,7 +42,8 @@ pub use registration::{
     an_element_joins_changes_and_leaves, announced_registrars_are_found, what_cannot_start_says_why,
 };
 pub use resolution::{
-    pools_are_resolved, pools_are_resolved_over_tcp, without_a_registrar_there_is_an_answer,
+    pools_are_resolved, pools_are_resolved_over_tcp, watched_pools_are_told, watched_pools_are_told_over_tcp,
+    without_a_registrar_there_is_an_answer,
 };
 pub use scope::Make;
 pub use sessions::{
@@ -60,7 +63,8 @@ pub const LIMIT: Duration = Duration::from_secs(120);
 macro_rules! scenarios {
     ($registrars:ty, $others:ty, $block_on:expr, tcp) => {
         $crate::scenarios! { $registrars, $others, $block_on }
-        $crate::scenarios! { @tests $registrars, $others, $block_on, pools_are_resolved_over_tcp }
+        $crate::scenarios! { @tests $registrars, $others, $block_on, pools_are_resolved_over_tcp
+            watched_pools_are_told_over_tcp }
     };
     ($registrars:ty, $others:ty, $block_on:expr) => {
         $crate::scenarios! { @tests $registrars, $others, $block_on,
@@ -68,6 +72,7 @@ macro_rules! scenarios {
             announced_registrars_are_found
             what_cannot_start_says_why
             pools_are_resolved
+            watched_pools_are_told
             without_a_registrar_there_is_an_answer
             requests_are_answered_in_order
             senders_wait_while_congested
@@ -76,6 +81,9 @@ macro_rules! scenarios {
             dropped_futures_lose_nothing
             dropped_requests_are_given_up
             large_requests_are_not_overtaken
+            state_moves_with_its_session
+            a_clean_stop_hands_over_the_last_state
+            cookies_are_sealed
             a_dead_element_is_replaced
             a_dead_registrar_is_replaced
             elements_of_a_dead_registrar_are_taken_over

@@ -2,8 +2,13 @@
 
 use rserpool_core::base::{ElementId, TransportAddress};
 use rserpool_driver::vocabulary::UserError;
+use rserpool_driver::{PoolState, PoolUser, Watch};
 
-use super::scope::{Make, POOL, await_elements, registrar, server, tcp_registrar, user, user_builder};
+use super::Mortal;
+use super::scope::{
+    Make, POOL, TheRegistrar, await_elements, eventually, registrar, server, tcp_registrar, user,
+    user_builder,
+};
 
 /// ASAP-2.1-02, ASAP-3.3-11, -12, -14: all elements, as many as are asked for, or none.
 pub async fn pools_are_resolved<G: Make, E: Make>() {
@@ -63,4 +68,56 @@ pub async fn pools_are_resolved_over_tcp<G: Make, E: Make>() {
         }
     }
     assert_eq!(user.resolve("NoPool").await, Err(UserError::UnknownPool));
+}
+
+/// ASAP-2.2.5-02, ASAP-2.2.5-03: whoever watches a pool hears of its changes without asking, also when the registrar
+/// dies that has told of them.
+pub async fn watched_pools_are_told<G: Make, E: Make>() {
+    let first = registrar::<G>(1, &[]).await;
+    let second = registrar::<G>(2, &[first.local_addr()]).await;
+    let user = user::<E>(&[first.local_addr()]).await;
+    watched(&user, &first, &second).await;
+}
+
+/// The same over TCP.
+pub async fn watched_pools_are_told_over_tcp<G: Make, E: Make>() {
+    let first = tcp_registrar::<G>(1, &[]).await;
+    let second = registrar::<G>(2, &[first.local_addr()]).await;
+    let user = user_builder::<E>(&[]).registrar_tcp(first.tcp_addr().unwrap()).start().await.unwrap();
+    watched(&user, &first, &second).await;
+}
+
+async fn watched<G: Make, E: Make>(
+    user: &PoolUser<Mortal<E>>,
+    asked: &TheRegistrar<G>,
+    other: &TheRegistrar<G>,
+) {
+    let at = [other.local_addr()];
+    let mut pool = user.watch(POOL).await.unwrap();
+    assert_eq!(pool.changed().await, Some(PoolState::Gone));
+    // Its elements register at the other registrar: all changes count, whoever tells of them.
+    let one = server::<E>(7, &at).await;
+    assert_eq!(elements(&mut pool).await, [7]);
+    let _two = server::<E>(8, &at).await;
+    assert_eq!(elements(&mut pool).await, [7, 8]);
+    one.deregister().await.unwrap();
+    assert_eq!(elements(&mut pool).await, [8]);
+    // Others may watch, too, and hear of it anew.
+    let mut again = user.watch(POOL).await.unwrap();
+    assert_eq!(elements(&mut again).await, [8]);
+    drop(again);
+    let _three = server::<E>(9, &at).await;
+    assert_eq!(elements(&mut pool).await, [8, 9]);
+    drop(pool);
+    eventually::<E, _, _>(|| async {
+        (asked.counters().await.unwrap().sizes.subscriptions == 0).then_some(())
+    })
+    .await;
+}
+
+async fn elements(pool: &mut Watch) -> Vec<u32> {
+    let Some(PoolState::Elements(now)) = pool.changed().await else { panic!("there is no pool") };
+    let mut ids: Vec<u32> = now.elements.iter().map(|element| element.id.0).collect();
+    ids.sort_unstable();
+    ids
 }

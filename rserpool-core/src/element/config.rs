@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use super::seal::CookieSeal;
 use crate::base::{ElementId, PoolHandle, SctpAddress, SctpPort, UdpPort, is_usable_address};
 use crate::endpoint::ConfigError;
 use crate::endpoint::hunt::HuntConfig;
@@ -39,7 +40,8 @@ pub struct ElementConfig {
     pub port: SctpPort,
     /// The UDP port of our socket, told in the encapsulation parameter; 0, the default, sends no parameter.
     pub udp_port: UdpPort,
-    /// Whether users may send ASAP control messages besides data (Transport Use 1).
+    /// Whether there is a control channel beside the data (Transport Use 1, the default): without one there are no
+    /// cookies. All elements of a pool must agree.
     pub control: bool,
     /// Registration life, in seconds (default 300 s).
     pub life: RegistrationLife,
@@ -62,6 +64,11 @@ pub struct ElementConfig {
     /// The most sessions with users at the same time. Users beyond are refused as soon as they connect, with
     /// the cause out of resource (RFC 9260 section 3.3.10.4). Bounds memory.
     pub max_sessions: usize,
+    /// How cookies are sealed (default: not at all; a user could alter them). All elements of a pool need the same.
+    pub cookie_seal: Option<CookieSeal>,
+    /// The shortest time between two loads that the registrar is told ([`SetLoad`](super::Command::SetLoad); default
+    /// 1 s): the first is told at once, and those that follow within this time as one.
+    pub load_interval: Duration,
     /// Seed of all random choices.
     pub seed: u64,
 }
@@ -89,6 +96,8 @@ impl ElementConfig {
             hunt: HuntConfig::rfc(Vec::new()),
             padding: Padding::default(),
             max_sessions: 10_000,
+            load_interval: Duration::from_secs(1),
+            cookie_seal: None,
             seed,
         }
     }
@@ -105,6 +114,7 @@ impl ElementConfig {
             reregistration_interval: Some(Duration::from_secs(5)),
             // 250 ms each: a registrar that is only busy is not given up.
             max_registration_attempts: 5,
+            load_interval: Duration::from_millis(100),
             hunt: HuntConfig::fast(Vec::new()),
             ..Self::rfc(handle, seed)
         }

@@ -33,8 +33,6 @@ crate::endpoint::counters::counters! {
     malformed,
     /// ASAP messages that could be decoded but were not expected.
     unexpected,
-    /// ASAP messages that are not implemented (cookies, business cards).
-    unsupported,
     /// ASAP_ERROR received.
     errors_received,
     /// ASAP_ERROR sent.
@@ -51,4 +49,16 @@ crate::endpoint::counters::counters! {
     messages_dropped,
     /// Application messages sent.
     messages_sent,
+    /// Cookies sent.
+    cookies_sent,
+    /// Cookies that have waited for room until a newer one has taken their place.
+    cookies_replaced,
+    /// Cookies of other elements that users have brought.
+    cookies_echoed,
+    /// Business cards sent.
+    cards_sent,
+    /// Business cards of users that are elements, too.
+    cards_received,
+    /// Cookies that users have brought and the seal does not vouch for.
+    cookies_refused,
 }

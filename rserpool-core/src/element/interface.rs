@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::base::{AssociationId, ProtocolId, RegistrarId, SctpAddress, TransportAddress};
+use super::seal::CookieError;
+use crate::base::{AssociationId, PoolHandle, ProtocolId, RegistrarId, SctpAddress, TransportAddress};
 use crate::endpoint::{DownReason, Refusal};
-use crate::wire::{OperationError, Policy};
+use crate::wire::{OperationError, Policy, PoolElement};
 
 /// What the application can ask an element for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +20,29 @@ pub enum Command {
     /// type. Then the pool may not take it, and the answer comes when the registrar has decided. If it
     /// refuses, the last policy that was granted is registered again.
     UpdatePolicy(Policy),
+    /// The application is loaded so much now, from 0 (idle) to `u32::MAX`: tell the registrar, if the policy of the pool
+    /// goes by loads (RFC 5356 section 5). At once, but not more often than
+    /// [`load_interval`](super::ElementConfig::load_interval) says. Answered by [`Answer::Done`].
+    SetLoad(u32),
     /// Send an application message to a user. Answered by [`Answer::Done`].
     Send(Message),
+    /// Leave the state of a session with its user, who hands it to the element that replaces this one (RFC 5352 section
+    /// 3.8). The newest cookie counts; it has 0 to [`MAX_COOKIE`](crate::endpoint::MAX_COOKIE) octets. While the
+    /// queue to the user is full, the cookie waits, and a newer one takes its place. Answered by [`Answer::Done`].
+    ///
+    /// It goes over stream 0: what the element has sent on other streams may overtake it, or be overtaken by it. So a
+    /// cookie has to say what it covers, for example by the number of the last answer.
+    SendCookie {
+        /// The association with the user.
+        session: AssociationId,
+        /// The state, opaque to everybody else.
+        cookie: Bytes,
+    },
+    /// Tell the users of all sessions, present and future, which elements of the pool they are to prefer when this one
+    /// fails, the best one first (a business card, RFC 5352 section 3.9): those that hold a copy of its data, for
+    /// example. At most [`MAX_CARD`](crate::endpoint::MAX_CARD); none withdraws nothing that was sent, but no more is
+    /// sent. Answered by [`Answer::Done`].
+    SetCard(Vec<PoolElement>),
     /// Close the association with a user, after what is queued has been delivered. Answered by
     /// [`Answer::Done`]; [`Notice::SessionClosed`] follows.
     Close {
@@ -68,7 +90,8 @@ impl Message {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// To [`Command::Send`], [`Command::Close`] and [`Command::UseRegistrars`].
+    /// To [`Command::Send`], [`Command::SendCookie`], [`Command::SetCard`], [`Command::Close`],
+    /// [`Command::SetLoad`] and [`Command::UseRegistrars`].
     Done(Result<(), Refusal>),
     /// To [`Command::UpdatePolicy`].
     Updated(Result<(), UpdateError>),
@@ -140,14 +163,51 @@ pub enum Notice {
         /// The registrars that were tried.
         tried: Vec<TransportAddress>,
     },
-    /// A user has sent its first application message. An association without one is not a session, because
-    /// registrars open associations to the same port.
+    /// A user has sent its first application message, a cookie or a business card. An association without one is not a session,
+    /// because registrars open associations to the same port.
     #[non_exhaustive]
     SessionOpened {
         /// The association, which identifies the session.
         session: AssociationId,
         /// Where the user is.
         peer: TransportAddress,
+    },
+    /// A user has come from another element, and brings the state that this has left in a cookie. Told right after
+    /// [`Notice::SessionOpened`], before any message of the session.
+    #[non_exhaustive]
+    CookieEcho {
+        /// The association with the user.
+        session: AssociationId,
+        /// The state, octet for octet.
+        cookie: Bytes,
+    },
+    /// A user has brought a cookie that no element of the pool has sealed, or not lately: the session begins without its
+    /// state. The application may close it.
+    #[non_exhaustive]
+    CookieRefused {
+        /// The association with the user.
+        session: AssociationId,
+        /// What is wrong with the cookie.
+        error: CookieError,
+    },
+    /// In a shutdown: the element is about to close a session that has moved on since its last cookie. It waits half a
+    /// second for [`Command::SendCookie`], so that the next element gets the last state. Told only if a cookie was
+    /// sent in the session before; an application that wants to be told sends one at the beginning.
+    #[non_exhaustive]
+    CookieWanted {
+        /// The association with the user.
+        session: AssociationId,
+    },
+    /// A user is an element of a pool itself, and names the elements of that pool in the order in which they are to be
+    /// tried when it fails. An application that wants to talk to that pool opens a session with it.
+    #[non_exhaustive]
+    PeerCard {
+        /// The association with the user.
+        session: AssociationId,
+        /// The pool of the user.
+        handle: PoolHandle,
+        /// Its elements, the preferred one first, at most [`MAX_CARD`](crate::endpoint::MAX_CARD).
+        elements: Vec<PoolElement>,
     },
     /// An application message from a user.
     #[non_exhaustive]

@@ -1,6 +1,9 @@
 //! The associations of an element, with users and with registrars. Some of them are sessions: the
 //! application knows an association once its user has sent a message over it.
 
+mod cards;
+mod cookies;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -9,7 +12,7 @@ use bytes::Bytes;
 
 use super::context::Context;
 use super::interface::Notice;
-use crate::base::{ASAP_PORT, AssociationId, Instant, ProtocolId, TransportAddress};
+use crate::base::{ASAP_PORT, AssociationId, Deadlines, Instant, ProtocolId, TransportAddress};
 use crate::endpoint::{AbortCause, Action, DownReason, MAX_MESSAGE, Refusal};
 
 /// The associations that may be open besides the permitted number of sessions, because registrars open some to
@@ -32,6 +35,12 @@ pub(super) struct Links {
     newcomers: usize,
     /// The requests of all sessions that are in work.
     open_requests: usize,
+    /// The newest cookies of sessions whose queue is full: one each.
+    unsent_cookies: BTreeMap<AssociationId, Bytes>,
+    /// The sessions whose users get the card when their queue is free.
+    due_cards: BTreeSet<AssociationId>,
+    /// The sessions that are closed when their last cookie has come, or then.
+    last_cookies: Deadlines<AssociationId>,
     /// Until when the links are closed, once that has begun.
     closing: Option<Instant>,
 }
@@ -41,6 +50,7 @@ struct Link {
     peer: TransportAddress,
     kind: Kind,
     queue: Queue,
+    cookie: Cookie,
     /// Messages received that the application has not answered. There are not more than this can count, unless
     /// it never answers any.
     open_requests: u32,
@@ -56,7 +66,7 @@ enum Kind {
     Newcomer,
     /// The peer has opened it and seems to be a registrar: it takes no place of a session.
     Registrar,
-    /// The peer has opened it and sent an application message.
+    /// The peer has opened it and sent what only a user sends.
     Session,
 }
 
@@ -69,11 +79,31 @@ enum Queue {
     Awaited,
 }
 
-/// What has happened to an application message.
+/// What the user has of the state of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cookie {
+    /// No cookie of ours.
+    None,
+    /// The application has sent a cookie, and nothing was said since.
+    Current,
+    /// Something was said since the last cookie.
+    Outdated,
+}
+
+/// What a message means for the link over which it has come from a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entered {
+    /// It has opened the session.
+    Now,
+    /// The session was open.
+    Before,
+}
+
+/// What has happened to a message of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Taken {
-    /// It was passed to the application, or counted as unexpected.
+    /// It was passed to the application, or counted.
     Yes,
     /// It came from what seemed to be a registrar, and there is no place for a session: the link is gone.
     LinkGone,
@@ -152,8 +182,10 @@ impl Links {
     }
 
     fn insert(&mut self, association: AssociationId, peer: TransportAddress, kind: Kind) {
-        self.links
-            .insert(association, Link { peer, kind, queue: Queue::Free, open_requests: 0, closing: false });
+        self.links.insert(
+            association,
+            Link { peer, kind, queue: Queue::Free, cookie: Cookie::None, open_requests: 0, closing: false },
+        );
     }
 
     /// The other end of a link is a registrar.
@@ -179,31 +211,26 @@ impl Links {
         })
     }
 
-    /// An application message has come; the first one opens a session.
-    pub(super) fn handle_message(
-        &mut self,
-        context: &mut Context,
-        association: AssociationId,
-        protocol: ProtocolId,
-        stream: u16,
-        bytes: Bytes,
-    ) -> Taken {
-        let Some(link) = self.links.get_mut(&association) else { return Taken::Yes };
+    /// What only a user sends has come: the first message opens a session. The error says what has become of a message
+    /// that is not one of a session.
+    fn enter(&mut self, context: &mut Context, association: AssociationId) -> Result<Entered, Taken> {
+        let places = self.places();
+        let Some(link) = self.links.get_mut(&association) else { return Err(Taken::Yes) };
         if self.closing.is_some() {
             // Its user takes it to another element when the association ends. It must not be done twice.
             context.counters.messages_dropped += 1;
-            return Taken::Yes;
+            return Err(Taken::Yes);
         }
         match link.kind {
             Kind::Opened => {
                 context.counters.unexpected += 1;
-                return Taken::Yes;
+                Err(Taken::Yes)
             }
-            Kind::Registrar if self.sessions + self.newcomers >= context.config.max_sessions => {
+            Kind::Registrar if places >= context.config.max_sessions => {
                 self.links.remove(&association);
                 self.registrars.remove(&association);
                 refuse(context, association);
-                return Taken::LinkGone;
+                Err(Taken::LinkGone)
             }
             Kind::Newcomer | Kind::Registrar => {
                 self.newcomers -= usize::from(link.kind == Kind::Newcomer);
@@ -212,9 +239,28 @@ impl Links {
                 context.counters.sessions_opened += 1;
                 let peer = link.peer.clone();
                 context.outbox.tell(Notice::SessionOpened { session: association, peer });
+                // ASAP-3.9-01: it comes when communication begins.
+                cards::send(context, association);
+                Ok(Entered::Now)
             }
-            Kind::Session => {}
+            Kind::Session => Ok(Entered::Before),
         }
+    }
+
+    /// An application message has come.
+    pub(super) fn handle_message(
+        &mut self,
+        context: &mut Context,
+        association: AssociationId,
+        protocol: ProtocolId,
+        stream: u16,
+        bytes: Bytes,
+    ) -> Taken {
+        if let Err(taken) = self.enter(context, association) {
+            return taken;
+        }
+        let Some(link) = self.links.get_mut(&association) else { return Taken::Yes };
+        link.cookie.outdate();
         if let Some(more) = link.open_requests.checked_add(1) {
             link.open_requests = more;
             self.open_requests += 1;
@@ -227,6 +273,7 @@ impl Links {
     /// Sends an application message.
     pub(super) fn send(
         &mut self,
+        now: Instant,
         context: &mut Context,
         session: AssociationId,
         protocol: ProtocolId,
@@ -244,15 +291,14 @@ impl Links {
             link.queue = Queue::Awaited;
             return Err(Refusal::Congested);
         }
+        link.cookie.outdate();
         if link.open_requests > 0 {
             link.open_requests -= 1;
             self.open_requests -= 1;
         }
         context.counters.messages_sent += 1;
         context.outbox.act(Action::Send { association: session, protocol, stream, bytes });
-        if let Some(deadline) = self.closing {
-            self.close_if_done(context, session, deadline);
-        }
+        self.close_if_done(now, context, session);
         Ok(())
     }
 
@@ -263,8 +309,8 @@ impl Links {
         context: &mut Context,
         session: AssociationId,
     ) -> Result<(), Refusal> {
-        session_mut(&mut self.links, session).ok_or(Refusal::UnknownSession)?.closing = true;
-        context.outbox.act(Action::Shutdown { association: session, deadline: now + CLOSE_TIMEOUT });
+        session_mut(&mut self.links, session).ok_or(Refusal::UnknownSession)?;
+        self.shut_down(context, session, now + CLOSE_TIMEOUT);
         Ok(())
     }
 
@@ -275,11 +321,9 @@ impl Links {
         context: &mut Context,
         association: AssociationId,
     ) {
-        let link =
-            self.links.get_mut(&association).filter(|link| link.kind != Kind::Session && !link.closing);
-        if let Some(link) = link {
-            link.closing = true;
-            context.outbox.act(Action::Shutdown { association, deadline: now + CLOSE_TIMEOUT });
+        let link = self.links.get(&association).filter(|link| link.kind != Kind::Session && !link.closing);
+        if link.is_some() {
+            self.shut_down(context, association, now + CLOSE_TIMEOUT);
         }
     }
 
@@ -292,6 +336,8 @@ impl Links {
     }
 
     pub(super) fn handle_drained(&mut self, context: &mut Context, association: AssociationId) {
+        self.send_due_card(context, association);
+        self.send_waiting_cookie(context, association);
         let Some(link) = self.links.get_mut(&association) else { return };
         let before = core::mem::replace(&mut link.queue, Queue::Free);
         if before == Queue::Awaited && !link.closing {
@@ -309,6 +355,9 @@ impl Links {
     ) -> bool {
         let Some(link) = self.links.remove(&association) else { return false };
         self.registrars.remove(&association);
+        self.unsent_cookies.remove(&association);
+        self.due_cards.remove(&association);
+        self.last_cookies.clear(&association);
         self.open_requests -= link.open_requests as usize;
         match link.kind {
             Kind::Opened | Kind::Registrar => {}
@@ -331,21 +380,34 @@ impl Links {
     }
 
     /// Closes every link, after what is queued has been delivered: a session when no request is in work any
-    /// more.
-    pub(super) fn close_all(&mut self, context: &mut Context, deadline: Instant) {
+    /// more, and its user has the last state of it.
+    pub(super) fn close_all(&mut self, now: Instant, context: &mut Context, deadline: Instant) {
         self.closing = Some(deadline);
         let all: Vec<_> = self.links.keys().copied().collect();
         for association in all {
-            self.close_if_done(context, association, deadline);
+            self.close_if_done(now, context, association);
         }
     }
 
-    /// Closes a link over which no answer is owed.
-    fn close_if_done(&mut self, context: &mut Context, association: AssociationId, deadline: Instant) {
-        if let Some(link) = self.links.get_mut(&association)
-            && link.open_requests == 0
-            && !core::mem::replace(&mut link.closing, true)
-        {
+    /// If every link is being closed: closes one over which nothing is owed, neither an answer nor a cookie.
+    fn close_if_done(&mut self, now: Instant, context: &mut Context, association: AssociationId) {
+        let Some(deadline) = self.closing else { return };
+        let Some(link) = self.links.get(&association) else { return };
+        if link.closing || link.open_requests > 0 {
+            return;
+        }
+        if link.cookie == Cookie::Outdated {
+            return self.want_last_cookie(now, context, association, deadline);
+        }
+        self.shut_down(context, association, deadline);
+    }
+
+    /// Closes one link, after what is queued has been delivered.
+    fn shut_down(&mut self, context: &mut Context, association: AssociationId, deadline: Instant) {
+        self.send_waiting_cookie(context, association);
+        self.last_cookies.clear(&association);
+        if let Some(link) = self.links.get_mut(&association) {
+            link.closing = true;
             context.outbox.act(Action::Shutdown { association, deadline });
         }
     }
@@ -357,6 +419,16 @@ impl Links {
         }
         debug_assert!(self.places() == 0 && self.open_requests == 0, "both are of links");
         debug_assert!(self.registrars.is_empty(), "only what is up is a link");
+        debug_assert!(self.unsent_cookies.is_empty() && self.last_cookies.is_empty(), "both are of links");
+    }
+}
+
+impl Cookie {
+    /// Something is said in the session.
+    const fn outdate(&mut self) {
+        if matches!(self, Self::Current) {
+            *self = Self::Outdated;
+        }
     }
 }
 

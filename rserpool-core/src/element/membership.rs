@@ -371,6 +371,27 @@ impl Membership {
         }
     }
 
+    /// The application is loaded so much now. A policy without a load stays as it is.
+    pub(super) fn set_load(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        home: Option<&Home>,
+        load: u32,
+    ) -> Then {
+        let Some(policy) = self.policy.with_load(load).filter(|policy| *policy != self.policy) else {
+            return Then::Nothing;
+        };
+        if matches!(self.step, Step::Leaving(_) | Step::Left) {
+            return Then::Nothing;
+        }
+        self.policy = policy;
+        match self.step {
+            Step::Registered { .. } => self.register(now, context, home),
+            _ => Then::Nothing,
+        }
+    }
+
     /// There is a home registrar now: do what could not be done without one.
     pub(super) fn handle_home(&mut self, now: Instant, context: &mut Context, home: &Home) -> Then {
         match self.step {

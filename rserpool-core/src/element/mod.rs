@@ -2,7 +2,7 @@
 //!
 //! It finds a registrar, registers, renews the registration, answers keep-alives, follows a change of its
 //! home registrar, and leaves cleanly (RFC 5352 sections 3.1, 3.2, 3.4 and 3.6). It passes application
-//! messages through without looking at them.
+//! messages through without looking at them, and hands cookies to users and from users to the application.
 //!
 //! The parts do not call each other: `membership` is the place in the pool, `registrar` the home registrar
 //! and the hunt for one, `links` are the associations. What they decide is carried out here.
@@ -12,9 +12,11 @@ mod context;
 mod counters;
 mod interface;
 mod links;
+mod load;
 mod membership;
 mod pace;
 mod registrar;
+mod seal;
 #[cfg(test)]
 mod tests;
 
@@ -37,8 +39,10 @@ pub use interface::{
     Answer, Command, DeregistrationError, Message, Notice, RegistrationError, Status, UpdateError,
 };
 use links::{Links, Taken};
+use load::Loads;
 use membership::{Due, Membership, Then};
 use registrar::{Claim, Home, Registrar};
+pub use seal::{CookieError, CookieSeal, Seal};
 
 /// A pool element.
 ///
@@ -65,6 +69,7 @@ pub struct Element {
     registrar: Registrar,
     membership: Membership,
     links: Links,
+    loads: Loads,
     phase: Phase,
 }
 
@@ -93,8 +98,15 @@ impl Element {
             registrar: Registrar::new(config.hunt.clone(), config.port),
             membership: Membership::new(config.policy.clone()),
             links: Links::default(),
+            loads: Loads::default(),
             phase: Phase::Running,
-            context: Context { config, id, counters: Counters::default(), outbox: Outbox::default() },
+            context: Context {
+                config,
+                id,
+                counters: Counters::default(),
+                outbox: Outbox::default(),
+                card: None,
+            },
         };
         element.seek(now, None);
         element
@@ -236,11 +248,17 @@ impl Element {
                 }
                 Then::Nothing
             }
-            AsapMessage::Cookie { .. }
-            | AsapMessage::CookieEcho { .. }
-            | AsapMessage::BusinessCard { .. } => {
-                context.counters.unsupported += 1;
-                Then::Nothing
+            AsapMessage::CookieEcho { cookie } => {
+                if self.links.handle_cookie_echo(context, association, &cookie) == Taken::LinkGone {
+                    self.handle_link_gone(now, association);
+                }
+                return;
+            }
+            AsapMessage::BusinessCard { handle, policy: _, elements } => {
+                if self.links.handle_card(context, association, handle, elements) == Taken::LinkGone {
+                    self.handle_link_gone(now, association);
+                }
+                return;
             }
             _ => unexpected(context),
         };
@@ -304,7 +322,7 @@ impl Element {
             Then::HasLeft => {
                 self.registrar.stop_hunt(&mut self.context);
                 if let Phase::Leaving { deadline } = self.phase {
-                    self.close_all(deadline);
+                    self.close_all(now, deadline);
                 }
             }
         }
@@ -372,9 +390,9 @@ impl Element {
         self.carry_out(now, then, None);
     }
 
-    fn close_all(&mut self, deadline: Instant) {
+    fn close_all(&mut self, now: Instant, deadline: Instant) {
         self.phase = Phase::Closing { deadline };
-        self.links.close_all(&mut self.context, deadline);
+        self.links.close_all(now, &mut self.context, deadline);
         self.stop_if_closed();
     }
 
@@ -395,14 +413,14 @@ impl Element {
     /// Carries a command out, and answers it now or later.
     fn execute(&mut self, now: Instant, id: CommandId, command: Command) {
         let context = &mut self.context;
+        let closing = matches!(self.phase, Phase::Closing { .. } | Phase::Stopped);
+        let about_session = matches!(command, Command::Send(_) | Command::SendCookie { .. });
         let result = match command {
             Command::Send(Message { session, protocol, stream, bytes }) => {
-                let closing = matches!(self.phase, Phase::Closing { .. } | Phase::Stopped);
-                match self.links.send(context, session, protocol, stream, bytes) {
-                    Err(Refusal::UnknownSession) if closing => Err(Refusal::ShuttingDown),
-                    result => result,
-                }
+                self.links.send(now, context, session, protocol, stream, bytes)
             }
+            Command::SendCookie { session, cookie } => self.links.send_cookie(now, context, session, cookie),
+            Command::SetCard(elements) => self.links.set_card(context, elements),
             Command::Close { session } => self.links.close(now, context, session),
             Command::Deregister if self.phase == Phase::Stopped => {
                 let refused = DeregistrationError::Refused(Refusal::ShuttingDown);
@@ -418,12 +436,30 @@ impl Element {
                 let then = self.membership.update_policy(now, context, self.registrar.home(), policy, id);
                 return self.carry_out(now, then, None);
             }
+            Command::SetLoad(load) => {
+                context.outbox.answer(id, Answer::Done(Ok(())));
+                let told = self.loads.set(now, context.config.load_interval, load);
+                return self.tell_load(now, told);
+            }
             Command::Status => {
                 let status = self.status();
                 return self.context.outbox.answer(id, Answer::Status(status));
             }
         };
-        context.outbox.answer(id, Answer::Done(result));
+        context.outbox.answer(
+            id,
+            Answer::Done(match result {
+                Err(Refusal::UnknownSession) if closing && about_session => Err(Refusal::ShuttingDown),
+                result => result,
+            }),
+        );
+    }
+
+    /// Registers with another load, if there is one to be told.
+    fn tell_load(&mut self, now: Instant, load: Option<u32>) {
+        let Some(load) = load else { return };
+        let then = self.membership.set_load(now, &mut self.context, self.registrar.home(), load);
+        self.carry_out(now, then, None);
     }
 
     /// What holds between the parts after every input.
@@ -490,6 +526,9 @@ impl Endpoint for Element {
             let then = self.membership.handle_hunt_given_up(&mut self.context);
             self.carry_out(now, then, None);
         }
+        self.links.handle_timeout(now, &mut self.context);
+        let load = self.loads.take_due(now, self.context.config.load_interval);
+        self.tell_load(now, load);
         match self.phase {
             Phase::Leaving { deadline } if deadline <= now => {
                 let then = self.membership.stop(&mut self.context);
@@ -515,12 +554,14 @@ impl Endpoint for Element {
             Phase::Leaving { deadline } | Phase::Closing { deadline } => Some(deadline),
             Phase::Running | Phase::Stopped => None,
         };
-        [phase, self.membership.deadline(), self.registrar.poll_timeout()].into_iter().flatten().min()
+        let parts = [self.membership.deadline(), self.registrar.poll_timeout(), self.links.poll_timeout()];
+        parts.into_iter().chain([self.loads.poll_timeout(), phase]).flatten().min()
     }
 
     /// Leaves the pool first, so that no user is sent here any more. Then sessions without open requests are
     /// closed in order, by which their users know at once that they have to move; the others follow as soon
-    /// as their requests are answered, and what is left at the deadline is aborted.
+    /// as their requests are answered, and what is left at the deadline is aborted. If the application uses cookies,
+    /// the users get the last ones first: see [`Notice::CookieWanted`].
     fn begin_shutdown(&mut self, now: Instant, deadline: Instant) {
         if self.phase != Phase::Running {
             return;
@@ -529,7 +570,7 @@ impl Endpoint for Element {
         // The other half of the time is for the associations.
         self.leave(now, Some(now + (deadline - now) / 2), None);
         if self.membership.has_left() {
-            self.close_all(deadline);
+            self.close_all(now, deadline);
         }
         self.check_invariants();
     }

@@ -59,7 +59,8 @@ pub enum Event {
         /// The association over which it comes.
         association: AssociationId,
     },
-    /// The data queue has reached its bound: send no more application data until [`Event::Drained`]. Messages
+    /// The data queue has reached its bound, or the queue of control messages half of its own: send nothing that can
+    /// wait, application data above all, until [`Event::Drained`]. Messages
     /// that were handed over are kept, and there is room for some more that were decided on at the same time.
     /// If an endpoint sends on nevertheless, the association ends with [`DownReason::QueueFull`]. It also
     /// ends when the queue of control messages (ASAP, ENRP and answers to questions for counters), which has a
@@ -68,7 +69,7 @@ pub enum Event {
         /// The association with this queue.
         association: AssociationId,
     },
-    /// The data queue takes data again.
+    /// The queues take data again.
     Drained {
         /// The association with this queue.
         association: AssociationId,

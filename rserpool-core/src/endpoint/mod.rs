@@ -77,6 +77,7 @@
 
 pub(crate) mod config;
 mod contract;
+pub(crate) mod control;
 pub(crate) mod counters;
 pub mod hunt;
 pub(crate) mod management;
@@ -93,6 +94,7 @@ pub use contract::{
     AbortCause, AbortReason, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, HangUp,
     MAX_MESSAGE, Origin, Outbox, Output, OutputOf,
 };
+pub use control::{MAX_CARD, MAX_COOKIE};
 pub use management::ReportError;
 pub use peer_status::{PeerState, PeerStatus};
 pub use refusal::Refusal;

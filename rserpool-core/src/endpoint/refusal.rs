@@ -20,6 +20,19 @@ pub enum Refusal {
         crate::endpoint::MAX_MESSAGE
     )]
     Length,
+    /// Nothing but data travels between the element and its users, since it has registered so
+    /// ([`ElementConfig::control`](crate::element::ElementConfig::control)).
+    #[error("the element has no control channel: let it register one, or send data only")]
+    NoControlChannel,
+    /// The cookie is longer than [`MAX_COOKIE`](crate::endpoint::MAX_COOKIE) octets.
+    #[error("a cookie has at most {} octets: keep less in it", crate::endpoint::MAX_COOKIE)]
+    CookieLength,
+    /// The business card lists more than [`MAX_CARD`](crate::endpoint::MAX_CARD) elements, or too many for one message.
+    #[error(
+        "a business card lists at most {} elements, in one message: list fewer",
+        crate::endpoint::MAX_CARD
+    )]
+    Card,
     /// Another unanswered request of the session has the same identifier.
     #[error("an unanswered request has the same identifier: use another one")]
     DuplicateRequest,

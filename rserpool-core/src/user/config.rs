@@ -3,10 +3,20 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::endpoint::ConfigError;
 use crate::endpoint::hunt::HuntConfig;
+use crate::endpoint::{ConfigError, MAX_COOKIE};
 use crate::policy::Policies;
 use crate::wire::Padding;
+
+/// Which elements of a business card (RFC 5352 section 3.9) a failover tries before others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum CardUse {
+    /// All that the card lists, where it says that they are. An element can send its users anywhere by that.
+    #[default]
+    Any,
+    /// Those that a registrar has listed, too, where that says that they are.
+    Listed,
+}
 
 /// The configuration of a pool user.
 ///
@@ -52,6 +62,11 @@ pub struct UserConfig {
     /// The most octets of supervised requests that one session keeps (default 1 MiB). Bounds memory, and what
     /// a failover sends at once: that must fit into the data queue of the transport.
     pub max_unanswered_octets: usize,
+    /// The longest cookie that a session keeps, in octets (default [`MAX_COOKIE`], all that a message can hold).
+    /// Of a longer one nothing is kept. Bounds memory: each session keeps one.
+    pub max_cookie_octets: usize,
+    /// Which elements of a business card a failover tries (default [`CardUse::Any`]).
+    pub cards: CardUse,
     /// The policies by which cached elements are selected.
     pub policies: Policies,
     /// How messages are padded.
@@ -81,6 +96,8 @@ impl UserConfig {
             retry_interval: Duration::from_millis(250),
             max_sessions: 1_000,
             max_unanswered_octets: 1 << 20,
+            max_cookie_octets: MAX_COOKIE,
+            cards: CardUse::Any,
             policies: Policies::default(),
             padding: Padding::default(),
             seed,

@@ -1,5 +1,7 @@
 //! The context that every part of the user works with.
 
+use bytes::Bytes;
+
 use super::config::UserConfig;
 use super::counters::Counters;
 use super::interface::{Answer, Notice, SessionId};
@@ -17,6 +19,8 @@ pub(super) struct Context {
     pub(super) connects: ConnectIds,
     pub(super) deadlines: Deadlines<Timer>,
     pub(super) phase: Phase,
+    /// The business card for elements, as a message, if the application is an element, too.
+    pub(super) card: Option<Bytes>,
 }
 
 /// The purpose of a deadline.

@@ -30,8 +30,6 @@ crate::endpoint::counters::counters! {
     malformed,
     /// ASAP messages that could be decoded but were not expected.
     unexpected,
-    /// ASAP messages that are not implemented (cookies, business cards).
-    unsupported,
     /// ASAP_ERROR received.
     errors_received,
     /// ASAP_ERROR sent.
@@ -48,6 +46,16 @@ crate::endpoint::counters::counters! {
     element_failures,
     /// Failovers that found another element.
     failovers,
+    /// Cookies received and kept.
+    cookies_received,
+    /// Cookies that were longer than permitted: the one before is kept.
+    cookies_too_long,
+    /// Cookies handed to an element that has taken over.
+    cookies_echoed,
+    /// Business cards received and kept.
+    cards_received,
+    /// Business cards sent.
+    cards_sent,
     /// Application messages sent, without repetitions.
     messages_sent,
     /// Application messages sent again to another element.

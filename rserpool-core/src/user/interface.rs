@@ -114,11 +114,14 @@ pub enum Command {
         /// The request that was answered.
         request: RequestId,
     },
-    /// Give up the present element and move to another one. Nobody is told that it has failed: to report it,
-    /// there is [`Command::ReportUnreachable`]. Answered by [`Answer::Done`].
+    /// Give up the present element and move to another one. Answered by [`Answer::Done`].
     Failover {
         /// The session to be moved.
         session: SessionId,
+        /// Whether the registrar is told that the element could not be reached, as
+        /// [`Command::ReportUnreachable`] does. An element that answers must not be reported, even if it refuses
+        /// to work: a registrar removes elements that are.
+        unreachable: bool,
     },
     /// Report an element to the registrar (Transport.Failure, RFC 5352 section 6.9.2), and do not
     /// select it for a while. Nothing is sent unless something was sent to the element before
@@ -140,6 +143,10 @@ pub enum Command {
         /// The session whose messages are wanted.
         session: SessionId,
     },
+    /// Tell the elements of all sessions, present and future, that the application is an element of a pool itself, and
+    /// which elements of that pool are to be preferred when it fails (a business card, RFC 5352 section 3.9). `None`
+    /// withdraws nothing that was sent, but no more is sent. Answered by [`Answer::Done`].
+    SetCard(Option<Card>),
     /// End a session after delivering what is queued; requests are no longer resent. Answered by
     /// [`Answer::Done`]; [`Notice::Closed`] follows.
     Close {
@@ -149,6 +156,23 @@ pub enum Command {
     /// Look for these registrars from the next hunt or round of a hunt on, instead of those in the configuration:
     /// their names may lead elsewhere by now. Answered by [`Answer::Noted`].
     UseRegistrars(Vec<TransportAddress>),
+}
+
+/// The pool to which the application itself belongs as an element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Card {
+    /// The handle of the pool.
+    pub handle: PoolHandle,
+    /// Its elements, the preferred one first: 1 to [`MAX_CARD`](crate::endpoint::MAX_CARD).
+    pub elements: Vec<PoolElement>,
+}
+
+impl Card {
+    /// The card of this pool.
+    pub const fn new(handle: PoolHandle, elements: Vec<PoolElement>) -> Self {
+        Self { handle, elements }
+    }
 }
 
 /// A question for the elements of a pool.
@@ -255,7 +279,8 @@ pub enum Answer {
     Resolved(Result<Resolution, UserError>),
     /// To [`Command::Open`].
     Opened(Result<Opened, UserError>),
-    /// To [`Command::Send`], [`Command::Answered`], [`Command::Failover`] and [`Command::Close`].
+    /// To [`Command::Send`], [`Command::Answered`], [`Command::Failover`], [`Command::SetCard`],
+    /// [`Command::Hold`], [`Command::Release`] and [`Command::Close`].
     Done(Result<(), Refusal>),
     /// To [`Command::Watch`]. At most [`MAX_WATCHED`](super::MAX_WATCHED) pools are watched at the same time.
     Watching(Result<(), UserError>),
@@ -320,8 +345,34 @@ pub enum Notice {
         to: ElementId,
         /// Where the present element is.
         peer: TransportAddress,
+        /// Whether the state that an element before had left in a cookie was handed to it, before anything else.
+        cookie_echoed: bool,
         /// The requests that were sent again.
         resent: Vec<RequestId>,
+    },
+    /// The element has left its state of the session in a cookie. It is kept instead of the one before, and handed to
+    /// the element that will replace this one.
+    #[non_exhaustive]
+    CookieKept {
+        /// The session of the cookie.
+        session: SessionId,
+        /// The element that sent it.
+        element: ElementId,
+        /// The octets of the cookie.
+        octets: usize,
+    },
+    /// The element has said which elements are to be preferred when it fails, or, if the pool is another one, that it
+    /// is the user of an application that belongs to that pool.
+    #[non_exhaustive]
+    PeerCard {
+        /// The session of the element.
+        session: SessionId,
+        /// The element.
+        element: ElementId,
+        /// The pool of the card.
+        handle: PoolHandle,
+        /// The elements of that pool, the preferred one first, at most [`MAX_CARD`](crate::endpoint::MAX_CARD).
+        elements: Vec<PoolElement>,
     },
     /// An application message.
     #[non_exhaustive]

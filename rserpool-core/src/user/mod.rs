@@ -3,7 +3,8 @@
 //! It finds a registrar, resolves handles, keeps a cache, and reports unreachable elements (RFC 5352,
 //! sections 3.3, 3.5 and 3.7). It holds sessions: an association with one element at a time, which is
 //! replaced by another one when the element fails. The application marks the requests that may be sent
-//! again; nothing else is resent.
+//! again; nothing else is resent. State that an element has left in a cookie is handed to the next one first
+//! (RFC 5352 section 3.8).
 //!
 //! Two questions are kept apart. *Does the element live?* The transport knows: an element has failed when its
 //! association breaks or cannot be opened. *How long may a request take?* Each has a deadline and a number of
@@ -17,6 +18,7 @@
 //!   session    one session: its state and its unanswered requests
 //!   search     the search of a session for an element
 //!   requests   what is unanswered
+//!   handover   what elements have left for those that replace them
 //!   health     which elements have failed
 //! resolution   questions to a registrar
 //!   cache      its answers
@@ -28,6 +30,7 @@ mod cache;
 mod config;
 mod context;
 mod counters;
+mod handover;
 mod health;
 mod interface;
 mod registrar;
@@ -52,12 +55,12 @@ use crate::endpoint::{
 };
 use crate::wire::{AsapMessage, Policy};
 use cache::Cache;
-pub use config::UserConfig;
+pub use config::{CardUse, UserConfig};
 use context::{Context, Phase, Timer};
 pub use counters::Counters;
 use health::Health;
 pub use interface::{
-    Answer, Awaited, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId,
+    Answer, Awaited, Card, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId,
     RequestLimits, Resolution, Resolve, SessionId, UnansweredReason, UserError,
 };
 use registrar::Registrar;
@@ -107,6 +110,7 @@ impl User {
                 connects: ConnectIds::default(),
                 deadlines: Deadlines::default(),
                 phase: Phase::Running,
+                card: None,
                 config,
             },
         }
@@ -158,7 +162,7 @@ impl User {
     }
 
     fn handle_asap(&mut self, now: Instant, association: AssociationId, bytes: &Bytes) {
-        let Self { context, resolver, .. } = self;
+        let Self { context, resolver, sessions } = self;
         let Received { message, report } = AsapMessage::decode(bytes).into();
         if let Some(error) = report.and_then(|report| asap_error(report, context.config.padding)) {
             context.counters.errors_sent += 1;
@@ -184,10 +188,10 @@ impl User {
                     context.outbox.tell(Notice::ErrorReported { registrar, error });
                 }
             }
-            AsapMessage::Cookie { .. }
-            | AsapMessage::CookieEcho { .. }
-            | AsapMessage::BusinessCard { .. } => {
-                context.counters.unsupported += 1;
+            AsapMessage::Cookie { cookie } => sessions.handle_cookie(context, association, &cookie),
+            AsapMessage::BusinessCard { handle, policy: _, elements } => {
+                let turn = &mut Turn { now, context, resolver };
+                sessions.handle_card(turn, association, handle, elements);
             }
             _ => context.counters.unexpected += 1,
         }
@@ -304,15 +308,16 @@ impl User {
                 Answer::Done(Err(Refusal::ShuttingDown))
             }
             Command::Send(message) => Answer::Done(sessions.send(now, context, message)),
-            Command::Failover { session } | Command::Close { session } if !sessions.is_open(session) => {
+            Command::Failover { session, .. } | Command::Close { session } if !sessions.is_open(session) => {
                 Answer::Done(Err(Refusal::UnknownSession))
             }
+            Command::SetCard(card) => Answer::Done(sessions.set_card(context, card)),
             Command::Hold { session } => Answer::Done(sessions.hold(context, session, true)),
             Command::Release { session } => Answer::Done(sessions.hold(context, session, false)),
             // The answer comes before the consequences of the command.
-            Command::Failover { session } => {
+            Command::Failover { session, unreachable } => {
                 context.outbox.answer(id, Answer::Done(Ok(())));
-                sessions.fail_over(&mut Turn { now, context, resolver }, session, FailureReason::Asked);
+                sessions.move_on(&mut Turn { now, context, resolver }, session, unreachable);
                 return None;
             }
             Command::Close { session } => {

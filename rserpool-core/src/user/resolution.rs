@@ -9,7 +9,7 @@ use super::context::{Context, Timer};
 use super::interface::{Answer, Resolve, SessionId, UserError};
 use super::registrar::Registrar;
 use super::watches::Watches;
-use crate::base::{CommandId, ElementId, Instant, PoolHandle, SctpAddress, TransportAddress};
+use crate::base::{CommandId, ElementId, Instant, PoolHandle, TransportAddress};
 use crate::wire::{AsapMessage, CauseCode, OperationError, Policy, PoolElement};
 
 /// The most pools that are resolved at the same time.
@@ -43,6 +43,8 @@ const WHOLE: Option<u32> = Some(u32::MAX);
 pub(super) enum Waiter {
     Command(CommandId),
     Session(SessionId),
+    /// Nothing: the cache is to know the pool.
+    Cache,
     /// The pool is watched: its registrar is asked to tell of changes, too (S flag).
     Watch,
 }
@@ -100,6 +102,7 @@ impl Question {
             Waiter::Session(id) => {
                 self.sessions.insert(id);
             }
+            Waiter::Cache => {}
             Waiter::Watch => self.watched = true,
         }
         Ok(())
@@ -149,9 +152,14 @@ impl Resolver {
         self.cache.is_ranked(handle)
     }
 
-    /// Where an element of a pool serves its users, as far as that is known.
-    pub(super) fn user_address(&self, handle: &PoolHandle, element: ElementId) -> Option<SctpAddress> {
-        self.cache.element(handle, element).and_then(PoolElement::user_address)
+    /// Whether elements of a pool are known, stale or not.
+    pub(super) fn is_known(&self, handle: &PoolHandle) -> bool {
+        self.cache.len(handle) > 0
+    }
+
+    /// An element of a pool, as far as it is known.
+    pub(super) fn element(&self, handle: &PoolHandle, element: ElementId) -> Option<&PoolElement> {
+        self.cache.element(handle, element)
     }
 
     /// The application wants a handle resolved, from the cache if it allows that (C1, C4).

@@ -9,6 +9,8 @@ use alloc::vec::Vec;
 
 use super::interface::UserError;
 use crate::base::{CommandId, ConnectId, ElementId, Instant, TransportAddress};
+use crate::endpoint::control::has_control_channel;
+use crate::wire::PoolElement;
 
 /// The most elements that are tried at the same time for one session.
 pub(super) const MAX_ATTEMPTS: usize = 3;
@@ -17,8 +19,7 @@ pub(super) const MAX_ATTEMPTS: usize = 3;
 #[derive(Debug)]
 pub(super) struct Search {
     purpose: Purpose,
-    /// The elements that are being tried.
-    attempts: BTreeMap<ConnectId, (ElementId, TransportAddress)>,
+    attempts: BTreeMap<ConnectId, Attempt>,
     /// The elements that may be tried, the preferred one first.
     candidates: VecDeque<ElementId>,
     /// The elements that were tried in this sweep.
@@ -26,6 +27,23 @@ pub(super) struct Search {
     question: Question,
     /// Why the last question to the registrar failed.
     error: Option<UserError>,
+}
+
+/// An element that is being tried.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    pub(super) element: ElementId,
+    pub(super) peer: TransportAddress,
+    /// Whether there will be a control channel.
+    pub(super) control: bool,
+}
+
+impl Attempt {
+    /// An attempt at an element as it is listed; `None` if it serves users in no way that we know.
+    pub(super) fn at(element: &PoolElement) -> Option<Self> {
+        let peer = element.user_address()?.into();
+        Some(Self { element: element.id, peer, control: has_control_channel(element) })
+    }
 }
 
 /// The purpose of a search.
@@ -115,7 +133,7 @@ impl Search {
     /// when an element failed, if that excludes it.
     pub(super) fn next(&mut self, staggered: bool, excluded: impl Fn(ElementId) -> Option<Instant>) -> Next {
         // Attempts at elements that have failed do not delay others.
-        let hopeful = self.attempts.values().any(|(element, _)| excluded(*element).is_none());
+        let hopeful = self.attempts.values().any(|attempt| excluded(attempt.element).is_none());
         if self.attempts.len() >= MAX_ATTEMPTS || (hopeful && staggered) {
             return Next::Wait;
         }
@@ -154,23 +172,23 @@ impl Search {
     }
 
     /// An attempt has begun.
-    pub(super) fn begin_attempt(&mut self, request: ConnectId, element: ElementId, peer: TransportAddress) {
-        self.attempts.insert(request, (element, peer));
+    pub(super) fn begin_attempt(&mut self, request: ConnectId, attempt: Attempt) {
+        self.attempts.insert(request, attempt);
     }
 
-    /// An attempt has ended; returns the element and where it was tried.
-    pub(super) fn end_attempt(&mut self, request: ConnectId) -> Option<(ElementId, TransportAddress)> {
+    /// An attempt has ended.
+    pub(super) fn end_attempt(&mut self, request: ConnectId) -> Option<Attempt> {
         self.attempts.remove(&request)
     }
 
     /// The elements whose attempts began before this one, and are still under way.
     pub(super) fn tried_before(&self, request: ConnectId) -> impl Iterator<Item = ElementId> {
-        self.attempts.range(..request).map(|(_, (element, _))| *element)
+        self.attempts.range(..request).map(|(_, attempt)| attempt.element)
     }
 
     /// The addresses that are being tried.
     pub(super) fn under_way(&self) -> Vec<TransportAddress> {
-        self.attempts.values().map(|(_, peer)| peer.clone()).collect()
+        self.attempts.values().map(|attempt| attempt.peer.clone()).collect()
     }
 
     /// Ends all attempts.

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::config::UserConfig;
+use super::handover::Handover;
 use super::interface::{Message, RequestId, UnansweredReason};
 use super::requests::{Due, Overdue, Requests};
 use super::search::{Purpose, Search};
@@ -19,10 +20,15 @@ pub(super) struct Session {
     state: State,
     trouble: Option<Trouble>,
     requests: Requests,
+    handover: Handover,
     /// A message was refused, and the application waits for [`Notice::Writable`](super::Notice::Writable).
     awaits_room: bool,
     /// The application has no room for messages.
     held: bool,
+    /// The element is to get the card when the queue is free.
+    card_due: bool,
+    /// A card of the present element has made the user resolve a pool.
+    card_resolved: bool,
 }
 
 #[derive(Debug)]
@@ -30,7 +36,7 @@ enum State {
     Searching(Search),
     Serving(Serving, Queue),
     /// The association is being closed.
-    Closing(ElementId),
+    Closing(Serving),
 }
 
 /// A session has left an element, and none has proved itself since: by an answer, or by serving for long enough.
@@ -48,6 +54,8 @@ pub(super) struct Serving {
     pub(super) association: AssociationId,
     pub(super) element: ElementId,
     pub(super) since: Instant,
+    /// Whether there is a control channel.
+    pub(super) control: bool,
 }
 
 /// The queue of the association, as last reported by the transport.
@@ -72,7 +80,17 @@ impl Session {
     /// A session that looks for its first element.
     pub(super) fn new(handle: PoolHandle, command: CommandId) -> Self {
         let state = State::Searching(Search::new(Purpose::Open(command)));
-        Self { handle, state, trouble: None, requests: Requests::default(), awaits_room: false, held: false }
+        Self {
+            handle,
+            state,
+            trouble: None,
+            requests: Requests::default(),
+            handover: Handover::default(),
+            awaits_room: false,
+            held: false,
+            card_due: false,
+            card_resolved: false,
+        }
     }
 
     pub(super) const fn handle(&self) -> &PoolHandle {
@@ -111,12 +129,31 @@ impl Session {
         }
     }
 
-    /// The element at the other end, even of a session that is being closed.
-    pub(super) const fn element(&self) -> Option<ElementId> {
+    /// The other end, even of a session that is being closed.
+    const fn other_end(&self) -> Option<Serving> {
         match self.state {
-            State::Serving(Serving { element, .. }, _) | State::Closing(element) => Some(element),
+            State::Serving(serving, _) | State::Closing(serving) => Some(serving),
             State::Searching(_) => None,
         }
+    }
+
+    /// The element at the other end.
+    pub(super) fn element(&self) -> Option<ElementId> {
+        self.other_end().map(|serving| serving.element)
+    }
+
+    /// Whether there is a control channel to the other end.
+    pub(super) fn has_control_channel(&self) -> bool {
+        self.other_end().is_some_and(|serving| serving.control)
+    }
+
+    /// What the elements so far have left for the next one.
+    pub(super) const fn handover(&self) -> &Handover {
+        &self.handover
+    }
+
+    pub(super) const fn handover_mut(&mut self) -> &mut Handover {
+        &mut self.handover
     }
 
     /// Whether a message may be taken; unanswered requests may have `limit` octets in all. If the message is
@@ -171,6 +208,7 @@ impl Session {
         let purpose = self.search_mut().map(|(_, search)| search.purpose());
         debug_assert!(purpose.is_some(), "only a session that searches finds an element");
         self.state = State::Serving(serving, Queue::Free);
+        (self.card_due, self.card_resolved) = (true, false);
         purpose
     }
 
@@ -221,12 +259,33 @@ impl Session {
         self.held
     }
 
+    /// Another card is to be given to the element.
+    pub(super) const fn owe_card(&mut self) {
+        self.card_due = true;
+    }
+
+    /// The association over which the card may be sent now, if it is due. True once.
+    pub(super) const fn take_card_due(&mut self) -> Option<AssociationId> {
+        match self.state {
+            State::Serving(Serving { association, control: true, .. }, Queue::Free) if self.card_due => {
+                self.card_due = false;
+                Some(association)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a card may make the user resolve a pool: one for each element, so that none makes it ask without end.
+    pub(super) const fn take_card_resolution(&mut self) -> bool {
+        !core::mem::replace(&mut self.card_resolved, true)
+    }
+
     /// Closes a session that is served; returns its association.
     pub(super) fn begin_closing(&mut self) -> Option<AssociationId> {
-        let Serving { association, element, .. } = self.serving()?;
-        self.state = State::Closing(element);
+        let serving = self.serving()?;
+        self.state = State::Closing(serving);
         self.requests = Requests::default();
-        Some(association)
+        Some(serving.association)
     }
 
     /// The queue of the association is full, or free again; false if no element serves the session.

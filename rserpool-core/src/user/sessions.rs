@@ -1,5 +1,7 @@
 //! All sessions of a user: from the search for an element to the end.
 
+mod control;
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -14,11 +16,10 @@ use super::interface::{
 };
 use super::requests::Overdue;
 use super::resolution::{Resolved, Resolver, Waiter};
-use super::search::{Exhausted, Next, Purpose, Search};
+use super::search::{Attempt, Exhausted, Next, Purpose, Search};
 use super::session::{Queue, Serving, Session, Stage};
 use crate::base::{
     AssociationId, CommandId, ConnectId, ElementId, Instant, PoolHandle, ProtocolId, SctpPort,
-    TransportAddress,
 };
 use crate::endpoint::{AbortCause, Action, ConnectError, DownReason, MAX_MESSAGE, Refusal};
 
@@ -123,9 +124,13 @@ impl Sessions {
     /// Makes one selection by the policy of the pool: its elements become the candidates of a search.
     fn select_candidates(&mut self, turn: &mut Turn<'_>, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Some((handle, search)) = session.search_mut() else { return };
+        let Some((handle, _)) = session.search_mut() else { return };
         let excluded = self.health.excluded(turn.now, handle);
-        search.set_candidates(turn.resolver.select(turn.context, handle, &excluded));
+        let selected = turn.resolver.select(turn.context, handle, &excluded);
+        let candidates = self.prefer_card(turn, id, selected);
+        if let Some((_, search)) = self.searching(id) {
+            search.set_candidates(candidates);
+        }
     }
 
     /// Tries the next candidate if its turn has come; looks for more if there is none.
@@ -142,11 +147,10 @@ impl Sessions {
                 Next::NoCandidate => break,
                 Next::Try(element) => element,
             };
-            let Some(peer) = turn.resolver.user_address(handle, element).map(TransportAddress::from) else {
-                continue;
-            };
-            let request = turn.context.connects.next_id();
-            search.begin_attempt(request, element, peer.clone());
+            let Some(attempt) = self.attempt_at(turn, id, element) else { continue };
+            let (request, peer) = (turn.context.connects.next_id(), attempt.peer.clone());
+            let Some((_, search)) = self.searching(id) else { return };
+            search.begin_attempt(request, attempt);
             self.attempts.insert(request, id);
             let deadline = turn.now + turn.context.config.connect_timeout;
             turn.context.outbox.act(Action::Connect { request, local_port: SctpPort(0), peer, deadline });
@@ -281,15 +285,16 @@ impl Sessions {
             ended
         });
         debug_assert!(ended.is_some(), "each attempt belongs to a search");
-        let Some((element, peer)) = ended else { return false };
+        let Some(Attempt { element, peer, control }) = ended else { return false };
         self.end_search(turn, id);
         let Some(session) = self.sessions.get_mut(&id) else { return false };
         self.associations.insert(association, id);
         if session.is_held() {
             turn.context.outbox.act(Action::Hold { association });
         }
-        match session.begin_serving(Serving { association, element, since: turn.now }) {
+        match session.begin_serving(Serving { association, element, since: turn.now, control }) {
             Some(Purpose::Open(command)) => {
+                self.give_due_card(turn.context, id);
                 turn.context.counters.sessions_opened += 1;
                 turn.context
                     .outbox
@@ -297,8 +302,17 @@ impl Sessions {
             }
             Some(Purpose::Replace(from)) => {
                 turn.context.counters.failovers += 1;
+                let cookie_echoed = self.hand_over(turn.context, id);
+                self.give_due_card(turn.context, id);
                 let resent = self.send_unanswered(turn.now, turn.context, id);
-                turn.context.outbox.tell(Notice::FailedOver { session: id, from, to: element, peer, resent });
+                turn.context.outbox.tell(Notice::FailedOver {
+                    session: id,
+                    from,
+                    to: element,
+                    peer,
+                    cookie_echoed,
+                    resent,
+                });
                 self.tell_writable(turn.context, id);
             }
             None => {}
@@ -317,8 +331,9 @@ impl Sessions {
         let Some(id) = self.attempts.remove(&request) else { return };
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some((handle, search)) = session.search_mut() else { return };
-        let Some((element, _)) = search.end_attempt(request) else { return };
+        let Some(Attempt { element, .. }) = search.end_attempt(request) else { return };
         let handle = handle.clone();
+        session.handover_mut().strike(element);
         turn.context.counters.connects_failed += 1;
         self.health.failed(turn.now, &handle, element);
         if matches!(error, ConnectError::TimedOut | ConnectError::Refused) {
@@ -337,6 +352,7 @@ impl Sessions {
         let Serving { association, element, .. } = serving;
         let handle = session.handle().clone();
         let silent = reason == FailureReason::Disconnected(DownReason::Silent);
+        session.handover_mut().strike(element);
         let ended = session.begin_failover(turn.now, serving, silent, &turn.context.config);
         if self.associations.remove(&association).is_some() {
             turn.context.outbox.act(Action::Abort { association, cause: AbortCause::User });
@@ -352,6 +368,17 @@ impl Sessions {
         }
         self.supervise(turn.context, id);
         self.begin_search(turn, id);
+    }
+
+    /// The application wants another element for a session. Unless it says that the present one is `unreachable`, that
+    /// is not reported: an element that refuses to work, or to which the session does not want to talk, lives.
+    pub(super) fn move_on(&mut self, turn: &mut Turn<'_>, id: SessionId, unreachable: bool) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        if let Some(Serving { element, .. }) = session.serving().filter(|_| unreachable) {
+            let handle = session.handle().clone();
+            self.report_unreachable(turn, &handle, element);
+        }
+        self.fail_over(turn, id, FailureReason::Asked);
     }
 
     /// The application reports an element, which is then not selected for a while.
@@ -564,6 +591,7 @@ impl Sessions {
     pub(super) fn handle_queue(&mut self, context: &mut Context, association: AssociationId, queue: Queue) {
         let Some(id) = self.at(association) else { return };
         if self.sessions.get_mut(&id).is_some_and(|session| session.set_queue(queue)) {
+            self.give_due_card(context, id);
             self.tell_writable(context, id);
         }
     }

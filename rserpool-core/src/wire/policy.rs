@@ -176,6 +176,35 @@ pub enum Policy {
     },
 }
 
+impl Policy {
+    /// The same policy with another load; `None` if it has none.
+    pub fn with_load(&self, load: u32) -> Option<Self> {
+        let mut policy = self.clone();
+        match &mut policy {
+            Self::LeastUsed { load: present }
+            | Self::LeastUsedDegradation { load: present, .. }
+            | Self::PriorityLeastUsed { load: present, .. }
+            | Self::RandomizedLeastUsed { load: present }
+            | Self::RandomizedLeastUsedDegradation { load: present, .. }
+            | Self::PriorityLeastUsedDegradation { load: present, .. }
+            | Self::RandomizedPriorityLeastUsed { load: present, .. }
+            | Self::RandomizedPriorityLeastUsedDegradation { load: present, .. }
+            | Self::LeastUsedDpf { load: present, .. }
+            | Self::LeastUsedDegradationDpf { load: present, .. }
+            | Self::PriorityLeastUsedDpf { load: present, .. }
+            | Self::PriorityLeastUsedDegradationDpf { load: present, .. } => *present = load,
+            Self::RoundRobin
+            | Self::WeightedRoundRobin { .. }
+            | Self::Random
+            | Self::WeightedRandom { .. }
+            | Self::Priority { .. }
+            | Self::WeightedRandomDpf { .. }
+            | Self::Other { .. } => return None,
+        }
+        Some(policy)
+    }
+}
+
 /// The meaning of a value of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

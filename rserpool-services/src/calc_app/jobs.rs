@@ -107,6 +107,12 @@ impl Jobs {
         self.jobs.retain(|job| job.session != session || job.id != id);
     }
 
+    /// How far the jobs of a session have come.
+    pub(super) fn of_session(&self, session: AssociationId) -> Vec<(AssociationId, Job)> {
+        let jobs = self.jobs.iter().filter(|job| job.session == session);
+        jobs.map(|job| (job.session, job.job())).collect()
+    }
+
     pub(super) fn remove_session(&mut self, session: AssociationId) {
         self.jobs.retain(|job| job.session != session);
     }

@@ -167,6 +167,11 @@ impl Service for CalcApp {
             },
             ServiceEvent::Received { session, protocol: PROTOCOL, bytes } => self.message(session, &bytes),
             ServiceEvent::Received { .. } => self.strange += 1,
+            ServiceEvent::CookieWanted { session } => {
+                for (session, job) in self.jobs.of_session(session) {
+                    self.actions.push_back(ServiceAction::SendCookie { session, cookie: job.encode() });
+                }
+            }
             ServiceEvent::Closed { session } => self.jobs.remove_session(session),
             ServiceEvent::Opened { .. } | ServiceEvent::Room { .. } => {}
         }

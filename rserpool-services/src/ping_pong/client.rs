@@ -20,12 +20,14 @@ pub struct PingPongConfig {
     pub data: usize,
     /// The most pings without an answer; further ones wait.
     pub window: usize,
+    /// After how long it ends by itself; `None`: never.
+    pub limit: Option<Duration>,
 }
 
 impl Default for PingPongConfig {
     /// Two pings a second without data, and at most 1,000 of them without an answer.
     fn default() -> Self {
-        Self { interval: Duration::from_millis(500), data: 0, window: 1_000 }
+        Self { interval: Duration::from_millis(500), data: 0, window: 1_000, limit: None }
     }
 }
 
@@ -68,6 +70,7 @@ pub struct PingPongClient {
     element: Option<ElementId>,
     open: BTreeSet<u64>,
     next_ping: Option<Instant>,
+    ends: Option<Instant>,
     /// No more pings: it leaves when all are answered.
     leaving: bool,
     closed: bool,
@@ -85,6 +88,7 @@ impl PingPongClient {
             element: None,
             open: BTreeSet::new(),
             next_ping: None,
+            ends: None,
             leaving: false,
             closed: false,
             last_reply: 0,
@@ -101,7 +105,7 @@ impl PingPongClient {
     /// Sends no more pings; the session is closed when the open ones are answered.
     pub fn finish(&mut self) {
         self.leaving = true;
-        self.next_ping = None;
+        (self.next_ping, self.ends) = (None, None);
         self.close_if_done();
     }
 
@@ -153,6 +157,7 @@ impl Client for PingPongClient {
         match event {
             ClientEvent::Opened { element } => {
                 self.element = Some(element);
+                self.ends = self.config.limit.map(|limit| now + limit);
                 self.ping(now);
             }
             ClientEvent::FailedOver { element, .. } => {
@@ -175,13 +180,15 @@ impl Client for PingPongClient {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if self.next_ping.is_some_and(|at| at <= now) {
+        if self.ends.is_some_and(|at| at <= now) {
+            self.finish();
+        } else if self.next_ping.is_some_and(|at| at <= now) {
             self.ping(now);
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.next_ping
+        self.next_ping.into_iter().chain(self.ends).min()
     }
 
     fn poll_action(&mut self) -> Option<ClientAction<Pong>> {

@@ -54,7 +54,8 @@ impl Service for PingPong {
             ServiceEvent::Closed { session } => {
                 self.replies.remove(&session);
             }
-            ServiceEvent::Opened { .. } | ServiceEvent::Room { .. } => {}
+            // The last cookie tells of the last reply.
+            ServiceEvent::Opened { .. } | ServiceEvent::Room { .. } | ServiceEvent::CookieWanted { .. } => {}
         }
     }
 

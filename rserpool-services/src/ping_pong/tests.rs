@@ -129,6 +129,19 @@ fn the_user_pings_in_its_interval_and_tells_of_the_pongs() {
 }
 
 #[test]
+fn it_ends_by_itself_when_all_is_answered() {
+    let config = PingPongConfig { limit: Some(Duration::from_millis(700)), ..PingPongConfig::default() };
+    let mut client = PingPongClient::new(config);
+    step(&mut client, 0, Some(ClientEvent::Opened { element: ElementId(1) }));
+    assert_eq!(step(&mut client, 500, None), [request(1)]);
+    step(&mut client, 510, pong(0, 1));
+    assert_eq!(client.poll_timeout(), Some(Instant::ORIGIN + Duration::from_millis(700)));
+    assert_eq!(step(&mut client, 700, None), []);
+    let end = [heard(1, 1, 2, 0), vec![ClientAction::Close]].concat();
+    assert_eq!(step(&mut client, 710, pong(1, 2)), end);
+}
+
+#[test]
 fn a_slow_element_gets_no_more_pings_than_the_window_has_room_for() {
     let config =
         PingPongConfig { window: 2, interval: Duration::from_millis(10), ..PingPongConfig::default() };

@@ -255,7 +255,9 @@ impl Client {
             self.conversations.iter().filter_map(|c| Some((c.session?, c.element))).collect();
         for (session, element) in sessions {
             match (order, element) {
-                (Order::Failover, _) => self.other_command(now, Command::Failover { session }),
+                (Order::Failover, _) => {
+                    self.other_command(now, Command::Failover { session, unreachable: false });
+                }
                 (Order::Close, _) => {
                     if let Some((n, conversation)) = self.find(session) {
                         conversation.closing = true;

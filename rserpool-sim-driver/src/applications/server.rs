@@ -1,6 +1,6 @@
 //! The application of an element: it sends back what it is sent.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +22,8 @@ pub struct Service {
     pub slow: Option<Occasional<Duration>>,
     /// When it closes sessions of its own accord.
     pub closes: Closing,
+    /// Whether it leaves the state of a session with its user, after each answer.
+    pub cookies: bool,
     /// After how long an element that has given up registering is told to try again; `None`
     /// leaves it alone.
     pub retry: Option<Duration>,
@@ -42,7 +44,7 @@ pub enum Closing {
 impl Default for Service {
     fn default() -> Self {
         let retry = Some(Duration::from_secs(1));
-        Self { time: Duration::ZERO, slow: None, closes: Closing::Never, retry }
+        Self { time: Duration::ZERO, slow: None, closes: Closing::Never, cookies: false, retry }
     }
 }
 
@@ -55,6 +57,8 @@ pub struct Server {
     commands: Commands,
     /// The answers to be sent, in the order of their times.
     answers: VecDeque<(Instant, AssociationId, ProtocolId, Bytes)>,
+    /// The state of its sessions, if it leaves that with their users.
+    states: BTreeMap<AssociationId, State>,
     /// The requests that it has executed.
     executed: u64,
     retry: Option<Instant>,
@@ -70,6 +74,7 @@ impl Server {
             service,
             commands: Commands::default(),
             answers: VecDeque::new(),
+            states: BTreeMap::new(),
             executed: 0,
             retry: None,
             left: false,
@@ -114,6 +119,7 @@ impl Server {
             && let Some((_, session, protocol, bytes)) = self.answers.pop_front()
         {
             self.command(now, Command::Send(Message::new(session, protocol, bytes)));
+            self.leave_state(now, session);
         }
         if self.retry.is_some_and(|at| at <= now) {
             self.retry = None;
@@ -158,6 +164,18 @@ impl Server {
         self.handle_timeout(now);
     }
 
+    /// Counts an answer, and leaves the state of the session with its user.
+    fn leave_state(&mut self, now: Instant, session: AssociationId) {
+        if !self.service.cookies {
+            return;
+        }
+        let name = (u64::from(self.element.id().0) << 32) | (self.executed & 0xffff_ffff);
+        let state = self.states.entry(session).or_insert(State { name, count: 0 });
+        state.count += 1;
+        let cookie = state.write();
+        self.command(now, Command::SendCookie { session, cookie });
+    }
+
     /// The end of a command.
     pub(crate) fn answer(&mut self, id: CommandId) -> Result<(), Violation> {
         self.commands.end(id)
@@ -171,9 +189,35 @@ impl Server {
             Notice::RegistrationFailed(_) if !self.left => {
                 self.retry = self.service.retry.map(|retry| now + retry);
             }
+            Notice::CookieEcho { session, cookie, .. } => {
+                self.states.extend(State::read(cookie).map(|state| (*session, state)));
+            }
+            Notice::CookieWanted { session, .. } => self.leave_state(now, *session),
+            Notice::SessionClosed { session, .. } => {
+                self.states.remove(session);
+            }
             Notice::Registered { .. } => self.retry = None,
             _ => {}
         }
+    }
+}
+
+/// The state of a session: something that no other session has, and how many answers it has had.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    name: u64,
+    count: u64,
+}
+
+impl State {
+    fn write(self) -> Bytes {
+        [self.name.to_be_bytes(), self.count.to_be_bytes()].concat().into()
+    }
+
+    fn read(octets: &[u8]) -> Option<Self> {
+        let (name, count) = octets.split_first_chunk()?;
+        let count = count.first_chunk()?;
+        Some(Self { name: u64::from_be_bytes(*name), count: u64::from_be_bytes(*count) })
     }
 }
 

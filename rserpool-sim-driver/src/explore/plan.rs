@@ -165,6 +165,8 @@ pub struct ElementPlan {
     pub max_sessions: Option<usize>,
     /// When it closes sessions of its own accord.
     pub closes: Closing,
+    /// Whether it leaves the state of sessions with its users.
+    pub cookies: bool,
 }
 
 impl ElementPlan {
@@ -181,7 +183,13 @@ impl ElementPlan {
 
     /// How it serves.
     pub fn service(&self) -> Service {
-        Service { time: self.service, slow: self.slow, closes: self.closes, ..Service::default() }
+        Service {
+            time: self.service,
+            slow: self.slow,
+            closes: self.closes,
+            cookies: self.cookies,
+            ..Service::default()
+        }
     }
 
     /// The longest time that it takes for a request.

@@ -6,6 +6,7 @@
 mod agreement;
 mod answers;
 mod audits;
+mod cookies;
 mod executions;
 mod failovers;
 mod failures;
@@ -37,6 +38,7 @@ use crate::fault::Order;
 use crate::id::HostId;
 use crate::violation::Violation;
 use audits::Audits;
+use cookies::Cookies;
 use executions::Executions;
 use failovers::Failovers;
 use failures::Failures;
@@ -66,6 +68,7 @@ pub(crate) struct Judges {
     executions: Executions,
     failovers: Failovers,
     openings: Openings,
+    cookies: Cookies,
 }
 
 impl Judges {
@@ -130,6 +133,9 @@ impl Judges {
                     self.reports.heard(view, host, PeHandle { pool: handle, element });
                 }
             }
+            ProtocolId::ASAP if AsapType::of(bytes) == Some(AsapType::COOKIE) => {
+                self.cookies.heard(host, bytes);
+            }
             _ => {}
         }
     }
@@ -143,6 +149,7 @@ impl Judges {
         protocol: ProtocolId,
         bytes: &Bytes,
     ) -> Verdict {
+        self.cookies.sent(view, host, over, protocol, bytes)?;
         match protocol {
             ProtocolId::ASAP => self.asap(view, host, over, &messages::asap(view, host, bytes)?),
             ProtocolId::ENRP => self.enrp(view, host, over, bytes),
@@ -212,7 +219,11 @@ impl Judges {
                 self.removals.registered(host);
                 Ok(())
             }
+            Note::Element(element::Notice::CookieEcho { session, .. }) => {
+                self.cookies.restored(view, host, *session)
+            }
             Note::Element(element::Notice::Received { session, bytes, .. }) => {
+                self.cookies.received(view, host, *session);
                 self.executions.judge(view, host, *session, bytes)
             }
             Note::ElementAnswer(element::Answer::Deregistered(outcome)) => {
@@ -225,6 +236,17 @@ impl Judges {
             Note::User(user::Notice::ElementFailed { session, element, reason, .. }) => {
                 Failures::judge(view, host, *element, reason)?;
                 self.failovers.judge(view, host, *session, reason)
+            }
+            Note::User(user::Notice::CookieKept { session, .. }) => {
+                self.cookies.kept(view, host, *session);
+                Ok(())
+            }
+            Note::User(user::Notice::FailedOver { session, cookie_echoed, .. }) => {
+                self.cookies.moved(view, host, *session, *cookie_echoed)
+            }
+            Note::User(user::Notice::Closed { session, .. }) => {
+                self.cookies.closed(view, host, *session);
+                Ok(())
             }
             _ => Ok(()),
         }

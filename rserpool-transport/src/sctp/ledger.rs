@@ -28,7 +28,7 @@ pub(super) struct Ledger {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Offer {
     Taken,
-    /// Taken, and with it the bound of application data is reached.
+    /// Taken, and with it the bound of application data is reached, or half of the bound of control messages.
     Congested,
     /// Not taken: no bound would hold.
     Full,
@@ -87,7 +87,7 @@ impl Ledger {
         }
         *queued += cost;
         self.waiting.push_back(message);
-        if !self.congested && self.data >= self.limits.data {
+        if !self.congested && (self.data >= self.limits.data || self.control >= self.limits.control / 2) {
             self.congested = true;
             return Offer::Congested;
         }
@@ -118,7 +118,8 @@ impl Ledger {
 
     /// Whether the queue takes data again; tells so once.
     pub(super) fn drained(&mut self) -> bool {
-        let drained = self.congested && self.data <= self.limits.data / 2;
+        let has_room = self.data <= self.limits.data / 2 && self.control <= self.limits.control / 4;
+        let drained = self.congested && has_room;
         if drained {
             self.congested = false;
         }
@@ -194,6 +195,20 @@ mod tests {
             ledger.delivered(receipt);
         }
         assert_eq!((ledger.data, ledger.control, ledger.flying_octets), (0, 0, 0));
+    }
+
+    /// Who sends control messages of its own accord, such as cookies, learns in time that the peer takes none.
+    #[test]
+    fn control_messages_congest_before_they_end_the_association() {
+        let mut ledger = ledger();
+        let offers: Vec<_> = (0..4).map(|_| ledger.offer(message(11, 436))).collect();
+        assert_eq!(offers, [Offer::Taken, Offer::Congested, Offer::Taken, Offer::Taken]);
+        let mut drained = Vec::new();
+        for receipt in released(&mut ledger) {
+            ledger.delivered(receipt);
+            drained.push(ledger.drained());
+        }
+        assert_eq!(drained, [false, false, true, false]);
     }
 
     #[test]

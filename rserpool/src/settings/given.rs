@@ -9,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, FromArgMatches};
 
 use super::file::{Entry, read_file, with_file};
+use super::help::{by_default, complete};
 use super::nearest::nearest;
 use super::refusal::Refusal;
 use super::{PresetName, Role};
@@ -22,11 +23,11 @@ pub(crate) struct Source {
     /// words; those that begin with sctp-, tcp-, hunt- or log- may be in tables of that name
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Check whether a start would succeed, and exit: 0 if it would, 64 if a value is wrong, 1 if this
-    /// machine is in the way, as by a port in use
+    /// Check whether a start would succeed, and exit: 0 if it would, 64 if a value is wrong, 1 if something
+    /// on this machine prevents it, such as a port in use
     #[arg(long)]
     pub(crate) validate: bool,
-    /// Print all settings with their values, and where each comes from; a file for --config
+    /// Print all settings with their values, and where each comes from, in the form of a file for --config
     #[arg(long)]
     pub(crate) print_config: bool,
 }
@@ -197,47 +198,6 @@ fn written(option: &str, values: &[String], is_list: bool) -> String {
     let values: Vec<String> = values.iter().map(value).collect();
     let values = values.join(", ");
     if is_list { format!("{option} = [{values}]") } else { format!("{option} = {values}") }
-}
-
-/// What the help says of the default of an option.
-fn by_default(argument: &Arg) -> String {
-    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-    let text = help.rsplit_once("[default: ").map_or("", |(_, text)| text);
-    text.split(']').next().unwrap_or_default().to_string()
-}
-
-/// Gives each setting its variable, and its help the defaults.
-fn complete(program: Command) -> Command {
-    program.mut_subcommands(|command| {
-        let Some(role) = Role::of(command.get_name()) else { return command };
-        let settings = role.settings();
-        let names: BTreeSet<&str> = settings.get_arguments().filter_map(Arg::get_long).collect();
-        let (rfc, fast) = (role.preset(PresetName::Rfc), role.preset(PresetName::Fast));
-        let units = "TIME is a number with a unit, ns, us, ms, s, m, h or d, or several of them: 1m 30s. Sizes are \
-                     in octets. Each setting can also be given in the environment";
-        let units = format!("{units}, as {}BIND.", role.prefix());
-        let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        command.after_help(format!("{examples}\n\n{units}")).mut_args(|argument| {
-            let Some(option) = argument.get_long().map(str::to_string) else { return argument };
-            if option != "config" && !names.contains(&*option) {
-                return argument;
-            }
-            let rare = ["sctp-", "tcp-"].iter().any(|rare| option.starts_with(rare));
-            let argument = argument.env(role.variable(&option)).hide_env(true).hide_short_help(rare);
-            let value = |preset: &[(&'static str, String)]| {
-                preset.iter().find(|(name, _)| *name == option).map(|(_, value)| value.clone())
-            };
-            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-            match (value(&rfc), value(&fast)) {
-                _ if help.contains("[default") => argument,
-                (Some(rfc), Some(fast)) if rfc != fast => {
-                    argument.help(format!("{help} [default: {rfc}; fast {fast}]"))
-                }
-                (Some(value), _) => argument.help(format!("{help} [default: {value}]")),
-                _ => argument,
-            }
-        })
-    })
 }
 
 /// The settings of a role that are set, in the order of the help.

@@ -9,8 +9,8 @@ settings! {
     LogSettings for () {
         /// Form of log lines [default: text]
         format / "log": LogFormat;
-        /// What to log, as in RUST_LOG: `info`, `rserpool_driver=debug` [default: info, of sctp_proto error; of a
-        /// tool error]
+        /// What to log, as in RUST_LOG: `info`, `rserpool_driver=debug` [default: info, and error for
+        /// the tools; of sctp_proto only error]
         filter / "log-filter": String;
     }
 }

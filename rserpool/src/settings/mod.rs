@@ -10,6 +10,7 @@ mod any_text;
 mod element;
 mod file;
 mod given;
+mod help;
 mod inspector;
 mod logging;
 mod nearest;
@@ -26,6 +27,7 @@ pub(crate) use element::ElementSettings;
 #[cfg_attr(not(test), allow(unused_imports))]
 pub(crate) use file::{read_file, with_file};
 pub(crate) use given::{Given, Refused, Source};
+pub(crate) use help::complete;
 pub(crate) use inspector::InspectorSettings;
 pub(crate) use logging::{LogFormat, LogSettings};
 pub(crate) use places::{Group, Host, TcpListen, UdpAddress};
@@ -35,8 +37,8 @@ pub(crate) use roles::Role;
 pub(crate) use transport::{HuntSettings, SctpSettings, TcpSettings};
 pub(crate) use user::{DEFAULT_ATTEMPTS, UserSettings};
 pub(crate) use values::{
-    Attempts, CountingName, Id, Life, LifeUnitName, Named, PaddingForm, PolicyText, PoolName, PresetName,
-    Switch, Time, WinnerName,
+    Attempts, CardsName, CountingName, Id, Life, LifeUnitName, Named, PaddingForm, PolicyText, PoolName,
+    PresetName, Switch, Time, WinnerName,
 };
 
 /// Writes a struct of settings, `apply`, which puts those that are set into a configuration, and `written`, which

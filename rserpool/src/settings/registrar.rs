@@ -36,8 +36,8 @@ settings! {
         keep_alive_interval / "keep-alive-interval": Time => keep_alive_interval;
         /// How long an element may take to answer a keep-alive
         keep_alive_timeout / "keep-alive-timeout": Time => keep_alive_timeout;
-        /// MAX-BAD-PE-REPORT: an element that cannot be reached, and of which more reports than this say so,
-        /// gets no second attempt
+        /// MAX-BAD-PE-REPORT: an element that was reported as unreachable more often than this is removed at
+        /// the first attempt to reach it that fails, instead of the second
         max_bad_pe_reports / "max-bad-pe-reports": u32 => max_bad_pe_reports;
         /// Whether keep-alives name their element, as RSPLIB's do
         name_element_in_keep_alive / "name-element-in-keep-alive": Switch => name_element_in_keep_alive;
@@ -73,7 +73,7 @@ settings! {
         max_elements_per_pool / "max-elements-per-pool": usize => limits.elements_per_pool;
         /// Maximum number of elements in all
         max_elements / "max-elements": usize => limits.elements;
-        /// Longest pool handle in octets, at most 1024; 32 where a registrar is RSPLIB's, which a longer one ends
+        /// Longest pool handle in octets, at most 1024; take 32 beside registrars of RSPLIB, which crash on longer ones
         max_handle_octets / "max-handle-octets": usize => max_handle_octets;
         /// Another registrar's address or name and its UDP port [default port: 9899], repeatable. Without
         /// any, the registrar serves at once (RFC 5353 section 3.2.2.1)

@@ -35,7 +35,7 @@ impl Role {
         match command {
             "registrar" => Some(Self::Registrar),
             "serve" => Some(Self::Element),
-            "connect" | "resolve" | "demo-user" => Some(Self::User),
+            "connect" | "resolve" | "watch" | "pingpong" | "calcapp" | "demo-user" => Some(Self::User),
             "pools" | "stats" | "health" => Some(Self::Inspector),
             _ => None,
         }

@@ -3,8 +3,8 @@
 use rserpool_core::user::UserConfig;
 
 use super::{
-    Attempts, Group, Host, HuntSettings, LogSettings, PaddingForm, PresetName, SctpSettings, Switch, Time,
-    UdpAddress, settings,
+    Attempts, CardsName, Group, Host, HuntSettings, LogSettings, PaddingForm, PresetName, SctpSettings,
+    Switch, Time, UdpAddress, settings,
 };
 
 /// Rounds of the hunt before a user at a terminal is told that there is no registrar.
@@ -52,6 +52,10 @@ settings! {
         max_sessions / "max-sessions": usize => max_sessions;
         /// Octets of unanswered requests that a session keeps
         max_unanswered_octets / "max-unanswered-octets": usize => max_unanswered_octets;
+        /// Octets of the cookie that a session keeps: of a longer one, nothing
+        max_cookie_octets / "max-cookie-octets": usize => max_cookie_octets;
+        /// Which elements of a business card a failover tries
+        cards / "cards": CardsName => cards;
         /// Whether to listen to the announcements of registrars [default: only if none is named]
         #[arg(num_args = 0..=1, default_missing_value = "yes")]
         announce / "announce": Switch;

@@ -12,6 +12,7 @@ use clap::builder::{EnumValueParser, OsStringValueParser, TypedValueParser, Valu
 use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
 use rserpool_core::policy::Counting;
 use rserpool_core::registrar::TakeoverWinner;
+use rserpool_core::user::CardUse;
 use rserpool_core::wire::{LifeUnit, Padding, Policy, RegistrationLife};
 use rserpool_driver::Preset;
 
@@ -267,6 +268,24 @@ impl From<PaddingForm> for Padding {
     }
 }
 
+/// Which elements of a business card a failover tries before others.
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub(crate) enum CardsName {
+    /// All.
+    Any,
+    /// Those that a registrar has listed, too.
+    Listed,
+}
+
+impl From<CardsName> for CardUse {
+    fn from(name: CardsName) -> Self {
+        match name {
+            CardsName::Any => Self::Any,
+            CardsName::Listed => Self::Listed,
+        }
+    }
+}
+
 /// Which of two registrars that want to take over the same peer goes on.
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 pub(crate) enum WinnerName {
@@ -375,7 +394,7 @@ macro_rules! chosen {
 }
 chosen! {
     "ORDER": WinnerName;
-    "WHICH": CountingName;
+    "WHICH": CountingName, CardsName;
     "UNIT": LifeUnitName;
     "PRESET": PresetName;
     "FORM": PaddingForm, super::LogFormat;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rserpool_core::base::{ElementId, PoolHandle, RegistrarId, SctpPort};
 use rserpool_core::policy::Counting;
 use rserpool_core::registrar::TakeoverWinner;
+use rserpool_core::user::CardUse;
 use rserpool_core::wire::{LifeUnit, Padding, Policy, RegistrationLife};
 
 use super::values::{Life, Time};
@@ -45,6 +46,7 @@ macro_rules! as_named {
 as_named! {
     bool { true => "yes", false => "no" }
     Counting { Self::Listed => "listed", Self::First => "first" }
+    CardUse { Self::Any => "any", Self::Listed => "listed" }
     LifeUnit { Self::Seconds => "seconds", Self::Milliseconds => "milliseconds" }
     Padding { Self::Strict => "strict", Self::Padded => "padded" }
     TakeoverWinner { Self::LargerId => "larger-id", Self::SmallerId => "smaller-id" }

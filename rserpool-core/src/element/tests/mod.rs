@@ -1,6 +1,9 @@
 //! Scripts of the element, with virtual time: exact actions and notices for every event.
 
+mod cards;
+mod cookies;
 mod leave;
+mod load;
 mod membership;
 mod random;
 mod sessions;

@@ -27,7 +27,7 @@ enum Input {
 }
 
 fn message() -> impl Strategy<Value = Bytes> {
-    let valid = (0..7u8, any::<bool>(), 1..4u32).prop_map(|(kind, flag, registrar)| {
+    let valid = (0..9u8, any::<bool>(), 1..4u32).prop_map(|(kind, flag, registrar)| {
         let (handle, element) = ("pool".into(), ID);
         let error = flag.then(|| ErrorCause::bare(CauseCode::LACK_OF_RESOURCES).into());
         let registrar = RegistrarId(registrar);
@@ -41,7 +41,9 @@ fn message() -> impl Strategy<Value = Bytes> {
             2 => AsapMessage::DeregistrationResponse { handle, element, error },
             3 | 4 => AsapMessage::EndpointKeepAlive { home: flag, registrar, handle, element: None },
             5 => AsapMessage::ServerAnnounce { registrar, transports: vec![], encapsulation: None },
-            _ => AsapMessage::Cookie { cookie: "c".into() },
+            6 => AsapMessage::Cookie { cookie: "c".into() },
+            7 => AsapMessage::CookieEcho { cookie: "c".into() },
+            _ => AsapMessage::BusinessCard { handle, policy: None, elements: vec![cards::listed(7)] },
         })
     });
     prop_oneof![4 => valid, 1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)]
@@ -57,7 +59,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => any::<usize>().prop_map(Input::Congested),
         1 => any::<usize>().prop_map(Input::Drained),
         2 => message().prop_map(Input::Announce),
-        4 => (0..8u8, any::<usize>()).prop_map(|(kind, index)| Input::Command(kind, index)),
+        4 => (0..10u8, any::<usize>()).prop_map(|(kind, index)| Input::Command(kind, index)),
         3 => (0..300u64).prop_map(Input::Wait),
         5 => Just(Input::Timeout),
         1 => Just(Input::Shutdown),
@@ -122,7 +124,11 @@ impl World {
             };
             match notice {
                 Notice::SessionOpened { session, .. } => assert!(self.sessions.insert(session)),
-                Notice::Received { session, .. } | Notice::Writable { session } => {
+                Notice::Received { session, .. }
+                | Notice::CookieEcho { session, .. }
+                | Notice::PeerCard { session, .. }
+                | Notice::CookieWanted { session }
+                | Notice::Writable { session } => {
                     assert!(self.sessions.contains(&session));
                 }
                 Notice::SessionClosed { session, .. } => assert!(self.sessions.remove(&session)),
@@ -178,6 +184,8 @@ impl World {
                     0 => Command::Deregister,
                     1 | 2 => Command::UpdatePolicy(Policy::RoundRobin),
                     3 => Command::Close { session },
+                    4 => Command::SetCard(vec![cards::listed(8)]),
+                    5 | 6 => Command::SendCookie { session, cookie: "state".into() },
                     _ => Command::Send(Message::new(session, DATA, "d")),
                 };
                 self.commands += 1;

@@ -208,7 +208,7 @@ fn an_element_is_reported_once_and_only_if_it_was_sent_something() {
 fn the_application_may_ask_for_a_failover() {
     let mut user = serving(&[1, 2]);
     send(&mut user, 10, retry(1), "a");
-    let failover = || Command::Failover { session: SessionId(1) };
+    let failover = || Command::Failover { session: SessionId(1), unreachable: false };
     let (actions, notices) = command(&mut user, 20, 9, failover());
     assert_eq!(actions, [abort(2), question(HOME), connect(3, 0, place(2), at(170))]);
     assert_eq!(
@@ -229,6 +229,26 @@ fn the_application_may_ask_for_a_failover() {
     assert_eq!(command(&mut user, 23, 9, failover()), refused(Refusal::UnknownSession));
     event(&mut user, 24, resolved(HOME, &[1, 2]));
     assert_eq!(user.poll_timeout(), None);
+}
+
+/// Only an element that the application calls unreachable is reported, and only if it was sent something.
+#[test]
+fn a_failover_reports_what_is_unreachable() {
+    for (asked, reports) in [(false, vec![]), (true, vec![report(HOME, 1)])] {
+        let mut user = serving(&[1, 2]);
+        send(&mut user, 10, retry(1), "a");
+        let failover = Command::Failover { session: SessionId(1), unreachable: asked };
+        let (mut actions, _) = command(&mut user, 20, 9, failover.clone());
+        let rest = [abort(2), question(HOME), connect(3, 0, place(2), at(170))];
+        let after = actions.split_off(reports.len());
+        assert_eq!((actions, after), (reports, rest.to_vec()));
+        // While another one is looked for, there is none to be reported.
+        assert_eq!(command(&mut user, 21, 9, failover), accepted(vec![]));
+    }
+    let mut user = serving(&[1, 2]);
+    let failover = Command::Failover { session: SessionId(1), unreachable: true };
+    let (actions, _) = command(&mut user, 20, 9, failover);
+    assert_eq!(actions, [abort(2), question(HOME), connect(3, 0, place(2), at(170))]);
 }
 
 /// ASAP-9.2-07, SEC-2.13.3-01: two sessions, one dead element: one report.

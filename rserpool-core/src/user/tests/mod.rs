@@ -1,5 +1,7 @@
 //! Scripts of the user, with virtual time: exact actions and notices for every event.
 
+mod cards;
+mod cookies;
 mod failover;
 mod random;
 mod resolution;
@@ -176,9 +178,13 @@ fn element_failed(element: u32, reason: FailureReason) -> Output<Answer, Notice>
 }
 
 fn failed_over(from: u32, to: u32, resent: &[u64]) -> Output<Answer, Notice> {
+    handed_over(from, to, false, resent)
+}
+
+fn handed_over(from: u32, to: u32, cookie_echoed: bool, resent: &[u64]) -> Output<Answer, Notice> {
     let resent = resent.iter().copied().map(RequestId).collect();
     let (from, to, peer) = (ElementId(from), ElementId(to), place(to));
-    Output::Notice(Notice::FailedOver { session: SessionId(1), from, to, peer, resent })
+    Output::Notice(Notice::FailedOver { session: SessionId(1), from, to, peer, cookie_echoed, resent })
 }
 
 fn unanswered(request: u64, reason: UnansweredReason) -> Output<Answer, Notice> {

@@ -9,6 +9,7 @@ use super::*;
 use crate::base::{Instant, SctpPort};
 use crate::endpoint::Connected;
 use crate::endpoint::testing::encode;
+use crate::user::Card;
 
 const MAX_SESSIONS: usize = 4;
 
@@ -43,7 +44,14 @@ fn message() -> impl Strategy<Value = Bytes> {
             },
         })
     });
-    prop_oneof![6 => valid, 1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)]
+    let left = (any::<bool>(), 1..6u32).prop_map(|(other, id)| {
+        let handle = if other { "other" } else { "pool" }.into();
+        encode(&match id {
+            1 => AsapMessage::Cookie { cookie: "state".into() },
+            _ => AsapMessage::BusinessCard { handle, policy: None, elements: vec![element(id)] },
+        })
+    });
+    prop_oneof![6 => valid, 2 => left, 1 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from)]
 }
 
 fn input() -> impl Strategy<Value = Input> {
@@ -160,7 +168,9 @@ impl World {
                 assert_eq!(self.open.insert(session, Some(to)), Some(None));
                 assert!(resent.iter().all(|request| self.owed.contains(&(session, *request))));
             }
-            Notice::Received { session, element, .. } => {
+            Notice::Received { session, element, .. }
+            | Notice::CookieKept { session, element, .. }
+            | Notice::PeerCard { session, element, .. } => {
                 assert_eq!(self.open.get(&session), Some(&Some(element)), "told before its messages");
             }
             Notice::Unanswered { session, request, .. } => assert!(self.owed.remove(&(session, request))),
@@ -187,8 +197,9 @@ impl World {
                 Command::Resolve(if b.is_multiple_of(2) { question } else { question.past_cache() })
             }
             2 | 3 => Command::Open(Open::new(handle)),
+            4 if b < 3 => Command::SetCard(Some(Card::new(handle, vec![element(1)]))),
             4 => Command::Purge { handle },
-            5 => Command::Failover { session },
+            5 => Command::Failover { session, unreachable: b.is_multiple_of(2) },
             6 => Command::ReportUnreachable { handle, element: ElementId(b as u32) },
             7 if b < 3 => Command::Close { session },
             7 if b.is_multiple_of(2) => Command::Hold { session },

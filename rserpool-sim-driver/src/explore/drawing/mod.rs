@@ -9,6 +9,7 @@ mod moments;
 mod policies;
 mod registrars;
 mod relocation;
+mod sessions;
 mod time_outs;
 mod work;
 
@@ -100,6 +101,7 @@ impl Plan {
         let mut dice = Dice::new(seed, Purpose::Relocation);
         plan.faults.extend(relocation::draw(&mut dice, &plan, timers == Timers::Rfc));
         work::draw(&mut Dice::new(seed, Purpose::Work), &mut plan, hardships);
+        sessions::draw(&mut Dice::new(seed, Purpose::Sessions), &mut plan);
         mixture::draw(&mut Dice::new(seed, Purpose::Mixture), &mut plan, hardships);
         let mut dice = Dice::new(seed, Purpose::TimeOuts);
         plan.faults.extend(time_outs::draw(&mut dice, &plan, hardships));
@@ -168,6 +170,7 @@ fn draw_element(dice: &mut Dice, timers: Timers, pools: usize, life: Registratio
         slow: None,
         max_sessions: None,
         closes: Closing::Never,
+        cookies: false,
     }
 }
 

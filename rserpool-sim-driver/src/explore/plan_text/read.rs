@@ -161,6 +161,7 @@ impl Draft {
             slow: keys.read("slow", |text| occasional(text, time))?,
             max_sessions: keys.read("max-sessions", number)?,
             closes: keys.read("closes", closing)?.unwrap_or_default(),
+            cookies: keys.read("cookies", switch)?.unwrap_or_default(),
         };
         keys.end()?;
         self.elements.push(plan);

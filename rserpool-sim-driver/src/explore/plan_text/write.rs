@@ -154,6 +154,7 @@ fn element_values(counts: &Counts, all: Timers, element: &ElementPlan) -> String
         .add_some("slow", occasional(element.slow, write_time))
         .add_some("max-sessions", element.max_sessions)
         .add_some("closes", closing(element.closes))
+        .add_some("cookies", element.cookies.then_some(write_switch(true)))
         .0
 }
 

@@ -183,7 +183,8 @@ fn a_full_control_queue_ends_the_association() {
     for _ in 0..11 {
         net.send(0, a, 12, vec![0; 1000]);
     }
-    assert_eq!(net.take(0), [down(a, DownReason::QueueFull)]);
+    let congested = Event::Congested { association: a };
+    assert_eq!(net.take(0), [congested, down(a, DownReason::QueueFull)]);
     net.run_for(millis(50));
     assert_eq!(net.take(1).last(), Some(&down(b, DownReason::Busy)));
     net.send(0, a, 12, "too late");

@@ -109,7 +109,7 @@ fn a_peer_without_room_is_not_given_up() {
         net.send(0, a, 11, vec![2; 900_000]);
     }
     net.run_for(millis(20_000));
-    assert_eq!((net.take(0), net.take(1)), (vec![], vec![]));
+    assert_eq!((net.take(0), net.take(1)), (vec![Event::Congested { association: a }], vec![]));
     net.act(1, Action::Release { association: b });
     net.run_until(|net| net.events[1].len() == 4);
 }

@@ -19,7 +19,9 @@ cargo run --quiet -p conformance -- coverage --json |
     awk -F'"' '/^      "id"/ {id = $4} /^        "rserpool-core\/src\// {sub(/.*::/, "", $2); print id, $2}' |
     sort -u >"$output/cited"
 git ls-files -z | tar --create --null --files-from=- | tar --extract --directory="$tree"
-export CARGO_TARGET_DIR=$output/target
+# The dependencies are those that have been built for the tree.
+CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+export CARGO_TARGET_DIR
 
 wanted=("$@")
 missed=0

@@ -7,10 +7,10 @@ use super::dice::Dice;
 use crate::explore::plan::Plan;
 use crate::fault::{Fault, Order};
 
-/// Draws it for a tenth of the worlds.
-pub(super) fn draw(dice: &mut Dice, plan: &Plan, hardships: &[Hardship]) -> Vec<Vec<(Duration, Fault)>> {
+/// Draws it for a tenth of the worlds. What users know has become stale by the time at which they open sessions.
+pub(super) fn draw(dice: &mut Dice, plan: &mut Plan, hardships: &[Hardship]) {
     if !dice.chance(10) || !hardships.contains(&Hardship::Desertion) {
-        return Vec::new();
+        return;
     }
     // A round of the hunt, and all repetitions of a question.
     let vain = plan.users.iter().map(|user| {
@@ -21,15 +21,19 @@ pub(super) fn draw(dice: &mut Dice, plan: &Plan, hardships: &[Hardship]) -> Vec<
     let open = plan.users.iter().map(|user| user.config().open_timeout).max().unwrap_or_default();
     let lasts = vain * 6 + open;
     if plan.chaos <= lasts {
-        return Vec::new();
+        return;
     }
     let begin = dice.between(Duration::ZERO, plan.chaos - lasts);
     let end = begin + lasts;
-    let mut steps: Vec<_> = plan.registrar_hosts().map(|registrar| (begin, Fault::Kill(registrar))).collect();
+    let mut steps: Vec<(Duration, Fault)> =
+        plan.registrar_hosts().map(|registrar| (begin, Fault::Kill(registrar))).collect();
     for (n, (user, _)) in plan.user_hosts().enumerate() {
         let close = begin + vain * 3 + vain * (n as u32 % 2);
         steps.push((close, Fault::Order(user, Order::Close)));
     }
     steps.extend(plan.registrar_hosts().map(|registrar| (end, Fault::Start(registrar))));
-    vec![steps]
+    plan.faults.push(steps);
+    for user in &mut plan.users {
+        user.cache_life = Some(vain);
+    }
 }

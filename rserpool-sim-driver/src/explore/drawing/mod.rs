@@ -106,7 +106,7 @@ impl Plan {
         let mut dice = Dice::new(seed, Purpose::TimeOuts);
         plan.faults.extend(time_outs::draw(&mut dice, &plan, hardships));
         let mut dice = Dice::new(seed, Purpose::Desertion);
-        plan.faults.extend(desertion::draw(&mut dice, &plan, hardships));
+        desertion::draw(&mut dice, &mut plan, hardships);
         plan
     }
 }
@@ -189,6 +189,7 @@ fn draw_user(dice: &mut Dice, timers: Timers, pools: usize) -> UserPlan {
         large: None,
         poison: None,
         consuming: Duration::ZERO,
+        cache_life: None,
         resolve: dice
             .chance(50)
             .then(|| dice.between(Duration::from_millis(100), Duration::from_secs(2)) * pace),

@@ -18,6 +18,11 @@ impl Source {
         })
     }
 
+    /// An address that stands for it.
+    pub const fn address(self) -> IpAddr {
+        self.0
+    }
+
     /// That of a peer, by its first address; peers without any share one.
     pub fn of_peer(peer: &SctpAddress) -> Self {
         Self::of(peer.addresses.first().copied().unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))

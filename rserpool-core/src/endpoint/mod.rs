@@ -92,7 +92,7 @@ mod transport_counters;
 pub use config::ConfigError;
 pub use contract::{
     AbortCause, AbortReason, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, HangUp,
-    MAX_MESSAGE, Origin, Outbox, Output, OutputOf,
+    MAX_MESSAGE, Origin, Outbox, Output, OutputOf, Reservation,
 };
 pub use control::{MAX_CARD, MAX_COOKIE};
 pub use management::ReportError;

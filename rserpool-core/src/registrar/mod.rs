@@ -79,13 +79,14 @@ use self::links::{Links, Opener};
 use self::own::Verdict;
 use self::subscriptions::Subscriptions;
 use crate::base::{
-    AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, SctpPort,
+    AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, SctpPort, Source,
     TransportAddress,
 };
 use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST, STATUS_REQUEST, peers_text, status_text};
 use crate::endpoint::received::Received;
 use crate::endpoint::{
     AbortCause, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, Origin, Output,
+    Reservation,
 };
 use crate::handlespace::{Handlespace, PeHandle};
 use crate::wire::{
@@ -123,7 +124,13 @@ impl Registrar {
         };
         let Self { ctx, links, elements, peers, join, .. } = &mut registrar;
         join.start(ctx, links, elements, peers);
+        registrar.note_configured();
         registrar
+    }
+
+    /// The transport has to be told of the addresses of configured peers, because they are new or are so no longer.
+    fn note_configured(&mut self) {
+        self.peers.contacts.configured().for_each(|a| self.elements.own.note_change(Source::of(*a)));
     }
 
     /// The ENRP server identifier. It may change until the first message that names it is sent.
@@ -633,7 +640,9 @@ impl Endpoint for Registrar {
             Command::UsePeers(addresses) => {
                 // The answer comes before what follows from the command.
                 self.ctx.outbox.answer(id, Answer::Done);
-                return self.peers.contacts.configure(&mut self.ctx, &addresses);
+                self.note_configured();
+                self.peers.contacts.configure(&mut self.ctx, &addresses);
+                return self.note_configured();
             }
             Command::NoteLinesLost(lines) => {
                 self.ctx.counters.log_lines_lost = lines;
@@ -684,6 +693,14 @@ impl Endpoint for Registrar {
 
     fn note_transport(&mut self, counters: &TransportCounters) {
         self.ctx.transport = *counters;
+    }
+
+    fn poll_reservation(&mut self) -> Option<Reservation> {
+        let source = self.elements.own.take_change()?;
+        let known = self.elements.own.count_from(source) + self.peers.contacts.configured_at(source);
+        // One more, since a process that starts again comes before its former associations are gone.
+        let associations = if known > 0 { known + 1 } else { 0 };
+        Some(Reservation { address: source.address(), associations })
     }
 }
 

@@ -34,7 +34,10 @@ sample() {
     local files=()
     while (($#)); do
         file=rserpool-core/src/$1
-        [[ " ${files[*]-} " == *" $file "* ]] || files+=("$file")
+        if [[ " ${files[*]-} " != *" $file "* ]]; then
+            files+=("$file")
+            cp "$tree/$file" "$tree/$file.whole"
+        fi
         if ! OLD=$2 NEW=$3 perl -0777 -i -pe '
             BEGIN { $old = $ENV{OLD}; $new = $ENV{NEW} }
             $count = () = /\Q$old\E/g; die "$count times: $old\n" if $count != 1; s/\Q$old\E/$new/' \
@@ -58,7 +61,7 @@ sample() {
     else
         echo "$requirement: noticed by $(sed -n 's/^test result.* \([0-9]*\) failed.*/\1/p' "$output/$requirement.log") of ${#tests[@]}"
     fi
-    for file in "${files[@]}"; do cp "$file" "$tree/$file"; done
+    for file in "${files[@]}"; do mv "$tree/$file.whole" "$tree/$file"; done
 }
 
 # A flag without a meaning switches one that has one off.

@@ -94,7 +94,7 @@ pub use call::{CallFrame, CallHalf, CallId, MAX_CALL};
 pub use config::ConfigError;
 pub use contract::{
     AbortCause, AbortReason, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, HangUp,
-    MAX_MESSAGE, Origin, Outbox, Output, OutputOf,
+    MAX_MESSAGE, Origin, Outbox, Output, OutputOf, Reservation,
 };
 pub use control::{MAX_CARD, MAX_COOKIE};
 pub use management::ReportError;

@@ -78,6 +78,7 @@ use self::enrp::{claims, takeovers};
 use self::foreign::Finding;
 use self::links::{Links, Opener};
 use self::own::Verdict;
+use self::source::Source;
 use self::subscriptions::Subscriptions;
 use crate::base::{
     AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, SctpPort,
@@ -86,7 +87,7 @@ use crate::base::{
 use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST, STATUS_REQUEST, peers_text, status_text};
 use crate::endpoint::received::Received;
 use crate::endpoint::{
-    AbortCause, Action, Channel, ConnectError, Connected, Endpoint, Event, Origin, Output,
+    AbortCause, Action, Channel, ConnectError, Connected, Endpoint, Event, Origin, Output, Reservation,
 };
 use crate::handlespace::{Handlespace, PeHandle};
 use crate::wire::{
@@ -124,7 +125,13 @@ impl Registrar {
         };
         let Self { ctx, links, elements, peers, join, .. } = &mut registrar;
         join.start(ctx, links, elements, peers);
+        registrar.note_configured();
         registrar
+    }
+
+    /// The transport has to be told of the addresses of configured peers, because they are new or are so no longer.
+    fn note_configured(&mut self) {
+        self.peers.contacts.configured().for_each(|a| self.elements.own.note_change(Source::at(*a)));
     }
 
     /// The ENRP server identifier. It may change until the first message that names it is sent.
@@ -634,7 +641,9 @@ impl Endpoint for Registrar {
             Command::UsePeers(addresses) => {
                 // The answer comes before what follows from the command.
                 self.ctx.outbox.answer(id, Answer::Done);
-                return self.peers.contacts.configure(&mut self.ctx, &addresses);
+                self.note_configured();
+                self.peers.contacts.configure(&mut self.ctx, &addresses);
+                return self.note_configured();
             }
             Command::NoteLinesLost(lines) => {
                 self.ctx.counters.log_lines_lost = lines;
@@ -685,6 +694,14 @@ impl Endpoint for Registrar {
 
     fn note_transport(&mut self, counters: &TransportCounters) {
         self.ctx.transport = *counters;
+    }
+
+    fn poll_reservation(&mut self) -> Option<Reservation> {
+        let source = self.elements.own.take_change()?;
+        let known = self.elements.own.count_from(source) + self.peers.contacts.configured_at(source);
+        // One more, since a process that starts again comes before its former associations are gone.
+        let associations = if known > 0 { known + 1 } else { 0 };
+        Some(Reservation { address: source.address(), associations })
     }
 }
 

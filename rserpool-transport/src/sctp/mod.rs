@@ -155,14 +155,14 @@ impl<E: Engine> Sctp<E> {
         self.core.counters
     }
 
-    /// Whether one more association of our own would exceed the limit.
+    /// Whether one more association would exceed the limit.
     fn is_full(&self) -> bool {
         self.associations.len() + self.attempts.len() >= self.core.config.max_associations
     }
 
-    /// Whether peers have all places that they may have.
+    /// Whether peers have all places that they may have. What we open ourselves takes none of these.
     fn is_full_for_peers(&self) -> bool {
-        self.associations.len() + self.attempts.len() >= self.core.config.max_accepted()
+        self.places.len() >= self.core.config.max_accepted() || self.is_full()
     }
 
     /// Whether a peer at this address would get a place.

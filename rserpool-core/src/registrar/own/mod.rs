@@ -200,12 +200,17 @@ pub(in crate::registrar) enum Taken {
     AsBefore,
 }
 
+/// The most sources that wait to be told to the transport: one input concerns fewer elements of ours.
+const MAX_CHANGED: usize = 4096;
+
 /// The elements of this registrar. Reading goes through [`Deref`].
 #[derive(Debug, Default)]
 pub(in crate::registrar) struct Own {
     elements: BTreeMap<PeHandle, OwnElement>,
     /// How many of them come from each source.
     from: BTreeMap<Source, usize>,
+    /// The sources of which that has changed since the transport was told.
+    changed: BTreeSet<Source>,
     /// Those that wait for room for an attempt.
     probes: Probes,
 }
@@ -337,6 +342,21 @@ impl Own {
 
     fn count(&mut self, source: Source) {
         *self.from.entry(source).or_default() += 1;
+        self.note_change(source);
+    }
+
+    /// The transport has to be told anew for how many associations from a source it keeps room. A driver that does
+    /// not ask for that loses the first.
+    pub(in crate::registrar) fn note_change(&mut self, source: Source) {
+        self.changed.insert(source);
+        if self.changed.len() > MAX_CHANGED {
+            self.changed.pop_first();
+        }
+    }
+
+    /// The next source of which the transport has to be told.
+    pub(in crate::registrar) fn take_change(&mut self) -> Option<Source> {
+        self.changed.pop_first()
     }
 
     fn uncount(&mut self, source: Source) {
@@ -348,6 +368,7 @@ impl Own {
         if *count == 0 {
             self.from.remove(&source);
         }
+        self.note_change(source);
     }
 
     /// Gives up the attempt to reach an element, or its wait for one.

@@ -207,6 +207,23 @@ def resolution(pool, items=None):
 
 
 def registration(pool, identifier, address="127.0.0.1", addresses=1):
+    return message(1, parameter(9, pool.encode()) + element(identifier, 0, address, addresses))
+
+
+def element(identifier, home, address="127.0.0.1", addresses=1):
+    """A Pool Element parameter."""
     transport = parameter(4, struct.pack("!HH", 7, 0) + parameter(1, socket.inet_aton(address)) * addresses)
-    element = struct.pack("!III", identifier, 0, 300) + transport + parameter(8, struct.pack("!I", 1))
-    return message(1, parameter(9, pool.encode()) + parameter(10, element))
+    fields = struct.pack("!III", identifier, home, 300) + transport + parameter(8, struct.pack("!I", 1))
+    return parameter(10, fields + (transport if home else b""))
+
+
+def enrp(kind, sender, body=b"", flags=0):
+    """An ENRP message to whoever receives it (RFC 5353 section 2)."""
+    return struct.pack("!BBHII", kind, flags, 12 + len(body), sender, 0) + body
+
+
+def server(identifier, address, udp_port, port=ENRP_PORT):
+    """A Server Information parameter, with the UDP port as our registrars tell it."""
+    transport = parameter(4, struct.pack("!HH", port, 0) + parameter(1, socket.inet_aton(address)))
+    ports = parameter(0xA6AB, struct.pack("!HH", udp_port, 0))
+    return parameter(11, struct.pack("!I", identifier) + transport + ports)

@@ -268,7 +268,99 @@ def tcp_table(registrar, address, share):
     return None if answered else f"an honest user over TCP had no answer after {took:.0f} ms"
 
 
-ATTACKS = [fragments, copies, unread, blocks, inits, associations, strays, busy_tcp, tcp_table]
+def many_pools(registrar, address, share):
+    """As many pools as the registrar takes, by one association; an honest element founds another one."""
+    peer = Peer(registrar.target, address).connect()
+    for first in range(0, int(10_000 * share), 300):
+        peer.say(*(registration(f"pool{first + n}", 0x40000000 + first + n, "10.9.9.9") for n in range(300)))
+        peer.settle()
+    honest = Peer(registrar.target).connect()
+    granted = honest.ask(registration("FRESH", 0x50000000 + os.getpid()))
+    peer.close()
+    honest.close()
+    return None if granted[:2] == b"\x03\x00" else "an honest element could not found a pool"
+
+
+def vanishing(registrar, address, share):
+    """Elements that register and are gone; an honest one that died with them has to be noticed."""
+    for n in range(int(3000 * share)):
+        peer = Peer(registrar.target, address).connect()
+        peer.say(registration("VANISHED", 0x60000000 + n))
+        peer.settle()
+        peer.close()
+    honest = Peer(registrar.target).connect()
+    honest.ask(registration("DEAD", 0x51000000 + os.getpid()))
+    honest.close()
+    begin = time.monotonic()
+    user = Peer(registrar.target).connect()
+    while b"\0\x0a" in user.ask(resolution("DEAD")):
+        if time.monotonic() - begin > 30:
+            return "an honest element that died is still listed after 30 s"
+        time.sleep(0.5)
+    return None
+
+
+def named_peers(registrar, address, share):
+    """A false peer names 63 others at the address of a victim, which gets INITs."""
+    victim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    victim.bind(("127.0.0.77", 0))
+    victim.setblocking(False)
+    peer = false_peer(registrar, address, 0x66000000)
+    names = [server(0x66000001 + n, "127.0.0.77", victim.getsockname()[1], ENRP_PORT + n) for n in range(63)]
+    peer.say(enrp(6, 0x66000000, b"".join(names)), protocol=ENRP)
+    octets = packets = 0
+    end = time.monotonic() + 60 * share
+    while time.monotonic() < end and peer.ended is None:
+        answer_heartbeats(peer, 0x66000000, 0.1)
+        try:
+            while True:
+                octets += len(victim.recv(65535))
+                packets += 1
+        except BlockingIOError:
+            pass
+    peer.close()
+    print(f"  the victim got {packets} packets, {octets} octets, for {sum(map(len, names))}", file=sys.stderr)
+    return None if octets <= sum(map(len, names)) * 1.5 else f"a victim got {octets} octets"
+
+
+def false_peer(registrar, address, identifier):
+    """A registrar that is none, in the peer list of the target."""
+    peer = Peer(registrar.target, address, port=ENRP_PORT).connect()
+    place = server(identifier, *peer.socket.getsockname(), peer.own_port)
+    peer.say(enrp(1, identifier, place), protocol=ENRP)
+    peer.receive(0.5)
+    return peer
+
+
+def answer_heartbeats(peer, identifier, patience):
+    peer.receive(patience)
+    for _, said in peer.messages:
+        if said[0] == 1 and said[1] & 1:
+            peer.say(enrp(1, identifier), protocol=ENRP)
+    peer.messages.clear()
+
+
+def tables(registrar, address, share):
+    """A false peer's elements, and datagrams full of questions and takeovers that walk over all of them."""
+    peer = false_peer(registrar, address, 0x67000000)
+    for first in range(0, int(50_000 * share), 400):
+        handle = struct.pack("!HH", 0, 0) + parameter(9, b"WALKED")
+        updates = [enrp(4, 0x67000000, handle + element(first + n + 1, 0x67000000, "10.9.9.9")) for n in range(400)]
+        peer.say(*updates, protocol=ENRP)
+        peer.settle()
+        answer_heartbeats(peer, 0x67000000, 0)
+    asker = Peer(registrar.target, address, port=ENRP_PORT).connect()
+    for _ in range(int(5 * share) or 1):
+        asker.say(*[enrp(2, 0, flags=1)] * 1500, protocol=ENRP)
+        peer.say(*[enrp(9, 0x67000000, struct.pack("!I", 0x68000000))] * 1600, protocol=ENRP)
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            asker.receive(0.01)
+            answer_heartbeats(peer, 0x67000000, 0.01)
+
+
+ATTACKS = [fragments, copies, unread, blocks, inits, associations, strays, busy_tcp, tcp_table, many_pools,
+           vanishing, tables, named_peers]
 
 
 def besiege(registrar, attack, share, limit):

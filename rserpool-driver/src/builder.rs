@@ -28,6 +28,7 @@ use crate::interfaces;
 use crate::io::Io;
 use crate::observed::Observed;
 use crate::role::Role;
+use crate::room::Room;
 use crate::runtime::{BoxFuture, Runtime, Socket};
 use crate::tcp::{StreamIo, TcpListening};
 
@@ -322,17 +323,18 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let (remarks, remark_receiver) = unbounded();
         let (application, events) = bounded(EVENT_QUEUE);
         let (fate, outlook) = fate();
+        let room = Room::default();
         let parts = Parts {
             runtime: Arc::clone(&runtime),
             span: config.span(),
             announcements,
             requests: Box::pin(request_receiver),
             remarks: Box::pin(remark_receiver),
-            delivery: Delivery::new(application),
+            delivery: Delivery::new(application, room.clone()),
             fate,
         };
         runtime.spawn(carry(parts, &config)?);
-        Ok(Launched { handle: Handle { requests, remarks, outlook, local }, events, config })
+        Ok(Launched { handle: Handle { requests, remarks, outlook, local, room }, events, config })
     }
 
     /// Binds the sockets of SCTP over UDP and of TCP.

@@ -11,6 +11,7 @@ use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::SessionId;
 
 use crate::role::{Recipient, Remark, Role};
+use crate::room::Room;
 use crate::runtime::BoxFuture;
 
 /// Octets of messages for which an event takes one more place in its queue: a queue of 1,024 places
@@ -135,11 +136,13 @@ pub(super) struct Delivery<E: Role> {
     backlog: VecDeque<(EventSender<E>, E::Notice)>,
     blocked: Option<BoxFuture>,
     remarks: Vec<Remark>,
+    /// Those who wait until a session of an element has room.
+    room: Room,
     patient: bool,
 }
 
 impl<E: Role> Delivery<E> {
-    pub(super) fn new(application: EventSender<E>) -> Self {
+    pub(super) fn new(application: EventSender<E>, room: Room) -> Self {
         Self {
             commands: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -148,6 +151,7 @@ impl<E: Role> Delivery<E> {
             backlog: VecDeque::new(),
             blocked: None,
             remarks: Vec::new(),
+            room,
             patient: true,
         }
     }
@@ -179,6 +183,9 @@ impl<E: Role> Delivery<E> {
 
     /// Passes one notice on.
     pub(super) fn accept(&mut self, notice: E::Notice) {
+        if E::makes_room(&notice) {
+            self.room.open();
+        }
         match E::recipient(&notice) {
             Recipient::None => {}
             Recipient::Onlooker => {

@@ -1,6 +1,7 @@
 //! The handle of a pool element.
 
 use std::fmt;
+use std::future::Future;
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -27,6 +28,7 @@ use crate::log::{Line, Log, brief, cut, listed};
 use crate::role::{Recipient, Role};
 use crate::runtime::Runtime;
 use crate::seal::CookieKeys;
+use crate::serve::{self, Incoming};
 
 /// A pool element that runs in the background; clones are handles of the same one.
 ///
@@ -124,6 +126,42 @@ impl<R> PoolElement<R> {
         bytes: impl Into<Bytes>,
     ) -> Result<(), Refusal> {
         self.ask(Command::Send(Message::new(session, protocol, bytes))).await
+    }
+
+    /// Answers a call. Waits while the queue to its user is full.
+    ///
+    /// Cancel safe, but the answer may have been sent when the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnknownSession`] if its user has gone; [`Refusal::Length`] if the answer is longer than 1,048,552
+    /// octets.
+    pub async fn reply(&self, call: &Incoming, bytes: impl Into<Bytes>) -> Result<(), Refusal> {
+        let answer = call.answer(bytes.into());
+        loop {
+            let room = self.handle.room.listen();
+            match self.ask(Command::Send(answer.clone())).await {
+                Err(Refusal::Congested) => {
+                    // Closed if the loop has ended, which the next attempt says.
+                    let _ = room.recv().await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Serves calls until the element has ended: hands each to `handler`, and replies with what that returns. Up to
+    /// [`SERVED_AT_ONCE`](crate::SERVED_AT_ONCE) calls are in work at the same time, all in the task that awaits this.
+    /// Takes the events of the element; those that are no calls are dropped. An application that needs them takes them
+    /// itself, and calls [`PoolElement::reply`].
+    ///
+    /// Dropped, it leaves the calls in work unanswered.
+    pub async fn serve<H, F>(&self, handler: H)
+    where
+        H: Fn(Incoming) -> F,
+        F: Future<Output = Bytes>,
+    {
+        serve::serve(self, handler).await;
     }
 
     /// Leaves the state of a session with its user, who hands it to the element that replaces this one, if this one
@@ -315,6 +353,10 @@ impl Configure for ElementConfig {
 impl Role for element::Element {
     fn recipient(_notice: &Notice) -> Recipient {
         Recipient::Application
+    }
+
+    fn makes_room(notice: &Notice) -> bool {
+        matches!(notice, Notice::Writable { .. } | Notice::SessionClosed { .. } | Notice::Stopped)
     }
 
     fn repeats(notice: &Notice) -> bool {

@@ -10,6 +10,7 @@ use crate::error::Stopped;
 use crate::event_loop::Request;
 use crate::fate::Outlook;
 use crate::role::{Remark, Role};
+use crate::room::Room;
 
 /// Takes the content out of one variant of `Answer`: that of the command which is asked.
 macro_rules! variant {
@@ -49,6 +50,8 @@ pub(super) struct Handle<E: Role> {
     pub(super) remarks: Sender<Remark>,
     pub(super) outlook: Outlook,
     pub(super) local: Local,
+    /// Where callers wait for room.
+    pub(super) room: Room,
 }
 
 impl<E: Role> Clone for Handle<E> {
@@ -58,6 +61,7 @@ impl<E: Role> Clone for Handle<E> {
             remarks: self.remarks.clone(),
             outlook: self.outlook.clone(),
             local: self.local,
+            room: self.room.clone(),
         }
     }
 }

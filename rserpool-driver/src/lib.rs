@@ -61,6 +61,7 @@
 
 mod announce;
 mod builder;
+mod call;
 mod datagrams;
 mod delivery;
 mod element;
@@ -77,8 +78,10 @@ mod log;
 mod observed;
 mod registrar;
 mod role;
+mod room;
 mod runtime;
 mod seal;
+mod serve;
 mod session;
 mod tcp;
 #[cfg(feature = "udp")]
@@ -92,6 +95,7 @@ pub use announce::{
     ENRP_ANNOUNCE_GROUP_V6, RSPLIB_ASAP_GROUP, RSPLIB_ENRP_GROUP,
 };
 pub use builder::{Builder, Configuration, EVENT_QUEUE, MAX_BUSY_POLL, Preset};
+pub use call::CallOptions;
 pub use delivery::SESSION_QUEUE;
 pub use element::PoolElement;
 pub use error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
@@ -102,6 +106,7 @@ pub use runtime::{
     AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,
 };
 pub use seal::{CookieKey, CookieKeys, KeyTooShort};
+pub use serve::{Incoming, SERVED_AT_ONCE};
 pub use session::{Session, SessionEvent};
 pub use tcp::TcpListening;
 #[cfg(feature = "udp")]

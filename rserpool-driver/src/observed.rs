@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use rserpool_core::base::{CommandId, Instant, ProtocolId};
-use rserpool_core::endpoint::{Action, Connected, Endpoint, Event, OutputOf, TransportCounters};
+use rserpool_core::endpoint::{Action, Connected, Endpoint, Event, OutputOf, Reservation, TransportCounters};
 use rserpool_core::wire::{Field, describe_asap, describe_enrp};
 
 use crate::log::cut;
@@ -38,6 +38,10 @@ impl<E: Endpoint> Endpoint for Observed<E> {
 
     fn note_transport(&mut self, counters: &TransportCounters) {
         self.0.note_transport(counters);
+    }
+
+    fn poll_reservation(&mut self) -> Option<Reservation> {
+        self.0.poll_reservation()
     }
 
     fn poll_action(&mut self) -> Option<Action> {

@@ -54,6 +54,11 @@ pub trait Role: Endpoint<Command: Send, Answer: Send, Notice: Clone + Send> + Se
         false
     }
 
+    /// Whether callers that wait for room are to try again.
+    fn makes_room(_notice: &Self::Notice) -> bool {
+        false
+    }
+
     /// The octets of the message in an event.
     fn octets(_notice: &Self::Notice) -> usize {
         0

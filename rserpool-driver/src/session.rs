@@ -23,7 +23,8 @@ use crate::role::Remark;
 
 /// A session with an element of a pool; clones are handles of the same one.
 ///
-/// Take its events all the time, and acknowledge each answer with [`Session::answered`]. A request that is not
+/// [`Session::call`] sends a request and returns its answer, if the servers know calls. Otherwise take the answers as
+/// events, and acknowledge each with [`Session::answered`]: a request that is not
 /// acknowledged ends with [`SessionEvent::Unanswered`] at its deadline. When the last handle is dropped, the session
 /// closes.
 pub struct Session<R> {
@@ -103,15 +104,22 @@ pub enum SessionEvent {
     },
 }
 
-struct Shared {
-    handle: Handle<User>,
-    id: SessionId,
+pub(super) struct Shared {
+    pub(super) handle: Handle<User>,
+    pub(super) id: SessionId,
     element: AtomicU32,
     last_request: AtomicU64,
     events: SessionEvents<User>,
-    writable: Receiver<()>,
+    pub(super) writable: Receiver<()>,
     /// Those who wait to send.
-    line: Line,
+    pub(super) line: Line,
+}
+
+impl Shared {
+    /// The name of another request.
+    pub(super) fn next_request(&self) -> RequestId {
+        RequestId(self.last_request.fetch_add(1, Ordering::Relaxed) + 1)
+    }
 }
 
 impl Drop for Shared {
@@ -137,6 +145,10 @@ impl<R> Session<R> {
             line: Line::default(),
         };
         Ok(Self { shared: Arc::new(shared), runtime: PhantomData })
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// The element that serves the session, as of the last event taken.
@@ -168,7 +180,7 @@ impl<R> Session<R> {
         bytes: impl Into<Bytes>,
         limits: RequestLimits,
     ) -> Result<RequestId, Refusal> {
-        let request = RequestId(self.shared.last_request.fetch_add(1, Ordering::Relaxed) + 1);
+        let request = self.shared.next_request();
         let given_up = GiveUp { shared: &self.shared, request };
         let message = Message::new(self.shared.id, protocol, bytes).delivery(Delivery::Retry(request));
         self.deliver(message.limits(limits)).await?;
@@ -333,9 +345,9 @@ impl<R> fmt::Debug for Session<R> {
 }
 
 /// Dropped with the future of a request: nobody knows its name, so it is given up.
-struct GiveUp<'a> {
-    shared: &'a Shared,
-    request: RequestId,
+pub(super) struct GiveUp<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) request: RequestId,
 }
 
 impl Drop for GiveUp<'_> {

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -70,7 +70,14 @@ pub struct BatchedSocket<W> {
     busy_poll: Duration,
     /// When something was received last.
     received_at: Option<Instant>,
+    /// When the operating system was last asked although the runtime said that nothing is there.
+    asked_at: Option<Instant>,
 }
+
+/// How often the operating system is asked although the runtime says that nothing is there. A runtime that is kept busy by
+/// one task, as TCP users can do, looks only now and then for what has become ready: tokio after 61 turns, which may
+/// be 0.6 s. Then keep-alives would wait so long.
+const ASK: Duration = Duration::from_millis(1);
 
 impl<W: Watched> BatchedSocket<W> {
     /// Prepares a bound socket for batches, and lets the runtime watch it.
@@ -83,7 +90,15 @@ impl<W: Watched> BatchedSocket<W> {
         let local = socket.local_addr()?;
         let buffers = vec![0; RECEIVE_BATCH * BUFFER_OCTETS].into_boxed_slice();
         let watched = watch(socket)?;
-        Ok(Self { watched, local, state, buffers, busy_poll: Duration::ZERO, received_at: None })
+        Ok(Self {
+            watched,
+            local,
+            state,
+            buffers,
+            busy_poll: Duration::ZERO,
+            received_at: None,
+            asked_at: None,
+        })
     }
 
     fn note_arrival(&mut self) {
@@ -107,7 +122,7 @@ impl<W: Watched> Socket for BatchedSocket<W> {
         received: &mut Vec<Received>,
     ) -> Poll<io::Result<()>> {
         let busy = self.is_busy();
-        let Self { watched, state, buffers, .. } = self;
+        let Self { watched, state, buffers, asked_at, .. } = self;
         let mut meta = [RecvMeta::default(); RECEIVE_BATCH];
         let mut filled = 0;
         let mut receive = |socket: SocketRef<'_>| -> io::Result<()> {
@@ -126,8 +141,17 @@ impl<W: Watched> Socket for BatchedSocket<W> {
                 }
                 received => received?,
             }
+        } else if let Poll::Ready(outcome) = watched.poll_io(context, Direction::Receive, &mut receive) {
+            outcome?;
         } else {
-            ready!(watched.poll_io(context, Direction::Receive, &mut receive))?;
+            if asked_at.is_some_and(|at| at.elapsed() < ASK) {
+                return Poll::Pending;
+            }
+            *asked_at = Some(Instant::now());
+            match receive(watched.socket()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+                received => received?,
+            }
         }
         if !self.busy_poll.is_zero() {
             self.note_arrival();
@@ -219,6 +243,37 @@ mod tests {
         let mut received = Vec::new();
         while socket.poll_receive(&mut Context::from_waker(&waker), &mut received).is_ready() {}
         (received, wakes.0.load(Ordering::Relaxed))
+    }
+
+    /// A runtime that has not noticed yet that something has arrived.
+    struct Late(UdpSocket);
+
+    impl Watched for Late {
+        fn poll_io(
+            &mut self,
+            _: &mut Context<'_>,
+            _: Direction,
+            _: &mut dyn FnMut(SocketRef<'_>) -> io::Result<()>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn socket(&self) -> SocketRef<'_> {
+            (&self.0).into()
+        }
+    }
+
+    #[test]
+    fn what_a_busy_runtime_has_not_noticed_is_received() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        peer.send_to(b"one", socket.local_addr().unwrap()).unwrap();
+        let mut socket = BatchedSocket::new(socket, |socket| Ok(Late(socket))).unwrap();
+        let waker = Waker::from(Arc::new(Wakes::default()));
+        let mut received = Vec::new();
+        assert!(socket.poll_receive(&mut Context::from_waker(&waker), &mut received).is_ready());
+        assert_eq!(received[0].bytes.as_ref(), b"one");
+        assert!(socket.poll_receive(&mut Context::from_waker(&waker), &mut received).is_pending());
     }
 
     #[test]

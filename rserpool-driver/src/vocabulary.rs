@@ -4,10 +4,12 @@
 
 pub use crate::announce::{AnnounceGroup, Announcing};
 pub use crate::builder::{Builder, Configuration, Preset};
+pub use crate::call::CallOptions;
 pub use crate::error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use crate::io::Io;
 pub use crate::runtime::{ByteStream, Listener, Received, Runtime, Socket};
 pub use crate::seal::{CookieKey, CookieKeys, KeyTooShort};
+pub use crate::serve::Incoming;
 pub use crate::session::SessionEvent;
 pub use crate::tcp::TcpListening;
 pub use crate::watch::{PoolState, Watch};
@@ -28,8 +30,8 @@ pub use rserpool_core::inspector::{InspectError, InspectorConfig, Snapshot, diff
 pub use rserpool_core::policy::Policies;
 pub use rserpool_core::registrar::{EnrpConfig, Figures, RegistrarConfig};
 pub use rserpool_core::user::{
-    Awaited, Card, CardUse, Delivery, FailureReason, Notice as UserEvent, RequestId, RequestLimits,
-    Resolution, UnansweredReason, UserConfig, UserError,
+    Awaited, CallError, Card, CardUse, Delivery, FailureReason, Notice as UserEvent, RequestId,
+    RequestLimits, Resolution, UnansweredReason, UserConfig, UserError,
 };
 pub use rserpool_core::wire::{
     OperationError, Policy, PoolElement as ListedElement, PoolEntry, ServerInformation,

@@ -35,6 +35,8 @@ pub(crate) enum Purpose {
     Sessions,
     /// Pauses, restarts and losses at which time-outs matter.
     TimeOuts,
+    /// A time without any registrar.
+    Desertion,
 }
 
 /// The stream of an entity.
@@ -54,6 +56,7 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::Mixture => (12, 0),
         Purpose::TimeOuts => (13, 0),
         Purpose::Sessions => (14, 0),
+        Purpose::Desertion => (15, 0),
     };
     Random::new([kind, entity.0 as u64, detail].into_iter().fold(mix(seed), |hash, word| mix(hash ^ word)))
 }

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 use rserpool_core::base::{Carrier, Instant, SctpPort};
-use rserpool_core::endpoint::{Action, Event, TransportCounters};
+use rserpool_core::endpoint::{Action, Event, Reservation, TransportCounters};
 
 use super::sctp::Sctp;
 use super::tcp::Tcp;
@@ -83,6 +83,11 @@ impl Stack for Carriers {
     /// Those of SCTP: what TCP counts is told as it happens ([`Event::HungUp`]).
     fn counters(&self) -> TransportCounters {
         self.sctp.counters()
+    }
+
+    /// Elements and registrars come over SCTP.
+    fn reserve(&mut self, reservation: Reservation) {
+        self.sctp.reserve(reservation);
     }
 
     fn associations(&self) -> usize {

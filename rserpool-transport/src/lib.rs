@@ -39,7 +39,7 @@ use core::net::SocketAddr;
 
 use bytes::Bytes;
 use rserpool_core::base::{Instant, SctpPort};
-use rserpool_core::endpoint::{Action, Event, TransportCounters};
+use rserpool_core::endpoint::{Action, Event, Reservation, TransportCounters};
 
 mod carriers;
 mod connection;
@@ -47,7 +47,6 @@ mod families;
 pub mod node;
 mod places;
 pub mod sctp;
-mod source;
 pub mod tcp;
 
 pub use carriers::Carriers;
@@ -92,6 +91,10 @@ pub trait Stack {
     fn counters(&self) -> TransportCounters {
         TransportCounters::default()
     }
+
+    /// An endpoint wants room to be kept; see [`Reservation`]. By default nothing is done, as suits a stack without a
+    /// limit.
+    fn reserve(&mut self, _reservation: Reservation) {}
 
     /// How many associations exist, attempts included; 0 means that the stack is idle.
     fn associations(&self) -> usize;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use rserpool_core::base::{ASAP_PORT, ElementId, PoolHandle, ProtocolId, SctpAddress, UdpPort};
 use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::user::{
-    Card, Command, Delivery, Message, Open, RequestId, Resolve, SessionId, User, UserConfig,
+    Call, Card, Command, Delivery, Message, Open, RequestId, Resolve, SessionId, User, UserConfig,
 };
 use rserpool_core::wire::PoolElement;
 
@@ -37,7 +37,7 @@ fn command(input: &mut Input<'_>) -> Command {
     let names = ["pool", "other", "third", ""];
     let handle = PoolHandle::from(names[usize::from(input.below(4))]);
     let (session, request) = (SessionId(input.below(6).into()), RequestId(input.below(6).into()));
-    match input.below(13) {
+    match input.below(14) {
         0 | 1 => {
             let items = (input.below(2) == 0).then(|| input.u16().into());
             let question = Resolve::new(handle).items(items);
@@ -48,6 +48,11 @@ fn command(input: &mut Input<'_>) -> Command {
         6 => Command::Failover { session, unreachable: input.below(2) == 0 },
         7 => Command::ReportUnreachable { handle, element: ElementId(input.below(6).into()) },
         8 => Command::Close { session },
+        13 => {
+            let bytes = Bytes::copy_from_slice(input.octets());
+            let call = Call::new(session, request, ProtocolId(0), bytes);
+            Command::Call(if input.below(2) == 0 { call } else { call.at_most_once() })
+        }
         12 => {
             let element = PoolElement::arbitrary(&mut Unstructured::new(input.octets()));
             Command::SetCard(element.ok().map(|element| Card::new(handle, vec![element])))

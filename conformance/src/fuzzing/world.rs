@@ -145,8 +145,8 @@ where
                 self.message(input, ProtocolId::ENRP, |input| invent::enrp(input.u8(), input.octets()));
             }
             12 => {
-                let protocol =
-                    [ProtocolId(0), ProtocolId(7_777), ProtocolId::MANAGEMENT][usize::from(input.below(3))];
+                let protocol = [ProtocolId(0), ProtocolId(7_777), ProtocolId::MANAGEMENT, ProtocolId::CALL]
+                    [usize::from(input.below(4))];
                 self.message(input, protocol, |input| Bytes::copy_from_slice(input.octets()));
             }
             13 => {

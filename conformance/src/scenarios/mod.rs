@@ -13,6 +13,7 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
 
+mod calls;
 mod cookies;
 mod failures;
 mod families;
@@ -28,6 +29,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+pub use calls::{a_call_ends_with_its_reason, calls_are_answered_in_any_order, calls_survive_their_server};
 pub use cookies::{a_clean_stop_hands_over_the_last_state, cookies_are_sealed, state_moves_with_its_session};
 pub use failures::{
     a_dead_element_is_replaced, a_dead_registrar_is_replaced, elements_of_a_dead_registrar_are_taken_over,
@@ -81,6 +83,9 @@ macro_rules! scenarios {
             dropped_futures_lose_nothing
             dropped_requests_are_given_up
             large_requests_are_not_overtaken
+            calls_are_answered_in_any_order
+            calls_survive_their_server
+            a_call_ends_with_its_reason
             state_moves_with_its_session
             a_clean_stop_hands_over_the_last_state
             cookies_are_sealed

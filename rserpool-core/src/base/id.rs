@@ -121,6 +121,8 @@ impl ProtocolId {
     pub const ENRP: Self = Self(12);
     /// The private question for counters and peers, by which an inspector asks a registrar.
     pub const MANAGEMENT: Self = Self(0x5253_0001);
+    /// Calls, the private framing by which an answer names its request.
+    pub const CALL: Self = Self(0x5253_0002);
 }
 
 /// Defines an identifier that is used only within one process.

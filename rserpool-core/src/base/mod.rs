@@ -7,6 +7,7 @@ mod address;
 mod deadlines;
 mod id;
 mod random;
+mod source;
 mod time;
 
 pub use address::{
@@ -16,4 +17,5 @@ pub use address::{
 pub use deadlines::Deadlines;
 pub use id::{AssociationId, CommandId, ConnectId, ElementId, PoolHandle, ProtocolId, RegistrarId};
 pub use random::Random;
+pub use source::Source;
 pub use time::Instant;

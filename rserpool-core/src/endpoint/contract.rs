@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use core::fmt;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
@@ -468,6 +468,23 @@ pub trait Endpoint {
     /// What the transport has counted so far, told before each command and before each question for counters
     /// ([`ProtocolId::MANAGEMENT`]). Nothing follows from it.
     fn note_transport(&mut self, _counters: &TransportCounters) {}
+
+    /// The next address whose associations are to find room although strangers have taken all. To be drained like the
+    /// actions. A transport that has no limit does not need it. By default there is none.
+    fn poll_reservation(&mut self) -> Option<Reservation> {
+        None
+    }
+}
+
+/// For how many associations that come from an address a transport keeps room from now on: peers that are configured,
+/// elements that are registered. Of IPv6 the whole network of 64 bits is meant. What was said of the address before is
+/// void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// Where they come from.
+    pub address: IpAddr,
+    /// How many; with 0 its associations are as those of any stranger again.
+    pub associations: usize,
 }
 
 /// What an endpoint has decided and its driver has not fetched yet.

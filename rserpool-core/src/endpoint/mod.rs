@@ -75,6 +75,7 @@
 //! port of a registrar, the own port of an element; a user and an inspector do not listen. The transport
 //! bounds the number of associations, since an endpoint keeps something for each.
 
+pub(crate) mod call;
 pub(crate) mod config;
 mod contract;
 pub(crate) mod control;
@@ -89,10 +90,11 @@ mod registrar_status;
 pub(crate) mod testing;
 mod transport_counters;
 
+pub use call::{CallFrame, CallHalf, CallId, MAX_CALL};
 pub use config::ConfigError;
 pub use contract::{
     AbortCause, AbortReason, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, HangUp,
-    MAX_MESSAGE, Origin, Outbox, Output, OutputOf,
+    MAX_MESSAGE, Origin, Outbox, Output, OutputOf, Reservation,
 };
 pub use control::{MAX_CARD, MAX_COOKIE};
 pub use management::ReportError;

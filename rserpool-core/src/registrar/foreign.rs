@@ -13,7 +13,7 @@ use super::context::{Context, Timer};
 use super::links::Links;
 use super::own::Challenger;
 use crate::base::{AssociationId, ConnectId, SctpAddress};
-use crate::endpoint::{Action, ConnectError};
+use crate::endpoint::{Action, ConnectError, DownReason};
 use crate::handlespace::PeHandle;
 
 /// How many elements can be doubted at once. More reports wait for the next user that meets the element; more
@@ -164,6 +164,10 @@ impl Foreign {
             doubted.ask_over(ctx, pe, *open, false);
             return None;
         }
+        // It has no room for an association: it lives.
+        if *reason == ConnectError::Busy {
+            return Some(doubted.lives(ctx, pe));
+        }
         if matches!(reason, ConnectError::InUse | ConnectError::TooMany | ConnectError::NoRoute) {
             return self.0.remove(pe).map(|doubted| Finding::Unknown(doubted.doubts.challenger));
         }
@@ -187,9 +191,7 @@ impl Foreign {
         if ours {
             close(ctx, links, association);
         }
-        doubted.step = Step::Answered;
-        ctx.deadlines.set(Timer::Foreign(pe.clone()), ctx.now + ASK_INTERVAL);
-        Some(Finding::Alive(core::mem::take(&mut doubted.doubts).challenger))
+        Some(doubted.lives(ctx, pe))
     }
 
     /// It has not answered; or it has answered a while ago, and may be asked again.
@@ -214,7 +216,12 @@ impl Foreign {
     }
 
     /// An association has ended. An element that was being asked over one of its own is asked over a new one.
-    pub(super) fn disconnected(&mut self, ctx: &mut Context, id: AssociationId) -> Vec<(PeHandle, Finding)> {
+    pub(super) fn disconnected(
+        &mut self,
+        ctx: &mut Context,
+        id: AssociationId,
+        reason: &DownReason,
+    ) -> Vec<(PeHandle, Finding)> {
         let mut gone = Vec::new();
         for (pe, doubted) in &mut self.0 {
             let challenger = &mut doubted.doubts.challenger;
@@ -227,9 +234,20 @@ impl Foreign {
         }
         let finding = |pe: PeHandle| {
             ctx.deadlines.clear(&Timer::Foreign(pe.clone()));
-            self.silent(&pe).map(|finding| (pe, finding))
+            let doubted = self.0.get_mut(&pe)?;
+            // It may have no room for an association: it lives.
+            let finding = match reason {
+                DownReason::Busy => Some(doubted.lives(ctx, &pe)),
+                _ => self.silent(&pe),
+            };
+            finding.map(|finding| (pe, finding))
         };
         gone.into_iter().filter_map(finding).collect()
+    }
+
+    /// The registration that waits for an identifier over an association waits no longer.
+    pub(super) fn take_challenge(&mut self, pe: &PeHandle, from: AssociationId) -> Option<Challenger> {
+        self.0.get_mut(pe)?.doubts.challenger.take_if(|challenger| challenger.association == from)
     }
 
     /// The question is needless: the element has registered with us, or has left. Returns its challenger.
@@ -255,6 +273,13 @@ impl Foreign {
 }
 
 impl Doubted {
+    /// It has shown that it lives, and is not asked again at once.
+    fn lives(&mut self, ctx: &mut Context, pe: &PeHandle) -> Finding {
+        self.step = Step::Answered;
+        ctx.deadlines.set(Timer::Foreign(pe.clone()), ctx.now + ASK_INTERVAL);
+        Finding::Alive(core::mem::take(&mut self.doubts).challenger)
+    }
+
     fn ask(&mut self, ctx: &mut Context, pe: &PeHandle) {
         ctx.deadlines.clear(&Timer::Foreign(pe.clone()));
         let deadline = ctx.now + ctx.config.keep_alive_timeout;

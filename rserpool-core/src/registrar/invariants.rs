@@ -125,10 +125,10 @@ impl Registrar {
         let watched = self.elements.listing.watched(pe).is_some();
         match own.watch {
             Watch::Scheduled(association) | Watch::Asked(association) => {
-                assert!(watched && !own.hindered, "{pe} {own:?}");
+                assert!(watched, "{pe} {own:?}");
                 assert!(self.links[&association].elements.contains(pe), "{pe} {own:?}");
             }
-            Watch::Down => assert!(watched && own.hindered, "{pe} {own:?}"),
+            Watch::Down => assert!(watched, "{pe} {own:?}"),
             Watch::Probing(request) => {
                 assert!(!watched, "{pe} {own:?}");
                 assert_eq!(self.ctx.attempts.get(&request), Some(&Attempt::Element(pe.clone())));

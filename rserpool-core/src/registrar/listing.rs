@@ -53,6 +53,16 @@ struct Since {
     elsewhere: BTreeSet<PeHandle>,
 }
 
+/// What an element is entered upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It has registered, or its home says so in an update.
+    Registered,
+    /// A handle table or a takeover names it. That is no registration: its load degradation goes on
+    /// (RFC 5356 section 5.2.2).
+    Listed,
+}
+
 /// The handlespace. Reading goes through [`Deref`].
 #[derive(Debug)]
 pub(super) struct Listing {
@@ -93,7 +103,7 @@ impl Listing {
     /// # Errors
     /// The cause for which it cannot be listed; nothing has changed then.
     pub(super) fn enter(&mut self, pe: &PeHandle, element: PoolElement) -> Result<Change, ErrorCause> {
-        self.enter_for(&[], pe, element)
+        self.enter_for(&[], pe, element, Word::Registered)
     }
 
     /// The same for a registration: those for whom it counts get shares of the pools.
@@ -106,10 +116,10 @@ impl Listing {
         element: PoolElement,
         holders: [Holder; 2],
     ) -> Result<Change, ErrorCause> {
-        self.enter_for(&holders, pe, element)
+        self.enter_for(&holders, pe, element, Word::Registered)
     }
 
-    /// The same for an element that a peer lists as its own: it gets a share of the pools and elements.
+    /// The same for an element of a peer: it gets a share of the pools and elements.
     ///
     /// # Errors
     /// As [`Self::enter`].
@@ -117,13 +127,14 @@ impl Listing {
         &mut self,
         pe: &PeHandle,
         element: PoolElement,
+        word: Word,
     ) -> Result<Change, ErrorCause> {
         let home = element.home;
         let has_it = self.handlespace.get(pe).is_some_and(|listed| listed.home == home);
         if !has_it && self.handlespace.owned(home) >= Holder::Peer(home).share(self.limits.elements) {
             return Err(ErrorCause::bare(CauseCode::LACK_OF_RESOURCES));
         }
-        self.enter_for(&[Holder::Peer(home)], pe, element)
+        self.enter_for(&[Holder::Peer(home)], pe, element, word)
     }
 
     fn enter_for(
@@ -131,6 +142,7 @@ impl Listing {
         holders: &[Holder],
         pe: &PeHandle,
         element: PoolElement,
+        word: Word,
     ) -> Result<Change, ErrorCause> {
         self.check_values(pe, &element)?;
         let founds = self.handlespace.pool(&pe.pool).is_none();
@@ -139,7 +151,11 @@ impl Listing {
         }
         let news = self.is_news(pe, &element);
         let (before, home) = (self.handlespace.get(pe).map(|known| known.home), element.home);
-        let admission = self.handlespace.admit(&pe.pool, element).map_err(admission_cause)?;
+        let admission = match word {
+            Word::Registered => self.handlespace.admit(&pe.pool, element),
+            Word::Listed => self.handlespace.amend(&pe.pool, element),
+        };
+        let admission = admission.map_err(admission_cause)?;
         if news {
             self.changed.insert(pe.pool.clone());
         }

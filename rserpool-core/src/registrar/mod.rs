@@ -46,7 +46,6 @@ mod registration;
 mod removal;
 mod resolution;
 mod shares;
-mod source;
 mod subscriptions;
 
 use alloc::boxed::Box;
@@ -80,13 +79,14 @@ use self::links::{Links, Opener};
 use self::own::Verdict;
 use self::subscriptions::Subscriptions;
 use crate::base::{
-    AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, SctpPort,
+    AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, SctpPort, Source,
     TransportAddress,
 };
 use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST, STATUS_REQUEST, peers_text, status_text};
 use crate::endpoint::received::Received;
 use crate::endpoint::{
-    AbortCause, Action, Channel, ConnectError, Connected, Endpoint, Event, Origin, Output,
+    AbortCause, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, Origin, Output,
+    Reservation,
 };
 use crate::handlespace::{Handlespace, PeHandle};
 use crate::wire::{
@@ -124,7 +124,13 @@ impl Registrar {
         };
         let Self { ctx, links, elements, peers, join, .. } = &mut registrar;
         join.start(ctx, links, elements, peers);
+        registrar.note_configured();
         registrar
+    }
+
+    /// The transport has to be told of the addresses of configured peers, because they are new or are so no longer.
+    fn note_configured(&mut self) {
+        self.peers.contacts.configured().for_each(|a| self.elements.own.note_change(Source::of(*a)));
     }
 
     /// The ENRP server identifier. It may change until the first message that names it is sent.
@@ -226,7 +232,7 @@ impl Registrar {
         }
     }
 
-    fn handle_disconnected(&mut self, id: AssociationId) {
+    fn handle_disconnected(&mut self, id: AssociationId, reason: &DownReason) {
         let Self { ctx, links, elements, subscriptions, peers, join, downloads, .. } = self;
         let Some(link) = links.close(id) else { return };
         subscriptions.disconnected(ctx, &mut elements.listing, id);
@@ -236,7 +242,7 @@ impl Registrar {
             // No peer or element is sought any longer, and nothing is waited for.
             return self.stop_if_closed();
         }
-        let silent = elements.foreign.disconnected(ctx, id);
+        let asked = elements.foreign.disconnected(ctx, id, reason);
         // This comes first, so that no peer is told over it what follows for the elements.
         if let Some(contact) = link.contact {
             peers.contacts.contact_lost(ctx, contact);
@@ -246,13 +252,13 @@ impl Registrar {
         {
             join.mentor_gone(ctx, links, elements, peers, registrar);
         }
-        for (pe, finding) in silent {
+        for (pe, finding) in asked {
             self.settle(&pe, Some(finding));
         }
         for pe in &link.elements {
             let Self { ctx, links, elements, .. } = self;
             elements.former.left(ctx, links, pe, id);
-            let verdict = elements.own.registrant_lost(ctx, &mut elements.listing, pe, id);
+            let verdict = elements.own.registrant_lost(ctx, &mut elements.listing, pe, (id, &link), reason);
             self.conclude(pe, verdict);
         }
     }
@@ -605,7 +611,7 @@ impl Endpoint for Registrar {
                     self.handle_message(association, protocol, &bytes);
                 }
             }
-            Event::Disconnected { association, reason: _ } => self.handle_disconnected(association),
+            Event::Disconnected { association, reason } => self.handle_disconnected(association, &reason),
             Event::Announce { channel: Channel::Asap, source: _, bytes } => {
                 self.others.handle_announce(&mut self.ctx, &bytes);
             }
@@ -634,7 +640,9 @@ impl Endpoint for Registrar {
             Command::UsePeers(addresses) => {
                 // The answer comes before what follows from the command.
                 self.ctx.outbox.answer(id, Answer::Done);
-                return self.peers.contacts.configure(&mut self.ctx, &addresses);
+                self.note_configured();
+                self.peers.contacts.configure(&mut self.ctx, &addresses);
+                return self.note_configured();
             }
             Command::NoteLinesLost(lines) => {
                 self.ctx.counters.log_lines_lost = lines;
@@ -685,6 +693,14 @@ impl Endpoint for Registrar {
 
     fn note_transport(&mut self, counters: &TransportCounters) {
         self.ctx.transport = *counters;
+    }
+
+    fn poll_reservation(&mut self) -> Option<Reservation> {
+        let source = self.elements.own.take_change()?;
+        let known = self.elements.own.count_from(source) + self.peers.contacts.configured_at(source);
+        // One more, since a process that starts again comes before its former associations are gone.
+        let associations = if known > 0 { known + 1 } else { 0 };
+        Some(Reservation { address: source.address(), associations })
     }
 }
 

@@ -13,8 +13,7 @@ use super::links::{Link, Links};
 use super::listing::{Change, Update};
 use super::own::{Challenger, Contender, Registration, Taken};
 use super::shares::Holder;
-use super::source::Source;
-use crate::base::{AssociationId, PoolHandle, SctpAddress, TransportAddress};
+use crate::base::{AssociationId, PoolHandle, SctpAddress, Source, TransportAddress};
 use crate::handlespace::PeHandle;
 use crate::wire::{
     AsapMessage, CauseCode, EncapsulationPorts, ErrorCause, OperationError, PoolElement, SctpTransport,
@@ -119,6 +118,12 @@ pub(super) fn grant(
 ) {
     let Challenger { association: from, element, answers } = newcomer;
     let Some(peer) = links.up(from).and_then(|link| link.peer.as_sctp().cloned()) else { return };
+    // A process that waited for the identifier waits no longer; its earlier registrations are answered as well.
+    let waited = elements.own.take_challenge(pe, from).or_else(|| elements.foreign.take_challenge(pe, from));
+    if waited.is_some() {
+        links.end_challenge(from, pe);
+    }
+    let answers = answers + waited.map_or(0, |waited| waited.answers);
     let life = element.life;
     let stated = ctx.config.check_addresses.then(|| element.clone());
     let element = as_home(ctx, element, &peer);
@@ -131,7 +136,7 @@ pub(super) fn grant(
         && elements.own.get(pe).is_some_and(|own| own.announced_in == Some(ctx.group.epoch()))
         && elements.listing.get(pe) == Some(&element);
     // What we have added counts as well, or peers would refuse what we have granted.
-    let source = Source::of(&peer);
+    let source = Source::of_peer(&peer);
     let holders = [Holder::Association(from), Holder::Source(source)];
     let held = [links.get(&from).map_or(0, |link| link.elements.len()), elements.own.count_from(source)];
     let limit = ctx.config.limits.elements.min(ctx.config.limits.elements_per_pool);

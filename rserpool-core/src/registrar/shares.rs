@@ -4,8 +4,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::source::Source;
-use crate::base::{AssociationId, PoolHandle, RegistrarId};
+use crate::base::{AssociationId, PoolHandle, RegistrarId, Source};
 
 /// Up to this number the room is not divided: a scope that allows for so little is not open to strangers.
 const UNDIVIDED: usize = 64;

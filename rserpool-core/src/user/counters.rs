@@ -58,6 +58,8 @@ crate::endpoint::counters::counters! {
     cards_sent,
     /// Application messages sent, without repetitions.
     messages_sent,
+    /// Answers of calls that had ended before.
+    answers_late,
     /// Application messages sent again to another element.
     messages_resent,
     /// Requests given up: at their deadline, or after their last permitted delivery.

@@ -107,6 +107,10 @@ pub enum Command {
     /// element. A message with [`Delivery::Once`] is refused with [`Refusal::Congested`], and
     /// [`Notice::Writable`] follows.
     Send(Message),
+    /// Send a request whose answer names it. Answered by [`Answer::Called`] at the end of the call: with what the element
+    /// has answered, or with why there is no answer. During a failover it is kept for the next element.
+    /// [`Command::Answered`] gives it up.
+    Call(Call),
     /// A request was answered, or is given up, and is no longer supervised. Answered by [`Answer::Done`].
     Answered {
         /// The session of the request.
@@ -271,6 +275,70 @@ impl Message {
     }
 }
 
+/// A request whose answer names it ([`Command::Call`]). The element has to know calls; the framing is [`CallFrame`](crate::endpoint::CallFrame).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Call {
+    /// The session in which it is made.
+    pub session: SessionId,
+    /// Its name among the unanswered requests of the session.
+    pub request: RequestId,
+    /// The payload protocol identifier, chosen by the application, of request and answer.
+    pub protocol: ProtocolId,
+    /// Up to [`MAX_CALL`](crate::endpoint::MAX_CALL) octets.
+    pub bytes: Bytes,
+    /// Whether it is sent again to the next element if its element fails (the default). Otherwise the call ends by that:
+    /// it is carried out at most once.
+    pub resend: bool,
+    /// How long, and how often, it is tried.
+    pub limits: RequestLimits,
+}
+
+impl Call {
+    /// A call that is sent again to the next element if its element fails.
+    pub fn new(
+        session: SessionId,
+        request: RequestId,
+        protocol: ProtocolId,
+        bytes: impl Into<Bytes>,
+    ) -> Self {
+        let limits = RequestLimits::default();
+        Self { session, request, protocol, bytes: bytes.into(), resend: true, limits }
+    }
+
+    /// The same call, which is carried out at most once: it ends if its element fails.
+    #[must_use]
+    pub const fn at_most_once(mut self) -> Self {
+        self.resend = false;
+        self
+    }
+
+    /// The same call with other limits.
+    #[must_use]
+    pub const fn limits(mut self, limits: RequestLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+/// Why a call has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// It was not sent.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// It was given up.
+    #[error("the call has no answer: {0}")]
+    Unanswered(UnansweredReason),
+    /// The session has ended.
+    #[error("the session has ended before the answer: open another one")]
+    Closed,
+    /// The application has given it up.
+    #[error("the call was given up")]
+    GivenUp,
+}
+
 /// What ends a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -284,6 +352,8 @@ pub enum Answer {
     Done(Result<(), Refusal>),
     /// To [`Command::Watch`]. At most [`MAX_WATCHED`](super::MAX_WATCHED) pools are watched at the same time.
     Watching(Result<(), UserError>),
+    /// To [`Command::Call`]: what the element has answered.
+    Called(Result<Bytes, CallError>),
     /// To [`Command::Purge`], [`Command::Unwatch`], [`Command::ReportUnreachable`] and [`Command::UseRegistrars`], which
     /// cannot fail.
     Noted,

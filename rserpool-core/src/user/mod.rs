@@ -3,7 +3,7 @@
 //! It finds a registrar, resolves handles, keeps a cache, and reports unreachable elements (RFC 5352,
 //! sections 3.3, 3.5 and 3.7). It holds sessions: an association with one element at a time, which is
 //! replaced by another one when the element fails. The application marks the requests that may be sent
-//! again; nothing else is resent. State that an element has left in a cookie is handed to the next one first
+//! again; nothing else is resent. It can also make calls, whose answers are paired with their requests here. State that an element has left in a cookie is handed to the next one first
 //! (RFC 5352 section 3.8).
 //!
 //! Two questions are kept apart. *Does the element live?* The transport knows: an element has failed when its
@@ -60,8 +60,8 @@ use context::{Context, Phase, Timer};
 pub use counters::Counters;
 use health::Health;
 pub use interface::{
-    Answer, Awaited, Card, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId,
-    RequestLimits, Resolution, Resolve, SessionId, UnansweredReason, UserError,
+    Answer, Awaited, Call, CallError, Card, Command, Delivery, FailureReason, Message, Notice, Open, Opened,
+    RequestId, RequestLimits, Resolution, Resolve, SessionId, UnansweredReason, UserError,
 };
 use registrar::Registrar;
 pub use requests::MAX_UNANSWERED;
@@ -303,6 +303,11 @@ impl User {
             }
             Command::Answered { session, request } => {
                 Answer::Done(sessions.answered(context, session, request))
+            }
+            Command::Call(_) if !running => Answer::Called(Err(CallError::Refused(Refusal::ShuttingDown))),
+            Command::Call(call) => {
+                sessions.call(now, context, id, call);
+                return None;
             }
             Command::Send(_) | Command::Failover { .. } | Command::Close { .. } if !running => {
                 Answer::Done(Err(Refusal::ShuttingDown))

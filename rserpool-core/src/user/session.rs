@@ -8,7 +8,7 @@ use super::handover::Handover;
 use super::interface::{Message, RequestId, UnansweredReason};
 use super::requests::{Due, Overdue, Requests};
 use super::search::{Purpose, Search};
-use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle};
+use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle, Random};
 use crate::endpoint::Refusal;
 
 /// How often the pause between two searches doubles.
@@ -29,6 +29,8 @@ pub(super) struct Session {
     card_due: bool,
     /// A card of the present element has made the user resolve a pool.
     card_resolved: bool,
+    /// The name of the session in its calls, once it has made one.
+    caller: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -90,6 +92,7 @@ impl Session {
             held: false,
             card_due: false,
             card_resolved: false,
+            caller: None,
         }
     }
 
@@ -176,6 +179,19 @@ impl Session {
             return Err(Refusal::Congested);
         }
         Ok(())
+    }
+
+    /// The name of the session in its calls.
+    pub(super) fn caller(&mut self, random: &mut Random) -> u64 {
+        *self.caller.get_or_insert_with(|| random.next_u64())
+    }
+
+    pub(super) fn is_caller(&self, caller: u64) -> bool {
+        self.caller == Some(caller)
+    }
+
+    pub(super) fn has_request(&self, request: RequestId) -> bool {
+        self.requests.contains(request)
     }
 
     /// Keeps a message if it is supervised.

@@ -1,5 +1,6 @@
 //! All sessions of a user: from the search for an element to the end.
 
+mod calls;
 mod control;
 
 use alloc::collections::BTreeMap;
@@ -11,8 +12,8 @@ use bytes::Bytes;
 use super::context::{Context, Timer};
 use super::health::Health;
 use super::interface::{
-    Answer, Awaited, FailureReason, Message, Notice, Open, Opened, RequestId, SessionId, UnansweredReason,
-    UserError,
+    Answer, Awaited, CallError, FailureReason, Message, Notice, Open, Opened, RequestId, SessionId,
+    UnansweredReason, UserError,
 };
 use super::requests::Overdue;
 use super::resolution::{Resolved, Resolver, Waiter};
@@ -47,6 +48,8 @@ pub(super) struct Sessions {
     associations: BTreeMap<AssociationId, SessionId>,
     /// The attempts of sessions that search.
     attempts: BTreeMap<ConnectId, SessionId>,
+    /// The calls that are unanswered, each with the command that its end answers.
+    calls: BTreeMap<(SessionId, RequestId), CommandId>,
     health: Health,
 }
 
@@ -57,6 +60,7 @@ impl Sessions {
             last: 0,
             associations: BTreeMap::new(),
             attempts: BTreeMap::new(),
+            calls: BTreeMap::new(),
             health,
         }
     }
@@ -247,7 +251,7 @@ impl Sessions {
         turn.context.deadlines.clear(&Timer::Limits(id));
         match self.sessions.remove(&id).map(|session| session.stage()) {
             Some(Stage::Opening(command)) => turn.context.outbox.answer(command, Answer::Opened(Err(error))),
-            Some(_) => tell_closed(turn.context, id, Some(error)),
+            Some(_) => self.tell_closed(turn.context, id, Some(error)),
             None => {}
         }
     }
@@ -364,7 +368,7 @@ impl Sessions {
         }
         turn.context.outbox.tell(Notice::ElementFailed { session: id, element, reason });
         for (request, reason) in ended {
-            tell_unanswered(turn.context, id, request, reason);
+            self.tell_unanswered(turn.context, id, request, reason);
         }
         self.supervise(turn.context, id);
         self.begin_search(turn, id);
@@ -454,6 +458,7 @@ impl Sessions {
     ) -> Result<(), Refusal> {
         let session = self.sessions.get_mut(&id).ok_or(Refusal::UnknownSession)?;
         if session.forget(request) {
+            self.end_call(context, id, request, Err(CallError::GivenUp));
             self.supervise(context, id);
             self.tell_writable(context, id);
         }
@@ -462,12 +467,12 @@ impl Sessions {
 
     /// Limits of requests are reached: some are given up, or the session is to try another element.
     pub(super) fn handle_limit_due(&mut self, turn: &mut Turn<'_>, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
         let mut move_on = false;
-        while let Some(overdue) = session.take_limit(turn.now) {
+        while let Some(overdue) = self.sessions.get_mut(&id).and_then(|session| session.take_limit(turn.now))
+        {
             match overdue {
                 Overdue::GivenUp(request) => {
-                    tell_unanswered(turn.context, id, request, UnansweredReason::Deadline);
+                    self.tell_unanswered(turn.context, id, request, UnansweredReason::Deadline);
                 }
                 Overdue::Move => move_on = true,
             }
@@ -507,7 +512,7 @@ impl Sessions {
                 self.end_search(turn, id);
                 self.sessions.remove(&id);
                 turn.context.deadlines.clear(&Timer::Limits(id));
-                tell_closed(turn.context, id, None);
+                self.tell_closed(turn.context, id, None);
             }
             Some(Stage::Closing) | None => {}
         }
@@ -521,6 +526,7 @@ impl Sessions {
             context.outbox.act(Action::Release { association });
         }
         context.deadlines.clear(&Timer::Limits(id));
+        self.end_calls(context, id);
         context.outbox.act(Action::Shutdown { association, deadline });
     }
 
@@ -545,7 +551,7 @@ impl Sessions {
             context.outbox.act(Action::Abort { association, cause: AbortCause::User });
         }
         for id in core::mem::take(&mut self.sessions).into_keys() {
-            tell_closed(context, id, None);
+            self.tell_closed(context, id, None);
         }
     }
 
@@ -560,7 +566,7 @@ impl Sessions {
         match self.sessions.get(&id).map(Session::stage) {
             Some(Stage::Closing) => {
                 self.sessions.remove(&id);
-                tell_closed(turn.context, id, None);
+                self.tell_closed(turn.context, id, None);
             }
             Some(Stage::Serving) => {
                 self.fail_over(turn, id, FailureReason::Disconnected(reason));
@@ -584,6 +590,9 @@ impl Sessions {
         session.answered();
         self.health.answers(session.handle(), element);
         context.counters.messages_received += 1;
+        if protocol == ProtocolId::CALL {
+            return self.handle_call(context, id, &bytes);
+        }
         context.outbox.tell(Notice::Received { session: id, element, protocol, bytes });
     }
 
@@ -612,6 +621,28 @@ impl Sessions {
                 context.deadlines.clear(&Timer::Limits(id));
             }
         }
+    }
+
+    /// A request has ended without an answer.
+    fn tell_unanswered(
+        &mut self,
+        context: &mut Context,
+        session: SessionId,
+        request: RequestId,
+        reason: UnansweredReason,
+    ) {
+        if reason != UnansweredReason::ElementFailed {
+            context.counters.requests_given_up += 1;
+        }
+        if !self.end_call(context, session, request, Err(CallError::Unanswered(reason))) {
+            context.outbox.tell(Notice::Unanswered { session, request, reason });
+        }
+    }
+
+    fn tell_closed(&mut self, context: &mut Context, id: SessionId, error: Option<UserError>) {
+        self.end_calls(context, id);
+        context.counters.sessions_closed += 1;
+        context.outbox.tell(Notice::Closed { session: id, error });
     }
 
     /// The pool and the search of a session that searches.
@@ -648,6 +679,12 @@ impl Sessions {
         debug_assert!(self.len() <= context.config.max_sessions, "sessions are bounded");
         debug_assert!(self.associations.len() <= self.len(), "each association is that of a session");
         debug_assert!(
+            self.calls.keys().all(|(id, request)| {
+                self.sessions.get(id).is_some_and(|session| session.has_request(*request))
+            }),
+            "each call is an unanswered request"
+        );
+        debug_assert!(
             self.attempts.len() <= self.len() * super::search::MAX_ATTEMPTS,
             "attempts are bounded"
         );
@@ -671,16 +708,4 @@ fn report(turn: &mut Turn<'_>, handle: &PoolHandle, element: ElementId, due: boo
         true => turn.resolver.registrar_mut().report(turn.now, turn.context, handle, element),
         false => turn.context.counters.reports_suppressed += 1,
     }
-}
-
-fn tell_unanswered(context: &mut Context, session: SessionId, request: RequestId, reason: UnansweredReason) {
-    if reason != UnansweredReason::ElementFailed {
-        context.counters.requests_given_up += 1;
-    }
-    context.outbox.tell(Notice::Unanswered { session, request, reason });
-}
-
-fn tell_closed(context: &mut Context, id: SessionId, error: Option<UserError>) {
-    context.counters.sessions_closed += 1;
-    context.outbox.tell(Notice::Closed { session: id, error });
 }

@@ -234,12 +234,16 @@ pub struct UserPlan {
     pub consuming: Duration,
     /// Between two questions for the pool, past the cache.
     pub resolve: Option<Duration>,
+    /// For how long it uses an answer of a registrar, if not for as long as the preset says.
+    pub cache_life: Option<Duration>,
 }
 
 impl UserPlan {
     /// Its configuration, without the addresses of registrars.
     pub fn config(&self) -> UserConfig {
-        self.timers.user()
+        let mut config = self.timers.user();
+        config.cache_life = self.cache_life.unwrap_or(config.cache_life);
+        config
     }
 
     /// What it does.

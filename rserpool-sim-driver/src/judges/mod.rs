@@ -13,6 +13,7 @@ mod failures;
 mod homes;
 mod listings;
 mod messages;
+mod openings;
 mod removals;
 mod reports;
 mod scope;
@@ -43,6 +44,7 @@ use failovers::Failovers;
 use failures::Failures;
 use homes::Homes;
 use listings::Listings;
+use openings::Openings;
 use removals::Removals;
 use reports::Reports;
 use scope::Scope;
@@ -65,6 +67,7 @@ pub(crate) struct Judges {
     listings: Listings,
     executions: Executions,
     failovers: Failovers,
+    openings: Openings,
     cookies: Cookies,
 }
 
@@ -97,7 +100,8 @@ impl Judges {
                 self.reports.told_to_report(now, user);
             }
             Order::Failover => self.executions.told_to_move(now, user),
-            Order::UpdatePolicy | Order::Deregister | Order::Close | Order::Purge => {}
+            Order::Purge => self.openings.purged(user),
+            Order::UpdatePolicy | Order::Deregister | Order::Close => {}
         }
     }
 
@@ -228,6 +232,7 @@ impl Judges {
                 }
                 Removals::judge_refusal(view, host, outcome)
             }
+            Note::UserAnswer(answer) => self.openings.judge(view, &self.scope, host, answer),
             Note::User(user::Notice::ElementFailed { session, element, reason, .. }) => {
                 Failures::judge(view, host, *element, reason)?;
                 self.failovers.judge(view, host, *session, reason)

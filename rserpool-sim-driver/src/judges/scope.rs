@@ -45,6 +45,12 @@ impl Scope {
         self.met.insert((host, peer), now);
     }
 
+    /// Since when no registrar runs; `None` if one does.
+    pub(super) fn deserted_since(&self, view: &View<'_>) -> Option<Instant> {
+        let none = view.running_registrars().is_empty();
+        self.ended.values().max().copied().filter(|_| none)
+    }
+
     /// When a registrar ended, if it does not run.
     pub(super) fn end_of(&self, registrar: RegistrarId) -> Option<Instant> {
         self.ended.get(&registrar).copied()

@@ -304,6 +304,9 @@ impl<E: Endpoint, S: Stack> Node<E, S> {
                 }
             }
         }
+        while let Some(reservation) = member.endpoint.poll_reservation() {
+            self.stack.reserve(reservation);
+        }
         while let Some(output) = member.endpoint.poll_output() {
             self.outputs.push_back((EndpointKey(key), output));
         }

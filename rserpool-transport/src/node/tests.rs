@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rserpool_core::base::{ProtocolId, SctpAddress, SctpPort, TransportAddress, UdpPort};
-use rserpool_core::endpoint::{ConnectError, Connected, DownReason, Origin, Outbox, Output};
+use rserpool_core::endpoint::{ConnectError, Connected, DownReason, Origin, Outbox, Output, Reservation};
 
 use super::*;
 use crate::sctp::{Sctp, SctpConfig};
@@ -26,6 +26,8 @@ struct Echo {
     leaving: bool,
     /// Does not close its associations when it leaves.
     careless: bool,
+    /// For whom room is to be kept.
+    known: Option<Reservation>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -117,6 +119,10 @@ impl Endpoint for Echo {
 
     fn poll_output(&mut self) -> Option<Output<Told, Told>> {
         self.out.outputs.pop_front()
+    }
+
+    fn poll_reservation(&mut self) -> Option<Reservation> {
+        self.known.take()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -361,4 +367,50 @@ fn nobody_gets_in_after_the_deadline() {
     assert_eq!(world.notices(1), []);
     assert_eq!(world.notices(0), [(alice, Some(10), Told::Failed(ConnectError::Refused))]);
     let _ = carol;
+}
+
+/// Strangers from as many addresses as there are places have taken all, and each has said something.
+#[test]
+fn whom_an_endpoint_knows_gets_in_although_strangers_have_all_places() {
+    const SERVER: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 200)), 9899);
+    let now = Instant::from_nanos(1_000_000_000);
+    let config = SctpConfig { max_associations: 20, ..SctpConfig::fast(1000) };
+    let mut server = Node::new(Sctp::new(config, SERVER));
+    let key = server.add(Echo { name: "echo", ..Echo::default() }, &[SctpPort(7)]);
+    let address = |host: u8| SocketAddr::from(([10, 0, 0, host], 9899));
+    let visit = |server: &mut Node<Echo, Sctp>, host: u8| {
+        let mut client = Sctp::new(SctpConfig::fast(host.into()), address(host));
+        let peer = SctpAddress::new(SERVER.ip(), SctpPort(7), UdpPort(SERVER.port())).into();
+        let (request, deadline) = (ConnectId(1), now + Duration::from_secs(1));
+        client.handle_action(now, Action::Connect { request, local_port: SctpPort(0), peer, deadline });
+        for _ in 0..10 {
+            while let Some(datagram) = client.poll_datagram() {
+                server.handle_datagram(now, address(host), datagram.bytes);
+            }
+            while let Some(datagram) = server.poll_datagram() {
+                if datagram.destination == address(host) {
+                    client.handle_datagram(now, SERVER, datagram.bytes);
+                }
+            }
+            match client.poll_event() {
+                Some(Event::Connected(Connected { association, .. })) => {
+                    let bytes = Bytes::from("hello");
+                    client.handle_action(now, Action::Send { association, protocol: PING, stream: 0, bytes });
+                }
+                Some(Event::Message { .. }) => return true,
+                Some(Event::ConnectFailed { reason: ConnectError::Busy, .. }) => return false,
+                None => {}
+                other => panic!("{host}: {other:?}"),
+            }
+        }
+        panic!("{host} is not answered");
+    };
+    let hosts: Vec<bool> = (1..=20).map(|host| visit(&mut server, host)).collect();
+    assert_eq!(hosts.iter().filter(|there| **there).count(), 19);
+    assert!(!visit(&mut server, 99));
+    server.members[key.0].endpoint.known = Some(Reservation { address: address(99).ip(), associations: 1 });
+    server.handle_command(now, key, CommandId(1), Ask::Announce);
+    assert!(visit(&mut server, 99));
+    assert!(!visit(&mut server, 98), "room is kept for that address only");
 }

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rserpool_core::base::Instant;
-
-use crate::source::Source;
+use rserpool_core::base::{Instant, Source};
 
 /// The most sockets whose answers are counted in a second.
 const MAX_TRACKED: usize = 8192;

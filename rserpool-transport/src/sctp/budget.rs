@@ -5,9 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rserpool_core::base::AssociationId;
-
-use crate::source::Source;
+use rserpool_core::base::{AssociationId, Source};
 
 /// Octets are counted in units of this many, so that the small messages of busy peers cost no work here.
 const UNIT: usize = 1024;

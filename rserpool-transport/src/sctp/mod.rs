@@ -56,7 +56,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use rserpool_core::base::{
-    AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, SctpAddress, SctpPort,
+    AssociationId, ConnectId, Deadlines, Instant, MAX_TRIED_ADDRESSES, Random, SctpAddress, SctpPort, Source,
     UdpPort, is_usable_address,
 };
 use rserpool_core::endpoint::{ConnectError, Connected, DownReason, Event, TransportCounters};
@@ -71,7 +71,6 @@ use self::packet::{Chunks, Path};
 use self::shared::Core;
 use self::spent::Spent;
 use crate::places::{Places, Victim};
-use crate::source::Source;
 
 pub use config::SctpConfig;
 #[cfg(feature = "dcsctp")]
@@ -155,14 +154,14 @@ impl<E: Engine> Sctp<E> {
         self.core.counters
     }
 
-    /// Whether one more association of our own would exceed the limit.
+    /// Whether one more association would exceed the limit.
     fn is_full(&self) -> bool {
         self.associations.len() + self.attempts.len() >= self.core.config.max_associations
     }
 
-    /// Whether peers have all places that they may have.
+    /// Whether peers have all places that they may have. What we open ourselves takes none of these.
     fn is_full_for_peers(&self) -> bool {
-        self.associations.len() + self.attempts.len() >= self.core.config.max_accepted()
+        self.places.len() >= self.core.config.max_accepted() || self.is_full()
     }
 
     /// Whether a peer at this address would get a place.

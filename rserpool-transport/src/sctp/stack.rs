@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use rserpool_core::base::{Instant, SctpPort};
-use rserpool_core::endpoint::{AbortCause, Action, ConnectError, DownReason, Event, TransportCounters};
+use rserpool_core::base::{Instant, SctpPort, Source};
+use rserpool_core::endpoint::{
+    AbortCause, Action, ConnectError, DownReason, Event, Reservation, TransportCounters,
+};
 
 use super::association::{Association, End};
 use super::chunk::{self, cause};
@@ -104,6 +106,11 @@ impl<E: Engine> Stack for Sctp<E> {
 
     fn counters(&self) -> TransportCounters {
         self.core.counters
+    }
+
+    fn reserve(&mut self, reservation: Reservation) {
+        let Reservation { address, associations } = reservation;
+        self.places.reserve(Source::of(address), associations);
     }
 
     /// Attempts, and associations that an endpoint knows. One that only waits for the last

@@ -27,9 +27,8 @@ use self::attempt::{Attempt, Due};
 use self::connection::{Connection, MAX_INPUT, Opener};
 use super::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
 use crate::places::{Places, Victim};
-use crate::source::Source;
 use rserpool_core::base::{
-    AssociationId, ConnectId, Deadlines, Instant, ProtocolId, SctpPort, TcpAddress, TransportAddress,
+    AssociationId, ConnectId, Deadlines, Instant, ProtocolId, SctpPort, Source, TcpAddress, TransportAddress,
 };
 use rserpool_core::endpoint::{
     AbortReason, Action, ConnectError, Connected, DownReason, Event, HangUp, Origin,

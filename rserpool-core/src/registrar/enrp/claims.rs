@@ -34,7 +34,7 @@ use crate::registrar::elements::Elements;
 use crate::registrar::foreign::Doubt;
 use crate::registrar::interface::Notice;
 use crate::registrar::links::Links;
-use crate::registrar::listing::Update;
+use crate::registrar::listing::{Update, Word};
 use crate::registrar::own::{Claim, Hold};
 use crate::wire::{CauseCode, ErrorCause, PoolElement};
 
@@ -49,7 +49,7 @@ pub(in crate::registrar) fn handle_claim(
     element: PoolElement,
 ) {
     if !is_ours(ctx, elements, pe) {
-        enter(ctx, elements, peers, by, pe, element);
+        enter(ctx, elements, peers, by, pe, element, Word::Registered);
         return;
     }
     let Some(own) = elements.own.get(pe) else { return };
@@ -90,7 +90,7 @@ pub(super) fn handle_listed(
 ) {
     match elements.own.get(pe).map(|own| own.hold) {
         None => {
-            enter(ctx, elements, peers, by, pe, element);
+            enter(ctx, elements, peers, by, pe, element, Word::Listed);
         }
         Some(Hold::Registered(_)) => contest(ctx, elements, by, pe, element),
         Some(Hold::Adopted | Hold::Left) if ctx.id > by => {}
@@ -140,12 +140,13 @@ pub(super) fn enter(
     from: RegistrarId,
     pe: &PeHandle,
     element: PoolElement,
+    word: Word,
 ) -> bool {
     let home = element.home;
     let entered = if home == ctx.id {
         elements.listing.enter(pe, element)
     } else if home == from || peers.enter(ctx, home) {
-        elements.listing.enter_of_peer(pe, element)
+        elements.listing.enter_of_peer(pe, element, word)
     } else {
         let no_room = || ErrorCause::bare(CauseCode::LACK_OF_RESOURCES);
         Err(elements.listing.check_values(pe, &element).err().unwrap_or_else(no_room))
@@ -221,7 +222,7 @@ fn yield_to(
     element: PoolElement,
 ) -> bool {
     let before = elements.listing.get(pe).cloned();
-    if !enter(ctx, elements, peers, by, pe, element) {
+    if !enter(ctx, elements, peers, by, pe, element, Word::Registered) {
         return false;
     }
     let Some(own) = elements.own.release(ctx, &mut elements.listing, pe) else {

@@ -6,10 +6,12 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use core::time::Duration;
 
 use super::ourselves;
-use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress};
+use super::unproved::Unproved;
+use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress, Source};
 use crate::endpoint::{AbortCause, ConnectError};
 use crate::registrar::attempts::{Attempt, ContactId};
 use crate::registrar::config::MAX_CONFIGURED_PEERS;
@@ -46,6 +48,8 @@ struct Contact {
     pause: Duration,
     /// Whether a registrar was ever met there.
     met: bool,
+    /// Whether somebody has ever answered there, or come from there. That a registrar says to be there proves nothing.
+    reached: bool,
     /// Whether somebody whom we believe has said that our own identifier is in use there.
     namesake: bool,
     /// Failed attempts since the last association.
@@ -69,6 +73,7 @@ enum Way {
 pub(in crate::registrar) struct Contacts {
     entries: BTreeMap<ContactId, Contact>,
     last: u32,
+    unproved: Unproved,
 }
 
 impl Contacts {
@@ -102,6 +107,7 @@ impl Contacts {
             way: Way::Idle,
             pause: Duration::ZERO,
             met: false,
+            reached: false,
             namesake: false,
             failures: 0,
             flaps: 0,
@@ -115,6 +121,17 @@ impl Contacts {
     pub(super) fn is_configured(&self, address: &SctpAddress) -> bool {
         let configured = self.entries.values().filter(|contact| contact.origin == Origin::Configured);
         configured.map(|contact| &contact.address).any(|known| known.is_same_endpoint(address))
+    }
+
+    /// How many configured registrars may come from a source.
+    pub(in crate::registrar) fn configured_at(&self, source: Source) -> usize {
+        self.configured().filter(|address| Source::of(**address) == source).count()
+    }
+
+    /// The addresses of the configured registrars.
+    pub(in crate::registrar) fn configured(&self) -> impl Iterator<Item = &IpAddr> {
+        let configured = self.entries.values().filter(|contact| contact.origin == Origin::Configured);
+        configured.flat_map(|contact| &contact.address.addresses)
     }
 
     /// Contacts an address where our own identifier is said to be in use, by somebody whom we believe.
@@ -175,6 +192,31 @@ impl Contacts {
         }
     }
 
+    /// Looks for a peer at once at an address; whether it has come from there itself is known.
+    pub(super) fn seek_at(
+        &mut self,
+        ctx: &mut Context,
+        address: &SctpAddress,
+        peer: RegistrarId,
+        proved: bool,
+    ) {
+        if !ourselves::is_own_address(ctx, address) {
+            let id = self.enter(ctx, address, Origin::Learned);
+            if let Some(contact) = id.and_then(|id| self.entries.get_mut(&id)) {
+                contact.reached |= proved;
+            }
+            self.contact(ctx, address, Origin::Learned, Some(peer));
+        }
+    }
+
+    /// A registrar has come from an address where it says to be.
+    pub(super) fn note_proved(&mut self, address: &SctpAddress) {
+        self.unproved.answered(address);
+        for contact in self.entries.values_mut() {
+            contact.reached |= contact.address.is_same_endpoint(address);
+        }
+    }
+
     /// Looks for a peer at once wherever it was met.
     pub(super) fn seek(&mut self, ctx: &mut Context, peer: RegistrarId) {
         let met = self.entries.iter().filter(|(_, contact)| contact.peer == Some(peer)).map(|(id, _)| *id);
@@ -210,6 +252,16 @@ impl Contacts {
             return;
         }
         ctx.deadlines.clear(&Timer::Contact(id));
+        if contact.is_unproved() {
+            let address = contact.address.clone();
+            let others = self.entries.values().filter(|other| other.is_unproved() && other.is_tried());
+            if !self.unproved.has_room(ctx.now, &address, others.map(|other| &other.address)) {
+                let later = ctx.now + ctx.random.vary_by_half(shortest_pause(ctx));
+                ctx.deadlines.set(Timer::Contact(id), later);
+                return;
+            }
+        }
+        let Some(contact) = self.entries.get_mut(&id) else { return };
         let (deadline, port) = (ctx.answer_due(), ctx.config.enrp_port);
         let attempt = ctx.connect(Attempt::Registrar(id), port, contact.address.clone(), deadline);
         contact.way = Way::Attempt(attempt);
@@ -231,8 +283,12 @@ impl Contacts {
             let (address, attempts) = (contact.address.clone(), contact.failures);
             ctx.outbox.tell(Notice::PeerUnanswered { address, reason: reason.clone(), attempts });
         }
+        if contact.is_unproved() {
+            self.unproved.failed(ctx.now, &contact.address);
+        }
         let peer = contact.peer;
-        let hopeless = !contact.met && contact.failures >= MAX_FAILURES;
+        let doubted = contact.is_unproved() && self.unproved.is_doubted(ctx.now, &contact.address);
+        let hopeless = doubted || (!contact.met && contact.failures >= MAX_FAILURES);
         if contact.origin == Origin::Learned && hopeless {
             self.entries.remove(&id);
         } else {
@@ -267,6 +323,8 @@ impl Contacts {
             debug_assert!(matches!(contact.way, Way::Attempt(_)), "{contact:?}");
             contact.way = Way::Up(association, ctx.now);
             contact.failures = 0;
+            contact.reached = true;
+            self.unproved.answered(&contact.address);
         }
         links.set_contact(association, id);
         let due = ctx.answer_due();
@@ -282,6 +340,17 @@ impl Contacts {
         }
         contact.way = Way::Idle;
         self.contact_later(ctx, id);
+    }
+}
+
+impl Contact {
+    /// Whether somebody has named the address, and nothing else speaks for it.
+    fn is_unproved(&self) -> bool {
+        self.origin == Origin::Learned && !self.reached
+    }
+
+    const fn is_tried(&self) -> bool {
+        matches!(self.way, Way::Attempt(_))
     }
 }
 

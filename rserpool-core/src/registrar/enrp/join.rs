@@ -22,6 +22,7 @@ use crate::registrar::context::{Context, Phase, Timer};
 use crate::registrar::elements::Elements;
 use crate::registrar::interface::Notice;
 use crate::registrar::links::Links;
+use crate::registrar::listing::Word;
 use crate::wire::{EnrpBody, ServerInformation};
 
 /// A start under way; nothing of it matters once the registrar serves.
@@ -251,7 +252,7 @@ impl Join {
         for entry in pools {
             for element in entry.elements {
                 let pe = elements.listing.name(&entry.handle, element.id);
-                claims::enter(ctx, elements, peers, sender, &pe, element);
+                claims::enter(ctx, elements, peers, sender, &pe, element, Word::Listed);
             }
         }
         let Some(peer) = peers.peer_mut(sender) else { return };

@@ -14,6 +14,8 @@
 //! peers       who they are, and whether they live           peer      the records of one
 //!     │                                                     pages     asking one for pages
 //! contacts    where registrars may be                       ourselves what we say of ourselves
+//!     │
+//! unproved    addresses that strangers name
 //! ```
 //!
 //! Each uses only what is below it, and returns what it has decided. Every wait here has a bound, and every
@@ -32,3 +34,4 @@ pub(super) mod peers;
 pub(super) mod presence;
 pub(super) mod table;
 pub(super) mod takeovers;
+mod unproved;

@@ -16,6 +16,7 @@ use crate::registrar::answers::HomeFlag;
 use crate::registrar::context::{Context, HandOver, Phase, Timer};
 use crate::registrar::elements::Elements;
 use crate::registrar::links::Links;
+use crate::registrar::listing::Word;
 use crate::wire::{EnrpBody, PoolElement, UpdateAction};
 
 /// At most this part of all elements is offered in one heartbeat cycle, so that a registrar that comes back
@@ -174,7 +175,8 @@ pub(in crate::registrar) fn accept_offer(
     let home = elements.listing.get(pe).map_or(sender, |known| known.home);
     // An element that can be reached nowhere could not be asked whether it lives.
     let reachable = element.asap_address().is_some();
-    if home != sender || !reachable || !claims::enter(ctx, elements, peers, sender, pe, element) {
+    if home != sender || !reachable || !claims::enter(ctx, elements, peers, sender, pe, element, Word::Listed)
+    {
         return;
     }
     ctx.counters.offers_accepted += 1;

@@ -31,6 +31,8 @@ pub(in crate::registrar) struct Peer {
     pub(super) pages: Pages,
     /// Whether there was ever an association with it.
     pub(super) met: bool,
+    /// Whether it has come from the address where it says to be.
+    pub(super) proved: bool,
     /// Whether it was met at an address of the configuration.
     pub(super) configured: bool,
     pub(super) list: PeerList,
@@ -84,6 +86,7 @@ impl Peer {
             offers: Offers::default(),
             pages: Pages::default(),
             met: false,
+            proved: false,
             configured: false,
             list: PeerList::Unasked,
         }

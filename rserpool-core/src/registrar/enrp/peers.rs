@@ -276,6 +276,11 @@ impl Peers {
         let Some(peer) = self.entries.get_mut(&id).filter(|_| server.id == id) else { return };
         if let Some(address) = server.address(seen) {
             self.contacts.note_met_at(&address, id);
+            peer.proved =
+                seen.is_some_and(|seen| seen.addresses.iter().any(|a| address.addresses.contains(a)));
+            if peer.proved {
+                self.contacts.note_proved(&address);
+            }
             // A list of peers must fit into one message, whatever they say of themselves.
             server.transport.addresses = address.addresses.clone().into();
             peer.address = Some(address);
@@ -333,7 +338,7 @@ impl Peers {
     fn seek(&mut self, ctx: &mut Context, id: RegistrarId) {
         let peer = self.entries.get(&id);
         if let Some(address) = peer.and_then(|peer| peer.address.as_ref()) {
-            self.contacts.contact(ctx, address, Origin::Learned, Some(id));
+            self.contacts.seek_at(ctx, address, id, peer.is_some_and(|peer| peer.proved));
             if peer.is_some_and(|peer| peer.met) {
                 self.contacts.note_met_at(address, id);
             }
@@ -418,7 +423,7 @@ impl Peers {
             ctx.abort(association, AbortCause::User);
         }
         if let Some(address) = &peer.address {
-            self.contacts.contact(ctx, address, Origin::Learned, Some(id));
+            self.contacts.seek_at(ctx, address, id, peer.proved);
         }
         self.contacts.seek(ctx, id);
         if let Some(address) = peer.address.filter(|_| peer.met) {

@@ -14,6 +14,7 @@ use crate::registrar::context::Context;
 use crate::registrar::elements::Elements;
 use crate::registrar::interface::Notice;
 use crate::registrar::links::Links;
+use crate::registrar::listing::Word;
 use crate::wire::{EnrpBody, PoolElement};
 
 /// For how many MAX-TIME-NO-RESPONSE a peer that another registrar takes over is not monitored. That
@@ -208,7 +209,7 @@ pub(in crate::registrar) fn handle_takeover_server(
     for pe in orphans {
         if let Some(element) = elements.listing.get(&pe).cloned() {
             let rehomed = PoolElement { home: sender, ..element };
-            if claims::enter(ctx, elements, peers, sender, &pe, rehomed) {
+            if claims::enter(ctx, elements, peers, sender, &pe, rehomed, Word::Listed) {
                 elements.listing.inherit(&pe);
             }
         }

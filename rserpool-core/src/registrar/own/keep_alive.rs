@@ -4,13 +4,13 @@ use core::time::Duration;
 
 use super::{Challenger, Claim, Hold, Own, OwnElement, Verdict, Watch};
 use crate::base::{AssociationId, RegistrarId};
-use crate::endpoint::{AbortCause, ConnectError};
+use crate::endpoint::{AbortCause, ConnectError, DownReason};
 use crate::handlespace::PeHandle;
 use crate::registrar::answers::{self, HomeFlag};
 use crate::registrar::attempts::Attempt;
 use crate::registrar::context::Context;
 use crate::registrar::interface::RemovalReason;
-use crate::registrar::links::Links;
+use crate::registrar::links::{Link, Links, Opener};
 use crate::registrar::listing::Listing;
 
 /// How long after a registration the first keep-alive leaves: an element of RSPLIB that reads both at once may
@@ -51,6 +51,16 @@ impl Reports {
     const fn exceed(self, limit: u32) -> bool {
         self.asked.saturating_add(self.unasked) > limit
     }
+}
+
+/// How an attempt to reach an element has ended, if the element has not answered a keep-alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempted {
+    /// It has no room for the association, and says so: it lives.
+    Busy,
+    /// Something was in the way; there may be one more.
+    Hindered,
+    InVain,
 }
 
 /// Who wanted an element that has answered.
@@ -111,7 +121,6 @@ impl Own {
         own.watch = match own.watch {
             Watch::Asked(_) | Watch::Probing(_) | Watch::Queued(_) => return,
             Watch::Scheduled(registrant) => {
-                debug_assert!(!own.hindered, "{pe} is reached");
                 listing.unwatch(pe);
                 listing.watch(pe, deadline);
                 own.reports.ask();
@@ -181,7 +190,6 @@ impl Own {
         };
         debug_assert!(matches!(own.watch, Watch::Probing(_)), "{pe} {own:?}");
         self.probes.ended(own.source);
-        own.hindered = false;
         if link.is_at(&own.peer) {
             own.watch = Watch::Scheduled(association);
             links.tie(association, pe);
@@ -216,10 +224,39 @@ impl Own {
         if *reason == ConnectError::InUse && self.use_open_association(ctx, listing, links, pe) {
             return Verdict::Stays;
         }
+        let outcome = match reason {
+            ConnectError::Busy => Attempted::Busy,
+            ConnectError::InUse | ConnectError::TooMany | ConnectError::NoRoute => Attempted::Hindered,
+            _ => Attempted::InVain,
+        };
+        self.attempted(ctx, listing, pe, outcome)
+    }
+
+    /// An attempt to reach an element whose association is down is over, and it has not answered.
+    fn attempted(
+        &mut self,
+        ctx: &mut Context,
+        listing: &mut Listing,
+        pe: &PeHandle,
+        outcome: Attempted,
+    ) -> Verdict {
         let Some(own) = self.elements.get_mut(pe) else { return Verdict::Stays };
-        let ours = matches!(reason, ConnectError::InUse | ConnectError::TooMany | ConnectError::NoRoute);
+        debug_assert!(own.watch == Watch::Down, "{pe} {own:?}");
+        if outcome == Attempted::Busy {
+            // That is an answer. The next attempt takes the place of the next keep-alive.
+            own.hindered = false;
+            own.reports = Reports::default();
+            let disputed = core::mem::take(&mut own.disputed);
+            let wait = ctx.random.vary_by_half(ctx.config.keep_alive_interval);
+            listing.watch(pe, ctx.now + wait);
+            debug_assert!(self.is_watched_rightly(listing, pe), "{pe}");
+            if disputed {
+                listing.affirm(ctx, pe);
+            }
+            return Verdict::Stays;
+        }
         let reported = own.reports.exceed(ctx.config.max_bad_pe_reports);
-        let spared = ours || (own.home_flag == HomeFlag::Set && !reported);
+        let spared = outcome == Attempted::Hindered || (own.home_flag == HomeFlag::Set && !reported);
         if spared && !core::mem::replace(&mut own.hindered, true) {
             listing.watch(pe, ctx.now + ctx.config.keep_alive_timeout);
             debug_assert!(self.is_watched_rightly(listing, pe), "{pe}");
@@ -242,7 +279,6 @@ impl Own {
             return false;
         };
         own.watch = Watch::Scheduled(id);
-        own.hindered = false;
         links.tie(id, pe);
         self.check_alive(ctx, listing, pe);
         true
@@ -280,6 +316,7 @@ impl Own {
         };
         ctx.counters.keep_alive_acks += 1;
         own.watch = Watch::Scheduled(from);
+        own.hindered = false;
         // ASAP-3.5-11: keep-alives to many elements are spread. Therefore each interval varies by half.
         let wait = ctx.random.vary_by_half(ctx.config.keep_alive_interval);
         listing.watch(pe, ctx.now + wait);
@@ -327,16 +364,22 @@ impl Own {
     }
 
     /// The association over which an element registered has ended: it is asked over a new one. If another
-    /// element waits for its place, or another home claims it, that gets it at once.
+    /// element waits for its place, or another home claims it, that gets it at once. An association that we have
+    /// opened to ask it, and that ends before it has answered, is an attempt that has failed: whoever accepts and
+    /// closes must not be called again and again without a pause.
     pub(in crate::registrar) fn registrant_lost(
         &mut self,
         ctx: &mut Context,
         listing: &mut Listing,
         pe: &PeHandle,
-        from: AssociationId,
+        (from, link): (AssociationId, &Link),
+        reason: &DownReason,
     ) -> Verdict {
         let own = self.elements.get_mut(pe).filter(|own| own.registrant() == Some(from));
         let Some(own) = own else { return Verdict::Stays };
+        let in_vain = link.opener == Opener::Us
+            && own.watch == Watch::Asked(from)
+            && !matches!(own.hold, Hold::Registered(_));
         own.watch = Watch::Down;
         if own.hold == Hold::Registered(from) {
             own.hold = Hold::Left;
@@ -345,6 +388,15 @@ impl Own {
         }
         if own.challenger.is_some() || own.claim.is_some() {
             return Verdict::Goes(RemovalReason::Silent);
+        }
+        if in_vain {
+            let busy = *reason == DownReason::Busy;
+            return self.attempted(
+                ctx,
+                listing,
+                pe,
+                if busy { Attempted::Busy } else { Attempted::Hindered },
+            );
         }
         self.check_alive(ctx, listing, pe);
         Verdict::Stays

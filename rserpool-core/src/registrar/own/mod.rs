@@ -18,8 +18,7 @@ use super::context::{Context, Timer};
 use super::interface::RemovalReason;
 use super::links::{Link, Links};
 use super::listing::Listing;
-use super::source::Source;
-use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress};
+use crate::base::{AssociationId, ConnectId, Instant, RegistrarId, SctpAddress, Source};
 use crate::handlespace::PeHandle;
 use crate::wire::{PoolElement, RegistrationLife, Transport};
 
@@ -106,8 +105,7 @@ pub(in crate::registrar) struct OwnElement {
     source: Source,
     /// The user transport as it was registered, if addresses of it were left out.
     pub(in crate::registrar) stated: Option<Transport>,
-    /// Whether one attempt to reach it has failed since its association ended; the next failure removes it.
-    /// False while an association is up.
+    /// Whether one attempt to reach it has failed since it last answered; the next failure removes it.
     pub(in crate::registrar) hindered: bool,
     /// What our keep-alives say: [`HomeFlag::Set`] from the time when we make ourselves its home until it
     /// registers with us.
@@ -134,7 +132,7 @@ impl OwnElement {
             hold,
             claim: None,
             insisted: false,
-            source: Source::of(&peer),
+            source: Source::of_peer(&peer),
             peer,
             stated: None,
             hindered: false,
@@ -200,12 +198,17 @@ pub(in crate::registrar) enum Taken {
     AsBefore,
 }
 
+/// The most sources that wait to be told to the transport: one input concerns fewer elements of ours.
+const MAX_CHANGED: usize = 4096;
+
 /// The elements of this registrar. Reading goes through [`Deref`].
 #[derive(Debug, Default)]
 pub(in crate::registrar) struct Own {
     elements: BTreeMap<PeHandle, OwnElement>,
     /// How many of them come from each source.
     from: BTreeMap<Source, usize>,
+    /// The sources of which that has changed since the transport was told.
+    changed: BTreeSet<Source>,
     /// Those that wait for room for an attempt.
     probes: Probes,
 }
@@ -246,17 +249,11 @@ impl Own {
         let Registration { from, peer, stated } = registration;
         links.tie(from, pe);
         let own = self.elements.get_mut(pe);
-        // A process that waited for the identifier, and has it now, waits no longer.
-        if let Some(own) = own
-            && own.challenger.take_if(|challenger| challenger.association == from).is_some()
-        {
-            links.end_challenge(from, pe);
-        }
-        let own = self.elements.get_mut(pe);
         if let Some(own) = own
             && own.registrant() == Some(from)
         {
             own.hold = Hold::Registered(from);
+            own.hindered = false;
             (own.claim, own.insisted) = (None, false);
             own.home_flag = HomeFlag::Clear;
             own.offered = None;
@@ -337,6 +334,21 @@ impl Own {
 
     fn count(&mut self, source: Source) {
         *self.from.entry(source).or_default() += 1;
+        self.note_change(source);
+    }
+
+    /// The transport has to be told anew for how many associations from a source it keeps room. A driver that does
+    /// not ask for that loses the first.
+    pub(in crate::registrar) fn note_change(&mut self, source: Source) {
+        self.changed.insert(source);
+        if self.changed.len() > MAX_CHANGED {
+            self.changed.pop_first();
+        }
+    }
+
+    /// The next source of which the transport has to be told.
+    pub(in crate::registrar) fn take_change(&mut self) -> Option<Source> {
+        self.changed.pop_first()
     }
 
     fn uncount(&mut self, source: Source) {
@@ -348,6 +360,7 @@ impl Own {
         if *count == 0 {
             self.from.remove(&source);
         }
+        self.note_change(source);
     }
 
     /// Gives up the attempt to reach an element, or its wait for one.
@@ -379,6 +392,15 @@ impl Own {
         let own = self.elements.get_mut(pe);
         debug_assert!(own.is_some(), "{pe} is not ours and has a challenger");
         challenger.displace(&mut own?.challenger)
+    }
+
+    /// The registration that waits for an identifier over an association waits no longer.
+    pub(in crate::registrar) fn take_challenge(
+        &mut self,
+        pe: &PeHandle,
+        from: AssociationId,
+    ) -> Option<Challenger> {
+        self.elements.get_mut(pe)?.challenger.take_if(|challenger| challenger.association == from)
     }
 
     /// An element that is ours again has answered over the association by which it registered before.

@@ -6,9 +6,9 @@ use alloc::collections::BTreeMap;
 use core::ops::Bound;
 
 use super::Ticket;
+use crate::base::Source;
 use crate::handlespace::PeHandle;
 use crate::registrar::attempts::MAX_PROBES;
-use crate::registrar::source::Source;
 
 /// The most attempts under way to elements of one source: the rest is for the others. A single host with many
 /// elements needs a third more time than with all.

@@ -311,6 +311,60 @@ fn an_open_association_takes_the_place_of_one_that_cannot_be_opened() {
     assert_eq!(rig.elements(), [1]);
 }
 
+/// Who has no room for an association lives, and is asked again after the usual time, however often it says so.
+#[test]
+fn a_busy_element_lives() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.disconnect(A);
+    for request in 1..=5 {
+        let failed = Event::ConnectFailed { request: ConnectId(request), reason: ConnectError::Busy };
+        assert_eq!(rig.event(failed), []);
+        assert_eq!(rig.elements(), [1]);
+        assert_eq!(rig.advance(Duration::from_millis(2_499)), []);
+        let calls = rig.advance(Duration::from_millis(5_001));
+        assert!(
+            matches!(calls[..], [Action::Connect { request: ConnectId(next), .. }] if next == request + 1)
+        );
+    }
+    // The same if it accepts first.
+    let accepts = Event::Connected(Connected::new(B, Origin::Attempt(ConnectId(6)), ASAP_PORT, peer(4001)));
+    assert_eq!(rig.event(accepts), [keep_alive(B, 1)]);
+    assert_eq!(rig.event(Event::Disconnected { association: B, reason: DownReason::Busy }), []);
+    assert_eq!((rig.elements(), rig.notices()), (vec![1], vec![]));
+    rig.registrar.check_enrp();
+    // It can still die.
+    rig.advance(Duration::from_millis(7_500));
+    let failed = Event::ConnectFailed { request: ConnectId(7), reason: ConnectError::TimedOut };
+    rig.event(failed);
+    assert_eq!(rig.elements(), [] as [u32; 0]);
+}
+
+/// It accepts an association and ends it without an answer: it is not called again at once, and not for ever.
+#[test]
+fn who_accepts_and_closes_causes_no_storm() {
+    let mut rig = Rig::new();
+    rig.register(A, 1);
+    rig.disconnect(A);
+    let accepts = |association, request| {
+        Event::Connected(Connected::new(
+            association,
+            Origin::Attempt(ConnectId(request)),
+            ASAP_PORT,
+            peer(4001),
+        ))
+    };
+    assert_eq!(rig.event(accepts(B, 1)), [keep_alive(B, 1)]);
+    assert_eq!(rig.disconnect(B), []);
+    assert_eq!(rig.elements(), [1]);
+    rig.registrar.check_enrp();
+    let deadline = rig.now + Duration::from_secs(10);
+    assert_eq!(rig.advance(Duration::from_secs(5)), [probe(2, 4001, deadline)]);
+    assert_eq!(rig.event(accepts(C, 2)), [keep_alive(C, 1)]);
+    assert_eq!(rig.disconnect(C), []);
+    assert_eq!(rig.notices(), [Notice::Removed { pe: pe(1), reason: RemovalReason::Silent }]);
+}
+
 /// An obstacle on our side is not evidence against an element: a restarted peer has opened its own
 /// association between the same ports, and registers over it. It has one more chance.
 #[test]

@@ -555,3 +555,32 @@ fn addresses_of_others_are_left_out_if_they_are_checked() {
     rig.asap(A, &with(&[second, localhost(), third]));
     assert_eq!(listed(&rig), [second, localhost()]);
 }
+
+/// Elements that are registered, and peers that are configured, get in although strangers have taken all places.
+#[test]
+fn the_transport_is_told_for_whom_to_keep_room() {
+    let other = SctpAddress::new(IpAddr::from([192, 0, 2, 7]), crate::base::ENRP_PORT, UdpPort(9899));
+    let mut rig = Rig::with(|config| {
+        config.addresses = vec![IpAddr::from([192, 0, 2, 1])];
+        config.enrp.peers = vec![other];
+    });
+    let told = |rig: &mut Rig| {
+        let reservations = core::iter::from_fn(|| rig.registrar.poll_reservation());
+        reservations.map(|r| (r.address.to_string(), r.associations)).collect::<Vec<_>>()
+    };
+    let here = localhost().to_string();
+    assert_eq!(told(&mut rig), [("192.0.2.7".into(), 2)]);
+    rig.advance(Duration::from_secs(60));
+    rig.event(Event::ConnectFailed { request: ConnectId(1), reason: ConnectError::TimedOut });
+    rig.notices();
+    rig.connect(A, 4001);
+    rig.asap(A, &registration(1));
+    rig.asap(A, &registration(2));
+    assert_eq!(told(&mut rig), [(here.clone(), 3)]);
+    rig.asap(A, &registration(1));
+    assert_eq!(told(&mut rig), [], "a renewal changes nothing");
+    rig.disconnect(A);
+    assert_eq!(told(&mut rig), [], "they are still listed, and may come back");
+    rig.registrar.handle_command(rig.now, CommandId(1), Command::UsePeers(vec![]));
+    assert_eq!(told(&mut rig), [("192.0.2.7".into(), 0)]);
+}

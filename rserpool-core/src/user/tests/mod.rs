@@ -1,5 +1,6 @@
 //! Scripts of the user, with virtual time: exact actions and notices for every event.
 
+mod calls;
 mod cards;
 mod cookies;
 mod failover;

@@ -52,6 +52,8 @@ hardships! {
     LostUpdates => "lost-updates",
     /// Elements that leave while a registrar stands still.
     LeavingMeanwhile => "leaving-meanwhile",
+    /// A time without any registrar, in which sessions are opened.
+    Desertion => "desertion",
     /// Users that report an element again and again.
     Reports => "reports",
 }

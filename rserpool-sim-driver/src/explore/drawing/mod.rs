@@ -1,5 +1,6 @@
 //! Drawing a plan from its seed.
 
+mod desertion;
 mod dice;
 mod faults;
 mod hardship;
@@ -104,6 +105,8 @@ impl Plan {
         mixture::draw(&mut Dice::new(seed, Purpose::Mixture), &mut plan, hardships);
         let mut dice = Dice::new(seed, Purpose::TimeOuts);
         plan.faults.extend(time_outs::draw(&mut dice, &plan, hardships));
+        let mut dice = Dice::new(seed, Purpose::Desertion);
+        desertion::draw(&mut dice, &mut plan, hardships);
         plan
     }
 }
@@ -186,6 +189,7 @@ fn draw_user(dice: &mut Dice, timers: Timers, pools: usize) -> UserPlan {
         large: None,
         poison: None,
         consuming: Duration::ZERO,
+        cache_life: None,
         resolve: dice
             .chance(50)
             .then(|| dice.between(Duration::from_millis(100), Duration::from_secs(2)) * pace),

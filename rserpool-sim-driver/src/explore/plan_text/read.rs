@@ -184,6 +184,7 @@ impl Draft {
             large: keys.read("large", |text| occasional(text, number))?,
             poison: keys.read("poison", number)?,
             consuming: keys.read("consuming", time)?.unwrap_or_default(),
+            cache_life: keys.read("cache-life", time)?,
             resolve: keys.read("resolve", time)?,
         };
         keys.end()?;

@@ -98,6 +98,59 @@ fn what_the_winner_of_a_takeover_does_not_know_is_taken_in() {
     }
 }
 
+/// POL-5.2.2-02: only a registration begins the degradation of an element anew; that it is named in a table, or that
+/// its home is taken over, does not.
+#[test]
+fn a_table_resets_no_degradation() {
+    let degrading = |id| PoolElement {
+        policy: Policy::LeastUsedDegradation { load: 0, degradation: 1 },
+        ..listed(id, HIGH)
+    };
+    let resolve = AsapMessage::HandleResolution { handle: POOL.into(), subscribe: false, items: Some(1) };
+    let next = |rig: &mut Rig| {
+        let actions = rig.asap(C, &resolve);
+        let [Action::Send { bytes, .. }] = &actions[..] else { panic!("{actions:?}") };
+        let Ok(AsapMessage::HandleResolutionResponse { elements, .. }) =
+            AsapMessage::decode(bytes).map(|decoded| decoded.message)
+        else {
+            panic!("not a response")
+        };
+        elements[0].id.0
+    };
+    let happens: [fn(&mut Rig, Vec<PoolElement>); 3] = [
+        |_, _| {},
+        |rig, elements| {
+            let pools = vec![PoolEntry { handle: POOL.into(), elements }];
+            assert_eq!(says(rig, &[1, 2, 9]), ask());
+            rig.from(A, HIGH, EnrpBody::HandleTableResponse { rejected: false, more: false, pools });
+        },
+        |rig, _| drop(rig.from(B, LOW, takeover_server(HIGH))),
+    ];
+    for happens in happens {
+        let mut rig = Rig::serving();
+        rig.meet(A, HIGH);
+        rig.meet(B, LOW);
+        rig.connect(C, 9000);
+        for id in [1, 2, 3] {
+            rig.from(A, HIGH, update(UpdateAction::ADD_PE, false, degrading(id)));
+        }
+        assert_eq!((next(&mut rig), next(&mut rig)), (1, 2));
+        happens(&mut rig, vec![degrading(1), degrading(2), degrading(3)]);
+        assert_eq!(next(&mut rig), 3);
+    }
+    // A registration with its home does.
+    let mut rig = Rig::serving();
+    rig.meet(A, HIGH);
+    rig.connect(C, 9000);
+    for id in [1, 2, 3] {
+        rig.from(A, HIGH, update(UpdateAction::ADD_PE, false, degrading(id)));
+    }
+    assert_eq!((next(&mut rig), next(&mut rig)), (1, 2));
+    rig.from(A, HIGH, update(UpdateAction::ADD_PE, false, degrading(1)));
+    let turns = [next(&mut rig), next(&mut rig)];
+    assert!(turns.contains(&1), "{turns:?}");
+}
+
 /// An element gets another home while a page of the former one is on its way: the page does not give it back, neither
 /// from a third registrar nor from us.
 #[test]

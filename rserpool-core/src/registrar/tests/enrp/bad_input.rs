@@ -155,7 +155,7 @@ fn a_flood_of_registrars_is_bounded() {
     rig.from(A, HIGH, heartbeat(0xffff, HIGH));
     let servers: Vec<_> = (0..200).map(|n| RegistrarId(1_000 + n)).collect();
     let contacts = rig.from(A, HIGH, list(&servers)).len();
-    assert_eq!((rig.known().len(), contacts, rig.registrar.peers.contacts.len()), (64, 64, 64));
+    assert_eq!((rig.known().len(), contacts, rig.registrar.peers.contacts.len()), (64, 9, 64));
     rig.registrar.check_enrp();
 }
 
@@ -407,4 +407,36 @@ fn who_asks_in_another_name_is_refused() {
     assert_eq!(rig.from(A, LOW, EnrpBody::ListRequest), [to(A, LOW, no_list())]);
     assert_eq!(rig.from(A, LOW, add(1, LOW)), []);
     assert_eq!((rig.known(), rig.registrar.ctx.counters.spoofed), (vec![HIGH.0], 3));
+}
+
+/// RFC 5355, section 2.14: a list is not authenticated. One that names many registrars at one address must not have us send
+/// much there, neither at a time nor in all, whatever identifiers and ports it makes up.
+#[test]
+fn an_address_that_a_list_names_gets_few_attempts() {
+    let mut rig = Rig::joining(&[HIGH]);
+    rig.from(A, HIGH, heartbeat(0xffff, HIGH));
+    let attempts = |actions: &[Action]| {
+        let ids = actions.iter().filter_map(|action| match action {
+            Action::Connect { request, .. } => Some(request.0),
+            _ => None,
+        });
+        ids.collect::<Vec<_>>()
+    };
+    let named: Vec<_> = (0..60).map(|n| RegistrarId(0x1000 + n)).collect();
+    let mut pending = attempts(&rig.from(A, HIGH, list(&named)));
+    let mut attempted = vec![pending.len()];
+    for _ in 0..300 {
+        // Nobody is there.
+        for request in core::mem::take(&mut pending) {
+            pending.extend(attempts(&rig.refuse(request, ConnectError::TimedOut)));
+        }
+        pending.extend(attempts(&rig.advance(Duration::from_secs(1))));
+        attempted.push(pending.len());
+    }
+    // Two rounds of eight, then one at a time: one for each that is named, and one before it is struck off.
+    let total: usize = attempted.iter().sum();
+    assert!(attempted.iter().max() == Some(&8) && (60..150).contains(&total), "{attempted:?}");
+    assert_eq!(attempted.iter().filter(|attempts| **attempts > 1).count(), 2, "{attempted:?}");
+    assert_eq!(rig.registrar.peers.contacts.len(), 1, "only the one that is configured is left");
+    rig.registrar.check_enrp();
 }

@@ -72,6 +72,23 @@ fn a_reported_element_of_another_home_that_is_dead_is_removed() {
     assert_eq!(lost.home(1), None);
 }
 
+/// Who has no room for an association lives.
+#[test]
+fn a_busy_element_of_another_home_lives() {
+    let mut refuses = rig();
+    refuses.asap(C, &unreachable(1));
+    assert_eq!(refuses.refuse(1, ConnectError::Busy), []);
+    assert_eq!(refuses.home(1), Some(HIGH));
+    refuses.registrar.check_enrp();
+
+    let mut accepts = rig();
+    accepts.asap(C, &unreachable(1));
+    reach(&mut accepts, D, 1);
+    assert_eq!(accepts.event(Event::Disconnected { association: D, reason: DownReason::Busy }), []);
+    assert_eq!(accepts.home(1), Some(HIGH));
+    accepts.registrar.check_enrp();
+}
+
 /// What hinders us is not evidence against an element. If the ports to it are in use, it is asked over the
 /// association that uses them.
 #[test]
@@ -168,6 +185,21 @@ fn an_identifier_is_taken_at_every_registrar() {
 
 fn rejected_not_unique(association: AssociationId, id: u32) -> Action {
     rejected(association, id, ErrorCause::bare(CauseCode::NON_UNIQUE_IDENTIFIER))
+}
+
+/// A process that waits for an identifier, and turns out to be its owner, has all of its registrations granted.
+#[test]
+fn an_owner_is_not_refused_for_having_waited() {
+    let mut rig = rig();
+    rig.connect(D, 4900);
+    rig.asap(D, &registration(1));
+    rig.asap(D, &registration(1));
+    rig.event(Event::Addresses { association: D, peer: peer(4001).into() });
+    let actions = rig.asap(D, &registration(1));
+    assert_eq!(actions[..3], vec![granted(D, 1); 3]);
+    assert!(!actions.contains(&rejected_not_unique(D, 1)));
+    assert_eq!(rig.home(1), Some(US));
+    rig.registrar.check_enrp();
 }
 
 /// The newest challenger replaces one that waits, and each registration is answered.

@@ -172,6 +172,25 @@ fn who_says_nothing_makes_room_when_all_places_are_taken() {
     assert_eq!(coming_and_going(&mut net, 1).len(), 1);
 }
 
+/// What the stack opens itself takes no place of those who come to it, even if it is more than is kept for it.
+#[test]
+fn own_attempts_do_not_keep_peers_out() {
+    let config = SctpConfig { max_associations: 40, ..SctpConfig::fast(2) };
+    let mut net = Net::new(&[SctpConfig::fast(1), config]);
+    let connect = |net: &mut Net, from: usize, request, to| {
+        let (request, deadline) = (ConnectId(request), net.now + millis(5000));
+        let peer = SctpAddress::new(address(to).ip(), SctpPort(PORT), UdpPort(address(to).port()));
+        net.act(from, Action::Connect { request, local_port: SctpPort(0), peer: peer.into(), deadline });
+        net.run_for(millis(5));
+    };
+    // Nobody is there.
+    (100..102).for_each(|request| connect(&mut net, 1, request, 7));
+    (1..=40).for_each(|request| connect(&mut net, 0, request, 1));
+    let came = coming_and_going(&mut net, 1);
+    assert_eq!(came.iter().filter(|event| event.is_ok()).count(), 40);
+    assert_eq!((net.stacks[1].counters().sctp_displaced, net.stacks[1].counters().sctp_refused), (2, 0));
+}
+
 /// One source that floods us leaves the others their INIT ACKs.
 #[test]
 fn init_acks_to_one_source_have_a_rate() {

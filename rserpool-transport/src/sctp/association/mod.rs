@@ -1,25 +1,30 @@
-//! One association from its establishment to its end: data both ways, liveness, and the shutdown
-//! sequence.
+//! One association from its establishment to its end: what arrives, and what is due. What it sends is in [`sending`], how
+//! it closes in [`shutdown`].
+
+mod sending;
+mod shutdown;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rserpool_core::base::{AssociationId, Instant, SctpAddress, SctpPort, UdpPort};
+use rserpool_core::base::{AssociationId, Instant, SctpAddress, SctpPort, Source, UdpPort};
 use rserpool_core::endpoint::{DownReason, Event};
 
 use super::budget::Entry;
-use super::chunk::{self, Data, Init, Sack, at_or_before, cause, fragment_of, kind};
+use super::chunk::{self, Data, Init, Sack, cause, kind};
 use super::config::SctpConfig;
 use super::destinations::Destinations;
-use super::engine::{Acknowledgement, Engine, Outgoing};
+use super::engine::{Engine, Outgoing};
 use super::ledger::{Ledger, Offer};
 use super::liveness::{Liveness, Pulse};
 use super::packet::{self, Chunk, Chunks, Header, Path};
 use super::path_mtu::PathMtu;
 use super::receiver::{Message, Receiver, Violation};
 use super::shared::Core;
-use crate::source::Source;
+
+use self::shutdown::Phase;
+pub(super) use self::shutdown::Retry;
 
 #[derive(Debug)]
 pub(super) struct Association<E: Engine> {
@@ -78,27 +83,6 @@ pub(super) struct Association<E: Engine> {
     shutdown_due: bool,
 }
 
-/// The states of RFC 9260 section 4 from ESTABLISHED on.
-#[derive(Debug)]
-enum Phase {
-    Open,
-    /// SHUTDOWN-PENDING: our endpoint wants to close; what is queued goes out first.
-    Pending(Instant),
-    /// SHUTDOWN-SENT, and when to give up.
-    Sent(Instant, Retry),
-    /// SHUTDOWN-RECEIVED: the peer wants to close; what is queued goes out first.
-    Received(Instant),
-    /// SHUTDOWN-ACK-SENT: both sides have everything, only the peer's last word is missing.
-    Acknowledged(Instant, Retry),
-}
-
-/// When to send something again: the wait doubles up to RTO.Max.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Retry {
-    pub(super) at: Instant,
-    wait: Duration,
-}
-
 /// Why and how an association ends.
 #[derive(Debug)]
 pub(super) struct End {
@@ -114,9 +98,6 @@ const MAX_CONTROL: usize = 16;
 /// How often an endpoint is told that parts of a message arrive: often enough for the shortest time-out above, the
 /// 150 ms of a user with the fast preset.
 const ARRIVING: Duration = Duration::from_millis(30);
-
-/// For how many times RTO.Initial a SHUTDOWN ACK is sent again. Everything has been delivered by then.
-const SHUTDOWN_ACK_WAITS: u32 = 4;
 
 impl<E: Engine> Association<E> {
     pub(super) fn new(
@@ -274,17 +255,6 @@ impl<E: Engine> Association<E> {
         }
     }
 
-    /// Our endpoint wants to close.
-    pub(super) fn shutdown(&mut self, core: &mut Core, deadline: Instant) {
-        self.leaving = true;
-        match &mut self.phase {
-            Phase::Open => self.phase = Phase::Pending(deadline),
-            Phase::Received(until) => *until = deadline.min(*until),
-            Phase::Pending(_) | Phase::Sent(..) | Phase::Acknowledged(..) => {}
-        }
-        self.advance(core);
-    }
-
     /// A packet of the peer has arrived, from this of its addresses.
     pub(super) fn receive(
         &mut self,
@@ -366,32 +336,10 @@ impl<E: Engine> Association<E> {
             engine.handle_timeout(now, &mut self.flow);
             self.timed_out = true;
         }
-        let user_abort = |text| Some(chunk::abort(cause::USER_ABORT, text));
-        match &mut self.phase {
-            Phase::Pending(until) | Phase::Sent(until, _) | Phase::Received(until) if *until <= now => {
-                return Err(self.end(DownReason::PeerShutdown, user_abort("shutdown took too long")));
-            }
-            Phase::Sent(_, retry) if retry.is_due(now) => {
-                retry.back_off(now, &core.config);
-                self.shutdown_due = true;
-                self.destinations.suspect(now, &core.config);
-            }
-            Phase::Acknowledged(until, _) if *until <= now => {
-                return Err(self.end(DownReason::PeerShutdown, None));
-            }
-            Phase::Acknowledged(_, retry) => {
-                if retry.is_due(now) {
-                    retry.back_off(now, &core.config);
-                    self.destinations.suspect(now, &core.config);
-                    let acknowledgement = Chunk::new(kind::SHUTDOWN_ACK, Bytes::new());
-                    let remote = self.destinations.carry();
-                    self.emit(core, remote, &[acknowledgement]);
-                }
-                // From here on only the limit above counts.
-                return Ok(());
-            }
-            _ => {}
+        if !self.phase_due(core)? {
+            return Ok(());
         }
+        let user_abort = |text| Some(chunk::abort(cause::USER_ABORT, text));
         if self.mtu.is_hopeless(now, &core.config) {
             return Err(self.end(DownReason::Silent, user_abort("data does not get through")));
         }
@@ -409,105 +357,8 @@ impl<E: Engine> Association<E> {
         let alive = self.liveness.deadline();
         let alive = self.destinations.deadline().map_or(alive, |at| at.min(alive));
         let alive = self.receiver.deadline().map_or(alive, |at| at.min(alive));
-        let phase = match &self.phase {
-            Phase::Open => alive,
-            Phase::Pending(until) | Phase::Received(until) => alive.min(*until),
-            Phase::Sent(until, retry) => alive.min(*until).min(retry.at),
-            Phase::Acknowledged(until, retry) => retry.at.min(*until),
-        };
+        let phase = self.phase.deadline(alive);
         engine.timeout(&self.flow).map_or(phase, |at| at.min(phase))
-    }
-
-    /// Puts everything that may be sent into packets. Causes no event: events are for those who
-    /// hand something in, and this runs when packets are fetched.
-    pub(super) fn flush(&mut self, core: &mut Core, engine: &mut E) {
-        self.mtu.turn_to(self.destinations.current().ip(), core.now);
-        while let Some((message, receipt)) = self.ledger.release() {
-            // The ledger lets nothing through that the engine refuses while it lives.
-            let size = fragment_of(self.mtu.packet());
-            if !engine.write(core.now, &mut self.flow, &message, receipt, size) {
-                break;
-            }
-        }
-        let (mut answers, mut data) = (Vec::new(), Vec::new());
-        let (sent, mut again) = (&mut self.sent, false);
-        engine.transmit(core.now, &mut self.flow, |chunk| {
-            let tsn = chunk::first_u32(&chunk);
-            again |= at_or_before(tsn, *sent);
-            *sent = if at_or_before(tsn, *sent) { *sent } else { tsn };
-            data.push(chunk);
-        });
-        let is_open = matches!(self.phase, Phase::Open);
-        let overdue = std::mem::take(&mut self.timed_out) && again;
-        self.impatient |= overdue;
-        // When we wait for the SACK of the last chunk, the peer is asked not to delay it (RFC 7053): its delay
-        // may be longer than our RTO.Min, as it is with Linux and the fast preset.
-        if let Some(last) = data.last_mut().filter(|_| again || self.impatient || !is_open) {
-            last.flags |= Data::IMMEDIATE;
-        }
-        let anyway = !is_open || !data.is_empty() || !self.control.is_empty();
-        answers.extend(self.receiver.take_sack(core.now, anyway));
-        if overdue {
-            self.mtu.lost(core.now);
-            self.destinations.suspect(core.now, &core.config);
-            self.ask_destinations(core);
-        }
-        if std::mem::take(&mut self.shutdown_due) {
-            data.insert(0, chunk::shutdown(self.receiver.cumulative()));
-        }
-        let current = if data.is_empty() {
-            self.destinations.current()
-        } else {
-            self.liveness.asked(core.now);
-            self.ask_path(core, &data);
-            self.destinations.carry()
-        };
-        let reply = self.destinations.remote(self.reply);
-        let control = std::mem::take(&mut self.control);
-        debug_assert!(control.len() <= MAX_CONTROL, "answers are bounded");
-        if reply == current {
-            answers.extend(control);
-            answers.append(&mut data);
-            self.emit(core, current, &answers);
-        } else if self.destinations.is_verified(self.reply) {
-            answers.extend(control);
-            self.emit(core, reply, &answers);
-            self.emit(core, current, &data);
-        } else {
-            self.emit(core, reply, &control);
-            answers.append(&mut data);
-            self.emit(core, current, &answers);
-        }
-    }
-
-    /// Asks whether the path carries large packets, if these chunks could use them.
-    fn ask_path(&mut self, core: &mut Core, chunks: &[Chunk]) {
-        let octets = packet::HEADER + chunks.iter().map(Chunk::size).sum::<usize>();
-        if let Some((secret, packet)) = self.mtu.ask(octets, core.now, &mut core.random) {
-            let heartbeat = chunk::heartbeat(secret);
-            let padding = chunk::padding(&heartbeat, packet);
-            let remote = self.destinations.current();
-            let header = self.path_to(remote).header(self.peer_tag);
-            core.emit(remote, packet::single(header, &[heartbeat, padding]));
-        }
-    }
-
-    /// Sends the HEARTBEATs that are due to the peer's addresses, if it has several.
-    fn ask_destinations(&mut self, core: &mut Core) {
-        if self.destinations.deadline().is_none_or(|at| at > core.now) {
-            return;
-        }
-        let mut beats = Vec::new();
-        let Core { now, config, random, .. } = &mut *core;
-        let asked = self.destinations.handle_timeout(*now, config, random, |remote, secret| {
-            beats.push((remote, chunk::heartbeat(secret)));
-        });
-        for (remote, heartbeat) in beats {
-            self.emit(core, remote, &[heartbeat]);
-        }
-        if asked {
-            self.liveness.asked(core.now);
-        }
     }
 
     fn heartbeat_answered(&mut self, core: &Core, chunk: &Chunk) {
@@ -525,34 +376,6 @@ impl<E: Engine> Association<E> {
         let whole = Data::BEGIN | Data::END;
         self.partial |= data.flags & whole != whole;
         self.receiver.add(&data).map_err(|Violation(text)| self.violation(text))
-    }
-
-    /// The peer tells what it has received.
-    fn sack(&mut self, core: &mut Core, engine: &mut E, chunk: Chunk, sack: &Sack) -> Result<(), End> {
-        let cumulative = sack.cumulative;
-        if !at_or_before(self.acknowledged, cumulative) {
-            // An earlier one, overtaken on the way (RFC 9260 section 6.2.1).
-            return Ok(());
-        }
-        let highest = cumulative.wrapping_add(sack.blocks.last().map_or(0, |(_, end)| u32::from(*end)));
-        if !at_or_before(highest, self.sent) {
-            return Err(self.violation("SACK of what was not sent"));
-        }
-        // A peer that has no room lets us send the same again and again.
-        if cumulative != self.acknowledged || (sack.window as usize) < self.mtu.packet() {
-            self.mtu.progress();
-        }
-        self.acknowledged = cumulative;
-        let ledger = &mut self.ledger;
-        let acknowledgement = Acknowledgement { chunk, cumulative };
-        let delivered = |receipt| ledger.delivered(receipt);
-        if engine.acknowledge(core.now, &mut self.flow, &acknowledgement, delivered).is_err() {
-            return Err(self.violation("SACK impossible"));
-        }
-        if self.ledger.drained() && self.named {
-            core.events.push_back(Event::Drained { association: self.id });
-        }
-        Ok(())
     }
 
     /// Our endpoint has no room for messages, or has room again. What it does not take closes the window.
@@ -596,41 +419,6 @@ impl<E: Engine> Association<E> {
         }
     }
 
-    /// The peer wants to close.
-    fn peer_shutdown(&mut self, core: &Core) {
-        match &self.phase {
-            Phase::Open => self.phase = Phase::Received(core.now + core.config.shutdown_guard),
-            // Both sides want it. What is still queued goes out first.
-            Phase::Pending(until) | Phase::Sent(until, _) => self.phase = Phase::Received(*until),
-            Phase::Received(_) => {}
-            Phase::Acknowledged(..) => self.answer(Chunk::new(kind::SHUTDOWN_ACK, Bytes::new())),
-        }
-    }
-
-    /// Takes the next step of a shutdown once the peer has everything, and our endpoint, too.
-    fn advance(&mut self, core: &mut Core) {
-        if !self.ledger.is_empty() || self.receiver.has_message() {
-            return;
-        }
-        let retry = Retry::new(core.now, &core.config);
-        match self.phase {
-            Phase::Pending(until) => {
-                self.phase = Phase::Sent(until, retry);
-                self.shutdown_due = true;
-            }
-            Phase::Received(_) => {
-                let until = core.now + core.config.rto_initial * SHUTDOWN_ACK_WAITS;
-                self.phase = Phase::Acknowledged(until, retry);
-                self.answer(Chunk::new(kind::SHUTDOWN_ACK, Bytes::new()));
-                // The peer's SHUTDOWN says that it has nothing more, and it has all of ours.
-                let end = self.end(DownReason::PeerShutdown, None);
-                core.disconnected(self.id, end.reason);
-                self.named = false;
-            }
-            Phase::Open | Phase::Sent(..) | Phase::Acknowledged(..) => {}
-        }
-    }
-
     /// The peer has broken the protocol.
     fn violation(&self, text: &str) -> End {
         self.end(DownReason::Violation, Some(chunk::abort(cause::PROTOCOL_VIOLATION, text)))
@@ -639,21 +427,5 @@ impl<E: Engine> Association<E> {
     /// The end of this association. If our endpoint asked for it, that is the reason, whatever came in between.
     fn end(&self, reason: DownReason, parting: Option<Chunk>) -> End {
         End { reason: if self.leaving { DownReason::Local } else { reason }, parting }
-    }
-}
-
-impl Retry {
-    pub(super) fn new(now: Instant, config: &SctpConfig) -> Self {
-        let wait = config.rto_initial.max(Duration::from_millis(1));
-        Self { at: now + wait, wait }
-    }
-
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.at <= now
-    }
-
-    pub(super) fn back_off(&mut self, now: Instant, config: &SctpConfig) {
-        self.wait = (self.wait * 2).min(config.rto_max).max(Duration::from_millis(1));
-        self.at = now + self.wait;
     }
 }

@@ -1,0 +1,123 @@
+//! Calls of a session: requests that end with their answer.
+
+use bytes::Bytes;
+use rserpool_core::base::ProtocolId;
+use rserpool_core::element::Refusal;
+use rserpool_core::user::{Answer, Call, CallError, Command, RequestId, RequestLimits};
+
+use crate::delivery::Opens;
+use crate::error::Stopped;
+use crate::handle::{take, variant};
+use crate::session::{GiveUp, Session, Shared};
+
+/// How a call is made; see [`Session::call_with`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct CallOptions {
+    /// How long, and how often, it is tried.
+    pub limits: RequestLimits,
+    /// It is carried out at most once: it ends if its element fails, and is not sent again.
+    pub at_most_once: bool,
+}
+
+impl CallOptions {
+    /// The same options with these limits.
+    #[must_use]
+    pub const fn limits(mut self, limits: RequestLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same options, and the call is carried out at most once.
+    #[must_use]
+    pub const fn at_most_once(mut self) -> Self {
+        self.at_most_once = true;
+        self
+    }
+}
+
+impl<R> Session<R> {
+    /// Makes a call: sends a request and waits for its answer. Any number of calls may be under way at the same time, and
+    /// be answered in any order. If the element fails, the request is sent again to the next one, within the limits of
+    /// the configuration. Waits while the session is congested.
+    ///
+    /// The events of the session go on beside it ([`Session::next_event`]); answers of calls are none. The element must
+    /// know calls: [`PoolElement::reply`](crate::PoolElement::reply) or [`PoolElement::serve`](crate::PoolElement::serve).
+    ///
+    /// Cancel safe: a call whose future is dropped is given up, though it may have been carried out.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer.
+    pub async fn call(&self, protocol: ProtocolId, bytes: impl Into<Bytes>) -> Result<Bytes, CallError> {
+        self.call_with(protocol, bytes, CallOptions::default()).await
+    }
+
+    /// Like [`Session::call`], with options of its own.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer.
+    pub async fn call_with(
+        &self,
+        protocol: ProtocolId,
+        bytes: impl Into<Bytes>,
+        options: CallOptions,
+    ) -> Result<Bytes, CallError> {
+        let shared = self.shared();
+        let request = shared.next_request();
+        let mut call = Call::new(shared.id, request, protocol, bytes).limits(options.limits);
+        call.resend = !options.at_most_once;
+        let given_up = GiveUp { shared, request };
+        let answer = make(shared, call).await;
+        // It has ended.
+        std::mem::forget(given_up);
+        answer
+    }
+}
+
+async fn make(shared: &Shared, call: Call) -> Result<Bytes, CallError> {
+    if shared.line.is_empty() {
+        let answer = shared.handle.ask(Command::Call(call.clone()), variant!(Answer::Called)).await;
+        match answer.unwrap_or_else(stopped) {
+            Err(CallError::Refused(Refusal::Congested)) => {}
+            answer => return answer,
+        }
+    }
+    let turn = shared.line.turn().await;
+    loop {
+        let answer = match shared.handle.submit(Command::Call(call.clone()), Opens::Nothing).await {
+            Ok(answer) => answer,
+            Err(reason) => return stopped(reason),
+        };
+        // Commands are carried out in their order. When this one, about a request that does not exist, is answered, the
+        // call has been refused, or sent.
+        let nothing = Command::Answered { session: call.session, request: RequestId(0) };
+        if let Err(reason) = shared.handle.ask(nothing, variant!(Answer::Done)).await {
+            return stopped(reason);
+        }
+        if answer.is_empty() {
+            // The next one may send while this one waits for its answer.
+            drop(turn);
+            return match answer.recv().await {
+                Ok(answer) => take(answer, variant!(Answer::Called)).unwrap_or_else(stopped),
+                Err(_) => stopped(shared.handle.outlook.reason()),
+            };
+        }
+        let ended = answer.recv().await.map_err(|_| shared.handle.outlook.reason());
+        let ended = ended.and_then(|answer| take(answer, variant!(Answer::Called)));
+        match ended.unwrap_or_else(stopped) {
+            // It keeps its turn until there is room.
+            Err(CallError::Refused(Refusal::Congested)) => {
+                if shared.writable.recv().await.is_err() {
+                    return Err(CallError::Closed);
+                }
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn stopped(reason: Stopped) -> Result<Bytes, CallError> {
+    Err(CallError::Refused(reason.into()))
+}

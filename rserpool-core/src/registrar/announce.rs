@@ -12,9 +12,9 @@ use crate::base::{Instant, RegistrarId};
 use crate::endpoint::{Action, Channel};
 use crate::wire::{AsapMessage, EncapsulationPorts, Transport};
 
-/// How many other registrars are counted. With more, none announces often enough to matter; and the bound
-/// keeps a liar from filling memory.
-const MAX_OTHERS: usize = 64;
+/// How many other registrars are counted (reading B99): an operational scope has fewer than ten. Somebody who announces
+/// registrars that do not exist must not silence those that do: elements and users have to hear of us within ten T6.
+const MAX_OTHERS: usize = 9;
 
 /// The shortest time for which a registrar counts after its last announcement: T7's default.
 const FORGET_AFTER: Duration = Duration::from_secs(5);

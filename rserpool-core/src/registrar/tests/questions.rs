@@ -173,6 +173,28 @@ fn announcements_slow_down_with_the_number_of_registrars() {
     assert_eq!(rig.registrar.ctx.counters.malformed, 1);
 }
 
+/// Reading B99: registrars that do not exist do not silence one that does.
+#[test]
+fn whoever_announces_many_registrars_silences_nobody() {
+    let mut rig = Rig::with(|config| config.announce = true);
+    rig.advance(Duration::ZERO);
+    for registrar in 100..164 {
+        let bytes = AsapMessage::ServerAnnounce {
+            registrar: RegistrarId(registrar),
+            transports: vec![],
+            encapsulation: None,
+        };
+        rig.event(Event::Announce {
+            channel: Channel::Asap,
+            source: "127.0.0.1:3863".parse().unwrap(),
+            bytes: bytes.encode(Padding::Padded).unwrap(),
+        });
+    }
+    assert_eq!(rig.advance(Duration::from_secs(1)).len(), 1);
+    assert_eq!(rig.advance(Duration::from_millis(9_999)).len(), 0);
+    assert_eq!(rig.advance(Duration::from_millis(1)).len(), 1, "ten times T6");
+}
+
 /// ASAP-2.2.10-01: TCP is named beside SCTP, unless somebody listens who refuses that, like RSPLIB.
 #[test]
 fn announcements_may_leave_tcp_out() {

@@ -10,7 +10,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
-use support::PATIENCE;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use support::{PATIENCE, program};
 
 /// A process with a terminal of its own.
 struct Terminal {
@@ -24,7 +26,7 @@ impl Terminal {
     /// Types a command there; the program's log is off.
     fn run(arguments: &[&str]) -> Self {
         // `script` gives its command a terminal, and hands on what is typed and what is shown.
-        let command = format!("ulimit -c 0; exec {} {}", env!("CARGO_BIN_EXE_rserpool"), arguments.join(" "));
+        let command = format!("ulimit -c 0; exec {} {}", program().join(" "), arguments.join(" "));
         let mut script = Command::new("script")
             .args(["--quiet", "--return", "--flush", "--command", &command, "/dev/null"])
             .env("SHELL", "/bin/sh")
@@ -79,7 +81,15 @@ impl Drop for Terminal {
     /// Ends the process by SIGQUIT: it does not end because its terminal is gone.
     fn drop(&mut self) {
         self.type_in("\u{1c}");
-        self.ended();
+        if self.ended().is_none() {
+            // What it has started would live on without it.
+            let id = self.script.id();
+            let path = format!("/proc/{id}/task/{id}/children");
+            let children = std::fs::read_to_string(path).unwrap_or_default();
+            for child in children.split_whitespace().filter_map(|id| id.parse().ok()) {
+                let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+            }
+        }
         let _ = self.script.kill();
         let _ = self.script.wait();
     }

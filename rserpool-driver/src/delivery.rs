@@ -207,8 +207,13 @@ impl<E: Role> Delivery<E> {
                 Some(Load::Fine) | None => {}
             },
             Recipient::Watchers(pool) => {
+                let mut heard = false;
                 for watcher in self.watches.get(&pool).into_iter().flatten() {
-                    let _ = watcher.force_send(notice.clone());
+                    heard |= watcher.force_send(notice.clone()).is_ok();
+                }
+                // Whoever began to watch has gone before that was carried out.
+                if !heard {
+                    self.remarks.push(Remark::Unwatched(pool));
                 }
             }
             Recipient::EndOfSession(session) => {

@@ -317,7 +317,7 @@ impl Role for user::User {
     }
 
     fn needs_caller(command: &Command) -> bool {
-        matches!(command, Command::Send(_) | Command::Call(_))
+        matches!(command, Command::Send(_) | Command::Call(_) | Command::Watch { .. })
     }
 
     fn octets(notice: &Notice) -> usize {

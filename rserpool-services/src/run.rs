@@ -1,11 +1,12 @@
 //! Runs a service for an element, and its counterpart in a session, on any runtime.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use core::future::Future;
 use core::ops::ControlFlow;
 
 use bytes::Bytes;
 use futures_lite::future;
-use rserpool_core::base::{AssociationId, ProtocolId};
+use rserpool_core::base::{AssociationId, Instant, ProtocolId};
 use rserpool_driver::vocabulary::{Delivery, ElementEvent, Refusal};
 use rserpool_driver::{PoolElement, Runtime, Session, SessionEvent};
 
@@ -37,6 +38,22 @@ impl Backlog {
     }
 }
 
+/// Waits for an event; `None` if the deadline comes before it.
+async fn before<R: Runtime, T>(
+    runtime: &R,
+    deadline: Option<Instant>,
+    event: impl Future<Output = T>,
+) -> Option<T> {
+    let due = async {
+        match deadline {
+            Some(at) => runtime.sleep_until(at).await,
+            None => future::pending().await,
+        }
+        None
+    };
+    future::or(async { Some(event.await) }, due).await
+}
+
 /// Serves the users of an element until it has ended. `told` hears of everything else that happens to the element, and may
 /// break this off.
 ///
@@ -52,17 +69,7 @@ pub async fn serve<R: Runtime, S: Service + ?Sized, B>(
     let mut waiting = BTreeMap::new();
     loop {
         carry_out(runtime, element, service, &mut waiting).await;
-        let event = async { Some(element.next_event().await) };
-        let event = match service.poll_timeout() {
-            Some(at) => {
-                let due = async {
-                    runtime.sleep_until(at).await;
-                    None
-                };
-                future::or(event, due).await
-            }
-            None => event.await,
-        };
+        let event = before(runtime, service.poll_timeout(), element.next_event()).await;
         let now = runtime.now();
         let event = match event {
             None => {
@@ -198,17 +205,7 @@ pub async fn play<R: Runtime, C: Client, B>(
                 }
             }
         }
-        let event = async { Some(session.next_event().await) };
-        let event = match client.poll_timeout() {
-            Some(at) => {
-                let due = async {
-                    runtime.sleep_until(at).await;
-                    None
-                };
-                future::or(event, due).await
-            }
-            None => event.await,
-        };
+        let event = before(runtime, client.poll_timeout(), session.next_event()).await;
         let now = runtime.now();
         let event = match event {
             None => {

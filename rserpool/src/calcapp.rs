@@ -16,7 +16,7 @@ use crate::live::Live;
 use crate::output;
 use crate::runtime::run_async;
 use crate::settings::{Given, Named, PoolName, Source, UserSettings};
-use crate::signals::{LEAVE_WITHIN, Termination};
+use crate::signals::Termination;
 
 /// Have jobs done by a pool, one after the other: a job goes on where its element died.
 #[derive(Debug, clap::Args)]
@@ -62,16 +62,11 @@ impl CalcAppCommand {
         let prepared = Client::prepare(given, &self.source, &self.settings, self.json)?;
         let Some(client) = prepared else { return Ok(()) };
         run_async(async {
-            let mut termination = Termination::new()?;
-            let mut running = client.start().await?;
+            let termination = Termination::new()?;
+            let running = client.start().await?;
             let user = running.user.clone();
             let mut sum = Sum::default();
-            let played = tokio::select! {
-                played = running.during(self.play(&user, &mut sum)) => played,
-                () = termination.wait() => Ok(()),
-            };
-            user.shutdown(LEAVE_WITHIN).await;
-            played?;
+            running.finish(termination, self.play(&user, &mut sum)).await?;
             self.sum_up(&sum)
         })
     }

@@ -9,6 +9,7 @@ use crate::discovery::{Registrars, Watched};
 use crate::exit::Failure;
 use crate::runtime::validated;
 use crate::settings::{DEFAULT_ATTEMPTS, Given, Host, PoolName, Source, UserSettings};
+use crate::signals::{LEAVE_WITHIN, Termination};
 use crate::{logging, output};
 
 /// A pool user that can be started, and the names of its registrars.
@@ -98,6 +99,20 @@ impl Running {
                 found = self.names.changed() => drop(self.user.use_registrars(found).await),
             }
         }
+    }
+
+    /// Carries some work out until it is done or the process is told to end; then the user leaves.
+    pub(crate) async fn finish(
+        mut self,
+        mut termination: Termination,
+        work: impl Future<Output = Result<(), Failure>>,
+    ) -> Result<(), Failure> {
+        let result = tokio::select! {
+            result = self.during(work) => result,
+            () = termination.wait() => Ok(()),
+        };
+        self.user.shutdown(LEAVE_WITHIN).await;
+        result
     }
 }
 

@@ -20,7 +20,7 @@ use crate::exit::Failure;
 use crate::output;
 use crate::runtime::run_async;
 use crate::settings::{Given, Named, PoolName, Source, UserSettings};
-use crate::signals::{LEAVE_WITHIN, Termination, hangup};
+use crate::signals::{Termination, hangup};
 use crate::view::hex;
 
 /// Send lines to a pool and show the answers.
@@ -69,15 +69,10 @@ impl ConnectCommand {
         let Some(client) = prepared else { return Ok(()) };
         run_async(async {
             // A conversation ends with its input, not with the terminal that it was begun on.
-            let (mut termination, _hangup) = (Termination::new()?, hangup()?);
-            let mut running = client.start().await?;
+            let (termination, _hangup) = (Termination::new()?, hangup()?);
+            let running = client.start().await?;
             let user = running.user.clone();
-            let result = tokio::select! {
-                result = running.during(self.converse(&user)) => result,
-                () = termination.wait() => Ok(()),
-            };
-            user.shutdown(LEAVE_WITHIN).await;
-            result
+            running.finish(termination, self.converse(&user)).await
         })
     }
 

@@ -15,7 +15,7 @@ use crate::live::Live;
 use crate::output;
 use crate::runtime::run_async;
 use crate::settings::{Given, Named, PoolName, Source, Time, UserSettings};
-use crate::signals::{LEAVE_WITHIN, Termination};
+use crate::signals::Termination;
 
 /// Play ping pong with a pool: the answers are numbered, whichever element gives them.
 #[derive(Debug, clap::Args)]
@@ -53,19 +53,14 @@ impl PingPongCommand {
         let prepared = Client::prepare(given, &self.source, &self.settings, self.json)?;
         let Some(client) = prepared else { return Ok(()) };
         run_async(async {
-            let mut termination = Termination::new()?;
-            let mut running = client.start().await?;
+            let termination = Termination::new()?;
+            let running = client.start().await?;
             let user = running.user.clone();
             let mut config = PingPongConfig::default();
             config.interval = self.interval.0;
             config.limit = self.seconds.map(Duration::from_secs);
             let mut player = PingPongClient::new(config);
-            let played = tokio::select! {
-                played = running.during(self.play(&user, &mut player)) => played,
-                () = termination.wait() => Ok(()),
-            };
-            user.shutdown(LEAVE_WITHIN).await;
-            played?;
+            running.finish(termination, self.play(&user, &mut player)).await?;
             self.sum_up(&player)
         })
     }

@@ -14,7 +14,7 @@ use crate::exit::Failure;
 use crate::output;
 use crate::runtime::run_async;
 use crate::settings::{Given, LifeUnitName, Named, PoolName, Source, UserSettings};
-use crate::signals::{LEAVE_WITHIN, Termination};
+use crate::signals::Termination;
 use crate::view::Pool;
 
 /// Show a pool, and each of its changes as it happens.
@@ -46,15 +46,10 @@ impl WatchCommand {
         let prepared = Client::prepare(given, &self.source, &self.settings, self.json)?;
         let Some(client) = prepared else { return Ok(()) };
         run_async(async {
-            let mut termination = Termination::new()?;
-            let mut running = client.start().await?;
+            let termination = Termination::new()?;
+            let running = client.start().await?;
             let user = running.user.clone();
-            let result = tokio::select! {
-                result = running.during(self.watch(&user)) => result,
-                () = termination.wait() => Ok(()),
-            };
-            user.shutdown(LEAVE_WITHIN).await;
-            result
+            running.finish(termination, self.watch(&user)).await
         })
     }
 

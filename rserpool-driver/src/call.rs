@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rserpool_core::base::ProtocolId;
 use rserpool_core::element::Refusal;
-use rserpool_core::user::{Answer, Call, CallError, Command, RequestId, RequestLimits};
+use rserpool_core::user::{Answer, Call, CallDelivery, CallError, Command, RequestId, RequestLimits};
 
 use crate::delivery::Opens;
 use crate::error::Stopped;
@@ -16,8 +16,8 @@ use crate::session::{GiveUp, Session, Shared};
 pub struct CallOptions {
     /// How long, and how often, it is tried.
     pub limits: RequestLimits,
-    /// It is carried out at most once: it ends if its element fails, and is not sent again.
-    pub at_most_once: bool,
+    /// What happens to it if its element fails.
+    pub delivery: CallDelivery,
 }
 
 impl CallOptions {
@@ -28,11 +28,17 @@ impl CallOptions {
         self
     }
 
-    /// The same options, and the call is carried out at most once.
+    /// The same options with this delivery.
     #[must_use]
-    pub const fn at_most_once(mut self) -> Self {
-        self.at_most_once = true;
+    pub const fn delivery(mut self, delivery: CallDelivery) -> Self {
+        self.delivery = delivery;
         self
+    }
+
+    /// The same options, and the call is carried out at most once ([`CallDelivery::Once`]).
+    #[must_use]
+    pub const fn at_most_once(self) -> Self {
+        self.delivery(CallDelivery::Once)
     }
 }
 
@@ -66,8 +72,8 @@ impl<R> Session<R> {
     ) -> Result<Bytes, CallError> {
         let shared = self.shared();
         let request = shared.next_request();
-        let mut call = Call::new(shared.id, request, protocol, bytes).limits(options.limits);
-        call.resend = !options.at_most_once;
+        let CallOptions { limits, delivery } = options;
+        let call = Call::new(shared.id, request, protocol, bytes).limits(limits).delivery(delivery);
         let given_up = GiveUp { shared, request };
         let answer = make(shared, call).await;
         // It has ended.

@@ -75,6 +75,7 @@ mod interfaces;
 mod io;
 mod line;
 mod log;
+mod memory;
 mod observed;
 mod registrar;
 mod role;
@@ -101,6 +102,7 @@ pub use element::PoolElement;
 pub use error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use inspector::Inspector;
 pub use io::{Intake, Io};
+pub use memory::{CallCounters, Remembering};
 pub use registrar::Registrar;
 pub use runtime::{
     AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,

@@ -28,6 +28,12 @@ pub(crate) async fn serve(registrar: SocketAddr, id: ElementId) -> Result<(), Er
                 counts.insert(session, u64::from_be_bytes(cookie[..].try_into()?));
                 continue;
             }
+            // In a clean stop, which ends that session when it has got the last state.
+            Err(ElementEvent::CookieWanted { session, .. }) => {
+                let count = counts.get(&session).copied().unwrap_or_default();
+                let _ = element.send_cookie(session, count.to_be_bytes().to_vec()).await;
+                continue;
+            }
             Err(ElementEvent::SessionClosed { session, .. }) => {
                 counts.remove(&session);
                 continue;

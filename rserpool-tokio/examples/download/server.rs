@@ -66,6 +66,11 @@ pub(crate) async fn serve(registrar: SocketAddr, id: ElementId, file: Bytes) -> 
                     send(&element, &file, session, download).await;
                 }
             }
+            // In a clean stop, which ends that session when it has got the last state.
+            ElementEvent::CookieWanted { session, .. } => {
+                let cookie = downloads.entry(session).or_default().cookie();
+                let _ = element.send_cookie(session, cookie).await;
+            }
             ElementEvent::SessionClosed { session, .. } => drop(downloads.remove(&session)),
             ElementEvent::RegistrationFailed(error) => return Err(error.into()),
             _ => {}

@@ -53,6 +53,11 @@ impl Service for DemoCount {
                 self.states.extend(State::read(cookie).map(|state| (*session, state)));
             }
             ServiceEvent::Closed { session } => drop(self.states.remove(session)),
+            // The user has it already, but the element cannot know that: it waits for this answer.
+            ServiceEvent::CookieWanted { session } => {
+                let cookie = self.states.entry(*session).or_default().cookie();
+                self.cookies.push_back(ServiceAction::SendCookie { session: *session, cookie });
+            }
             ServiceEvent::Received { session, protocol, bytes } => {
                 if let Some(number) = number(bytes) {
                     let (session, protocol) = (*session, *protocol);
@@ -121,6 +126,10 @@ mod tests {
         next.handle_event(Instant::ORIGIN, ServiceEvent::Restored { session: SESSION, cookie });
         assert_eq!(ask(&mut next, "request 00001"), counted(2, 2, "request 00001 count 1"), "again");
         assert_eq!(ask(&mut next, "request 00003"), counted(3, 3, "request 00003 count 3"));
+        next.handle_event(Instant::ORIGIN, ServiceEvent::CookieWanted { session: SESSION });
+        let again =
+            ServiceAction::SendCookie { session: SESSION, cookie: State { count: 3, last: 3 }.cookie() };
+        assert_eq!(next.poll_action(), Some(again));
         next.handle_event(Instant::ORIGIN, ServiceEvent::Closed { session: SESSION });
         assert_eq!(
             ask(&mut next, "request 00004"),

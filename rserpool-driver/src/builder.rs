@@ -26,6 +26,7 @@ use crate::fate::fate;
 use crate::handle::{Handle, Local};
 use crate::interfaces;
 use crate::io::Io;
+use crate::memory::Remembering;
 use crate::observed::Observed;
 use crate::role::Role;
 use crate::room::Room;
@@ -69,6 +70,7 @@ pub struct Builder<R, C: Configuration> {
     seed: Option<u64>,
     pub(super) announcing: Announcing,
     pub(super) listening: TcpListening,
+    pub(super) remembering: Remembering,
     busy_poll: Duration,
     adjust: Vec<Adjust<C>>,
     adjust_sctp: Vec<Adjust<SctpConfig>>,
@@ -174,6 +176,7 @@ impl<R: Runtime + Default, C: Configuration> Builder<R, C> {
             seed: None,
             announcing: Announcing::default(),
             listening: TcpListening::No,
+            remembering: Remembering::default(),
             busy_poll: Duration::ZERO,
             adjust: Vec::new(),
             adjust_sctp: Vec::new(),
@@ -309,7 +312,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     }
 
     /// Binds, checks, and spawns the event loop.
-    pub(super) fn launch(mut self) -> Result<Launched<C>, StartError> {
+    pub(super) fn launch(mut self) -> Result<Launched<R, C>, StartError> {
         let (config, sctp, tcp) = self.adjust()?;
         let runtime = Arc::clone(&self.runtime);
         runtime.check().map_err(StartError::Runtime)?;
@@ -334,7 +337,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
             fate,
         };
         runtime.spawn(carry(parts, &config)?);
-        Ok(Launched { handle: Handle { requests, remarks, outlook, local, room }, events, config })
+        Ok(Launched { handle: Handle { requests, remarks, outlook, local, room }, events, config, runtime })
     }
 
     /// Binds the sockets of SCTP over UDP and of TCP.
@@ -454,10 +457,11 @@ fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
 }
 
 /// An event loop that runs, seen from the handles.
-pub(super) struct Launched<C: Configuration> {
+pub(super) struct Launched<R, C: Configuration> {
     pub(super) handle: Handle<C::Endpoint>,
     pub(super) events: EventReceiver<C::Endpoint>,
     pub(super) config: C,
+    pub(super) runtime: Arc<R>,
 }
 
 /// How many own addresses are told at most; a peer tries no more than three.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,12 +19,13 @@ use rserpool_core::endpoint::ConfigError;
 use rserpool_core::wire::{Policy, PoolElement as ListedElement};
 
 use crate::announce::Announcing;
-use crate::builder::{Builder, Configure, Preset, own_addresses};
+use crate::builder::{Builder, Configure, Launched, Preset, own_addresses};
 use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Panicked, StartError};
 use crate::families;
 use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log, brief, cut, listed};
+use crate::memory::{CallCounters, Memory, Remembering};
 use crate::role::{Recipient, Role};
 use crate::runtime::Runtime;
 use crate::seal::CookieKeys;
@@ -39,7 +40,9 @@ pub struct PoolElement<R> {
     handle: Handle<element::Element>,
     events: EventReceiver<element::Element>,
     id: ElementId,
-    runtime: PhantomData<fn() -> R>,
+    /// Its calls that are to be carried out at most once.
+    memory: Arc<Memory>,
+    runtime: Arc<R>,
 }
 
 impl<R: Runtime + Default> PoolElement<R> {
@@ -80,6 +83,13 @@ impl<R: Runtime> Builder<R, ElementConfig> {
         self.configure(move |config| config.port = port)
     }
 
+    /// How much the element remembers of the calls that are to be carried out at most once (default: see
+    /// [`Remembering`]).
+    pub fn remember_calls(mut self, remembering: Remembering) -> Self {
+        self.remembering = remembering;
+        self
+    }
+
     /// Starts the element; it registers as soon as it has found a registrar.
     ///
     /// Bound to the unspecified address, it registers the address by which it reaches its
@@ -89,9 +99,9 @@ impl<R: Runtime> Builder<R, ElementConfig> {
     ///
     /// If a value cannot work or the address cannot be bound.
     pub async fn start(self) -> Result<PoolElement<R>, StartError> {
-        let launched = self.launch()?;
-        let id = launched.config.id.unwrap_or_default();
-        Ok(PoolElement { handle: launched.handle, events: launched.events, id, runtime: PhantomData })
+        let memory = Arc::new(Memory::new(self.remembering));
+        let Launched { handle, events, config, runtime } = self.launch()?;
+        Ok(PoolElement { handle, events, id: config.id.unwrap_or_default(), memory, runtime })
     }
 }
 
@@ -108,9 +118,40 @@ impl<R> PoolElement<R> {
 
     /// Waits for the next event; `None` once the element has ended; [`PoolElement::ended`] says how.
     ///
+    /// A call that is to be carried out at most once, and comes again, is no event: it is dealt with here.
+    ///
     /// Cancel safe: no event is lost. Of several callers each event goes to one.
-    pub async fn next_event(&self) -> Option<Notice> {
-        next_event(&self.events).await
+    pub async fn next_event(&self) -> Option<Notice>
+    where
+        R: Runtime,
+    {
+        loop {
+            self.pay_debts().await;
+            let event = next_event(&self.events).await?;
+            if let Notice::Writable { session, .. } | Notice::SessionClosed { session, .. } = &event {
+                self.memory.resume(*session);
+            }
+            match Incoming::in_event(&event) {
+                Some(call) if !self.memory.arrive(self.runtime.now(), &call) => {}
+                _ => return Some(event),
+            }
+        }
+    }
+
+    /// Sends what the calls that have come again are owed. What finds no room waits until its session has room.
+    async fn pay_debts(&self) {
+        while let Some((call, message)) = self.memory.owed() {
+            match self.ask(Command::Send(message)).await {
+                Err(Refusal::Congested) => self.memory.postpone(&call),
+                // If its user has gone, nobody wants it.
+                Ok(()) | Err(_) => self.memory.paid(&call),
+            }
+        }
+    }
+
+    /// What became of the calls that were to be carried out at most once.
+    pub fn call_counters(&self) -> CallCounters {
+        self.memory.counters()
     }
 
     /// Sends a message to a user, on stream 0.
@@ -136,8 +177,11 @@ impl<R> PoolElement<R> {
     ///
     /// [`Refusal::UnknownSession`] if its user has gone; [`Refusal::Length`] if the answer is longer than 1,048,552
     /// octets.
-    pub async fn reply(&self, call: &Incoming, bytes: impl Into<Bytes>) -> Result<(), Refusal> {
-        let answer = call.answer(bytes.into());
+    pub async fn reply(&self, call: &Incoming, bytes: impl Into<Bytes>) -> Result<(), Refusal>
+    where
+        R: Runtime,
+    {
+        let answer = self.memory.answer(self.runtime.now(), call, bytes.into());
         loop {
             let room = self.handle.room.listen();
             match self.ask(Command::Send(answer.clone())).await {
@@ -158,6 +202,7 @@ impl<R> PoolElement<R> {
     /// Dropped, it leaves the calls in work unanswered.
     pub async fn serve<H, F>(&self, handler: H)
     where
+        R: Runtime,
         H: Fn(Incoming) -> F,
         F: Future<Output = Bytes>,
     {
@@ -279,7 +324,9 @@ impl<R> PoolElement<R> {
 
 impl<R> Clone for PoolElement<R> {
     fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), events: self.events.clone(), id: self.id, runtime: PhantomData }
+        let Self { handle, events, id, memory, runtime } = self;
+        let (handle, events, memory) = (handle.clone(), events.clone(), Arc::clone(memory));
+        Self { handle, events, id: *id, memory, runtime: Arc::clone(runtime) }
     }
 }
 

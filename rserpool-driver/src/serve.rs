@@ -7,9 +7,10 @@ use std::task::Poll;
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, ProtocolId};
 use rserpool_core::element::{Message, Notice};
-use rserpool_core::endpoint::{CallFrame, CallHalf, CallId};
+use rserpool_core::endpoint::{CallFrame, CallId, CallKind};
 
 use crate::element::PoolElement;
+use crate::runtime::Runtime;
 
 /// How many calls [`PoolElement::serve`] has in work at the same time. While there are so many, no further event is taken.
 pub const SERVED_AT_ONCE: usize = 1_024;
@@ -24,8 +25,9 @@ pub struct Incoming {
     pub protocol: ProtocolId,
     /// What the user asks.
     pub bytes: Bytes,
-    call: CallId,
-    stream: u16,
+    pub(super) call: CallId,
+    pub(super) stream: u16,
+    pub(super) kind: CallKind,
 }
 
 impl Incoming {
@@ -35,27 +37,29 @@ impl Incoming {
     ///
     /// The event is no call.
     pub fn from_event(event: Notice) -> Result<Self, Notice> {
-        let Notice::Received { session, protocol: ProtocolId::CALL, stream, bytes, .. } = &event else {
-            return Err(event);
+        Self::in_event(&event).ok_or(event)
+    }
+
+    pub(super) fn in_event(event: &Notice) -> Option<Self> {
+        let Notice::Received { session, protocol: ProtocolId::CALL, stream, bytes, .. } = event else {
+            return None;
         };
-        match CallFrame::decode(bytes) {
-            Some(CallFrame { half: CallHalf::Request, call, protocol, bytes }) => {
-                Ok(Self { session: *session, protocol, bytes, call, stream: *stream })
-            }
-            _ => Err(event),
-        }
+        let CallFrame { kind, call, protocol, bytes } = CallFrame::decode(bytes)?;
+        let stream = *stream;
+        kind.is_request().then_some(Self { session: *session, protocol, bytes, call, stream, kind })
     }
 
     /// The message that answers it.
-    pub(super) fn answer(&self, bytes: Bytes) -> Message {
+    pub(super) fn answer(&self, kind: CallKind, bytes: Bytes) -> Message {
         let Self { session, protocol, call, stream, .. } = *self;
-        let frame = CallFrame { half: CallHalf::Answer, call, protocol, bytes };
+        let frame = CallFrame { kind, call, protocol, bytes };
         Message::new(session, ProtocolId::CALL, frame.encode()).stream(stream)
     }
 }
 
 pub(super) async fn serve<R, H, F>(element: &PoolElement<R>, handler: H)
 where
+    R: Runtime,
     H: Fn(Incoming) -> F,
     F: Future<Output = Bytes>,
 {
@@ -66,6 +70,7 @@ where
 /// Has one call answered.
 async fn answer<R, H, F>(element: &PoolElement<R>, handler: &H, incoming: Incoming)
 where
+    R: Runtime,
     H: Fn(Incoming) -> F,
     F: Future<Output = Bytes>,
 {
@@ -75,7 +80,7 @@ where
 }
 
 /// Begins the work for each call that comes in, and goes on with all of it.
-async fn run<R, W: Future<Output = ()>>(element: &PoolElement<R>, begin: impl Fn(Incoming) -> W) {
+async fn run<R: Runtime, W: Future<Output = ()>>(element: &PoolElement<R>, begin: impl Fn(Incoming) -> W) {
     let mut work: Vec<Pin<Box<W>>> = Vec::new();
     let mut ended = false;
     while !ended || !work.is_empty() {

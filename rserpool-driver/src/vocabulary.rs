@@ -7,6 +7,8 @@ pub use crate::builder::{Builder, Configuration, Preset};
 pub use crate::call::CallOptions;
 pub use crate::error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use crate::io::Io;
+pub use crate::memory::{CallCounters, Remembering};
+pub use crate::pairing::{Correlator, Pairing};
 pub use crate::runtime::{ByteStream, Listener, Received, Runtime, Socket};
 pub use crate::seal::{CookieKey, CookieKeys, KeyTooShort};
 pub use crate::serve::Incoming;
@@ -30,7 +32,7 @@ pub use rserpool_core::inspector::{InspectError, InspectorConfig, Snapshot, diff
 pub use rserpool_core::policy::Policies;
 pub use rserpool_core::registrar::{EnrpConfig, Figures, RegistrarConfig};
 pub use rserpool_core::user::{
-    Awaited, CallError, Card, CardUse, Delivery, FailureReason, Notice as UserEvent, RequestId,
+    Awaited, CallDelivery, CallError, Card, CardUse, Delivery, FailureReason, Notice as UserEvent, RequestId,
     RequestLimits, Resolution, UnansweredReason, UserConfig, UserError,
 };
 pub use rserpool_core::wire::{

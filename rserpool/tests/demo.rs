@@ -55,6 +55,9 @@ fn nothing_is_lost_when_elements_and_registrars_die() {
     let summary = events.last().unwrap();
     assert!(summary["sent"].as_u64().unwrap() > 500, "{summary}");
     assert_eq!((&summary["sent"], &summary["lost"]), (&summary["answered"], &0.into()));
+    // The state of the session has moved with it.
+    assert_eq!((&summary["count"], &summary["went_back"]), (&summary["sent"], &0.into()));
+    assert_eq!(summary["skipped"], 0);
     assert_eq!(summary["gaps_ms"].as_array().unwrap().len(), 3);
     assert_eq!(summary["takeovers_ms"].as_array().unwrap().len(), 2);
 }

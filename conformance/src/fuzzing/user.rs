@@ -5,7 +5,8 @@ use bytes::Bytes;
 use rserpool_core::base::{ASAP_PORT, ElementId, PoolHandle, ProtocolId, SctpAddress, UdpPort};
 use rserpool_core::endpoint::hunt::HuntConfig;
 use rserpool_core::user::{
-    Call, Card, Command, Delivery, Message, Open, RequestId, Resolve, SessionId, User, UserConfig,
+    Call, CallDelivery, Card, Command, Delivery, Message, Open, RequestId, Resolve, SessionId, User,
+    UserConfig,
 };
 use rserpool_core::wire::PoolElement;
 
@@ -51,7 +52,8 @@ fn command(input: &mut Input<'_>) -> Command {
         13 => {
             let bytes = Bytes::copy_from_slice(input.octets());
             let call = Call::new(session, request, ProtocolId(0), bytes);
-            Command::Call(if input.below(2) == 0 { call } else { call.at_most_once() })
+            let deliveries = [CallDelivery::Retry, CallDelivery::Report, CallDelivery::Once];
+            Command::Call(call.delivery(deliveries[input.below(3) as usize]))
         }
         12 => {
             let element = PoolElement::arbitrary(&mut Unstructured::new(input.octets()));

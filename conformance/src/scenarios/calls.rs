@@ -1,22 +1,27 @@
 //! Calls: requests that end with their answer.
 
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_lite::future::{self, zip};
-use rserpool_driver::vocabulary::{CallError, UnansweredReason};
+use rserpool_core::base::ProtocolId;
+use rserpool_core::endpoint::{CallFrame, CallId, CallKind};
+use rserpool_driver::vocabulary::{CallDelivery, CallError, Delivery, ElementEvent, UnansweredReason};
 use rserpool_driver::{CallOptions, Incoming, PoolElement, Session};
 
 use super::mortal::Mortal;
-use super::scope::{ECHO, Make, TheElement, await_elements, element, one_of_each, registered};
+use super::scope::{ECHO, Make, TheElement, await_elements, element, one_of_each, pause, registered};
 
 /// So many calls are under way at the same time.
 const CALLS: usize = 64;
 
 /// Waits for all of them.
-async fn all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+pub(super) async fn all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut futures: Vec<Pin<Box<_>>> = futures.map(Box::pin).collect();
     let mut results: Vec<Option<T>> = futures.iter().map(|_| None).collect();
     poll_fn(|context| {
@@ -108,7 +113,7 @@ pub async fn a_call_ends_with_its_reason<G: Make, E: Make>() {
     let call = next_call(&element).await;
     drop(dropped);
     element.reply(&call, "nobody wants it").await.unwrap();
-    let once = CallOptions::default().at_most_once();
+    let once = CallOptions::default().delivery(CallDelivery::Report);
     let fail = async {
         next_call(&element).await;
         element.kill().await;
@@ -117,4 +122,95 @@ pub async fn a_call_ends_with_its_reason<G: Make, E: Make>() {
     assert_eq!(answer, Err(CallError::Unanswered(UnansweredReason::ElementFailed)));
     let ((), answer) = zip(async { session.close().await.unwrap() }, session.call(ECHO, "late")).await;
     assert!(matches!(answer, Err(CallError::Closed | CallError::Refused(_))), "{answer:?}");
+}
+
+/// What each call has been carried out how often.
+type Executions = Arc<Mutex<BTreeMap<Bytes, u32>>>;
+
+/// Takes calls, carries them out, and answers none.
+async fn carry_out<E: Make>(element: &PoolElement<Mortal<E>>, calls: usize, executions: &Executions) {
+    for _ in 0..calls {
+        let call = next_call(element).await;
+        *executions.lock().unwrap().entry(call.bytes).or_default() += 1;
+    }
+}
+
+/// An element is killed after it has carried calls out, and before it has answered. Those that may be repeated are carried
+/// out again by the next one. The others are not, and say so.
+pub async fn a_killed_element_and_the_delivery_of_calls<G: Make, E: Make>() {
+    let (registrar, first, user, session) = one_of_each::<G, E>().await;
+    let second = element::<E>(8, &[registrar.local_addr()]).await;
+    registered(&second).await;
+    await_elements(&registrar, &[7, 8]).await;
+    let executions = Executions::default();
+    let by_second = Arc::clone(&executions);
+    let server = PoolElement::clone(&second);
+    E::default().spawn(Box::pin(async move {
+        let answer = |call: Incoming| {
+            *by_second.lock().unwrap().entry(call.bytes.clone()).or_default() += 1;
+            async move { call.bytes }
+        };
+        server.serve(answer).await;
+    }));
+    let kinds =
+        [("retry", CallDelivery::Retry), ("report", CallDelivery::Report), ("once", CallDelivery::Once)];
+    let calls = all(kinds
+        .map(|(name, delivery)| session.call_with(ECHO, name, CallOptions::default().delivery(delivery)))
+        .into_iter());
+    let fail = async {
+        carry_out(&first, 3, &executions).await;
+        first.kill().await;
+    };
+    let (answers, ()) = zip(calls, fail).await;
+    let failed = Err(CallError::Unanswered(UnansweredReason::ElementFailed));
+    assert_eq!(answers, [Ok("retry".into()), failed.clone(), failed]);
+    let counted = |names: &[(&'static str, u32)]| {
+        names.iter().map(|(name, times)| (Bytes::from(*name), *times)).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(*executions.lock().unwrap(), counted(&[("once", 1), ("report", 1), ("retry", 2)]));
+    assert_eq!(second.call_counters().unknown, 1);
+    // The session has moved; the second carries new ones out.
+    let again = CallOptions::default().at_most_once();
+    assert_eq!(session.call_with(ECHO, "another", again).await, Ok("another".into()));
+    drop(user);
+}
+
+/// An association breaks while its element lives: a call that is to be carried out at most once comes again, is not begun
+/// again, and gets its answer, in work or answered.
+pub async fn a_call_that_comes_again_is_carried_out_once<G: Make, E: Make>() {
+    let (_registrar, element, _user, session) = one_of_each::<G, E>().await;
+    let once = CallOptions::default().at_most_once();
+    let move_on = async {
+        let call = next_call(&element).await;
+        session.fail_over().await.unwrap();
+        let opened = |event: &ElementEvent| matches!(event, ElementEvent::SessionOpened { .. });
+        while !opened(&element.next_event().await.unwrap()) {}
+        // In work: the application hears nothing of it.
+        while element.call_counters().in_work_again == 0 {
+            let event = future::poll_once(element.next_event()).await;
+            assert!(!matches!(event, Some(Some(ElementEvent::Received { .. }))), "{event:?}");
+            pause::<E>(Duration::from_millis(5)).await;
+        }
+        element.reply(&call, "done").await.unwrap();
+    };
+    let (answer, ()) = zip(session.call_with(ECHO, "in work", once), move_on).await;
+    assert_eq!(answer, Ok("done".into()));
+    // Answered: what was said before is said again. The call is made by hand, as if its answer had been lost.
+    let frame = |kind| {
+        let call = CallId { caller: 5, number: 1 };
+        CallFrame { kind, call, protocol: ECHO, bytes: "by hand".into() }.encode()
+    };
+    session.send(ProtocolId::CALL, frame(CallKind::OnceRequest), Delivery::Once).await.unwrap();
+    let call = next_call(&element).await;
+    element.reply(&call, "said once").await.unwrap();
+    session.send(ProtocolId::CALL, frame(CallKind::OnceRepeated), Delivery::Once).await.unwrap();
+    session.send(ECHO, "a message", Delivery::Once).await.unwrap();
+    let received = loop {
+        if let Some(ElementEvent::Received { bytes, .. }) = element.next_event().await {
+            break bytes;
+        }
+    };
+    assert_eq!(received, "a message", "the call that has come again is no event");
+    let counters = element.call_counters();
+    assert_eq!((counters.taken, counters.in_work_again, counters.answers_repeated), (2, 1, 1));
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::ops::Deref;
+use std::sync::Mutex;
 
 use async_channel::{Receiver, Sender, bounded};
 use futures_lite::future;
@@ -17,7 +18,8 @@ use rserpool_driver::{BoxFuture, Connecting, Listener, Runtime, Socket};
 pub struct Mortal<R> {
     runtime: R,
     killed: Receiver<()>,
-    alive: Sender<Infallible>,
+    /// The task of the endpoint takes it along: handles keep the runtime for longer.
+    alive: Mutex<Option<Sender<Infallible>>>,
 }
 
 impl<R: Default> Default for Mortal<R> {
@@ -32,13 +34,14 @@ impl<R: Default> Mortal<R> {
     pub(super) fn new() -> (Self, Life) {
         let (kill, killed) = bounded(1);
         let (alive, ended) = bounded(1);
-        (Self { runtime: R::default(), killed, alive }, Life { kill, ended })
+        (Self { runtime: R::default(), killed, alive: Mutex::new(Some(alive)) }, Life { kill, ended })
     }
 }
 
 impl<R: Runtime> Runtime for Mortal<R> {
     fn spawn(&self, task: BoxFuture) {
-        let (killed, alive) = (self.killed.clone(), self.alive.clone());
+        let alive = self.alive.lock().unwrap().take();
+        let killed = self.killed.clone();
         self.runtime.spawn(Box::pin(async move {
             let death = async {
                 if killed.recv().await.is_err() {

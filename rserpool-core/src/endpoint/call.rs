@@ -5,13 +5,16 @@
 //!
 //! | octets | content |
 //! |---|---|
-//! | 1 | 1: a request; 2: an answer |
+//! | 1 | 1: a request; 2: an answer; 3: a request that is to be carried out at most once; 4: the same, sent again; 5: such a request is not known here |
 //! | 3 | 0, and ignored |
 //! | 4 | the payload protocol identifier of what the application says |
 //! | 8 | the caller: a number that no two sessions share |
 //! | 8 | the number of the request in its session |
 //!
 //! An answer repeats caller, number and payload protocol identifier of its request.
+//!
+//! What was sent again is carried out by nobody who does not know it: an element that remembers it repeats its answer, and
+//! any other says that it does not know it, and does nothing. Then the user cannot tell whether it was carried out.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -32,20 +35,41 @@ pub struct CallId {
     pub number: u64,
 }
 
-/// Which half of a call a message is.
+/// What a message of a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallHalf {
+pub enum CallKind {
     /// What a user asks.
     Request,
     /// What an element answers.
     Answer,
+    /// What a user asks, to be carried out at most once.
+    OnceRequest,
+    /// The same, sent again: only who knows it may answer it.
+    OnceRepeated,
+    /// A [`CallKind::OnceRepeated`] is not known to the element, and was not carried out now.
+    Unknown,
+}
+
+impl CallKind {
+    const ALL: [(u8, Self); 5] = [
+        (1, Self::Request),
+        (2, Self::Answer),
+        (3, Self::OnceRequest),
+        (4, Self::OnceRepeated),
+        (5, Self::Unknown),
+    ];
+
+    /// Whether a user says it, and not an element.
+    pub const fn is_request(self) -> bool {
+        matches!(self, Self::Request | Self::OnceRequest | Self::OnceRepeated)
+    }
 }
 
 /// A message of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallFrame {
-    /// Which half of the call it is.
-    pub half: CallHalf,
+    /// What it is.
+    pub kind: CallKind,
     /// The name of the call.
     pub call: CallId,
     /// The payload protocol identifier of what the application says.
@@ -58,10 +82,9 @@ impl CallFrame {
     /// Writes the message.
     pub fn encode(&self) -> Bytes {
         let mut octets = BytesMut::with_capacity(HEADER + self.bytes.len());
-        octets.put_u8(match self.half {
-            CallHalf::Request => 1,
-            CallHalf::Answer => 2,
-        });
+        let number =
+            CallKind::ALL.iter().find(|(_, kind)| *kind == self.kind).map_or(0, |(number, _)| *number);
+        octets.put_u8(number);
         octets.put_slice(&[0; 3]);
         octets.put_u32(self.protocol.0);
         octets.put_u64(self.call.caller);
@@ -73,15 +96,12 @@ impl CallFrame {
     /// Reads a message; `None` if it is none of a call.
     pub fn decode(octets: &Bytes) -> Option<Self> {
         let mut header = octets.get(..HEADER)?;
-        let half = match header.get_u8() {
-            1 => CallHalf::Request,
-            2 => CallHalf::Answer,
-            _ => return None,
-        };
+        let number = header.get_u8();
+        let kind = CallKind::ALL.iter().find(|(known, _)| *known == number)?.1;
         header.advance(3);
         let protocol = ProtocolId(header.get_u32());
         let call = CallId { caller: header.get_u64(), number: header.get_u64() };
-        Some(Self { half, call, protocol, bytes: octets.slice(HEADER..) })
+        Some(Self { kind, call, protocol, bytes: octets.slice(HEADER..) })
     }
 }
 
@@ -92,8 +112,8 @@ mod tests {
     #[test]
     fn the_octets_of_a_call() {
         let call = CallId { caller: 0x0102, number: 3 };
-        for (half, first) in [(CallHalf::Request, 1), (CallHalf::Answer, 2)] {
-            let frame = CallFrame { half, call, protocol: ProtocolId(0x21), bytes: "hi".into() };
+        for (first, kind) in CallKind::ALL {
+            let frame = CallFrame { kind, call, protocol: ProtocolId(0x21), bytes: "hi".into() };
             let octets = frame.encode();
             let rest = b"\0\0\0\0\0\0\x21\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\0\x03hi";
             assert_eq!((octets[0], &octets[1..]), (first, &rest[..]));
@@ -104,7 +124,7 @@ mod tests {
         }
         let mut other = [0; HEADER];
         assert_eq!(CallFrame::decode(&Bytes::copy_from_slice(&other)), None);
-        other[0] = 3;
+        other[0] = 6;
         assert_eq!(CallFrame::decode(&Bytes::copy_from_slice(&other)), None);
     }
 }

@@ -90,7 +90,7 @@ mod registrar_status;
 pub(crate) mod testing;
 mod transport_counters;
 
-pub use call::{CallFrame, CallHalf, CallId, MAX_CALL};
+pub use call::{CallFrame, CallId, CallKind, MAX_CALL};
 pub use config::ConfigError;
 pub use contract::{
     AbortCause, AbortReason, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, HangUp,

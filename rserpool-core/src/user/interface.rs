@@ -287,9 +287,8 @@ pub struct Call {
     pub protocol: ProtocolId,
     /// Up to [`MAX_CALL`](crate::endpoint::MAX_CALL) octets.
     pub bytes: Bytes,
-    /// Whether it is sent again to the next element if its element fails (the default). Otherwise the call ends by that:
-    /// it is carried out at most once.
-    pub resend: bool,
+    /// What happens to it if its element fails.
+    pub delivery: CallDelivery,
     /// How long, and how often, it is tried.
     pub limits: RequestLimits,
 }
@@ -303,13 +302,13 @@ impl Call {
         bytes: impl Into<Bytes>,
     ) -> Self {
         let limits = RequestLimits::default();
-        Self { session, request, protocol, bytes: bytes.into(), resend: true, limits }
+        Self { session, request, protocol, bytes: bytes.into(), delivery: CallDelivery::Retry, limits }
     }
 
-    /// The same call, which is carried out at most once: it ends if its element fails.
+    /// The same call with another delivery.
     #[must_use]
-    pub const fn at_most_once(mut self) -> Self {
-        self.resend = false;
+    pub const fn delivery(mut self, delivery: CallDelivery) -> Self {
+        self.delivery = delivery;
         self
     }
 
@@ -319,6 +318,20 @@ impl Call {
         self.limits = limits;
         self
     }
+}
+
+/// What happens to a call if its element fails before it has answered, and how often the call may be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum CallDelivery {
+    /// It is sent again to the next element, which carries it out, although the one before may have done so, too.
+    #[default]
+    Retry,
+    /// It ends with [`UnansweredReason::ElementFailed`]. It is carried out at most once.
+    Report,
+    /// It is sent again, but carried out at most once: an element that has it in work, or remembers its answer,
+    /// answers. Any other refuses it, and it ends with [`UnansweredReason::ElementFailed`]. So it outlives an
+    /// association whose element lives.
+    Once,
 }
 
 /// Why a call has no answer.
@@ -337,6 +350,9 @@ pub enum CallError {
     /// The application has given it up.
     #[error("the call was given up")]
     GivenUp,
+    /// In a protocol of the application: the request has no name by which its answer could be found.
+    #[error("the request has no name in it: make the function that pairs answers with requests find one")]
+    Nameless,
 }
 
 /// What ends a command.

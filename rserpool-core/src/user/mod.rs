@@ -60,8 +60,8 @@ use context::{Context, Phase, Timer};
 pub use counters::Counters;
 use health::Health;
 pub use interface::{
-    Answer, Awaited, Call, CallError, Card, Command, Delivery, FailureReason, Message, Notice, Open, Opened,
-    RequestId, RequestLimits, Resolution, Resolve, SessionId, UnansweredReason, UserError,
+    Answer, Awaited, Call, CallDelivery, CallError, Card, Command, Delivery, FailureReason, Message, Notice,
+    Open, Opened, RequestId, RequestLimits, Resolution, Resolve, SessionId, UnansweredReason, UserError,
 };
 use registrar::Registrar;
 pub use requests::MAX_UNANSWERED;

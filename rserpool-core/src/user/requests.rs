@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::config::UserConfig;
 use super::interface::{Delivery, Message, RequestId, UnansweredReason};
 use crate::base::{Deadlines, Instant, ProtocolId};
+use crate::endpoint::{CallFrame, CallKind};
 
 /// The most supervised requests of one session that may be unanswered at the same time. It bounds memory if
 /// requests are so short that the bound of their octets does not.
@@ -51,6 +52,18 @@ struct Kept {
     deliveries: u32,
     max_deliveries: u32,
     move_after: Option<Duration>,
+}
+
+impl Kept {
+    /// It is sent again: a call that is to be carried out at most once says so.
+    fn repeat(&mut self) {
+        if self.protocol == ProtocolId::CALL
+            && let Some(frame) = CallFrame::decode(&self.bytes)
+            && frame.kind == CallKind::OnceRequest
+        {
+            self.bytes = CallFrame { kind: CallKind::OnceRepeated, ..frame }.encode();
+        }
+    }
 }
 
 /// A request that is to be sent to an element that has taken over.
@@ -183,6 +196,9 @@ impl Requests {
             }
             let again = kept.deliveries > 0;
             kept.deliveries = kept.deliveries.saturating_add(1);
+            if again {
+                kept.repeat();
+            }
             Due { request: kept.request, protocol: kept.protocol, bytes: kept.bytes.clone(), again }
         })
     }

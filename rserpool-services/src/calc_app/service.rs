@@ -168,7 +168,12 @@ impl Service for CalcApp {
             ServiceEvent::Received { session, protocol: PROTOCOL, bytes } => self.message(session, &bytes),
             ServiceEvent::Received { .. } => self.strange += 1,
             ServiceEvent::CookieWanted { session } => {
-                for (session, job) in self.jobs.of_session(session) {
+                let jobs = self.jobs.of_session(session);
+                // There is nothing to wait for.
+                if jobs.is_empty() {
+                    self.actions.push_back(ServiceAction::Close { session });
+                }
+                for (session, job) in jobs {
                     self.actions.push_back(ServiceAction::SendCookie { session, cookie: job.encode() });
                 }
             }

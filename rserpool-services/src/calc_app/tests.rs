@@ -155,6 +155,16 @@ fn the_end_of_a_session_ends_its_jobs() {
     assert_eq!(told(&mut service, 0, ServiceEvent::Closed { session: ONE }), [ServiceAction::Load(0.25)]);
 }
 
+#[test]
+fn a_clean_stop_gets_how_far_jobs_are_and_ends_sessions_without_any() {
+    let mut service = service(|_| {});
+    told(&mut service, 0, received(ONE, Kind::Request, job(1, 1_000, 0)));
+    let cookie = ServiceAction::SendCookie { session: ONE, cookie: job(1, 1_000, 0).encode() };
+    assert_eq!(told(&mut service, 0, ServiceEvent::CookieWanted { session: ONE }), [cookie]);
+    let close = ServiceAction::Close { session: TWO };
+    assert_eq!(told(&mut service, 0, ServiceEvent::CookieWanted { session: TWO }), [close]);
+}
+
 type Said = Vec<ClientAction<Report>>;
 
 fn user(client: &mut CalcAppClient, ms: u64, event: Option<ClientEvent>) -> Said {

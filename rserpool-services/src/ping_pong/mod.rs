@@ -83,13 +83,13 @@ impl Message {
     }
 }
 
-/// The cookie after this many replies.
-fn cookie(replies: u64) -> Bytes {
-    [COOKIE_MAGIC.as_slice(), &replies.to_be_bytes()].concat().into()
+/// The cookie that says which number the next reply has, as RSPLIB's elements say it.
+fn cookie(next: u64) -> Bytes {
+    [COOKIE_MAGIC.as_slice(), &next.to_be_bytes()].concat().into()
 }
 
-/// The replies that a cookie tells of.
+/// The number that the next reply has by this cookie.
 fn read_cookie(cookie: &[u8]) -> Result<u64, FormatError> {
-    let replies = cookie.strip_prefix(COOKIE_MAGIC).ok_or(FormatError::Cookie)?;
-    Ok(u64::from_be_bytes(replies.try_into().map_err(|_| FormatError::Cookie)?))
+    let next = cookie.strip_prefix(COOKIE_MAGIC).ok_or(FormatError::Cookie)?;
+    Ok(u64::from_be_bytes(next.try_into().map_err(|_| FormatError::Cookie)?))
 }

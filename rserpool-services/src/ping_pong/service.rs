@@ -15,8 +15,8 @@ use crate::service::{Service, ServiceAction, ServiceEvent};
 /// two, a number is left out: the ping is asked again, and gets the next one.)
 #[derive(Debug, Default)]
 pub struct PingPong {
-    /// The replies in each session so far.
-    replies: BTreeMap<AssociationId, u64>,
+    /// The number that the next reply in each session will have.
+    next: BTreeMap<AssociationId, u64>,
     /// What was not a ping or a cookie of this service, and was left alone.
     strange: u64,
     actions: VecDeque<ServiceAction>,
@@ -29,10 +29,10 @@ impl PingPong {
     }
 
     fn answer(&mut self, session: AssociationId, message: u64, data: Bytes) {
-        let replies = self.replies.entry(session).or_default();
-        *replies = replies.saturating_add(1);
-        let pong = Message::Pong { message, reply: *replies, data };
-        self.actions.push_back(ServiceAction::SendCookie { session, cookie: cookie(*replies) });
+        let next = self.next.entry(session).or_insert(1);
+        let pong = Message::Pong { message, reply: *next, data };
+        *next = next.saturating_add(1);
+        self.actions.push_back(ServiceAction::SendCookie { session, cookie: cookie(*next) });
         self.actions.push_back(ServiceAction::Send { session, protocol: PROTOCOL, bytes: pong.encode() });
     }
 }
@@ -41,8 +41,8 @@ impl Service for PingPong {
     fn handle_event(&mut self, _now: Instant, event: ServiceEvent) {
         match event {
             ServiceEvent::Restored { session, cookie } => match read_cookie(&cookie) {
-                Ok(replies) => {
-                    self.replies.insert(session, replies);
+                Ok(next) => {
+                    self.next.insert(session, next);
                 }
                 Err(_) => self.strange += 1,
             },
@@ -52,10 +52,14 @@ impl Service for PingPong {
             },
             ServiceEvent::Received { .. } => self.strange += 1,
             ServiceEvent::Closed { session } => {
-                self.replies.remove(&session);
+                self.next.remove(&session);
             }
-            // The last cookie tells of the last reply.
-            ServiceEvent::Opened { .. } | ServiceEvent::Room { .. } | ServiceEvent::CookieWanted { .. } => {}
+            // The user has it already, but the element cannot know that: it waits for this answer.
+            ServiceEvent::CookieWanted { session } => {
+                let next = self.next.get(&session).copied().unwrap_or(1);
+                self.actions.push_back(ServiceAction::SendCookie { session, cookie: cookie(next) });
+            }
+            ServiceEvent::Opened { .. } | ServiceEvent::Room { .. } => {}
         }
     }
 

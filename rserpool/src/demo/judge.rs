@@ -22,6 +22,8 @@ pub(super) struct Failover {
     pub(super) to: String,
     pub(super) gap_ms: f64,
     pub(super) resent: usize,
+    /// What the new element has counted with its first answer.
+    pub(super) count: u64,
 }
 
 /// How long a slow request, and what is answered while the user stalls, may take: as long as was asked for, and
@@ -41,6 +43,12 @@ pub(super) struct Judge {
     /// When the user has taken nothing.
     stalls: Vec<(f64, f64)>,
     answered_again: usize,
+    /// The highest count of an answer.
+    count: u64,
+    /// Answers with a count below the number of their requests: the state of the session went back.
+    went_back: usize,
+    /// Answers with a count above it: a request was counted twice.
+    skipped: usize,
 }
 
 #[derive(Debug)]
@@ -112,8 +120,13 @@ impl Judge {
             Some("answer") => {
                 let at_ms = event["at_ms"].as_f64().unwrap_or_default();
                 let to = text(&event["element"]);
+                let number = event["number"].as_u64().unwrap_or_default();
+                let count = event["count"].as_u64().unwrap_or_default();
+                self.count = self.count.max(count);
+                self.went_back += usize::from(count < number);
+                self.skipped += usize::from(count > number);
                 self.answers.push(Answer {
-                    number: event["number"].as_u64().unwrap_or_default(),
+                    number,
                     sent_ms: event["sent_ms"].as_f64().unwrap_or_default(),
                     at_ms,
                     resent: event["resent"] == true,
@@ -122,7 +135,7 @@ impl Judge {
                 self.last = Some((at_ms, to.clone()));
                 let Pending { from, since, resent } = self.pending.take()?;
                 self.gaps.push((since, at_ms));
-                Some(Failover { from, to, gap_ms: at_ms - since, resent })
+                Some(Failover { from, to, gap_ms: at_ms - since, resent, count })
             }
             Some("stalled") => {
                 let time = |key: &str| event[key].as_f64().unwrap_or_default();
@@ -175,6 +188,11 @@ impl Judge {
         if self.answered_again > self.resent {
             wrong.push(format!("{} requests were answered twice", self.answered_again));
         }
+        for (answers, what) in [(self.went_back, "went back"), (self.skipped, "skipped")] {
+            if answers > 0 {
+                wrong.push(format!("the count {what} in {answers} answers"));
+            }
+        }
         let slowest = self
             .answers
             .iter()
@@ -184,7 +202,8 @@ impl Judge {
         let summary = json!({
             "event": "summary", "sent": self.sent, "answered": answered, "resent": self.resent,
             "lost": lost, "gaps_ms": gaps, "slowest_ms": round(slowest),
-            "takeovers_ms": self.takeovers, "ok": wrong.is_empty(),
+            "takeovers_ms": self.takeovers, "count": self.count, "went_back": self.went_back,
+            "skipped": self.skipped, "ok": wrong.is_empty(),
         });
         (summary, wrong)
     }
@@ -225,6 +244,7 @@ mod tests {
     ) -> Option<Failover> {
         judge.hear(&json!({
             "event": "answer", "number": number, "element": element, "sent_ms": sent, "at_ms": at, "resent": resent,
+            "count": number,
         }))
     }
 
@@ -239,7 +259,10 @@ mod tests {
         move_on(&mut judge, &[2]);
         move_on(&mut judge, &[2]);
         let failover = answer(&mut judge, 2, "0x3", 20.0, 211.0, true).unwrap();
-        assert_eq!(failover, Failover { from: "0x1".into(), to: "0x3".into(), gap_ms: 210.0, resent: 2 });
+        assert_eq!(
+            failover,
+            Failover { from: "0x1".into(), to: "0x3".into(), gap_ms: 210.0, resent: 2, count: 2 }
+        );
         judge.hear(&json!({ "event": "done", "sent": 2 }));
         let (summary, wrong) = judge.verdict();
         assert_eq!(wrong, [""; 0]);
@@ -261,6 +284,7 @@ mod tests {
         let slow = |number: u64, sent: f64, at: f64| {
             json!({
                 "event": "answer", "number": number, "element": "0x1", "sent_ms": sent, "at_ms": at, "slow": true,
+                "count": number,
             })
         };
         judge.hear(&slow(1, 0.0, 1_004.0));
@@ -285,6 +309,19 @@ mod tests {
                 "1 requests were answered twice",
             ]
         );
+    }
+
+    #[test]
+    fn the_count_is_that_of_the_request() {
+        let mut judge = Judge::default();
+        for (number, count) in [(1, 1), (2, 2), (3, 1), (4, 5)] {
+            judge.hear(&json!({ "event": "answer", "number": number, "element": "0x1", "count": count }));
+        }
+        judge.hear(&json!({ "event": "done", "sent": 4 }));
+        let (summary, wrong) = judge.verdict();
+        assert_eq!(wrong, ["the count went back in 1 answers", "the count skipped in 1 answers"]);
+        let figures = ["count", "went_back", "skipped"].map(|key| summary[key].as_u64());
+        assert_eq!(figures, [Some(5), Some(1), Some(1)]);
     }
 
     #[test]

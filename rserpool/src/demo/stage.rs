@@ -191,7 +191,7 @@ impl Stage {
         let registrars = self.registrars.addresses().join(",");
         let arguments = [
             "serve",
-            "sleep",
+            "demo-count",
             "--pool",
             POOL,
             "--registrar",

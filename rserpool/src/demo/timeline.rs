@@ -96,14 +96,14 @@ impl Timeline {
 
     /// A failover is over.
     pub(super) fn failover(&mut self, failover: &Failover) -> Result<(), Failure> {
-        let Failover { from, to, gap_ms, resent } = failover;
+        let Failover { from, to, gap_ms, resent, count } = failover;
         let gap_ms = round(*gap_ms);
         let event = json!({
-            "event": "failover", "from": from, "to": to, "gap_ms": gap_ms, "resent": resent,
+            "event": "failover", "from": from, "to": to, "gap_ms": gap_ms, "resent": resent, "count": count,
             "at_ms": self.at_ms(),
         });
         let text = format!(
-            "{to} answers instead of {from}: gap {gap_ms} ms, {} sent again",
+            "{to} answers instead of {from} and counts on at {count}: gap {gap_ms} ms, {} sent again",
             output::count(*resent, "request")
         );
         self.say(&event, &text)
@@ -122,7 +122,8 @@ impl Timeline {
         output::line(format!(
             "\nrequests sent {}, answered {}, resent {}, lost {}; slowest answer outside failovers {} ms\n\
              gap of each failover in ms: {}\n\
-             every element with a new home after, in ms: {}\n{}",
+             every element with a new home after, in ms: {}\n\
+             the count of the session is {}; it went back {} times and skipped {} times\n{}",
             summary["sent"],
             summary["answered"],
             summary["resent"],
@@ -130,6 +131,9 @@ impl Timeline {
             summary["slowest_ms"],
             list("gaps_ms"),
             list("takeovers_ms"),
+            summary["count"],
+            summary["went_back"],
+            summary["skipped"],
             if wrong.is_empty() {
                 "nothing lost, nothing slow taken for dead, every gap below 500 ms, every new home within 1.5 s"
             } else {

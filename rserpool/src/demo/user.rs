@@ -131,6 +131,7 @@ impl Talk {
         match event {
             Some(SessionEvent::Received { element, bytes, .. }) => {
                 let text = String::from_utf8_lossy(&bytes);
+                let (text, count) = text.rsplit_once(" count ").unwrap_or((&text, ""));
                 let number = text.rsplit_once("request ").and_then(|(_, number)| number.parse::<u64>().ok());
                 let found = self.unanswered.iter().find(|(_, request)| Some(request.number) == number);
                 let Some(id) = found.map(|(id, _)| *id) else {
@@ -141,6 +142,7 @@ impl Talk {
                 output::json(&json!({
                     "event": "answer", "number": request.number, "element": element.to_string(),
                     "sent_ms": request.sent_ms, "at_ms": at_ms, "resent": request.resent, "slow": request.slow,
+                    "count": count.parse::<u64>().ok(),
                 }))
             }
             Some(SessionEvent::ElementFailed { element, reason, .. }) => output::json(&json!({

@@ -1,5 +1,6 @@
 //! `rserpool serve`: a pool element with a service.
 
+mod demo_count;
 mod member;
 mod sleep;
 
@@ -17,6 +18,7 @@ use rserpool_services::ping_pong::{self, PingPong};
 use rserpool_services::{CharGen, Daytime, Discard, Echo, Service};
 use rserpool_tokio::{PoolElement, Tokio};
 
+use self::demo_count::DemoCount;
 use self::member::Member;
 use self::sleep::Sleep;
 use crate::daemon;
@@ -66,6 +68,9 @@ enum ServiceName {
     Pingpong,
     /// Does jobs that share its capacity (pool CalcAppPool); see rserpool calcapp.
     Calcapp,
+    /// What the demonstration asks (pool EchoPool).
+    #[value(hide = true)]
+    DemoCount,
 }
 
 /// How long to look for a registrar before somebody at a terminal is told.
@@ -74,7 +79,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 impl ServiceName {
     const fn pool(self) -> &'static str {
         match self {
-            Self::Echo | Self::Sleep => Echo::POOL,
+            Self::Echo | Self::Sleep | Self::DemoCount => Echo::POOL,
             Self::Discard => Discard::POOL,
             Self::Daytime => Daytime::POOL,
             Self::Chargen => CharGen::POOL,
@@ -94,6 +99,7 @@ impl ServiceName {
             Self::Chargen => Box::new(CharGen::default()),
             Self::Pingpong => Box::new(PingPong::default()),
             Self::Calcapp => Box::new(CalcApp::new(CalcAppConfig::default())),
+            Self::DemoCount => Box::new(DemoCount::default()),
         }
     }
 

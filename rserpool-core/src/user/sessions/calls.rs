@@ -4,9 +4,11 @@ use bytes::Bytes;
 
 use super::Sessions;
 use crate::base::{CommandId, Instant, ProtocolId};
-use crate::endpoint::{CallFrame, CallHalf, CallId, MAX_CALL, Refusal};
+use crate::endpoint::{CallFrame, CallId, CallKind, MAX_CALL, Refusal};
 use crate::user::context::Context;
-use crate::user::interface::{Answer, Call, CallError, Delivery, Message, RequestId, SessionId};
+use crate::user::interface::{
+    Answer, Call, CallDelivery, CallError, Delivery, Message, RequestId, SessionId, UnansweredReason,
+};
 
 impl Sessions {
     /// Makes a call; its end answers `command`.
@@ -17,15 +19,19 @@ impl Sessions {
         command: CommandId,
         call: Call,
     ) {
-        let Call { session, request, protocol, bytes, resend, limits } = call;
+        let Call { session, request, protocol, bytes, delivery, limits } = call;
         let sent = match self.sessions.get_mut(&session) {
             _ if bytes.len() > MAX_CALL => Err(Refusal::Length),
             None => Err(Refusal::UnknownSession),
             Some(known) => {
                 let caller = known.caller(&mut context.random);
                 let call = CallId { caller, number: request.0 };
-                let frame = CallFrame { half: CallHalf::Request, call, protocol, bytes };
-                let delivery = if resend { Delivery::Retry(request) } else { Delivery::Report(request) };
+                let (kind, delivery) = match delivery {
+                    CallDelivery::Retry => (CallKind::Request, Delivery::Retry(request)),
+                    CallDelivery::Report => (CallKind::Request, Delivery::Report(request)),
+                    CallDelivery::Once => (CallKind::OnceRequest, Delivery::Retry(request)),
+                };
+                let frame = CallFrame { kind, call, protocol, bytes };
                 let message = Message::new(session, ProtocolId::CALL, frame.encode());
                 self.send(now, context, message.delivery(delivery).limits(limits))
             }
@@ -49,12 +55,16 @@ impl Sessions {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let request = RequestId(frame.call.number);
         let ours = session.is_caller(frame.call.caller) && self.calls.contains_key(&(id, request));
-        if frame.half != CallHalf::Answer || !ours {
-            context.counters.answers_late += 1;
-            return;
-        }
+        let result = match frame.kind {
+            CallKind::Answer if ours => Ok(frame.bytes),
+            CallKind::Unknown if ours => Err(CallError::Unanswered(UnansweredReason::ElementFailed)),
+            _ => {
+                context.counters.answers_late += 1;
+                return;
+            }
+        };
         session.forget(request);
-        self.end_call(context, id, request, Ok(frame.bytes));
+        self.end_call(context, id, request, result);
         self.supervise(context, id);
         self.tell_writable(context, id);
     }

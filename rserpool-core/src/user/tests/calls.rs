@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::endpoint::testing::received;
-use crate::endpoint::{CallFrame, CallHalf, CallId, MAX_CALL};
-use crate::user::{Call, CallError};
+use crate::endpoint::{CallFrame, CallId, CallKind, MAX_CALL};
+use crate::user::{Call, CallDelivery, CallError};
 
 fn call(user: &mut User, now: u64, request: u64, bytes: &'static str) -> Step {
     let call = Call::new(SessionId(1), RequestId(request), DATA, bytes);
@@ -21,7 +21,7 @@ fn sent(step: &Step) -> (u64, CallFrame) {
 }
 
 fn answer_to(association: u64, request: &CallFrame, bytes: &'static str) -> Event {
-    let frame = CallFrame { half: CallHalf::Answer, bytes: bytes.into(), ..request.clone() };
+    let frame = CallFrame { kind: CallKind::Answer, bytes: bytes.into(), ..request.clone() };
     received(association, ProtocolId::CALL, frame.encode())
 }
 
@@ -38,7 +38,7 @@ fn answers_find_their_requests() {
         let step = call(&mut user, 10, n, "question");
         assert_eq!(step.1, []);
         let (association, frame) = sent(&step);
-        assert_eq!((association, frame.half, frame.protocol), (2, CallHalf::Request, DATA));
+        assert_eq!((association, frame.kind, frame.protocol), (2, CallKind::Request, DATA));
         assert_eq!((frame.call.number, &frame.bytes[..]), (n, &b"question"[..]));
         frame
     });
@@ -66,6 +66,38 @@ fn calls_move_with_their_session() {
     assert_eq!(event(&mut user, 24, answer_to(3, &a.1, "A")), called(1, Ok("A")));
 }
 
+/// A call that is to be carried out at most once says so, and whether it was sent before. An element that does not know it
+/// ends it: whether it was carried out is not known.
+#[test]
+fn a_call_that_is_sent_again_says_so() {
+    let mut user = serving(&[1, 2]);
+    for n in 1..=2 {
+        let once = Call::new(SessionId(1), RequestId(n), DATA, "a").delivery(CallDelivery::Once);
+        let (_, frame) = sent(&command(&mut user, 10, 100 + n, Command::Call(once)));
+        assert_eq!(frame.kind, CallKind::OnceRequest);
+    }
+    let (_, plain) = sent(&call(&mut user, 10, 3, "b"));
+    event(&mut user, 20, disconnected(2, DownReason::Silent));
+    let late = Call::new(SessionId(1), RequestId(4), DATA, "c").delivery(CallDelivery::Once);
+    assert_eq!(command(&mut user, 21, 104, Command::Call(late)), (vec![], vec![]), "it waits");
+    let (actions, _) = event(&mut user, 22, connected(3, Some(3), place(2)));
+    let frames = actions.into_iter().map(|action| sent(&(vec![action], vec![])).1).collect::<Vec<_>>();
+    let kinds = frames.iter().map(|frame| frame.kind).collect::<Vec<_>>();
+    let (again, first) = (CallKind::OnceRepeated, CallKind::OnceRequest);
+    assert_eq!(kinds, [again, again, CallKind::Request, first]);
+    assert_eq!(frames[2], plain);
+    assert_eq!(event(&mut user, 23, answer_to(3, &frames[0], "A")), called(1, Ok("A")));
+    let unknown = CallFrame { kind: CallKind::Unknown, bytes: Bytes::new(), ..frames[1].clone() };
+    let unknown = received(3, ProtocolId::CALL, unknown.encode());
+    let failed = called(2, Err(CallError::Unanswered(UnansweredReason::ElementFailed)));
+    assert_eq!(event(&mut user, 24, unknown.clone()), failed);
+    assert_eq!(event(&mut user, 25, unknown), (vec![], vec![]), "once");
+    assert_eq!(user.counters().answers_late, 1);
+    // It goes on to the third element as one that was sent again.
+    event(&mut user, 30, disconnected(3, DownReason::Silent));
+    assert_eq!(user.sessions.unanswered(), 2);
+}
+
 /// Every call ends, with the reason.
 #[test]
 fn a_call_without_an_answer_says_why() {
@@ -81,7 +113,7 @@ fn a_call_without_an_answer_says_why() {
     let (actions, outputs) = answered(&mut user, 51, 2);
     assert_eq!((actions, &outputs[..1]), (vec![], &called(2, Err(CallError::GivenUp)).1[..]));
     // At most once: its element has failed.
-    let once = Call::new(SessionId(1), RequestId(3), DATA, "c").at_most_once();
+    let once = Call::new(SessionId(1), RequestId(3), DATA, "c").delivery(CallDelivery::Report);
     command(&mut user, 60, 103, Command::Call(once));
     let (_, outputs) = event(&mut user, 61, disconnected(2, DownReason::PeerShutdown));
     let failed = FailureReason::Disconnected(DownReason::PeerShutdown);
@@ -125,7 +157,7 @@ fn calls_are_refused_like_messages() {
 fn strange_answers_do_no_harm() {
     let mut user = serving(&[1]);
     let (_, frame) = sent(&call(&mut user, 10, 1, "x"));
-    let forged = |call| CallFrame { half: CallHalf::Answer, call, ..frame.clone() };
+    let forged = |call| CallFrame { kind: CallKind::Answer, call, ..frame.clone() };
     let CallId { caller, number } = frame.call;
     let strange = [
         forged(CallId { caller: !caller, number }).encode(),

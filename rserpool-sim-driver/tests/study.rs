@@ -156,12 +156,12 @@ fn a_full_disk_is_said_in_one_line() {
     let directory = directory();
     let at = directory.path();
     std::fs::create_dir(at.join("full")).expect("it is made");
-    std::os::unix::fs::symlink("/dev/full", at.join("full/runs.jsonl.part")).expect("a link");
+    std::os::unix::fs::symlink("/dev/full", at.join("full/points.csv.part")).expect("a link");
     let output = sim(at, &["run", "small.toml", "--out", "full"]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(
         said,
-        "rserpool-sim: full/runs.jsonl cannot be written: No space left on device (os error 28)\n"
+        "rserpool-sim: full/points.csv cannot be written: No space left on device (os error 28)\n"
     );
     assert_eq!(output.status.code(), Some(1));
 }

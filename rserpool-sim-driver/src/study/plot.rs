@@ -116,10 +116,12 @@ fn paint<B: DrawingBackend>(
         let (least, most_x) = xs().fold((f64::INFINITY, 0.0_f64), |(a, b), x| (a.min(x), b.max(x)));
         let range = (least / 1.1..most_x * 1.1).log_scale();
         let context = builder.build_cartesian_2d(range, bottom..most)?;
-        series(context, chart, lines)
+        let place = |x: f64| (x / least).ln() / (most_x / least).ln().max(1e-9);
+        series(context, chart, lines, emptiest_corner(lines, place, most))
     } else {
         let context = builder.build_cartesian_2d(left..right, bottom..most)?;
-        series(context, chart, lines)
+        let place = |x: f64| (x - left) / (right - left);
+        series(context, chart, lines, emptiest_corner(lines, place, most))
     }
 }
 
@@ -127,6 +129,7 @@ fn series<'a, B, X>(
     mut context: ChartContext<'a, B, Cartesian2d<X, plotters::coord::types::RangedCoordf64>>,
     chart: &Chart,
     lines: &[Line],
+    legend: SeriesLabelPosition,
 ) -> Result<(), DrawingAreaErrorKind<B::ErrorType>>
 where
     B: DrawingBackend + 'a,
@@ -174,12 +177,33 @@ where
     }
     context
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
+        .position(legend)
         .background_style(WHITE.mix(0.8))
         .border_style(RGBColor(200, 200, 200))
         .label_font(("sans-serif", 14))
         .draw()?;
     context.plotting_area().present()
+}
+
+/// The corner in which a legend hides least. `place` says where a value is on the horizontal axis, from 0 to 1.
+fn emptiest_corner(lines: &[Line], place: impl Fn(f64) -> f64, most: f64) -> SeriesLabelPosition {
+    let corners = [
+        (SeriesLabelPosition::UpperLeft, false, true),
+        (SeriesLabelPosition::UpperRight, true, true),
+        (SeriesLabelPosition::LowerRight, true, false),
+        (SeriesLabelPosition::LowerLeft, false, false),
+    ];
+    let hidden = |right: bool, upper: bool| {
+        let points = lines.iter().flat_map(|line| &line.points);
+        let inside = |(x, mean): &&(f64, Mean)| {
+            let (x, y) = (place(*x), mean.mean / most);
+            let near_side = if right { x > 0.65 } else { x < 0.35 };
+            near_side && if upper { y > 0.6 } else { y < 0.4 }
+        };
+        points.filter(inside).count()
+    };
+    let best = corners.into_iter().min_by_key(|(_, right, upper)| hidden(*right, *upper));
+    best.map_or(SeriesLabelPosition::UpperLeft, |(position, ..)| position)
 }
 
 /// A number of an axis without what its computation has added.

@@ -34,8 +34,10 @@ fn quantile_975(freedom: usize) -> f64 {
     }
     // The expansion of Cornish and Fisher around the normal distribution, good to 0.001 from here on.
     let (z, n) = (1.959_964_f64, freedom as f64);
-    let (z3, z5) = (z.powi(3), z.powi(5));
-    z + (z3 + z) / (4.0 * n) + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * n * n)
+    let (z3, z5, z7) = (z.powi(3), z.powi(5), z.powi(7));
+    z + (z3 + z) / (4.0 * n)
+        + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * n.powi(2))
+        + (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * n.powi(3))
 }
 
 /// The sign test: how often the first of each pair is larger, among those that differ, and how probable it is that this

@@ -59,6 +59,7 @@
 //! | `udp` | `BatchedSocket` and `Watched`: UDP in batches, for adapters whose runtime watches sockets |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod accept;
 mod announce;
 mod builder;
 mod call;
@@ -81,6 +82,7 @@ mod pairing;
 mod registrar;
 mod role;
 mod room;
+mod router;
 mod runtime;
 mod seal;
 mod serve;
@@ -92,6 +94,7 @@ mod user;
 pub mod vocabulary;
 mod watch;
 
+pub use accept::{ElementSession, ReceivedMessage};
 pub use announce::{
     ASAP_ANNOUNCE_GROUP, ASAP_ANNOUNCE_GROUP_V6, AnnounceGroup, Announcing, ENRP_ANNOUNCE_GROUP,
     ENRP_ANNOUNCE_GROUP_V6, RSPLIB_ASAP_GROUP, RSPLIB_ENRP_GROUP,

@@ -15,7 +15,7 @@ use rserpool_core::user::{
 };
 use rserpool_core::wire::PoolElement;
 
-use crate::delivery::{Opens, SessionEvents, session_queue};
+use crate::delivery::{Opens, SessionEvents, SessionQueue, session_queue};
 use crate::error::Stopped;
 use crate::handle::{Handle, take, variant};
 use crate::line::Line;
@@ -165,7 +165,8 @@ impl<R> Session<R> {
     pub(super) async fn open(handle: &Handle<User>, open: Open) -> Result<Self, UserError> {
         let (writable_sender, writable) = bounded(1);
         let pairs = Pairs::default();
-        let (queue, events) = session_queue(writable_sender, pairs.clone());
+        let (queue, events) = session_queue();
+        let queue = SessionQueue { events: queue, pairs: pairs.clone(), writable: writable_sender };
         let answer = handle.submit(Command::Open(open), Opens::Session(queue)).await?;
         let opened = OpenAnswer { answer, handle }.wait().await??;
         let shared = Shared {

@@ -323,6 +323,7 @@ impl Role for user::User {
             Remark::Room(session) => Command::Release { session },
             Remark::Unwatched(handle) => Command::Unwatch { handle },
             Remark::Request(session, request) => Command::Answered { session, request },
+            Remark::Hold(_) | Remark::Release(_) | Remark::Visitor(_) => return None,
         })
     }
 

@@ -2,6 +2,7 @@
 //! builder takes or returns. Every adapter exports all of it, so that a program finds the same names whatever
 //! its runtime, and needs no other dependency.
 
+pub use crate::accept::ReceivedMessage;
 pub use crate::announce::{AnnounceGroup, Announcing};
 pub use crate::builder::{Builder, Configuration, Preset};
 pub use crate::call::CallOptions;

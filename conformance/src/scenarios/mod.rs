@@ -13,6 +13,7 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
 
+mod accept;
 mod calls;
 mod cookies;
 mod failures;
@@ -30,6 +31,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+pub use accept::{a_slow_session_of_an_element_stops_nobody, accepted_sessions_keep_their_state};
 pub use calls::{
     a_call_ends_with_its_reason, a_call_that_comes_again_is_carried_out_once,
     a_killed_element_and_the_delivery_of_calls, calls_are_answered_in_any_order, calls_survive_their_server,
@@ -95,6 +97,8 @@ macro_rules! scenarios {
             a_call_that_comes_again_is_carried_out_once
             calls_are_paired_by_their_names
             calls_are_paired_in_order
+            accepted_sessions_keep_their_state
+            a_slow_session_of_an_element_stops_nobody
             state_moves_with_its_session
             a_clean_stop_hands_over_the_last_state
             cookies_are_sealed

@@ -22,7 +22,7 @@ use rserpool_core::wire::{Policy, PoolElement as ListedElement};
 use crate::announce::Announcing;
 use crate::builder::{Builder, Configure, Launched, Preset, own_addresses};
 use crate::delivery::{EventReceiver, next_event};
-use crate::error::{Panicked, StartError};
+use crate::error::{Panicked, StartError, Stopped};
 use crate::families;
 use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log, brief, cut, listed};
@@ -168,6 +168,15 @@ impl<R> PoolElement<R> {
         }
     }
 
+    /// What the element has done so far.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended.
+    pub async fn counters(&self) -> Result<element::Counters, Stopped> {
+        self.handle.look(|element| element.counters().clone()).await
+    }
+
     /// What became of the calls that were to be carried out at most once.
     pub fn call_counters(&self) -> CallCounters {
         self.memory.counters()
@@ -288,8 +297,7 @@ impl<R> PoolElement<R> {
     ///
     /// [`Refusal::ShuttingDown`] if the element has ended.
     pub async fn set_load(&self, load: f64) -> Result<(), Refusal> {
-        let load = (load.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32;
-        self.ask(Command::SetLoad(load)).await
+        self.ask(Command::SetLoad(as_fraction(load))).await
     }
 
     /// Waits until the element is registered.
@@ -310,6 +318,31 @@ impl<R> PoolElement<R> {
                 None => return Err(Refusal::ShuttingDown),
             }
         }
+    }
+
+    /// From now on `load` is asked every `interval` how much the element is loaded, from 0 to 1, and the registrar is told,
+    /// as by [`PoolElement::set_load`]: once at the beginning of an interval in which it has changed, and not more often than
+    /// [`ElementConfig::load_interval`] says. It is asked as long as the element has not ended, in a task of its own; a
+    /// closure that panics ends that task.
+    pub fn load_from(&self, interval: Duration, load: impl Fn() -> f64 + Send + Sync + 'static)
+    where
+        R: Runtime,
+    {
+        // It must not keep the element in its pool.
+        let (handle, runtime) = (self.handle.downgrade(), Arc::clone(&self.runtime));
+        let ask = async move {
+            let mut told = None;
+            while let Some(handle) = handle.upgrade() {
+                let load = as_fraction(load());
+                if told != Some(load) {
+                    let set = handle.ask(Command::SetLoad(load), variant!(Answer::Done)).await;
+                    told = matches!(set, Ok(Ok(()))).then_some(load);
+                }
+                drop(handle);
+                runtime.sleep_until(runtime.now() + interval.max(MIN_LOAD_INTERVAL)).await;
+            }
+        };
+        self.runtime.spawn(Box::pin(ask));
     }
 
     /// How the element is: its home registrar, its sessions and the requests in work; `None` if it has ended.
@@ -363,6 +396,14 @@ impl<R> PoolElement<R> {
     async fn ask(&self, command: Command) -> Result<(), Refusal> {
         self.handle.ask(command, variant!(Answer::Done)).await.unwrap_or_else(|stopped| Err(stopped.into()))
     }
+}
+
+/// [`PoolElement::load_from`] asks no more often.
+const MIN_LOAD_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A load as a fraction of `u32::MAX`; what is no number counts as 0.
+fn as_fraction(load: f64) -> u32 {
+    (load.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32
 }
 
 impl<R> Clone for PoolElement<R> {

@@ -37,6 +37,8 @@ const DROP_GRACE: Duration = Duration::from_secs(2);
 pub(super) enum Request<E: Role> {
     /// Something of the endpoint.
     Command { command: E::Command, waiting: Waiting<E> },
+    /// To look at the endpoint.
+    Look(Box<dyn FnOnce(&E) + Send>),
     /// To leave within this time; the channel is closed when it is done.
     Shutdown { within: Duration, done: Sender<()> },
 }
@@ -166,6 +168,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
                     self.parts.delivery.expect(id, waiting);
                     self.node.handle_command(self.parts.runtime.now(), self.endpoint, id, command);
                 }
+                Some(Request::Look(look)) => look(&self.node.endpoint(self.endpoint).0),
                 Some(Request::Shutdown { within, done }) => {
                     self.state.done.push(done);
                     self.begin_shutdown(within);

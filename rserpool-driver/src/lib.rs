@@ -63,6 +63,7 @@ mod accept;
 mod announce;
 mod builder;
 mod call;
+mod connect;
 mod datagrams;
 mod delivery;
 mod element;
@@ -79,6 +80,7 @@ mod log;
 mod memory;
 mod observed;
 mod pairing;
+mod patience;
 mod registrar;
 mod role;
 mod room;
@@ -101,6 +103,7 @@ pub use announce::{
 };
 pub use builder::{Builder, Configuration, EVENT_QUEUE, MAX_BUSY_POLL, Preset};
 pub use call::CallOptions;
+pub use connect::Connect;
 pub use delivery::SESSION_QUEUE;
 pub use element::PoolElement;
 pub use error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
@@ -108,6 +111,7 @@ pub use inspector::Inspector;
 pub use io::{Intake, Io};
 pub use memory::{CallCounters, Remembering};
 pub use pairing::{Correlator, Pairing};
+pub use patience::Patience;
 pub use registrar::Registrar;
 pub use runtime::{
     AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,
@@ -118,5 +122,5 @@ pub use session::{Session, SessionEvent};
 pub use tcp::TcpListening;
 #[cfg(feature = "udp")]
 pub use udp::{BatchedSocket, Direction, SocketRef, Watched};
-pub use user::PoolUser;
+pub use user::{PoolUser, UserStatus};
 pub use watch::{PoolState, Watch};

@@ -110,6 +110,8 @@ pub(super) struct Shared {
     pub(super) id: SessionId,
     element: AtomicU32,
     last_request: AtomicU64,
+    /// Of requests that have none of their own.
+    limits: RequestLimits,
     events: SessionEvents<User>,
     pub(super) pairs: Pairs,
     pub(super) writable: Receiver<()>,
@@ -121,6 +123,14 @@ impl Shared {
     /// The name of another request.
     pub(super) fn next_request(&self) -> RequestId {
         RequestId(self.last_request.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// What is not limited by itself is limited as the session says.
+    pub(super) fn limits(&self, mut own: RequestLimits) -> RequestLimits {
+        own.deadline = own.deadline.or(self.limits.deadline);
+        own.deliveries = own.deliveries.or(self.limits.deliveries);
+        own.move_after = own.move_after.or(self.limits.move_after);
+        own
     }
 
     /// Sends a message. Waits while the session is congested.
@@ -162,7 +172,11 @@ impl Drop for Shared {
 }
 
 impl<R> Session<R> {
-    pub(super) async fn open(handle: &Handle<User>, open: Open) -> Result<Self, UserError> {
+    pub(super) async fn open(
+        handle: &Handle<User>,
+        open: Open,
+        limits: RequestLimits,
+    ) -> Result<Self, UserError> {
         let (writable_sender, writable) = bounded(1);
         let pairs = Pairs::default();
         let (queue, events) = session_queue();
@@ -174,6 +188,7 @@ impl<R> Session<R> {
             id: opened.session,
             element: AtomicU32::new(opened.element.0),
             last_request: AtomicU64::new(0),
+            limits,
             events,
             pairs,
             writable,
@@ -218,7 +233,7 @@ impl<R> Session<R> {
         let request = self.shared.next_request();
         let given_up = GiveUp { shared: &self.shared, request };
         let message = Message::new(self.shared.id, protocol, bytes).delivery(Delivery::Retry(request));
-        self.deliver(message.limits(limits)).await?;
+        self.deliver(message.limits(self.shared.limits(limits))).await?;
         std::mem::forget(given_up);
         Ok(request)
     }

@@ -21,6 +21,7 @@ mod families;
 mod leaving;
 mod mortal;
 mod pairing;
+mod readiness;
 mod registration;
 mod resolution;
 mod scope;
@@ -47,6 +48,9 @@ pub use leaving::{
 };
 pub use mortal::Mortal;
 pub use pairing::{calls_are_paired_by_their_names, calls_are_paired_in_order};
+pub use readiness::{
+    a_user_that_waits_says_for_what, a_user_waits_for_its_pool, the_load_of_an_element_is_asked_for,
+};
 pub use registration::{
     an_element_joins_changes_and_leaves, announced_registrars_are_found, what_cannot_start_says_why,
 };
@@ -99,6 +103,9 @@ macro_rules! scenarios {
             calls_are_paired_in_order
             accepted_sessions_keep_their_state
             a_slow_session_of_an_element_stops_nobody
+            a_user_waits_for_its_pool
+            a_user_that_waits_says_for_what
+            the_load_of_an_element_is_asked_for
             state_moves_with_its_session
             a_clean_stop_hands_over_the_last_state
             cookies_are_sealed

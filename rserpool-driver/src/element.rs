@@ -174,7 +174,7 @@ impl<R> PoolElement<R> {
     ///
     /// If it has ended.
     pub async fn counters(&self) -> Result<element::Counters, Stopped> {
-        self.handle.look(|element| element.counters().clone()).await
+        self.handle.look(|element| *element.counters()).await
     }
 
     /// What became of the calls that were to be carried out at most once.

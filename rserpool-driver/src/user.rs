@@ -229,7 +229,7 @@ impl<R> PoolUser<R> {
     ///
     /// If it has ended.
     pub async fn counters(&self) -> Result<user::Counters, Stopped> {
-        self.handle.look(|user| user.counters().clone()).await
+        self.handle.look(|user| *user.counters()).await
     }
 
     pub(super) const fn handle(&self) -> &Handle<user::User> {

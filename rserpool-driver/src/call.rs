@@ -1,13 +1,17 @@
 //! Calls of a session: requests that end with their answer.
 
+use async_channel::bounded;
 use bytes::Bytes;
 use rserpool_core::base::ProtocolId;
 use rserpool_core::element::Refusal;
-use rserpool_core::user::{Answer, Call, CallDelivery, CallError, Command, RequestId, RequestLimits};
+use rserpool_core::user::{
+    Answer, Call, CallDelivery, CallError, Command, Delivery, Message, RequestId, RequestLimits,
+};
 
 use crate::delivery::Opens;
 use crate::error::Stopped;
 use crate::handle::{take, variant};
+use crate::pairing::{Expected, Pairing};
 use crate::session::{GiveUp, Session, Shared};
 
 /// How a call is made; see [`Session::call_with`].
@@ -72,14 +76,50 @@ impl<R> Session<R> {
     ) -> Result<Bytes, CallError> {
         let shared = self.shared();
         let request = shared.next_request();
-        let CallOptions { limits, delivery } = options;
-        let call = Call::new(shared.id, request, protocol, bytes).limits(limits).delivery(delivery);
         let given_up = GiveUp { shared, request };
-        let answer = make(shared, call).await;
+        let answer = match shared.pairs.are_set() {
+            true => make_paired(shared, request, protocol, bytes.into(), options).await,
+            false => {
+                let CallOptions { limits, delivery } = options;
+                let call = Call::new(shared.id, request, protocol, bytes).limits(limits).delivery(delivery);
+                make(shared, call).await
+            }
+        };
         // It has ended.
         std::mem::forget(given_up);
         answer
     }
+
+    /// The same session, whose calls are messages in a protocol of the application, paired so. Set it before the first
+    /// call; every clone of the session has it. In such a protocol, [`CallDelivery::Once`] is the same as
+    /// [`CallDelivery::Report`].
+    #[must_use]
+    pub fn pairing(self, pairing: Pairing) -> Self {
+        self.shared().pairs.set(pairing);
+        self
+    }
+}
+
+/// Makes a call whose answer is found by the application's own messages.
+async fn make_paired(
+    shared: &Shared,
+    request: RequestId,
+    protocol: ProtocolId,
+    bytes: Bytes,
+    CallOptions { limits, delivery }: CallOptions,
+) -> Result<Bytes, CallError> {
+    let _name = shared.pairs.name(request, protocol, &bytes)?;
+    let delivery = match delivery {
+        CallDelivery::Retry => Delivery::Retry(request),
+        CallDelivery::Report | CallDelivery::Once => Delivery::Report(request),
+    };
+    let message = Message::new(shared.id, protocol, bytes).delivery(delivery).limits(limits);
+    let (end, ended) = bounded(1);
+    let expected = || Opens::Call(shared.id, Expected { request, end: end.clone() });
+    shared.deliver(message, expected).await.map_err(CallError::Refused)?;
+    // Now only the event loop has it.
+    drop(end);
+    ended.recv().await.unwrap_or(Err(CallError::Closed))
 }
 
 async fn make(shared: &Shared, call: Call) -> Result<Bytes, CallError> {

@@ -8,8 +8,9 @@ use std::task::{Context, Poll};
 use async_channel::{Receiver, Sender, TrySendError, unbounded};
 use rserpool_core::base::{CommandId, PoolHandle};
 use rserpool_core::endpoint::Endpoint;
-use rserpool_core::user::SessionId;
+use rserpool_core::user::{RequestId, SessionId};
 
+use crate::pairing::{Expected, Pairs};
 use crate::role::{Recipient, Remark, Role};
 use crate::room::Room;
 use crate::runtime::BoxFuture;
@@ -36,6 +37,8 @@ pub(super) struct SessionQueue<E: Role> {
     /// Its events, each with the places that it takes. The channel takes memory as it grows.
     events: Sender<(E::Notice, usize)>,
     fill: Arc<Fill>,
+    /// Its calls in protocols of the application.
+    pairs: Pairs,
     /// Holds a token when the session takes data again.
     pub(super) writable: Sender<()>,
 }
@@ -56,10 +59,16 @@ struct Fill {
 }
 
 /// The two ends of the queue of a session.
-pub(super) fn session_queue<E: Role>(writable: Sender<()>) -> (SessionQueue<E>, SessionEvents<E>) {
+pub(super) fn session_queue<E: Role>(
+    writable: Sender<()>,
+    pairs: Pairs,
+) -> (SessionQueue<E>, SessionEvents<E>) {
     let (sender, events) = unbounded();
     let fill = Arc::new(Fill::default());
-    (SessionQueue { events: sender, fill: Arc::clone(&fill), writable }, SessionEvents { events, fill })
+    (
+        SessionQueue { events: sender, fill: Arc::clone(&fill), pairs, writable },
+        SessionEvents { events, fill },
+    )
 }
 
 impl<E: Role> SessionQueue<E> {
@@ -118,6 +127,8 @@ pub(super) enum Opens<E: Role> {
     Nothing,
     /// A session, with the queue of its events.
     Session(SessionQueue<E>),
+    /// A call in a protocol of the application.
+    Call(SessionId, Expected),
     /// Notices about this pool. The queue has one place: the newest counts.
     Watch(PoolHandle, Sender<E::Notice>),
 }
@@ -201,11 +212,16 @@ impl<E: Role> Delivery<E> {
                     let _ = queue.writable.try_send(());
                 }
             }
-            Recipient::Session(session) => match self.sessions.get(&session).map(|queue| queue.add(notice)) {
-                Some(Load::Full) => self.remarks.push(Remark::Full(session)),
-                Some(Load::Abandoned) => self.remarks.push(Remark::Session(session)),
-                Some(Load::Fine) | None => {}
-            },
+            Recipient::Session(session) => {
+                let Some(queue) = self.sessions.get(&session) else { return };
+                let (notice, remark) = E::pair(&queue.pairs, notice);
+                self.remarks.extend(remark);
+                match notice.map(|notice| queue.add(notice)) {
+                    Some(Load::Full) => self.remarks.push(Remark::Full(session)),
+                    Some(Load::Abandoned) => self.remarks.push(Remark::Session(session)),
+                    Some(Load::Fine) | None => {}
+                }
+            }
             Recipient::Watchers(pool) => {
                 let mut heard = false;
                 for watcher in self.watches.get(&pool).into_iter().flatten() {
@@ -217,7 +233,9 @@ impl<E: Role> Delivery<E> {
                 }
             }
             Recipient::EndOfSession(session) => {
-                if let Some(queue) = self.sessions.remove(&session) {
+                if let Some(queue) = self.sessions.remove(&session)
+                    && let (Some(notice), _) = E::pair(&queue.pairs, notice)
+                {
                     let _ = queue.add(notice);
                 }
             }
@@ -248,10 +266,16 @@ impl<E: Role> Delivery<E> {
                     self.sessions.insert(id, queue);
                 }
             }
+            // If the session has ended, the call ends with it.
+            Opens::Call(session, call) if E::is_done(&answer) => {
+                if let Some(queue) = self.sessions.get(&session) {
+                    queue.pairs.begin(call);
+                }
+            }
             Opens::Watch(pool, watcher) if E::watches(&answer) => {
                 self.watches.entry(pool).or_default().push(watcher);
             }
-            Opens::Watch(..) | Opens::Nothing => {}
+            Opens::Call(..) | Opens::Watch(..) | Opens::Nothing => {}
         }
         // The reply channel holds one answer, so it can only be closed: the caller has gone.
         if let (Err(_), Some(id)) = (reply.try_send(answer), opened) {
@@ -259,6 +283,12 @@ impl<E: Role> Delivery<E> {
             // The handle was dropped before it learned of the session.
             self.remarks.push(Remark::Session(id));
         }
+    }
+
+    /// A request is given up, or was answered.
+    pub(super) fn give_up(&mut self, session: SessionId, request: RequestId) {
+        let stuck = self.sessions.get(&session).and_then(|queue| queue.pairs.give_up(session, request));
+        self.remarks.extend(stuck);
     }
 
     /// One who has watched a pool does so no longer. Tells whether somebody else does.

@@ -308,6 +308,9 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
         {
             return;
         }
+        if let Remark::Request(session, request) = &remark {
+            self.parts.delivery.give_up(*session, *request);
+        }
         if let Some(command) = E::note(remark) {
             let id = self.next_command();
             self.node.handle_command(self.parts.runtime.now(), self.endpoint, id, command);

@@ -77,6 +77,7 @@ mod line;
 mod log;
 mod memory;
 mod observed;
+mod pairing;
 mod registrar;
 mod role;
 mod room;
@@ -103,6 +104,7 @@ pub use error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use inspector::Inspector;
 pub use io::{Intake, Io};
 pub use memory::{CallCounters, Remembering};
+pub use pairing::{Correlator, Pairing};
 pub use registrar::Registrar;
 pub use runtime::{
     AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,

@@ -5,6 +5,7 @@ use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::{RequestId, SessionId};
 
 use crate::log::Log;
+use crate::pairing::Pairs;
 
 /// The receiver of a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum Remark {
     Session(SessionId),
     /// A request of a session was answered, or nobody waits for it any more.
     Request(SessionId, RequestId),
+    /// The element of a session owes answers that it will never give.
+    Stuck(SessionId),
     /// The queue of a session is full.
     Full(SessionId),
     /// The queue of a session has room again.
@@ -67,6 +70,16 @@ pub trait Role: Endpoint<Command: Send, Answer: Send, Notice: Clone + Send> + Se
     /// The session that this answer has opened.
     fn opened(_answer: &Self::Answer) -> Option<SessionId> {
         None
+    }
+
+    /// Whether this answer says that a command was carried out.
+    fn is_done(_answer: &Self::Answer) -> bool {
+        false
+    }
+
+    /// Pairs what happens in a session with its calls. What is left is for the application.
+    fn pair(_pairs: &Pairs, notice: Self::Notice) -> (Option<Self::Notice>, Option<Remark>) {
+        (Some(notice), None)
     }
 
     /// Whether by this answer a pool is watched.

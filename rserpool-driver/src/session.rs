@@ -19,6 +19,7 @@ use crate::delivery::{Opens, SessionEvents, session_queue};
 use crate::error::Stopped;
 use crate::handle::{Handle, take, variant};
 use crate::line::Line;
+use crate::pairing::Pairs;
 use crate::role::Remark;
 
 /// A session with an element of a pool; clones are handles of the same one.
@@ -110,6 +111,7 @@ pub(super) struct Shared {
     element: AtomicU32,
     last_request: AtomicU64,
     events: SessionEvents<User>,
+    pub(super) pairs: Pairs,
     pub(super) writable: Receiver<()>,
     /// Those who wait to send.
     pub(super) line: Line,
@@ -119,6 +121,36 @@ impl Shared {
     /// The name of another request.
     pub(super) fn next_request(&self) -> RequestId {
         RequestId(self.last_request.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Sends a message. Waits while the session is congested.
+    pub(super) async fn deliver(
+        &self,
+        message: Message,
+        opens: impl Fn() -> Opens<User>,
+    ) -> Result<(), Refusal> {
+        if self.line.is_empty() {
+            match self.send(message.clone(), opens()).await {
+                Err(Refusal::Congested) => {}
+                result => return result,
+            }
+        }
+        // Otherwise a large message would wait for as long as small ones flow.
+        let _turn = self.line.turn().await;
+        loop {
+            match self.send(message.clone(), opens()).await {
+                Err(Refusal::Congested) => {
+                    self.writable.recv().await.map_err(|_| Refusal::UnknownSession)?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn send(&self, message: Message, opens: Opens<User>) -> Result<(), Refusal> {
+        let answer = self.handle.submit(Command::Send(message), opens).await?;
+        let answer = answer.recv().await.map_err(|_| self.handle.outlook.reason())?;
+        take(answer, variant!(Answer::Done))?
     }
 }
 
@@ -132,7 +164,8 @@ impl Drop for Shared {
 impl<R> Session<R> {
     pub(super) async fn open(handle: &Handle<User>, open: Open) -> Result<Self, UserError> {
         let (writable_sender, writable) = bounded(1);
-        let (queue, events) = session_queue(writable_sender);
+        let pairs = Pairs::default();
+        let (queue, events) = session_queue(writable_sender, pairs.clone());
         let answer = handle.submit(Command::Open(open), Opens::Session(queue)).await?;
         let opened = OpenAnswer { answer, handle }.wait().await??;
         let shared = Shared {
@@ -141,6 +174,7 @@ impl<R> Session<R> {
             element: AtomicU32::new(opened.element.0),
             last_request: AtomicU64::new(0),
             events,
+            pairs,
             writable,
             line: Line::default(),
         };
@@ -206,22 +240,7 @@ impl<R> Session<R> {
     }
 
     async fn deliver(&self, message: Message) -> Result<(), Refusal> {
-        if self.shared.line.is_empty() {
-            match self.ask(Command::Send(message.clone())).await {
-                Err(Refusal::Congested) => {}
-                result => return result,
-            }
-        }
-        // Otherwise a large message would wait for as long as small ones flow.
-        let _turn = self.shared.line.turn().await;
-        loop {
-            match self.ask(Command::Send(message.clone())).await {
-                Err(Refusal::Congested) => {
-                    self.shared.writable.recv().await.map_err(|_| Refusal::UnknownSession)?;
-                }
-                result => return result,
-            }
-        }
+        self.shared.deliver(message, || Opens::Nothing).await
     }
 
     /// Like [`Session::send`], but does not wait while the session is congested, or while others wait to send.

@@ -21,6 +21,7 @@ use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Panicked, StartError};
 use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log, brief, listed};
+use crate::pairing::Pairs;
 use crate::role::{Recipient, Remark, Role};
 use crate::runtime::Runtime;
 use crate::session::Session;
@@ -302,6 +303,14 @@ impl Role for user::User {
         if let Answer::Opened(Ok(opened)) = answer { Some(opened.session) } else { None }
     }
 
+    fn is_done(answer: &Answer) -> bool {
+        matches!(answer, Answer::Done(Ok(())))
+    }
+
+    fn pair(pairs: &Pairs, notice: Notice) -> (Option<Notice>, Option<Remark>) {
+        pairs.handle(notice)
+    }
+
     fn watches(answer: &Answer) -> bool {
         matches!(answer, Answer::Watching(Ok(())))
     }
@@ -309,6 +318,7 @@ impl Role for user::User {
     fn note(remark: Remark) -> Option<Command> {
         Some(match remark {
             Remark::Session(session) => Command::Close { session },
+            Remark::Stuck(session) => Command::Failover { session, unreachable: false },
             Remark::Full(session) => Command::Hold { session },
             Remark::Room(session) => Command::Release { session },
             Remark::Unwatched(handle) => Command::Unwatch { handle },

@@ -8,6 +8,7 @@ pub use crate::call::CallOptions;
 pub use crate::error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use crate::io::Io;
 pub use crate::memory::{CallCounters, Remembering};
+pub use crate::pairing::{Correlator, Pairing};
 pub use crate::runtime::{ByteStream, Listener, Received, Runtime, Socket};
 pub use crate::seal::{CookieKey, CookieKeys, KeyTooShort};
 pub use crate::serve::Incoming;

@@ -21,7 +21,7 @@ use super::scope::{ECHO, Make, TheElement, await_elements, element, one_of_each,
 const CALLS: usize = 64;
 
 /// Waits for all of them.
-async fn all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+pub(super) async fn all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut futures: Vec<Pin<Box<_>>> = futures.map(Box::pin).collect();
     let mut results: Vec<Option<T>> = futures.iter().map(|_| None).collect();
     poll_fn(|context| {

@@ -19,6 +19,7 @@ mod failures;
 mod families;
 mod leaving;
 mod mortal;
+mod pairing;
 mod registration;
 mod resolution;
 mod scope;
@@ -43,6 +44,7 @@ pub use leaving::{
     who_leaves_hands_elements_over,
 };
 pub use mortal::Mortal;
+pub use pairing::{calls_are_paired_by_their_names, calls_are_paired_in_order};
 pub use registration::{
     an_element_joins_changes_and_leaves, announced_registrars_are_found, what_cannot_start_says_why,
 };
@@ -91,6 +93,8 @@ macro_rules! scenarios {
             a_call_ends_with_its_reason
             a_killed_element_and_the_delivery_of_calls
             a_call_that_comes_again_is_carried_out_once
+            calls_are_paired_by_their_names
+            calls_are_paired_in_order
             state_moves_with_its_session
             a_clean_stop_hands_over_the_last_state
             cookies_are_sealed

@@ -350,6 +350,9 @@ pub enum CallError {
     /// The application has given it up.
     #[error("the call was given up")]
     GivenUp,
+    /// In a protocol of the application: the request has no name by which its answer could be found.
+    #[error("the request has no name in it: make the function that pairs answers with requests find one")]
+    Nameless,
 }
 
 /// What ends a command.

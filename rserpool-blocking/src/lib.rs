@@ -101,12 +101,18 @@ pub type Registrar = rserpool_driver::Registrar<Threads>;
 /// A pool element that runs in the background: a server in its pool.
 pub type PoolElement = rserpool_driver::PoolElement<Threads>;
 
+/// A session of an element with one user, from [`PoolElement::accept`](rserpool_driver::PoolElement::accept).
+pub type ElementSession = rserpool_driver::ElementSession<Threads>;
+
 /// A pool user that runs in the background: it resolves pool handles and opens sessions.
 pub type PoolUser = rserpool_driver::PoolUser<Threads>;
 
 /// A session with a pool: one element at a time, replaced by another when it fails. It comes from
 /// [`PoolUser::connect`](rserpool_driver::PoolUser::connect).
 pub type Session = rserpool_driver::Session<Threads>;
+
+/// A session that is being opened, from [`PoolUser::connect`](rserpool_driver::PoolUser::connect).
+pub type Connect = rserpool_driver::Connect<Threads>;
 
 /// Asks a registrar for everything it knows.
 pub type Inspector = rserpool_driver::Inspector<Threads>;

@@ -75,6 +75,7 @@ impl<R> Session<R> {
         options: CallOptions,
     ) -> Result<Bytes, CallError> {
         let shared = self.shared();
+        let options = options.limits(shared.limits(options.limits));
         let request = shared.next_request();
         let given_up = GiveUp { shared, request };
         let answer = match shared.pairs.are_set() {

@@ -32,15 +32,20 @@ pub const SESSION_QUEUE: usize = 1024;
 /// arrives even while the element waits.
 const ABANDONED: usize = 64 * SESSION_QUEUE;
 
-/// Where the events of a session go.
+/// What a session of a user has in the event loop.
 pub(super) struct SessionQueue<E: Role> {
+    pub(super) events: EventQueue<E>,
+    /// Its calls in protocols of the application.
+    pub(super) pairs: Pairs,
+    /// Holds a token when the session takes data again.
+    pub(super) writable: Sender<()>,
+}
+
+/// Where the events of a session go.
+pub(super) struct EventQueue<E: Role> {
     /// Its events, each with the places that it takes. The channel takes memory as it grows.
     events: Sender<(E::Notice, usize)>,
     fill: Arc<Fill>,
-    /// Its calls in protocols of the application.
-    pairs: Pairs,
-    /// Holds a token when the session takes data again.
-    pub(super) writable: Sender<()>,
 }
 
 /// The events of a session, as its handle takes them.
@@ -59,21 +64,19 @@ struct Fill {
 }
 
 /// The two ends of the queue of a session.
-pub(super) fn session_queue<E: Role>(
-    writable: Sender<()>,
-    pairs: Pairs,
-) -> (SessionQueue<E>, SessionEvents<E>) {
+pub(super) fn session_queue<E: Role>() -> (EventQueue<E>, SessionEvents<E>) {
     let (sender, events) = unbounded();
     let fill = Arc::new(Fill::default());
-    (
-        SessionQueue { events: sender, fill: Arc::clone(&fill), pairs, writable },
-        SessionEvents { events, fill },
-    )
+    (EventQueue { events: sender, fill: Arc::clone(&fill) }, SessionEvents { events, fill })
 }
 
-impl<E: Role> SessionQueue<E> {
+impl<E: Role> EventQueue<E> {
     /// Adds an event. Says what to do about the element.
-    fn add(&self, notice: E::Notice) -> Load {
+    pub(super) fn add(&self, notice: E::Notice) -> Load {
+        // Who only makes calls need not take events: what comes again anyway must not make the element wait.
+        if E::repeats(&notice) && self.fill.places.load(Ordering::SeqCst) >= SESSION_QUEUE / 2 {
+            return Load::Fine;
+        }
         let places = 1 + E::octets(&notice) / OCTETS_PER_PLACE;
         let taken = self.fill.places.fetch_add(places, Ordering::SeqCst) + places;
         // It is closed only if the handle has gone, and then the session is closed, too.
@@ -90,7 +93,7 @@ impl<E: Role> SessionQueue<E> {
 }
 
 /// What the queue of a session asks for.
-enum Load {
+pub(super) enum Load {
     Fine,
     /// The element has to wait.
     Full,
@@ -216,7 +219,7 @@ impl<E: Role> Delivery<E> {
                 let Some(queue) = self.sessions.get(&session) else { return };
                 let (notice, remark) = E::pair(&queue.pairs, notice);
                 self.remarks.extend(remark);
-                match notice.map(|notice| queue.add(notice)) {
+                match notice.map(|notice| queue.events.add(notice)) {
                     Some(Load::Full) => self.remarks.push(Remark::Full(session)),
                     Some(Load::Abandoned) => self.remarks.push(Remark::Session(session)),
                     Some(Load::Fine) | None => {}
@@ -236,7 +239,7 @@ impl<E: Role> Delivery<E> {
                 if let Some(queue) = self.sessions.remove(&session)
                     && let (Some(notice), _) = E::pair(&queue.pairs, notice)
                 {
-                    let _ = queue.add(notice);
+                    let _ = queue.events.add(notice);
                 }
             }
         }

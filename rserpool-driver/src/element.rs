@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_channel::Sender;
 use bytes::Bytes;
 use rserpool_core::base::{
     ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, RegistrarId, SctpAddress,
@@ -21,12 +22,13 @@ use rserpool_core::wire::{Policy, PoolElement as ListedElement};
 use crate::announce::Announcing;
 use crate::builder::{Builder, Configure, Launched, Preset, own_addresses};
 use crate::delivery::{EventReceiver, next_event};
-use crate::error::{Panicked, StartError};
+use crate::error::{Panicked, StartError, Stopped};
 use crate::families;
 use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log, brief, cut, listed};
 use crate::memory::{CallCounters, Memory, Remembering};
-use crate::role::{Recipient, Role};
+use crate::role::{Recipient, Remark, Role};
+use crate::router::Router;
 use crate::runtime::Runtime;
 use crate::seal::CookieKeys;
 use crate::serve::{self, Incoming};
@@ -38,10 +40,11 @@ use crate::serve::{self, Incoming};
 /// element deregisters and ends.
 pub struct PoolElement<R> {
     handle: Handle<element::Element>,
-    events: EventReceiver<element::Element>,
+    pub(super) events: EventReceiver<element::Element>,
     id: ElementId,
     /// Its calls that are to be carried out at most once.
     memory: Arc<Memory>,
+    pub(super) router: Router,
     runtime: Arc<R>,
 }
 
@@ -101,7 +104,8 @@ impl<R: Runtime> Builder<R, ElementConfig> {
     pub async fn start(self) -> Result<PoolElement<R>, StartError> {
         let memory = Arc::new(Memory::new(self.remembering));
         let Launched { handle, events, config, runtime } = self.launch()?;
-        Ok(PoolElement { handle, events, id: config.id.unwrap_or_default(), memory, runtime })
+        let (id, router) = (config.id.unwrap_or_default(), Router::default());
+        Ok(PoolElement { handle, events, id, memory, router, runtime })
     }
 }
 
@@ -125,21 +129,36 @@ impl<R> PoolElement<R> {
     where
         R: Runtime,
     {
+        if let Some(rest) = self.router.rest() {
+            return self.wait_for(rest.recv()).await.ok();
+        }
         loop {
             self.pay_debts().await;
             let event = next_event(&self.events).await?;
-            if let Notice::Writable { session, .. } | Notice::SessionClosed { session, .. } = &event {
-                self.memory.resume(*session);
-            }
-            match Incoming::in_event(&event) {
-                Some(call) if !self.memory.arrive(self.runtime.now(), &call) => {}
-                _ => return Some(event),
+            if self.is_new(&event) {
+                return Some(event);
             }
         }
     }
 
+    /// Whether an event concerns the application. A call that is to be carried out at most once, and has come before,
+    /// does not.
+    pub(super) fn is_new(&self, event: &Notice) -> bool
+    where
+        R: Runtime,
+    {
+        if let Notice::Writable { session, .. } | Notice::SessionClosed { session, .. } = event {
+            self.memory.resume(*session);
+        }
+        Incoming::in_event(event).is_none_or(|call| self.memory.arrive(self.runtime.now(), &call))
+    }
+
+    pub(super) const fn remarks(&self) -> &Sender<Remark> {
+        &self.handle.remarks
+    }
+
     /// Sends what the calls that have come again are owed. What finds no room waits until its session has room.
-    async fn pay_debts(&self) {
+    pub(super) async fn pay_debts(&self) {
         while let Some((call, message)) = self.memory.owed() {
             match self.ask(Command::Send(message)).await {
                 Err(Refusal::Congested) => self.memory.postpone(&call),
@@ -147,6 +166,15 @@ impl<R> PoolElement<R> {
                 Ok(()) | Err(_) => self.memory.paid(&call),
             }
         }
+    }
+
+    /// What the element has done so far.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended.
+    pub async fn counters(&self) -> Result<element::Counters, Stopped> {
+        self.handle.look(|element| *element.counters()).await
     }
 
     /// What became of the calls that were to be carried out at most once.
@@ -181,10 +209,14 @@ impl<R> PoolElement<R> {
     where
         R: Runtime,
     {
-        let answer = self.memory.answer(self.runtime.now(), call, bytes.into());
+        self.send_in_turn(self.memory.answer(self.runtime.now(), call, bytes.into())).await
+    }
+
+    /// Sends a message to a user. Waits while the queue to it is full.
+    pub(super) async fn send_in_turn(&self, message: Message) -> Result<(), Refusal> {
         loop {
             let room = self.handle.room.listen();
-            match self.ask(Command::Send(answer.clone())).await {
+            match self.ask(Command::Send(message.clone())).await {
                 Err(Refusal::Congested) => {
                     // Closed if the loop has ended, which the next attempt says.
                     let _ = room.recv().await;
@@ -265,8 +297,52 @@ impl<R> PoolElement<R> {
     ///
     /// [`Refusal::ShuttingDown`] if the element has ended.
     pub async fn set_load(&self, load: f64) -> Result<(), Refusal> {
-        let load = (load.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32;
-        self.ask(Command::SetLoad(load)).await
+        self.ask(Command::SetLoad(as_fraction(load))).await
+    }
+
+    /// Waits until the element is registered.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::ShuttingDown`] if the element has ended.
+    pub async fn registered(&self) -> Result<(), Refusal> {
+        loop {
+            let news = self.handle.room.listen();
+            match self.status().await {
+                Some(status) if status.registered => return Ok(()),
+                Some(_) => {
+                    let _ = news.recv().await;
+                }
+                None => return Err(Refusal::ShuttingDown),
+            }
+        }
+    }
+
+    /// From now on `load` is asked every `interval` how much the element is loaded, from 0 to 1, and the registrar is told,
+    /// as by [`PoolElement::set_load`]: once at the beginning of an interval in which it has changed, and not more often than
+    /// [`ElementConfig::load_interval`] says. It is asked as long as the element has not ended, in a task of its own; a
+    /// closure that panics ends that task.
+    pub fn load_from(&self, interval: Duration, load: impl Fn() -> f64 + Send + Sync + 'static)
+    where
+        R: Runtime,
+    {
+        // It must not keep the element in its pool.
+        let (handle, runtime) = (self.handle.downgrade(), Arc::clone(&self.runtime));
+        let ask = async move {
+            let mut told = None;
+            while let Some(handle) = handle.upgrade() {
+                let load = as_fraction(load());
+                if told != Some(load) {
+                    let set = handle.ask(Command::SetLoad(load), variant!(Answer::Done)).await;
+                    told = matches!(set, Ok(Ok(()))).then_some(load);
+                }
+                drop(handle);
+                runtime.sleep_until(runtime.now() + interval.max(MIN_LOAD_INTERVAL)).await;
+            }
+        };
+        self.runtime.spawn(Box::pin(ask));
     }
 
     /// How the element is: its home registrar, its sessions and the requests in work; `None` if it has ended.
@@ -322,11 +398,24 @@ impl<R> PoolElement<R> {
     }
 }
 
+/// [`PoolElement::load_from`] asks no more often.
+const MIN_LOAD_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A load as a fraction of `u32::MAX`; what is no number counts as 0.
+fn as_fraction(load: f64) -> u32 {
+    (load.clamp(0.0, 1.0) * f64::from(u32::MAX)) as u32
+}
+
 impl<R> Clone for PoolElement<R> {
     fn clone(&self) -> Self {
-        let Self { handle, events, id, memory, runtime } = self;
-        let (handle, events, memory) = (handle.clone(), events.clone(), Arc::clone(memory));
-        Self { handle, events, id: *id, memory, runtime: Arc::clone(runtime) }
+        Self {
+            handle: self.handle.clone(),
+            events: self.events.clone(),
+            id: self.id,
+            memory: Arc::clone(&self.memory),
+            router: self.router.clone(),
+            runtime: Arc::clone(&self.runtime),
+        }
     }
 }
 
@@ -398,12 +487,27 @@ impl Configure for ElementConfig {
 }
 
 impl Role for element::Element {
+    fn note(remark: Remark) -> Option<Command> {
+        match remark {
+            Remark::Visitor(session) => Some(Command::Close { session }),
+            _ => None,
+        }
+    }
+
     fn recipient(_notice: &Notice) -> Recipient {
         Recipient::Application
     }
 
     fn makes_room(notice: &Notice) -> bool {
-        matches!(notice, Notice::Writable { .. } | Notice::SessionClosed { .. } | Notice::Stopped)
+        // The last two for those who wait for the registration.
+        matches!(
+            notice,
+            Notice::Writable { .. }
+                | Notice::SessionClosed { .. }
+                | Notice::Stopped
+                | Notice::Registered { .. }
+                | Notice::RegistrationFailed(_)
+        )
     }
 
     fn repeats(notice: &Notice) -> bool {

@@ -10,7 +10,7 @@ use async_channel::{Receiver, Sender};
 use futures_lite::Stream;
 use futures_lite::future::poll_fn;
 use rserpool_core::base::{CommandId, Instant};
-use rserpool_core::endpoint::Output;
+use rserpool_core::endpoint::{Action, Output};
 use rserpool_transport::Stack;
 use rserpool_transport::node::{EndpointKey, Node};
 
@@ -37,6 +37,8 @@ const DROP_GRACE: Duration = Duration::from_secs(2);
 pub(super) enum Request<E: Role> {
     /// Something of the endpoint.
     Command { command: E::Command, waiting: Waiting<E> },
+    /// To look at the endpoint.
+    Look(Box<dyn FnOnce(&E) + Send>),
     /// To leave within this time; the channel is closed when it is done.
     Shutdown { within: Duration, done: Sender<()> },
 }
@@ -166,6 +168,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
                     self.parts.delivery.expect(id, waiting);
                     self.node.handle_command(self.parts.runtime.now(), self.endpoint, id, command);
                 }
+                Some(Request::Look(look)) => look(&self.node.endpoint(self.endpoint).0),
                 Some(Request::Shutdown { within, done }) => {
                     self.state.done.push(done);
                     self.begin_shutdown(within);
@@ -308,13 +311,25 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
         {
             return;
         }
-        if let Remark::Request(session, request) = &remark {
-            self.parts.delivery.give_up(*session, *request);
+        let now = self.parts.runtime.now();
+        match remark {
+            Remark::Request(session, request) => self.parts.delivery.give_up(session, request),
+            Remark::Hold(association) => self.act(now, Action::Hold { association }),
+            // Otherwise what its user has still to deliver would keep the association open.
+            Remark::Release(association) | Remark::Visitor(association) => {
+                self.act(now, Action::Release { association });
+            }
+            _ => {}
         }
         if let Some(command) = E::note(remark) {
             let id = self.next_command();
             self.node.handle_command(self.parts.runtime.now(), self.endpoint, id, command);
         }
+    }
+
+    /// Tells the transport what the endpoint does not need to know.
+    fn act(&mut self, now: Instant, action: Action) {
+        self.node.with_stack(now, |stack| stack.handle_action(now, action));
     }
 
     fn begin_shutdown(&mut self, within: Duration) {

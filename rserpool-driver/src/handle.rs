@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use async_channel::{Receiver, Sender, bounded};
+use async_channel::{Receiver, Sender, WeakSender, bounded};
 
 use crate::delivery::{Opens, Waiting};
 use crate::error::Stopped;
@@ -66,7 +66,29 @@ impl<E: Role> Clone for Handle<E> {
     }
 }
 
+/// A handle that does not keep its endpoint running.
+pub(super) struct WeakHandle<E: Role> {
+    requests: WeakSender<Request<E>>,
+    /// Of everything else it does no harm to keep it.
+    rest: (Sender<Remark>, Outlook, Local, Room),
+}
+
+impl<E: Role> WeakHandle<E> {
+    /// A handle, unless the last one was dropped or the endpoint has ended.
+    pub(super) fn upgrade(&self) -> Option<Handle<E>> {
+        let requests = self.requests.upgrade().filter(|requests| !requests.is_closed())?;
+        let (remarks, outlook, local, room) = &self.rest;
+        let (remarks, outlook, room) = (remarks.clone(), outlook.clone(), room.clone());
+        Some(Handle { requests, remarks, outlook, local: *local, room })
+    }
+}
+
 impl<E: Role> Handle<E> {
+    pub(super) fn downgrade(&self) -> WeakHandle<E> {
+        let Self { requests, remarks, outlook, local, room } = self.clone();
+        WeakHandle { requests: requests.downgrade(), rest: (remarks, outlook, local, room) }
+    }
+
     /// Hands a command over and waits for its answer. `variant` takes the content out of it; see [`variant!`].
     pub(super) async fn ask<T>(
         &self,
@@ -88,6 +110,20 @@ impl<E: Role> Handle<E> {
         let request = Request::Command { command, waiting: Waiting { reply, opens } };
         self.requests.send(request).await.map_err(|_| self.outlook.reason())?;
         Ok(answer)
+    }
+
+    /// Looks at the endpoint, in the turn of the commands.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&E) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (sender, seen) = bounded(1);
+        let look = move |endpoint: &E| {
+            // It can only be closed.
+            let _ = sender.try_send(look(endpoint));
+        };
+        self.requests.send(Request::Look(Box::new(look))).await.map_err(|_| self.outlook.reason())?;
+        seen.recv().await.map_err(|_| self.outlook.reason())
     }
 
     /// Leaves within this time and waits until it is done.

@@ -59,9 +59,11 @@
 //! | `udp` | `BatchedSocket` and `Watched`: UDP in batches, for adapters whose runtime watches sockets |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod accept;
 mod announce;
 mod builder;
 mod call;
+mod connect;
 mod datagrams;
 mod delivery;
 mod element;
@@ -78,9 +80,11 @@ mod log;
 mod memory;
 mod observed;
 mod pairing;
+mod patience;
 mod registrar;
 mod role;
 mod room;
+mod router;
 mod runtime;
 mod seal;
 mod serve;
@@ -92,12 +96,14 @@ mod user;
 pub mod vocabulary;
 mod watch;
 
+pub use accept::{ElementSession, ReceivedMessage};
 pub use announce::{
     ASAP_ANNOUNCE_GROUP, ASAP_ANNOUNCE_GROUP_V6, AnnounceGroup, Announcing, ENRP_ANNOUNCE_GROUP,
     ENRP_ANNOUNCE_GROUP_V6, RSPLIB_ASAP_GROUP, RSPLIB_ENRP_GROUP,
 };
 pub use builder::{Builder, Configuration, EVENT_QUEUE, MAX_BUSY_POLL, Preset};
 pub use call::CallOptions;
+pub use connect::Connect;
 pub use delivery::SESSION_QUEUE;
 pub use element::PoolElement;
 pub use error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
@@ -105,6 +111,7 @@ pub use inspector::Inspector;
 pub use io::{Intake, Io};
 pub use memory::{CallCounters, Remembering};
 pub use pairing::{Correlator, Pairing};
+pub use patience::Patience;
 pub use registrar::Registrar;
 pub use runtime::{
     AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,
@@ -115,5 +122,5 @@ pub use session::{Session, SessionEvent};
 pub use tcp::TcpListening;
 #[cfg(feature = "udp")]
 pub use udp::{BatchedSocket, Direction, SocketRef, Watched};
-pub use user::PoolUser;
+pub use user::{PoolUser, UserStatus};
 pub use watch::{PoolState, Watch};

@@ -1,6 +1,6 @@
 //! What the event loop must know of an endpoint beyond the contract.
 
-use rserpool_core::base::PoolHandle;
+use rserpool_core::base::{AssociationId, PoolHandle};
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::{RequestId, SessionId};
 
@@ -41,6 +41,12 @@ pub enum Remark {
     Full(SessionId),
     /// The queue of a session has room again.
     Room(SessionId),
+    /// The queue of a session of an element is full; nothing more is read from its user.
+    Hold(AssociationId),
+    /// It has room again.
+    Release(AssociationId),
+    /// The last handle of a session of an element was dropped, or its messages are never taken.
+    Visitor(AssociationId),
     /// Nobody watches a pool any more.
     Unwatched(PoolHandle),
 }

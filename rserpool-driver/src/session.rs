@@ -15,7 +15,7 @@ use rserpool_core::user::{
 };
 use rserpool_core::wire::PoolElement;
 
-use crate::delivery::{Opens, SessionEvents, session_queue};
+use crate::delivery::{Opens, SessionEvents, SessionQueue, session_queue};
 use crate::error::Stopped;
 use crate::handle::{Handle, take, variant};
 use crate::line::Line;
@@ -69,7 +69,8 @@ pub enum SessionEvent {
         /// The requests that were sent again.
         resent: Vec<RequestId>,
     },
-    /// The element has left its state of the session in a cookie, which the next element will get.
+    /// The element has left its state of the session in a cookie, which the next element will get. Not told while many
+    /// events wait to be taken.
     #[non_exhaustive]
     CookieKept {
         /// The element.
@@ -110,6 +111,8 @@ pub(super) struct Shared {
     pub(super) id: SessionId,
     element: AtomicU32,
     last_request: AtomicU64,
+    /// Of requests that have none of their own.
+    limits: RequestLimits,
     events: SessionEvents<User>,
     pub(super) pairs: Pairs,
     pub(super) writable: Receiver<()>,
@@ -121,6 +124,14 @@ impl Shared {
     /// The name of another request.
     pub(super) fn next_request(&self) -> RequestId {
         RequestId(self.last_request.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// What is not limited by itself is limited as the session says.
+    pub(super) fn limits(&self, mut own: RequestLimits) -> RequestLimits {
+        own.deadline = own.deadline.or(self.limits.deadline);
+        own.deliveries = own.deliveries.or(self.limits.deliveries);
+        own.move_after = own.move_after.or(self.limits.move_after);
+        own
     }
 
     /// Sends a message. Waits while the session is congested.
@@ -162,10 +173,15 @@ impl Drop for Shared {
 }
 
 impl<R> Session<R> {
-    pub(super) async fn open(handle: &Handle<User>, open: Open) -> Result<Self, UserError> {
+    pub(super) async fn open(
+        handle: &Handle<User>,
+        open: Open,
+        limits: RequestLimits,
+    ) -> Result<Self, UserError> {
         let (writable_sender, writable) = bounded(1);
         let pairs = Pairs::default();
-        let (queue, events) = session_queue(writable_sender, pairs.clone());
+        let (queue, events) = session_queue();
+        let queue = SessionQueue { events: queue, pairs: pairs.clone(), writable: writable_sender };
         let answer = handle.submit(Command::Open(open), Opens::Session(queue)).await?;
         let opened = OpenAnswer { answer, handle }.wait().await??;
         let shared = Shared {
@@ -173,6 +189,7 @@ impl<R> Session<R> {
             id: opened.session,
             element: AtomicU32::new(opened.element.0),
             last_request: AtomicU64::new(0),
+            limits,
             events,
             pairs,
             writable,
@@ -217,7 +234,7 @@ impl<R> Session<R> {
         let request = self.shared.next_request();
         let given_up = GiveUp { shared: &self.shared, request };
         let message = Message::new(self.shared.id, protocol, bytes).delivery(Delivery::Retry(request));
-        self.deliver(message.limits(limits)).await?;
+        self.deliver(message.limits(self.shared.limits(limits))).await?;
         std::mem::forget(given_up);
         Ok(request)
     }

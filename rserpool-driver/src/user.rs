@@ -1,31 +1,43 @@
 //! The handle of a pool user.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_lite::future;
 use rserpool_core::base::{
     ASAP_PORT, ElementId, Instant, PoolHandle, SctpAddress, TransportAddress, UdpPort,
 };
 use rserpool_core::element::Refusal;
 use rserpool_core::endpoint::ConfigError;
 use rserpool_core::user::{
-    self, Answer, Card, Command, Notice, Open, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
+    self, Answer, Card, Command, Notice, Opened, Resolution, Resolve, SessionId, UserConfig, UserError,
 };
 use rserpool_transport::sctp::SctpConfig;
 
 use crate::announce::Announcing;
 use crate::builder::{Builder, Configure, Launched, Preset};
+use crate::connect::Connect;
 use crate::delivery::{EventReceiver, next_event};
-use crate::error::{Panicked, StartError};
+use crate::error::{Panicked, StartError, Stopped};
 use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log, brief, listed};
 use crate::pairing::Pairs;
+use crate::patience::Patience;
 use crate::role::{Recipient, Remark, Role};
 use crate::runtime::Runtime;
-use crate::session::Session;
-use crate::watch::Watch;
+use crate::watch::{PoolState, Watch};
+
+/// How a user is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserStatus {
+    /// The registrar that it asks, while it has an association with one.
+    pub registrar: Option<TransportAddress>,
+    /// Its sessions, including those that look for an element.
+    pub sessions: usize,
+}
 
 /// A pool user that runs in the background; clones are handles of the same one.
 ///
@@ -33,7 +45,7 @@ use crate::watch::Watch;
 pub struct PoolUser<R> {
     handle: Handle<user::User>,
     events: EventReceiver<user::User>,
-    runtime: PhantomData<fn() -> R>,
+    runtime: Arc<R>,
 }
 
 impl<R: Runtime + Default> PoolUser<R> {
@@ -57,14 +69,20 @@ impl<R: Runtime> Builder<R, UserConfig> {
         self.configure(move |config| config.hunt.registrars.push(registrar))
     }
 
+    /// How long the user tries what may fail, and how often. Later calls of
+    /// [`configure`](Self::configure) may change single values.
+    pub fn patience(self, patience: Patience) -> Self {
+        self.configure(move |config| patience.apply(config))
+    }
+
     /// Starts the pool user; it looks for a registrar when it needs one.
     ///
     /// # Errors
     ///
     /// If a value cannot work or the address cannot be bound.
     pub async fn start(self) -> Result<PoolUser<R>, StartError> {
-        let Launched { handle, events, .. } = self.launch()?;
-        Ok(PoolUser { handle, events, runtime: PhantomData })
+        let Launched { handle, events, runtime, .. } = self.launch()?;
+        Ok(PoolUser { handle, events, runtime })
     }
 }
 
@@ -124,15 +142,15 @@ impl<R> PoolUser<R> {
     }
 
     /// Opens a session with an element of a pool, within the time that
-    /// [`UserConfig::open_timeout`] says.
+    /// [`UserConfig::open_timeout`] says. [`Connect`] says what else can be asked for.
     ///
     /// Cancel safe: a session that is opened after the future was dropped is closed again.
     ///
     /// # Errors
     ///
     /// If the pool cannot be resolved, or none of its elements can be reached in time.
-    pub async fn connect(&self, pool: impl Into<PoolHandle>) -> Result<Session<R>, UserError> {
-        Session::open(&self.handle, Open::new(pool.into())).await
+    pub fn connect(&self, pool: impl Into<PoolHandle>) -> Connect<R> {
+        Connect::new(self.clone(), pool.into())
     }
 
     /// Like [`PoolUser::connect`], within this time.
@@ -140,12 +158,89 @@ impl<R> PoolUser<R> {
     /// # Errors
     ///
     /// Those of [`PoolUser::connect`].
-    pub async fn connect_within(
+    pub fn connect_within(&self, pool: impl Into<PoolHandle>, limit: Duration) -> Connect<R> {
+        self.connect(pool).within(limit)
+    }
+
+    /// Waits until a pool has an element, for this time at the longest.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// [`UserError::UnknownPool`] if it has none in time, and [`UserError::NoRegistrar`] if no registrar has answered;
+    /// [`UserError::TooMany`] if too many pools are watched; that the user has ended.
+    pub async fn wait_for_pool(
         &self,
         pool: impl Into<PoolHandle>,
         limit: Duration,
-    ) -> Result<Session<R>, UserError> {
-        Session::open(&self.handle, Open::new(pool.into()).within(limit)).await
+    ) -> Result<Resolution, UserError>
+    where
+        R: Runtime,
+    {
+        self.wait_for_pool_until(&pool.into(), self.runtime.now() + limit).await
+    }
+
+    pub(super) async fn wait_for_pool_until(
+        &self,
+        pool: &PoolHandle,
+        until: Instant,
+    ) -> Result<Resolution, UserError>
+    where
+        R: Runtime,
+    {
+        let mut watch = self.watch(pool.clone()).await?;
+        let there = async {
+            loop {
+                match watch.changed().await {
+                    Some(PoolState::Elements(now)) if !now.elements.is_empty() => return Some(Ok(now)),
+                    Some(_) => {}
+                    None => return Some(Err(self.handle.outlook.reason().into())),
+                }
+            }
+        };
+        let over = async {
+            self.runtime.sleep_until(until).await;
+            None
+        };
+        if let Some(end) = future::or(there, over).await {
+            return end;
+        }
+        let (registrar, tried) = self.handle.look(|user| (user.registrar().cloned(), user.tried())).await?;
+        Err(if registrar.is_some() { UserError::UnknownPool } else { UserError::NoRegistrar { tried } })
+    }
+
+    /// How the user is.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended.
+    pub async fn status(&self) -> Result<UserStatus, Stopped> {
+        let status = |user: &user::User| UserStatus {
+            registrar: user.registrar().cloned(),
+            sessions: user.sessions(),
+        };
+        self.handle.look(status).await
+    }
+
+    /// What the user has done so far.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended.
+    pub async fn counters(&self) -> Result<user::Counters, Stopped> {
+        self.handle.look(|user| *user.counters()).await
+    }
+
+    pub(super) const fn handle(&self) -> &Handle<user::User> {
+        &self.handle
+    }
+
+    pub(super) fn now(&self) -> Instant
+    where
+        R: Runtime,
+    {
+        self.runtime.now()
     }
 
     /// Waits for the next event of the user itself: [`Opening`](Notice::Opening), when a session takes long to open,
@@ -229,7 +324,7 @@ impl<R> PoolUser<R> {
 
 impl<R> Clone for PoolUser<R> {
     fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), events: self.events.clone(), runtime: PhantomData }
+        Self { handle: self.handle.clone(), events: self.events.clone(), runtime: Arc::clone(&self.runtime) }
     }
 }
 
@@ -299,6 +394,10 @@ impl Role for user::User {
         }
     }
 
+    fn repeats(notice: &Notice) -> bool {
+        matches!(notice, Notice::CookieKept { .. })
+    }
+
     fn opened(answer: &Answer) -> Option<SessionId> {
         if let Answer::Opened(Ok(opened)) = answer { Some(opened.session) } else { None }
     }
@@ -323,6 +422,7 @@ impl Role for user::User {
             Remark::Room(session) => Command::Release { session },
             Remark::Unwatched(handle) => Command::Unwatch { handle },
             Remark::Request(session, request) => Command::Answered { session, request },
+            Remark::Hold(_) | Remark::Release(_) | Remark::Visitor(_) => return None,
         })
     }
 

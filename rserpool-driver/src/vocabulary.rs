@@ -2,6 +2,7 @@
 //! builder takes or returns. Every adapter exports all of it, so that a program finds the same names whatever
 //! its runtime, and needs no other dependency.
 
+pub use crate::accept::ReceivedMessage;
 pub use crate::announce::{AnnounceGroup, Announcing};
 pub use crate::builder::{Builder, Configuration, Preset};
 pub use crate::call::CallOptions;
@@ -9,11 +10,13 @@ pub use crate::error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use crate::io::Io;
 pub use crate::memory::{CallCounters, Remembering};
 pub use crate::pairing::{Correlator, Pairing};
+pub use crate::patience::Patience;
 pub use crate::runtime::{ByteStream, Listener, Received, Runtime, Socket};
 pub use crate::seal::{CookieKey, CookieKeys, KeyTooShort};
 pub use crate::serve::Incoming;
 pub use crate::session::SessionEvent;
 pub use crate::tcp::TcpListening;
+pub use crate::user::UserStatus;
 pub use crate::watch::{PoolState, Watch};
 pub use bytes::Bytes;
 pub use rserpool_core;
@@ -22,8 +25,8 @@ pub use rserpool_core::base::{
     TcpAddress, TransportAddress, UdpPort,
 };
 pub use rserpool_core::element::{
-    CookieError, CookieSeal, DeregistrationError, ElementConfig, Notice as ElementEvent, Refusal,
-    RegistrationError, Status as ElementStatus, UpdateError,
+    CookieError, CookieSeal, Counters as ElementCounters, DeregistrationError, ElementConfig,
+    Notice as ElementEvent, Refusal, RegistrationError, Status as ElementStatus, UpdateError,
 };
 pub use rserpool_core::endpoint::hunt::HuntConfig;
 pub use rserpool_core::endpoint::{ConfigError, DownReason, PeerState, PeerStatus, ReportError};
@@ -32,8 +35,8 @@ pub use rserpool_core::inspector::{InspectError, InspectorConfig, Snapshot, diff
 pub use rserpool_core::policy::Policies;
 pub use rserpool_core::registrar::{EnrpConfig, Figures, RegistrarConfig};
 pub use rserpool_core::user::{
-    Awaited, CallDelivery, CallError, Card, CardUse, Delivery, FailureReason, Notice as UserEvent, RequestId,
-    RequestLimits, Resolution, UnansweredReason, UserConfig, UserError,
+    Awaited, CallDelivery, CallError, Card, CardUse, Counters as UserCounters, Delivery, FailureReason,
+    Notice as UserEvent, RequestId, RequestLimits, Resolution, UnansweredReason, UserConfig, UserError,
 };
 pub use rserpool_core::wire::{
     OperationError, Policy, PoolElement as ListedElement, PoolEntry, ServerInformation,

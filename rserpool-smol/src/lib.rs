@@ -155,6 +155,9 @@ pub type Registrar = rserpool_driver::Registrar<Smol>;
 /// ```
 pub type PoolElement = rserpool_driver::PoolElement<Smol>;
 
+/// A session of an element with one user, from [`PoolElement::accept`](rserpool_driver::PoolElement::accept).
+pub type ElementSession = rserpool_driver::ElementSession<Smol>;
+
 /// A pool user that runs in the background: it resolves pool handles and opens sessions.
 ///
 /// ```
@@ -175,6 +178,9 @@ pub type PoolUser = rserpool_driver::PoolUser<Smol>;
 /// A session with a pool: one element at a time, replaced by another when it fails. It comes from
 /// [`PoolUser::connect`](rserpool_driver::PoolUser::connect); the example of [this crate](crate) has one.
 pub type Session = rserpool_driver::Session<Smol>;
+
+/// A session that is being opened, from [`PoolUser::connect`](rserpool_driver::PoolUser::connect).
+pub type Connect = rserpool_driver::Connect<Smol>;
 
 /// Asks a registrar for everything it knows.
 ///

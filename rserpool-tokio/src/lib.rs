@@ -181,6 +181,9 @@ pub type Registrar = rserpool_driver::Registrar<Tokio>;
 /// ```
 pub type PoolElement = rserpool_driver::PoolElement<Tokio>;
 
+/// A session of an element with one user, from [`PoolElement::accept`](rserpool_driver::PoolElement::accept).
+pub type ElementSession = rserpool_driver::ElementSession<Tokio>;
+
 /// A pool user that runs in the background: it resolves pool handles and opens sessions.
 ///
 /// ```
@@ -204,6 +207,9 @@ pub type PoolUser = rserpool_driver::PoolUser<Tokio>;
 /// A session with a pool: one element at a time, replaced by another when it fails. It comes from
 /// [`PoolUser::connect`](rserpool_driver::PoolUser::connect); the example of [this crate](crate) has one.
 pub type Session = rserpool_driver::Session<Tokio>;
+
+/// A session that is being opened, from [`PoolUser::connect`](rserpool_driver::PoolUser::connect).
+pub type Connect = rserpool_driver::Connect<Tokio>;
 
 /// Asks a registrar for everything it knows.
 ///

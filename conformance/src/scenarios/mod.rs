@@ -13,6 +13,7 @@
 
 #![allow(clippy::unwrap_used, reason = "only tests use this")]
 
+mod accept;
 mod calls;
 mod cookies;
 mod failures;
@@ -20,6 +21,7 @@ mod families;
 mod leaving;
 mod mortal;
 mod pairing;
+mod readiness;
 mod registration;
 mod resolution;
 mod scope;
@@ -30,9 +32,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+pub use accept::{a_slow_session_of_an_element_stops_nobody, accepted_sessions_keep_their_state};
 pub use calls::{
     a_call_ends_with_its_reason, a_call_that_comes_again_is_carried_out_once,
-    a_killed_element_and_the_delivery_of_calls, calls_are_answered_in_any_order, calls_survive_their_server,
+    a_killed_element_and_the_delivery_of_calls, calls_are_answered_in_any_order,
+    calls_go_on_although_nobody_takes_events, calls_survive_their_server,
 };
 pub use cookies::{a_clean_stop_hands_over_the_last_state, cookies_are_sealed, state_moves_with_its_session};
 pub use failures::{
@@ -45,6 +49,9 @@ pub use leaving::{
 };
 pub use mortal::Mortal;
 pub use pairing::{calls_are_paired_by_their_names, calls_are_paired_in_order};
+pub use readiness::{
+    a_user_that_waits_says_for_what, a_user_waits_for_its_pool, the_load_of_an_element_is_asked_for,
+};
 pub use registration::{
     an_element_joins_changes_and_leaves, announced_registrars_are_found, what_cannot_start_says_why,
 };
@@ -90,11 +97,17 @@ macro_rules! scenarios {
             large_requests_are_not_overtaken
             calls_are_answered_in_any_order
             calls_survive_their_server
+            calls_go_on_although_nobody_takes_events
             a_call_ends_with_its_reason
             a_killed_element_and_the_delivery_of_calls
             a_call_that_comes_again_is_carried_out_once
             calls_are_paired_by_their_names
             calls_are_paired_in_order
+            accepted_sessions_keep_their_state
+            a_slow_session_of_an_element_stops_nobody
+            a_user_waits_for_its_pool
+            a_user_that_waits_says_for_what
+            the_load_of_an_element_is_asked_for
             state_moves_with_its_session
             a_clean_stop_hands_over_the_last_state
             cookies_are_sealed

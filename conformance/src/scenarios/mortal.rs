@@ -17,6 +17,7 @@ use rserpool_driver::{BoxFuture, Connecting, Listener, Runtime, Socket};
 /// no datagram goes out any more, and its sockets are closed. All that others notice is silence.
 pub struct Mortal<R> {
     runtime: R,
+    kill: Sender<()>,
     killed: Receiver<()>,
     /// The task of the endpoint takes it along: handles keep the runtime for longer.
     alive: Mutex<Option<Sender<Infallible>>>,
@@ -34,20 +35,22 @@ impl<R: Default> Mortal<R> {
     pub(super) fn new() -> (Self, Life) {
         let (kill, killed) = bounded(1);
         let (alive, ended) = bounded(1);
-        (Self { runtime: R::default(), killed, alive: Mutex::new(Some(alive)) }, Life { kill, ended })
+        (
+            Self { runtime: R::default(), kill: kill.clone(), killed, alive: Mutex::new(Some(alive)) },
+            Life { kill, ended },
+        )
     }
 }
 
 impl<R: Runtime> Runtime for Mortal<R> {
     fn spawn(&self, task: BoxFuture) {
         let alive = self.alive.lock().unwrap().take();
-        let killed = self.killed.clone();
+        let (kill, killed) = (self.kill.clone(), self.killed.clone());
         self.runtime.spawn(Box::pin(async move {
             let death = async {
-                if killed.recv().await.is_err() {
-                    // The life was dropped: from now on nobody can kill.
-                    future::pending::<()>().await;
-                }
+                let _ = killed.recv().await;
+                // The other tasks of the endpoint die, too.
+                let _ = kill.try_send(());
             };
             // Death comes first: it leaves the task no turn.
             future::or(death, task).await;

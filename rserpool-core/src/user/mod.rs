@@ -121,6 +121,11 @@ impl User {
         self.resolver.registrar().home().map(|home| &home.registrar)
     }
 
+    /// The registrars that were tried in the present search for one.
+    pub fn tried(&self) -> Vec<TransportAddress> {
+        self.resolver.registrar().tried()
+    }
+
     /// The number of sessions, including those that look for an element.
     pub fn sessions(&self) -> usize {
         self.sessions.len()

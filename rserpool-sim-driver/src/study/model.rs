@@ -138,7 +138,7 @@ impl Run {
         if self.scenario.registrar_uptime_s > 0.0 {
             let (up, down) = (self.scenario.registrar_uptime_s, self.scenario.registrar_downtime_s);
             for host in self.registrars.clone() {
-                self.fail(seed, host, (up, down), |host| Fault::Kill(host), &|host| vec![Fault::Start(host)]);
+                self.fail(seed, host, (up, down), Fault::Kill, &|host| vec![Fault::Start(host)]);
             }
         }
     }

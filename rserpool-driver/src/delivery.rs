@@ -148,11 +148,13 @@ pub(super) struct Delivery<E: Role> {
     remarks: Vec<Remark>,
     /// Those who wait until a session of an element has room.
     room: Room,
+    /// Told whenever no registrar has answered.
+    silent: Sender<()>,
     patient: bool,
 }
 
 impl<E: Role> Delivery<E> {
-    pub(super) fn new(application: EventSender<E>, room: Room) -> Self {
+    pub(super) fn new(application: EventSender<E>, room: Room, silent: Sender<()>) -> Self {
         Self {
             commands: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -162,6 +164,7 @@ impl<E: Role> Delivery<E> {
             blocked: None,
             remarks: Vec::new(),
             room,
+            silent,
             patient: true,
         }
     }
@@ -195,6 +198,9 @@ impl<E: Role> Delivery<E> {
     pub(super) fn accept(&mut self, notice: E::Notice) {
         if E::makes_room(&notice) {
             self.room.open();
+        }
+        if E::tells_silence(&notice) {
+            let _ = self.silent.try_send(());
         }
         match E::recipient(&notice) {
             Recipient::None => {}

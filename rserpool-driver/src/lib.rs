@@ -78,6 +78,7 @@ mod io;
 mod line;
 mod log;
 mod memory;
+mod names;
 mod observed;
 mod pairing;
 mod patience;

@@ -128,6 +128,8 @@ pub(super) enum Opens<E: Role> {
     Session(SessionQueue<E>),
     /// A call in a protocol of the application.
     Call(SessionId, Expected),
+    /// Nothing; and it is not carried out if the session has left an element more often than that.
+    Present(SessionId, u64),
     /// Notices about this pool. The queue has one place: the newest counts.
     Watch(PoolHandle, Sender<E::Notice>),
 }
@@ -280,7 +282,7 @@ impl<E: Role> Delivery<E> {
             Opens::Watch(pool, watcher) if E::watches(&answer) => {
                 self.watches.entry(pool).or_default().push(watcher);
             }
-            Opens::Call(..) | Opens::Watch(..) | Opens::Nothing => {}
+            Opens::Call(..) | Opens::Present(..) | Opens::Watch(..) | Opens::Nothing => {}
         }
         // The reply channel holds one answer, so it can only be closed: the caller has gone.
         if let (Err(_), Some(id)) = (reply.try_send(answer), opened) {
@@ -288,6 +290,12 @@ impl<E: Role> Delivery<E> {
             // The handle was dropped before it learned of the session.
             self.remarks.push(Remark::Session(id));
         }
+    }
+
+    /// Whether a command was for an element that its session has left.
+    pub(super) fn is_stale(&self, opens: &Opens<E>) -> bool {
+        let Opens::Present(session, left) = opens else { return false };
+        self.sessions.get(session).is_none_or(|queue| queue.pairs.left() != *left)
     }
 
     /// A request is given up, or was answered.

@@ -125,4 +125,47 @@ sample ASAP-2.2.6-06 \
 sample POL-5.2.2-02 \
     registrar/listing.rs 'Word::Listed => self.handlespace.amend(&pe.pool, element),' \
     'Word::Listed => self.handlespace.admit(&pe.pool, element),'
+# The first cookie stays.
+sample ASAP-3.8-02 \
+    user/handover.rs 'self.cookie = Some(Bytes::copy_from_slice(cookie));' \
+    'self.cookie.get_or_insert_with(|| Bytes::copy_from_slice(cookie));'
+# The cookie comes behind the requests that are sent again.
+sample ASAP-3.8-03 \
+    user/sessions.rs 'let cookie_echoed = self.hand_over(turn.context, id);' '' \
+    user/sessions.rs 'let resent = self.send_unanswered(turn.now, turn.context, id);' \
+    'let resent = self.send_unanswered(turn.now, turn.context, id);
+                let cookie_echoed = self.hand_over(turn.context, id);'
+# An empty cookie is none.
+sample ASAP-3.8-04 \
+    user/sessions/control.rs 'session.handover().cookie()) else {' \
+    'session.handover().cookie().filter(|cookie| !cookie.is_empty())) else {'
+# What does not verify is believed.
+sample ASAP-3.8-05 \
+    element/context.rs 'Some(seal) => seal.get().open(&self.config.handle, cookie),' \
+    'Some(seal) => seal.get().open(&self.config.handle, cookie).or_else(|_| Ok(cookie.clone())),'
+# A card counts although there is no control channel.
+sample ASAP-3.9-03 \
+    user/sessions/control.rs 'session.has_control_channel()) else {
+            turn.context.counters.unexpected += 1;' 'session.has_control_channel() || true) else {
+            turn.context.counters.unexpected += 1;'
+# The first card stays.
+sample ASAP-3.9-04 \
+    user/handover.rs 'self.card = Some(Card { handle, elements });' 'self.card.get_or_insert(Card { handle, elements });'
+# Nobody asks for the pool of a card.
+sample ASAP-3.9-05 \
+    user/sessions/control.rs '!turn.resolver.is_known(&handle)' 'turn.resolver.is_known(&handle)'
+# The elements of the card are tried last.
+sample ASAP-3.9-06 \
+    user/sessions/control.rs 'candidates.push_front(element);' 'candidates.push_back(element);'
+# Updates are promised of a pool that does not exist.
+sample ASAP-2.2.5-04 \
+    registrar/subscriptions.rs 'if listing.pool(handle).is_none() {
+            return false;' 'if listing.pool(handle).is_none() {
+            return true;'
+# There is always room for a subscription.
+sample ASAP-2.2.6-02 \
+    registrar/subscriptions.rs 'if !known && full {' 'if !known && full && self.count == usize::MAX {'
+# Every change is told at once.
+sample ASAP-2.2.5-02 \
+    registrar/subscriptions.rs 'if at <= ctx.now {' 'if at <= ctx.now || at > ctx.now {'
 exit $missed

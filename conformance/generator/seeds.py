@@ -170,6 +170,10 @@ def element_seeds(vectors):
         "hunt": b"\x05\x05" + refuse() * 3 + NEXT * 6 + accept(),
         "announced": b"\x05\x00" + announce(say("SERVER_ANNOUNCE", registrar=1, transports=[])) + accept() + granted,
         "session": start + granted + connect(0, 4) + data(1, b"hello") + command(2, 5, 0, 0, 2, 104, 105) + command(2, 4),
+        "restored": start + granted + connect(0, 4) + message(1, say("COOKIE_ECHO", cookie="00ff")) + data(1, b"hello")
+        + command(2, 8, 0, 2, 1, 2) + message(1, say("COOKIE_ECHO", cookie="")),
+        "card": start + granted + connect(0, 4) + message(1, say("BUSINESS_CARD", handle=POOLED, elements=[pe(2)])) + data(1, b"x"),
+        "called": start + granted + connect(0, 4) + b"".join(bytes([12, 3, 1, kind]) + u16(1) + b"x" for kind in range(2, 9)),
         "leave": start + granted + command(0, 0) + message(0, say("DEREGISTRATION_RESPONSE", handle=POOLED, id=1)),
     }
     all_ = list(messages(vectors, "ASAP").values())
@@ -186,6 +190,10 @@ def user_seeds(vectors):
     listed = message(0, say("HANDLE_RESOLUTION_RESPONSE", handle=POOLED, policy={"type": 1}, elements=elements))
     none = message(0, say("HANDLE_RESOLUTION_RESPONSE", handle=POOLED, elements=[], error=[{"code": 9, "information": ""}]))
     ask = command(0, 0, 1, 10, 1, 9) + u16(2) + b"hi"
+    kept = message(1, say("COOKIE", cookie="00ff")) + message(2, say("COOKIE", cookie=""))
+    card = message(1, say("BUSINESS_CARD", handle=POOLED, elements=elements[::-1]))
+    call, once = (command(0, 1, 1, 13) + u16(2) + b"hi" + bytes([kind]) for kind in (0, 2))
+    answer = lambda kind: bytes([12, 3, 1, kind]) + u16(2) + b"ok"
     seeds = {
         "resolve": start + resolve + accept() + listed + resolve,
         "unknown": start + resolve + accept() + none,
@@ -199,6 +207,10 @@ def user_seeds(vectors):
         "hunt": b"\x05\x05" + resolve + refuse() * 4 + NEXT * 6 + accept(),
         "lost": start + open_ + accept() + disconnect(0) + NEXT * 3 + accept() + listed,
         "congested": start + open_ + accept() + listed + accept() + bytes([19, 1, 0]) + ask + bytes([19, 1, 1]),
+        "cookie": start + open_ + accept() + listed + accept() + kept + disconnect(1) + accept() + kept + disconnect(2) + accept(),
+        "card": start + open_ + accept() + listed + accept() + card + disconnect(1) + accept() + NEXT,
+        "call": start + open_ + accept() + listed + accept() + call + answer(0) + call + disconnect(1) + accept() + answer(0) * 2,
+        "call-once": start + open_ + accept() + listed + accept() + once + disconnect(1) + accept() + answer(1),
         "announced": b"\x05\x00" + resolve + announce(say("SERVER_ANNOUNCE", registrar=1, transports=[])) + NEXT + accept(),
     }
     all_ = list(messages(vectors, "ASAP").values())
@@ -302,6 +314,40 @@ def tcp_seeds(vectors):
 NEXT_DEADLINE = bytes([11])
 
 
+def services_seeds():
+    """Steps of conformance/src/fuzzing/services.rs: each begins with the service, or the user."""
+    octets = lambda content: u16(len(content)) + content
+    first = lambda cookie=b"", session=0: bytes([4, session]) + octets(cookie)
+    step = lambda kind, session=0: bytes([kind, session])
+    room, wanted, closed = step(1), step(2), step(3)
+    def receive(protocol, kind, content, session=0):
+        return bytes([4, session, protocol, kind]) + octets(content)
+    number = lambda n: bytes(7) + bytes([n])
+    ping, pong = (lambda n: receive(1, 1, number(n) + b"x")), (lambda n: number(n) + number(n + 1))
+    job = lambda size, done=0: bytes([0, 0, 0, 1]) + size.to_bytes(8, "big") + done.to_bytes(8, "big")
+    work = lambda kind, size=1_000_000, done=0: receive(2, kind, job(size, done))
+    hear = lambda protocol, kind, content: bytes([4, protocol, kind]) + octets(content)
+    time, moved, lost = b"\0\x0f\xa0", bytes([1, 2, 0]), bytes([2, 0])
+    pings, calc = bytes([6, 0, 99, 1]), bytes([7])
+    cookie = b"<PP-TD1>" + number(41)
+    return {
+        "echo": b"\0" + first() + receive(0, 0x80, b"hello") + closed, "discard": b"\1" + first() + receive(0, 0x80, b"x"),
+        "daytime": b"\2" + first() + closed, "chargen": b"\3" + first() + room * 3 + closed, "chargen-two": b"\3"
+        + first() + first(session=1) + room + step(3, 1), "ping": b"\4" + first() + ping(1) + ping(2) + wanted + closed,
+        "ping-restored": b"\4" + first(cookie) + ping(1), "ping-forged": b"\4" + first(b"<PP-TD1>" + b"\xff" * 8) + ping(1) * 2,
+        "ping-short": b"\4" + first(cookie[:-1]) + receive(1, 1, b""), "ping-strange": b"\4" + first() + receive(2, 1, b"x"),
+        "job": b"\5" + first() + work(1) + time + work(6) + time * 2, "job-restored": b"\5" + first(job(9_000_000, 5_000_000))
+        + work(1, 9_000_000) + time + wanted, "job-done-before": b"\5" + first(job(5, 7)) + time, "job-abort": b"\5" + first()
+        + work(1) + work(4), "job-endless": b"\5" + first() + work(1, 2**64 - 1) + time * 3 + closed, "jobs": b"\5" + first()
+        + b"".join(receive(2, 1, bytes([0, 0, 0, n]) + job(10**7)[4:]) for n in range(12)) + time, "job-none": b"\5" + first()
+        + work(1, 0) + time, "job-wanted": b"\5" + first() + wanted, "pings": pings + hear(1, 2, pong(0)) + time + lost,
+        "pings-moved": pings + hear(1, 2, pong(0)) + moved + time + hear(1, 2, pong(1)) * 2, "pings-back": pings
+        + hear(1, 2, number(0) + number(9)) + time + hear(1, 2, number(1) + number(3)), "jobs-done": calc + hear(2, 2, job(10**6))
+        + time + hear(2, 5, job(10**6, 10**6)), "jobs-refused": calc + hear(2, 3, job(10**6)) + moved + hear(2, 2, job(10**6)),
+        "jobs-silent": calc + hear(2, 2, job(10**6)) + time * 3 + moved + time, "jobs-asked": calc + hear(2, 6, job(10**6)),
+    }
+
+
 CONFIGS = {
     "registrar": 'preset = "fast"\nbind = "192.0.2.1:9899"\nid = "0x1"\nkeep-alive-interval = "500ms"\nmax-elements = 50000\n'
                  '\n[sctp]\nmax-silence = "2s"\n\n[log]\nformat = "json"\n',
@@ -338,6 +384,7 @@ def main():
     write("registrar", registrar_seeds(vectors))
     write("element", element_seeds(vectors))
     write("user", user_seeds(vectors))
+    write("services", services_seeds())
     write("sctp", sctp_seeds())
     write("tcp", tcp_seeds(vectors))
     write("config_file", {name: text.encode() for name, text in CONFIGS.items()})

@@ -5,6 +5,7 @@
 //! * [`fuzzing`] holds what the fuzz targets do, so that tests can replay their corpora;
 //! * [`transport`] is the table of what the transport has to do with other SCTP stacks;
 //! * `throughput` (feature of the same name) is how fast it is;
+//! * `sessions` (features `scenarios` and `throughput`) is what sessions keep and cost;
 //! * `scenarios` (feature of the same name) is what a scope must do on every runtime.
 //!
 //! Nothing here is part of the implementation.
@@ -13,6 +14,8 @@ pub mod coverage;
 pub mod fuzzing;
 #[cfg(feature = "scenarios")]
 pub mod scenarios;
+#[cfg(all(feature = "scenarios", feature = "throughput"))]
+pub mod sessions;
 #[cfg(feature = "throughput")]
 pub mod throughput;
 pub mod transport;

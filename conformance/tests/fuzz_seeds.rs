@@ -50,6 +50,11 @@ fn user() {
 }
 
 #[test]
+fn services() {
+    replay("services", fuzzing::services);
+}
+
+#[test]
 fn sctp() {
     replay("sctp", fuzzing::sctp);
 }

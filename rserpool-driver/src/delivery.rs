@@ -73,6 +73,10 @@ pub(super) fn session_queue<E: Role>() -> (EventQueue<E>, SessionEvents<E>) {
 impl<E: Role> EventQueue<E> {
     /// Adds an event. Says what to do about the element.
     pub(super) fn add(&self, notice: E::Notice) -> Load {
+        // Who only makes calls need not take events: what comes again anyway must not make the element wait.
+        if E::repeats(&notice) && self.fill.places.load(Ordering::SeqCst) >= SESSION_QUEUE / 2 {
+            return Load::Fine;
+        }
         let places = 1 + E::octets(&notice) / OCTETS_PER_PLACE;
         let taken = self.fill.places.fetch_add(places, Ordering::SeqCst) + places;
         // It is closed only if the handle has gone, and then the session is closed, too.

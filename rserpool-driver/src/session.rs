@@ -69,7 +69,8 @@ pub enum SessionEvent {
         /// The requests that were sent again.
         resent: Vec<RequestId>,
     },
-    /// The element has left its state of the session in a cookie, which the next element will get.
+    /// The element has left its state of the session in a cookie, which the next element will get. Not told while many
+    /// events wait to be taken.
     #[non_exhaustive]
     CookieKept {
         /// The element.

@@ -417,6 +417,10 @@ impl Role for user::User {
         }
     }
 
+    fn repeats(notice: &Notice) -> bool {
+        matches!(notice, Notice::CookieKept { .. })
+    }
+
     fn opened(answer: &Answer) -> Option<SessionId> {
         if let Answer::Opened(Ok(opened)) = answer { Some(opened.session) } else { None }
     }

@@ -2,7 +2,8 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
-use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
+use rserpool_core::base::{ElementId, PoolHandle, ProtocolId, RegistrarId};
+use rserpool_core::endpoint::{CallFrame, CallId, CallKind};
 use rserpool_core::wire::{
     AsapMessage, EnrpBody, EnrpMessage, Padding, Policy, PoolElement, ServerInformation, Transport,
 };
@@ -125,4 +126,19 @@ pub(super) fn enrp(sender: u8, octets: &[u8]) -> Bytes {
         _ => {}
     }
     message.encode(Padding::Padded).unwrap_or_default()
+}
+
+/// A message of a call, as a rule of one of these; `choice` says of which, and what it is.
+pub(super) fn call(calls: &[CallId], choice: u8, octets: &[u8]) -> Bytes {
+    use CallKind as K;
+    let (kind, place) = (choice % 8, choice / 8);
+    let Some(kind) =
+        [K::Answer, K::Unknown, K::Request, K::OnceRequest, K::OnceRepeated].get(usize::from(kind))
+    else {
+        return Bytes::copy_from_slice(octets);
+    };
+    let invented = CallId { caller: u64::from(place % 2), number: u64::from(place % 5) };
+    let call = calls.get(usize::from(place % 8)).copied().unwrap_or(invented);
+    let bytes = Bytes::copy_from_slice(octets);
+    CallFrame { kind: *kind, call, protocol: ProtocolId(0), bytes }.encode()
 }

@@ -12,7 +12,8 @@ use rserpool_core::base::{
     UdpPort,
 };
 use rserpool_core::endpoint::{
-    AbortReason, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, MAX_MESSAGE, Output,
+    AbortReason, Action, CallFrame, CallId, Channel, ConnectError, Connected, DownReason, Endpoint, Event,
+    MAX_MESSAGE, Output,
 };
 use rserpool_core::wire::{AsapMessage, EnrpMessage};
 
@@ -23,6 +24,9 @@ use super::invent;
 /// runs.
 const MAX_STEPS: usize = 400;
 const MAX_TIME: Duration = Duration::from_secs(1_800);
+
+/// How many calls are remembered.
+const MAX_CALLS: usize = 4;
 
 /// An attempt to connect that is under way.
 struct Attempt {
@@ -45,6 +49,8 @@ pub(super) struct World<E: Endpoint> {
     last_association: u64,
     commands: u64,
     unanswered: BTreeSet<CommandId>,
+    /// The names of the calls that the endpoint has spoken of last.
+    calls: Vec<CallId>,
     /// The SCTP ports on which peers can come.
     ports: &'static [u16],
     /// Whether to print what happens (environment variable FUZZ_TRACE).
@@ -72,6 +78,7 @@ where
             last_association: 0,
             commands: 0,
             unanswered: BTreeSet::new(),
+            calls: Vec::new(),
             ports,
             trace: std::env::var_os("FUZZ_TRACE").is_some(),
         };
@@ -147,7 +154,13 @@ where
             12 => {
                 let protocol = [ProtocolId(0), ProtocolId(7_777), ProtocolId::MANAGEMENT, ProtocolId::CALL]
                     [usize::from(input.below(4))];
-                self.message(input, protocol, |input| Bytes::copy_from_slice(input.octets()));
+                let calls = std::mem::take(&mut self.calls);
+                self.message(input, protocol, |input| match protocol {
+                    ProtocolId::CALL => invent::call(&calls, input.u8(), input.octets()),
+                    _ => Bytes::copy_from_slice(input.octets()),
+                });
+                // What was said meanwhile is newer.
+                self.calls.extend(calls);
             }
             13 => {
                 let source = SocketAddr::new(ip(input.below(6)), 3863);
@@ -297,6 +310,12 @@ where
                     assert!(self.is_known(association), "a message over an association that is gone");
                     assert!((1..=MAX_MESSAGE).contains(&bytes.len()));
                     readable(protocol, &bytes);
+                    if protocol == ProtocolId::CALL
+                        && let Some(frame) = CallFrame::decode(&bytes)
+                    {
+                        self.calls.truncate(MAX_CALLS - 1);
+                        self.calls.insert(0, frame.call);
+                    }
                 }
                 Action::Hold { association } | Action::Release { association } => {
                     assert!(self.is_known(association), "an association that is gone is held");

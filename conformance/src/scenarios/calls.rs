@@ -214,3 +214,21 @@ pub async fn a_call_that_comes_again_is_carried_out_once<G: Make, E: Make>() {
     let counters = element.call_counters();
     assert_eq!((counters.taken, counters.in_work_again, counters.answers_repeated), (2, 1, 1));
 }
+
+/// An element that leaves a cookie with each answer, and an application that takes no events: calls go on all the same.
+pub async fn calls_go_on_although_nobody_takes_events<G: Make, E: Make>() {
+    let (_registrar, element, _user, session) = one_of_each::<G, E>().await;
+    let server = PoolElement::clone(&element);
+    E::default().spawn(Box::pin(async move {
+        while let Some(event) = server.next_event().await {
+            if let Ok(call) = Incoming::from_event(event) {
+                let _ = server.send_cookie(call.session, "state").await;
+                let _ = server.reply(&call, call.bytes.clone()).await;
+            }
+        }
+    }));
+    // More than the queue of the session has places.
+    for _ in 0..=rserpool_driver::SESSION_QUEUE {
+        assert_eq!(session.call(ECHO, "call").await, Ok("call".into()));
+    }
+}

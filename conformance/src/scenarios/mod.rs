@@ -36,7 +36,8 @@ use std::time::Duration;
 pub use accept::{a_slow_session_of_an_element_stops_nobody, accepted_sessions_keep_their_state};
 pub use calls::{
     a_call_ends_with_its_reason, a_call_that_comes_again_is_carried_out_once,
-    a_killed_element_and_the_delivery_of_calls, calls_are_answered_in_any_order, calls_survive_their_server,
+    a_killed_element_and_the_delivery_of_calls, calls_are_answered_in_any_order,
+    calls_go_on_although_nobody_takes_events, calls_survive_their_server,
 };
 pub use cookies::{a_clean_stop_hands_over_the_last_state, cookies_are_sealed, state_moves_with_its_session};
 pub use failures::{
@@ -98,6 +99,7 @@ macro_rules! scenarios {
             large_requests_are_not_overtaken
             calls_are_answered_in_any_order
             calls_survive_their_server
+            calls_go_on_although_nobody_takes_events
             a_call_ends_with_its_reason
             a_killed_element_and_the_delivery_of_calls
             a_call_that_comes_again_is_carried_out_once

@@ -31,6 +31,8 @@ struct Shared {
     /// Of each socket, by its address and a number: a multicast group has several.
     inboxes: Mutex<BTreeMap<(SocketAddr, u64), Vec<Received>>>,
     last_socket: AtomicU64,
+    /// Octets in datagrams that were sent.
+    octets: AtomicU64,
 }
 
 thread_local! {
@@ -117,6 +119,7 @@ impl Socket for MemorySocket {
     fn poll_send(&mut self, _: &mut Context<'_>, datagrams: &[Datagram]) -> Poll<io::Result<usize>> {
         let Some(Datagram { destination, bytes }) = datagrams.first() else { return Poll::Ready(Ok(0)) };
         BUSY.set(true);
+        self.world.0.octets.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         // What is bound to all addresses sends from that of loopback, and hears what comes to any address.
         let to = SocketAddr::new(destination.ip().to_canonical(), destination.port());
         let loopback: IpAddr =
@@ -156,6 +159,11 @@ impl World {
     /// The future waits for something that does not happen.
     pub fn block_on<T>(future: impl Future<Output = T>) -> T {
         Self::default().run(future)
+    }
+
+    /// The octets of all datagrams that were sent so far in the world of this thread, without their headers.
+    pub fn octets() -> u64 {
+        Self::default().0.octets.load(Ordering::Relaxed)
     }
 
     fn run<T>(&self, future: impl Future<Output = T>) -> T {

@@ -134,6 +134,27 @@ fn what_ends_a_subscription() {
     assert_eq!(rig.registrar.figures().sizes.subscriptions, 0);
 }
 
+/// Whoever takes nothing is told no more often than others, until the transport has no room for it and ends its association.
+#[test]
+fn a_subscriber_that_stops_reading_costs_no_more_than_its_queue() {
+    let mut rig = subscribed();
+    rig.event(Event::Congested { association: C });
+    let mut updates = 0;
+    for second in 0..10 {
+        for change in 0..50 {
+            let (id, actions) = (2 + second * 50 + change, rig.advance(INTERVAL / 50));
+            updates += to_user(&rig, actions, C).len();
+            let actions = rig.asap(A, &registration(id));
+            updates += to_user(&rig, actions, C).len();
+        }
+    }
+    assert!((9..=11).contains(&updates), "500 changes in 10 s, told {updates} times");
+    rig.event(Event::Disconnected { association: C, reason: DownReason::QueueFull });
+    rig.now += INTERVAL;
+    let actions = rig.asap(A, &registration(1_000));
+    assert_eq!((to_user(&rig, actions, C).len(), rig.registrar.figures().sizes.subscriptions), (0, 0));
+}
+
 /// ASAP-2.2.5-04: no subscription to what does not exist.
 #[test]
 fn a_pool_that_comes_later_is_not_told() {

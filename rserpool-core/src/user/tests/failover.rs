@@ -172,6 +172,34 @@ fn a_session_without_elements_ends_with_its_reason() {
     assert_eq!((user.sessions(), user.poll_timeout()), (0, None));
 }
 
+/// A pool that becomes empty: the session waits, the application knows since its element failed, and all goes on where it was when
+/// the next element has registered.
+#[test]
+fn a_session_waits_while_its_pool_is_empty() {
+    let mut user = serving(&[1]);
+    event(&mut user, 5, heard(2, &AsapMessage::Cookie { cookie: "state".into() }));
+    send(&mut user, 10, retry(1), "a");
+    let (_, outputs) = event(&mut user, 20, disconnected(2, DownReason::Silent));
+    let failed = element_failed(1, FailureReason::Disconnected(DownReason::Silent));
+    assert_eq!(outputs, [failed], "it is told");
+    event(&mut user, 21, connect_failed(3));
+    let unknown = || refusal_of(HOME, "pool", CauseCode::UNKNOWN_POOL_HANDLE);
+    assert_eq!(event(&mut user, 22, unknown()), (vec![], vec![]));
+    assert_eq!(send(&mut user, 30, retry(2), "b"), accepted(vec![]));
+    assert_eq!(expire(&mut user, 72), (vec![question(HOME)], vec![]));
+    assert_eq!(event(&mut user, 73, unknown()), (vec![], vec![]));
+    assert_eq!(expire(&mut user, 173), (vec![question(HOME)], vec![]));
+    let step = event(&mut user, 174, resolved(HOME, &[7]));
+    assert_eq!(step, (vec![connect(4, 0, place(7), at(324))], vec![]));
+    let (actions, outputs) = event(&mut user, 180, connected(3, Some(4), place(7)));
+    let echo = asap(3, &AsapMessage::CookieEcho { cookie: "state".into() });
+    assert_eq!(actions, [echo, data(3, DATA, "a"), data(3, DATA, "b")]);
+    assert!(
+        matches!(&outputs[..], [Output::Notice(Notice::FailedOver { cookie_echoed: true, .. })]),
+        "{outputs:?}"
+    );
+}
+
 /// ASAP-3.3-08: the cache is used, stale or not, when no registrar answers.
 #[test]
 fn fails_over_without_a_registrar() {

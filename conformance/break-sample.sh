@@ -67,6 +67,9 @@ sample() {
 # A flag without a meaning switches one that has one off.
 sample PARAM-4-02 \
     wire/asap.rs 'let flag = flags & message::FLAG_0 != 0;' 'let flag = flags == message::FLAG_0;'
+sample PARAM-4-02 \
+    wire/enrp.rs 'let (flag, more) = (flags & message::FLAG_0 != 0, flags & message::FLAG_1 != 0);' \
+    'let (flag, more) = (flags == message::FLAG_0, flags == message::FLAG_1);'
 # The peers are not told that a life has ended.
 sample ASAP-3.2-12 \
     registrar/removal.rs $'listing.publish(ctx, pe, change, Update::Sent);\n    }\n    if let Some(registrant)' \

@@ -1,5 +1,6 @@
 //! UDP in batches, for runtimes that watch sockets: several datagrams come in with one system call.
 
+use std::cell::Cell;
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 use std::task::{Context, Poll};
@@ -70,14 +71,15 @@ pub struct BatchedSocket<W> {
     busy_poll: Duration,
     /// When something was received last.
     received_at: Option<Instant>,
-    /// When the operating system was last asked although the runtime said that nothing is there.
-    asked_at: Option<Instant>,
+    /// How many times in a row the runtime has said that nothing is there, without having looked.
+    unasked: u32,
 }
 
-/// How often the operating system is asked although the runtime says that nothing is there. A runtime that is kept busy by
-/// one task, as TCP users can do, looks only now and then for what has become ready: tokio after 61 turns, which may
-/// be 0.6 s. Then keep-alives would wait so long.
-const ASK: Duration = Duration::from_millis(1);
+/// After so many times that the runtime has said that nothing is there, the operating system is asked. A runtime that is
+/// kept busy by one task, as TCP users can do, looks only now and then for what has become ready: tokio after 61 turns,
+/// which may be 0.6 s. Then keep-alives would wait so long. These are the rounds of one turn; an event loop that sleeps
+/// between its rounds hardly notices the additional system call.
+const ASK_AFTER: u32 = 16;
 
 impl<W: Watched> BatchedSocket<W> {
     /// Prepares a bound socket for batches, and lets the runtime watch it.
@@ -90,15 +92,7 @@ impl<W: Watched> BatchedSocket<W> {
         let local = socket.local_addr()?;
         let buffers = vec![0; RECEIVE_BATCH * BUFFER_OCTETS].into_boxed_slice();
         let watched = watch(socket)?;
-        Ok(Self {
-            watched,
-            local,
-            state,
-            buffers,
-            busy_poll: Duration::ZERO,
-            received_at: None,
-            asked_at: None,
-        })
+        Ok(Self { watched, local, state, buffers, busy_poll: Duration::ZERO, received_at: None, unasked: 0 })
     }
 
     fn note_arrival(&mut self) {
@@ -122,10 +116,12 @@ impl<W: Watched> Socket for BatchedSocket<W> {
         received: &mut Vec<Received>,
     ) -> Poll<io::Result<()>> {
         let busy = self.is_busy();
-        let Self { watched, state, buffers, asked_at, .. } = self;
+        let Self { watched, state, buffers, unasked, .. } = self;
+        let unasked = Cell::from_mut(unasked);
         let mut meta = [RecvMeta::default(); RECEIVE_BATCH];
         let mut filled = 0;
         let mut receive = |socket: SocketRef<'_>| -> io::Result<()> {
+            unasked.set(0);
             let mut chunks = buffers.chunks_mut(BUFFER_OCTETS).map(IoSliceMut::new);
             let mut buffers: [IoSliceMut<'_>; RECEIVE_BATCH] =
                 std::array::from_fn(|_| chunks.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
@@ -144,10 +140,10 @@ impl<W: Watched> Socket for BatchedSocket<W> {
         } else if let Poll::Ready(outcome) = watched.poll_io(context, Direction::Receive, &mut receive) {
             outcome?;
         } else {
-            if asked_at.is_some_and(|at| at.elapsed() < ASK) {
+            unasked.set(unasked.get() + 1);
+            if unasked.get() < ASK_AFTER {
                 return Poll::Pending;
             }
-            *asked_at = Some(Instant::now());
             match receive(watched.socket()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
                 received => received?,
@@ -271,6 +267,9 @@ mod tests {
         let mut socket = BatchedSocket::new(socket, |socket| Ok(Late(socket))).unwrap();
         let waker = Waker::from(Arc::new(Wakes::default()));
         let mut received = Vec::new();
+        for _ in 1..ASK_AFTER {
+            assert!(socket.poll_receive(&mut Context::from_waker(&waker), &mut received).is_pending());
+        }
         assert!(socket.poll_receive(&mut Context::from_waker(&waker), &mut received).is_ready());
         assert_eq!(received[0].bytes.as_ref(), b"one");
         assert!(socket.poll_receive(&mut Context::from_waker(&waker), &mut received).is_pending());

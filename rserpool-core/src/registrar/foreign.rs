@@ -53,6 +53,8 @@ pub(super) struct Doubted {
     /// Where it speaks ASAP.
     address: SctpAddress,
     step: Step,
+    /// Whether it is asked for the second time, because it has closed the first association.
+    again: bool,
     /// What has been said against it since it was last asked.
     doubts: Doubts,
 }
@@ -109,8 +111,12 @@ impl Foreign {
     ) -> Option<Challenger> {
         debug_assert!(self.has_room(pe), "too many are doubted");
         let is_new = !self.0.contains_key(pe);
-        let unasked =
-            || Doubted { address: address.clone(), step: Step::Answered, doubts: Doubts::default() };
+        let unasked = || Doubted {
+            address: address.clone(),
+            step: Step::Answered,
+            again: false,
+            doubts: Doubts::default(),
+        };
         let doubted = self.0.entry(pe.clone()).or_insert_with(unasked);
         let displaced = match doubt {
             Doubt::Reported => {
@@ -215,7 +221,8 @@ impl Foreign {
         None
     }
 
-    /// An association has ended. An element that was being asked over one of its own is asked over a new one.
+    /// An association has ended. An element that was being asked over one of its own is asked over a new one. So is
+    /// one that has ended ours, but once: it may have needed the ports to look for a registrar.
     pub(super) fn disconnected(
         &mut self,
         ctx: &mut Context,
@@ -235,10 +242,16 @@ impl Foreign {
         let finding = |pe: PeHandle| {
             ctx.deadlines.clear(&Timer::Foreign(pe.clone()));
             let doubted = self.0.get_mut(&pe)?;
-            // It may have no room for an association: it lives.
             let finding = match reason {
+                // It may have no room for an association: it lives.
                 DownReason::Busy => Some(doubted.lives(ctx, &pe)),
-                _ => self.silent(&pe),
+                DownReason::Silent => self.silent(&pe),
+                _ if doubted.again => self.silent(&pe),
+                _ => {
+                    doubted.again = true;
+                    doubted.ask(ctx, &pe);
+                    None
+                }
             };
             finding.map(|finding| (pe, finding))
         };
@@ -275,7 +288,7 @@ impl Foreign {
 impl Doubted {
     /// It has shown that it lives, and is not asked again at once.
     fn lives(&mut self, ctx: &mut Context, pe: &PeHandle) -> Finding {
-        self.step = Step::Answered;
+        (self.step, self.again) = (Step::Answered, false);
         ctx.deadlines.set(Timer::Foreign(pe.clone()), ctx.now + ASK_INTERVAL);
         Finding::Alive(core::mem::take(&mut self.doubts).challenger)
     }

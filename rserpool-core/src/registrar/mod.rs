@@ -256,9 +256,11 @@ impl Registrar {
             self.settle(&pe, Some(finding));
         }
         for pe in &link.elements {
-            let Self { ctx, links, elements, .. } = self;
+            let Self { ctx, links, elements, peers, .. } = self;
             elements.former.left(ctx, links, pe, id);
-            let verdict = elements.own.registrant_lost(ctx, &mut elements.listing, pe, (id, &link), reason);
+            let is_known = |id| peers.contains_key(&id);
+            let Elements { own, listing, .. } = elements;
+            let verdict = own.registrant_lost(ctx, listing, pe, (id, &link), reason, is_known);
             self.conclude(pe, verdict);
         }
     }

@@ -39,6 +39,8 @@ pub struct Load {
     pub reopen: Duration,
     /// Between two questions for the pool, past the cache.
     pub resolve: Option<Duration>,
+    /// Whether it watches the pool.
+    pub watch: bool,
 }
 
 impl Load {
@@ -55,6 +57,7 @@ impl Load {
             window: 16,
             reopen: Duration::from_millis(500),
             resolve: None,
+            watch: false,
         }
     }
 }
@@ -120,6 +123,7 @@ enum Timer {
     Open(usize),
     Ask(usize),
     Resolve,
+    Watch,
     /// The application takes an answer.
     Take,
 }
@@ -130,6 +134,7 @@ enum Purpose {
     Open(usize),
     Ask(usize, RequestId),
     Resolve,
+    Watch,
     Other,
 }
 
@@ -147,6 +152,8 @@ pub struct Client {
     /// The answers that have arrived, with the time at which the application has dealt with each.
     inbox: VecDeque<(Instant, SessionId, RequestId)>,
     resolved: Option<(Instant, Vec<ElementId>)>,
+    /// The elements of the watched pool as they were told last.
+    watched: Option<BTreeSet<ElementId>>,
     leaving: bool,
 }
 
@@ -160,6 +167,9 @@ impl Client {
         if let Some(interval) = load.resolve {
             timers.set(Timer::Resolve, now + interval);
         }
+        if load.watch {
+            timers.set(Timer::Watch, now);
+        }
         Self {
             user: User::new(config.clone()),
             config,
@@ -170,6 +180,7 @@ impl Client {
             last_request: 0,
             inbox: VecDeque::new(),
             resolved: None,
+            watched: None,
             leaving: false,
             load,
         }
@@ -205,6 +216,12 @@ impl Client {
         self.resolved.as_ref().map(|(at, elements)| (*at, elements.as_slice()))
     }
 
+    /// The elements of the pool that it watches, as it was told last: none if there is no such pool, `None` if it
+    /// watches none or was told nothing yet.
+    pub const fn watched(&self) -> Option<&BTreeSet<ElementId>> {
+        self.watched.as_ref()
+    }
+
     pub(crate) const fn commands(&self) -> &Commands {
         &self.commands
     }
@@ -228,6 +245,10 @@ impl Client {
                 }
                 Timer::Ask(n) => self.ask(now, n),
                 Timer::Take => self.take(now),
+                Timer::Watch => {
+                    let handle = self.load.pool.clone();
+                    self.command(now, Purpose::Watch, Command::Watch { handle });
+                }
                 Timer::Resolve => {
                     self.resolve(now);
                     if let Some(interval) = self.load.resolve {
@@ -338,7 +359,9 @@ impl Client {
                     self.resolved = Some((now, Vec::new()));
                 }
             }
-            (Purpose::Ask(..), Answer::Done(Ok(()))) | (Purpose::Other, Answer::Done(_) | Answer::Noted) => {}
+            (Purpose::Watch, Answer::Watching(Ok(())))
+            | (Purpose::Ask(..), Answer::Done(Ok(())))
+            | (Purpose::Other, Answer::Done(_) | Answer::Noted) => {}
             (purpose, answer) => {
                 let detail = format!("{purpose:?} was answered by {answer:?}");
                 return Err(Violation::new(
@@ -399,6 +422,10 @@ impl Client {
                 conversation.given_up += 1;
                 conversation.abandoned.insert(*request);
             }
+            Notice::PoolChanged(pool) => {
+                return self.pool_is(&pool.handle, pool.elements.iter().map(|e| e.id));
+            }
+            Notice::PoolGone { handle, .. } => return self.pool_is(handle, std::iter::empty()),
             Notice::Received { session, element, bytes, .. } => {
                 return self.received(now, *session, *element, bytes);
             }
@@ -419,6 +446,19 @@ impl Client {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// The user was told of a change of the pool that it watches.
+    fn pool_is(
+        &mut self,
+        handle: &PoolHandle,
+        elements: impl Iterator<Item = ElementId>,
+    ) -> Result<(), Violation> {
+        if !self.load.watch || *handle != self.load.pool {
+            return Err(Violation::new("only watched pools are told of", handle.to_string()));
+        }
+        self.watched = Some(elements.collect());
         Ok(())
     }
 

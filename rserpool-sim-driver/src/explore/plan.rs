@@ -236,6 +236,8 @@ pub struct UserPlan {
     pub resolve: Option<Duration>,
     /// For how long it uses an answer of a registrar, if not for as long as the preset says.
     pub cache_life: Option<Duration>,
+    /// Whether it watches the pool.
+    pub watch: bool,
 }
 
 impl UserPlan {
@@ -248,8 +250,18 @@ impl UserPlan {
 
     /// What it does.
     pub fn load(&self) -> Load {
-        let &Self { sessions, interval, octets, large, poison, consuming, resolve, .. } = self;
-        Load { sessions, interval, octets, large, poison, consuming, resolve, ..Load::light(self.pool()) }
+        let &Self { sessions, interval, octets, large, poison, consuming, resolve, watch, .. } = self;
+        Load {
+            sessions,
+            interval,
+            octets,
+            large,
+            poison,
+            consuming,
+            resolve,
+            watch,
+            ..Load::light(self.pool())
+        }
     }
 
     /// The handle of the pool that it uses.

@@ -1,6 +1,6 @@
 //! What must hold once the world has healed and come to rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rserpool_core::base::{ElementId, Instant, PoolHandle};
@@ -222,6 +222,7 @@ impl Verdict<'_> {
                 let detail = format!("{name}: {command:?} since {since:?}");
                 return Err(Violation::new("one answer for each command", detail));
             }
+            self.judge_watch(user, name, client)?;
             // Two with one identifier expel each other, and the pool is empty in between.
             if !self.is_pool_known(user, pool) || self.twins_contend() || self.plan.lacks_pools() {
                 continue;
@@ -240,6 +241,26 @@ impl Verdict<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A user that watches its pool knows it as all registrars list it.
+    fn judge_watch(&self, user: &UserPlan, name: &str, client: &Client) -> Result<(), Violation> {
+        let found = self.findable(&user.knows);
+        let Some(registrar) = found.first().and_then(|host| self.world.registrar(*host)) else {
+            return Ok(());
+        };
+        if !user.watch || self.twins_contend() || self.plan.lacks_pools() {
+            return Ok(());
+        }
+        let pool = registrar.handlespace().pool(&client.load().pool);
+        let listed: BTreeSet<_> =
+            pool.iter().flat_map(|pool| pool.elements_after(None)).map(|e| e.id).collect();
+        if client.watched() == Some(&listed) {
+            return Ok(());
+        }
+        let detail =
+            format!("{name} was told that there are {:?}, and there are {listed:?}", client.watched());
+        Err(Violation::new("at rest who watches a pool knows it as it is listed", detail))
     }
 
     /// Whether a registrar that a user can find knows elements of a pool.

@@ -1,6 +1,6 @@
 //! What registrars list: every element that can be reached and answers, and none that has left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rserpool_core::base::{ASAP_PORT, Instant};
@@ -24,7 +24,7 @@ type Place = ((HostId, u32), (HostId, u32));
 #[derive(Debug, Default)]
 pub(super) struct Listings {
     /// The places that elements have.
-    places: BTreeMap<Place, ()>,
+    places: BTreeSet<Place>,
     /// What troubles elements, or has troubled them last.
     troubles: BTreeMap<HostId, Trouble>,
     /// When registrars have confirmed that elements have left, in one life of the process.
@@ -102,14 +102,12 @@ impl Listings {
             for &registrar in &registrars {
                 let lists = view.registrar(registrar).is_some_and(|r| r.handlespace().get(&owner).is_some());
                 let place = ((registrar, view.host(registrar).life()), (host, view.host(host).life()));
-                let listed = self.places.contains_key(&place);
                 if lists {
-                    self.places.insert(place, ());
+                    self.places.insert(place);
                     self.judge_left(view, scope, registrar, host, &owner)?;
                     continue;
                 }
-                if listed {
-                    self.places.remove(&place);
+                if self.places.remove(&place) {
                     judge_loss(view, registered, &reach, registrar, host, server)?;
                 }
                 self.judge_absence(view, scope, registrar, host, server)?;
@@ -227,7 +225,7 @@ fn judge_loss(
     if running.iter().any(|registrar| refuses_pools(view, *registrar)) && listed_at_home.is_none() {
         return Ok(());
     }
-    if may_have_expired(view, registered, registrar, host, server) {
+    if !hears_of(view, registrar, server) || may_have_expired(view, registered, host, server) {
         return Ok(());
     }
     let detail = format!(
@@ -240,22 +238,26 @@ fn judge_loss(
     Err(Violation::new("an element that can be reached stays listed", detail))
 }
 
-/// Whether the registration of an element may have run out on the list of a registrar: the element could not
-/// renew it, or renews it with a registrar that cannot tell this one.
+/// Whether a registrar is the home of an element, or has been within reach of the home for long enough: otherwise
+/// nobody can tell it where the element is, whatever the registrars between them know.
+fn hears_of(view: &View<'_>, registrar: HostId, server: &Server) -> bool {
+    let Some(config) = view.registrar_config(registrar) else { return false };
+    view.host_of_registrar(server.element().home()).is_some_and(|home| {
+        home == registrar || view.calm_for(home, registrar, settles_within(view.sctp, config))
+    })
+}
+
+/// Whether the registration of an element may have run out: the element could not renew it, or some registrar, which
+/// may believe that it is the home, cannot be told that the element renews it elsewhere.
 fn may_have_expired(
     view: &View<'_>,
     registered: &BTreeMap<HostId, Instant>,
-    registrar: HostId,
     host: HostId,
     server: &Server,
 ) -> bool {
     let Some(life) = server.config().life.duration() else { return false };
-    let Some(config) = view.registrar_config(registrar) else { return false };
     let renewed = registered.get(&host).is_some_and(|at| view.now.since(*at) < life);
-    let told = view.host_of_registrar(server.element().home()).is_some_and(|home| {
-        home == registrar || view.calm_for(home, registrar, settles_within(view.sctp, config))
-    });
-    !renewed || !told
+    !renewed || view.running_registrars().iter().any(|registrar| !hears_of(view, *registrar, server))
 }
 
 /// Whether a registrar may refuse a pool, because it takes fewer than usual.

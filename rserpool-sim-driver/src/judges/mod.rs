@@ -237,6 +237,10 @@ impl Judges {
                 Failures::judge(view, host, *element, reason)?;
                 self.failovers.judge(view, host, *session, reason)
             }
+            Note::User(user::Notice::Received { session, .. }) => {
+                self.failovers.received(view, host, *session);
+                Ok(())
+            }
             Note::User(user::Notice::CookieKept { session, .. }) => {
                 self.cookies.kept(view, host, *session);
                 Ok(())
@@ -272,6 +276,7 @@ impl Judges {
                 if matches!(reason, RemovalReason::Silent | RemovalReason::Reported) {
                     self.audits.doubted(view.now);
                 }
+                self.reports.removed(host, pe);
                 return self.removals.judge_removal(view, &self.scope, host, (pe, *reason));
             }
             Notice::Malformed { error, .. } => {

@@ -92,6 +92,11 @@ impl Reports {
         }
     }
 
+    /// A registrar has removed an element. It may get it back from a home that has not noticed yet.
+    pub(super) fn removed(&mut self, registrar: HostId, pe: &PeHandle) {
+        self.pending.retain(|report| report.registrar != registrar || report.pe != *pe);
+    }
+
     /// A registrar that has got a report about an element that is dead asks the element, whether it is its
     /// home or not, and removes it when there is no answer.
     pub(super) fn judge(&mut self, view: &View<'_>) -> Result<(), Violation> {
@@ -106,7 +111,10 @@ impl Reports {
             if !dead || !undisturbed || !is_listed(view, *registrar, pe) {
                 return false;
             }
-            let patience = ASKED_AT_MOST_EACH + config.keep_alive_timeout * 2 + view.longest_delay() * 6;
+            // It waits for an answer, for a new association, which another process may accept and close, then a little,
+            // and for one more.
+            let attempts = config.keep_alive_timeout * 5;
+            let patience = ASKED_AT_MOST_EACH + attempts + view.longest_delay() * 6;
             if view.now.since(*at) > patience {
                 ignored = Some((*registrar, pe.clone(), *at));
             }

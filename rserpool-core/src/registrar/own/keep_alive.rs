@@ -364,7 +364,8 @@ impl Own {
     }
 
     /// The association over which an element registered has ended: it is asked over a new one. If another
-    /// element waits for its place, or another home claims it, that gets it at once. An association that we have
+    /// element waits for its place, or another home that we know claims it, that gets it at once. (One that was taken
+    /// over in the meantime may be dead; and if it lives, it says again that the element is its own.) An association that we have
     /// opened to ask it, and that ends before it has answered, is an attempt that has failed: whoever accepts and
     /// closes must not be called again and again without a pause.
     pub(in crate::registrar) fn registrant_lost(
@@ -374,9 +375,11 @@ impl Own {
         pe: &PeHandle,
         (from, link): (AssociationId, &Link),
         reason: &DownReason,
+        is_known: impl Fn(RegistrarId) -> bool,
     ) -> Verdict {
         let own = self.elements.get_mut(pe).filter(|own| own.registrant() == Some(from));
         let Some(own) = own else { return Verdict::Stays };
+        own.claim.take_if(|claim| !is_known(claim.by));
         let in_vain = link.opener == Opener::Us
             && own.watch == Watch::Asked(from)
             && !matches!(own.hold, Hold::Registered(_));

@@ -190,6 +190,7 @@ fn draw_user(dice: &mut Dice, timers: Timers, pools: usize) -> UserPlan {
         poison: None,
         consuming: Duration::ZERO,
         cache_life: None,
+        watch: false,
         resolve: dice
             .chance(50)
             .then(|| dice.between(Duration::from_millis(100), Duration::from_secs(2)) * pace),

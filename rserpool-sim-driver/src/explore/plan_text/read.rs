@@ -186,6 +186,7 @@ impl Draft {
             consuming: keys.read("consuming", time)?.unwrap_or_default(),
             cache_life: keys.read("cache-life", time)?,
             resolve: keys.read("resolve", time)?,
+            watch: keys.read("watch", switch)?.unwrap_or_default(),
         };
         keys.end()?;
         self.users.push(plan);

@@ -172,6 +172,7 @@ fn user_values(counts: &Counts, all: Timers, user: &UserPlan) -> String {
         .add_some("consuming", Some(user.consuming).filter(|time| !time.is_zero()).map(write_time))
         .add_some("cache-life", user.cache_life.map(write_time))
         .add_some("resolve", user.resolve.map(write_time))
+        .add_some("watch", user.watch.then_some(write_switch(true)))
         .0
 }
 

@@ -72,6 +72,30 @@ fn a_reported_element_of_another_home_that_is_dead_is_removed() {
     assert_eq!(lost.home(1), None);
 }
 
+/// An element that closes the association over which it is asked may look for a registrar over the same ports. It is
+/// asked once more, and not again and again if it closes that, too.
+#[test]
+fn an_element_of_another_home_that_hangs_up_is_asked_once_more() {
+    for reason in [
+        DownReason::PeerShutdown,
+        DownReason::Aborted(crate::endpoint::AbortReason::default()),
+        DownReason::Restarted,
+    ] {
+        let mut rig = rig();
+        rig.asap(C, &unreachable(1));
+        reach(&mut rig, D, 1);
+        let asked = probe(2, 4001, ask_timeout(&rig));
+        assert_eq!(rig.event(Event::Disconnected { association: D, reason: reason.clone() }), [asked]);
+        assert_eq!(reach(&mut rig, E, 2), [call(E, 1, false)]);
+        assert_eq!((rig.home(1), rig.notices()), (Some(HIGH), vec![]));
+        rig.registrar.check_enrp();
+        let all = cast(&[B, A], &del(1, HIGH));
+        assert_eq!(rig.event(Event::Disconnected { association: E, reason }), all);
+        assert_eq!(rig.home(1), None);
+        rig.registrar.check_enrp();
+    }
+}
+
 /// Who has no room for an association lives.
 #[test]
 fn a_busy_element_of_another_home_lives() {

@@ -108,6 +108,21 @@ fn the_claim_of_a_dead_peer_is_void() {
     rig.registrar.check_enrp();
 }
 
+/// The registrar that claims it is taken over, rightly or not, and the element closes its association: to register
+/// with that one, or because it dies. It is asked.
+#[test]
+fn an_element_that_leaves_for_a_registrar_that_we_do_not_know_is_asked() {
+    let mut rig = rig();
+    rig.from(A, HIGH, add(1, HIGH));
+    rig.from(B, LOW, takeover_server(HIGH));
+    rig.notices();
+    let deadline = rig.now + Duration::from_secs(5);
+    let actions = rig.event(Event::Disconnected { association: C, reason: DownReason::PeerShutdown });
+    assert_eq!(actions, [probe(2, 4001, deadline)]);
+    assert_eq!((rig.home(1), rig.notices()), (Some(US), vec![]));
+    rig.registrar.check_enrp();
+}
+
 /// The registrar that claims an element has found it silent and removed it, before we have: nobody is left to whom
 /// it could go. What another peer says of it does not void the claim.
 #[test]

@@ -162,9 +162,8 @@ sample ASAP-3.9-06 \
     user/sessions/control.rs 'candidates.push_front(element);' 'candidates.push_back(element);'
 # Updates are promised of a pool that does not exist.
 sample ASAP-2.2.5-04 \
-    registrar/subscriptions.rs 'if listing.pool(handle).is_none() {
-            return false;' 'if listing.pool(handle).is_none() {
-            return true;'
+    registrar/subscriptions.rs 'if listing.pool(handle).is_none() {' \
+    'if listing.pool(handle).is_none() && self.count == usize::MAX {'
 # There is always room for a subscription.
 sample ASAP-2.2.6-02 \
     registrar/subscriptions.rs 'if !known && full {' 'if !known && full && self.count == usize::MAX {'

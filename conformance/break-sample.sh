@@ -22,6 +22,8 @@ git ls-files -z | tar --create --null --files-from=- | tar --extract --directory
 # The dependencies are those that have been built for the tree.
 CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 export CARGO_TARGET_DIR
+# Cargo would take the broken tests for those of the tree.
+trap 'rm -f "$CARGO_TARGET_DIR"/debug/.fingerprint/rserpool-core-*/test-lib-rserpool_core' EXIT
 
 wanted=("$@")
 missed=0
@@ -162,9 +164,8 @@ sample ASAP-3.9-06 \
     user/sessions/control.rs 'candidates.push_front(element);' 'candidates.push_back(element);'
 # Updates are promised of a pool that does not exist.
 sample ASAP-2.2.5-04 \
-    registrar/subscriptions.rs 'if listing.pool(handle).is_none() {
-            return false;' 'if listing.pool(handle).is_none() {
-            return true;'
+    registrar/subscriptions.rs 'if listing.pool(handle).is_none() {' \
+    'if listing.pool(handle).is_none() && self.count == usize::MAX {'
 # There is always room for a subscription.
 sample ASAP-2.2.6-02 \
     registrar/subscriptions.rs 'if !known && full {' 'if !known && full && self.count == usize::MAX {'

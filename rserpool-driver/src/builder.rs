@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_channel::{bounded, unbounded};
+use async_channel::{Receiver, bounded, unbounded};
 use rserpool_core::base::{
     ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, Instant, SctpPort, TransportAddress, UdpPort,
 };
@@ -27,6 +27,7 @@ use crate::handle::{Handle, Local};
 use crate::interfaces;
 use crate::io::Io;
 use crate::memory::Remembering;
+use crate::names::Names;
 use crate::observed::Observed;
 use crate::role::Role;
 use crate::room::Room;
@@ -71,6 +72,7 @@ pub struct Builder<R, C: Configuration> {
     pub(super) announcing: Announcing,
     pub(super) listening: TcpListening,
     pub(super) remembering: Remembering,
+    pub(super) names: Names,
     busy_poll: Duration,
     adjust: Vec<Adjust<C>>,
     adjust_sctp: Vec<Adjust<SctpConfig>>,
@@ -177,6 +179,7 @@ impl<R: Runtime + Default, C: Configuration> Builder<R, C> {
             announcing: Announcing::default(),
             listening: TcpListening::No,
             remembering: Remembering::default(),
+            names: Names::default(),
             busy_poll: Duration::ZERO,
             adjust: Vec::new(),
             adjust_sctp: Vec::new(),
@@ -218,6 +221,16 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
     /// there is traffic. 100 us suit answers on the same host or link.
     pub fn busy_poll(mut self, span: Duration) -> Self {
         self.busy_poll = span;
+        self
+    }
+
+    /// Looks the names of hosts up so, instead of asking the operating system; `look_up` runs on a thread of its own, and may
+    /// block. It gets what was named, and returns addresses with the UDP port of SCTP encapsulation.
+    pub fn look_up_by(
+        mut self,
+        look_up: impl Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        self.names.look_up_by(Arc::new(look_up));
         self
     }
 
@@ -311,6 +324,11 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         self.join_announcements(local.udp).map(|_| ())
     }
 
+    /// The names, and the address to which the endpoint will be bound.
+    pub(super) fn take_names(&mut self) -> (Names, IpAddr) {
+        (std::mem::take(&mut self.names), self.address().ip())
+    }
+
     /// Binds, checks, and spawns the event loop.
     pub(super) fn launch(mut self) -> Result<Launched<R, C>, StartError> {
         let (config, sctp, tcp) = self.adjust()?;
@@ -325,6 +343,7 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let (requests, request_receiver) = bounded(REQUEST_QUEUE);
         let (remarks, remark_receiver) = unbounded();
         let (application, events) = bounded(EVENT_QUEUE);
+        let (silent, silence) = bounded(1);
         let (fate, outlook) = fate();
         let room = Room::default();
         let parts = Parts {
@@ -333,11 +352,12 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
             announcements,
             requests: Box::pin(request_receiver),
             remarks: Box::pin(remark_receiver),
-            delivery: Delivery::new(application, room.clone()),
+            delivery: Delivery::new(application, room.clone(), silent),
             fate,
         };
         runtime.spawn(carry(parts, &config)?);
-        Ok(Launched { handle: Handle { requests, remarks, outlook, local, room }, events, config, runtime })
+        let handle = Handle { requests, remarks, outlook, local, room };
+        Ok(Launched { handle, events, config, runtime, silence })
     }
 
     /// Binds the sockets of SCTP over UDP and of TCP.
@@ -420,7 +440,11 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
 
     fn complete(&self, mut config: C, local: Local) -> Result<C, StartError> {
         self.announcing.groups(local.udp.ip())?;
-        config.complete(local, &self.announcing)?;
+        match config.complete(local, &self.announcing) {
+            // They are looked up at the start.
+            Err(StartError::NoRegistrar) if !self.names.are_none() => {}
+            completed => completed?,
+        }
         config.check()?;
         Ok(config)
     }
@@ -462,6 +486,8 @@ pub(super) struct Launched<R, C: Configuration> {
     pub(super) events: EventReceiver<C::Endpoint>,
     pub(super) config: C,
     pub(super) runtime: Arc<R>,
+    /// Told whenever no registrar has answered.
+    pub(super) silence: Receiver<()>,
 }
 
 /// How many own addresses are told at most; a peer tries no more than three.

@@ -132,6 +132,8 @@ pub(super) enum Opens<E: Role> {
     Session(SessionQueue<E>),
     /// A call in a protocol of the application.
     Call(SessionId, Expected),
+    /// Nothing; and it is not carried out if the session has left an element more often than that.
+    Present(SessionId, u64),
     /// Notices about this pool. The queue has one place: the newest counts.
     Watch(PoolHandle, Sender<E::Notice>),
 }
@@ -152,11 +154,13 @@ pub(super) struct Delivery<E: Role> {
     remarks: Vec<Remark>,
     /// Those who wait until a session of an element has room.
     room: Room,
+    /// Told whenever no registrar has answered.
+    silent: Sender<()>,
     patient: bool,
 }
 
 impl<E: Role> Delivery<E> {
-    pub(super) fn new(application: EventSender<E>, room: Room) -> Self {
+    pub(super) fn new(application: EventSender<E>, room: Room, silent: Sender<()>) -> Self {
         Self {
             commands: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -166,6 +170,7 @@ impl<E: Role> Delivery<E> {
             blocked: None,
             remarks: Vec::new(),
             room,
+            silent,
             patient: true,
         }
     }
@@ -199,6 +204,9 @@ impl<E: Role> Delivery<E> {
     pub(super) fn accept(&mut self, notice: E::Notice) {
         if E::makes_room(&notice) {
             self.room.open();
+        }
+        if E::tells_silence(&notice) {
+            let _ = self.silent.try_send(());
         }
         match E::recipient(&notice) {
             Recipient::None => {}
@@ -278,7 +286,7 @@ impl<E: Role> Delivery<E> {
             Opens::Watch(pool, watcher) if E::watches(&answer) => {
                 self.watches.entry(pool).or_default().push(watcher);
             }
-            Opens::Call(..) | Opens::Watch(..) | Opens::Nothing => {}
+            Opens::Call(..) | Opens::Present(..) | Opens::Watch(..) | Opens::Nothing => {}
         }
         // The reply channel holds one answer, so it can only be closed: the caller has gone.
         if let (Err(_), Some(id)) = (reply.try_send(answer), opened) {
@@ -286,6 +294,12 @@ impl<E: Role> Delivery<E> {
             // The handle was dropped before it learned of the session.
             self.remarks.push(Remark::Session(id));
         }
+    }
+
+    /// Whether a command was for an element that its session has left.
+    pub(super) fn is_stale(&self, opens: &Opens<E>) -> bool {
+        let Opens::Present(session, left) = opens else { return false };
+        self.sessions.get(session).is_none_or(|queue| queue.pairs.left() != *left)
     }
 
     /// A request is given up, or was answered.

@@ -63,6 +63,13 @@ impl<R: Runtime> Builder<R, ElementConfig> {
         self.configure(move |config| config.hunt.registrars.push(registrar))
     }
 
+    /// Adds a registrar by the name of its host, with the UDP port of its SCTP encapsulation (default 9899). The name is
+    /// looked up at the start, and again whenever no registrar answers.
+    pub fn registrar_name(mut self, name: impl Into<String>) -> Self {
+        self.names.add(name.into());
+        self
+    }
+
     /// The PE identifier (default: drawn at random).
     pub fn id(self, id: ElementId) -> Self {
         self.configure(move |config| config.id = Some(id))
@@ -111,9 +118,22 @@ impl<R: Runtime> Builder<R, ElementConfig> {
     /// # Errors
     ///
     /// If a value cannot work or the address cannot be bound.
-    pub async fn start(self) -> Result<PoolElement<R>, StartError> {
+    pub async fn start(mut self) -> Result<PoolElement<R>, StartError> {
+        let (names, bind) = self.take_names();
+        let found = if names.are_none() { Vec::new() } else { names.look_up(bind).await? };
         let memory = Arc::new(Memory::new(self.remembering));
-        let Launched { handle, events, config, runtime } = self.launch()?;
+        let known = found.clone();
+        let builder = self.configure(move |config| config.hunt.registrars.extend(known));
+        let Launched { handle, events, config, runtime, silence } = builder.launch()?;
+        if !names.are_none() {
+            let mut fixed = config.hunt.registrars.clone();
+            fixed.truncate(fixed.len() - found.len());
+            let use_registrars = move |found: Vec<SctpAddress>| {
+                Command::UseRegistrars(fixed.iter().cloned().chain(found).collect())
+            };
+            let follow = names.follow(bind, silence, handle.downgrade(), found, use_registrars);
+            runtime.spawn(Box::pin(follow));
+        }
         let (id, router) = (config.id.unwrap_or_default(), Router::default());
         Ok(PoolElement { handle, events, id, memory, router, runtime })
     }
@@ -521,6 +541,10 @@ impl Role for element::Element {
     }
 
     fn repeats(notice: &Notice) -> bool {
+        matches!(notice, Notice::NoRegistrar { .. })
+    }
+
+    fn tells_silence(notice: &Notice) -> bool {
         matches!(notice, Notice::NoRegistrar { .. })
     }
 

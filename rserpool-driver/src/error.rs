@@ -67,6 +67,15 @@ pub enum StartError {
         /// Where the socket is bound.
         local: SocketAddr,
     },
+    /// None of the names of registrars can be looked up; this is the last of them.
+    #[error("cannot look up {name}: {source}. Check the name, or name the address of a registrar")]
+    #[non_exhaustive]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// The UDP port of SCTP encapsulation could not be bound.
     #[error("{}", bind_text(address, source))]
     Bind {

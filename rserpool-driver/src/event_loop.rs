@@ -163,6 +163,7 @@ impl<R: Runtime, E: Role, S: Stack, I: Io<S>> EventLoop<R, E, S, I> {
             match request {
                 Some(Request::Command { command, waiting })
                     if waiting.reply.is_closed() && E::needs_caller(&command) => {}
+                Some(Request::Command { waiting, .. }) if self.parts.delivery.is_stale(&waiting.opens) => {}
                 Some(Request::Command { command, waiting }) => {
                     let id = self.next_command();
                     self.parts.delivery.expect(id, waiting);

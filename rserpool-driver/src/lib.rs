@@ -56,6 +56,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
+//! | `tower` | `Session::service`: calls as a service of tower |
 //! | `udp` | `BatchedSocket` and `Watched`: UDP in batches, for adapters whose runtime watches sockets |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -78,7 +79,9 @@ mod io;
 mod line;
 mod log;
 mod memory;
+mod names;
 mod observed;
+mod octets;
 mod pairing;
 mod patience;
 mod registrar;
@@ -90,6 +93,8 @@ mod seal;
 mod serve;
 mod session;
 mod tcp;
+#[cfg(feature = "tower")]
+mod tower;
 #[cfg(feature = "udp")]
 mod udp;
 mod user;
@@ -110,6 +115,7 @@ pub use error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use inspector::Inspector;
 pub use io::{Intake, Io};
 pub use memory::{CallCounters, Remembering};
+pub use octets::{MessageSink, Octets, Sink};
 pub use pairing::{Correlator, Pairing};
 pub use patience::Patience;
 pub use registrar::Registrar;
@@ -120,6 +126,8 @@ pub use seal::{CookieKey, CookieKeys, KeyTooShort};
 pub use serve::{Incoming, SERVED_AT_ONCE};
 pub use session::{Session, SessionEvent};
 pub use tcp::TcpListening;
+#[cfg(feature = "tower")]
+pub use tower::CallService;
 #[cfg(feature = "udp")]
 pub use udp::{BatchedSocket, Direction, SocketRef, Watched};
 pub use user::{PoolUser, UserStatus};

@@ -102,6 +102,8 @@ struct Calls {
     /// Those that have not ended.
     number: BTreeMap<RequestId, u64>,
     last: u64,
+    /// How often the session has left an element.
+    left: u64,
     /// The session looks for another element: nothing that it keeps has been sent to that.
     moves: bool,
 }
@@ -136,6 +138,11 @@ impl Pairs {
     /// Whether calls are paired here, and not by the framing of ours.
     pub(super) fn are_set(&self) -> bool {
         self.calls().pairing.is_some()
+    }
+
+    /// How often the session has left an element.
+    pub(super) fn left(&self) -> u64 {
+        self.calls().left
     }
 
     /// Takes the name of a request.
@@ -247,6 +254,7 @@ impl Calls {
     /// The element has failed: what it owes is not asked of the next one.
     fn leave_element(&mut self) {
         self.moves = true;
+        self.left += 1;
         self.unanswered.retain(|_, request| matches!(request, Unanswered::Call(..)));
     }
 

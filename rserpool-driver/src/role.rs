@@ -68,6 +68,11 @@ pub trait Role: Endpoint<Command: Send, Answer: Send, Notice: Clone + Send> + Se
         false
     }
 
+    /// Whether no registrar has answered.
+    fn tells_silence(_notice: &Self::Notice) -> bool {
+        false
+    }
+
     /// The octets of the message in an event.
     fn octets(_notice: &Self::Notice) -> usize {
         0

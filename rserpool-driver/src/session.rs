@@ -256,6 +256,18 @@ impl<R> Session<R> {
         self.deliver(Message::new(self.shared.id, protocol, bytes).delivery(delivery)).await
     }
 
+    /// Sends a message once, unless the session has left an element more often than that: then it would be another one
+    /// that gets it.
+    pub(super) async fn send_to_present(
+        &self,
+        protocol: ProtocolId,
+        bytes: Bytes,
+        left: u64,
+    ) -> Result<(), Refusal> {
+        let present = || Opens::Present(self.shared.id, left);
+        self.shared.deliver(Message::new(self.shared.id, protocol, bytes), present).await
+    }
+
     async fn deliver(&self, message: Message) -> Result<(), Refusal> {
         self.shared.deliver(message, || Opens::Nothing).await
     }

@@ -62,6 +62,13 @@ impl<R: Runtime> Builder<R, UserConfig> {
         self.configure(move |config| config.hunt.registrars.push(registrar.into()))
     }
 
+    /// Adds a registrar by the name of its host, with the UDP port of its SCTP encapsulation (default 9899). The name is
+    /// looked up at the start, and again whenever no registrar answers.
+    pub fn registrar_name(mut self, name: impl Into<String>) -> Self {
+        self.names.add(name.into());
+        self
+    }
+
     /// Adds a registrar that is asked over TCP: its IP address and TCP port, which is 3863 as a rule.
     /// Sessions with elements use SCTP all the same.
     pub fn registrar_tcp(self, address: SocketAddr) -> Self {
@@ -80,8 +87,24 @@ impl<R: Runtime> Builder<R, UserConfig> {
     /// # Errors
     ///
     /// If a value cannot work or the address cannot be bound.
-    pub async fn start(self) -> Result<PoolUser<R>, StartError> {
-        let Launched { handle, events, runtime, .. } = self.launch()?;
+    pub async fn start(mut self) -> Result<PoolUser<R>, StartError> {
+        let (names, bind) = self.take_names();
+        let found = if names.are_none() { Vec::new() } else { names.look_up(bind).await? };
+        let known = found.clone();
+        let builder = self.configure(move |config| {
+            config.hunt.registrars.extend(known.into_iter().map(TransportAddress::Sctp));
+        });
+        let Launched { handle, events, runtime, config, silence } = builder.launch()?;
+        if !names.are_none() {
+            let mut fixed = config.hunt.registrars;
+            fixed.truncate(fixed.len() - found.len());
+            let use_registrars = move |found: Vec<SctpAddress>| {
+                let found = found.into_iter().map(TransportAddress::Sctp);
+                Command::UseRegistrars(fixed.iter().cloned().chain(found).collect())
+            };
+            let follow = names.follow(bind, silence, handle.downgrade(), found, use_registrars);
+            runtime.spawn(Box::pin(follow));
+        }
         Ok(PoolUser { handle, events, runtime })
     }
 }
@@ -400,6 +423,10 @@ impl Role for user::User {
 
     fn opened(answer: &Answer) -> Option<SessionId> {
         if let Answer::Opened(Ok(opened)) = answer { Some(opened.session) } else { None }
+    }
+
+    fn tells_silence(notice: &Notice) -> bool {
+        matches!(notice, Notice::NoRegistrar { .. })
     }
 
     fn is_done(answer: &Answer) -> bool {

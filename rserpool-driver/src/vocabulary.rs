@@ -9,6 +9,7 @@ pub use crate::call::CallOptions;
 pub use crate::error::{Ended, IdentifierTaken, Panicked, StartError, Stopped};
 pub use crate::io::Io;
 pub use crate::memory::{CallCounters, Remembering};
+pub use crate::octets::{MessageSink, Octets};
 pub use crate::pairing::{Correlator, Pairing};
 pub use crate::patience::Patience;
 pub use crate::runtime::{ByteStream, Listener, Received, Runtime, Socket};
@@ -16,6 +17,8 @@ pub use crate::seal::{CookieKey, CookieKeys, KeyTooShort};
 pub use crate::serve::Incoming;
 pub use crate::session::SessionEvent;
 pub use crate::tcp::TcpListening;
+#[cfg(feature = "tower")]
+pub use crate::tower::CallService;
 pub use crate::user::UserStatus;
 pub use crate::watch::{PoolState, Watch};
 pub use bytes::Bytes;

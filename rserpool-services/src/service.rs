@@ -55,7 +55,8 @@ pub enum ServiceEvent {
         /// The session.
         session: AssociationId,
     },
-    /// The element is leaving, and the session is about to move: a cookie that is sent now is the last.
+    /// The element is leaving, and the session is about to move: it waits for half a second for a cookie, the last one.
+    /// Send it even if nothing has changed, or close the session, so that the user need not wait.
     CookieWanted {
         /// The session.
         session: AssociationId,

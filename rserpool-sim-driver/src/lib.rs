@@ -100,6 +100,13 @@
 //! run --profile sim` explores with the debug assertions of the core and the simulator; it takes 9 % more
 //! processor time.
 //!
+//! # Studies
+//!
+//! The module `study` (feature `study`) asks questions of worlds: how much do users get done if elements fail half of the
+//! time, what does an attacker achieve? It repeats the failover paper of 2005, and runs experiments that are written as
+//! TOML. The module `services` (feature `services`) brings state machines of your own into a world:
+//! `examples/own_service.rs` is a whole one on a page.
+//!
 //! # What must hold
 //!
 //! At every step:
@@ -158,13 +165,17 @@
 //! random streams, faults, the schedule. `network` knows addresses and cables; `hosts` knows processes;
 //! `associations` uses both. `record` keeps the trace, and `judges` look at hosts and network without
 //! changing them. `world` owns all of these: it hands each part what it needs and carries out what it
-//! returns. `explore` is on top.
+//! returns. `explore` and `study` are on top; `study` uses `services`, which joins endpoints with services.
 //!
 //! # Features
 //!
 //! | feature | what it adds |
 //! |---|---|
 //! | `cli` (default) | the program `rserpool-sim`. A crate that only tests with a [`World`] turns it off |
+//! | `services` | services of `rserpool-services`, and of your own, in a world |
+//! | `study` | the failover paper, and experiments: sweeps, statistics, plots, reports |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod applications;
 mod associations;
@@ -177,6 +188,12 @@ mod network;
 mod random;
 mod record;
 mod schedule;
+#[cfg(feature = "services")]
+#[cfg_attr(docsrs, doc(cfg(feature = "services")))]
+pub mod services;
+#[cfg(feature = "study")]
+#[cfg_attr(docsrs, doc(cfg(feature = "study")))]
+pub mod study;
 mod violation;
 mod world;
 
@@ -186,6 +203,6 @@ pub use hosts::custom_endpoint;
 pub use hosts::{Custom, CustomProcess, Host, Mode, Process, Program, Startup};
 pub use id::{HostId, UDP_PORT};
 pub use network::{Cable, Sctp};
-pub use record::{Trace, TraceMode};
+pub use record::{Sent, Trace, TraceMode, Traffic};
 pub use violation::Violation;
 pub use world::{World, WorldConfig};

@@ -37,6 +37,18 @@ pub(crate) enum Purpose {
     TimeOuts,
     /// A time without any registrar.
     Desertion,
+    /// The capacities of the elements of a study.
+    #[cfg(feature = "study")]
+    Capacities,
+    /// When a host of a study fails.
+    #[cfg(feature = "study")]
+    Outages,
+    /// The sizes of a user's requests.
+    #[cfg(feature = "study")]
+    Sizes,
+    /// The pauses of a user.
+    #[cfg(feature = "study")]
+    Pauses,
 }
 
 /// The stream of an entity.
@@ -57,6 +69,14 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::TimeOuts => (13, 0),
         Purpose::Sessions => (14, 0),
         Purpose::Desertion => (15, 0),
+        #[cfg(feature = "study")]
+        Purpose::Capacities => (16, 0),
+        #[cfg(feature = "study")]
+        Purpose::Outages => (17, 0),
+        #[cfg(feature = "study")]
+        Purpose::Sizes => (18, 0),
+        #[cfg(feature = "study")]
+        Purpose::Pauses => (19, 0),
     };
     Random::new([kind, entity.0 as u64, detail].into_iter().fold(mix(seed), |hash, word| mix(hash ^ word)))
 }

@@ -109,8 +109,10 @@
 //! assert!(builder.check().is_ok());
 //! ```
 
+mod compat;
 mod runtime;
 
+pub use compat::Compat;
 pub use rserpool_driver::vocabulary::*;
 pub use runtime::Tokio;
 

@@ -39,7 +39,7 @@ async fn count<E: Make>(session: ElementSession<Mortal<E>>) {
     }
 }
 
-async fn accepting<G: Make, E: Make, F: Future<Output = ()> + Send + 'static>(
+pub(super) async fn accepting<G: Make, E: Make, F: Future<Output = ()> + Send + 'static>(
     id: u32,
     registrar: &TheRegistrar<G>,
     serve: impl Fn(ElementSession<Mortal<E>>) -> F + Send + 'static,

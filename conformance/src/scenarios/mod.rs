@@ -20,6 +20,7 @@ mod failures;
 mod families;
 mod leaving;
 mod mortal;
+mod octets;
 mod pairing;
 mod readiness;
 mod registration;
@@ -48,6 +49,7 @@ pub use leaving::{
     who_leaves_hands_elements_over,
 };
 pub use mortal::Mortal;
+pub use octets::{messages_are_streams_and_sinks, octets_are_those_of_one_element};
 pub use pairing::{calls_are_paired_by_their_names, calls_are_paired_in_order};
 pub use readiness::{
     a_user_that_waits_says_for_what, a_user_waits_for_its_pool, the_load_of_an_element_is_asked_for,
@@ -105,6 +107,8 @@ macro_rules! scenarios {
             calls_are_paired_in_order
             accepted_sessions_keep_their_state
             a_slow_session_of_an_element_stops_nobody
+            octets_are_those_of_one_element
+            messages_are_streams_and_sinks
             a_user_waits_for_its_pool
             a_user_that_waits_says_for_what
             the_load_of_an_element_is_asked_for

@@ -10,6 +10,7 @@ use rserpool_tokio::Session;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use super::element::{COUNT, POOL, WORK};
 use super::stage::Stage;
@@ -88,6 +89,7 @@ pub(super) async fn measure(calls: Calls, kills: usize) -> Result<Value, Error> 
     let calling = tokio::spawn(call(session.clone(), calls, total, ended));
     let mut killed = Vec::new();
     let mut ticks = tokio::time::interval(BETWEEN_KILLS);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
     while killed.len() < kills && !calling.is_finished() {
         ticks.tick().await;

@@ -43,6 +43,8 @@ mod sessions;
 mod tests;
 mod watches;
 
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 
 use crate::base::{AssociationId, CommandId, Deadlines, Instant, ProtocolId, Random, TransportAddress};

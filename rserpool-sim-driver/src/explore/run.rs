@@ -88,6 +88,7 @@ impl Plan {
             trace: options.trace,
             notes: false,
             capture: options.capture,
+            judged: true,
         });
         for (n, registrar) in self.registrars.iter().enumerate() {
             let program = Program::Registrar(registrar.config());

@@ -47,6 +47,11 @@ impl Cable {
         }
     }
 
+    /// Whether every packet arrives after the same time.
+    pub(super) const fn is_certain(&self) -> bool {
+        self.loss == 0 && self.jitter.is_zero() && self.reordering == 0
+    }
+
     fn held_back(&self) -> Duration {
         self.delay * 2
     }

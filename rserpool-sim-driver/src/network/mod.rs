@@ -39,6 +39,9 @@ pub(crate) struct Network {
     owners: BTreeMap<IpAddr, HostId>,
     addresses: BTreeMap<HostId, IpAddr>,
     streams: BTreeMap<(HostId, HostId), Random>,
+    /// The sites of hosts that are not at the first one, and how long a packet takes between two sites.
+    sites: BTreeMap<HostId, u32>,
+    between_sites: Duration,
     next_address: u32,
     /// When a pair of hosts was last disturbed.
     disturbed: BTreeMap<(HostId, HostId), Instant>,
@@ -57,6 +60,8 @@ impl Network {
             owners: BTreeMap::new(),
             addresses: BTreeMap::new(),
             streams: BTreeMap::new(),
+            sites: BTreeMap::new(),
+            between_sites: Duration::ZERO,
             next_address: 0x0a00_0001,
             disturbed: BTreeMap::new(),
             all_disturbed: Instant::ORIGIN,
@@ -95,6 +100,18 @@ impl Network {
     /// The host that has an address now.
     pub(crate) fn owner(&self, address: IpAddr) -> Option<HostId> {
         self.owners.get(&address).copied()
+    }
+
+    // Sites
+
+    /// Puts a host at a site; all are at site 0 first.
+    pub(crate) fn set_site(&mut self, host: HostId, site: u32) {
+        self.sites.insert(host, site);
+    }
+
+    /// How long a packet takes between two sites.
+    pub(crate) fn set_between_sites(&mut self, delay: Duration) {
+        self.between_sites = delay;
     }
 
     // Faults
@@ -174,7 +191,10 @@ impl Network {
         if !self.is_open(from, to) {
             return None;
         }
-        let cable = self.cable;
+        let cable = self.cable_between(from, to);
+        if cable.is_certain() {
+            return Some(cable.delay);
+        }
         let random = self.stream(from, to);
         if cable.loses(random) {
             return None;
@@ -191,7 +211,10 @@ impl Network {
     /// How long one message takes that is sent again until it arrives; `None` if the sender gives its
     /// peer up first.
     pub(crate) fn reliable(&mut self, sctp: &Sctp, from: HostId, to: HostId) -> Option<Duration> {
-        let cable = self.cable;
+        let cable = self.cable_between(from, to);
+        if cable.is_certain() {
+            return Some(cable.delay);
+        }
         let random = self.stream(from, to);
         let mut waited = Duration::ZERO;
         let mut rto = sctp.rto_initial;
@@ -203,6 +226,13 @@ impl Network {
             }
         }
         Some(waited + cable.travel(random))
+    }
+
+    /// The cable between two hosts: longer between two sites.
+    fn cable_between(&self, from: HostId, to: HostId) -> Cable {
+        let site = |host| self.sites.get(&host).copied().unwrap_or_default();
+        let far = !self.sites.is_empty() && site(from) != site(to);
+        if far { Cable { delay: self.between_sites, ..self.cable } } else { self.cable }
     }
 
     fn stream(&mut self, from: HostId, to: HostId) -> &mut Random {

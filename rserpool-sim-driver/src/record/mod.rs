@@ -3,6 +3,7 @@
 mod capture;
 mod summary;
 mod trace;
+mod traffic;
 
 use std::net::SocketAddr;
 
@@ -12,6 +13,7 @@ use rserpool_core::endpoint::{Connected, Event};
 use rserpool_core::{element, user};
 
 pub use trace::{Trace, TraceMode};
+pub use traffic::{Sent, Traffic};
 
 use crate::applications::Note;
 use crate::associations::Direction;

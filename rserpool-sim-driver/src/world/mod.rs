@@ -5,6 +5,8 @@ mod presets;
 mod processes;
 mod time;
 
+use std::time::Duration;
+
 use rserpool_core::base::{Instant, SctpAddress, SctpPort};
 use rserpool_core::registrar::Registrar;
 
@@ -14,7 +16,7 @@ use crate::hosts::{Host, Hosts, Mode, Process, Program};
 use crate::id::HostId;
 use crate::judges::{self, Judges, View};
 use crate::network::{Cable, Network, Sctp};
-use crate::record::{Keep, Record, Trace, TraceMode};
+use crate::record::{Keep, Record, Trace, TraceMode, Traffic};
 use crate::schedule::Schedule;
 use crate::violation::Violation;
 
@@ -35,13 +37,15 @@ pub struct WorldConfig {
     pub notes: bool,
     /// Whether every message is kept for [`World::take_capture`].
     pub capture: bool,
+    /// Whether judges look at every step. Measurements that repeat one and the same world may do without.
+    pub judged: bool,
 }
 
 impl WorldConfig {
     /// A LAN with the fast timers of SCTP; notes and the whole trace are kept.
     pub const fn lan(seed: u64) -> Self {
         let (mode, cable, sctp, trace) = (Mode::Messages, Cable::LAN, Sctp::FAST, TraceMode::Text);
-        Self { mode, seed, cable, sctp, trace, notes: true, capture: false }
+        Self { mode, seed, cable, sctp, trace, notes: true, capture: false, judged: true }
     }
 
     /// The same LAN with whole nodes and real packets.
@@ -63,7 +67,10 @@ pub struct World {
     hosts: Hosts,
     associations: Associations,
     record: Record,
+    /// Whether the judges look.
+    judged: bool,
     judges: Judges,
+    traffic: Traffic,
     /// The first violation: nothing more happens after it.
     violation: Option<Violation>,
 }
@@ -71,7 +78,7 @@ pub struct World {
 impl World {
     /// A world without hosts.
     pub fn new(config: WorldConfig) -> Self {
-        let WorldConfig { mode, seed, cable, sctp, trace, notes, capture } = config;
+        let WorldConfig { mode, seed, cable, sctp, trace, notes, capture, judged } = config;
         let keep = |keep| if keep { Keep::All } else { Keep::Nothing };
         Self {
             mode,
@@ -84,7 +91,9 @@ impl World {
             hosts: Hosts::new(seed),
             associations: Associations::new(sctp),
             record: Record::new(trace, keep(notes), keep(capture)),
+            judged,
             judges: Judges::default(),
+            traffic: Traffic::default(),
             violation: None,
         }
     }
@@ -103,6 +112,17 @@ impl World {
         let id = self.add_idle(name, program);
         self.start(id);
         id
+    }
+
+    /// Puts a host at another site than the first one, where all are at the beginning: packets between two sites
+    /// take a time of their own. Judges that know the longest time of a packet do not know of sites.
+    pub fn set_site(&mut self, host: HostId, site: u32) {
+        self.network.set_site(host, site);
+    }
+
+    /// How long packets take between two sites.
+    pub fn set_between_sites(&mut self, delay: Duration) {
+        self.network.set_between_sites(delay);
     }
 
     // Looking
@@ -171,6 +191,11 @@ impl World {
     /// The first violation of an invariant.
     pub const fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
+    }
+
+    /// The messages that were sent so far.
+    pub const fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// The capture, if one is made, as the content of a pcapng file.

@@ -140,9 +140,7 @@ impl World {
             return self.announce(host, channel, &bytes);
         }
         if let Action::Send { association, protocol, stream, bytes } = &action {
-            let (judges, view) = self.judges_and_view();
-            let verdict = judges.message(&view, host, *association, *protocol, bytes);
-            self.verdict(verdict);
+            self.message(host, *association, *protocol, bytes);
             if self.is_lost(host, *association, *protocol, bytes) {
                 return;
             }
@@ -172,6 +170,18 @@ impl World {
         }
     }
 
+    /// A process sends a message.
+    fn message(&mut self, host: HostId, over: AssociationId, protocol: ProtocolId, bytes: &Bytes) {
+        if !self.network.is_unplugged(host) {
+            self.traffic.add(protocol, bytes);
+        }
+        if self.judged {
+            let (judges, view) = self.judges_and_view();
+            let verdict = judges.message(&view, host, over, protocol, bytes);
+            self.verdict(verdict);
+        }
+    }
+
     /// Whether a message is an update of the handlespace that gets lost on its way.
     fn is_lost(&self, host: HostId, over: AssociationId, protocol: ProtocolId, bytes: &Bytes) -> bool {
         let update = protocol == ProtocolId::ENRP && bytes.first() == Some(&UPDATE);
@@ -181,9 +191,11 @@ impl World {
 
     /// Sends an announcement to all that listen.
     fn announce(&mut self, from: HostId, channel: Channel, bytes: &Bytes) {
-        let (judges, view) = self.judges_and_view();
-        let verdict = judges.announcement(&view, from, channel, bytes);
-        self.verdict(verdict);
+        if self.judged {
+            let (judges, view) = self.judges_and_view();
+            let verdict = judges.announcement(&view, from, channel, bytes);
+            self.verdict(verdict);
+        }
         let source = self.network.socket(from);
         let listeners: Vec<(HostId, u32)> = self
             .hosts()
@@ -230,9 +242,7 @@ impl World {
         match report {
             Report::Heard(event) => self.handle_event(host, &event),
             Report::Did(Action::Send { association, protocol, bytes, .. }) => {
-                let (judges, view) = self.judges_and_view();
-                let verdict = judges.message(&view, host, association, protocol, &bytes);
-                self.verdict(verdict);
+                self.message(host, association, protocol, &bytes);
             }
             Report::Did(_) => {}
             Report::Broke(violation) => self.violated(violation),
@@ -249,7 +259,7 @@ impl World {
         self.record.event(self.clock, &self.hosts, host, event);
         match event {
             Event::Disconnected { association, .. } => self.hosts.get_mut(host).disconnected(*association),
-            Event::Message { protocol, bytes, .. } => {
+            Event::Message { protocol, bytes, .. } if self.judged => {
                 let (judges, view) = self.judges_and_view();
                 judges.heard(&view, host, *protocol, bytes);
             }
@@ -259,9 +269,11 @@ impl World {
 
     fn handle_note(&mut self, host: HostId, note: Note) {
         self.record.notice(self.clock, &self.hosts, host, &note);
-        let (judges, view) = self.judges_and_view();
-        let verdict = judges.notice(&view, host, &note);
-        self.verdict(verdict);
+        if self.judged {
+            let (judges, view) = self.judges_and_view();
+            let verdict = judges.notice(&view, host, &note);
+            self.verdict(verdict);
+        }
         self.record.keep(self.clock, host, note);
     }
 }

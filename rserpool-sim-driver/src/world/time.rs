@@ -26,7 +26,7 @@ impl World {
             };
             debug_assert!(at >= self.clock, "time goes back");
             self.clock = at;
-            if at >= self.judges.next_look() {
+            if self.judged && at >= self.judges.next_look() {
                 let (judges, view) = self.judges_and_view();
                 let verdict = judges.look(&view);
                 self.verdict(verdict);

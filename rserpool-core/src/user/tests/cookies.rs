@@ -78,7 +78,7 @@ fn a_cookie_outlives_the_elements_that_send_none() {
     assert_eq!(step, (vec![echo(5, "two")], vec![handed_over(1, 1, true, &[])]));
 }
 
-/// No cookie, no echo. An empty cookie is one.
+/// ASAP-3.8-04: no cookie, no echo. An empty cookie is one.
 #[test]
 fn an_empty_cookie_is_echoed_and_none_is_not() {
     for (sent, echoed) in [(None, vec![]), (Some(""), vec![echo(3, "")])] {

@@ -96,6 +96,16 @@ impl<R: Runtime> Builder<R, ElementConfig> {
         self.configure(move |config| config.port = port)
     }
 
+    /// Where a server serves the users over plain TCP, which need not know anything of pools: an address of this element,
+    /// and the server's port. The element registers it, and is asked whether it lives in its place. Users connect to
+    /// the server; they have no cookies and no calls with it.
+    pub fn tcp_service(self, server: SocketAddr) -> Self {
+        self.configure(move |config| {
+            config.tcp_service = Some((server.ip(), server.port()));
+            config.control = false;
+        })
+    }
+
     /// How much the element remembers of the calls that are to be carried out at most once (default: see
     /// [`Remembering`]).
     pub fn remember_calls(mut self, remembering: Remembering) -> Self {

@@ -115,6 +115,8 @@ impl<'a> arbitrary::Arbitrary<'a> for PoolHandle {
 pub struct ProtocolId(pub u32);
 
 impl ProtocolId {
+    /// What an application has not named (RFC 9260 section 3.3.1). All octets of a session over TCP have this one.
+    pub const UNSPECIFIED: Self = Self(0);
     /// ASAP (RFC 5352 section 8.3).
     pub const ASAP: Self = Self(11);
     /// ENRP (RFC 5353 section 5.3).

@@ -1,5 +1,6 @@
 //! All runs of a study, on several threads.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -75,7 +76,9 @@ pub fn sweep(
     let tasks = tasks(study);
     let mut missing: Vec<usize> = (0..tasks.len()).filter(|n| n % shard.of == shard.index).collect();
     let all = missing.len();
-    missing.retain(|n| journal.get(&tasks[*n].key).is_none());
+    // Points of several figures may be one and the same.
+    let mut wanted = BTreeSet::new();
+    missing.retain(|n| journal.get(&tasks[*n].key).is_none() && wanted.insert(&tasks[*n].key));
     let known = all - missing.len();
     let progress = Progress { done: known, all, known, events: 0 };
     told(progress);

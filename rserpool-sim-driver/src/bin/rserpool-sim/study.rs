@@ -122,7 +122,10 @@ fn ended(outcome: Result<ExitCode, StudyError>) -> ExitCode {
 
 pub(crate) fn paper(arguments: &PaperArguments) -> ExitCode {
     ended((|| {
-        let figures = if arguments.figures.is_empty() { vec![5, 6, 7] } else { arguments.figures.clone() };
+        let mut figures =
+            if arguments.figures.is_empty() { vec![5, 6, 7] } else { arguments.figures.clone() };
+        figures.sort_unstable();
+        figures.dedup();
         if let Some(figure) = figures.iter().find(|figure| ![5, 6, 7].contains(*figure)) {
             return Err(input(format!("there is no figure {figure}: choose among 5, 6 and 7")));
         }

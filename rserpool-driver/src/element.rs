@@ -27,6 +27,7 @@ use crate::families;
 use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log, brief, cut, listed};
 use crate::memory::{CallCounters, Memory, Remembering};
+use crate::pieces::Allowance;
 use crate::role::{Recipient, Remark, Role};
 use crate::router::Router;
 use crate::runtime::Runtime;
@@ -45,6 +46,8 @@ pub struct PoolElement<R> {
     /// Its calls that are to be carried out at most once.
     memory: Arc<Memory>,
     pub(super) router: Router,
+    /// What it has of long messages.
+    pub(super) incomplete: Allowance,
     runtime: Arc<R>,
 }
 
@@ -93,6 +96,16 @@ impl<R: Runtime> Builder<R, ElementConfig> {
         self.configure(move |config| config.port = port)
     }
 
+    /// Where a server serves the users over plain TCP, which need not know anything of pools: an address of this element,
+    /// and the server's port. The element registers it, and is asked whether it lives in its place. Users connect to
+    /// the server; they have no cookies and no calls with it.
+    pub fn tcp_service(self, server: SocketAddr) -> Self {
+        self.configure(move |config| {
+            config.tcp_service = Some((server.ip(), server.port()));
+            config.control = false;
+        })
+    }
+
     /// How much the element remembers of the calls that are to be carried out at most once (default: see
     /// [`Remembering`]).
     pub fn remember_calls(mut self, remembering: Remembering) -> Self {
@@ -125,7 +138,8 @@ impl<R: Runtime> Builder<R, ElementConfig> {
             runtime.spawn(Box::pin(follow));
         }
         let (id, router) = (config.id.unwrap_or_default(), Router::default());
-        Ok(PoolElement { handle, events, id, memory, router, runtime })
+        let incomplete = Allowance::default();
+        Ok(PoolElement { handle, events, id, memory, router, incomplete, runtime })
     }
 }
 
@@ -434,6 +448,7 @@ impl<R> Clone for PoolElement<R> {
             id: self.id,
             memory: Arc::clone(&self.memory),
             router: self.router.clone(),
+            incomplete: self.incomplete.clone(),
             runtime: Arc::clone(&self.runtime),
         }
     }

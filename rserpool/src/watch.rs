@@ -94,7 +94,7 @@ impl WatchCommand {
                 Some(known) if is_same(&known, element) => continue,
                 Some(_) => '~',
             };
-            let at = element.user_address().map_or_else(String::new, |at| format!(" at {at}"));
+            let at = element.session_address().map_or_else(String::new, |at| format!(" at {at}"));
             output::line(format!("  {sign} {}{at} {}", shown.id, shown.policy_text))?;
         }
         for gone in before.keys() {

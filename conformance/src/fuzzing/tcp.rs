@@ -1,4 +1,4 @@
-//! ASAP over TCP: connections, and at their other ends somebody who sends any octets in any pieces,
+//! ASAP over TCP, and sessions over plain TCP: connections, and at their other ends somebody who sends any octets in any pieces,
 //! reads or does not, and vanishes.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{
-    AssociationId, Carrier, ConnectId, Instant, ProtocolId, SctpPort, TransportAddress,
+    AssociationId, Carrier, ConnectId, Instant, ProtocolId, SctpPort, TcpAddress, TransportAddress,
 };
 use rserpool_core::endpoint::{AbortCause, Action, ConnectError, Connected, DownReason, Event};
 use rserpool_transport::tcp::{Tcp, TcpConfig};
@@ -19,8 +19,9 @@ const SERVICE: u16 = 3863;
 const MAX_STEPS: usize = 300;
 const MAX_CONNECTIONS: usize = 5;
 const MAX_PER_ADDRESS: usize = 3;
-/// More than any connection may have waiting to be written: four answers of the longest kind.
+/// More than any connection may have waiting to be written: four answers of the longest kind; and of a session.
 const MAX_WAITING: usize = 300_000;
+const MAX_SESSION_WAITING: usize = 5 << 20;
 /// Longer than any limit of the configuration.
 const AGES: Duration = Duration::from_secs(3_600);
 
@@ -31,6 +32,8 @@ struct World {
     connections: BTreeMap<ConnectionId, Connection>,
     /// What the endpoint knows.
     up: BTreeSet<AssociationId>,
+    /// Those of them that carry the octets of sessions.
+    sessions: BTreeSet<AssociationId>,
     attempts: BTreeSet<ConnectId>,
     last_attempt: u64,
 }
@@ -59,6 +62,7 @@ pub fn tcp(octets: &[u8]) {
         now: Instant::ORIGIN,
         connections: BTreeMap::new(),
         up: BTreeSet::new(),
+        sessions: BTreeSet::new(),
         attempts: BTreeSet::new(),
         last_attempt: 0,
     };
@@ -86,7 +90,11 @@ impl World {
                 self.last_attempt += 1;
                 let request = ConnectId(self.last_attempt);
                 let addresses = (0..input.below(5)).map(|last| [198, 51, 100, last].into()).collect();
-                let peer = TransportAddress::tcp(addresses, input.u16() % 3);
+                let port = input.u16() % 6;
+                let peer = match port < 3 {
+                    true => TransportAddress::tcp(addresses, port),
+                    false => TransportAddress::Octets(TcpAddress::new(addresses, port - 3)),
+                };
                 let deadline = self.now + Duration::from_millis(input.u16().into());
                 self.attempts.insert(request);
                 let connect = Action::Connect { request, local_port: SctpPort(0), peer, deadline };
@@ -152,7 +160,9 @@ impl World {
                 let action = match input.below(6) {
                     0 => Action::Abort { association, cause: AbortCause::User },
                     1 => Action::Shutdown { association, deadline },
-                    _ => send(association, 1 + usize::from(input.u16())),
+                    2 => Action::Hold { association },
+                    3 => Action::Release { association },
+                    _ => self.send(association, 1 + usize::from(input.u16())),
                 };
                 self.tcp.handle_action(self.now, action);
             }
@@ -173,14 +183,20 @@ impl World {
                 Event::Connected(Connected { association, origin, peer, .. }) => {
                     assert!(association.carrier() == Carrier::Tcp && peer.is_tcp());
                     assert!(self.up.insert(association), "connected twice");
+                    if matches!(peer, TransportAddress::Octets(_)) {
+                        self.sessions.insert(association);
+                    }
                     assert!(origin.attempt().is_none_or(|request| self.attempts.remove(&request)));
                 }
                 Event::ConnectFailed { request, .. } => assert!(self.attempts.remove(&request)),
                 Event::Message { association, protocol, stream, bytes } => {
-                    assert!(self.up.contains(&association) && (protocol, stream) == (ProtocolId::ASAP, 0));
+                    assert!(
+                        self.up.contains(&association)
+                            && (protocol, stream) == (self.protocol(association), 0)
+                    );
                     self.check_message(association, &bytes);
                     let long = usize::from(input.u8()) * 250;
-                    self.tcp.handle_action(self.now, send(association, 4 + long));
+                    self.tcp.handle_action(self.now, self.send(association, 4 + long));
                 }
                 Event::Disconnected { association, reason } => {
                     assert!(self.up.remove(&association), "disconnected without being connected");
@@ -190,12 +206,10 @@ impl World {
                     assert!(local_port == SctpPort(SERVICE) && peer.is_tcp());
                 }
                 Event::Arriving { association } => assert!(self.up.contains(&association)),
-                Event::Addresses { .. }
-                | Event::Congested { .. }
-                | Event::Drained { .. }
-                | Event::Announce { .. } => {
-                    panic!("{event:?}")
+                Event::Congested { association } | Event::Drained { association } => {
+                    assert!(self.sessions.contains(&association));
                 }
+                Event::Addresses { .. } | Event::Announce { .. } => panic!("{event:?}"),
             }
         }
         while let Some(action) = self.tcp.poll_connection() {
@@ -205,12 +219,14 @@ impl World {
                     assert!(self.connections.insert(connection, opening).is_none(), "a name used twice");
                 }
                 ConnectionAction::Write { connection, bytes } => {
-                    assert_eq!(bytes.len() % 4, 0);
+                    let session = self.sessions.contains(&AssociationId::tcp(connection.0));
+                    assert!(session || bytes.len() % 4 == 0);
                     // One that was lost meanwhile is not told so again.
                     if let Some(connection) = self.connections.get_mut(&connection) {
                         assert!(!connection.opening);
                         connection.waiting += bytes.len();
-                        assert!(connection.waiting <= MAX_WAITING, "{} wait", connection.waiting);
+                        let most = if session { MAX_SESSION_WAITING } else { MAX_WAITING };
+                        assert!(connection.waiting <= most, "{} wait", connection.waiting);
                     }
                 }
                 ConnectionAction::Finish { connection } => {
@@ -227,11 +243,25 @@ impl World {
         assert!(self.tcp.poll_timeout().is_none_or(|next| next > self.now), "a deadline is left behind");
     }
 
-    /// A message is the next that has come in over its connection: as long as it says, and filled up.
+    fn protocol(&self, association: AssociationId) -> ProtocolId {
+        if self.sessions.contains(&association) { ProtocolId::UNSPECIFIED } else { ProtocolId::ASAP }
+    }
+
+    fn send(&self, association: AssociationId, octets: usize) -> Action {
+        let protocol = self.protocol(association);
+        Action::Send { association, protocol, stream: 0, bytes: vec![b'x'; octets].into() }
+    }
+
+    /// A message is the next that has come in over its connection: as long as it says, and filled up; those of
+    /// sessions are as long as they are.
     fn check_message(&mut self, association: AssociationId, message: &Bytes) {
         let id = ConnectionId(association.number());
-        let length = usize::from(u16::from_be_bytes([message[2], message[3]]));
-        assert!(length >= 4 && message.len() == length.next_multiple_of(4));
+        let length = match self.sessions.contains(&association) {
+            true => message.len(),
+            false => usize::from(u16::from_be_bytes([message[2], message[3]])),
+        };
+        let whole = length >= 4 && message.len() == length.next_multiple_of(4);
+        assert!(!message.is_empty() && (whole || self.sessions.contains(&association)));
         if let Some(connection) = self.connections.get_mut(&id) {
             assert_eq!(connection.octets.get(..message.len()), Some(&message[..]));
             connection.octets.drain(..message.len());
@@ -273,8 +303,4 @@ impl World {
     fn happens(&mut self, id: ConnectionId, event: ConnectionEvent) {
         self.tcp.handle_connection(self.now, id, event);
     }
-}
-
-fn send(association: AssociationId, octets: usize) -> Action {
-    Action::Send { association, protocol: ProtocolId::ASAP, stream: 0, bytes: vec![b'x'; octets].into() }
 }

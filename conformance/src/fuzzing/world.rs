@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{
-    AssociationId, CommandId, ConnectId, Instant, ProtocolId, SctpAddress, SctpPort, TransportAddress,
-    UdpPort,
+    AssociationId, CommandId, ConnectId, Instant, ProtocolId, SctpAddress, SctpPort, TcpAddress,
+    TransportAddress, UdpPort,
 };
 use rserpool_core::endpoint::{
     AbortReason, Action, CallFrame, CallId, Channel, ConnectError, Connected, DownReason, Endpoint, Event,
@@ -236,6 +236,10 @@ where
             }
             TransportAddress::Tcp(tcp) => {
                 let peer = TransportAddress::tcp(vec![address], tcp.port);
+                (AssociationId::tcp(self.last_association), peer)
+            }
+            TransportAddress::Octets(tcp) => {
+                let peer = TransportAddress::Octets(TcpAddress::new(vec![address], tcp.port));
                 (AssociationId::tcp(self.last_association), peer)
             }
             other => unreachable!("nobody connects to {other}"),

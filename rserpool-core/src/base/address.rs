@@ -128,7 +128,8 @@ impl SctpAddress {
     }
 }
 
-/// An endpoint of TCP: only registrars have one, for their users (RFC 5352 section 2.1).
+/// An endpoint of TCP: registrars have one for their users (RFC 5352 section 2.1), and elements may serve their users
+/// with one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TcpAddress {
     /// The addresses, in the order of preference; all of them are the same endpoint.
@@ -172,6 +173,9 @@ pub enum TransportAddress {
     Sctp(SctpAddress),
     /// TCP: only between users and registrars (RFC 5352 section 2.1).
     Tcp(TcpAddress),
+    /// TCP between a user and an element: the octets of the application, and nothing else (RFC 5354 section 3.4, data
+    /// only).
+    Octets(TcpAddress),
 }
 
 impl TransportAddress {
@@ -189,7 +193,7 @@ impl TransportAddress {
     pub const fn carrier(&self) -> Carrier {
         match self {
             Self::Sctp(_) => Carrier::Sctp,
-            Self::Tcp(_) => Carrier::Tcp,
+            Self::Tcp(_) | Self::Octets(_) => Carrier::Tcp,
         }
     }
 
@@ -197,7 +201,7 @@ impl TransportAddress {
     pub fn addresses(&self) -> &[IpAddr] {
         match self {
             Self::Sctp(sctp) => &sctp.addresses,
-            Self::Tcp(tcp) => &tcp.addresses,
+            Self::Tcp(tcp) | Self::Octets(tcp) => &tcp.addresses,
         }
     }
 
@@ -205,7 +209,7 @@ impl TransportAddress {
     pub fn sockets(&self) -> impl Iterator<Item = SocketAddr> {
         let port = match self {
             Self::Sctp(sctp) => sctp.udp_port.0,
-            Self::Tcp(tcp) => tcp.port,
+            Self::Tcp(tcp) | Self::Octets(tcp) => tcp.port,
         };
         self.addresses().iter().map(move |address| SocketAddr::new(*address, port))
     }
@@ -214,7 +218,7 @@ impl TransportAddress {
     pub const fn as_sctp(&self) -> Option<&SctpAddress> {
         match self {
             Self::Sctp(sctp) => Some(sctp),
-            Self::Tcp(_) => None,
+            Self::Tcp(_) | Self::Octets(_) => None,
         }
     }
 
@@ -222,20 +226,20 @@ impl TransportAddress {
     pub const fn as_tcp(&self) -> Option<&TcpAddress> {
         match self {
             Self::Sctp(_) => None,
-            Self::Tcp(tcp) => Some(tcp),
+            Self::Tcp(tcp) | Self::Octets(tcp) => Some(tcp),
         }
     }
 
     /// Whether TCP leads there.
     pub const fn is_tcp(&self) -> bool {
-        matches!(self, Self::Tcp(_))
+        matches!(self, Self::Tcp(_) | Self::Octets(_))
     }
 
     /// Whether a peer can be reached there at all: there is an address, and every port it takes.
     pub const fn is_complete(&self) -> bool {
         match self {
             Self::Sctp(sctp) => sctp.is_complete(),
-            Self::Tcp(tcp) => tcp.is_complete(),
+            Self::Tcp(tcp) | Self::Octets(tcp) => tcp.is_complete(),
         }
     }
 
@@ -244,16 +248,19 @@ impl TransportAddress {
     pub fn is_same_endpoint(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Sctp(one), Self::Sctp(other)) => one.is_same_endpoint(other),
-            (Self::Tcp(one), Self::Tcp(other)) => one.is_same_endpoint(other),
-            (Self::Sctp(_), Self::Tcp(_)) | (Self::Tcp(_), Self::Sctp(_)) => false,
+            (Self::Tcp(one), Self::Tcp(other)) | (Self::Octets(one), Self::Octets(other)) => {
+                one.is_same_endpoint(other)
+            }
+            _ => false,
         }
     }
 
     /// What the order is made of.
-    fn key(&self) -> (&[IpAddr], u16, UdpPort, Carrier) {
+    fn key(&self) -> (&[IpAddr], u16, UdpPort, u8) {
         match self {
-            Self::Sctp(sctp) => (&sctp.addresses, sctp.port.0, sctp.udp_port, Carrier::Sctp),
-            Self::Tcp(tcp) => (&tcp.addresses, tcp.port, UdpPort(0), Carrier::Tcp),
+            Self::Sctp(sctp) => (&sctp.addresses, sctp.port.0, sctp.udp_port, 0),
+            Self::Tcp(tcp) => (&tcp.addresses, tcp.port, UdpPort(0), 1),
+            Self::Octets(tcp) => (&tcp.addresses, tcp.port, UdpPort(0), 2),
         }
     }
 }
@@ -317,7 +324,7 @@ impl fmt::Display for TransportAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sctp(sctp) => sctp.fmt(f),
-            Self::Tcp(tcp) => tcp.fmt(f),
+            Self::Tcp(tcp) | Self::Octets(tcp) => tcp.fmt(f),
         }
     }
 }

@@ -40,6 +40,10 @@ pub struct ElementConfig {
     pub port: SctpPort,
     /// The UDP port of our socket, told in the encapsulation parameter; 0, the default, sends no parameter.
     pub udp_port: UdpPort,
+    /// Where somebody else serves the users over plain TCP, at one of [`addresses`](Self::addresses) and this port; the
+    /// element itself only registers then (RFC 5354 section 3.2: data only). `None`, the default: it serves them itself.
+    /// All elements of a pool must agree.
+    pub tcp_service: Option<(IpAddr, u16)>,
     /// Whether there is a control channel beside the data (Transport Use 1, the default): without one there are no
     /// cookies. All elements of a pool must agree.
     pub control: bool,
@@ -86,6 +90,7 @@ impl ElementConfig {
             foreign_addresses: false,
             port: ECHO_PORT,
             udp_port: UdpPort(0),
+            tcp_service: None,
             control: true,
             life: RegistrationLife(300),
             life_unit: LifeUnit::default(),

@@ -567,11 +567,14 @@ impl Membership {
             id: context.id,
             home: home.id,
             life: config.life_unit.on_wire(config.life),
-            user_transport: Transport::Sctp(SctpTransport {
-                port: config.port.0,
-                usage,
-                addresses: config.addresses.as_slice().into(),
-            }),
+            user_transport: match config.tcp_service {
+                Some((address, port)) => Transport::Tcp { port, reserved: 0, address },
+                None => Transport::Sctp(SctpTransport {
+                    port: config.port.0,
+                    usage,
+                    addresses: config.addresses.as_slice().into(),
+                }),
+            },
             policy: self.policy.clone(),
             asap_transport: None,
             encapsulation: config.udp_port.is_set().then_some(ports),

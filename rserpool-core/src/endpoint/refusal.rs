@@ -24,6 +24,11 @@ pub enum Refusal {
     /// ([`ElementConfig::control`](crate::element::ElementConfig::control)).
     #[error("the element has no control channel: let it register one, or send data only")]
     NoControlChannel,
+    /// The element serves its users over plain TCP, so nothing tells its users which request an answer belongs to.
+    #[error(
+        "the element serves over plain TCP, which our calls cannot use: let the application pair its messages"
+    )]
+    OctetsOnly,
     /// The cookie is longer than [`MAX_COOKIE`](crate::endpoint::MAX_COOKIE) octets.
     #[error("a cookie has at most {} octets: keep less in it", crate::endpoint::MAX_COOKIE)]
     CookieLength,

@@ -41,7 +41,7 @@ pub(super) struct Attempt {
 impl Attempt {
     /// An attempt at an element as it is listed; `None` if it serves users in no way that we know.
     pub(super) fn at(element: &PoolElement) -> Option<Self> {
-        let peer = element.user_address()?.into();
+        let peer = element.session_address()?;
         Some(Self { element: element.id, peer, control: has_control_channel(element) })
     }
 }

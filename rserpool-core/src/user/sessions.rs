@@ -20,7 +20,7 @@ use super::resolution::{Resolved, Resolver, Waiter};
 use super::search::{Attempt, Exhausted, Next, Purpose, Search};
 use super::session::{Queue, Serving, Session, Stage};
 use crate::base::{
-    AssociationId, CommandId, ConnectId, ElementId, Instant, PoolHandle, ProtocolId, SctpPort,
+    AssociationId, Carrier, CommandId, ConnectId, ElementId, Instant, PoolHandle, ProtocolId, SctpPort,
 };
 use crate::endpoint::{AbortCause, Action, ConnectError, DownReason, MAX_MESSAGE, Refusal};
 
@@ -417,6 +417,11 @@ impl Sessions {
         }
         let id = message.session;
         let session = self.sessions.get_mut(&id).ok_or(Refusal::UnknownSession)?;
+        let octets_only =
+            session.serving().is_some_and(|serving| serving.association.carrier() == Carrier::Tcp);
+        if octets_only && message.protocol == ProtocolId::CALL {
+            return Err(Refusal::OctetsOnly);
+        }
         session.admit(&message, context.config.max_unanswered_octets)?;
         context.counters.messages_sent += 1;
         session.keep(now, &message, &context.config);

@@ -3,11 +3,12 @@
 //! This is the one answer for every role: a user that wants to be served, a registrar that asks an
 //! element whether it lives, and registrars that look for each other.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::base::{
-    DEFAULT_ENCAPSULATION_PORT, MAX_KEPT_ADDRESSES, RegistrarId, SctpAddress, SctpPort, UdpPort,
-    is_usable_address,
+    DEFAULT_ENCAPSULATION_PORT, MAX_KEPT_ADDRESSES, RegistrarId, SctpAddress, SctpPort, TcpAddress,
+    TransportAddress, UdpPort, is_usable_address,
 };
 
 use super::{EncapsulationPorts, PoolElement, SctpTransport, ServerInformation, Transport, TransportUse};
@@ -34,6 +35,17 @@ impl PoolElement {
                 sctp.reached_by(self.encapsulation.and_then(EncapsulationPorts::user_port))
             }
             _ => None,
+        }
+    }
+
+    /// Where users connect to for a session: by SCTP, or by TCP for data only. `None` for other transports, or if a
+    /// port or every address is missing.
+    pub fn session_address(&self) -> Option<TransportAddress> {
+        match &self.user_transport {
+            Transport::Tcp { port, address, .. } if *port != 0 => {
+                Some(TransportAddress::Octets(TcpAddress::new(vec![*address], *port)))
+            }
+            _ => self.user_address().map(TransportAddress::Sctp),
         }
     }
 

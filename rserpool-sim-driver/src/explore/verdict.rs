@@ -33,6 +33,10 @@ pub(super) struct Verdict<'a> {
 impl Verdict<'_> {
     /// Judges the world. Users are asked to resolve once more, which takes some time.
     pub(super) fn judge(&mut self) {
+        // First: questions renew what registrars have promised.
+        if let Err(violation) = self.judge_watches() {
+            return self.world.violated(violation);
+        }
         for (user, _) in self.plan.user_hosts() {
             self.world.resolve(user);
         }
@@ -222,7 +226,6 @@ impl Verdict<'_> {
                 let detail = format!("{name}: {command:?} since {since:?}");
                 return Err(Violation::new("one answer for each command", detail));
             }
-            self.judge_watch(user, name, client)?;
             // Two with one identifier expel each other, and the pool is empty in between.
             if !self.is_pool_known(user, pool) || self.twins_contend() || self.plan.lacks_pools() {
                 continue;
@@ -238,6 +241,15 @@ impl Verdict<'_> {
             if !elements.into_iter().any(ElementPlan::turns_away) {
                 let silence = self.plan.sctp.heartbeat + self.plan.sctp.max_silence;
                 judge_sessions(now, silence + self.plan.longest_wait(user), name, client)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_watches(&self) -> Result<(), Violation> {
+        for (host, user) in self.plan.user_hosts() {
+            if let Some(client) = self.world.client(host) {
+                self.judge_watch(user, self.world.host(host).name(), client)?;
             }
         }
         Ok(())

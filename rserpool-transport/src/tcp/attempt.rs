@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
-use rserpool_core::base::{Instant, MAX_TRIED_ADDRESSES, SctpPort, TcpAddress, is_usable_address};
+use rserpool_core::base::{Instant, MAX_TRIED_ADDRESSES, SctpPort, TransportAddress, is_usable_address};
 use rserpool_core::endpoint::ConnectError;
 
 use super::config::TcpConfig;
@@ -14,7 +14,7 @@ use crate::ConnectionId;
 #[derive(Debug)]
 pub(super) struct Attempt {
     /// Told again when it succeeds.
-    pub(super) peer: TcpAddress,
+    pub(super) peer: TransportAddress,
     pub(super) local_port: SctpPort,
     deadline: Instant,
     /// When the next address is tried; meaningless when there is none.
@@ -42,13 +42,12 @@ impl Attempt {
     pub(super) fn new(
         now: Instant,
         local_port: SctpPort,
-        peer: TcpAddress,
+        peer: TransportAddress,
         deadline: Instant,
     ) -> Option<Self> {
-        let usable = peer.addresses.iter().filter(|ip| is_usable_address(ip));
-        let left: VecDeque<_> =
-            usable.take(MAX_TRIED_ADDRESSES).map(|ip| SocketAddr::new(*ip, peer.port)).collect();
-        if left.is_empty() || peer.port == 0 {
+        let usable = peer.sockets().filter(|socket| is_usable_address(&socket.ip()));
+        let left: VecDeque<_> = usable.take(MAX_TRIED_ADDRESSES).collect();
+        if left.is_empty() || !peer.is_complete() {
             return None;
         }
         let (opening, error) = (BTreeSet::new(), ConnectError::TimedOut);

@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use rserpool_core::base::Instant;
+use bytes::Bytes;
+use rserpool_core::base::{Instant, TransportAddress};
 use rserpool_core::endpoint::HangUp;
 
 use super::config::TcpConfig;
-use super::frames::{Frames, LONGEST};
+use super::frames::{BadLength, Frames, LONGEST};
 
 /// The longest message that a user may send: room for a registration with the longest pool handle
 /// (1,024 octets) and the largest Pool Element that a registrar keeps (2,048), so that even this,
@@ -24,10 +25,37 @@ pub(super) const MAX_OUTPUT: usize = 4 * PAUSE_AT;
 /// The most octets that may wait to be read; a driver that asks [`Connection::reads`] keeps less.
 pub(super) const MAX_INPUT: usize = 4 * PAUSE_AT;
 
+/// Octets of a session that wait to be written at which its endpoint is asked to wait, and of which half must have been
+/// written before it may go on: what the system takes at a time, several times.
+pub(super) const CONGESTED_AT: usize = 1 << 18;
+
+/// The most octets of a session that may wait to be written: twice a message, and the requests that a session sends again
+/// when it moves.
+pub(super) const MAX_DATA_OUTPUT: usize = 4 << 20;
+
+/// What a connection carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Messages of ASAP.
+    Asap,
+    /// The octets of a session.
+    Octets,
+}
+
+impl Content {
+    /// What is spoken at an address that we connect to.
+    pub(super) const fn at(address: &TransportAddress) -> Self {
+        match address {
+            TransportAddress::Octets(_) => Self::Octets,
+            _ => Self::Asap,
+        }
+    }
+}
+
 /// Which side has opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Opener {
-    /// We have, to ask a registrar.
+    /// We have, to ask a registrar, or for a session.
     Us,
     /// A user has, from this address.
     Peer(SocketAddr),
@@ -37,7 +65,12 @@ pub(super) enum Opener {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) opener: Opener,
+    pub(super) content: Content,
     pub(super) frames: Frames,
+    /// Whether the endpoint takes nothing at present.
+    pub(super) held: bool,
+    /// Whether the endpoint was asked to wait.
+    congested: bool,
     /// Whether it stands in the queue of those that may have messages.
     pub(super) queued: bool,
     /// Whether the endpoint knows it.
@@ -60,11 +93,14 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(opener: Opener, now: Instant) -> Self {
+    pub(super) fn new(opener: Opener, content: Content, now: Instant) -> Self {
         let limit = if opener == Opener::Us { LONGEST } else { MAX_REQUEST };
         Self {
             opener,
+            content,
             frames: Frames::new(limit),
+            held: false,
+            congested: false,
             queued: false,
             named: true,
             output: VecDeque::new(),
@@ -84,9 +120,28 @@ impl Connection {
         !self.ended && !self.is_paused()
     }
 
-    /// Whether the peer has to take answers before it is given more.
+    /// Whether the peer has to take answers before it is given more, or our endpoint what has come.
     pub(super) fn is_paused(&self) -> bool {
-        self.opener != Opener::Us && self.waiting >= PAUSE_AT
+        self.held || (self.opener != Opener::Us && self.waiting >= PAUSE_AT)
+    }
+
+    /// What has come: the next whole message of ASAP, or the octets as they are.
+    pub(super) fn next(&mut self) -> Result<Option<Bytes>, BadLength> {
+        match self.content {
+            Content::Asap => self.frames.next(),
+            Content::Octets => Ok(self.frames.take(PAUSE_AT)),
+        }
+    }
+
+    /// Whether the endpoint has to wait from now on.
+    pub(super) fn becomes_congested(&mut self) -> bool {
+        let full = self.content == Content::Octets && self.waiting >= CONGESTED_AT;
+        full && !core::mem::replace(&mut self.congested, true)
+    }
+
+    /// Whether the endpoint may go on from now on.
+    pub(super) fn becomes_free(&mut self) -> bool {
+        self.waiting <= CONGESTED_AT / 2 && core::mem::take(&mut self.congested)
     }
 
     /// Whether everything has been written.
@@ -98,7 +153,11 @@ impl Connection {
     pub(super) fn queue(&mut self, now: Instant, octets: usize) -> bool {
         self.output.push_back((octets, now));
         self.waiting += octets;
-        self.waiting <= MAX_OUTPUT
+        self.waiting
+            <= match self.content {
+                Content::Asap => MAX_OUTPUT,
+                Content::Octets => MAX_DATA_OUTPUT,
+            }
     }
 
     /// So many octets have been written.

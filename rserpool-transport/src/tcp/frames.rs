@@ -44,6 +44,12 @@ impl Frames {
         Ok((self.octets.len() >= padded).then(|| self.octets.split_to(padded).freeze()))
     }
 
+    /// The octets that have come, `most` of them at most, wherever messages may begin.
+    pub(super) fn take(&mut self, most: usize) -> Option<Bytes> {
+        let octets = self.octets.len().min(most);
+        (octets > 0).then(|| self.octets.split_to(octets).freeze())
+    }
+
     /// How many octets wait.
     pub(super) fn len(&self) -> usize {
         self.octets.len()

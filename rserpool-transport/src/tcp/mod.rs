@@ -1,9 +1,11 @@
 //! ASAP over TCP (RFC 5352 sections 2.1 and 3.3): any number of connections, no I/O.
 //!
-//! Between users and registrars only; a connection counts as an association. The stream of octets is
+//! Between users and registrars; a connection counts as an association. The stream of octets is
 //! cut into messages by their own lengths (reading B14), so it has no place for a payload protocol
-//! identifier: everything in it is ASAP. ENRP, the private questions for counters and the data of
-//! sessions stay on SCTP.
+//! identifier: everything in it is ASAP. ENRP and the private questions for counters stay on SCTP.
+//!
+//! A user may also connect to an element that serves its users over plain TCP. Such a connection carries the octets of
+//! the application, in pieces as they come, and has no control channel.
 //!
 //! Any host that reaches the port may connect. Therefore everything that a client could hold is bounded: the
 //! octets and time of a connection in `connection`, the number of connections here. A client is read no faster
@@ -24,7 +26,7 @@ use bytes::Bytes;
 pub use config::TcpConfig;
 
 use self::attempt::{Attempt, Due};
-use self::connection::{Connection, MAX_INPUT, Opener};
+use self::connection::{Connection, Content, MAX_INPUT, Opener};
 use super::{ConnectionAction, ConnectionEvent, ConnectionId, Stack, Streams};
 use crate::places::{Places, Victim};
 use rserpool_core::base::{
@@ -113,7 +115,13 @@ impl Tcp {
         ConnectionId(self.last)
     }
 
-    fn connect(&mut self, request: ConnectId, local_port: SctpPort, peer: TcpAddress, deadline: Instant) {
+    fn connect(
+        &mut self,
+        request: ConnectId,
+        local_port: SctpPort,
+        peer: TransportAddress,
+        deadline: Instant,
+    ) {
         let refused = if self.attempts.contains_key(&request) {
             ConnectError::InUse
         } else if self.is_full() {
@@ -179,9 +187,9 @@ impl Tcp {
         opener: Opener,
         origin: Origin,
         local_port: SctpPort,
-        peer: TcpAddress,
+        peer: TransportAddress,
     ) {
-        self.connections.insert(id, Connection::new(opener, self.now));
+        self.connections.insert(id, Connection::new(opener, Content::at(&peer), self.now));
         self.named += 1;
         self.events.push_back(Event::Connected(Connected::new(association(id), origin, local_port, peer)));
         self.rearm(id);
@@ -217,11 +225,11 @@ impl Tcp {
         if !connection.named || connection.is_paused() {
             return;
         }
-        match connection.frames.next() {
+        match connection.next() {
             Ok(Some(bytes)) => {
                 connection.took_message(self.now);
                 self.places.heard(id);
-                let (association, protocol) = (association(id), ProtocolId::ASAP);
+                let (association, protocol) = (association(id), protocol_of(connection.content));
                 self.events.push_back(Event::Message { association, protocol, stream: 0, bytes });
                 self.make_ready(id);
             }
@@ -253,18 +261,37 @@ impl Tcp {
         self.progress(id);
     }
 
-    fn send(&mut self, to: AssociationId, bytes: Bytes) {
+    fn send(&mut self, to: AssociationId, protocol: ProtocolId, bytes: Bytes) {
         let id = name(to);
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        let bytes = match connection.content {
+            Content::Asap if protocol == ProtocolId::ASAP => frames::fill_up(bytes),
+            Content::Octets if !is_ours(protocol) => bytes,
+            // The receiver would take it for something else.
+            Content::Asap | Content::Octets => return,
+        };
         if connection.closing.is_some() || bytes.is_empty() {
             return;
         }
-        let bytes = frames::fill_up(bytes);
         if !connection.queue(self.now, bytes.len()) {
             return self.hang_up(id, HangUp::Flooding);
         }
+        if connection.becomes_congested() {
+            self.events.push_back(Event::Congested { association: to });
+        }
         self.actions.push_back(ConnectionAction::Write { connection: id, bytes });
         self.rearm(id);
+    }
+
+    /// An endpoint takes no more of what comes over a session, or does again. What a registrar answers it has asked for.
+    fn hold(&mut self, association: AssociationId, held: bool) {
+        let id = name(association);
+        if let Some(connection) = self.connections.get_mut(&id)
+            && connection.content == Content::Octets
+        {
+            connection.held = held;
+            self.make_ready(id);
+        }
     }
 
     /// Goes on with closing a connection, as far as what is to be written has been.
@@ -347,7 +374,7 @@ impl Stack for Tcp {
         self.advance(now);
         match action {
             Action::Connect { request, local_port, peer, deadline } => {
-                if let TransportAddress::Tcp(peer) = peer {
+                if peer.is_tcp() {
                     self.connect(request, local_port, peer, deadline);
                 } else {
                     self.events.push_back(Event::ConnectFailed { request, reason: ConnectError::NoRoute });
@@ -356,11 +383,9 @@ impl Stack for Tcp {
             Action::CancelConnect { request } => {
                 self.forget(request);
             }
-            Action::Send { association, protocol: ProtocolId::ASAP, stream: _, bytes } => {
-                self.send(association, bytes);
+            Action::Send { association, protocol, stream: _, bytes } => {
+                self.send(association, protocol, bytes);
             }
-            // The receiver would take it for ASAP.
-            Action::Send { .. } => {}
             Action::Shutdown { association, deadline } => {
                 let id = name(association);
                 if let Some(connection) = self.connections.get_mut(&id) {
@@ -371,8 +396,9 @@ impl Stack for Tcp {
             Action::Abort { association, cause: _ } => {
                 self.drop_connection(name(association), DownReason::Local);
             }
-            // Over TCP a peer only answers what it was asked.
-            Action::Hold { .. } | Action::Release { .. } | Action::Announce { .. } => {}
+            Action::Hold { association } => self.hold(association, true),
+            Action::Release { association } => self.hold(association, false),
+            Action::Announce { .. } => {}
         }
     }
 
@@ -430,7 +456,8 @@ impl Streams for Tcp {
         }
         let connection = self.next_connection();
         self.places.add(source, connection);
-        self.establish(connection, Opener::Peer(peer), Origin::Peer, self.service, address(peer));
+        let peer_address = TransportAddress::Tcp(address(peer));
+        self.establish(connection, Opener::Peer(peer), Origin::Peer, self.service, peer_address);
         Some(connection)
     }
 
@@ -451,6 +478,9 @@ impl Streams for Tcp {
             ConnectionEvent::Written(octets) => {
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.written(octets);
+                    if connection.becomes_free() {
+                        self.events.push_back(Event::Drained { association: association(id) });
+                    }
                     self.make_ready(id);
                     self.progress(id);
                 }
@@ -482,6 +512,19 @@ const fn association(id: ConnectionId) -> AssociationId {
 
 const fn name(association: AssociationId) -> ConnectionId {
     ConnectionId(association.number())
+}
+
+/// Whether messages with this identifier are of no use to who takes them for octets of an application.
+const fn is_ours(protocol: ProtocolId) -> bool {
+    matches!(protocol, ProtocolId::ASAP | ProtocolId::ENRP | ProtocolId::MANAGEMENT | ProtocolId::CALL)
+}
+
+/// Octets of an application have no identifier over TCP.
+const fn protocol_of(content: Content) -> ProtocolId {
+    match content {
+        Content::Asap => ProtocolId::ASAP,
+        Content::Octets => ProtocolId::UNSPECIFIED,
+    }
 }
 
 fn address(peer: SocketAddr) -> TcpAddress {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rserpool_core::endpoint::AbortCause;
 
-use super::connection::{MAX_OUTPUT, PAUSE_AT};
+use super::connection::{CONGESTED_AT, MAX_DATA_OUTPUT, MAX_OUTPUT, PAUSE_AT};
 use super::*;
 
 const SERVICE: u16 = 3863;
@@ -464,4 +464,63 @@ fn queues_have_an_end() {
     let flood: Vec<u8> = (0..MAX_INPUT / 16).flat_map(|_| message(16)).collect();
     assert_eq!(script.receive(1, 1, &flood), nothing());
     assert_eq!(script.receive(1, 1, &message(16)), end());
+}
+
+/// A session over plain TCP: octets as they come, without any framing.
+#[test]
+fn octets_of_a_session_are_passed_as_they_are() {
+    let mut script = Script::new();
+    let server = TransportAddress::Octets(TcpAddress::new(vec![[198, 51, 100, 1].into()], 3863));
+    assert_eq!(script.connect(0, 7, server.clone(), 500), out([], [open(1, 1)]));
+    let connected = Connected::new(name_of(1), Origin::Attempt(ConnectId(7)), SctpPort(0), server);
+    assert_eq!(script.happens(1, 1, ConnectionEvent::Opened), out([Event::Connected(connected)], []));
+    let data = |bytes: &'static [u8]| Event::Message {
+        association: name_of(1),
+        protocol: ProtocolId::UNSPECIFIED,
+        stream: 0,
+        bytes: Bytes::from_static(bytes),
+    };
+    assert_eq!(script.receive(2, 1, b"a"), out([data(b"a")], []));
+    let send = |bytes: Bytes, protocol| Action::Send { association: name_of(1), protocol, stream: 0, bytes };
+    let hello = Bytes::from_static(b"hello");
+    assert_eq!(script.act(3, send(hello.clone(), ProtocolId(77))), out([], [write(1, hello.clone())]));
+    for ours in [ProtocolId::ASAP, ProtocolId::ENRP, ProtocolId::MANAGEMENT, ProtocolId::CALL] {
+        assert_eq!(script.act(4, send(hello.clone(), ours)), nothing());
+    }
+    script.happens(5, 1, ConnectionEvent::Written(5));
+
+    // Who is held is not read; what has come waits.
+    assert!(script.tcp.reads(id(1)));
+    assert_eq!(script.act(6, Action::Hold { association: name_of(1) }), nothing());
+    assert!(!script.tcp.reads(id(1)));
+    assert_eq!(script.receive(7, 1, b"bc"), nothing());
+    assert_eq!(script.act(8, Action::Release { association: name_of(1) }), out([data(b"bc")], []));
+    assert!(script.tcp.reads(id(1)));
+    // Silence is not the end: nothing is due.
+    assert_eq!(script.tcp.poll_timeout(), None);
+    let end = out([down(1, DownReason::PeerShutdown)], [dropped(1)]);
+    assert_eq!(script.happens(9, 1, ConnectionEvent::Ended), end);
+}
+
+/// An endpoint waits while its peer does not read, and is hung up on if it does not.
+#[test]
+fn a_session_waits_for_a_server_that_is_slow() {
+    let mut script = Script::new();
+    let server = TransportAddress::Octets(TcpAddress::new(vec![[198, 51, 100, 1].into()], 3863));
+    script.connect(0, 7, server, 500);
+    script.happens(1, 1, ConnectionEvent::Opened);
+    let piece = Bytes::from(vec![7; CONGESTED_AT / 2]);
+    let send =
+        Action::Send { association: name_of(1), protocol: ProtocolId(77), stream: 0, bytes: piece.clone() };
+    assert_eq!(script.act(2, send.clone()), out([], [write(1, piece.clone())]));
+    let congested = Event::Congested { association: name_of(1) };
+    assert_eq!(script.act(3, send.clone()), out([congested], [write(1, piece.clone())]));
+    assert_eq!(script.happens(4, 1, ConnectionEvent::Written(piece.len() - 1)), nothing());
+    let drained = out([Event::Drained { association: name_of(1) }], []);
+    assert_eq!(script.happens(5, 1, ConnectionEvent::Written(1)), drained);
+    // One piece waits since 3 ms, and more than is kept comes behind it.
+    for _ in 0..MAX_DATA_OUTPUT / piece.len() - 1 {
+        script.act(6, send.clone());
+    }
+    assert_eq!(script.act(7, send), out([down(1, DownReason::QueueFull)], [dropped(1)]));
 }

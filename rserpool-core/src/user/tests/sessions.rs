@@ -1,7 +1,10 @@
 //! Sessions: opened, used, closed.
 
 use super::*;
+use crate::base::TcpAddress;
 use crate::base::{SctpAddress, UdpPort};
+use crate::endpoint::{Connected, Origin};
+use crate::user::interface::{Call, CallError};
 
 fn open(user: &mut User, now: u64, id: u64) -> Step {
     command(user, now, id, Command::Open(Open::new("pool".into())))
@@ -85,13 +88,37 @@ fn an_unanswered_candidate_is_replaced_at_once_when_it_fails() {
 #[test]
 fn unusable_transports_are_skipped() {
     let mut user = user_told(&[1]);
-    let tcp =
-        PoolElement { user_transport: Transport::Tcp { port: 7, reserved: 0, address: ip(1) }, ..element(1) };
+    let udp = Transport::Udp { port: 7, reserved: 0, address: ip(1) };
+    let udp = PoolElement { user_transport: udp, ..element(1) };
     let default_port = PoolElement { encapsulation: None, ..element(2) };
     command(&mut user, 3, 2, Command::Resolve(Resolve::new("pool".into()).past_cache()));
-    event(&mut user, 4, heard(HOME, &answer("pool", vec![tcp, default_port])));
+    event(&mut user, 4, heard(HOME, &answer("pool", vec![udp, default_port])));
     let peer = SctpAddress { udp_port: UdpPort(9899), ..sctp_place(2) };
     assert_eq!(open(&mut user, 10, 3), (vec![connect(2, 0, peer.into(), at(160))], vec![]));
+}
+
+/// RFC 5354 section 3.2: an element may serve over plain TCP. Data goes there as it is; there is no control channel, and no
+/// room for calls.
+#[test]
+fn a_session_over_tcp_has_data_only() {
+    let mut user = user_told(&[1]);
+    let transport = Transport::Tcp { port: 80, reserved: 0, address: ip(1) };
+    let tcp = |id| PoolElement { user_transport: transport.clone(), encapsulation: None, ..element(id) };
+    command(&mut user, 3, 2, Command::Resolve(Resolve::new("pool".into()).past_cache()));
+    event(&mut user, 4, heard(HOME, &answer("pool", vec![tcp(1)])));
+    let place = TransportAddress::Octets(TcpAddress::new(vec![ip(1)], 80));
+    assert_eq!(open(&mut user, 10, 3), (vec![connect(2, 0, place.clone(), at(160))], vec![]));
+    let association = AssociationId::tcp(2);
+    let connected = Connected::new(association, Origin::Attempt(ConnectId(2)), SctpPort(0), place.clone());
+    let opened = Answer::Opened(Ok(Opened { session: SessionId(1), element: ElementId(1), peer: place }));
+    let step = event(&mut user, 11, Event::Connected(connected));
+    assert_eq!(step, (vec![], vec![Output::Answer(CommandId(3), opened)]));
+    let sent = Action::Send { association, protocol: DATA, stream: 0, bytes: "a".into() };
+    assert_eq!(send(&mut user, 12, retry(1), "a"), accepted(vec![sent]));
+    let call = Call::new(SessionId(1), RequestId(9), DATA, "b");
+    let refused = Answer::Called(Err(CallError::Refused(Refusal::OctetsOnly)));
+    let step = command(&mut user, 13, 4, Command::Call(call));
+    assert_eq!(step, (vec![], vec![Output::Answer(CommandId(4), refused)]));
 }
 
 #[test]

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Whether simulated worlds notice when what sessions carry, or what users are told of pools, breaks: cookies, requests
+# that are sent again, subscriptions.
+#
+#     conformance/session-mutants.sh [SEEDS]
+#
+# Builds all mutants at once into a copy of the tree, switches them on one at a time, and explores that many seeds from 0
+# on, 600 by default, until one is violated. About five minutes on two idle cores. Prints which invariant was violated
+# and by which seed; ends with status 1 if a mutant survives. The tree itself is left alone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export CARGO_TERM_COLOR=never
+seeds=${1:-600}
+output=$(realpath -m "${CARGO_TARGET_DIR:-target}/session-mutants")
+tree=$output/tree
+rm -rf "$tree"
+mkdir -p "$tree"
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$tree"
+
+names=()
+# mutant NAME FILE OLD NEW: replaces OLD, which is there once, in a file of the core. In NEW, `broken` is true while this
+# mutant is switched on.
+mutant() {
+    names+=("$1")
+    OLD=$3 NEW=${4//broken/crate::mutant(${#names[@]})} perl -0777 -i -pe '
+        BEGIN { $old = $ENV{OLD}; $new = $ENV{NEW} }
+        $count = () = /\Q$old\E/g; die "$count times: $old\n" if $count != 1; s/\Q$old\E/$new/' \
+        "$tree/rserpool-core/src/$2"
+}
+
+cat >>"$tree/rserpool-core/src/lib.rs" <<'RUST'
+/// The mutant that is switched on.
+pub static MUTANT: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+pub(crate) fn mutant(number: usize) -> bool {
+    MUTANT.load(core::sync::atomic::Ordering::Relaxed) == number
+}
+RUST
+OLD='fn main() -> ExitCode {' perl -0777 -i -pe \
+    's/\Q$ENV{OLD}\E/$ENV{OLD}\n    let on = std::env::var("MUTANT").unwrap().parse().unwrap();\n    rserpool_core::MUTANT.store(on, std::sync::atomic::Ordering::Relaxed);/' \
+    "$tree/rserpool-sim-driver/src/bin/rserpool-sim/main.rs"
+
+mutant 'a session keeps its first cookie' user/handover.rs \
+    'self.cookie = Some(Bytes::copy_from_slice(cookie));' \
+    'if !(broken && self.cookie.is_some()) { self.cookie = Some(Bytes::copy_from_slice(cookie)); }'
+mutant 'no cookie is handed over' user/sessions/control.rs \
+    'let (Some(serving), Some(cookie)) = (session.serving(), session.handover().cookie()) else {' \
+    'let (Some(serving), Some(cookie)) = (session.serving(), session.handover().cookie().filter(|_| !broken)) else {'
+mutant 'requests come before the cookie' user/sessions.rs \
+    $'let cookie_echoed = self.hand_over(turn.context, id);\n                self.give_due_card(turn.context, id);\n                let resent = self.send_unanswered(turn.now, turn.context, id);' \
+    $'let early = if broken { Some(self.send_unanswered(turn.now, turn.context, id)) } else { None };\n                let cookie_echoed = self.hand_over(turn.context, id);\n                self.give_due_card(turn.context, id);\n                let resent = early.unwrap_or_else(|| self.send_unanswered(turn.now, turn.context, id));'
+mutant 'a cookie goes to the first session of the user' user/sessions/control.rs \
+    'session.handover_mut().keep_cookie(cookie);' \
+    'let to = if broken { self.sessions.keys().next().copied().unwrap_or(id) } else { id }; if let Some(session) = self.sessions.get_mut(&to) { session.handover_mut().keep_cookie(cookie); }'
+mutant 'requests are not sent again' user/sessions.rs \
+    'context.outbox.act(Action::Send { association, protocol, stream: 0, bytes });
+        }
+        context.counters.messages_resent' \
+    'if !(broken && due.again) { context.outbox.act(Action::Send { association, protocol, stream: 0, bytes }); }
+        }
+        context.counters.messages_resent'
+mutant 'changes within the interval are not told' registrar/subscriptions.rs \
+    'ctx.deadlines.set(Timer::Subscription(handle.clone(), to), at);' \
+    'if !broken { ctx.deadlines.set(Timer::Subscription(handle.clone(), to), at); }'
+mutant 'a subscription ends with its first update' registrar/subscriptions.rs \
+    '== Answered::UnknownPool {' '== Answered::UnknownPool || broken {'
+mutant 'who has left a pool is no news' registrar/listing.rs \
+    'if self.followed.contains(&pe.pool) {' 'if self.followed.contains(&pe.pool) && !broken {'
+mutant 'who has come into a pool is no news' registrar/listing.rs \
+    'self.followed.contains(&pe.pool) && !self.handlespace.get(pe).is_some_and(same)' \
+    '!broken && self.followed.contains(&pe.pool) && !self.handlespace.get(pe).is_some_and(same)'
+mutant 'the next registrar is not asked to tell of changes' user/resolution.rs \
+    'for handle in self.watches.handles() {' \
+    'for handle in self.watches.handles().into_iter().filter(|_| !broken) {'
+mutant 'promises of a registrar that is gone are kept' user/watches.rs \
+    'for watch in self.0.values_mut() {' 'for watch in self.0.values_mut().filter(|_| !broken) {'
+mutant 'a pool that has vanished is not looked for again' user/resolution.rs \
+    'context.deadlines.set(Timer::Watch(handle.clone()), now + again);' \
+    'if !(broken && result.is_err()) { context.deadlines.set(Timer::Watch(handle.clone()), now + again); }'
+mutant 'updates are no news' user/watches.rs \
+    '(watch.told.as_ref() != Some(&now)).then(|| watch.told = Some(now))' \
+    '(watch.told.as_ref() != Some(&now) && !(broken && watch.told.is_some())).then(|| watch.told = Some(now))'
+
+CARGO_TARGET_DIR=$output/build cargo build --quiet --manifest-path "$tree/Cargo.toml" --profile sim \
+    --package rserpool-sim-driver --bin rserpool-sim
+survived=0
+for n in 0 "${!names[@]}"; do
+    number=$((${ran:-0}))
+    ran=$((number + 1))
+    name=${names[number - 1]:-}
+    report=$output/$number.txt
+    if MUTANT=$number "$output/build/sim/rserpool-sim" explore --seeds "0..$seeds" --save "$output/$number.plan" >"$report" 2>&1; then
+        found=
+    else
+        found=$(grep -m 1 -E 'violat|panicked' "$report" || tail -n 1 "$report")
+    fi
+    if ((number == 0)); then
+        [[ -z $found ]] || { echo "without any mutant: $found"; exit 1; }
+    elif [[ -z $found ]]; then
+        echo "SURVIVED $seeds seeds: $name"
+        survived=1
+    else
+        echo "$name: ${found:0:160}"
+    fi
+done
+exit $survived

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_lite::future;
@@ -12,6 +13,8 @@ use rserpool_core::element::{Element, Message, Notice, Refusal};
 
 use crate::delivery::{SessionEvents, next_event};
 use crate::element::PoolElement;
+use crate::line::Line;
+use crate::pieces::{self, Arrived, Assembly, MAX_LONG_MESSAGE};
 use crate::role::Remark;
 use crate::router::Accepted;
 use crate::runtime::Runtime;
@@ -49,6 +52,11 @@ struct Shared<R: Runtime> {
     peer: TransportAddress,
     restored: Option<Bytes>,
     events: SessionEvents<Element>,
+    /// Those who send a long message: one at a time.
+    long: Line,
+    last_long: AtomicU32,
+    /// The long message that arrives.
+    assembly: Mutex<Assembly>,
 }
 
 impl<R: Runtime> Drop for Shared<R> {
@@ -87,7 +95,16 @@ impl<R: Runtime> PoolElement<R> {
     pub async fn accept(&self) -> Option<ElementSession<R>> {
         let accepted = self.router.accept();
         let Accepted { session, peer, restored, events } = self.wait_for(accepted.recv()).await.ok()?;
-        let shared = Shared { element: self.clone(), session, peer, restored, events };
+        let shared = Shared {
+            element: self.clone(),
+            session,
+            peer,
+            restored,
+            events,
+            long: Line::default(),
+            last_long: AtomicU32::new(0),
+            assembly: Mutex::new(Assembly::new(self.incomplete.clone())),
+        };
         Some(ElementSession { shared: Arc::new(shared) })
     }
 
@@ -153,12 +170,43 @@ impl<R: Runtime> ElementSession<R> {
     ///
     /// Cancel safe: no event is lost. Of several callers each event goes to one.
     pub async fn next_event(&self) -> Option<Notice> {
-        let Shared { element, session, events, .. } = &*self.shared;
-        let (event, room) = element.wait_for(events.next()).await?;
-        if room {
-            let _ = element.remarks().try_send(Remark::Release(*session));
+        let Shared { element, session, events, assembly, .. } = &*self.shared;
+        loop {
+            let (event, room) = element.wait_for(events.next()).await?;
+            if room {
+                let _ = element.remarks().try_send(Remark::Release(*session));
+            }
+            let Notice::Received { protocol, bytes, .. } = &event else { return Some(event) };
+            let mut assembly = assembly.lock().unwrap_or_else(PoisonError::into_inner);
+            match assembly.add(*protocol, bytes.clone()) {
+                Arrived::Message(protocol, bytes) => return Some(with_message(event, protocol, bytes)),
+                Arrived::Piece | Arrived::Misfit => {}
+                Arrived::NoRoom => {
+                    let _ = element.remarks().try_send(Remark::Visitor(*session));
+                }
+            }
         }
-        Some(event)
+    }
+
+    /// Sends a message of up to 16 MiB ([`MAX_LONG_MESSAGE`](crate::MAX_LONG_MESSAGE)), in pieces, so that others have
+    /// their turn in between. The user gets it as one. Waits while the queue to the user is full.
+    ///
+    /// Cancel safe: the user drops a message of which pieces are missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Length`] if it has no octets, or more than 16 MiB; if the session has ended.
+    pub async fn send_long(&self, protocol: ProtocolId, bytes: impl Into<Bytes>) -> Result<(), Refusal> {
+        let bytes = bytes.into();
+        if !(1..=MAX_LONG_MESSAGE).contains(&bytes.len()) {
+            return Err(Refusal::Length);
+        }
+        let _turn = self.shared.long.turn().await;
+        let number = self.shared.last_long.fetch_add(1, Ordering::Relaxed);
+        for (protocol, piece) in pieces::cut(protocol, number, &bytes) {
+            self.send(protocol, piece).await?;
+        }
+        Ok(())
     }
 
     /// Sends a message to the user, on stream 0. Waits while the queue to it is full.
@@ -212,6 +260,14 @@ impl<R: Runtime> ElementSession<R> {
     pub async fn close(&self) -> Result<(), Refusal> {
         self.shared.element.close(self.shared.session).await
     }
+}
+
+/// The event of a message, with its whole.
+fn with_message(mut event: Notice, whole: ProtocolId, octets: Bytes) -> Notice {
+    if let Notice::Received { protocol, bytes, .. } = &mut event {
+        (*protocol, *bytes) = (whole, octets);
+    }
+    event
 }
 
 impl ReceivedMessage {

@@ -27,6 +27,7 @@ use crate::families;
 use crate::handle::{Handle, Local, variant};
 use crate::log::{Line, Log, brief, cut, listed};
 use crate::memory::{CallCounters, Memory, Remembering};
+use crate::pieces::Allowance;
 use crate::role::{Recipient, Remark, Role};
 use crate::router::Router;
 use crate::runtime::Runtime;
@@ -45,6 +46,8 @@ pub struct PoolElement<R> {
     /// Its calls that are to be carried out at most once.
     memory: Arc<Memory>,
     pub(super) router: Router,
+    /// What it has of long messages.
+    pub(super) incomplete: Allowance,
     runtime: Arc<R>,
 }
 
@@ -135,7 +138,8 @@ impl<R: Runtime> Builder<R, ElementConfig> {
             runtime.spawn(Box::pin(follow));
         }
         let (id, router) = (config.id.unwrap_or_default(), Router::default());
-        Ok(PoolElement { handle, events, id, memory, router, runtime })
+        let incomplete = Allowance::default();
+        Ok(PoolElement { handle, events, id, memory, router, incomplete, runtime })
     }
 }
 
@@ -444,6 +448,7 @@ impl<R> Clone for PoolElement<R> {
             id: self.id,
             memory: Arc::clone(&self.memory),
             router: self.router.clone(),
+            incomplete: self.incomplete.clone(),
             runtime: Arc::clone(&self.runtime),
         }
     }

@@ -50,7 +50,8 @@
 //!
 //! Every async function here may be dropped at any time. A command that was taken before is still
 //! carried out, and its answer is lost, except that a session that was not received is closed.
-//! Functions that wait for an event lose no event.
+//! Functions that wait for an event lose no event. Where more is to be said, the function says it. Scenarios drop the
+//! futures of those that wait.
 //!
 //! # Features
 //!
@@ -84,6 +85,7 @@ mod observed;
 mod octets;
 mod pairing;
 mod patience;
+mod pieces;
 mod registrar;
 mod role;
 mod room;
@@ -118,6 +120,7 @@ pub use memory::{CallCounters, Remembering};
 pub use octets::{MessageSink, Octets, Sink};
 pub use pairing::{Correlator, Pairing};
 pub use patience::Patience;
+pub use pieces::MAX_LONG_MESSAGE;
 pub use registrar::Registrar;
 pub use runtime::{
     AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,

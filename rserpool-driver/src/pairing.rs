@@ -219,6 +219,9 @@ impl Pairs {
 impl Calls {
     /// The number of the request that a message answers.
     fn answered_by(&self, protocol: ProtocolId, bytes: &Bytes) -> Option<u64> {
+        if matches!(protocol, ProtocolId::PIECE | ProtocolId::LAST_PIECE) {
+            return None;
+        }
         match &self.pairing.as_ref()?.0 {
             Way::InOrder => self.unanswered.keys().next().copied(),
             Way::ByName(correlator) => {

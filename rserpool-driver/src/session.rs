@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_channel::{Receiver, bounded};
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use crate::error::Stopped;
 use crate::handle::{Handle, take, variant};
 use crate::line::Line;
 use crate::pairing::Pairs;
+use crate::pieces::{self, Arrived, Assembly, MAX_LONG_MESSAGE};
 use crate::role::Remark;
 
 /// A session with an element of a pool; clones are handles of the same one.
@@ -118,12 +119,21 @@ pub(super) struct Shared {
     pub(super) writable: Receiver<()>,
     /// Those who wait to send.
     pub(super) line: Line,
+    /// Those who send a long message: one at a time.
+    long: Line,
+    last_long: AtomicU32,
+    /// The long message that arrives.
+    assembly: Mutex<Assembly>,
 }
 
 impl Shared {
     /// The name of another request.
     pub(super) fn next_request(&self) -> RequestId {
         RequestId(self.last_request.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    fn assembly(&self) -> MutexGuard<'_, Assembly> {
+        self.assembly.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is not limited by itself is limited as the session says.
@@ -194,6 +204,9 @@ impl<R> Session<R> {
             pairs,
             writable,
             line: Line::default(),
+            long: Line::default(),
+            last_long: AtomicU32::new(0),
+            assembly: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared), runtime: PhantomData })
     }
@@ -270,6 +283,45 @@ impl<R> Session<R> {
 
     async fn deliver(&self, message: Message) -> Result<(), Refusal> {
         self.shared.deliver(message, || Opens::Nothing).await
+    }
+
+    /// Sends a message of up to 16 MiB once ([`MAX_LONG_MESSAGE`](crate::MAX_LONG_MESSAGE)), in pieces, so that others
+    /// have their turn in between. The other end has to know the framing: an
+    /// [`ElementSession`](crate::ElementSession) gets the message as one. If the element fails before the last piece is on
+    /// its way, the next element gets the whole.
+    ///
+    /// Cancel safe: the other end drops a message of which pieces are missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Length`] if it has no octets, or more than 16 MiB; if the session has ended.
+    pub async fn send_long(&self, protocol: ProtocolId, bytes: impl Into<Bytes>) -> Result<(), Refusal> {
+        let bytes = bytes.into();
+        if !(1..=MAX_LONG_MESSAGE).contains(&bytes.len()) {
+            return Err(Refusal::Length);
+        }
+        let _turn = self.shared.long.turn().await;
+        loop {
+            let left = self.shared.pairs.left();
+            let number = self.shared.last_long.fetch_add(1, Ordering::Relaxed);
+            match self.send_pieces(protocol, number, &bytes, left).await {
+                Err(_) if self.shared.pairs.left() != left => {}
+                sent => return sent,
+            }
+        }
+    }
+
+    async fn send_pieces(
+        &self,
+        protocol: ProtocolId,
+        number: u32,
+        bytes: &Bytes,
+        left: u64,
+    ) -> Result<(), Refusal> {
+        for (protocol, piece) in pieces::cut(protocol, number, bytes) {
+            self.send_to_present(protocol, piece, left).await?;
+        }
+        Ok(())
     }
 
     /// Like [`Session::send`], but does not wait while the session is congested, or while others wait to send.
@@ -350,9 +402,15 @@ impl<R> Session<R> {
             }
             let event = match notice {
                 Notice::Received { element, protocol, bytes, .. } => {
-                    SessionEvent::Received { element, protocol, bytes }
+                    match self.shared.assembly().add(protocol, bytes) {
+                        Arrived::Message(protocol, bytes) => {
+                            SessionEvent::Received { element, protocol, bytes }
+                        }
+                        Arrived::Piece | Arrived::Misfit | Arrived::NoRoom => continue,
+                    }
                 }
                 Notice::ElementFailed { element, reason, .. } => {
+                    self.shared.assembly().clear();
                     SessionEvent::ElementFailed { element, reason }
                 }
                 Notice::PeerCard { element, handle, elements, .. } => {

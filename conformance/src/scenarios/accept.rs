@@ -4,15 +4,16 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::time::Duration;
 
-use futures_lite::future::zip;
+use futures_lite::AsyncReadExt;
+use futures_lite::future::{self, zip};
 use rserpool_core::base::ElementId;
 use rserpool_driver::vocabulary::{Delivery, SessionEvent};
 use rserpool_driver::{ElementSession, PoolElement, Session};
 
 use super::mortal::Mortal;
 use super::scope::{
-    ECHO, Make, POOL, TheElement, TheRegistrar, TheUser, await_elements, element, pause, received, registrar,
-    user,
+    self, ECHO, Make, POOL, TheElement, TheRegistrar, TheUser, await_elements, element, pause, received,
+    registrar, user,
 };
 
 /// Accepts sessions, and runs this for each.
@@ -140,4 +141,46 @@ pub async fn a_slow_session_of_an_element_stops_nobody<G: Make, E: Make>() {
     let event = slow.next_event().await;
     assert!(matches!(event, Some(SessionEvent::ElementFailed { .. })), "{event:?}");
     drop(element);
+}
+
+/// Futures of sessions that nobody polls any more lose nothing: no session, no message, no octet.
+pub async fn dropped_futures_of_sessions_lose_nothing<G: Make, E: Make>() {
+    const MESSAGES: usize = 50;
+    let registrar = registrar::<G>(1, &[]).await;
+    let element: TheElement<E> = element(7, &[registrar.local_addr()]).await;
+    assert!(future::poll_once(element.accept()).await.is_none());
+    let user: TheUser<E> = user(&[registrar.local_addr()]).await;
+    // Waits that are given up again and again, until what they wait for is there.
+    assert!(future::poll_once(element.registered()).await.is_none());
+    element.registered().await.unwrap();
+    let session = user.connect(POOL).wait_for_pool(Duration::from_secs(60)).await.unwrap();
+    session.send(ECHO, "0", Delivery::Once).await.unwrap();
+    let accept = || async { future::poll_once(element.accept()).await };
+    let accepted = scope::eventually::<E, _, _>(accept).await.unwrap();
+    for number in 1..MESSAGES {
+        session.send(ECHO, number.to_string(), Delivery::Once).await.unwrap();
+    }
+    for number in 0..MESSAGES {
+        // Others wait, too, and hand out what is not theirs.
+        assert!(future::poll_once(element.accept()).await.is_none());
+        let recv = || async { future::poll_once(accepted.recv()).await };
+        let message = scope::eventually::<E, _, _>(recv).await.unwrap();
+        assert_eq!(message.bytes, number.to_string());
+        accepted.reply(&message, message.bytes.clone()).await.unwrap();
+    }
+    let (mut octets, mut back) = (session.octets(ECHO), Vec::new());
+    let expected: String = (0..MESSAGES).map(|number| number.to_string()).collect();
+    while back.len() < expected.len() {
+        let mut piece = [0; 7];
+        match future::poll_once(octets.read(&mut piece)).await {
+            Some(length) => back.extend_from_slice(&piece[..length.unwrap()]),
+            None => pause::<E>(Duration::from_millis(1)).await,
+        }
+    }
+    assert_eq!(back, expected.as_bytes());
+    // A long message that is given up is none; the next one is.
+    assert!(future::poll_once(session.send_long(ECHO, vec![1; 3 << 20])).await.is_none());
+    let (sent, message) = zip(session.send_long(ECHO, vec![2; 2 << 20]), accepted.recv()).await;
+    sent.unwrap();
+    assert_eq!(message.unwrap().bytes, vec![2; 2 << 20]);
 }

@@ -19,6 +19,7 @@ mod cookies;
 mod failures;
 mod families;
 mod leaving;
+mod long;
 mod mortal;
 mod octets;
 mod pairing;
@@ -33,7 +34,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-pub use accept::{a_slow_session_of_an_element_stops_nobody, accepted_sessions_keep_their_state};
+pub use accept::{
+    a_slow_session_of_an_element_stops_nobody, accepted_sessions_keep_their_state,
+    dropped_futures_of_sessions_lose_nothing,
+};
 pub use calls::{
     a_call_ends_with_its_reason, a_call_that_comes_again_is_carried_out_once,
     a_killed_element_and_the_delivery_of_calls, calls_are_answered_in_any_order,
@@ -48,6 +52,7 @@ pub use leaving::{
     dropped_handles_leave, everybody_leaves_without_a_trace, requests_in_work_are_answered,
     who_leaves_hands_elements_over,
 };
+pub use long::long_messages_travel_in_pieces;
 pub use mortal::Mortal;
 pub use octets::{messages_are_streams_and_sinks, octets_are_those_of_one_element};
 pub use pairing::{calls_are_paired_by_their_names, calls_are_paired_in_order};
@@ -107,6 +112,8 @@ macro_rules! scenarios {
             calls_are_paired_in_order
             accepted_sessions_keep_their_state
             a_slow_session_of_an_element_stops_nobody
+            dropped_futures_of_sessions_lose_nothing
+            long_messages_travel_in_pieces
             octets_are_those_of_one_element
             messages_are_streams_and_sinks
             a_user_waits_for_its_pool

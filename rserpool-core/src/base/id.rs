@@ -125,6 +125,10 @@ impl ProtocolId {
     pub const MANAGEMENT: Self = Self(0x5253_0001);
     /// Calls, the private framing by which an answer names its request.
     pub const CALL: Self = Self(0x5253_0002);
+    /// A piece of a message that is too long for one, in a private framing. It is no message by itself.
+    pub const PIECE: Self = Self(0x5253_0003);
+    /// The last piece of such a message.
+    pub const LAST_PIECE: Self = Self(0x5253_0004);
 }
 
 /// Defines an identifier that is used only within one process.

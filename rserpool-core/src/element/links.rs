@@ -261,7 +261,9 @@ impl Links {
         }
         let Some(link) = self.links.get_mut(&association) else { return Taken::Yes };
         link.cookie.outdate();
-        if let Some(more) = link.open_requests.checked_add(1) {
+        if protocol != ProtocolId::PIECE
+            && let Some(more) = link.open_requests.checked_add(1)
+        {
             link.open_requests = more;
             self.open_requests += 1;
         }
@@ -292,13 +294,17 @@ impl Links {
             return Err(Refusal::Congested);
         }
         link.cookie.outdate();
-        if link.open_requests > 0 {
+        // A piece answers nothing: the last one does.
+        let whole = protocol != ProtocolId::PIECE;
+        if whole && link.open_requests > 0 {
             link.open_requests -= 1;
             self.open_requests -= 1;
         }
         context.counters.messages_sent += 1;
         context.outbox.act(Action::Send { association: session, protocol, stream, bytes });
-        self.close_if_done(now, context, session);
+        if whole {
+            self.close_if_done(now, context, session);
+        }
         Ok(())
     }
 

@@ -78,7 +78,8 @@ pub trait Stack {
     /// is ignored.
     fn handle_action(&mut self, now: Instant, action: Action);
 
-    /// Time has passed; does nothing if no deadline is due.
+    /// Time has passed; does nothing if no deadline is due. If very many are, it serves some of them, and
+    /// [`Stack::poll_timeout`] is still not later than `now`: call it again when what has arrived is handled.
     fn handle_timeout(&mut self, now: Instant);
 
     /// The next event for an endpoint.

@@ -14,6 +14,10 @@ use super::engine::{Engine, Outgoing};
 use super::{Owner, Sctp, dispatch};
 use crate::{Datagram, Datagrams, Stack};
 
+/// The most deadlines that are served at a time, some milliseconds of work. Peers that have all come at one moment, as those
+/// of an attacker do, are all due for a HEARTBEAT at one moment, too. What has arrived is taken in between.
+pub(super) const MAX_DUE: usize = 256;
+
 impl<E: Engine> Stack for Sctp<E> {
     fn listen(&mut self, local_port: SctpPort) {
         self.listening.insert(local_port);
@@ -66,7 +70,7 @@ impl<E: Engine> Stack for Sctp<E> {
         self.core.now = self.core.now.max(now);
         // Fetched first: what is due again at once waits for the next call.
         let now = self.core.now;
-        let due: Vec<Owner> = std::iter::from_fn(|| self.deadlines.pop_due(now)).collect();
+        let due: Vec<Owner> = std::iter::from_fn(|| self.deadlines.pop_due(now)).take(MAX_DUE).collect();
         for owner in due {
             match owner {
                 Owner::Association(id) => self.with(id, Association::handle_timeout),

@@ -302,7 +302,10 @@ fn tell_paper(study: &Study, outcome: &Outcome, may_miss: Option<&[String]>) -> 
 }
 
 fn tell_points(study: &Study, outcome: &Outcome) {
-    let shown: Vec<&str> = study.charts.iter().map(|chart| chart.y.as_str()).collect();
+    let mut shown: Vec<&str> = study.charts.iter().map(|chart| chart.y.as_str()).collect();
+    if shown.is_empty() {
+        shown.push("completed");
+    }
     for (point, runs) in outcome.points(study) {
         let swept: Vec<String> = point.swept.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         let seen: Vec<String> = shown
@@ -313,6 +316,7 @@ fn tell_points(study: &Study, outcome: &Outcome) {
                 format!("{key} {:.2}{half}", mean.mean)
             })
             .collect();
-        println!("{}: {}", swept.join(", "), seen.join(", "));
+        let swept = if swept.is_empty() { study.name.clone() } else { swept.join(", ") };
+        println!("{swept}: {}", seen.join(", "));
     }
 }

@@ -4,6 +4,7 @@ use rserpool_core::base::SctpPort;
 use rserpool_core::endpoint::Connected;
 
 use super::*;
+use crate::sctp::stack::MAX_DUE;
 
 #[test]
 fn a_thousand_associations_share_a_socket() {
@@ -44,6 +45,25 @@ fn a_thousand_associations_share_a_socket() {
     ended(net.take(1), DownReason::PeerShutdown);
     assert_eq!((net.stacks[0].paths.len(), net.stacks[1].paths.len()), (0, 0));
     assert_eq!((net.stacks[0].poll_timeout(), net.stacks[1].poll_timeout()), (None, None));
+}
+
+/// Very many deadlines at one moment are served in parts, so that what arrives meanwhile need not wait for all.
+#[test]
+fn deadlines_of_one_moment_are_served_in_parts() {
+    const MANY: u64 = MAX_DUE as u64 + 44;
+    let mut net = Net::fast();
+    for n in 0..MANY {
+        let (request, peer, deadline) = (ConnectId(n), peer(9), net.now + millis(50));
+        net.act(0, Action::Connect { request, local_port: SctpPort(0), peer: peer.into(), deadline });
+    }
+    let due = net.now + millis(50);
+    net.now = due;
+    net.stacks[0].handle_timeout(due);
+    net.drain(0);
+    assert_eq!((net.take(0).len(), net.stacks[0].poll_timeout()), (MAX_DUE, Some(due)));
+    net.stacks[0].handle_timeout(due);
+    net.drain(0);
+    assert_eq!((net.take(0).len(), net.stacks[0].poll_timeout()), (44, None));
 }
 
 /// The same seeds give the same packets, octet for octet.

@@ -1,6 +1,7 @@
 //! Deregistration and shutdown.
 
 use super::*;
+use crate::base::ProtocolId;
 
 const STOPPED: Output<Answer, Notice> = Output::Notice(Notice::Stopped);
 
@@ -122,6 +123,26 @@ fn shutdown_waits_for_open_requests() {
     }
     assert!(element.is_stopped());
     assert_eq!(status(&mut element, 91), status_of(None, false, 0, 0));
+}
+
+/// A message in pieces is one request, and one answer: the session closes behind the last piece.
+#[test]
+fn shutdown_waits_for_the_last_piece() {
+    let mut element = registered(&[1]);
+    event(&mut element, 30, connected(2, None, user(1)));
+    for (protocol, open) in [(ProtocolId::PIECE, 0), (ProtocolId::PIECE, 0), (ProtocolId::LAST_PIECE, 1)] {
+        event(&mut element, 31, received(2, protocol, "a"));
+        assert_eq!(element.open_requests(), open);
+    }
+    begin_shutdown(&mut element, 40, 2_000);
+    event(&mut element, 50, deregistered(HOME));
+    let answer = |element: &mut Element, protocol| {
+        let answer = Message::new(AssociationId::sctp(2), protocol, "A");
+        command(element, 60, 9, Command::Send(answer)).0
+    };
+    assert_eq!(answer(&mut element, ProtocolId::PIECE), [data(2, ProtocolId::PIECE, "A")]);
+    let last = [data(2, ProtocolId::LAST_PIECE, "A"), shutdown(2, at(2_000))];
+    assert_eq!(answer(&mut element, ProtocolId::LAST_PIECE), last);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The sessions of an element, a handle for each.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -114,18 +114,18 @@ impl<R: Runtime> PoolElement<R> {
         loop {
             self.pay_debts().await;
             let come = async { Ok((&mut wanted).await) };
-            match future::or(come, async { Err(next_event(&self.events).await) }).await {
+            let mut next = pin!(next_event(&self.events));
+            let handed_out = poll_fn(|context| {
+                self.router.hand_out(|| next.as_mut().poll(context), |event| self.is_new(event))
+            });
+            match future::or(come, async { Err(handed_out.await) }).await {
                 Ok(value) => return value,
                 Err(None) => {
                     self.router.end();
                     return wanted.await;
                 }
-                Err(Some(event)) => {
-                    if self.is_new(&event)
-                        && let Some(remark) = self.router.route(event)
-                    {
-                        let _ = self.remarks().try_send(remark);
-                    }
+                Err(Some(remark)) => {
+                    let _ = remark.map(|remark| self.remarks().try_send(remark));
                 }
             }
         }

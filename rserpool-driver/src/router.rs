@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use async_channel::{Receiver, Sender, bounded, unbounded};
 use bytes::Bytes;
@@ -66,9 +67,16 @@ impl Router {
         self.sessions().as_ref().map(|sessions| sessions.rest.1.clone())
     }
 
-    /// Hands an event to whom it concerns. The event loop is told the remark.
-    pub(super) fn route(&self, notice: Notice) -> Option<Remark> {
-        self.sessions().as_mut()?.route(notice)
+    /// Takes an event and hands it to whom it concerns, as one step: if two threads did both apart, the later event could
+    /// come first, and a cookie before its session. The event loop is told the remark.
+    pub(super) fn hand_out(
+        &self,
+        take: impl FnOnce() -> Poll<Option<Notice>>,
+        is_new: impl FnOnce(&Notice) -> bool,
+    ) -> Poll<Option<Option<Remark>>> {
+        let mut sessions = self.sessions();
+        let handed = |event| sessions.as_mut().filter(|_| is_new(&event)).and_then(|s| s.route(event));
+        take().map(|event| event.map(handed))
     }
 
     /// The element has ended.

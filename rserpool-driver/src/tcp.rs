@@ -200,6 +200,8 @@ impl<R: Runtime> StreamIo<R> {
                     }
                     connection
                 }
+                // It may have octets that nothing has tried to read since it was held.
+                ConnectionAction::Resume { connection } => connection,
                 ConnectionAction::Drop { connection } => {
                     self.open.remove(&connection);
                     continue;

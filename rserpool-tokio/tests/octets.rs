@@ -48,7 +48,8 @@ async fn element(registrar: &Registrar, id: u32, at: SocketAddr) -> PoolElement 
 async fn read(session: &Session, length: usize) -> (String, usize) {
     let (mut octets, mut moves) = (Vec::new(), 0);
     while octets.len() < length {
-        match session.next_event().await.unwrap() {
+        let event = tokio::time::timeout(Duration::from_secs(60), session.next_event());
+        match event.await.expect("the session goes on").unwrap() {
             SessionEvent::Received { bytes, protocol, .. } => {
                 assert_eq!(protocol, ProtocolId::UNSPECIFIED);
                 octets.extend_from_slice(&bytes);

@@ -48,6 +48,11 @@ pub enum ConnectionAction {
         /// Which connection.
         connection: ConnectionId,
     },
+    /// Look whether something can be read: what was held is wanted again ([`Streams::reads`](crate::Streams::reads)).
+    Resume {
+        /// Which connection.
+        connection: ConnectionId,
+    },
     /// Forget it, open or being opened, with what is still to be written. No event names it again.
     Drop {
         /// Which connection.

@@ -233,6 +233,9 @@ impl World {
                     let open = self.connections.get(&connection);
                     assert!(open.is_none_or(|open| open.waiting == 0), "not everything is written");
                 }
+                ConnectionAction::Resume { connection } => {
+                    assert!(self.sessions.contains(&AssociationId::tcp(connection.0)));
+                }
                 ConnectionAction::Drop { connection } => {
                     self.connections.remove(&connection);
                 }

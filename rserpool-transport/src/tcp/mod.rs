@@ -291,6 +291,9 @@ impl Tcp {
         {
             connection.held = held;
             self.make_ready(id);
+            if !held {
+                self.actions.push_back(ConnectionAction::Resume { connection: id });
+            }
         }
     }
 

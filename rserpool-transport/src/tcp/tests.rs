@@ -494,7 +494,8 @@ fn octets_of_a_session_are_passed_as_they_are() {
     assert_eq!(script.act(6, Action::Hold { association: name_of(1) }), nothing());
     assert!(!script.tcp.reads(id(1)));
     assert_eq!(script.receive(7, 1, b"bc"), nothing());
-    assert_eq!(script.act(8, Action::Release { association: name_of(1) }), out([data(b"bc")], []));
+    let resume = ConnectionAction::Resume { connection: id(1) };
+    assert_eq!(script.act(8, Action::Release { association: name_of(1) }), out([data(b"bc")], [resume]));
     assert!(script.tcp.reads(id(1)));
     // Silence is not the end: nothing is due.
     assert_eq!(script.tcp.poll_timeout(), None);

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Whether simulated worlds notice when what sessions carry, or what users are told of pools, breaks: cookies, requests
-# that are sent again, subscriptions.
+# Whether simulated worlds notice when what sessions carry breaks: cookies, requests that are sent again.
 #
 #     conformance/session-mutants.sh [SEEDS]
 #
@@ -58,27 +57,6 @@ mutant 'requests are not sent again' user/sessions.rs \
     'if !(broken && due.again) { context.outbox.act(Action::Send { association, protocol, stream: 0, bytes }); }
         }
         context.counters.messages_resent'
-mutant 'changes within the interval are not told' registrar/subscriptions.rs \
-    'ctx.deadlines.set(Timer::Subscription(handle.clone(), to), at);' \
-    'if !broken { ctx.deadlines.set(Timer::Subscription(handle.clone(), to), at); }'
-mutant 'a subscription ends with its first update' registrar/subscriptions.rs \
-    '== Answered::UnknownPool {' '== Answered::UnknownPool || broken {'
-mutant 'who has left a pool is no news' registrar/listing.rs \
-    'if self.followed.contains(&pe.pool) {' 'if self.followed.contains(&pe.pool) && !broken {'
-mutant 'who has come into a pool is no news' registrar/listing.rs \
-    'self.followed.contains(&pe.pool) && !self.handlespace.get(pe).is_some_and(same)' \
-    '!broken && self.followed.contains(&pe.pool) && !self.handlespace.get(pe).is_some_and(same)'
-mutant 'the next registrar is not asked to tell of changes' user/resolution.rs \
-    'for handle in self.watches.handles() {' \
-    'for handle in self.watches.handles().into_iter().filter(|_| !broken) {'
-mutant 'promises of a registrar that is gone are kept' user/watches.rs \
-    'for watch in self.0.values_mut() {' 'for watch in self.0.values_mut().filter(|_| !broken) {'
-mutant 'a pool that has vanished is not looked for again' user/resolution.rs \
-    'context.deadlines.set(Timer::Watch(handle.clone()), now + again);' \
-    'if !(broken && result.is_err()) { context.deadlines.set(Timer::Watch(handle.clone()), now + again); }'
-mutant 'updates are no news' user/watches.rs \
-    '(watch.told.as_ref() != Some(&now)).then(|| watch.told = Some(now))' \
-    '(watch.told.as_ref() != Some(&now) && !(broken && watch.told.is_some())).then(|| watch.told = Some(now))'
 
 CARGO_TARGET_DIR=$output/build cargo build --quiet --manifest-path "$tree/Cargo.toml" --profile sim \
     --package rserpool-sim-driver --bin rserpool-sim

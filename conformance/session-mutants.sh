@@ -61,10 +61,10 @@ mutant 'requests are not sent again' user/sessions.rs \
 CARGO_TARGET_DIR=$output/build cargo build --quiet --manifest-path "$tree/Cargo.toml" --profile sim \
     --package rserpool-sim-driver --bin rserpool-sim
 survived=0
-for n in 0 "${!names[@]}"; do
-    number=$((${ran:-0}))
-    ran=$((number + 1))
-    name=${names[number - 1]:-}
+# First without any.
+names=('' "${names[@]}")
+for number in "${!names[@]}"; do
+    name=${names[number]}
     report=$output/$number.txt
     if MUTANT=$number "$output/build/sim/rserpool-sim" explore --seeds "0..$seeds" --save "$output/$number.plan" >"$report" 2>&1; then
         found=

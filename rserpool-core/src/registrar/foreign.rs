@@ -165,9 +165,9 @@ impl Foreign {
         let doubted = self.0.get_mut(pe)?;
         debug_assert!(matches!(doubted.step, Step::Connecting(_)), "{pe} {doubted:?}");
         if *reason == ConnectError::InUse
-            && let Some((open, _)) = links.iter().find(|(_, link)| link.is_at(&doubted.address))
+            && let Some(open) = links.with(&doubted.address)
         {
-            doubted.ask_over(ctx, pe, *open, false);
+            doubted.ask_over(ctx, pe, open, false);
             return None;
         }
         // It has no room for an association: it lives.

@@ -156,6 +156,10 @@ impl Registrar {
             let download = Timer::Download(*id);
             assert_eq!(self.is_armed(&download), self.downloads.is_under_way(*id));
             timers.extend(self.downloads.is_under_way(*id).then_some(download));
+            if let Some(peer) = link.peer.as_sctp() {
+                let found = self.links.with(peer).expect("it is one");
+                assert!(found <= *id && self.links[&found].peer.as_sctp().is_some_and(|other| other.is_same_endpoint(peer)));
+            }
         }
     }
 

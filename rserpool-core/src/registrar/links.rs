@@ -1,10 +1,11 @@
 //! The associations that are up, with what must be known of each when it ends.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use core::net::IpAddr;
 use core::ops::Deref;
 
 use super::attempts::ContactId;
-use crate::base::{AssociationId, RegistrarId, SctpAddress, TransportAddress};
+use crate::base::{AssociationId, RegistrarId, SctpAddress, SctpPort, TransportAddress, UdpPort};
 use crate::handlespace::PeHandle;
 
 /// Which end opened an association.
@@ -33,7 +34,14 @@ pub(super) struct Link {
 
 /// The associations that are up. Reading goes through [`Deref`].
 #[derive(Debug, Default)]
-pub(super) struct Links(BTreeMap<AssociationId, Link>);
+pub(super) struct Links {
+    by_id: BTreeMap<AssociationId, Link>,
+    /// Where their peers are: thousands of elements may be sought at one moment, that of their end.
+    by_place: BTreeSet<(Place, AssociationId)>,
+}
+
+/// One address of an endpoint of SCTP.
+type Place = (SctpPort, UdpPort, IpAddr);
 
 impl Link {
     /// Whether its peer is at this address.
@@ -47,23 +55,46 @@ impl Links {
         let (elements, challenges) = (BTreeSet::new(), BTreeSet::new());
         let (greeted, registrar, contact) = (false, None, None);
         let link = Link { peer, opener, greeted, registrar, contact, elements, challenges };
-        self.0.insert(id, link);
+        self.by_place.extend(places(&link.peer).map(|place| (place, id)));
+        self.by_id.insert(id, link);
+    }
+
+    /// An association with an endpoint; the one that is up longest, if there are several.
+    pub(super) fn with(&self, address: &SctpAddress) -> Option<AssociationId> {
+        let oldest = |place| {
+            let all = (place, AssociationId::sctp(0))..=(place, AssociationId::sctp(u64::MAX));
+            self.by_place.range(all).next().map(|(_, id)| *id)
+        };
+        places_of(address).filter_map(oldest).min()
     }
 
     /// The association of an input that is being handled.
     pub(super) fn up(&self, id: AssociationId) -> Option<&Link> {
-        let link = self.0.get(&id);
+        let link = self.by_id.get(&id);
         debug_assert!(link.is_some(), "{id:?} is not up");
         link
     }
 
     pub(super) fn close(&mut self, id: AssociationId) -> Option<Link> {
-        self.0.remove(&id)
+        let link = self.by_id.remove(&id)?;
+        self.leave(id, &link.peer);
+        Some(link)
     }
 
     /// More is known of where the peer is.
     pub(super) fn set_peer(&mut self, id: AssociationId, peer: TransportAddress) {
+        let before = self.by_id.get(&id).map(|link| link.peer.clone());
+        if let Some(before) = before {
+            self.leave(id, &before);
+        }
+        self.by_place.extend(places(&peer).map(|place| (place, id)));
         self.change(id, |link| link.peer = peer);
+    }
+
+    fn leave(&mut self, id: AssociationId, peer: &TransportAddress) {
+        for place in places(peer) {
+            self.by_place.remove(&(place, id));
+        }
     }
 
     pub(super) fn set_greeted(&mut self, id: AssociationId) {
@@ -93,7 +124,7 @@ impl Links {
 
     /// An element does not speak over the association any more, which may have ended.
     pub(super) fn untie(&mut self, id: AssociationId, pe: &PeHandle) {
-        if let Some(link) = self.0.get_mut(&id) {
+        if let Some(link) = self.by_id.get_mut(&id) {
             link.elements.remove(pe);
         }
     }
@@ -112,7 +143,7 @@ impl Links {
     }
 
     fn change(&mut self, id: AssociationId, change: impl FnOnce(&mut Link)) {
-        let link = self.0.get_mut(&id);
+        let link = self.by_id.get_mut(&id);
         debug_assert!(link.is_some(), "{id:?} is not up");
         if let Some(link) = link {
             change(link);
@@ -124,6 +155,14 @@ impl Deref for Links {
     type Target = BTreeMap<AssociationId, Link>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        &self.by_id
     }
+}
+
+fn places(peer: &TransportAddress) -> impl Iterator<Item = Place> {
+    peer.as_sctp().into_iter().flat_map(places_of)
+}
+
+fn places_of(address: &SctpAddress) -> impl Iterator<Item = Place> {
+    address.addresses.iter().map(|ip| (address.port, address.udp_port, *ip))
 }

@@ -275,9 +275,7 @@ impl Own {
         pe: &PeHandle,
     ) -> bool {
         let Some(own) = self.elements.get_mut(pe) else { return false };
-        let Some(id) = links.iter().find(|(_, link)| link.is_at(&own.peer)).map(|(id, _)| *id) else {
-            return false;
-        };
+        let Some(id) = links.with(&own.peer) else { return false };
         own.watch = Watch::Scheduled(id);
         links.tie(id, pe);
         self.check_alive(ctx, listing, pe);

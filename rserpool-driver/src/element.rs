@@ -468,7 +468,8 @@ impl Configure for ElementConfig {
         let handle = PoolHandle::from("");
         let mut config = match preset {
             Preset::Rfc => Self::rfc(handle, seed),
-            Preset::Fast => Self::fast(handle, seed),
+            // An element gives its registrar as much time in a rack.
+            Preset::Fast | Preset::Rack => Self::fast(handle, seed),
         };
         config.id = Some(ElementId(Random::new(!seed).identifier()));
         config

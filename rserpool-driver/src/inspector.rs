@@ -118,7 +118,7 @@ impl Configure for InspectorConfig {
     fn preset(preset: Preset, _seed: u64) -> Self {
         match preset {
             Preset::Rfc => Self::rfc(),
-            Preset::Fast => Self::fast(),
+            Preset::Fast | Preset::Rack => Self::fast(),
         }
     }
 

@@ -190,6 +190,7 @@ impl Configure for RegistrarConfig {
         match preset {
             Preset::Rfc => Self::rfc(Some(id), seed),
             Preset::Fast => Self::fast(Some(id), seed),
+            Preset::Rack => Self::rack(Some(id), seed),
         }
     }
 

@@ -364,6 +364,7 @@ impl Configure for UserConfig {
         match preset {
             Preset::Rfc => Self::rfc(seed),
             Preset::Fast => Self::fast(seed),
+            Preset::Rack => Self::rack(seed),
         }
     }
 
@@ -371,6 +372,7 @@ impl Configure for UserConfig {
         match preset {
             Preset::Rfc => SctpConfig::rfc_user(seed),
             Preset::Fast => SctpConfig::fast_user(seed),
+            Preset::Rack => SctpConfig::rack_user(seed),
         }
     }
 

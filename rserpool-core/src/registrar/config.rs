@@ -96,6 +96,16 @@ impl EnrpConfig {
             ..Self::rfc()
         }
     }
+
+    /// For one rack: a dead peer is noticed within 200 ms of its last sign of life.
+    pub fn rack() -> Self {
+        Self {
+            heartbeat_cycle: Duration::from_millis(50),
+            max_time_last_heard: Duration::from_millis(120),
+            max_time_no_response: Duration::from_millis(80),
+            ..Self::fast()
+        }
+    }
 }
 
 /// The configuration of a registrar.
@@ -218,6 +228,18 @@ impl RegistrarConfig {
             subscription_interval: Duration::from_millis(100),
             enrp: EnrpConfig::fast(),
             ..Self::rfc(id, seed)
+        }
+    }
+
+    /// For one rack: a dead element is out of the handlespace within 200 ms of its last sign of life (an interval of at
+    /// most 75 ms, then 125 ms without an answer).
+    pub fn rack(id: Option<RegistrarId>, seed: u64) -> Self {
+        Self {
+            keep_alive_interval: Duration::from_millis(50),
+            keep_alive_timeout: Duration::from_millis(125),
+            subscription_interval: Duration::from_millis(10),
+            enrp: EnrpConfig::rack(),
+            ..Self::fast(id, seed)
         }
     }
 

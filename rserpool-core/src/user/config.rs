@@ -127,6 +127,17 @@ impl UserConfig {
         }
     }
 
+    /// For one rack: a failed element is replaced within milliseconds after it was noticed.
+    pub fn rack(seed: u64) -> Self {
+        Self {
+            request_timeout: Duration::from_millis(100),
+            // Several round trips: one candidate that is dead, too, costs no more.
+            connect_stagger: Duration::from_millis(10),
+            retry_interval: Duration::from_millis(10),
+            ..Self::fast(seed)
+        }
+    }
+
     /// Checks the values.
     ///
     /// # Errors

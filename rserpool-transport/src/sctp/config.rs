@@ -61,6 +61,10 @@ pub struct SctpConfig {
     /// For how long a peer may leave data or a HEARTBEAT unanswered before the association is
     /// given up. Stands for the counters of RFC 9260 section 8.1.
     pub max_silence: Duration,
+    /// If set, that time follows the measured round trip: it is four times what RFC 9260 section 6.3.1 makes of it (the
+    /// smoothed round trip and four times its variation), but at least this, and at most `max_silence`. HEARTBEATs are
+    /// then sent at the beginning and every second, too, to measure it.
+    pub min_silence: Option<Duration>,
     /// RTO.Initial (RFC 9260 section 6.3.1); also the first wait in a handshake.
     pub rto_initial: Duration,
     /// RTO.Min.
@@ -103,6 +107,7 @@ impl SctpConfig {
             heartbeat: Duration::from_secs(30),
             // Eleven time-outs in a row: 1 + 2 + 4 + 8 + 16 + 32 + 5 x 60 s (Association.Max.Retrans = 10).
             max_silence: Duration::from_secs(363),
+            min_silence: None,
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_secs(1),
             rto_max: Duration::from_secs(60),
@@ -144,6 +149,33 @@ impl SctpConfig {
     /// after its last packet when there is nothing to send.
     pub fn fast_user(seed: u64) -> Self {
         Self { max_silence: Duration::from_millis(200), ..Self::fast(seed) }
+    }
+
+    /// Timers for one rack, where a packet takes well below a millisecond: a peer that falls silent is noticed 100 ms
+    /// after data was sent to it if it has answered at once so far, and within 500 ms otherwise.
+    pub fn rack(seed: u64) -> Self {
+        Self {
+            heartbeat: Duration::from_millis(100),
+            min_silence: Some(Duration::from_millis(100)),
+            rto_initial: Duration::from_millis(50),
+            rto_min: Duration::from_millis(10),
+            rto_max: Duration::from_millis(100),
+            // Well below RTO.Min.
+            sack_delay: Duration::from_millis(2),
+            stagger: Duration::from_millis(10),
+            ..Self::fast(seed)
+        }
+    }
+
+    /// [`SctpConfig::rack`] for a pool user: a dead element is noticed 30 ms after data was sent to it, 80 ms after its
+    /// last packet when there is nothing to send, if it has answered at once so far; within 200 ms otherwise.
+    pub fn rack_user(seed: u64) -> Self {
+        Self {
+            heartbeat: Duration::from_millis(50),
+            min_silence: Some(Duration::from_millis(30)),
+            max_silence: Duration::from_millis(200),
+            ..Self::rack(seed)
+        }
     }
 
     /// The largest packet, in octets of UDP payload, and the largest user data of one DATA chunk in it.
@@ -213,6 +245,8 @@ impl SctpConfig {
         )?;
         ConfigError::require(lasting(self.heartbeat), "sctp.heartbeat", "must be at least 1 ms")?;
         ConfigError::require(lasting(self.max_silence), "sctp.max_silence", "must be at least 1 ms")?;
+        let least = self.min_silence.unwrap_or(self.max_silence);
+        ConfigError::require(lasting(least), "sctp.min_silence", "must be at least 1 ms")?;
         ConfigError::require(lasting(self.rto_min), "sctp.rto_min", "must be at least 1 ms")?;
         ConfigError::require(
             self.rto_initial >= self.rto_min,

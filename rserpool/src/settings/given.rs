@@ -167,9 +167,8 @@ impl Given {
     pub(crate) fn file(&self) -> String {
         let Some(role) = self.role else { return String::new() };
         let preset = self.set.iter().find(|set| set.option == "preset").and_then(|set| set.values.first());
-        let fast = preset.is_some_and(|name| name == "fast");
-        let preset = if fast { PresetName::Fast } else { PresetName::Rfc };
-        let name = if fast { "preset fast" } else { "preset rfc" };
+        let preset = preset.and_then(|name| <PresetName as clap::ValueEnum>::from_str(name, false).ok()).unwrap_or_default();
+        let name = format!("preset {preset}");
         let defaults = role.preset(preset);
         let mut text = String::new();
         for argument in role.settings().get_arguments() {
@@ -179,7 +178,7 @@ impl Given {
                 Some(set) => (written(option, &set.values, is_list), set.origin.to_string()),
                 None if option == "preset" => (written(option, &["rfc".into()], false), "default".into()),
                 None => match defaults.iter().find(|(name, _)| *name == option) {
-                    Some((_, value)) => (written(option, std::slice::from_ref(value), is_list), name.into()),
+                    Some((_, value)) => (written(option, std::slice::from_ref(value), is_list), name.clone()),
                     None => (format!("# {option}"), format!("not set: {}", by_default(argument))),
                 },
             };

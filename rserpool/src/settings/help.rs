@@ -22,7 +22,7 @@ pub(crate) fn complete(program: Command) -> Command {
         let Some(role) = Role::of(command.get_name()) else { return command };
         let settings = role.settings();
         let names: BTreeSet<&str> = settings.get_arguments().filter_map(Arg::get_long).collect();
-        let (rfc, fast) = (role.preset(PresetName::Rfc), role.preset(PresetName::Fast));
+        let [rfc, fast, rack] = [PresetName::Rfc, PresetName::Fast, PresetName::Rack].map(|preset| role.preset(preset));
         let units = "TIME is a number with a unit, ns, us, ms, s, m, h or d, or several of them: 1m 30s. Sizes are \
                      in octets. Each setting can also be given in the environment";
         let units = format!("{units}, as {}BIND.", role.prefix());
@@ -38,14 +38,20 @@ pub(crate) fn complete(program: Command) -> Command {
                 preset.iter().find(|(name, _)| *name == option).map(|(_, value)| value.clone())
             };
             let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-            match (value(&rfc), value(&fast)) {
-                _ if help.contains("[default") => argument,
-                (Some(rfc), Some(fast)) if rfc != fast => {
-                    argument.help(format!("{help} [default: {rfc}; fast {fast}]"))
-                }
-                (Some(value), _) => argument.help(format!("{help} [default: {value}]")),
-                _ => argument,
+            if help.contains("[default") {
+                return argument;
             }
+            // Each where it is another than the one before.
+            let mut values: Vec<(&str, String)> = Vec::new();
+            for (name, preset) in [("default: ", &rfc), ("fast ", &fast), ("rack ", &rack)] {
+                if let Some(value) = value(preset)
+                    && values.last().is_none_or(|(_, before)| *before != value)
+                {
+                    values.push((name, value));
+                }
+            }
+            let values: Vec<String> = values.into_iter().map(|(name, value)| format!("{name}{value}")).collect();
+            if values.is_empty() { argument } else { argument.help(format!("{help} [{}]", values.join("; "))) }
         })
     })
 }

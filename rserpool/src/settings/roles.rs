@@ -81,37 +81,72 @@ impl Role {
     /// The options of a preset, each with its value as it is written. Options whose default is nothing that could
     /// be written are left out.
     pub(crate) fn preset(self, preset: PresetName) -> Vec<(&'static str, String)> {
-        let fast = preset == PresetName::Fast;
+        use PresetName::{Fast, Rack, Rfc};
         let mut all = match self {
             Self::Registrar => {
-                let config =
-                    if fast { RegistrarConfig::fast(None, 1) } else { RegistrarConfig::rfc(None, 1) };
+                let config = match preset {
+                    Rfc => RegistrarConfig::rfc(None, 1),
+                    Fast => RegistrarConfig::fast(None, 1),
+                    Rack => RegistrarConfig::rack(None, 1),
+                };
                 let mut all = RegistrarSettings::written(&config);
                 all.extend(TcpSettings::written(&TcpConfig::default()));
                 all
             }
             Self::Element => {
-                let config =
-                    if fast { ElementConfig::fast("".into(), 1) } else { ElementConfig::rfc("".into(), 1) };
+                let config = match preset {
+                    Rfc => ElementConfig::rfc("".into(), 1),
+                    Fast | Rack => ElementConfig::fast("".into(), 1),
+                };
                 let mut all = ElementSettings::written(&config);
                 all.extend(HuntSettings::written(&config.hunt));
                 all
             }
             Self::User => {
-                let mut config = if fast { UserConfig::fast(1) } else { UserConfig::rfc(1) };
+                let mut config = match preset {
+                    Rfc => UserConfig::rfc(1),
+                    Fast => UserConfig::fast(1),
+                    Rack => UserConfig::rack(1),
+                };
                 config.hunt.rounds = DEFAULT_ATTEMPTS.into();
                 let mut all = UserSettings::written(&config);
                 all.extend(HuntSettings::written(&config.hunt));
                 all
             }
-            Self::Inspector => InspectorSettings::written(&if fast {
-                InspectorConfig::fast()
-            } else {
-                InspectorConfig::rfc()
+            Self::Inspector => InspectorSettings::written(&match preset {
+                Rfc => InspectorConfig::rfc(),
+                Fast | Rack => InspectorConfig::fast(),
             }),
         };
-        let sctp = if fast { SctpConfig::fast(1) } else { SctpConfig::rfc(1) };
+        // A user gives its peers less time than others do.
+        let sctp = match (preset, self) {
+            (Rfc, Self::User) => SctpConfig::rfc_user(1),
+            (Rfc, _) => SctpConfig::rfc(1),
+            (Fast, Self::User) => SctpConfig::fast_user(1),
+            (Fast, _) => SctpConfig::fast(1),
+            (Rack, Self::User) => SctpConfig::rack_user(1),
+            (Rack, _) => SctpConfig::rack(1),
+        };
         all.extend(SctpSettings::written(&sctp));
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_preset_is_what_it_has() {
+        let silence = |role: Role, preset| {
+            let all = role.preset(preset);
+            all.into_iter().find(|(option, _)| *option == "sctp-max-silence").map(|(_, value)| value)
+        };
+        assert_eq!(silence(Role::User, PresetName::Rfc).as_deref(), Some("10s"));
+        assert_eq!(silence(Role::User, PresetName::Fast).as_deref(), Some("200ms"));
+        assert_eq!(silence(Role::Element, PresetName::Fast).as_deref(), Some("500ms"));
+        let rack = Role::Registrar.preset(PresetName::Rack);
+        assert!(rack.contains(&("keep-alive-interval", "50ms".into())), "{rack:?}");
+        assert!(rack.contains(&("sctp-min-silence", "100ms".into())), "{rack:?}");
     }
 }

@@ -49,6 +49,8 @@ settings! {
         heartbeat / "sctp-heartbeat": Time => heartbeat;
         /// How long a peer may be silent before its association is given up
         max_silence / "sctp-max-silence": Time => max_silence;
+        /// Where that time follows the measured round trip: its least
+        min_silence / "sctp-min-silence": Time => min_silence;
         /// RTO.Initial
         rto_initial / "sctp-rto-initial": Time => rto_initial;
         /// RTO.Min

@@ -346,7 +346,7 @@ impl<E: Engine> Association<E> {
         self.ask_destinations(core);
         match self.liveness.check(now) {
             Pulse::Fine => {}
-            Pulse::Beat => self.emit(core, self.destinations.current(), &[chunk::heartbeat(0)]),
+            Pulse::Beat(number) => self.emit(core, self.destinations.current(), &[chunk::heartbeat(number)]),
             Pulse::Silent => return Err(self.end(DownReason::Silent, user_abort("no answer"))),
         }
         Ok(())
@@ -364,6 +364,7 @@ impl<E: Engine> Association<E> {
     fn heartbeat_answered(&mut self, core: &Core, chunk: &Chunk) {
         let Some(secret) = chunk::parse_heartbeat(chunk) else { return };
         self.mtu.answered(secret, &core.config);
+        self.liveness.answered(secret, core.now);
         let proved = self.destinations.answered(secret, core.now, &core.config);
         self.proved.extend(proved.map(|index| self.path(index)));
     }

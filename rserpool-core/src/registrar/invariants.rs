@@ -158,7 +158,13 @@ impl Registrar {
             timers.extend(self.downloads.is_under_way(*id).then_some(download));
             if let Some(peer) = link.peer.as_sctp() {
                 let found = self.links.with(peer).expect("it is one");
-                assert!(found <= *id && self.links[&found].peer.as_sctp().is_some_and(|other| other.is_same_endpoint(peer)));
+                assert!(
+                    found <= *id
+                        && self.links[&found]
+                            .peer
+                            .as_sctp()
+                            .is_some_and(|other| other.is_same_endpoint(peer))
+                );
             }
         }
     }

@@ -7,6 +7,7 @@
 mod background;
 mod bench;
 mod calcapp;
+mod children;
 mod client;
 mod connect;
 mod daemon;

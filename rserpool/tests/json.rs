@@ -31,6 +31,9 @@ fn every_command_keeps_to_its_schema() {
     check("decode", &run(&message).stdout);
     let bench = ["bench", "--registrar", &a, "--elements", "2", "--seconds", "1", "--json"];
     check("bench", &run(&bench).stdout);
+    for mode in ["register", "session"] {
+        check("bench", &run(&[&bench[..], &["--mode", mode]].concat()).stdout);
+    }
     for command in ["pools", "stats", "health", "resolve EchoPool", "connect EchoPool", "serve echo"] {
         let command: Vec<&str> =
             command.split(' ').chain(["--registrar", &a, "--validate", "--json"]).collect();

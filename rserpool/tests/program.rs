@@ -7,7 +7,7 @@ use std::io::Write;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use support::{Process, run, run_with};
+use support::{Process, check, run, run_with};
 
 fn json_of(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -454,6 +454,41 @@ fn bench_tells_what_it_has_done() {
 }
 
 #[test]
+fn bench_asks_at_the_rate_that_it_was_told() {
+    let (_registrar, address) = Process::registrar(&[]);
+    let bench = ["bench", "--registrar", &address, "--elements", "2", "--seconds", "2", "--json"];
+    let asked = run(&[&bench[..], &["--users", "4", "--rate", "100"]].concat());
+    let report = json_of(&asked.stdout);
+    let counts = |report: &Value, key: &str| report[key].as_u64().unwrap();
+    let begun = counts(&report, "resolutions") + counts(&report, "failed") + counts(&report, "not_asked");
+    assert_eq!((asked.code, begun), (Some(0), 200), "{report}");
+    let called = run(&[&bench[..], &["--mode", "session", "--rate", "100"]].concat());
+    let report = json_of(&called.stdout);
+    assert_eq!((called.code, &report["asked_per_second"]), (Some(0), &json!(100.0)), "{report}");
+    assert_eq!(counts(&report, "calls") + counts(&report, "not_asked"), 200, "{report}");
+    let refused = run(&["bench", "--registrar", &address, "--mode", "register", "--users", "1"]);
+    assert_eq!(
+        (refused.code, refused.stderr.as_str()),
+        (Some(64), "rserpool: --mode register has no users: leave --users and --rate out\n")
+    );
+}
+
+#[test]
+fn bench_measures_failovers() {
+    let (_registrar, address) = Process::registrar(&[]);
+    let (seconds, users) = (["--seconds", "3"], ["--users", "2"]);
+    let bench = ["bench", "--registrar", &address, "--mode", "failover", "--preset", "fast", "--json"];
+    let outcome = run(&[&bench[..], &seconds, &users].concat());
+    let report = check("bench", &outcome.stdout);
+    assert_eq!(
+        (outcome.code, &report["failed"], &report["elements"]),
+        (Some(0), &json!(0), &json!(3)),
+        "{report}"
+    );
+    assert!(report["kills"].as_u64() >= Some(1) && report["calls"].as_u64() > Some(0), "{report}");
+}
+
+#[test]
 fn bad_usage_is_one_line_that_names_the_key_and_64() {
     let cases: &[(&[&str], &str)] = &[
         (&["registrar", "--bnid", "127.0.0.1"], "--bnid"),
@@ -611,7 +646,7 @@ fn help_has_examples_and_packagers_get_their_files() {
         assert_eq!(help.code, Some(0));
         assert!(help.stdout.contains(&format!("Examples:\n  rserpool {command}")), "{}", help.stdout);
         assert!(
-            help.stdout.contains("--preset") || ["decode", "bench", "policies"].contains(&command),
+            help.stdout.contains("--preset") || ["decode", "policies"].contains(&command),
             "{}",
             help.stdout
         );

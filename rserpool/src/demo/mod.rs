@@ -1,7 +1,6 @@
 //! `rserpool demo`: a pool that survives the death of servers and registrars, played in real
 //! processes.
 
-mod children;
 mod judge;
 mod registrars;
 mod stage;

@@ -8,7 +8,7 @@ use rserpool_core::inspector::{Snapshot, differences};
 use rserpool_driver::Preset;
 use rserpool_tokio::Inspector;
 
-use super::children::Process;
+use crate::children::Process;
 use crate::exit::Failure;
 
 /// How long a registrar may take to be ready. Generous: this only ends a play that is stuck.

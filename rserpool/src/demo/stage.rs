@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use super::children::Process;
 use super::judge::{Judge, round};
 use super::registrars::Registrars;
 use super::timeline::Timeline;
+use crate::children::Process;
 use crate::exit::Failure;
 use crate::settings::PresetName;
 
@@ -337,7 +336,7 @@ impl Stage {
     }
 
     fn preset(&self) -> String {
-        self.preset.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
+        self.preset.to_string()
     }
 }
 

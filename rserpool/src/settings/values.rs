@@ -241,6 +241,16 @@ pub(crate) enum PresetName {
     Fast,
 }
 
+impl fmt::Display for PresetName {
+    /// As it is written in settings.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rfc => "rfc",
+            Self::Fast => "fast",
+        })
+    }
+}
+
 impl From<PresetName> for Preset {
     fn from(name: PresetName) -> Self {
         match name {

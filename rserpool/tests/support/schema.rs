@@ -12,11 +12,18 @@ pub(crate) fn check(name: &str, value: &Value) -> Result<(), String> {
 }
 
 fn matches(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
-    let keywords = schema.as_object().ok_or("a schema is an object")?;
+    if *schema == Value::Bool(true) {
+        return Ok(());
+    }
+    let keywords = schema.as_object().ok_or("a schema is an object, or true")?;
     for (keyword, wanted) in keywords {
         let ok = match keyword.as_str() {
-            "$schema" | "title" | "description" => true,
-            "$ref" => return matches(root, root, value),
+            "$schema" | "$defs" | "title" | "description" => true,
+            "$ref" => {
+                let place = wanted.as_str().and_then(|place| place.strip_prefix('#'));
+                let named = place.and_then(|place| root.pointer(place));
+                return matches(root, named.ok_or_else(|| format!("there is no {wanted}"))?, value);
+            }
             "const" => value == wanted,
             "enum" => wanted.as_array().is_some_and(|all| all.contains(value)),
             "type" => match wanted.as_array() {

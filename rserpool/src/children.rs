@@ -1,4 +1,4 @@
-//! The processes of the demonstration.
+//! This program as other processes: those of the demonstration, and elements that are killed to measure failovers.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -16,7 +16,7 @@ const END_WITHIN: Duration = Duration::from_secs(3);
 
 /// This program, running as another process. It is killed when the value is dropped.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     name: String,
     child: Child,
     events: Lines<BufReader<ChildStdout>>,
@@ -24,7 +24,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts this program with these arguments; `name` is for error messages.
-    pub(super) fn start(name: impl Into<String>, arguments: &[&str]) -> Result<Self, Failure> {
+    pub(crate) fn start(name: impl Into<String>, arguments: &[&str]) -> Result<Self, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         // What the caller has set for one command must not change the others.
@@ -45,7 +45,7 @@ impl Process {
     }
 
     /// The next event that the process prints; an error when its output ends. Cancel safe.
-    pub(super) async fn next_event(&mut self) -> Result<Value, Failure> {
+    pub(crate) async fn next_event(&mut self) -> Result<Value, Failure> {
         match self.events.next_line().await? {
             Some(line) => serde_json::from_str(&line)
                 .map_err(|error| Failure::failed(format!("{}: \"{line}\": {error}", self.name))),
@@ -54,7 +54,7 @@ impl Process {
     }
 
     /// Waits for an event of this kind.
-    pub(super) async fn expect(&mut self, kind: &str, within: Duration) -> Result<Value, Failure> {
+    pub(crate) async fn expect(&mut self, kind: &str, within: Duration) -> Result<Value, Failure> {
         let late = Failure::failed(format!("{}: no event \"{kind}\" within {within:?}", self.name));
         let wait = async {
             loop {
@@ -68,7 +68,7 @@ impl Process {
     }
 
     /// Sends a signal.
-    pub(super) fn signal(&self, signal: Signal) -> Result<(), Failure> {
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Failure> {
         let pid = self.child.id().and_then(|id| i32::try_from(id).ok());
         let pid = pid.ok_or_else(|| Failure::failed(format!("{} has ended", self.name)))?;
         kill(Pid::from_raw(pid), signal)
@@ -76,7 +76,7 @@ impl Process {
     }
 
     /// Writes a line to its input.
-    pub(super) async fn write(&mut self, line: &str) -> Result<(), Failure> {
+    pub(crate) async fn write(&mut self, line: &str) -> Result<(), Failure> {
         if let Some(input) = &mut self.child.stdin {
             input.write_all(format!("{line}\n").as_bytes()).await?;
             input.flush().await?;
@@ -85,12 +85,12 @@ impl Process {
     }
 
     /// Closes its input.
-    pub(super) fn close_input(&mut self) {
+    pub(crate) fn close_input(&mut self) {
         self.child.stdin = None;
     }
 
     /// Waits until the process has ended by itself.
-    pub(super) async fn ended(&mut self) -> Result<ExitStatus, Failure> {
+    pub(crate) async fn ended(&mut self) -> Result<ExitStatus, Failure> {
         match tokio::time::timeout(END_WITHIN, self.child.wait()).await {
             Ok(status) => Ok(status?),
             Err(_) => Err(Failure::failed(format!("{} did not end within {END_WITHIN:?}", self.name))),
@@ -98,14 +98,14 @@ impl Process {
     }
 
     /// Ends the process with SIGTERM; an error unless it ends in time and with 0.
-    pub(super) async fn stop(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn stop(&mut self) -> Result<(), Failure> {
         self.signal(Signal::SIGTERM)?;
         let status = self.ended().await?;
         if status.success() { Ok(()) } else { Err(Failure::failed(format!("{}: {status}", self.name))) }
     }
 
     /// Kills the process, whatever state it is in, and waits for it.
-    pub(super) async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         let _ = self.child.kill().await;
     }
 }

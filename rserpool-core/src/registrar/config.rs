@@ -120,6 +120,11 @@ pub struct RegistrarConfig {
     pub keep_alive_interval: Duration,
     /// How long an element may take to answer one (default 5 s; the RFC gives none).
     pub keep_alive_timeout: Duration,
+    /// The shortest time between two keep-alives to one element that others cause: users with reports, newcomers that
+    /// want its identifier, and peers that claim it (default 1 s; RFC 5355 section 2.14.3). Those of our own keep-alive
+    /// interval come beside it. 0: whoever says something makes us ask at once, so that one who lies makes us send as
+    /// much as it does.
+    pub prompt_interval: Duration,
     /// MAX-BAD-PE-REPORT: an element that cannot be reached, and of which more reports than this say the same
     /// since it last answered a keep-alive, gets no second attempt (default 3, reading B4).
     pub max_bad_pe_reports: u32,
@@ -181,6 +186,7 @@ impl RegistrarConfig {
             enrp_port: ENRP_PORT,
             keep_alive_interval: Duration::from_secs(5),
             keep_alive_timeout: Duration::from_secs(5),
+            prompt_interval: Duration::from_secs(1),
             max_bad_pe_reports: 3,
             name_element_in_keep_alive: true,
             resolution_items: 128,
@@ -249,6 +255,8 @@ impl RegistrarConfig {
             let works = (Duration::from_millis(1)..=LONGEST).contains(&duration);
             ConfigError::require(works, key, "must be from 1 ms to 30 days")?;
         }
+        let prompt = self.prompt_interval <= LONGEST;
+        ConfigError::require(prompt, "prompt_interval", "must be at most 30 days")?;
         // Foreign peers tell the protocols apart by the ports.
         ConfigError::require(self.asap_port != self.enrp_port, "enrp_port", "must differ from asap_port")?;
         let few = self.enrp.peers.len() <= MAX_CONFIGURED_PEERS;

@@ -5,7 +5,6 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Deref;
-use core::time::Duration;
 
 use super::answers::{self, HomeFlag};
 use super::attempts::Attempt;
@@ -19,9 +18,6 @@ use crate::handlespace::PeHandle;
 /// How many elements can be doubted at once. More reports wait for the next user that meets the element; more
 /// newcomers are believed.
 const MAX_DOUBTED: usize = 64;
-
-/// How often one element is asked, at most (RFC 5355 section 2.14.3).
-const ASK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why an element is doubted.
 #[derive(Debug)]
@@ -289,7 +285,7 @@ impl Doubted {
     /// It has shown that it lives, and is not asked again at once.
     fn lives(&mut self, ctx: &mut Context, pe: &PeHandle) -> Finding {
         (self.step, self.again) = (Step::Answered, false);
-        ctx.deadlines.set(Timer::Foreign(pe.clone()), ctx.now + ASK_INTERVAL);
+        ctx.deadlines.set(Timer::Foreign(pe.clone()), ctx.now + ctx.config.prompt_interval);
         Finding::Alive(core::mem::take(&mut self.doubts).challenger)
     }
 

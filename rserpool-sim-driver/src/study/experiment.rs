@@ -71,7 +71,7 @@ pub(super) fn parse(name: &str, content: &str, seeds: Option<u32>) -> Result<Stu
         let line =
             error.span().map(|span| content[..span.start.min(content.len())].matches('\n').count() + 1);
         let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
-        format!("{line}: {}", error.message().replace('\n', " "))
+        format!("{line}: {}", plain(&error.message().replace('\n', " ")))
     })?;
     let seeds_wanted = seeds.unwrap_or(file.seeds);
     check_seeds(seeds_wanted).map_err(|problem| format!(": {problem}"))?;
@@ -117,12 +117,26 @@ fn scenario(values: &BTreeMap<String, Value>) -> Result<Scenario, String> {
         // One at a time, so that the problem can be told with its key.
         let alone = Value::Object([(key.clone(), number(value))].into_iter().collect());
         serde_json::from_value::<Scenario>(alone)
-            .map_err(|error| format!(": {key} = {}: {error}", text(value)))?;
+            .map_err(|error| format!(": {key} = {}: {}", text(value), plain(&error.to_string())))?;
     }
     let all = Value::Object(values.iter().map(|(key, value)| (key.clone(), number(value))).collect());
     let scenario: Scenario = serde_json::from_value(all).map_err(|error| format!(": {error}"))?;
     scenario.check().map_err(|problem| format!(": {problem}"))?;
     Ok(scenario)
+}
+
+/// What the parser says, in the words of somebody who writes experiments.
+fn plain(problem: &str) -> String {
+    let words = [
+        ("expected u32", "expected a whole number from 0"),
+        ("expected f64", "expected a number"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a sequence", "expected a list in square brackets"),
+        ("sequence", "list"),
+        ("floating point", "number"),
+        ("unknown variant", "there is no"),
+    ];
+    words.iter().fold(problem.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 /// A number without a fraction, if it is one: `30.0` is good for what is counted, too.
@@ -137,6 +151,16 @@ fn number(value: &Value) -> Value {
 fn points(file: &File) -> Result<Vec<Point>, String> {
     let mut combinations = vec![BTreeMap::new()];
     for (key, values) in &file.sweep {
+        if file.scenario.contains_key(key) {
+            return Err(format!(": {key} stands in [scenario] and in [sweep]: take one of them away"));
+        }
+        if let Some(value) = values
+            .iter()
+            .enumerate()
+            .find_map(|(n, value)| values[..n].iter().find(|before| number(before) == number(value)))
+        {
+            return Err(format!(": sweep.{key} has {} twice", text(value)));
+        }
         if values.is_empty() {
             return Err(format!(": sweep.{key} has no values"));
         }
@@ -246,21 +270,38 @@ mod tests {
             (with("elements = 4", "elements = 0"), ": elements = 0: it has to be from 1 to 100000"),
             (
                 with("elements = 4", "elements = 4.5"),
-                ": elements = 4.5: invalid type: floating point `4.5`, expected u32",
+                ": elements = 4.5: invalid type: number `4.5`, expected a whole number from 0",
+            ),
+            (
+                with("elements = 4", "elements = [4, 8]"),
+                ": elements = [4,8]: invalid type: list, expected a whole number from 0",
+            ),
+            (
+                with("elements = 4", "takeover_suggestion = 1"),
+                ": takeover_suggestion = 1: invalid type: integer `1`, expected true or false",
+            ),
+            (
+                with("[1.0, 0.5]", "1"),
+                ", line 8: invalid type: integer `1`, expected a list in square brackets",
             ),
             (with("elements = 4", "loss = 0.9"), ": loss = 0.9: it has to be from 0 to 0.5"),
-            (with("elements = 4", "loss = nan"), ": loss = null: invalid type: null, expected f64"),
+            (with("elements = 4", "loss = nan"), ": loss = null: invalid type: null, expected a number"),
             (with("seeds = 2", "seeds = 0"), ": seeds = 0: it has to be from 1 to 100000"),
             (
                 with("seeds = 2", "sides = 2"),
                 ", line 2: unknown field `sides`, expected one of `title`, `description`, `seeds`, `scenario`, `sweep`, `charts`",
             ),
             (with("seeds = 2\n", ""), ", line 1: missing field `seeds`"),
+            (
+                with("elements = 4", "availability = 0.9"),
+                ": availability stands in [scenario] and in [sweep]: take one of them away",
+            ),
+            (with("[1.0, 0.5]", "[0.5, 1, 1.0]"), ": sweep.availability has 1 twice"),
             (with("[1.0, 0.5]", "[]"), ": sweep.availability has no values"),
             (with("[1.0, 0.5]", "[2]"), ": availability = 2: it has to be from 0.001 to 1"),
             (
                 with("\"Random\"", "\"Rondom\""),
-                ": policy = Rondom: unknown variant `Rondom`, expected one of `LeastUsed`, `LeastUsedDegradation`, `PriorityLeastUsed`, `RandomizedLeastUsed`, `RoundRobin`, `WeightedRoundRobin`, `Random`, `WeightedRandom`, `LeastUsedDpf`, `WeightedRandomDpf`",
+                ": policy = Rondom: there is no `Rondom`, expected one of `LeastUsed`, `LeastUsedDegradation`, `PriorityLeastUsed`, `RandomizedLeastUsed`, `RoundRobin`, `WeightedRoundRobin`, `Random`, `WeightedRandom`, `LeastUsedDpf`, `WeightedRandomDpf`",
             ),
             (
                 with("[sweep]", "[[charts]]\nx = \"elements\"\ny = \"completed\"\n[sweep]"),

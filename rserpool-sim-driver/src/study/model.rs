@@ -301,6 +301,7 @@ fn registrar(scenario: &Scenario) -> RegistrarConfig {
     config.keep_alive_interval = seconds(scenario.keep_alive_interval_s);
     config.keep_alive_timeout = seconds(scenario.keep_alive_timeout_s);
     config.max_bad_pe_reports = scenario.max_bad_reports;
+    config.prompt_interval = seconds(scenario.prompt_interval_s);
     config.resolution_items = scenario.max_elements;
     config.enrp.balance = scenario.takeover_suggestion;
     config.enrp.heartbeat_cycle = seconds(scenario.heartbeat_s);
@@ -403,6 +404,12 @@ mod tests {
         let measures = run(|scenario| (scenario.attackers, scenario.attack_interval_s) = (1, 0.1));
         assert!(measures.reports > 1_000.0, "{measures:?}");
         assert_eq!(measures.removals, 0.0, "{measures:?}");
+        // Without the limit each report makes the registrar ask, and still none removes an element that lives.
+        let unlimited = run(|scenario| {
+            (scenario.attackers, scenario.attack_interval_s, scenario.prompt_interval_s) = (1, 0.1, 0.0);
+        });
+        assert!(unlimited.asap_packets > measures.asap_packets + 1_000.0, "{unlimited:?} {measures:?}");
+        assert_eq!(unlimited.removals, 0.0, "{unlimited:?}");
     }
 
     /// Some of the paper's claims, with few runs: what Least Used gains, what the others save, and that cookies change

@@ -197,6 +197,9 @@ scenario! {
     exclusion_s: f64 = 10.0, from(0.001, LONG);
     /// An element of which more reports than this say that it cannot be reached gets no second attempt (MaxBadPEReports).
     max_bad_reports: u32 = 3, from(0.0, 1_000_000.0);
+    /// The shortest time between two keep-alives of a registrar to one element that reports cause, in seconds; 0: without
+    /// a limit.
+    prompt_interval_s: f64 = 1.0, from(0.0, 1_000_000.0);
 
     /// The fraction of time in which an element works.
     availability: f64 = 1.0, from(0.001, 1.0);

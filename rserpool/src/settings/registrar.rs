@@ -36,6 +36,8 @@ settings! {
         keep_alive_interval / "keep-alive-interval": Time => keep_alive_interval;
         /// How long an element may take to answer a keep-alive
         keep_alive_timeout / "keep-alive-timeout": Time => keep_alive_timeout;
+        /// Shortest time between two keep-alives to an element that others cause, by reports for example; 0s: none
+        prompt_interval / "prompt-interval": Time => prompt_interval;
         /// MAX-BAD-PE-REPORT: an element that was reported as unreachable more often than this is removed at
         /// the first attempt to reach it that fails, instead of the second
         max_bad_pe_reports / "max-bad-pe-reports": u32 => max_bad_pe_reports;

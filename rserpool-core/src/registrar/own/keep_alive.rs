@@ -17,10 +17,6 @@ use crate::registrar::listing::Listing;
 /// forget to renew its registration.
 pub(in crate::registrar) const FIRST_KEEP_ALIVE: Duration = Duration::from_millis(100);
 
-/// How often others can make us ask one element: users with reports, newcomers that want its identifier, and
-/// peers that claim it (RFC 5355 section 2.14.3).
-const PROMPT_INTERVAL: Duration = Duration::from_secs(1);
-
 /// The reports that an element cannot be reached, since it last answered a keep-alive that was sent after
 /// them (reading B4).
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,8 +82,8 @@ impl Own {
         debug_assert!(self.is_watched_rightly(listing, pe), "{pe}");
     }
 
-    /// Somebody makes us ask an element over its association: at once, or when that has not happened for a
-    /// second.
+    /// Somebody makes us ask an element over its association: at once, or when that has not happened for the
+    /// `prompt_interval`.
     pub(in crate::registrar) fn prompt(&mut self, ctx: &mut Context, listing: &mut Listing, pe: &PeHandle) {
         let Some(own) = self.elements.get_mut(pe) else { return };
         if !matches!(own.watch, Watch::Scheduled(_)) {
@@ -95,7 +91,7 @@ impl Own {
         }
         let due = match own.prompted {
             Some(next) if next > ctx.now => next,
-            Some(last) => ctx.now.max(last + PROMPT_INTERVAL),
+            Some(last) => ctx.now.max(last + ctx.config.prompt_interval),
             None => ctx.now,
         };
         own.prompted = Some(due);

@@ -107,6 +107,23 @@ fn a_flood_of_reports_causes_one_keep_alive_a_second() {
     assert_eq!(rig.elements(), [1]);
 }
 
+/// With a `prompt_interval` of 0, a report makes the registrar ask whenever no keep-alive is under way.
+#[test]
+fn without_a_prompt_interval_each_report_causes_a_keep_alive() {
+    let mut rig = Rig::with(|config| {
+        (config.keep_alive_interval, config.prompt_interval) = (Duration::from_secs(1000), Duration::ZERO);
+    });
+    rig.register(A, 1);
+    rig.connect(B, 9000);
+    for _ in 0..100 {
+        assert_eq!(rig.asap(B, &unreachable(1)), [keep_alive(A, 1)]);
+        assert_eq!(rig.asap(B, &unreachable(1)), [], "it is being asked");
+        assert_eq!(rig.asap(A, &ack(1)), [keep_alive(A, 1)], "about the second one");
+        assert_eq!(rig.asap(A, &ack(1)), []);
+    }
+    assert_eq!(rig.elements(), [1]);
+}
+
 /// ASAP-3.5-05: a report that comes while an element is being asked is asked about as well. The answer to an
 /// older question does not refute it.
 #[test]

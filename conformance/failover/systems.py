@@ -239,7 +239,7 @@ class OfLeases(OfTcp):
 
 def systems(program):
     """By name; each is made with a network."""
-    made = {f"rserpool {preset}": (lambda network, preset=preset: Pool(network, program, preset)) for preset in ("rfc", "fast")}
+    made = {f"rserpool {preset}": (lambda network, preset=preset: Pool(network, program, preset)) for preset in ("rfc", "fast", "rack")}
     for interval in (1, 10, 100):
         made[f"haproxy {interval} ms"] = lambda network, interval=interval: HAProxy(network, interval)
     made["keepalived 10 ms"] = lambda network: Keepalived(network, 0.01)

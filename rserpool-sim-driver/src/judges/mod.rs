@@ -75,8 +75,8 @@ impl Judges {
     // Facts
 
     /// The registrar of a host has started.
-    pub(crate) fn started(&mut self, registrar: RegistrarId) {
-        self.scope.started(registrar);
+    pub(crate) fn started(&mut self, host: HostId, registrar: RegistrarId) {
+        self.scope.started(host, registrar);
     }
 
     /// The process of a host has ended; it was this registrar, if it was one.

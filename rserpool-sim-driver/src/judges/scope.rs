@@ -33,8 +33,10 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    pub(super) fn started(&mut self, registrar: RegistrarId) {
+    pub(super) fn started(&mut self, host: HostId, registrar: RegistrarId) {
         self.ended.remove(&registrar);
+        // It has forgotten whom it met before.
+        self.met.retain(|(one, _), _| *one != host);
     }
 
     pub(super) fn ended(&mut self, now: Instant, registrar: RegistrarId) {

@@ -28,7 +28,7 @@ impl World {
         let (now, mode, sctp, seed) = (self.clock, self.mode, self.sctp, self.seed);
         self.hosts.get_mut(host).start(Conditions { now, mode, sctp, seed, address });
         if let Some(registrar) = self.hosts.registrar(host) {
-            self.judges.started(registrar.id());
+            self.judges.started(host, registrar.id());
         }
         self.mark(host, "starts");
         self.drain(host);

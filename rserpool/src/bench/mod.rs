@@ -77,7 +77,7 @@ pub(crate) struct BenchCommand {
     /// How many elements each question asks for
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     items: u32,
-    /// The timers of elements and users: rfc or fast
+    /// The timers of elements and users: rfc, fast or rack
     #[arg(long, value_name = "PRESET", default_value = "rfc", hide_possible_values = true)]
     preset: PresetName,
     /// How long after each datagram a user polls for the next one instead of sleeping; the registrar has

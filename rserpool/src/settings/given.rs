@@ -167,7 +167,9 @@ impl Given {
     pub(crate) fn file(&self) -> String {
         let Some(role) = self.role else { return String::new() };
         let preset = self.set.iter().find(|set| set.option == "preset").and_then(|set| set.values.first());
-        let preset = preset.and_then(|name| <PresetName as clap::ValueEnum>::from_str(name, false).ok()).unwrap_or_default();
+        let preset = preset
+            .and_then(|name| <PresetName as clap::ValueEnum>::from_str(name, false).ok())
+            .unwrap_or_default();
         let name = format!("preset {preset}");
         let defaults = role.preset(preset);
         let mut text = String::new();

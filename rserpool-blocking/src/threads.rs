@@ -14,8 +14,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{self, Duration};
 
 use rserpool_core::base::Instant;
-use rserpool_driver::{BoxFuture, Received, Runtime, Socket};
-use rserpool_transport::Datagram;
+use rserpool_driver::{BoxFuture, ErrorQueue, Received, Runtime, Socket};
+use rserpool_transport::{Datagram, Undelivered};
 
 use crate::wait::block_on;
 
@@ -116,13 +116,23 @@ struct Shared {
     /// Who waits for a datagram.
     waker: Mutex<Option<Waker>>,
     closed: AtomicBool,
+    errors: Mutex<ErrorQueue>,
+}
+
+impl Shared {
+    fn wake(&self) {
+        if let Some(waker) = lock(&self.waker).take() {
+            waker.wake();
+        }
+    }
 }
 
 impl ThreadSocket {
     fn new(socket: UdpSocket) -> io::Result<Self> {
         socket.set_nonblocking(false)?;
         socket.set_read_timeout(Some(LOOK))?;
-        let (socket, shared) = (Arc::new(socket), Arc::<Shared>::default());
+        let shared = Shared { errors: Mutex::new(ErrorQueue::of(&socket)), ..Shared::default() };
+        let (socket, shared) = (Arc::new(socket), Arc::new(shared));
         let (sender, inbox) = sync_channel(INBOX);
         let (own, told) = (Arc::clone(&socket), Arc::clone(&shared));
         let reader = thread::spawn(move || read(&own, &told, &sender));
@@ -138,14 +148,17 @@ fn read(socket: &UdpSocket, shared: &Shared, inbox: &SyncSender<io::Result<Recei
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 continue;
             }
+            // An earlier datagram was returned: no error of this call.
+            Err(error) if lock(&shared.errors).explains(socket, &error) => {
+                shared.wake();
+                continue;
+            }
             Err(error) => Err(error),
         };
         if inbox.send(received).is_err() {
             return;
         }
-        if let Some(waker) = lock(&shared.waker).take() {
-            waker.wake();
-        }
+        shared.wake();
     }
 }
 
@@ -168,10 +181,20 @@ impl Socket for ThreadSocket {
 
     /// Blocks while the kernel's buffer is full, which on UDP is never long.
     fn poll_send(&mut self, _: &mut Context<'_>, datagrams: &[Datagram]) -> Poll<io::Result<usize>> {
-        let sent = datagrams
-            .first()
-            .map_or(Ok(0), |datagram| self.socket.send_to(&datagram.bytes, datagram.destination).map(|_| 1));
+        let Self { socket, shared, .. } = self;
+        let sent = datagrams.first().map_or(Ok(0), |datagram| {
+            let send = || socket.send_to(&datagram.bytes, datagram.destination).map(|_| 1);
+            lock(&shared.errors).past(&**socket, send)
+        });
         Poll::Ready(sent)
+    }
+
+    fn next_undelivered(&mut self) -> Option<Undelivered> {
+        let mut errors = lock(&self.shared.errors);
+        if errors.has_more() {
+            errors.read(&*self.socket);
+        }
+        errors.pop()
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rserpool_core::base::Instant;
 use rserpool_core::endpoint::Endpoint;
 use rserpool_transport::node::Node;
-use rserpool_transport::{Datagram, Datagrams, Stack};
+use rserpool_transport::{Datagram, Datagrams, Stack, Undelivered};
 
 use crate::families;
 use crate::io::{Intake, Io};
@@ -84,13 +84,19 @@ impl<S: Stack + Datagrams> Io<S> for DatagramIo {
         if intake == Intake::Closed || !self.outgoing.is_empty() || self.pause.is_some() {
             return false;
         }
-        match self.socket.poll_receive(context, &mut self.received) {
-            Poll::Ready(Ok(())) => {
-                for Received { source, bytes } in self.received.drain(..) {
-                    node.handle_datagram(now, families::from_system(source), bytes);
-                }
-                true
-            }
+        let polled = self.socket.poll_receive(context, &mut self.received);
+        // What has arrived comes first: a peer that was heard is not given up.
+        for Received { source, bytes } in self.received.drain(..) {
+            node.handle_datagram(now, families::from_system(source), bytes);
+        }
+        let mut returned = false;
+        while let Some(undelivered) = self.socket.next_undelivered() {
+            let destination = families::from_system(undelivered.destination);
+            node.handle_undelivered(now, Undelivered { destination, ..undelivered });
+            returned = true;
+        }
+        match polled {
+            Poll::Ready(Ok(())) => true,
             Poll::Ready(Err(error)) => {
                 self.pause = Some(now + RECEIVE_PAUSE);
                 if let Some(Line { suppressed }) = self.log.at(now).allow("receive") {
@@ -98,7 +104,7 @@ impl<S: Stack + Datagrams> Io<S> for DatagramIo {
                 }
                 false
             }
-            Poll::Pending => false,
+            Poll::Pending => returned,
         }
     }
 

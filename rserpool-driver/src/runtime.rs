@@ -16,7 +16,7 @@ use bytes::Bytes;
 pub use futures_lite::{AsyncRead, AsyncWrite};
 
 use rserpool_core::base::Instant;
-use rserpool_transport::Datagram;
+use rserpool_transport::{Datagram, Undelivered};
 
 /// A future that owns what it needs and may move to another thread.
 pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -93,7 +93,8 @@ pub trait Listener: Send + 'static {
 
 /// A UDP socket that sends and receives datagrams in batches.
 pub trait Socket: Send + 'static {
-    /// Appends datagrams that have arrived; at least one if it is ready.
+    /// Appends datagrams that have arrived; at least one if it is ready, or else there is something in
+    /// [`Self::next_undelivered`].
     ///
     /// # Errors
     ///
@@ -110,6 +111,13 @@ pub trait Socket: Send + 'static {
     ///
     /// The first datagram could not be sent; the caller drops it and goes on with the second.
     fn poll_send(&mut self, context: &mut Context<'_>, datagrams: &[Datagram]) -> Poll<io::Result<usize>>;
+
+    /// The next datagram that the network has returned, among those that [`Self::poll_receive`] and
+    /// [`Self::poll_send`] have heard of; the task is woken when there is one. By default nothing is heard, and a
+    /// peer that has died is noticed by its silence. See [`ErrorQueue`](crate::ErrorQueue).
+    fn next_undelivered(&mut self) -> Option<Undelivered> {
+        None
+    }
 
     /// For this long after each datagram, [`Self::poll_receive`] polls again at once instead of waiting. By
     /// default the span is ignored: the socket waits.

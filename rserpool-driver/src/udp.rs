@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
-use rserpool_transport::Datagram;
+use rserpool_transport::{Datagram, Undelivered};
+use socket2::SockRef;
 
+use crate::error_queue::ErrorQueue;
 use crate::runtime::{Received, Socket};
 
 /// Buffers filled by one system call; each may hold several datagrams of one sender.
@@ -34,10 +36,22 @@ pub trait Watched: Send + 'static {
 
     /// The socket, for an attempt that waits for nothing.
     fn socket(&self) -> SocketRef<'_>;
+
+    /// Ready, once each time, when the system has an error to report about a datagram that was sent. Pending, as by
+    /// default, suits a runtime to which a socket with an error is ready to receive.
+    fn poll_error(&mut self, _context: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
 }
 
 /// A borrowed UDP socket; made with `(&socket).into()`.
-pub struct SocketRef<'a>(UdpSockRef<'a>);
+pub struct SocketRef<'a>(SockRef<'a>);
+
+impl SocketRef<'_> {
+    fn udp(&self) -> UdpSockRef<'_> {
+        (&*self.0).into()
+    }
+}
 
 #[cfg(not(windows))]
 impl<'a, S: std::os::fd::AsFd> From<&'a S> for SocketRef<'a> {
@@ -73,6 +87,7 @@ pub struct BatchedSocket<W> {
     received_at: Option<Instant>,
     /// How many times in a row the runtime has said that nothing is there, without having looked.
     unasked: u32,
+    errors: ErrorQueue,
 }
 
 /// After so many times that the runtime has said that nothing is there, the operating system is asked. A runtime that is
@@ -90,9 +105,26 @@ impl<W: Watched> BatchedSocket<W> {
     pub fn new(socket: UdpSocket, watch: impl FnOnce(UdpSocket) -> io::Result<W>) -> io::Result<Self> {
         let state = UdpSocketState::new((&socket).into())?;
         let local = socket.local_addr()?;
+        let errors = ErrorQueue::of(&socket);
         let buffers = vec![0; RECEIVE_BATCH * BUFFER_OCTETS].into_boxed_slice();
         let watched = watch(socket)?;
-        Ok(Self { watched, local, state, buffers, busy_poll: Duration::ZERO, received_at: None, unasked: 0 })
+        let (busy_poll, received_at, unasked) = (Duration::ZERO, None, 0);
+        Ok(Self { watched, local, state, buffers, busy_poll, received_at, unasked, errors })
+    }
+
+    /// Reads errors that have come without anything to receive, and has the task woken by the next.
+    fn poll_errors(&mut self, context: &mut Context<'_>) {
+        let Self { watched, errors, .. } = self;
+        if errors.has_more() {
+            errors.read(&*watched.socket().0);
+        }
+        while watched.poll_error(context).is_ready() {
+            errors.read(&*watched.socket().0);
+            if errors.has_more() {
+                // What was read makes the task come again.
+                break;
+            }
+        }
     }
 
     fn note_arrival(&mut self) {
@@ -115,8 +147,9 @@ impl<W: Watched> Socket for BatchedSocket<W> {
         context: &mut Context<'_>,
         received: &mut Vec<Received>,
     ) -> Poll<io::Result<()>> {
+        self.poll_errors(context);
         let busy = self.is_busy();
-        let Self { watched, state, buffers, unasked, .. } = self;
+        let Self { watched, state, buffers, unasked, errors, .. } = self;
         let unasked = Cell::from_mut(unasked);
         let mut meta = [RecvMeta::default(); RECEIVE_BATCH];
         let mut filled = 0;
@@ -125,7 +158,7 @@ impl<W: Watched> Socket for BatchedSocket<W> {
             let mut chunks = buffers.chunks_mut(BUFFER_OCTETS).map(IoSliceMut::new);
             let mut buffers: [IoSliceMut<'_>; RECEIVE_BATCH] =
                 std::array::from_fn(|_| chunks.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
-            filled = state.recv(socket.0, &mut buffers, &mut meta)?;
+            filled = errors.past(&*socket.0, || state.recv(socket.udp(), &mut buffers, &mut meta))?;
             Ok(())
         };
         if busy {
@@ -161,6 +194,10 @@ impl<W: Watched> Socket for BatchedSocket<W> {
         Poll::Ready(Ok(()))
     }
 
+    fn next_undelivered(&mut self) -> Option<Undelivered> {
+        self.errors.pop()
+    }
+
     fn busy_poll(&mut self, span: Duration) {
         self.busy_poll = span;
     }
@@ -168,7 +205,7 @@ impl<W: Watched> Socket for BatchedSocket<W> {
     /// One system call per datagram: with segmentation offload a capture would show several SCTP
     /// packets as one broken one.
     fn poll_send(&mut self, context: &mut Context<'_>, datagrams: &[Datagram]) -> Poll<io::Result<usize>> {
-        let Self { watched, state, .. } = self;
+        let Self { watched, state, errors, .. } = self;
         for (sent, datagram) in datagrams.iter().enumerate() {
             let transmit = Transmit {
                 destination: datagram.destination,
@@ -177,8 +214,9 @@ impl<W: Watched> Socket for BatchedSocket<W> {
                 segment_size: None,
                 src_ip: None,
             };
-            let outcome =
-                watched.poll_io(context, Direction::Send, &mut |socket| state.try_send(socket.0, &transmit));
+            let outcome = watched.poll_io(context, Direction::Send, &mut |socket| {
+                errors.past(&*socket.0, || state.try_send(socket.udp(), &transmit))
+            });
             match outcome {
                 Poll::Ready(Ok(())) => {}
                 // What hinders this datagram comes up again when it is the first.

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::panic::catch_unwind;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ impl Runtime for Tokio {
     }
 
     fn wrap_socket(&self, socket: UdpSocket) -> io::Result<Box<dyn Socket>> {
-        let watch = |socket| tokio::net::UdpSocket::from_std(socket).map(TokioSocket);
+        let watch = |socket| tokio::net::UdpSocket::from_std(socket).map(TokioSocket::new);
         Ok(Box::new(BatchedSocket::new(socket, watch)?))
     }
 
@@ -139,7 +140,17 @@ impl Listener for TcpListener {
     }
 }
 
-struct TokioSocket(tokio::net::UdpSocket);
+struct TokioSocket {
+    io: Arc<tokio::net::UdpSocket>,
+    /// Ends when the system has an error to report.
+    error: Option<BoxFuture>,
+}
+
+impl TokioSocket {
+    fn new(socket: tokio::net::UdpSocket) -> Self {
+        Self { io: Arc::new(socket), error: None }
+    }
+}
 
 impl Watched for TokioSocket {
     fn poll_io(
@@ -148,7 +159,7 @@ impl Watched for TokioSocket {
         direction: Direction,
         operation: &mut dyn FnMut(SocketRef<'_>) -> io::Result<()>,
     ) -> Poll<io::Result<()>> {
-        let io = &self.0;
+        let io = &self.io;
         loop {
             let interest = match direction {
                 Direction::Receive => {
@@ -160,7 +171,7 @@ impl Watched for TokioSocket {
                     Interest::WRITABLE
                 }
             };
-            match io.try_io(interest, || operation(io.into())) {
+            match io.try_io(interest, || operation((&**io).into())) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
@@ -168,6 +179,25 @@ impl Watched for TokioSocket {
     }
 
     fn socket(&self) -> SocketRef<'_> {
-        (&self.0).into()
+        (&*self.io).into()
+    }
+
+    /// To tokio, a socket with an error is not ready to receive.
+    fn poll_error(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Self { io, error } = self;
+        let waiting = error.get_or_insert_with(|| {
+            let io = Arc::clone(io);
+            Box::pin(async move {
+                if io.ready(Interest::ERROR).await.is_err() {
+                    // The runtime ends.
+                    std::future::pending::<()>().await;
+                }
+            })
+        });
+        ready!(waiting.as_mut().poll(context));
+        *error = None;
+        // What is reported from here on makes it ready again.
+        let _ = io.try_io(Interest::ERROR, || io::Result::<()>::Err(io::ErrorKind::WouldBlock.into()));
+        Poll::Ready(())
     }
 }

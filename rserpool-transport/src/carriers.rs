@@ -8,7 +8,9 @@ use rserpool_core::endpoint::{Action, Event, Reservation, TransportCounters};
 
 use super::sctp::Sctp;
 use super::tcp::Tcp;
-use super::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams};
+use super::{
+    ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams, Undelivered,
+};
 
 /// Both carriers of ASAP. Which one an association belongs to, its identifier tells; which one opens
 /// it, the address of the peer.
@@ -98,6 +100,10 @@ impl Stack for Carriers {
 impl Datagrams for Carriers {
     fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
         self.sctp.handle_datagram(now, source, bytes);
+    }
+
+    fn handle_undelivered(&mut self, now: Instant, undelivered: Undelivered) {
+        self.sctp.handle_undelivered(now, undelivered);
     }
 
     fn poll_datagram(&mut self) -> Option<Datagram> {

@@ -62,6 +62,33 @@ pub struct Datagram {
     pub bytes: Bytes,
 }
 
+/// A datagram of ours that the network has returned, as an operating system reports it (Linux: `IP_RECVERR`).
+/// Anybody may have made that up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Where the datagram went.
+    pub destination: SocketAddr,
+    /// What was in its way.
+    pub obstacle: Obstacle,
+    /// The first octets of the datagram, without the UDP header; as many as the network has returned.
+    pub quote: Bytes,
+}
+
+/// Why a datagram was not delivered: the codes of ICMP (RFC 792, RFC 1122 section 3.2.2.1) and ICMPv6 (RFC 4443) by
+/// what follows from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Nobody listens at the UDP port, or the host does not know UDP.
+    PortClosed,
+    /// The host or its network cannot be reached, or a router does not let us. Routes come and go.
+    NoRoute,
+    /// The datagram is larger than a link on the way.
+    TooBig {
+        /// How many octets the link carries, IP header included.
+        mtu: u32,
+    },
+}
+
 /// A transport stack: actions in, events out, one deadline.
 ///
 /// It is driven like an endpoint: after every call that takes `&mut self`, drain [`Stack::poll_event`] until
@@ -106,6 +133,10 @@ pub trait Stack {
 pub trait Datagrams {
     /// A datagram has arrived.
     fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes);
+
+    /// The network has returned a datagram. It is for the stack to decide whether that is believed; by default it
+    /// is not.
+    fn handle_undelivered(&mut self, _now: Instant, _undelivered: Undelivered) {}
 
     /// The next datagram for the network.
     fn poll_datagram(&mut self) -> Option<Datagram>;

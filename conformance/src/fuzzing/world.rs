@@ -139,8 +139,9 @@ where
                     DownReason::Silent,
                     DownReason::Restarted,
                     DownReason::QueueFull,
+                    DownReason::Unreachable,
                 ];
-                let reason = reasons[usize::from(input.below(5))].clone();
+                let reason = reasons[usize::from(input.below(6))].clone();
                 if let Some(association) = self.pick(input.u8()) {
                     self.disconnected(association, reason);
                 }

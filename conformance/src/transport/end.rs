@@ -242,7 +242,7 @@ fn why(reason: DownReason) -> Why {
         DownReason::PeerShutdown | DownReason::Local => Why::Closed,
         DownReason::Aborted(reason) => Why::Aborted(reason.cause),
         DownReason::Busy => Why::Aborted(Some(4)),
-        DownReason::Silent => Why::Silent,
+        DownReason::Silent | DownReason::Unreachable => Why::Silent,
         DownReason::Restarted => Why::Restarted,
         other => Why::Other(other.to_string()),
     }

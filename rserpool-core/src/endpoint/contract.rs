@@ -237,10 +237,10 @@ pub enum Channel {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// There was no answer in time. Over UDP, a closed port looks the same as a dead host.
+    /// There was no answer in time. Over UDP, a closed port may look the same as a dead host.
     #[error("no answer in time")]
     TimedOut,
-    /// The peer refused with an ABORT.
+    /// The peer refused with an ABORT, or the network says that nobody listens there.
     #[error("refused by the peer")]
     Refused,
     /// The peer has no room for the association at present, and said so with an ABORT (cause 4, out of
@@ -278,6 +278,9 @@ pub enum DownReason {
     /// The peer has not answered for as long as the transport's limits allow.
     #[error("peer is silent")]
     Silent,
+    /// Nobody listens where the peer was: the network says so, and a transport that can has made sure of it.
+    #[error("nobody listens at the peer")]
+    Unreachable,
     /// The peer has restarted and opened another association.
     #[error("peer restarted")]
     Restarted,

@@ -16,6 +16,12 @@ mod named {
         sctp_connected,
         /// Associations that were given up because the peer was silent.
         sctp_silent,
+        /// Associations that were given up because nobody listened at the peer any more.
+        sctp_unreachable,
+        /// Datagrams that the network has returned, and that were ours.
+        sctp_reports_believed,
+        /// The same that were not ours, or of which too little came back to tell.
+        sctp_reports_ignored,
         /// Associations that were aborted because the peer broke the protocol.
         sctp_violations,
         /// Associations that were aborted because too much waited to be sent.

@@ -241,7 +241,7 @@ impl Foreign {
             let finding = match reason {
                 // It may have no room for an association: it lives.
                 DownReason::Busy => Some(doubted.lives(ctx, &pe)),
-                DownReason::Silent => self.silent(&pe),
+                DownReason::Silent | DownReason::Unreachable => self.silent(&pe),
                 _ if doubted.again => self.silent(&pe),
                 _ => {
                     doubted.again = true;

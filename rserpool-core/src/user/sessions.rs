@@ -706,7 +706,9 @@ impl Sessions {
 /// element has not failed either.
 fn is_unreachable(reason: &FailureReason) -> bool {
     match reason {
-        FailureReason::Disconnected(DownReason::Silent | DownReason::Violation) => true,
+        FailureReason::Disconnected(DownReason::Silent | DownReason::Unreachable | DownReason::Violation) => {
+            true
+        }
         FailureReason::Disconnected(DownReason::Aborted(reason)) => reason.cause != Some(USER_ABORT),
         FailureReason::Disconnected(_) | FailureReason::Unanswered | FailureReason::Asked => false,
     }

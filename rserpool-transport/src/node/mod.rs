@@ -15,7 +15,9 @@ use rserpool_core::endpoint::{
     AbortCause, Action, Channel, Connected, Endpoint, Event, Origin, Output, OutputOf,
 };
 
-use crate::{ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams};
+use crate::{
+    ConnectionAction, ConnectionEvent, ConnectionId, Datagram, Datagrams, Stack, Streams, Undelivered,
+};
 
 #[cfg(test)]
 mod tests;
@@ -338,6 +340,11 @@ impl<E: Endpoint, S: Stack + Datagrams> Node<E, S> {
     /// A datagram has arrived on the encapsulation socket.
     pub fn handle_datagram(&mut self, now: Instant, source: SocketAddr, bytes: Bytes) {
         self.with_stack(now, |stack| stack.handle_datagram(now, source, bytes));
+    }
+
+    /// The network has returned a datagram of the encapsulation socket.
+    pub fn handle_undelivered(&mut self, now: Instant, undelivered: Undelivered) {
+        self.with_stack(now, |stack| stack.handle_undelivered(now, undelivered));
     }
 
     /// The next datagram for the encapsulation socket.

@@ -13,6 +13,7 @@ use super::chunk::{self, Init, REFLECTED, cause, kind};
 use super::packet::{self, Chunk, Header, Path};
 use super::parameters::Parameters;
 use super::shared::Core;
+use crate::Obstacle;
 
 #[derive(Debug)]
 pub(super) struct Attempt {
@@ -140,6 +141,25 @@ impl Attempt {
         self.progress(core)
     }
 
+    /// The network has returned a packet. `None` if it is none of ours. A peer that nobody listens for refuses as if by an
+    /// ABORT; if there is no route to it at the moment, the next path is tried at once, and this one goes on.
+    pub(super) fn undelivered(
+        &mut self,
+        core: &mut Core,
+        path: &Path,
+        header: &Header,
+        first: Option<&Chunk>,
+        obstacle: Obstacle,
+    ) -> Option<Progress> {
+        let candidate = self.candidates.iter_mut().find(|c| c.path == *path && c.has_sent(header, first))?;
+        match obstacle {
+            Obstacle::PortClosed => candidate.stage = Stage::Refused,
+            Obstacle::NoRoute => self.start_next(core),
+            Obstacle::TooBig { .. } => {}
+        }
+        Some(self.progress(core))
+    }
+
     /// A handshake on one of the paths is complete. The endpoint that asked for the attempt
     /// says that the others lead to the same peer.
     pub(super) fn handshake(&self, path: Path, local: Init, peer: Init, told: &[IpAddr]) -> Handshake {
@@ -214,6 +234,19 @@ impl Candidate {
                 header.tag == answer.peer.tag
             }
             _ => header.tag == self.local.tag,
+        }
+    }
+
+    /// Whether a quoted packet is what this stage sends. An INIT has no tag, but states ours: a quote that ends before
+    /// that proves nothing (RFC 9260 section 10).
+    fn has_sent(&self, header: &Header, first: Option<&Chunk>) -> bool {
+        match &self.stage {
+            Stage::Asking => {
+                let init = first.filter(|chunk| chunk.kind == kind::INIT && chunk.body.len() >= 4);
+                header.tag == 0 && init.is_some_and(|chunk| chunk::first_u32(chunk) == self.local.tag)
+            }
+            Stage::Echoing(answer) => header.tag == answer.peer.tag,
+            Stage::Refused => false,
         }
     }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 use rserpool_core::base::{Instant, Random};
 
 use super::config::SctpConfig;
+use super::doubt::{Doubt, Finding};
 
 /// The most addresses of a peer that are used; the rest of its list is ignored.
 pub(super) const MAX_DESTINATIONS: usize = 8;
@@ -50,6 +51,8 @@ struct Destination {
     /// When the next one is due, and how long after the last.
     beat: Instant,
     wait: Duration,
+    /// What the network says against it.
+    doubt: Doubt,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +82,9 @@ impl Destinations {
         }
     }
 
-    /// A packet of so many octets has come from the peer.
-    pub(super) const fn heard(&mut self, octets: usize) {
+    /// A packet of so many octets has come from this address of the peer.
+    pub(super) fn heard(&mut self, index: usize, octets: usize) {
+        self.list[index].doubt.dispel();
         let credit = self.credit + octets;
         self.credit = if credit < BEAT * MAX_DESTINATIONS { credit } else { BEAT * MAX_DESTINATIONS };
     }
@@ -151,6 +155,37 @@ impl Destinations {
         }
     }
 
+    /// The network says that an address cannot be reached. Of one that has failed that is no news.
+    pub(super) fn doubt(
+        &mut self,
+        index: usize,
+        secret: Option<u64>,
+        now: Instant,
+        random: &mut Random,
+    ) -> Finding {
+        let destination = &mut self.list[index];
+        match destination.state {
+            State::Alive => destination.doubt.report(secret, now, random),
+            State::Candidate | State::Failed => Finding::Known,
+        }
+    }
+
+    /// An address cannot be reached: another one that lives is used, until this one answers a HEARTBEAT. False if
+    /// there is none; then this one stays in use.
+    pub(super) fn give_up(&mut self, index: usize, now: Instant, config: &SctpConfig) -> bool {
+        if self.alive().iter().all(|other| *other == index) {
+            return false;
+        }
+        self.list[index].fail(now, config);
+        self.choose();
+        true
+    }
+
+    /// The addresses that live.
+    pub(super) fn alive(&self) -> Vec<usize> {
+        (0..self.list.len()).filter(|index| self.list[*index].state == State::Alive).collect()
+    }
+
     /// Sends the HEARTBEATs that are due: to whom, and with which secret. Tells whether one of them
     /// has to be answered for the association to live.
     pub(super) fn handle_timeout(
@@ -217,7 +252,7 @@ impl Destinations {
 
 impl Destination {
     const fn new(remote: SocketAddr, state: State, beat: Instant, wait: Duration) -> Self {
-        Self { remote, state, secret: 0, answered: true, beat, wait }
+        Self { remote, state, secret: 0, answered: true, beat, wait, doubt: Doubt::none() }
     }
 
     /// It is asked again at once, and then ever more rarely.
@@ -255,7 +290,7 @@ mod tests {
         /// The last octets of the addresses that are asked, and their secrets.
         fn beats(&mut self, now: u64) -> Vec<(u8, u64)> {
             let mut beats = Vec::new();
-            self.destinations.heard(BEAT);
+            self.destinations.heard(0, BEAT);
             self.destinations.handle_timeout(at(now), &self.config, &mut self.random, |remote, secret| {
                 let IpAddr::V4(address) = remote.ip() else { panic!() };
                 beats.push((address.octets()[3], secret));
@@ -361,9 +396,9 @@ mod tests {
             sent
         };
         assert_eq!(beats(&mut destinations, 0..10_000), 2);
-        destinations.heard(3 * BEAT + 27);
+        destinations.heard(0, 3 * BEAT + 27);
         assert_eq!(beats(&mut destinations, 10_000..40_000), 5);
-        (0..1000).for_each(|_| destinations.heard(1200));
+        (0..1000).for_each(|_| destinations.heard(0, 1200));
         assert!(beats(&mut destinations, 40_000..400_000) <= 5 + MAX_DESTINATIONS);
     }
 

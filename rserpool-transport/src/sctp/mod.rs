@@ -7,6 +7,7 @@
 //!        │   dispatch        attempt          association   shutdown, silence
 //!        │   cookie, stray   active side      ledger        what is queued, and how much
 //!        │      │               │             destinations  the peer's addresses, HEARTBEATs
+//!        │  undelivered          │             doubt         what the network says against one of them
 //!        │      │               │             path_mtu      how large packets may be
 //!        │      │               │             receiver      what the peer sends, and when it is told
 //!        │      │               │             engine        what we send, by a library
@@ -36,6 +37,7 @@ mod config;
 mod cookie;
 mod destinations;
 mod dispatch;
+mod doubt;
 #[expect(unnameable_types, reason = "seals `Engine`")]
 mod engine;
 mod ledger;
@@ -51,6 +53,7 @@ mod stack;
 mod stray;
 #[cfg(test)]
 mod tests;
+mod undelivered;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};

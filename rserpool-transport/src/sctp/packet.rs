@@ -87,6 +87,28 @@ pub(super) fn parse(packet: &Bytes) -> Option<(Header, Chunks)> {
     good.then_some((header, Chunks { rest: fields }))
 }
 
+/// What a quote of one of our packets shows, however short it is: its header, and of its first chunk the type and as much
+/// of the body as is there. `None` if not even the tag is. The checksum covers more than was quoted.
+pub(super) fn parse_quote(quote: &Bytes) -> Option<(Header, Option<Chunk>)> {
+    const PORTS_AND_TAG: usize = 8;
+    if quote.len() < PORTS_AND_TAG {
+        return None;
+    }
+    let mut fields = quote.clone();
+    let header = Header {
+        source_port: SctpPort(fields.get_u16()),
+        destination_port: SctpPort(fields.get_u16()),
+        tag: fields.get_u32(),
+    };
+    let chunk = (quote.len() >= HEADER + CHUNK_HEADER).then(|| {
+        let length = usize::from(u16::from_be_bytes([quote[HEADER + 2], quote[HEADER + 3]]));
+        let end = (HEADER + length).clamp(HEADER + CHUNK_HEADER, quote.len());
+        let body = quote.slice(HEADER + CHUNK_HEADER..end);
+        Chunk { kind: quote[HEADER], flags: quote[HEADER + 1], body }
+    });
+    Some((header, chunk))
+}
+
 /// The chunks of a packet in their order; ends at the first one that does not fit its packet.
 #[derive(Clone, Debug)]
 pub(super) struct Chunks {

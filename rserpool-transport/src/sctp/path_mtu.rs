@@ -5,7 +5,8 @@
 //! the large size, and the answer opens it. If large packets get lost again and again later on, the small size is
 //! back. What was cut for the large size stays as it is (RFC 9260 section 6.9).
 //!
-//! Nothing here is needed from ICMP, which many networks do not carry.
+//! Nothing here is needed from ICMP, which many networks do not carry. If a router says how much it carries, that is the
+//! large size from then on (RFC 8899 section 4.6.2), for ten minutes or until another path is used.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -43,8 +44,11 @@ pub(super) const fn packet_of(mtu: u16) -> usize {
 #[derive(Debug)]
 pub(super) struct PathMtu {
     state: State,
-    /// The large size.
+    /// The large size that the configuration wants, and the one that is tried.
+    wanted: usize,
     large: usize,
+    /// When a router has said that it carries less than is wanted.
+    lowered: Option<Instant>,
     /// Whether anything was sent in large packets.
     used: bool,
     /// Before this moment the path is not asked again, and how long the pause after the next question is.
@@ -71,7 +75,9 @@ impl PathMtu {
         let state = if large > SMALL_PACKET { State::Small } else { State::Large };
         Self {
             state,
+            wanted: large,
             large,
+            lowered: None,
             used: false,
             not_before: now,
             pause: config.rto_initial,
@@ -91,6 +97,9 @@ impl PathMtu {
     pub(super) fn ask(&mut self, octets: usize, now: Instant, random: &mut Random) -> Option<(u64, usize)> {
         if octets <= SMALL_PACKET {
             return None;
+        }
+        if self.lowered.is_some_and(|at| now.since(at) >= LONGEST_PAUSE) {
+            self.begin(now);
         }
         if self.state == State::Large {
             self.used = self.large > SMALL_PACKET;
@@ -133,10 +142,32 @@ impl PathMtu {
 
     /// Packets go to this address of the peer now. Another path may carry less.
     pub(super) fn turn_to(&mut self, address: IpAddr, now: Instant) {
-        if std::mem::replace(&mut self.towards, address) != address && self.large > SMALL_PACKET {
+        if std::mem::replace(&mut self.towards, address) != address {
+            self.begin(now);
+        }
+    }
+
+    /// Nothing is known of the path: it is asked for what the configuration wants.
+    const fn begin(&mut self, now: Instant) {
+        self.lowered = None;
+        self.large = self.wanted;
+        if self.large > SMALL_PACKET {
             self.state = State::Small;
             self.not_before = now;
         }
+    }
+
+    /// A router says that it could not carry a packet of ours to this address, and how many octets it carries. If that
+    /// is less than every path does, or more than we send, it cannot be true. Otherwise the path is asked for that size.
+    pub(super) fn too_big(&mut self, towards: IpAddr, mtu: u32, now: Instant) {
+        let Ok(mtu) = u16::try_from(mtu) else { return };
+        if towards != self.towards || mtu < SMALLEST_MTU || packet_of(mtu) >= self.large {
+            return;
+        }
+        self.large = packet_of(mtu);
+        self.lowered = Some(now);
+        self.not_before = now;
+        self.state = if self.large > SMALL_PACKET { State::Small } else { State::Large };
     }
 
     /// Whether data that was cut for the large size does not get through, for longer than a peer may be silent.

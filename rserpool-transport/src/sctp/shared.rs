@@ -71,6 +71,7 @@ impl Core {
         self.named = self.named.saturating_sub(1);
         match reason {
             DownReason::Silent => self.counters.sctp_silent += 1,
+            DownReason::Unreachable => self.counters.sctp_unreachable += 1,
             DownReason::Violation => self.counters.sctp_violations += 1,
             DownReason::QueueFull => self.counters.sctp_queue_full += 1,
             _ => {}

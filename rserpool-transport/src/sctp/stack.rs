@@ -11,8 +11,8 @@ use rserpool_core::endpoint::{
 use super::association::{Association, End};
 use super::chunk::{self, cause};
 use super::engine::{Engine, Outgoing};
-use super::{Owner, Sctp, dispatch};
-use crate::{Datagram, Datagrams, Stack};
+use super::{Owner, Sctp, dispatch, undelivered};
+use crate::{Datagram, Datagrams, Stack, Undelivered};
 
 /// The most deadlines that are served at a time, some milliseconds of work. Peers that have all come at one moment, as those
 /// of an attacker do, are all due for a HEARTBEAT at one moment, too. What has arrived is taken in between.
@@ -129,6 +129,11 @@ impl<E: Engine> Datagrams for Sctp<E> {
         self.core.now = self.core.now.max(now);
         self.core.counters.sctp_datagrams_received += 1;
         dispatch::datagram(self, source, &bytes);
+    }
+
+    fn handle_undelivered(&mut self, now: Instant, undelivered: Undelivered) {
+        self.core.now = self.core.now.max(now);
+        undelivered::handle(self, &undelivered);
     }
 
     fn poll_datagram(&mut self) -> Option<Datagram> {

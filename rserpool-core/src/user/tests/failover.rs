@@ -38,7 +38,7 @@ fn a_hung_element_is_replaced_and_its_requests_are_sent_again() {
 /// ASAP-3.5-01: whatever says that an element cannot be reached, the transport or the application.
 #[test]
 fn an_unreachable_element_is_reported() {
-    for reason in [DownReason::Silent, DownReason::Aborted(AbortReason::default())] {
+    for reason in [DownReason::Silent, DownReason::Unreachable, DownReason::Aborted(AbortReason::default())] {
         let mut user = serving(&[1, 2]);
         send(&mut user, 10, Delivery::Once, "a");
         let (actions, _) = event(&mut user, 20, disconnected(2, reason.clone()));
@@ -71,6 +71,7 @@ fn an_element_that_ends_a_session_is_not_reported() {
         (DownReason::Restarted, 0),
         (aborted(Some(12)), 0),
         (aborted(None), 1),
+        (DownReason::Unreachable, 1),
         (DownReason::Violation, 1),
     ];
     for (end, reports) in ends {

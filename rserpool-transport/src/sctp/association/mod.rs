@@ -1,8 +1,9 @@
 //! One association from its establishment to its end: what arrives, and what is due. What it sends is in [`sending`], how
-//! it closes in [`shutdown`].
+//! it closes in [`shutdown`], what the network says of its packets in [`undelivered`].
 
 mod sending;
 mod shutdown;
+mod undelivered;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -265,7 +266,7 @@ impl<E: Engine> Association<E> {
     ) -> Result<(), End> {
         self.reply_to(core, source);
         self.liveness.heard(core.now);
-        self.destinations.heard(chunks.packet_octets());
+        self.destinations.heard(source, chunks.packet_octets());
         let (mut any_data, mut peer_shutdown) = (false, false);
         for chunk in chunks {
             match chunk.kind {

@@ -70,6 +70,13 @@ fn a_reported_element_of_another_home_that_is_dead_is_removed() {
     reach(&mut lost, D, 1);
     assert_eq!(lost.disconnect(D), all);
     assert_eq!(lost.home(1), None);
+
+    let mut closed = rig();
+    closed.asap(C, &unreachable(1));
+    reach(&mut closed, D, 1);
+    let reason = DownReason::Unreachable;
+    assert_eq!(closed.event(Event::Disconnected { association: D, reason }), all);
+    assert_eq!(closed.home(1), None);
 }
 
 /// An element that closes the association over which it is asked may look for a registrar over the same ports. It is

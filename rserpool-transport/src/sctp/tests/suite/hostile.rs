@@ -236,7 +236,8 @@ proptest! {
         net.connect(0, 1);
         let mut random = Random::new(seed);
         for round in 0..300 {
-            for (_, _, bytes) in net.wire.values_mut() {
+            for (_, arrival) in net.wire.values_mut() {
+                let Arrival::Datagram(_, bytes) = arrival else { continue };
                 if random.below(10) > 0 {
                     continue;
                 }

@@ -10,6 +10,7 @@ mod ports;
 mod scale;
 mod shutdown;
 mod silence;
+mod undelivered;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -25,7 +26,7 @@ use super::Tested;
 use crate::sctp::chunk::Data;
 use crate::sctp::packet::{self, Chunk, Header};
 use crate::sctp::{Sctp, SctpConfig};
-use crate::{Datagrams, Stack};
+use crate::{Datagrams, Obstacle, Stack, Undelivered};
 
 const PORT: u16 = 3863;
 
@@ -39,7 +40,11 @@ struct Net {
     arriving: usize,
     /// Who receives what is sent to an address; other datagrams vanish.
     hosts: BTreeMap<SocketAddr, usize>,
-    wire: BTreeMap<(Instant, u64), (usize, SocketAddr, Bytes)>,
+    wire: BTreeMap<(Instant, u64), (usize, Arrival)>,
+    /// What becomes of datagrams to these addresses: their senders hear of it after a round trip.
+    obstacles: BTreeMap<SocketAddr, Obstacle>,
+    /// Octets of a datagram that come back at most.
+    quoted: usize,
     /// Every datagram that was sent: source, destination, octets.
     tap: Vec<(SocketAddr, SocketAddr, Bytes)>,
     /// Stacks that neither receive nor run their timers.
@@ -64,6 +69,12 @@ struct Net {
     /// queues hold 64 KB; what does not fit is lost.
     rate: Option<u64>,
     busy: BTreeMap<usize, Instant>,
+}
+
+/// What reaches a stack.
+enum Arrival {
+    Datagram(SocketAddr, Bytes),
+    Undelivered(Undelivered),
 }
 
 /// Octets that wait in front of a slow link.
@@ -109,6 +120,8 @@ impl Net {
             hosts: (0..stacks.len()).map(|n| (address(n), n)).collect(),
             stacks,
             wire: BTreeMap::new(),
+            obstacles: BTreeMap::new(),
+            quoted: 520,
             tap: Vec::new(),
             frozen: BTreeSet::new(),
             sources: BTreeMap::new(),
@@ -216,6 +229,13 @@ impl Net {
     /// Puts a datagram on the wire.
     fn put(&mut self, source: SocketAddr, destination: SocketAddr, bytes: Bytes) {
         self.tap.push((source, destination, bytes.clone()));
+        if let Some(&obstacle) = self.obstacles.get(&destination) {
+            let quote = bytes.slice(..bytes.len().min(self.quoted));
+            self.sent += 1;
+            let report = Arrival::Undelivered(Undelivered { destination, obstacle, quote });
+            self.wire.insert((self.now + self.delay * 2, self.sent), (self.hosts[&source], report));
+            return;
+        }
         let Some(&host) = self.hosts.get(&destination) else { return };
         if self.cut.contains(&network(destination)) || bytes.len() + 28 > self.mtu {
             return;
@@ -228,7 +248,10 @@ impl Net {
             let jitter = Duration::from_nanos(self.random.below(self.jitter.as_nanos() as u64));
             let Some(leaves) = self.leaves(host, bytes.len() as u64) else { continue };
             self.sent += 1;
-            self.wire.insert((leaves + self.delay + jitter, self.sent), (host, source, bytes.clone()));
+            self.wire.insert(
+                (leaves + self.delay + jitter, self.sent),
+                (host, Arrival::Datagram(source, bytes.clone())),
+            );
         }
     }
 
@@ -253,9 +276,13 @@ impl Net {
         }
         self.now = self.now.max(at);
         if arrival == Some(at) {
-            let Some((_, (host, source, bytes))) = self.wire.pop_first() else { return false };
+            let Some((_, (host, arrival))) = self.wire.pop_first() else { return false };
             if !self.frozen.contains(&host) {
-                self.stacks[host].handle_datagram(self.now, source, bytes);
+                let stack = &mut self.stacks[host];
+                match arrival {
+                    Arrival::Datagram(source, bytes) => stack.handle_datagram(self.now, source, bytes),
+                    Arrival::Undelivered(report) => stack.handle_undelivered(self.now, report),
+                }
                 self.drain(host);
             }
         } else if let Some((_, stack)) = timer {

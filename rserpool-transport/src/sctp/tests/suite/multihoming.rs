@@ -99,6 +99,47 @@ fn addresses_that_were_asked_for_are_used_too() {
     assert!(net.take(1).iter().any(|event| matches!(event, Event::Message { .. })));
 }
 
+/// One of two addresses is closed or has no route: the other is used after two round trips, and comes back later.
+#[test]
+fn an_address_that_refuses_is_left_and_nothing_ends() {
+    for obstacle in [Obstacle::PortClosed, Obstacle::NoRoute] {
+        let mut net = Net::multihomed(&[1]);
+        let (a, b) = net.settled_pair();
+        net.obstacles.insert(address(1), obstacle);
+        net.tap.clear();
+        net.send(0, a, 11, "lost");
+        net.run_for(millis(4));
+        net.send(0, a, 11, "not lost");
+        net.run_for(millis(1));
+        assert_eq!(net.data_networks(), [0, 1], "{obstacle:?}");
+        net.run_for(millis(2000));
+        assert_eq!(net.take(0), []);
+        assert_eq!(net.messages(1).len(), 2);
+        // A closed address is asked like any that has failed, and no more than that.
+        let reports = net.stacks[0].counters().sctp_reports_believed;
+        assert!((4..=24).contains(&reports), "{reports}");
+        net.obstacles.clear();
+        net.run_for(millis(300));
+        net.tap.clear();
+        net.send(0, a, 11, "home");
+        net.run_for(millis(5));
+        assert_eq!((net.data_networks(), net.take(1)), (vec![0], vec![message(b, 11, "home")]));
+    }
+}
+
+/// All of its addresses are closed: the process has died. Each is asked as soon as one is known to be closed.
+#[test]
+fn a_process_that_died_is_noticed_at_all_its_addresses() {
+    let mut net = Net::multihomed(&[1, 2]);
+    let (a, _) = net.settled_pair();
+    net.frozen.insert(1);
+    let places = [address(1), address_in(1, 1), address_in(2, 1)];
+    net.obstacles.extend(places.map(|place| (place, Obstacle::PortClosed)));
+    net.send(0, a, 11, "anybody there?");
+    let took = net.run_until(|net| !net.events[0].is_empty());
+    assert_eq!((took, net.take(0)), (millis(6), vec![down(a, DownReason::Unreachable)]));
+}
+
 /// One network of two is cut while messages flow in both directions.
 #[test]
 fn a_path_that_dies_interrupts_the_service_for_less_than_half_a_second() {

@@ -114,3 +114,37 @@ fn a_peer_without_room_is_not_given_up() {
     net.act(1, Action::Release { association: b });
     net.run_until(|net| net.events[1].len() == 4);
 }
+
+/// A router says what it carries: the path is asked for that, and packets of that size are used at once.
+#[test]
+fn what_a_router_says_is_the_large_size() {
+    let mut net = Net::fast();
+    net.mtu = 1_000;
+    let (a, _) = net.pair();
+    net.send(0, a, 11, vec![1; 600]);
+    let question =
+        net.tap.iter().map(|(_, _, bytes)| bytes).find(|bytes| bytes.len() == 1_200).unwrap().clone();
+    let report = |mtu| Undelivered {
+        destination: address(1),
+        obstacle: Obstacle::TooBig { mtu },
+        quote: question.slice(..520),
+    };
+    // Sizes that cannot be true.
+    for mtu in [0, 1, 67, 68, 575, 1_248, 1_500, 9_000, 65_535, 65_536, u32::MAX] {
+        net.stacks[0].handle_undelivered(net.now, report(mtu));
+    }
+    net.run_for(millis(20));
+    net.tap.clear();
+    net.stacks[0].handle_undelivered(net.now, report(1_000));
+    net.send(0, a, 11, vec![2; 20_000]);
+    net.run_for(millis(50));
+    net.tap.clear();
+    net.send(0, a, 11, vec![3; 20_000]);
+    net.run_for(millis(50));
+    assert_eq!(longest(&mut net, 0), (952, 952));
+    net.run_for(Duration::from_secs(600));
+    net.tap.clear();
+    net.send(0, a, 11, vec![4; 20_000]);
+    net.run_for(millis(50));
+    assert_eq!(longest(&mut net, 0).0, 1_200, "after ten minutes it is asked again for what is wanted");
+}

@@ -125,6 +125,23 @@ fn another_question_about_a_watched_pool_renews_the_subscription() {
     assert!(outputs.iter().all(|output| matches!(output, Output::Answer(..))), "{outputs:?}");
 }
 
+/// ASAP-2.2.6-02: an answer has the A flag only if the question had the S flag.
+#[test]
+fn an_update_is_not_taken_for_the_answer_to_another_question() {
+    let mut user = promised(&[1]);
+    let few = Command::Resolve(Resolve::new("pool".into()).items(Some(1)).past_cache());
+    command(&mut user, 500, 9, few);
+    let step = event(&mut user, 501, said(HOME, true, &[1, 2]));
+    assert_eq!(step, (vec![], vec![is_now(&[1, 2])]), "it was on its way");
+    let (actions, outputs) = event(&mut user, 502, said(HOME, false, &[2]));
+    assert_eq!(actions, [look(HOME, "pool")]);
+    let [Output::Answer(CommandId(9), Answer::Resolved(Ok(resolution)))] = &outputs[..] else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!(resolution.elements, [element(2)]);
+    assert_eq!(event(&mut user, 503, said(HOME, true, &[1, 2])), (vec![], vec![]), "that is known");
+}
+
 /// Reading B82.
 #[test]
 fn the_subscription_is_renewed_before_a_silent_client_is_hung_up_on() {

@@ -58,6 +58,9 @@ mutant 'requests are not sent again' user/sessions.rs \
     'if !(broken && due.again) { context.outbox.act(Action::Send { association, protocol, stream: 0, bytes }); }
         }
         context.counters.messages_resent'
+mutant 'a question that no registrar answers leaves what is known unused' user/sessions.rs \
+    'let usable = matches!(outcome, Ok(()) | Err(UserError::NoRegistrar { .. }));' \
+    'let usable = matches!(outcome, Ok(())) || !broken && matches!(outcome, Err(UserError::NoRegistrar { .. }));'
 mutant 'a call whose failure is told is sent again' user/requests.rs \
     'OnFailure::Report if kept.deliveries > 0 => {' 'OnFailure::Report if kept.deliveries > 0 && !broken => {'
 mutant 'a call to be carried out once is sent again as if it were new' user/requests.rs \

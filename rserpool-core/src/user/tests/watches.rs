@@ -87,6 +87,15 @@ fn another_registrar_is_asked_anew() {
     assert_eq!(event(&mut user, 512, said(5, true, &[3])), (vec![], vec![is_now(&[3])]));
 }
 
+/// Reading B82: when the association ends, so does the promise. What is known becomes stale as usual.
+#[test]
+fn the_promise_of_a_registrar_that_is_gone_does_not_count() {
+    let mut user = promised(&[1]);
+    event(&mut user, 60_000, disconnected(HOME, DownReason::Silent));
+    let resolve = Command::Resolve(Resolve::new("pool".into()));
+    assert_eq!(command(&mut user, 60_001, 9, resolve).1, [], "another registrar is asked");
+}
+
 /// ASAP-2.2.6-02: a registrar need not promise anything. Then the pool is asked for as often as the cache is renewed.
 #[test]
 fn a_registrar_that_promises_nothing_is_asked_again() {

@@ -1,38 +1,34 @@
 //! The handle of a pool element.
 
+mod calls;
+mod role;
+
 use std::fmt;
-use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_channel::Sender;
 use bytes::Bytes;
 use rserpool_core::base::{
-    ASAP_PORT, AssociationId, ElementId, Instant, PoolHandle, ProtocolId, Random, RegistrarId, SctpAddress,
-    SctpPort, TransportAddress, UdpPort,
+    ASAP_PORT, AssociationId, ElementId, PoolHandle, ProtocolId, SctpAddress, SctpPort, UdpPort,
 };
 use rserpool_core::element::{
-    self, Answer, Command, CookieSeal, DeregistrationError, ElementConfig, Message, Notice, Refusal,
-    RegistrationError, Status, UpdateError,
+    self, Answer, Command, CookieSeal, DeregistrationError, ElementConfig, Message, Notice, Refusal, Status,
+    UpdateError,
 };
-use rserpool_core::endpoint::ConfigError;
 use rserpool_core::wire::{Policy, PoolElement as ListedElement};
 
-use crate::announce::Announcing;
-use crate::builder::{Builder, Configure, Launched, Preset, own_addresses};
+use crate::builder::{Builder, Launched};
 use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Panicked, StartError, Stopped};
-use crate::families;
-use crate::handle::{Handle, Local, variant};
-use crate::log::{Line, Log, brief, cut, listed};
-use crate::memory::{CallCounters, Memory, Remembering};
+use crate::handle::{Handle, variant};
+use crate::memory::{Memory, Remembering};
 use crate::pieces::Allowance;
-use crate::role::{Recipient, Remark, Role};
+use crate::role::Remark;
 use crate::router::Router;
 use crate::runtime::Runtime;
 use crate::seal::CookieKeys;
-use crate::serve::{self, Incoming};
 
 /// A pool element that runs in the background; clones are handles of the same one.
 ///
@@ -175,31 +171,8 @@ impl<R> PoolElement<R> {
         }
     }
 
-    /// Whether an event concerns the application. A call that is to be carried out at most once, and has come before,
-    /// does not.
-    pub(super) fn is_new(&self, event: &Notice) -> bool
-    where
-        R: Runtime,
-    {
-        if let Notice::Writable { session, .. } | Notice::SessionClosed { session, .. } = event {
-            self.memory.resume(*session);
-        }
-        Incoming::in_event(event).is_none_or(|call| self.memory.arrive(self.runtime.now(), &call))
-    }
-
     pub(super) const fn remarks(&self) -> &Sender<Remark> {
         &self.handle.remarks
-    }
-
-    /// Sends what the calls that have come again are owed. What finds no room waits until its session has room.
-    pub(super) async fn pay_debts(&self) {
-        while let Some((call, message)) = self.memory.owed() {
-            match self.ask(Command::Send(message)).await {
-                Err(Refusal::Congested) => self.memory.postpone(&call),
-                // If its user has gone, nobody wants it.
-                Ok(()) | Err(_) => self.memory.paid(&call),
-            }
-        }
     }
 
     /// What the element has done so far.
@@ -209,11 +182,6 @@ impl<R> PoolElement<R> {
     /// If it has ended.
     pub async fn counters(&self) -> Result<element::Counters, Stopped> {
         self.handle.look(|element| *element.counters()).await
-    }
-
-    /// What became of the calls that were to be carried out at most once.
-    pub fn call_counters(&self) -> CallCounters {
-        self.memory.counters()
     }
 
     /// Sends a message to a user, on stream 0.
@@ -231,21 +199,6 @@ impl<R> PoolElement<R> {
         self.ask(Command::Send(Message::new(session, protocol, bytes))).await
     }
 
-    /// Answers a call. Waits while the queue to its user is full.
-    ///
-    /// Cancel safe, but the answer may have been sent when the future is dropped.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::UnknownSession`] if its user has gone; [`Refusal::Length`] if the answer is longer than 1,048,552
-    /// octets.
-    pub async fn reply(&self, call: &Incoming, bytes: impl Into<Bytes>) -> Result<(), Refusal>
-    where
-        R: Runtime,
-    {
-        self.send_in_turn(self.memory.answer(self.runtime.now(), call, bytes.into())).await
-    }
-
     /// Sends a message to a user. Waits while the queue to it is full.
     pub(super) async fn send_in_turn(&self, message: Message) -> Result<(), Refusal> {
         loop {
@@ -258,21 +211,6 @@ impl<R> PoolElement<R> {
                 result => return result,
             }
         }
-    }
-
-    /// Serves calls until the element has ended: hands each to `handler`, and replies with what that returns. Up to
-    /// [`SERVED_AT_ONCE`](crate::SERVED_AT_ONCE) calls are in work at the same time, all in the task that awaits this.
-    /// Takes the events of the element; those that are no calls are dropped. An application that needs them takes them
-    /// itself, and calls [`PoolElement::reply`].
-    ///
-    /// Dropped, it leaves the calls in work unanswered.
-    pub async fn serve<H, F>(&self, handler: H)
-    where
-        R: Runtime,
-        H: Fn(Incoming) -> F,
-        F: Future<Output = Bytes>,
-    {
-        serve::serve(self, handler).await;
     }
 
     /// Leaves the state of a session with its user, who hands it to the element that replaces this one, if this one
@@ -457,186 +395,5 @@ impl<R> Clone for PoolElement<R> {
 impl<R> fmt::Debug for PoolElement<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolElement").field("id", &self.id).field("local", &self.handle.local.udp).finish()
-    }
-}
-
-impl Configure for ElementConfig {
-    type Endpoint = element::Element;
-
-    fn preset(preset: Preset, seed: u64) -> Self {
-        // `PoolElement::builder` replaces the handle, `complete` the addresses.
-        let handle = PoolHandle::from("");
-        let mut config = match preset {
-            Preset::Rfc => Self::rfc(handle, seed),
-            // An element gives its registrar as much time in a rack.
-            Preset::Fast | Preset::Rack => Self::fast(handle, seed),
-        };
-        config.id = Some(ElementId(Random::new(!seed).identifier()));
-        config
-    }
-
-    fn peers(&self) -> Vec<TransportAddress> {
-        self.hunt.registrars.iter().cloned().map(Into::into).collect()
-    }
-
-    fn check_local(&self, local: SocketAddr) -> Result<(), StartError> {
-        families::check_peers(local, &self.peers())?;
-        let foreign = |address: &&IpAddr| !families::is_bound_to(local.ip(), **address);
-        match self.addresses.iter().find(foreign).filter(|_| !self.foreign_addresses) {
-            Some(address) => Err(StartError::ForeignAddress { address: *address, local }),
-            None => Ok(()),
-        }
-    }
-
-    fn complete(&mut self, local: Local, announcing: &Announcing) -> Result<(), StartError> {
-        self.udp_port = UdpPort(local.udp.port());
-        if self.hunt.registrars.is_empty() && announcing.asap.is_none() {
-            return Err(StartError::NoRegistrar);
-        }
-        if self.addresses.is_empty() {
-            self.addresses = own_addresses(local.udp, &self.peers())?;
-        }
-        Ok(())
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        Self::check(self)
-    }
-
-    fn addresses(&self) -> Vec<IpAddr> {
-        self.addresses.clone()
-    }
-
-    fn ports(&self) -> Vec<SctpPort> {
-        vec![self.port]
-    }
-
-    fn span(&self) -> tracing::Span {
-        let id = self.id.map(|id| id.to_string()).unwrap_or_default();
-        let pool = cut(&self.handle.to_string());
-        tracing::error_span!("element", id, pool)
-    }
-
-    fn endpoint(self, now: Instant) -> Self::Endpoint {
-        element::Element::new(self, now)
-    }
-}
-
-impl Role for element::Element {
-    fn note(remark: Remark) -> Option<Command> {
-        match remark {
-            Remark::Visitor(session) => Some(Command::Close { session }),
-            _ => None,
-        }
-    }
-
-    fn recipient(_notice: &Notice) -> Recipient {
-        Recipient::Application
-    }
-
-    fn makes_room(notice: &Notice) -> bool {
-        // The last two for those who wait for the registration.
-        matches!(
-            notice,
-            Notice::Writable { .. }
-                | Notice::SessionClosed { .. }
-                | Notice::Stopped
-                | Notice::Registered { .. }
-                | Notice::RegistrationFailed(_)
-        )
-    }
-
-    fn repeats(notice: &Notice) -> bool {
-        matches!(notice, Notice::NoRegistrar { .. })
-    }
-
-    fn tells_silence(notice: &Notice) -> bool {
-        matches!(notice, Notice::NoRegistrar { .. })
-    }
-
-    fn octets(notice: &Notice) -> usize {
-        match notice {
-            Notice::Received { bytes, .. } | Notice::CookieEcho { cookie: bytes, .. } => bytes.len(),
-            _ => 0,
-        }
-    }
-
-    fn log(notice: &Notice, log: &mut Log) {
-        match notice {
-            Notice::Registered { home, registrar, .. } => {
-                // A renewal is no news, and neither is the home that an element learns a moment later.
-                if log.is_news("registered", registrar.to_string())
-                    && let Some(Line { suppressed }) = log.allow("registered")
-                {
-                    // Its first keep-alive names it.
-                    let home = (*home != RegistrarId::NONE).then(|| tracing::field::display(home));
-                    tracing::info!(home, %registrar, suppressed, "registered");
-                }
-            }
-            Notice::PolicyRefused(error) => {
-                if let Some(Line { suppressed }) = log.allow("policy refused") {
-                    let error = RegistrationError::Rejected(error.clone());
-                    tracing::warn!(%error, suppressed, "the policy before stays registered");
-                }
-            }
-            Notice::ErrorReported { registrar, error, .. } => {
-                if log.is_first(format!("{registrar}: {error}"))
-                    && let Some(Line { suppressed }) = log.allow("error reported")
-                {
-                    tracing::warn!(%registrar, causes = brief(&error.to_string()), suppressed, "the registrar reports an error");
-                }
-            }
-            Notice::DeregistrationFailed(error) => {
-                if let Some(Line { suppressed }) = log.allow("deregistration failed") {
-                    tracing::warn!(%error, suppressed, "deregistration failed");
-                }
-            }
-            Notice::RegistrationFailed(error) => {
-                log.forget("registered");
-                if let Some(Line { suppressed }) = log.allow("registration failed") {
-                    tracing::warn!(%error, suppressed, "registration failed");
-                }
-            }
-            Notice::HomeChanged { home, .. } => {
-                if let Some(Line { suppressed }) = log.allow("home changed") {
-                    tracing::info!(%home, suppressed, "another registrar is the home now");
-                }
-            }
-            Notice::NoRegistrar { tried, .. } => {
-                log.forget("registered");
-                if let Some(Line { suppressed }) = log.allow("no registrar") {
-                    tracing::warn!(tried = listed(tried), suppressed, "no registrar answers");
-                }
-            }
-            Notice::SessionOpened { session, peer, .. } => {
-                tracing::debug!(session = session.number(), %peer, "session opened");
-            }
-            Notice::CookieRefused { session, error, .. } => {
-                if let Some(Line { suppressed }) = log.allow("cookie refused") {
-                    tracing::warn!(session = session.number(), %error, suppressed, "cookie refused");
-                }
-            }
-            Notice::SessionClosed { session, reason, .. } => {
-                tracing::debug!(session = session.number(), %reason, "session closed");
-            }
-            Notice::Deregistered => {
-                log.forget("registered");
-                tracing::info!("deregistered");
-            }
-            Notice::Stopped => tracing::info!("element stopped"),
-            _ => {}
-        }
-    }
-
-    fn log_answer(answer: &Answer, log: &mut Log) {
-        match answer {
-            Answer::Deregistered(Ok(())) => tracing::info!("deregistered"),
-            Answer::Deregistered(Err(error)) => {
-                if let Some(Line { suppressed }) = log.allow("deregistration failed") {
-                    tracing::warn!(%error, suppressed, "deregistration failed");
-                }
-            }
-            _ => {}
-        }
     }
 }

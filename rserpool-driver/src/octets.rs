@@ -59,27 +59,25 @@ pub struct Octets {
     reading: Option<BoxResult<Option<Bytes>>>,
     arrived: Bytes,
     ended: bool,
-    writing: Option<BoxResult<()>>,
-    closing: bool,
+    writer: Writer,
 }
 
 /// Sends the messages of a session, as a [`Sink`]. It takes the next message when the one before is on its way.
 pub struct MessageSink {
-    messages: Arc<dyn Messages>,
-    writing: Option<BoxResult<()>>,
-    closing: bool,
+    writer: Writer,
 }
 
 impl Octets {
     fn new(messages: impl Messages + 'static) -> Self {
-        let messages = Arc::new(messages);
-        Self { messages, reading: None, arrived: Bytes::new(), ended: false, writing: None, closing: false }
+        let messages: Arc<dyn Messages> = Arc::new(messages);
+        let writer = Writer::new(Arc::clone(&messages));
+        Self { messages, reading: None, arrived: Bytes::new(), ended: false, writer }
     }
 }
 
 impl MessageSink {
     fn new(messages: impl Messages + 'static) -> Self {
-        Self { messages: Arc::new(messages), writing: None, closing: false }
+        Self { writer: Writer::new(Arc::new(messages)) }
     }
 }
 
@@ -95,12 +93,37 @@ impl std::fmt::Debug for MessageSink {
     }
 }
 
-/// Goes on with a write that has begun.
-fn poll_written(writing: &mut Option<BoxResult<()>>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-    let Some(write) = writing else { return Poll::Ready(Ok(())) };
-    let written = ready!(write.as_mut().poll(context));
-    *writing = None;
-    Poll::Ready(written)
+/// What both ways to write have in common: one message at a time.
+struct Writer {
+    messages: Arc<dyn Messages>,
+    writing: Option<BoxResult<()>>,
+    closing: bool,
+}
+
+impl Writer {
+    fn new(messages: Arc<dyn Messages>) -> Self {
+        Self { messages, writing: None, closing: false }
+    }
+
+    fn begin(&mut self, message: Bytes) {
+        self.writing = Some(Arc::clone(&self.messages).send(message));
+    }
+
+    /// Goes on with a write that has begun.
+    fn poll_written(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(write) = &mut self.writing else { return Poll::Ready(Ok(())) };
+        let written = ready!(write.as_mut().poll(context));
+        self.writing = None;
+        Poll::Ready(written)
+    }
+
+    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_written(context))?;
+        if !std::mem::replace(&mut self.closing, true) {
+            self.writing = Some(Arc::clone(&self.messages).close());
+        }
+        self.poll_written(context)
+    }
 }
 
 impl AsyncRead for Octets {
@@ -140,12 +163,12 @@ impl AsyncWrite for Octets {
         context: &mut Context<'_>,
         from: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(poll_written(&mut self.writing, context))?;
+        ready!(self.writer.poll_written(context))?;
         let piece = from.get(..OCTETS_PER_MESSAGE).unwrap_or(from);
         if !piece.is_empty() {
-            self.writing = Some(Arc::clone(&self.messages).send(Bytes::copy_from_slice(piece)));
+            self.writer.begin(Bytes::copy_from_slice(piece));
             // It begins at once. If it fails, the next write or flush says so.
-            if let Poll::Ready(Err(error)) = poll_written(&mut self.writing, context) {
+            if let Poll::Ready(Err(error)) = self.writer.poll_written(context) {
                 return Poll::Ready(Err(error));
             }
         }
@@ -153,15 +176,11 @@ impl AsyncWrite for Octets {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        poll_written(&mut self.writing, context)
+        self.writer.poll_written(context)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(poll_written(&mut self.writing, context))?;
-        if !std::mem::replace(&mut self.closing, true) {
-            self.writing = Some(Arc::clone(&self.messages).close());
-        }
-        poll_written(&mut self.writing, context)
+        self.writer.poll_close(context)
     }
 }
 
@@ -169,24 +188,20 @@ impl Sink<Bytes> for MessageSink {
     type Error = io::Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        poll_written(&mut self.writing, context)
+        self.writer.poll_written(context)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Bytes) -> io::Result<()> {
-        self.writing = Some(Arc::clone(&self.messages).send(message));
+        self.writer.begin(message);
         Ok(())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        poll_written(&mut self.writing, context)
+        self.writer.poll_written(context)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(poll_written(&mut self.writing, context))?;
-        if !std::mem::replace(&mut self.closing, true) {
-            self.writing = Some(Arc::clone(&self.messages).close());
-        }
-        poll_written(&mut self.writing, context)
+        self.writer.poll_close(context)
     }
 }
 

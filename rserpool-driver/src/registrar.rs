@@ -11,7 +11,7 @@ use rserpool_core::base::{
 };
 use rserpool_core::endpoint::{ConfigError, HangUp};
 use rserpool_core::registrar::{
-    self, Answer, Command, Figures, Notice, PeerStatus, RegistrarConfig, RemovalReason,
+    self, Answer, Command, Figures, Notice, PeerStatus, RegistrarConfig, RegistrarStatus, RemovalReason,
 };
 use rserpool_core::wire::PoolEntry;
 
@@ -106,6 +106,15 @@ impl<R> Registrar<R> {
     /// If the registrar has ended.
     pub async fn pools(&self) -> Result<Vec<PoolEntry>, Stopped> {
         self.handle.ask(Command::Pools, variant!(Answer::Pools)).await
+    }
+
+    /// How the registrar is: whether it serves, and what may be wrong.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar has ended.
+    pub async fn status(&self) -> Result<RegistrarStatus, Stopped> {
+        self.handle.look(registrar::Registrar::status).await
     }
 
     /// What the registrar has done so far, and how much it keeps.

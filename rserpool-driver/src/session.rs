@@ -11,7 +11,7 @@ use rserpool_core::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
 use rserpool_core::element::Refusal;
 use rserpool_core::user::{
     Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, RequestLimits,
-    SessionId, UnansweredReason, User, UserError,
+    SessionId, SessionStatus, UnansweredReason, User, UserError,
 };
 use rserpool_core::wire::PoolElement;
 
@@ -218,6 +218,16 @@ impl<R> Session<R> {
     /// The element that serves the session, as of the last event taken.
     pub fn element(&self) -> ElementId {
         ElementId(self.shared.element.load(Ordering::Relaxed))
+    }
+
+    /// How the session is: its element, what is unanswered, its cookie, how often it has moved.
+    ///
+    /// # Errors
+    ///
+    /// If the session has ended.
+    pub async fn status(&self) -> Result<SessionStatus, Refusal> {
+        let id = self.shared.id;
+        self.shared.handle.look(move |user| user.session(id)).await?.ok_or(Refusal::UnknownSession)
     }
 
     /// Sends a message that is to be answered: while it is unanswered, it is sent again to each

@@ -266,8 +266,9 @@ impl<R> PoolUser<R> {
         self.runtime.now()
     }
 
-    /// Waits for the next event of the user itself: [`Opening`](Notice::Opening), when a session takes long to open,
-    /// and [`NoRegistrar`](Notice::NoRegistrar). `None` once the user has ended; [`PoolUser::ended`] says how.
+    /// Waits for the next event of the user itself: [`RegistrarFound`](Notice::RegistrarFound),
+    /// [`RegistrarLost`](Notice::RegistrarLost), [`NoRegistrar`](Notice::NoRegistrar), and
+    /// [`Opening`](Notice::Opening), when a session takes long to open. `None` once the user has ended; [`PoolUser::ended`] says how.
     ///
     /// Events need not be taken: those that find no room are dropped. Cancel safe. Of several callers each event goes
     /// to one.
@@ -414,7 +415,10 @@ impl Role for user::User {
             Notice::PoolChanged(Resolution { handle, .. }) | Notice::PoolGone { handle, .. } => {
                 Recipient::Watchers(handle.clone())
             }
-            Notice::Opening { .. } | Notice::NoRegistrar { .. } => Recipient::Onlooker,
+            Notice::Opening { .. }
+            | Notice::RegistrarFound { .. }
+            | Notice::RegistrarLost { .. }
+            | Notice::NoRegistrar { .. } => Recipient::Onlooker,
             _ => Recipient::None,
         }
     }
@@ -493,6 +497,8 @@ impl Role for user::User {
                     tracing::warn!(%registrar, causes = brief(&error.to_string()), suppressed, "the registrar reports an error");
                 }
             }
+            Notice::RegistrarFound { registrar, .. } => tracing::debug!(%registrar, "registrar found"),
+            Notice::RegistrarLost { registrar, .. } => tracing::debug!(%registrar, "registrar lost"),
             Notice::NoRegistrar { tried, .. } => {
                 if let Some(Line { suppressed }) = log.allow("no registrar") {
                     tracing::warn!(tried = listed(tried), suppressed, "no registrar answers");

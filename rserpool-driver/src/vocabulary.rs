@@ -36,10 +36,11 @@ pub use rserpool_core::endpoint::{ConfigError, DownReason, PeerState, PeerStatus
 pub use rserpool_core::handlespace::Limits;
 pub use rserpool_core::inspector::{InspectError, InspectorConfig, Snapshot, differences};
 pub use rserpool_core::policy::Policies;
-pub use rserpool_core::registrar::{EnrpConfig, Figures, RegistrarConfig};
+pub use rserpool_core::registrar::{EnrpConfig, Figures, RegistrarConfig, RegistrarState, RegistrarStatus};
 pub use rserpool_core::user::{
     Awaited, CallDelivery, CallError, Card, CardUse, Counters as UserCounters, Delivery, FailureReason,
-    Notice as UserEvent, RequestId, RequestLimits, Resolution, UnansweredReason, UserConfig, UserError,
+    Notice as UserEvent, RequestId, RequestLimits, Resolution, SessionStatus, UnansweredReason, UserConfig,
+    UserError,
 };
 pub use rserpool_core::wire::{
     OperationError, Policy, PoolElement as ListedElement, PoolEntry, ServerInformation,

@@ -1,7 +1,7 @@
 //! Whoever dies, the pool goes on.
 
 use rserpool_core::base::{ElementId, RegistrarId};
-use rserpool_driver::vocabulary::{DownReason, ElementEvent, FailureReason, SessionEvent};
+use rserpool_driver::vocabulary::{DownReason, ElementEvent, FailureReason, SessionEvent, UserEvent};
 
 use super::scope::{
     self, ECHO, Make, POOL, await_elements, ended, eventually, homes, received, registered, registrar,
@@ -34,6 +34,8 @@ pub async fn a_dead_element_is_replaced<G: Make, E: Make>() {
     let SessionEvent::FailedOver { from, to, resent, .. } = event else { panic!("{event:?}") };
     assert_eq!((from, to, resent), (first, ElementId(living), vec![request]));
     assert_eq!(received(&session).await, (ElementId(living), "two".into()));
+    let status = session.status().await.unwrap();
+    assert_eq!((status.element, status.unanswered, status.failovers), (Some(ElementId(living)), 1, 1));
     await_elements(&registrar, &[living]).await;
 }
 
@@ -51,9 +53,23 @@ pub async fn a_dead_registrar_is_replaced<G: Make, E: Make>() {
 
     first.kill().await;
     assert!(first.pools().await.is_err());
+    assert_eq!(first.status().await.err(), first.pools().await.err());
     let resolution =
         eventually::<E, _, _>(|| async { other_user.resolve_items(POOL, None).await.ok() }).await;
     assert_eq!(resolution.elements.iter().map(|element| element.id).collect::<Vec<_>>(), [ElementId(7)]);
+    // It may have taken the second registrar from the beginning.
+    let event = other_user.next_event().await.unwrap();
+    let UserEvent::RegistrarFound { registrar: asked, .. } = event else { panic!("{event:?}") };
+    if other_user.status().await.unwrap().registrar != Some(asked.clone()) {
+        let event = loop {
+            match other_user.next_event().await.unwrap() {
+                UserEvent::NoRegistrar { .. } => {}
+                event => break event,
+            }
+        };
+        let UserEvent::RegistrarLost { registrar: lost, .. } = event else { panic!("{event:?}") };
+        assert_eq!(lost, asked);
+    }
     let newcomer = scope::element::<E>(8, &both).await;
     registered(&newcomer).await;
     await_elements(&second, &[7, 8]).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_lite::future::zip;
 use rserpool_core::base::ElementId;
 use rserpool_core::wire::Policy;
-use rserpool_driver::vocabulary::{CallError, RequestLimits, UnansweredReason, UserError};
+use rserpool_driver::vocabulary::{CallError, RegistrarState, RequestLimits, UnansweredReason, UserError};
 
 use super::mortal::{Mortal, Process};
 use super::scope::{ECHO, Make, POOL, TheUser, element, element_builder, eventually, pause, registrar, user};
@@ -35,6 +35,10 @@ pub async fn a_user_waits_for_its_pool<G: Make, E: Make>() {
     // Nobody answers; the limit is that of the session.
     let answer = session.call(ECHO, "unheard").await;
     assert_eq!(answer, Err(CallError::Unanswered(UnansweredReason::Deadline)));
+    let status = session.status().await.unwrap();
+    assert_eq!((status.handle, status.element), (POOL.into(), Some(ElementId(7))));
+    assert_eq!((status.unanswered, status.cookie_octets, status.failovers), (0, None, 0));
+    assert_eq!(registrar.status().await.unwrap().state, RegistrarState::Serving);
     let status = user.status().await.unwrap();
     assert_eq!((status.registrar.is_some(), status.sessions), (true, 1));
     let (user, element) = (user.counters().await.unwrap(), element.counters().await.unwrap());

@@ -157,6 +157,13 @@ pub enum Notice {
         /// The new home registrar.
         home: RegistrarId,
     },
+    /// The association with the home registrar has ended, or it does not answer any more. Another one is looked for;
+    /// [`Notice::Registered`] tells when it is found.
+    #[non_exhaustive]
+    RegistrarLost {
+        /// Where it was.
+        registrar: TransportAddress,
+    },
     /// A round of the hunt has found no registrar; the hunt goes on.
     #[non_exhaustive]
     NoRegistrar {

@@ -313,7 +313,12 @@ impl Element {
     fn carry_out(&mut self, now: Instant, then: Then, avoid: Option<TransportAddress>) {
         match then {
             Then::Nothing => {}
-            Then::Seek => self.seek(now, avoid),
+            Then::Seek => {
+                if let Some(registrar) = avoid.clone() {
+                    self.context.outbox.tell(Notice::RegistrarLost { registrar });
+                }
+                self.seek(now, avoid);
+            }
             Then::LeaveHome => {
                 let refuser = self.abort_home();
                 self.seek(now, refuser);

@@ -406,6 +406,22 @@ pub struct Opened {
     pub peer: TransportAddress,
 }
 
+/// How a session is; see [`User::session`](super::User::session).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionStatus {
+    /// The pool.
+    pub handle: PoolHandle,
+    /// The element that serves it; `None` while it looks for one.
+    pub element: Option<ElementId>,
+    /// The requests and calls that are unanswered.
+    pub unanswered: usize,
+    /// The octets of the cookie that the next element would get.
+    pub cookie_octets: Option<usize>,
+    /// How often another element has taken over, so far.
+    pub failovers: u64,
+}
+
 /// What the application is told unasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -519,6 +535,19 @@ pub enum Notice {
         registrar: TransportAddress,
         /// What it says.
         error: OperationError,
+    },
+    /// A registrar has accepted an association; it is the one that is asked from now on.
+    #[non_exhaustive]
+    RegistrarFound {
+        /// Where it is.
+        registrar: TransportAddress,
+    },
+    /// The association with the registrar that was asked has ended, or another one is asked because that does not
+    /// answer. Without one, another is looked for when there is a question.
+    #[non_exhaustive]
+    RegistrarLost {
+        /// Where it was.
+        registrar: TransportAddress,
     },
     /// A round of the hunt has found no registrar; the hunt goes on.
     #[non_exhaustive]

@@ -63,7 +63,8 @@ pub use counters::Counters;
 use health::Health;
 pub use interface::{
     Answer, Awaited, Call, CallDelivery, CallError, Card, Command, Delivery, FailureReason, Message, Notice,
-    Open, Opened, RequestId, RequestLimits, Resolution, Resolve, SessionId, UnansweredReason, UserError,
+    Open, Opened, RequestId, RequestLimits, Resolution, Resolve, SessionId, SessionStatus, UnansweredReason,
+    UserError,
 };
 use registrar::Registrar;
 pub use requests::MAX_UNANSWERED;
@@ -131,6 +132,11 @@ impl User {
     /// The number of sessions, including those that look for an element.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// How a session is; `None` if it has ended, or is not open yet.
+    pub fn session(&self, session: SessionId) -> Option<SessionStatus> {
+        self.sessions.status(session)
     }
 
     /// Counts of what has happened so far.

@@ -123,7 +123,12 @@ impl Registrar {
             return false;
         };
         self.failed = None;
-        if let Some(old) = self.home.replace(Home { association, registrar }) {
+        let old = self.home.replace(Home { association, registrar: registrar.clone() });
+        if let Some(Home { registrar, .. }) = &old {
+            context.outbox.tell(Notice::RegistrarLost { registrar: registrar.clone() });
+        }
+        context.outbox.tell(Notice::RegistrarFound { registrar });
+        if let Some(old) = old {
             context.outbox.act(Action::Abort { association: old.association, cause: AbortCause::User });
         }
         for (handle, element) in core::mem::take(&mut self.reports) {
@@ -148,6 +153,7 @@ impl Registrar {
     pub(super) fn handle_lost(&mut self, context: &mut Context) {
         if let Some(lost) = self.home.take() {
             context.counters.homes_lost += 1;
+            context.outbox.tell(Notice::RegistrarLost { registrar: lost.registrar.clone() });
             self.failed = Some(lost.registrar);
         }
     }

@@ -203,7 +203,7 @@ impl Requests {
         })
     }
 
-    #[cfg(test)]
+    /// How many are unanswered.
     pub(super) fn len(&self) -> usize {
         self.queue.len()
     }

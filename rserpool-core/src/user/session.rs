@@ -3,9 +3,11 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use bytes::Bytes;
+
 use super::config::UserConfig;
 use super::handover::Handover;
-use super::interface::{Message, RequestId, UnansweredReason};
+use super::interface::{Message, RequestId, SessionStatus, UnansweredReason};
 use super::requests::{Due, Overdue, Requests};
 use super::search::{Purpose, Search};
 use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle, Random};
@@ -31,6 +33,8 @@ pub(super) struct Session {
     card_resolved: bool,
     /// The name of the session in its calls, once it has made one.
     caller: Option<u64>,
+    /// How often another element has taken over.
+    failovers: u64,
 }
 
 #[derive(Debug)]
@@ -93,6 +97,7 @@ impl Session {
             card_due: false,
             card_resolved: false,
             caller: None,
+            failovers: 0,
         }
     }
 
@@ -224,6 +229,7 @@ impl Session {
         let purpose = self.search_mut().map(|(_, search)| search.purpose());
         debug_assert!(purpose.is_some(), "only a session that searches finds an element");
         self.state = State::Serving(serving, Queue::Free);
+        self.failovers += u64::from(matches!(purpose, Some(Purpose::Replace(_))));
         (self.card_due, self.card_resolved) = (true, false);
         purpose
     }
@@ -323,8 +329,19 @@ impl Session {
         writable
     }
 
-    #[cfg(test)]
+    /// How many requests are unanswered.
     pub(super) fn unanswered(&self) -> usize {
         self.requests.len()
+    }
+
+    /// How it is, if the application knows it and has not closed it.
+    pub(super) fn status(&self) -> Option<SessionStatus> {
+        self.is_open().then(|| SessionStatus {
+            handle: self.handle.clone(),
+            element: self.serving().map(|serving| serving.element),
+            unanswered: self.unanswered(),
+            cookie_octets: self.handover.cookie().map(Bytes::len),
+            failovers: self.failovers,
+        })
     }
 }

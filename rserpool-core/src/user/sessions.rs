@@ -13,7 +13,7 @@ use super::context::{Context, Timer};
 use super::health::Health;
 use super::interface::{
     Answer, Awaited, CallError, FailureReason, Message, Notice, Open, Opened, RequestId, SessionId,
-    UnansweredReason, UserError,
+    SessionStatus, UnansweredReason, UserError,
 };
 use super::requests::Overdue;
 use super::resolution::{Resolved, Resolver, Waiter};
@@ -67,6 +67,11 @@ impl Sessions {
 
     pub(super) fn len(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// How a session is, if it is open.
+    pub(super) fn status(&self, id: SessionId) -> Option<SessionStatus> {
+        self.sessions.get(&id)?.status()
     }
 
     /// The session over an association.

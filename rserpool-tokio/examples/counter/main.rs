@@ -14,7 +14,7 @@ mod server;
 
 use rserpool_tokio::{ElementId, Session, SessionEvent};
 use server::PROTOCOL;
-use stage::{Error, Stage, served_by};
+use stage::{Error, Stage};
 
 const POOL: &str = "Counters";
 const SERVERS: u32 = 3;
@@ -22,19 +22,11 @@ const LAST: u64 = 1_000;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => play().await,
-        ["serve", registrar, id] => {
-            let (registrar, id) = served_by(registrar, id)?;
-            server::serve(registrar, id).await
-        }
-        _ => Err("usage: counter".into()),
-    }
+    stage::run(play, server::serve).await
 }
 
 async fn play() -> Result<(), Error> {
-    let mut stage = Stage::new(POOL, &[]).await?;
+    let mut stage = Stage::new(POOL).await?;
     for id in 1..=SERVERS {
         stage.serve(id)?;
     }

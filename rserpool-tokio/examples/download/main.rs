@@ -14,7 +14,7 @@ mod server;
 mod user;
 
 use sha2::{Digest, Sha256};
-use stage::{Error, Stage, served_by};
+use stage::{Error, Stage};
 
 const POOL: &str = "Downloads";
 const SERVERS: u32 = 4;
@@ -22,19 +22,11 @@ const LENGTH: usize = 32 << 20;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => play().await,
-        ["serve", registrar, id] => {
-            let (registrar, id) = served_by(registrar, id)?;
-            server::serve(registrar, id, file().into()).await
-        }
-        _ => Err("usage: download".into()),
-    }
+    stage::run(play, async |registrar, id| server::serve(registrar, id, file().into()).await).await
 }
 
 async fn play() -> Result<(), Error> {
-    let mut stage = Stage::new(POOL, &[]).await?;
+    let mut stage = Stage::new(POOL).await?;
     for id in 1..=SERVERS {
         stage.serve(id)?;
     }

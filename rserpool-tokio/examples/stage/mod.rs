@@ -1,5 +1,5 @@
 //! What the examples need to kill servers: a registrar in this process, and servers in processes of their own, which
-//! are this program again, started as `serve IP:PORT ID` and more if wanted.
+//! are this program again, started as `serve IP:PORT ID`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,24 +13,22 @@ pub(crate) type Error = Box<dyn std::error::Error>;
 pub(crate) struct Stage {
     pool: &'static str,
     registrar: Registrar,
-    more: Vec<String>,
     servers: BTreeMap<ElementId, Child>,
 }
 
 impl Stage {
-    /// Starts a registrar; each server will be given these arguments, too.
-    pub(crate) async fn new(pool: &'static str, more: &[&str]) -> Result<Self, Error> {
+    /// Starts a registrar.
+    pub(crate) async fn new(pool: &'static str) -> Result<Self, Error> {
         let local = "127.0.0.1:0".parse()?;
         let registrar = Registrar::builder().bind(local).preset(Preset::Fast).start().await?;
-        let more = more.iter().map(ToString::to_string).collect();
-        Ok(Self { pool, registrar, more, servers: BTreeMap::new() })
+        Ok(Self { pool, registrar, servers: BTreeMap::new() })
     }
 
     /// Starts a server.
     pub(crate) fn serve(&mut self, id: u32) -> Result<(), Error> {
         let registrar = self.registrar.local_addr().to_string();
         let mut server = Command::new(std::env::current_exe()?);
-        server.args(["serve", &registrar, &id.to_string()]).args(&self.more);
+        server.args(["serve", &registrar, &id.to_string()]);
         self.servers.insert(ElementId(id), server.spawn()?);
         Ok(())
     }
@@ -66,7 +64,15 @@ impl Drop for Stage {
     }
 }
 
-/// The registrar and the identifier that a server was started with.
-pub(crate) fn served_by(registrar: &str, id: &str) -> Result<(SocketAddr, ElementId), Error> {
-    Ok((registrar.parse()?, ElementId(id.parse()?)))
+/// Runs the example: the play if it was started by hand, a server if it was started by a [`Stage`].
+pub(crate) async fn run(
+    play: impl AsyncFnOnce() -> Result<(), Error>,
+    serve: impl AsyncFnOnce(SocketAddr, ElementId) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => play().await,
+        ["serve", registrar, id] => serve(registrar.parse()?, ElementId(id.parse()?)).await,
+        _ => Err("it takes no arguments".into()),
+    }
 }

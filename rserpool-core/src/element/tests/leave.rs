@@ -33,7 +33,7 @@ fn a_silent_registrar_is_replaced_once() {
     let mut element = registered(&[1, 2]);
     command(&mut element, 30, 1, Command::Deregister);
     let step = expire(&mut element, 130);
-    assert_eq!(step, (vec![abort(HOME), connect(3, 7, registrar(2), at(180))], vec![]));
+    assert_eq!(step, (vec![abort(HOME), connect(3, 7, registrar(2), at(180))], vec![lost(1)]));
     let step = event(&mut element, 140, connected(2, Some(3), registrar(2)));
     assert_eq!(step, (vec![deregistration(2)], vec![]));
     let failed = Answer::Deregistered(Err(DeregistrationError::Unanswered));

@@ -185,10 +185,10 @@ fn attempts_are_counted_across_hunts() {
     let mut element = found(&[1, 2]);
     let hunt = |request, host, now: u64| connect(request, 7, registrar(host), at(now + 50));
     // Another registrar than the one that is silent.
-    assert_eq!(expire(&mut element, 110), (vec![abort(HOME), hunt(3, 2, 110)], vec![]));
+    assert_eq!(expire(&mut element, 110), (vec![abort(HOME), hunt(3, 2, 110)], vec![lost(1)]));
     let step = event(&mut element, 120, connected(2, Some(3), registrar(2)));
     assert_eq!(step, (vec![registration(2, 0)], vec![]));
-    assert_eq!(expire(&mut element, 220), (vec![abort(2), hunt(4, 1, 220)], vec![]));
+    assert_eq!(expire(&mut element, 220), (vec![abort(2), hunt(4, 1, 220)], vec![lost(2)]));
     let step = event(&mut element, 230, connected(3, Some(4), registrar(1)));
     assert_eq!(step, (vec![registration(3, 0)], vec![]));
     let failed = Notice::RegistrationFailed(RegistrationError::Unanswered);
@@ -218,7 +218,7 @@ fn tells_of_every_round_in_vain() {
 fn a_lost_home_leads_to_another() {
     let mut element = registered(&[1, 2]);
     let step = event(&mut element, 500, disconnected(HOME, DownReason::Silent));
-    assert_eq!(step, (vec![connect(3, 7, registrar(2), at(550))], vec![]));
+    assert_eq!(step, (vec![connect(3, 7, registrar(2), at(550))], vec![lost(1)]));
     assert_eq!(
         event(&mut element, 505, connect_failed(3)),
         (vec![connect(4, 7, registrar(1), at(550))], vec![])
@@ -226,7 +226,7 @@ fn a_lost_home_leads_to_another() {
     let step = event(&mut element, 510, connected(2, Some(4), registrar(1)));
     assert_eq!(step, (vec![registration(2, 0)], vec![]));
     let step = event(&mut element, 515, disconnected(2, DownReason::Aborted(AbortReason::default())));
-    assert_eq!(step, (vec![], vec![]), "the last hunt has begun only just now");
+    assert_eq!(step, (vec![], vec![lost(1)]), "the last hunt has begun only just now");
     assert_eq!(expire(&mut element, 550), (vec![connect(5, 7, registrar(2), at(600))], vec![]));
 }
 
@@ -357,7 +357,7 @@ fn homes_that_are_lost_at_once_are_hunted_for_at_a_pace() {
             event(&mut element, now, granted(n));
         }
         let step = event(&mut element, now, disconnected(n, DownReason::Aborted(AbortReason::default())));
-        assert_eq!(step, (vec![], vec![]));
+        assert_eq!(step, (vec![], vec![lost(1)]));
         hunted += 50;
         let again = connect(n + 1, 7, registrar(1), at(hunted + 50));
         assert_eq!(expire(&mut element, hunted), (vec![again], vec![]));

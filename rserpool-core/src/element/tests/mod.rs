@@ -86,6 +86,11 @@ fn updated(command: u64, result: Result<(), UpdateError>) -> Output<Answer, Noti
     Output::Answer(CommandId(command), Answer::Updated(result))
 }
 
+/// The registrar at this host is lost.
+fn lost(host: u8) -> Output<Answer, Notice> {
+    Output::Notice(Notice::RegistrarLost { registrar: registrar(host) })
+}
+
 fn event(element: &mut Element, now: u64, event: Event) -> Step {
     element.handle_event(at(now), event);
     drain(element)

@@ -136,7 +136,7 @@ fn a_home_that_is_one_session_too_many_is_lost() {
     event(&mut element, 3, connected(3, None, registrar(3)));
     event(&mut element, 4, keep_alive(3, true, 3));
     let step = event(&mut element, 55, received(3, DATA, "a"));
-    assert_eq!(step, (vec![busy(3), connect(2, 7, registrar(1), at(105))], vec![]));
+    assert_eq!(step, (vec![busy(3), connect(2, 7, registrar(1), at(105))], vec![lost(3)]));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_silent_home_that_is_also_a_session_ends_as_one() {
     let closed =
         Output::Notice(Notice::SessionClosed { session: AssociationId::sctp(3), reason: DownReason::Local });
     let step = expire(&mut element, 105);
-    assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(155))], vec![closed]));
+    assert_eq!(step, (vec![abort(3), connect(2, 7, registrar(1), at(155))], vec![closed, lost(3)]));
 }
 
 /// A message that no transport takes is refused here, and does not end an association.

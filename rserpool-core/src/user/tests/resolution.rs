@@ -32,6 +32,24 @@ fn asked(registrars: &[u8]) -> User {
     user
 }
 
+/// The application hears which registrar is asked, and that it is lost.
+#[test]
+fn registrars_that_are_found_and_lost_are_told() {
+    let mut user = user(&[1, 2]);
+    resolve(&mut user, 0, 1, None, true);
+    user.handle_event(at(1), connected(HOME, Some(1), registrar(1)));
+    let found = |n| Output::Notice(Notice::RegistrarFound { registrar: registrar(n) });
+    assert_eq!(drain_all(&mut user), (vec![cancel(2), question(HOME)], vec![found(1)]));
+    assert_eq!(user.registrar(), Some(&registrar(1)));
+    user.handle_event(at(2), disconnected(HOME, DownReason::Silent));
+    let (actions, outputs) = drain_all(&mut user);
+    assert_eq!(actions, [connect(3, 0, registrar(2), at(52))]);
+    assert_eq!(outputs, [Output::Notice(Notice::RegistrarLost { registrar: registrar(1) })]);
+    assert_eq!(user.registrar(), None);
+    user.handle_event(at(3), connected(5, Some(3), registrar(2)));
+    assert_eq!(drain_all(&mut user), (vec![question(5)], vec![found(2)]));
+}
+
 /// ASAP-1.1-02, ASAP-3.3-01, ASAP-6.3-01; reading B61: a question without a registrar begins a hunt.
 /// ASAP-3.3-03, ASAP-3.3-04, ASAP-3.3-06: it is sent with T1, which the answer stops.
 #[test]

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Whether simulated worlds notice when what sessions carry breaks: cookies, requests that are sent again.
+# Whether simulated worlds notice when what sessions carry, or what users are told of pools, breaks: cookies, requests
+# that are sent again, calls, subscriptions.
 #
 #     conformance/session-mutants.sh [SEEDS]
 #
@@ -57,8 +58,42 @@ mutant 'requests are not sent again' user/sessions.rs \
     'if !(broken && due.again) { context.outbox.act(Action::Send { association, protocol, stream: 0, bytes }); }
         }
         context.counters.messages_resent'
+mutant 'a question that no registrar answers leaves what is known unused' user/sessions.rs \
+    'let usable = matches!(outcome, Ok(()) | Err(UserError::NoRegistrar { .. }));' \
+    'let usable = matches!(outcome, Ok(())) || !broken && matches!(outcome, Err(UserError::NoRegistrar { .. }));'
+mutant 'a call whose failure is told is sent again' user/requests.rs \
+    'OnFailure::Report if kept.deliveries > 0 => {' 'OnFailure::Report if kept.deliveries > 0 && !broken => {'
+mutant 'a call to be carried out once is sent again as if it were new' user/requests.rs \
+    '&& frame.kind == CallKind::OnceRequest' '&& frame.kind == CallKind::OnceRequest && !broken'
+mutant 'a call ends with the answer to another one' user/sessions/calls.rs \
+    'let request = RequestId(frame.call.number);' \
+    'let request = RequestId(if broken { self.calls.keys().next().map_or(0, |(_, first)| first.0) } else { frame.call.number });'
+mutant 'an answered call is kept' user/sessions/calls.rs \
+    'session.forget(request);' 'if !broken { session.forget(request); }'
+mutant 'sessions of different users share a name' user/session.rs \
+    'random.next_u64())' 'if broken { 1 } else { random.next_u64() })'
+mutant 'changes within the interval are not told' registrar/subscriptions.rs \
+    'ctx.deadlines.set(Timer::Subscription(handle.clone(), to), at);' \
+    'if !broken { ctx.deadlines.set(Timer::Subscription(handle.clone(), to), at); }'
+mutant 'a subscription ends with its first update' registrar/subscriptions.rs \
+    '== Answered::UnknownPool {' '== Answered::UnknownPool || broken {'
+mutant 'who has left a pool is no news' registrar/listing.rs \
+    'if self.followed.contains(&pe.pool) {' 'if self.followed.contains(&pe.pool) && !broken {'
+mutant 'who has come into a pool is no news' registrar/listing.rs \
+    'self.followed.contains(&pe.pool) && !self.handlespace.get(pe).is_some_and(same)' \
+    '!broken && self.followed.contains(&pe.pool) && !self.handlespace.get(pe).is_some_and(same)'
+mutant 'the next registrar is not asked to tell of changes' user/resolution.rs \
+    'for handle in self.watches.handles() {' \
+    'for handle in self.watches.handles().into_iter().filter(|_| !broken) {'
+mutant 'a pool that has vanished is not looked for again' user/resolution.rs \
+    'context.deadlines.set(Timer::Watch(handle.clone()), now + again);' \
+    'if !(broken && result.is_err()) { context.deadlines.set(Timer::Watch(handle.clone()), now + again); }'
+mutant 'updates are no news' user/watches.rs \
+    '(watch.told.as_ref() != Some(&now)).then(|| watch.told = Some(now))' \
+    '(watch.told.as_ref() != Some(&now) && !(broken && watch.told.is_some())).then(|| watch.told = Some(now))'
 
-CARGO_TARGET_DIR=$output/build cargo build --quiet --manifest-path "$tree/Cargo.toml" --profile sim \
+# Without link-time optimisation, which takes minutes.
+CARGO_PROFILE_SIM_LTO=off CARGO_PROFILE_SIM_CODEGEN_UNITS=16 CARGO_TARGET_DIR=$output/build cargo build --quiet --manifest-path "$tree/Cargo.toml" --profile sim \
     --package rserpool-sim-driver --bin rserpool-sim
 survived=0
 # First without any.

@@ -37,6 +37,8 @@ pub(crate) enum Purpose {
     TimeOuts,
     /// A time without any registrar.
     Desertion,
+    /// Which requests are calls.
+    Calls,
     /// The capacities of the elements of a study.
     #[cfg(feature = "study")]
     Capacities,
@@ -69,6 +71,7 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::TimeOuts => (13, 0),
         Purpose::Sessions => (14, 0),
         Purpose::Desertion => (15, 0),
+        Purpose::Calls => (20, 0),
         #[cfg(feature = "study")]
         Purpose::Capacities => (16, 0),
         #[cfg(feature = "study")]

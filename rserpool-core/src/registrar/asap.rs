@@ -5,6 +5,7 @@ use super::elements::Elements;
 use super::enrp::claims;
 use super::foreign::Doubt;
 use super::links::Links;
+use super::resolution::Updates;
 use super::subscriptions::Subscriptions;
 use super::{answers, registration, removal, resolution};
 use crate::base::AssociationId;
@@ -33,7 +34,11 @@ pub(super) fn handle_asap(
             if !subscribe {
                 subscriptions.unsubscribe(ctx, listing, from, &handle);
             }
-            let updates = subscribe && subscriptions.subscribe(ctx, listing, from, &handle, items);
+            let updates = match subscribe {
+                false => Updates::Unwanted,
+                true if subscriptions.subscribe(ctx, listing, from, &handle, items) => Updates::Promised,
+                true => Updates::Refused,
+            };
             resolution::resolve(ctx, listing, from, handle, items, updates);
         }
         AsapMessage::EndpointKeepAliveAck { handle, element } => {

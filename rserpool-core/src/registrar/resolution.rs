@@ -1,5 +1,6 @@
 //! Handle resolution (RFC 5352 section 3.3, draft asap-hropt).
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::context::Context;
@@ -15,15 +16,24 @@ pub(super) enum Answered {
     UnknownPool,
 }
 
+/// Whether a user hears of changes of the pool that it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Updates {
+    Unwanted,
+    /// There is no room for its subscription, or nothing to hear of.
+    Refused,
+    Promised,
+}
+
 /// Answers with elements in the order in which the pool's policy selects them. `items` is how many the user
-/// wants; 0, or nothing, leaves that to us. `updates`: whether it will hear of changes.
+/// wants; 0, or nothing, leaves that to us.
 pub(super) fn resolve(
     ctx: &mut Context,
     listing: &mut Listing,
     from: AssociationId,
     handle: PoolHandle,
     items: Option<u32>,
-    updates: bool,
+    updates: Updates,
 ) {
     let count = count(ctx, listing, &handle, items);
     let Some((policy, selected)) = listing.select(&handle, count, &mut ctx.random) else {
@@ -32,8 +42,23 @@ pub(super) fn resolve(
     };
     ctx.counters.resolutions += 1;
     let policy = policy.clone();
-    let elements: Vec<PoolElement> = selected.into_iter().map(as_seen_by_users).collect();
-    answer(ctx, from, updates, handle, policy, elements);
+    let mut elements: Vec<PoolElement> = selected.into_iter().map(as_seen_by_users).collect();
+    if updates != Updates::Unwanted {
+        add_left_out(listing, &handle, count, &mut elements);
+    }
+    answer(ctx, from, updates == Updates::Promised, handle, policy, elements);
+}
+
+/// Who follows a pool is told of as many elements as updates list, also of those that the policy does not select at
+/// present, such as those with the weight 0: or they would come and go with each kind of answer (reading B81). They
+/// come last, and the user's own selection leaves them out as ours does.
+fn add_left_out(listing: &Listing, handle: &PoolHandle, count: usize, elements: &mut Vec<PoolElement>) {
+    let Some(pool) = listing.pool(handle).filter(|pool| elements.len() < count.min(pool.len())) else {
+        return;
+    };
+    let selected: BTreeSet<_> = elements.iter().map(|element| element.id).collect();
+    let left_out = pool.elements_after(None).filter(|element| !selected.contains(&element.id));
+    elements.extend(left_out.take(count - selected.len()).map(as_seen_by_users));
 }
 
 /// Tells a subscriber how a pool is now, without selecting.

@@ -430,7 +430,11 @@ impl Resolver {
         answer: Result<(Policy, Vec<PoolElement>), OperationError>,
     ) -> Option<Resolved> {
         let asked = context.deadlines.get(&Timer::Request(handle.clone())).is_some();
-        if !asked && !self.watches.is_promised(handle) {
+        let watched = self.resolutions.get(handle).is_some_and(|inquiry| inquiry.question.watched);
+        let promised = self.watches.is_promised(handle);
+        // An answer to a question without the S flag has no A flag (ASAP-2.2.6-02): an update was on its way already.
+        let asked = asked && (watched || !(promised && updates));
+        if !asked && !promised {
             context.counters.unexpected += 1;
             return None;
         }
@@ -457,7 +461,6 @@ impl Resolver {
             self.note_update(now, context, handle, updates, &result);
             return None;
         }
-        let watched = self.resolutions.get(handle).is_some_and(|inquiry| inquiry.question.watched);
         if watched {
             self.note_watched(now, context, handle, updates, &result);
         }

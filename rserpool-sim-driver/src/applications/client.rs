@@ -1,121 +1,18 @@
 //! The application of a user: it sends supervised requests over sessions, and remembers what became of them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{CommandId, Deadlines, ElementId, Instant, PoolHandle};
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::{
-    Answer, Command, Delivery, FailureReason, Message, Notice, Open, RequestId, Resolve, SessionId, User,
-    UserConfig, UserError,
+    Answer, Call, CallDelivery, CallError, Command, Delivery, Message, Notice, Open, RequestId, Resolve,
+    SessionId, UnansweredReason, User, UserConfig, UserError,
 };
 
-use super::{Commands, ECHO, Occasional, POISON, request_of};
+use super::{Commands, Conversation, ECHO, Failover, Load, Occasional, POISON, request_of};
 use crate::fault::Order;
 use crate::violation::Violation;
-
-/// What the application of a user does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Load {
-    /// The pool it uses.
-    pub pool: PoolHandle,
-    /// Sessions at the same time.
-    pub sessions: usize,
-    /// Between two requests of a session.
-    pub interval: Duration,
-    /// Octets of a request, at least 8.
-    pub octets: usize,
-    /// Requests that are larger.
-    pub large: Option<Occasional<usize>>,
-    /// One of so many requests is made for elements that close their session on it
-    /// ([`Closing::Poison`](super::Closing::Poison)).
-    pub poison: Option<u32>,
-    /// How long the application takes for each answer; the next one waits meanwhile.
-    pub consuming: Duration,
-    /// Unanswered requests of a session at most; beyond that it waits.
-    pub window: usize,
-    /// After how long a session that has ended, or could not be opened, is opened anew.
-    pub reopen: Duration,
-    /// Between two questions for the pool, past the cache.
-    pub resolve: Option<Duration>,
-    /// Whether it watches the pool.
-    pub watch: bool,
-}
-
-impl Load {
-    /// One session with ten requests a second.
-    pub fn light(pool: PoolHandle) -> Self {
-        Self {
-            pool,
-            sessions: 1,
-            interval: Duration::from_millis(100),
-            octets: 64,
-            large: None,
-            poison: None,
-            consuming: Duration::ZERO,
-            window: 16,
-            reopen: Duration::from_millis(500),
-            resolve: None,
-            watch: false,
-        }
-    }
-}
-
-/// A failover of a session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failover {
-    /// The element before.
-    pub from: ElementId,
-    /// The element afterwards; `None` while it is looked for.
-    pub to: Option<ElementId>,
-    /// When the failure was noticed.
-    pub noticed: Instant,
-    /// When the other element took over.
-    pub done: Option<Instant>,
-    /// Why the element counted as failed.
-    pub reason: FailureReason,
-    /// The requests that were sent again.
-    pub resent: Vec<RequestId>,
-}
-
-/// One session after the other, with what was said over them.
-#[derive(Debug, Default)]
-pub struct Conversation {
-    session: Option<SessionId>,
-    /// It is being closed.
-    closing: bool,
-    /// The element that serves the session.
-    pub element: Option<ElementId>,
-    /// The requests that are not answered, with the time they were handed over.
-    pub unanswered: BTreeMap<RequestId, Instant>,
-    /// Those of them whose answer has arrived and was not taken yet.
-    arrived: BTreeSet<RequestId>,
-    /// Those that were sent again after their answer had arrived: another one may come.
-    repeated: BTreeSet<RequestId>,
-    /// Requests handed over.
-    pub asked: u64,
-    /// Requests answered.
-    pub answered: u64,
-    /// Requests that ended without an answer, of which the application was told: they were given up, or
-    /// unanswered when their session ended.
-    pub given_up: u64,
-    /// Those whose answer may still come.
-    abandoned: BTreeSet<RequestId>,
-    /// The longest time that an answered request took.
-    pub slowest: Duration,
-    /// Sessions opened.
-    pub opened: u64,
-    /// Failovers in their order.
-    pub failovers: Vec<Failover>,
-}
-
-impl Conversation {
-    /// The session, while one is open.
-    pub const fn session(&self) -> Option<SessionId> {
-        self.session
-    }
-}
 
 /// A timer of the application; the number is that of the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,6 +30,7 @@ enum Timer {
 enum Purpose {
     Open(usize),
     Ask(usize, RequestId),
+    Call(usize, RequestId),
     Resolve,
     Watch,
     Other,
@@ -310,6 +208,11 @@ impl Client {
         conversation.unanswered.insert(request, now);
         conversation.asked += 1;
         let bytes = self.bytes(request);
+        if let Some(delivery) = self.load.calls {
+            let call = Call::new(session, request, ECHO, bytes).delivery(delivery);
+            let id = self.commands.begin_lasting();
+            return self.give(now, id, Purpose::Call(n, request), Command::Call(call));
+        }
         let message = Message::new(session, ECHO, bytes).delivery(Delivery::Retry(request));
         self.command(now, Purpose::Ask(n, request), Command::Send(message));
     }
@@ -327,6 +230,10 @@ impl Client {
 
     fn command(&mut self, now: Instant, purpose: Purpose, command: Command) {
         let id = self.commands.begin(now);
+        self.give(now, id, purpose, command);
+    }
+
+    fn give(&mut self, now: Instant, id: CommandId, purpose: Purpose, command: Command) {
         self.purposes.insert(id, purpose);
         self.user.handle_command(now, id, command);
     }
@@ -351,6 +258,9 @@ impl Client {
                     conversation.asked -= 1;
                 }
             }
+            (Purpose::Call(n, request), Answer::Called(result)) => {
+                return self.called(now, n, request, result);
+            }
             (Purpose::Resolve, Answer::Resolved(Ok(resolution))) => {
                 self.resolved = Some((now, resolution.elements.iter().map(|element| element.id).collect()));
             }
@@ -369,6 +279,41 @@ impl Client {
                     detail,
                 ));
             }
+        }
+        Ok(())
+    }
+
+    /// The end of a call.
+    fn called(
+        &mut self,
+        now: Instant,
+        n: usize,
+        request: RequestId,
+        result: &Result<Bytes, CallError>,
+    ) -> Result<(), Violation> {
+        let Some(conversation) = self.conversations.get_mut(n) else { return Ok(()) };
+        let Some(asked) = conversation.unanswered.remove(&request) else {
+            let detail = format!("{request:?}, {result:?}");
+            return Err(Violation::new("a call ends before its session", detail));
+        };
+        match result {
+            Ok(bytes) if request_of(bytes) == Some(request) => {
+                conversation.answered += 1;
+                conversation.last_call = Some(request);
+                conversation.slowest = conversation.slowest.max(now - asked);
+            }
+            Ok(bytes) => {
+                let detail = format!("{request:?} was answered for {:?}", request_of(bytes));
+                return Err(Violation::new("an answer belongs to its call", detail));
+            }
+            Err(CallError::Refused(_)) => conversation.asked -= 1,
+            Err(CallError::Unanswered(UnansweredReason::ElementFailed))
+                if self.load.calls == Some(CallDelivery::Retry) =>
+            {
+                let detail = format!("{request:?}");
+                return Err(Violation::new("a call that may be repeated outlives its element", detail));
+            }
+            Err(_) => conversation.given_up += 1,
         }
         Ok(())
     }

@@ -10,15 +10,25 @@ use crate::violation::Violation;
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
     last: u64,
-    open: BTreeMap<CommandId, Instant>,
+    /// With the time since when, unless it may take as long as it likes.
+    open: BTreeMap<CommandId, Option<Instant>>,
 }
 
 impl Commands {
     /// Names a new command.
     pub(crate) fn begin(&mut self, now: Instant) -> CommandId {
+        self.add(Some(now))
+    }
+
+    /// Names a new command that is answered when something else has ended.
+    pub(crate) fn begin_lasting(&mut self) -> CommandId {
+        self.add(None)
+    }
+
+    fn add(&mut self, since: Option<Instant>) -> CommandId {
         self.last += 1;
         let id = CommandId(self.last);
-        self.open.insert(id, now);
+        self.open.insert(id, since);
         id
     }
 
@@ -30,8 +40,8 @@ impl Commands {
         }
     }
 
-    /// The command that has waited for the longest time.
+    /// The command that has waited for the longest time, of those that should not.
     pub(crate) fn oldest(&self) -> Option<(CommandId, Instant)> {
-        self.open.iter().map(|(id, since)| (*id, *since)).min_by_key(|(_, since)| *since)
+        self.open.iter().filter_map(|(id, since)| Some((*id, (*since)?))).min_by_key(|(_, since)| *since)
     }
 }

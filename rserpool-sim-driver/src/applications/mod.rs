@@ -2,11 +2,16 @@
 
 mod client;
 mod commands;
+mod conversation;
+mod load;
+mod memory;
 mod occasional;
 mod server;
 
-pub use client::{Client, Conversation, Failover, Load};
+pub use client::Client;
 pub(crate) use commands::Commands;
+pub use conversation::{Conversation, Failover};
+pub use load::Load;
 pub use occasional::Occasional;
 pub use server::{Closing, Server, Service};
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, CommandId, Instant, ProtocolId};
 use rserpool_core::element::{Command, Element, ElementConfig, Message, Notice};
-use rserpool_core::endpoint::Endpoint;
+use rserpool_core::endpoint::{CallFrame, Endpoint};
 use rserpool_core::wire::Policy;
 
+use super::memory::{Arrival, Memory};
 use super::{Commands, Occasional, is_poison};
 use crate::fault::Order;
 use crate::violation::Violation;
@@ -24,6 +25,8 @@ pub struct Service {
     pub closes: Closing,
     /// Whether it leaves the state of a session with its user, after each answer.
     pub cookies: bool,
+    /// Whether it remembers calls that are to be carried out at most once.
+    pub remembers: bool,
     /// After how long an element that has given up registering is told to try again; `None`
     /// leaves it alone.
     pub retry: Option<Duration>,
@@ -44,7 +47,14 @@ pub enum Closing {
 impl Default for Service {
     fn default() -> Self {
         let retry = Some(Duration::from_secs(1));
-        Self { time: Duration::ZERO, slow: None, closes: Closing::Never, cookies: false, retry }
+        Self {
+            time: Duration::ZERO,
+            slow: None,
+            closes: Closing::Never,
+            cookies: false,
+            remembers: false,
+            retry,
+        }
     }
 }
 
@@ -59,6 +69,7 @@ pub struct Server {
     answers: VecDeque<(Instant, AssociationId, ProtocolId, Bytes)>,
     /// The state of its sessions, if it leaves that with their users.
     states: BTreeMap<AssociationId, State>,
+    memory: Memory,
     /// The requests that it has executed.
     executed: u64,
     retry: Option<Instant>,
@@ -75,6 +86,7 @@ impl Server {
             commands: Commands::default(),
             answers: VecDeque::new(),
             states: BTreeMap::new(),
+            memory: Memory::new(service.remembers),
             executed: 0,
             retry: None,
             left: false,
@@ -118,7 +130,12 @@ impl Server {
         while self.answers.front().is_some_and(|(at, ..)| *at <= now)
             && let Some((_, session, protocol, bytes)) = self.answers.pop_front()
         {
-            self.command(now, Command::Send(Message::new(session, protocol, bytes)));
+            let answer = match call(protocol, &bytes) {
+                Some(frame) => self.memory.answer(session, &frame),
+                None => Message::new(session, protocol, bytes),
+            };
+            let session = answer.session;
+            self.command(now, Command::Send(answer));
             self.leave_state(now, session);
         }
         if self.retry.is_some_and(|at| at <= now) {
@@ -146,11 +163,22 @@ impl Server {
         self.element.handle_command(now, id, command);
     }
 
+    /// A request has come.
+    fn receive(&mut self, now: Instant, session: AssociationId, protocol: ProtocolId, bytes: Bytes) {
+        match call(protocol, &bytes).map(|frame| self.memory.arrive(session, &frame)) {
+            Some(Arrival::InWork) => {}
+            Some(Arrival::Answered(message)) => self.command(now, Command::Send(message)),
+            Some(Arrival::New) | None => self.serve(now, session, protocol, bytes),
+        }
+    }
+
     /// Serves a request, or closes its session.
     fn serve(&mut self, now: Instant, session: AssociationId, protocol: ProtocolId, bytes: Bytes) {
         let closes = match self.service.closes {
             Closing::Never => false,
-            Closing::Poison => is_poison(&bytes),
+            Closing::Poison => {
+                is_poison(&call(protocol, &bytes).map_or_else(|| bytes.clone(), |frame| frame.bytes))
+            }
             Closing::AtOnce => true,
         };
         if closes {
@@ -184,7 +212,7 @@ impl Server {
     pub(crate) fn notice(&mut self, now: Instant, notice: &Notice) {
         match notice {
             Notice::Received { session, protocol, bytes, .. } => {
-                self.serve(now, *session, *protocol, bytes.clone());
+                self.receive(now, *session, *protocol, bytes.clone());
             }
             Notice::RegistrationFailed(_) if !self.left => {
                 self.retry = self.service.retry.map(|retry| now + retry);
@@ -200,6 +228,11 @@ impl Server {
             _ => {}
         }
     }
+}
+
+/// The call that a message is, if it is one.
+fn call(protocol: ProtocolId, bytes: &Bytes) -> Option<CallFrame> {
+    (protocol == ProtocolId::CALL).then(|| CallFrame::decode(bytes)).flatten()
 }
 
 /// The state of a session: something that no other session has, and how many answers it has had.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
 use rserpool_core::element::ElementConfig;
 use rserpool_core::registrar::{RegistrarConfig, TakeoverWinner};
-use rserpool_core::user::UserConfig;
+use rserpool_core::user::{CallDelivery, UserConfig};
 use rserpool_core::wire::{Policy, RegistrationLife};
 
 use crate::applications::{Closing, Load, Occasional, Service};
@@ -167,6 +167,8 @@ pub struct ElementPlan {
     pub closes: Closing,
     /// Whether it leaves the state of sessions with its users.
     pub cookies: bool,
+    /// Whether it remembers calls that are to be carried out at most once.
+    pub remembers: bool,
 }
 
 impl ElementPlan {
@@ -188,6 +190,7 @@ impl ElementPlan {
             slow: self.slow,
             closes: self.closes,
             cookies: self.cookies,
+            remembers: self.remembers,
             ..Service::default()
         }
     }
@@ -223,6 +226,8 @@ pub struct UserPlan {
     pub sessions: usize,
     /// Between two requests of a session.
     pub interval: Duration,
+    /// What becomes of its requests if their element fails, if they are calls.
+    pub calls: Option<CallDelivery>,
     /// Octets of a request.
     pub octets: usize,
     /// Requests that are larger.
@@ -250,10 +255,11 @@ impl UserPlan {
 
     /// What it does.
     pub fn load(&self) -> Load {
-        let &Self { sessions, interval, octets, large, poison, consuming, resolve, watch, .. } = self;
+        let &Self { sessions, interval, calls, octets, large, poison, consuming, resolve, watch, .. } = self;
         Load {
             sessions,
             interval,
+            calls,
             octets,
             large,
             poison,

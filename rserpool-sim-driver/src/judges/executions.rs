@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rserpool_core::base::{AssociationId, Instant};
 use rserpool_core::user::RequestId;
 
 use super::view::View;
-use crate::applications::request_of;
 use crate::id::HostId;
 use crate::violation::Violation;
 
@@ -47,10 +45,9 @@ impl Executions {
         view: &View<'_>,
         server: HostId,
         session: AssociationId,
-        bytes: &Bytes,
+        number: RequestId,
     ) -> Result<(), Violation> {
         let Some(user) = view.host(server).peer(session) else { return Ok(()) };
-        let Some(number) = request_of(bytes) else { return Ok(()) };
         let earlier = self.executed.entry((user, view.host(user).life(), number)).or_default();
         let told = self.told_to_move.get(&user);
         let needless = earlier.iter().find(|execution| {

@@ -6,6 +6,7 @@
 mod agreement;
 mod answers;
 mod audits;
+mod calls;
 mod cookies;
 mod executions;
 mod failovers;
@@ -38,6 +39,7 @@ use crate::fault::Order;
 use crate::id::HostId;
 use crate::violation::Violation;
 use audits::Audits;
+use calls::Calls;
 use cookies::Cookies;
 use executions::Executions;
 use failovers::Failovers;
@@ -69,6 +71,7 @@ pub(crate) struct Judges {
     failovers: Failovers,
     openings: Openings,
     cookies: Cookies,
+    calls: Calls,
 }
 
 impl Judges {
@@ -151,6 +154,7 @@ impl Judges {
     ) -> Verdict {
         self.cookies.sent(view, host, over, protocol, bytes)?;
         match protocol {
+            ProtocolId::CALL => self.calls.sent(view, host, bytes),
             ProtocolId::ASAP => self.asap(view, host, over, &messages::asap(view, host, bytes)?),
             ProtocolId::ENRP => self.enrp(view, host, over, bytes),
             _ => Ok(()),
@@ -222,15 +226,24 @@ impl Judges {
             Note::Element(element::Notice::CookieEcho { session, .. }) => {
                 self.cookies.restored(view, host, *session)
             }
-            Note::Element(element::Notice::Received { session, bytes, .. }) => {
+            Note::Element(element::Notice::Received { session, protocol, bytes, .. }) => {
                 self.cookies.received(view, host, *session);
-                self.executions.judge(view, host, *session, bytes)
+                match calls::executed(*protocol, bytes) {
+                    Some(request) => self.executions.judge(view, host, *session, request),
+                    None => Ok(()),
+                }
             }
             Note::ElementAnswer(element::Answer::Deregistered(outcome)) => {
                 if outcome.is_ok() {
                     self.listings.left(view, host);
                 }
                 Removals::judge_refusal(view, host, outcome)
+            }
+            Note::UserAnswer(user::Answer::Called(Ok(bytes))) => {
+                if let Some(session) = calls::answered(view, host, bytes) {
+                    self.failovers.received(view, host, session);
+                }
+                Ok(())
             }
             Note::UserAnswer(answer) => self.openings.judge(view, &self.scope, host, answer),
             Note::User(user::Notice::ElementFailed { session, element, reason, .. }) => {

@@ -103,7 +103,7 @@ impl Record {
     pub(crate) fn notice(&mut self, now: Instant, hosts: &Hosts, host: HostId, note: &Note) {
         let quiet = matches!(
             note,
-            Note::UserAnswer(user::Answer::Done(Ok(())) | user::Answer::Noted)
+            Note::UserAnswer(user::Answer::Done(Ok(())) | user::Answer::Noted | user::Answer::Called(Ok(_)))
                 | Note::User(user::Notice::Received { .. })
                 | Note::ElementAnswer(element::Answer::Done(Ok(())) | element::Answer::Updated(Ok(())))
                 | Note::Element(element::Notice::Received { .. })

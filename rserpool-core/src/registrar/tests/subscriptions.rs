@@ -91,6 +91,33 @@ fn an_update_takes_no_turn() {
     assert_ne!(first, second, "turns go on as if there had been no update");
 }
 
+/// Reading B81: an answer to a subscriber has the same elements as an update has, also those that the policy does not
+/// select, which come last.
+#[test]
+fn answers_and_updates_list_the_same_elements() {
+    let mut rig = Rig::new();
+    rig.connect(A, 4001);
+    let weighted = |id, weight| {
+        let element = PoolElement { policy: Policy::WeightedRandom { weight }, ..element(id) };
+        AsapMessage::Registration { handle: POOL.into(), element }
+    };
+    for (id, weight) in [(1, 0), (2, 5), (3, 0)] {
+        rig.asap(A, &weighted(id, weight));
+    }
+    rig.connect(C, 9000);
+    let asked = |rig: &mut Rig, subscribe, items| {
+        let actions = rig.asap(C, &ask(POOL, subscribe, items));
+        to_user(rig, actions, C)
+    };
+    assert_eq!(asked(&mut rig, false, Some(9)), [(vec![2], false)], "selected");
+    assert_eq!(asked(&mut rig, true, Some(9)), [(vec![2, 1, 3], true)]);
+    assert_eq!(asked(&mut rig, true, Some(2)), [(vec![2, 1], true)], "as many as it wants");
+    assert_eq!(asked(&mut rig, true, Some(u32::MAX)), [(vec![2, 1, 3], true)]);
+    rig.now += INTERVAL;
+    let actions = rig.asap(A, &weighted(2, 6));
+    assert_eq!(to_user(&rig, actions, C), [(vec![1, 2, 3], true)]);
+}
+
 #[test]
 fn users_are_not_told_what_is_nothing_to_them() {
     let mut rig = subscribed();

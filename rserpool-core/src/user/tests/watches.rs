@@ -87,6 +87,15 @@ fn another_registrar_is_asked_anew() {
     assert_eq!(event(&mut user, 512, said(5, true, &[3])), (vec![], vec![is_now(&[3])]));
 }
 
+/// Reading B82: when the association ends, so does the promise. What is known becomes stale as usual.
+#[test]
+fn the_promise_of_a_registrar_that_is_gone_does_not_count() {
+    let mut user = promised(&[1]);
+    event(&mut user, 60_000, disconnected(HOME, DownReason::Silent));
+    let resolve = Command::Resolve(Resolve::new("pool".into()));
+    assert_eq!(command(&mut user, 60_001, 9, resolve).1, [], "another registrar is asked");
+}
+
 /// ASAP-2.2.6-02: a registrar need not promise anything. Then the pool is asked for as often as the cache is renewed.
 #[test]
 fn a_registrar_that_promises_nothing_is_asked_again() {
@@ -123,6 +132,23 @@ fn another_question_about_a_watched_pool_renews_the_subscription() {
     let (actions, outputs) = event(&mut user, 501, said(HOME, false, &[1]));
     assert_eq!(actions, [look(HOME, "pool")]);
     assert!(outputs.iter().all(|output| matches!(output, Output::Answer(..))), "{outputs:?}");
+}
+
+/// ASAP-2.2.6-02: an answer has the A flag only if the question had the S flag.
+#[test]
+fn an_update_is_not_taken_for_the_answer_to_another_question() {
+    let mut user = promised(&[1]);
+    let few = Command::Resolve(Resolve::new("pool".into()).items(Some(1)).past_cache());
+    command(&mut user, 500, 9, few);
+    let step = event(&mut user, 501, said(HOME, true, &[1, 2]));
+    assert_eq!(step, (vec![], vec![is_now(&[1, 2])]), "it was on its way");
+    let (actions, outputs) = event(&mut user, 502, said(HOME, false, &[2]));
+    assert_eq!(actions, [look(HOME, "pool")]);
+    let [Output::Answer(CommandId(9), Answer::Resolved(Ok(resolution)))] = &outputs[..] else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!(resolution.elements, [element(2)]);
+    assert_eq!(event(&mut user, 503, said(HOME, true, &[1, 2])), (vec![], vec![]), "that is known");
 }
 
 /// Reading B82.

@@ -1,5 +1,6 @@
 //! Drawing a plan from its seed.
 
+mod calls;
 mod desertion;
 mod dice;
 mod faults;
@@ -107,6 +108,7 @@ impl Plan {
         plan.faults.extend(time_outs::draw(&mut dice, &plan, hardships));
         let mut dice = Dice::new(seed, Purpose::Desertion);
         desertion::draw(&mut dice, &mut plan, hardships);
+        calls::draw(&mut Dice::new(seed, Purpose::Calls), &mut plan);
         plan
     }
 }
@@ -171,6 +173,7 @@ fn draw_element(dice: &mut Dice, timers: Timers, pools: usize, life: Registratio
         max_sessions: None,
         closes: Closing::Never,
         cookies: false,
+        remembers: false,
     }
 }
 
@@ -185,6 +188,7 @@ fn draw_user(dice: &mut Dice, timers: Timers, pools: usize) -> UserPlan {
         knows: Vec::new(),
         sessions: dice.pick(&[0, 1, 1, 1, 3]),
         interval: dice.between(Duration::from_millis(20), Duration::from_millis(400)) * pace,
+        calls: None,
         octets: dice.pick(&[8, 64, 1400, 20_000]),
         large: None,
         poison: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rserpool_core::base::{ElementId, RegistrarId};
 use rserpool_core::registrar::TakeoverWinner;
+use rserpool_core::user::CallDelivery;
 use rserpool_core::wire::RegistrationLife;
 
 use super::values::{Counts, number, switch, time, words};
@@ -162,6 +163,7 @@ impl Draft {
             max_sessions: keys.read("max-sessions", number)?,
             closes: keys.read("closes", closing)?.unwrap_or_default(),
             cookies: keys.read("cookies", switch)?.unwrap_or_default(),
+            remembers: keys.read("remembers", switch)?.unwrap_or_default(),
         };
         keys.end()?;
         self.elements.push(plan);
@@ -180,6 +182,7 @@ impl Draft {
             pool: keys.take("pool").ok_or(PlanProblem::Missing("pool"))?,
             sessions: keys.need("sessions", number)?,
             interval: keys.need("interval", time)?,
+            calls: keys.read("calls", delivery)?,
             octets: keys.need("octets", number)?,
             large: keys.read("large", |text| occasional(text, number))?,
             poison: keys.read("poison", number)?,
@@ -338,6 +341,15 @@ fn closing(text: &str) -> Result<Closing> {
         "poison" => Ok(Closing::Poison),
         "at-once" => Ok(Closing::AtOnce),
         _ => Err(unreadable(text, "when sessions are closed: write never, poison or at-once")),
+    }
+}
+
+fn delivery(text: &str) -> Result<CallDelivery> {
+    match text {
+        "retry" => Ok(CallDelivery::Retry),
+        "report" => Ok(CallDelivery::Report),
+        "once" => Ok(CallDelivery::Once),
+        _ => Err(unreadable(text, "what becomes of calls: write retry, report or once")),
     }
 }
 

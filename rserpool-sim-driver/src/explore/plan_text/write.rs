@@ -3,6 +3,7 @@
 use std::fmt;
 
 use rserpool_core::registrar::TakeoverWinner;
+use rserpool_core::user::CallDelivery;
 
 use super::VERSION;
 use super::values::{Counts, write_switch, write_time};
@@ -109,6 +110,14 @@ const fn closing(closing: Closing) -> Option<&'static str> {
     }
 }
 
+const fn delivery(delivery: CallDelivery) -> &'static str {
+    match delivery {
+        CallDelivery::Retry => "retry",
+        CallDelivery::Report => "report",
+        CallDelivery::Once => "once",
+    }
+}
+
 fn registrar_values(counts: &Counts, all: Timers, registrar: &RegistrarPlan) -> String {
     let all_pools = registrar.timers.registrar().limits.pools;
     let winner = match registrar.takeover_winner {
@@ -155,6 +164,7 @@ fn element_values(counts: &Counts, all: Timers, element: &ElementPlan) -> String
         .add_some("max-sessions", element.max_sessions)
         .add_some("closes", closing(element.closes))
         .add_some("cookies", element.cookies.then_some(write_switch(true)))
+        .add_some("remembers", element.remembers.then_some(write_switch(true)))
         .0
 }
 
@@ -166,6 +176,7 @@ fn user_values(counts: &Counts, all: Timers, user: &UserPlan) -> String {
         .add("pool", quoted(&user.pool))
         .add("sessions", user.sessions)
         .add("interval", write_time(user.interval))
+        .add_some("calls", user.calls.map(delivery))
         .add("octets", user.octets)
         .add_some("large", occasional(user.large, |octets| octets.to_string()))
         .add_some("poison", user.poison)

@@ -118,12 +118,11 @@ impl<W: Watched> BatchedSocket<W> {
         if errors.has_more() {
             errors.read(&*watched.socket().0);
         }
-        while watched.poll_error(context).is_ready() {
+        while !errors.has_more() && watched.poll_error(context).is_ready() {
             errors.read(&*watched.socket().0);
-            if errors.has_more() {
-                // What was read makes the task come again.
-                break;
-            }
+        }
+        if errors.has_more() {
+            context.waker().wake_by_ref();
         }
     }
 

@@ -72,6 +72,11 @@ mutant 'an answered call is kept' user/sessions/calls.rs \
     'session.forget(request);' 'if !broken { session.forget(request); }'
 mutant 'sessions of different users share a name' user/session.rs \
     'random.next_u64())' 'if broken { 1 } else { random.next_u64() })'
+mutant 'the order of cards is not used' user/sessions/control.rs \
+    'let preferred = session.handover().preferred(session.handle());' \
+    'let preferred = if broken { &[][..] } else { session.handover().preferred(session.handle()) };'
+mutant 'an element that has failed stays preferred' user/handover.rs \
+    'if let Some(card) = &mut self.card {' 'if let Some(card) = self.card.as_mut().filter(|_| !broken) {'
 mutant 'changes within the interval are not told' registrar/subscriptions.rs \
     'ctx.deadlines.set(Timer::Subscription(handle.clone(), to), at);' \
     'if !broken { ctx.deadlines.set(Timer::Subscription(handle.clone(), to), at); }'

@@ -67,6 +67,9 @@ pub enum Order {
     Report,
     /// A user forgets what it knows of its pool.
     Purge,
+    /// An element names to its users the others of its pool that a registrar lists, in the opposite order (a business
+    /// card).
+    Card,
 }
 
 impl Fault {

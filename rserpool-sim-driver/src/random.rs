@@ -39,6 +39,8 @@ pub(crate) enum Purpose {
     Desertion,
     /// Which requests are calls.
     Calls,
+    /// When elements name others.
+    Cards,
     /// The capacities of the elements of a study.
     #[cfg(feature = "study")]
     Capacities,
@@ -72,6 +74,7 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::Sessions => (14, 0),
         Purpose::Desertion => (15, 0),
         Purpose::Calls => (20, 0),
+        Purpose::Cards => (21, 0),
         #[cfg(feature = "study")]
         Purpose::Capacities => (16, 0),
         #[cfg(feature = "study")]

@@ -154,7 +154,7 @@ impl Server {
                 self.left = true;
                 self.command(now, Command::Deregister);
             }
-            Order::Failover | Order::Close | Order::Report | Order::Purge => {}
+            Order::Failover | Order::Close | Order::Report | Order::Purge | Order::Card => {}
         }
     }
 

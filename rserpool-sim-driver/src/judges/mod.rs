@@ -7,6 +7,7 @@ mod agreement;
 mod answers;
 mod audits;
 mod calls;
+mod cards;
 mod cookies;
 mod executions;
 mod failovers;
@@ -40,6 +41,7 @@ use crate::id::HostId;
 use crate::violation::Violation;
 use audits::Audits;
 use calls::Calls;
+use cards::Cards;
 use cookies::Cookies;
 use executions::Executions;
 use failovers::Failovers;
@@ -72,6 +74,7 @@ pub(crate) struct Judges {
     openings: Openings,
     cookies: Cookies,
     calls: Calls,
+    cards: Cards,
 }
 
 impl Judges {
@@ -104,7 +107,7 @@ impl Judges {
             }
             Order::Failover => self.executions.told_to_move(now, user),
             Order::Purge => self.openings.purged(user),
-            Order::UpdatePolicy | Order::Deregister | Order::Close => {}
+            Order::UpdatePolicy | Order::Deregister | Order::Close | Order::Card => {}
         }
     }
 
@@ -248,6 +251,7 @@ impl Judges {
             Note::UserAnswer(answer) => self.openings.judge(view, &self.scope, host, answer),
             Note::User(user::Notice::ElementFailed { session, element, reason, .. }) => {
                 Failures::judge(view, host, *element, reason)?;
+                self.cards.failed(view, host, *session, *element);
                 self.failovers.judge(view, host, *session, reason)
             }
             Note::User(user::Notice::Received { session, .. }) => {
@@ -258,11 +262,17 @@ impl Judges {
                 self.cookies.kept(view, host, *session);
                 Ok(())
             }
-            Note::User(user::Notice::FailedOver { session, cookie_echoed, .. }) => {
-                self.cookies.moved(view, host, *session, *cookie_echoed)
+            Note::User(user::Notice::PeerCard { session, handle, elements, .. }) => {
+                self.cards.kept(view, host, *session, handle, elements.iter().map(|element| element.id));
+                Ok(())
+            }
+            Note::User(user::Notice::FailedOver { session, to, cookie_echoed, .. }) => {
+                self.cookies.moved(view, host, *session, *cookie_echoed)?;
+                self.cards.moved(view, host, *session, *to)
             }
             Note::User(user::Notice::Closed { session, .. }) => {
                 self.cookies.closed(view, host, *session);
+                self.cards.closed(view, host, *session);
                 Ok(())
             }
             _ => Ok(()),

@@ -99,6 +99,11 @@ impl<'a> View<'a> {
         self.network.cable().longest()
     }
 
+    /// Whether every packet arrives, if nothing is broken.
+    pub(super) fn never_loses(&self) -> bool {
+        self.network.cable().loss == 0
+    }
+
     /// Whether packets overtake each other.
     pub(super) fn reorders(&self) -> bool {
         self.network.cable().reordering > 0 || !self.network.cable().jitter.is_zero()

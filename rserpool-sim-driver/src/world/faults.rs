@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use rserpool_core::element;
+use rserpool_core::endpoint::MAX_CARD;
+use rserpool_core::wire::PoolElement;
+
 use super::World;
-use crate::fault::Fault;
+use crate::fault::{Fault, Order};
 use crate::hosts::{Program, Wish};
 use crate::id::HostId;
 use crate::network::{Cable, Passage};
@@ -116,6 +120,12 @@ impl World {
                 self.mark(host, &format!("is at {address} now"));
                 Some(host)
             }
+            Fault::Order(host, Order::Card) if self.host(host).answers() => {
+                self.mark(host, "names others of its pool");
+                let others = self.others_of_pool(host);
+                self.wish(host, Wish::Element(element::Command::SetCard(others)));
+                None
+            }
             Fault::Order(host, order) if self.host(host).answers() => {
                 self.mark(host, &format!("is told: {order:?}"));
                 self.judges.told(now, host, order);
@@ -124,6 +134,23 @@ impl World {
             }
             _ => None,
         }
+    }
+
+    /// The other elements of its pool, the last one first, as users see them: from the first registrar that knows the
+    /// pool.
+    fn others_of_pool(&self, element: HostId) -> Vec<PoolElement> {
+        let Some(server) = self.server(element) else { return Vec::new() };
+        let pools = self
+            .hosts
+            .iter()
+            .filter_map(|(host, _)| self.registrar(host)?.handlespace().pool(&server.config().handle));
+        let listed = pools.take(1).flat_map(|pool| pool.elements_after(None));
+        let others = listed.filter(|other| other.id != server.element().id());
+        let mut others: Vec<_> =
+            others.map(|other| PoolElement { asap_transport: None, ..other.clone() }).collect();
+        others.reverse();
+        others.truncate(MAX_CARD);
+        others
     }
 
     /// Lets nothing, or everything, pass from each host of a group to each of another.

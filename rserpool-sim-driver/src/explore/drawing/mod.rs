@@ -1,6 +1,7 @@
 //! Drawing a plan from its seed.
 
 mod calls;
+mod cards;
 mod desertion;
 mod dice;
 mod faults;
@@ -109,6 +110,7 @@ impl Plan {
         let mut dice = Dice::new(seed, Purpose::Desertion);
         desertion::draw(&mut dice, &mut plan, hardships);
         calls::draw(&mut Dice::new(seed, Purpose::Calls), &mut plan);
+        plan.faults.extend(cards::draw(&mut Dice::new(seed, Purpose::Cards), &plan));
         plan
     }
 }

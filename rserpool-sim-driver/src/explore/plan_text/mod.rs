@@ -46,7 +46,7 @@
 //! | `split r1,e1 r2`, `join r1,e1 r2` | in both; `-` is a group without hosts |
 //! | `lose r1 r2`, `keep r1 r2` | updates of the handlespace from the first to the second |
 //! | `cables delay=1ms jitter=0s loss=50000 duplication=0 reordering=0` | |
-//! | `order e1 update-policy` | or `deregister`, `failover`, `close`, `report`, `purge` |
+//! | `order e1 update-policy` | or `deregister`, `failover`, `close`, `report`, `purge`, `card` |
 
 mod error;
 mod read;

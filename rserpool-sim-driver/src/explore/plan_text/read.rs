@@ -378,8 +378,9 @@ fn order(text: &str) -> Result<Order> {
         "close" => Order::Close,
         "report" => Order::Report,
         "purge" => Order::Purge,
+        "card" => Order::Card,
         _ => {
-            let orders = "an order: write update-policy, deregister, failover, close, report or purge";
+            let orders = "an order: write update-policy, deregister, failover, close, report, purge or card";
             return Err(unreadable(text, orders));
         }
     })

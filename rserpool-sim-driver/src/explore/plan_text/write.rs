@@ -223,6 +223,7 @@ const fn order_name(order: Order) -> &'static str {
         Order::Close => "close",
         Order::Report => "report",
         Order::Purge => "purge",
+        Order::Card => "card",
     }
 }
 

@@ -43,7 +43,7 @@ const CASES: [(&str, &str, &str); 36] = [
         "[tcp]\nlisten = true\n[sctp]\nstream = 3",
         ":4: sctp.stream: there is no such key; did you mean sctp-streams?",
     ),
-    ("registrar", "preset = \"fats\"", ":1: preset: \"fats\" is none of rfc, fast; did you mean fast?"),
+    ("registrar", "preset = \"fats\"", ":1: preset: \"fats\" is none of rfc, fast, rack; did you mean fast?"),
     (
         "registrar",
         "takeover-winner = \"oldest\"",

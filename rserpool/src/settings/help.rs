@@ -41,17 +41,16 @@ pub(crate) fn complete(program: Command) -> Command {
             if help.contains("[default") {
                 return argument;
             }
-            // Each where it is another than the one before.
-            let mut values: Vec<(&str, String)> = Vec::new();
-            for (name, preset) in [("default: ", &rfc), ("fast ", &fast), ("rack ", &rack)] {
-                if let Some(value) = value(preset)
-                    && values.last().is_none_or(|(_, before)| *before != value)
-                {
-                    values.push((name, value));
-                }
+            let presets = [("default: ", &rfc), ("fast ", &fast), ("rack ", &rack)];
+            let mut values = presets.map(|(name, preset)| (name, value(preset))).to_vec();
+            if values.iter().all(|(_, value)| value.is_none()) {
+                return argument;
             }
-            let values: Vec<String> = values.into_iter().map(|(name, value)| format!("{name}{value}")).collect();
-            if values.is_empty() { argument } else { argument.help(format!("{help} [{}]", values.join("; "))) }
+            // Each where it is another than the one before.
+            values.dedup_by(|(_, value), (_, before)| value == before);
+            let said = |(name, value): (&str, Option<String>)| name.to_string() + &value.unwrap_or("not set".into());
+            let values: Vec<String> = values.into_iter().map(said).collect();
+            argument.help(format!("{help} [{}]", values.join("; ")))
         })
     })
 }

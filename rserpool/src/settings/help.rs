@@ -48,7 +48,7 @@ pub(crate) fn complete(program: Command) -> Command {
             }
             // Each where it is another than the one before.
             values.dedup_by(|(_, value), (_, before)| value == before);
-            let said = |(name, value): (&str, Option<String>)| name.to_string() + &value.unwrap_or("not set".into());
+            let said = |(name, value): (&str, Option<String>)| name.to_string() + value.as_deref().unwrap_or("not set");
             let values: Vec<String> = values.into_iter().map(said).collect();
             argument.help(format!("{help} [{}]", values.join("; ")))
         })

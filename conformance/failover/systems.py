@@ -3,13 +3,14 @@
 import base64
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
 
-from client import PIPES, Asker, OfPool, OfTcp, in_namespace
+from client import PIPES, OfPool, OfTcp, in_namespace
 from network import CLIENT, PORT, SERVERS, address, wait_for
 
 SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "server.py")
@@ -175,14 +176,10 @@ vrrp_instance pool {{
 }}
 """)
         # A host that dies loses its addresses.
-        self.network_address(host, "del")
+        subprocess.run(["ip", "-n", self.network.name(host), "addr", "del", f"{self.VIRTUAL}/24", "dev", "eth0"],
+                       check=False, capture_output=True)
         words = ["keepalived", "-n", "-l", "-P", "-f", path, "-p", f"{self.folder}/k{host}.pid", "-r", f"{self.folder}/v{host}.pid"]
         self.processes[host].append(self.network.start(host, *words, stdout=self.log(f"k{host}.log"), stderr=self.log(f"k{host}.err")))
-
-    def network_address(self, host, verb):
-        import subprocess
-        subprocess.run(["ip", "-n", self.network.name(host), "addr", verb, f"{self.VIRTUAL}/24", "dev", "eth0"],
-                       check=False, capture_output=True)
 
     def client(self):
         return OfTcp(self.network, CLIENT, lambda: (self.VIRTUAL, PORT))
@@ -247,5 +244,3 @@ def systems(program):
     made["etcd lease"] = Etcd
     return made
 
-
-__all__ = ["Asker", "systems"]

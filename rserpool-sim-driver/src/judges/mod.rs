@@ -243,7 +243,7 @@ impl Judges {
                 if outcome.is_ok() {
                     self.listings.left(view, host);
                 }
-                Removals::judge_refusal(view, host, outcome)
+                self.removals.judge_refusal(view, host, outcome)
             }
             Note::UserAnswer(user::Answer::Called(Ok(bytes))) => {
                 if let Some(session) = calls::answered(view, host, bytes) {

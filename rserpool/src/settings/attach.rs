@@ -32,8 +32,8 @@ settings! {
         /// Policy with its values, one of those that `rserpool policies` lists: RoundRobin,
         /// WeightedRoundRobin:3, LeastUsed:load=0.5 [default: RoundRobin]
         policy / "policy": PolicyText;
-        /// How a backend is asked whether it is healthy: none, tcp, http[:PATH][=STATUS], exec:COMMAND or
-        /// grpc[:SERVICE] [default: tcp]
+        /// How a backend is asked whether it is healthy: `none`, `tcp`, `http[:PATH][=STATUS]`,
+        /// `exec:COMMAND` or `grpc[:SERVICE]` [default: tcp]
         check / "check": CheckText;
         /// The time between two checks [default: 2s]
         check_interval / "check-interval": Time;

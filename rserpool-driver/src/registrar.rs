@@ -11,7 +11,8 @@ use rserpool_core::base::{
 };
 use rserpool_core::endpoint::{ConfigError, HangUp};
 use rserpool_core::registrar::{
-    self, Answer, Command, Figures, Notice, PeerStatus, RegistrarConfig, RegistrarStatus, RemovalReason,
+    self, Answer, Command, Figures, Notice, Overview, PeerStatus, RegistrarConfig, RegistrarStatus,
+    RemovalReason,
 };
 use rserpool_core::wire::PoolEntry;
 
@@ -124,6 +125,16 @@ impl<R> Registrar<R> {
     /// If the registrar has ended.
     pub async fn counters(&self) -> Result<Figures, Stopped> {
         self.handle.ask(Command::Counters, variant!(Answer::Counters)).await.map(|figures| *figures)
+    }
+
+    /// How the registrar is at this moment, for those who watch over it: all of the above but the elements, with the
+    /// sizes of at most this many pools, the largest.
+    ///
+    /// # Errors
+    ///
+    /// If the registrar has ended.
+    pub async fn overview(&self, most_pools: usize) -> Result<Overview, Stopped> {
+        self.handle.look(move |registrar| registrar.overview(most_pools)).await
     }
 
     /// The other registrars, in the order of their identifiers.

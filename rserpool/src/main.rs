@@ -18,6 +18,8 @@ mod demo;
 mod discovery;
 mod exit;
 mod health;
+#[cfg(feature = "http")]
+mod http;
 mod inspect;
 mod live;
 mod logging;

@@ -11,6 +11,8 @@ use serde_json::json;
 use crate::daemon;
 use crate::discovery::{Names, Watched};
 use crate::exit::Failure;
+#[cfg(feature = "http")]
+use crate::http::{Listener, Observed};
 use crate::logging::{self, Reload};
 use crate::output;
 use crate::runtime::{run_async, validated};
@@ -68,10 +70,14 @@ impl RegistrarCommand {
         reload: Reload,
     ) -> Result<(), Failure> {
         let (mut termination, mut hangup) = (Termination::new()?, hangup()?);
+        #[cfg(feature = "http")]
+        let listener = Listener::bind(self.settings.http).await?;
         let registrar = builder.start().await?;
         let counted = registrar.clone();
         tokio::spawn(logging::tell_losses(async move |lines| drop(counted.note_lines_lost(lines).await)));
         self.announce(&registrar);
+        #[cfg(feature = "http")]
+        listener.map(|listener| listener.start(Observed::Registrar(registrar.clone()), self.wants_json()));
         daemon::warn_of_strangers(given);
         // A registrar has work without peers; those that are not found now are met later.
         names.first(true).await;
@@ -89,10 +95,14 @@ impl RegistrarCommand {
         Ok(())
     }
 
+    fn wants_json(&self) -> bool {
+        self.json || self.settings.log.format == Some(LogFormat::Json)
+    }
+
     fn announce(&self, registrar: &Registrar) {
         let (id, bind) = (registrar.id().to_string(), registrar.local_addr().to_string());
         let tcp = registrar.tcp_addr().map(|tcp| tcp.to_string());
-        if self.json || self.settings.log.format == Some(LogFormat::Json) {
+        if self.wants_json() {
             return output::event(json!({ "event": "listening", "id": id, "bind": bind, "tcp": tcp }));
         }
         let tcp = tcp.map(|tcp| format!(" and TCP {tcp}")).unwrap_or_default();

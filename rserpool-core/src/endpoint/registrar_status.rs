@@ -35,8 +35,8 @@ pub enum RegistrarState {
 }
 
 impl RegistrarState {
-    /// All there are, to be found by their text.
-    pub(crate) const ALL: [Self; 3] = [Self::Starting, Self::Serving, Self::Leaving];
+    /// All there are, in the order in which a registrar passes through them.
+    pub const ALL: [Self; 3] = [Self::Starting, Self::Serving, Self::Leaving];
 }
 
 impl fmt::Display for RegistrarState {

@@ -41,6 +41,7 @@ mod invariants;
 mod links;
 mod listing;
 mod management;
+mod overview;
 mod own;
 mod registration;
 mod removal;
@@ -58,6 +59,7 @@ pub use crate::endpoint::{PeerState, PeerStatus, RegistrarState, RegistrarStatus
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::{Counters, Figures, Sizes};
 pub use interface::{Answer, Command, Notice, RemovalReason};
+pub use overview::{Overview, PoolFigures};
 pub use subscriptions::MAX_SUBSCRIPTIONS_PER_ASSOCIATION;
 
 use self::announce::OtherRegistrars;

@@ -24,6 +24,8 @@ use self::sleep::Sleep;
 use crate::daemon;
 use crate::discovery::{Registrars, Watched};
 use crate::exit::Failure;
+#[cfg(feature = "http")]
+use crate::http::{Listener, Observed};
 use crate::runtime::{run_async, validated};
 use crate::settings::{ElementSettings, Given, Host, LogFormat, Source};
 use crate::signals::{LEAVE_WITHIN, Termination, hangup};
@@ -152,8 +154,12 @@ impl ServeCommand {
                 () = termination.wait() => return Ok(()),
             };
             let registrars = found.clone();
+            #[cfg(feature = "http")]
+            let listener = Listener::bind(settings.http).await?;
             let element = builder(service, &settings, group, found).start().await?;
             tokio::spawn(logging::tell_losses(async |_| {}));
+            #[cfg(feature = "http")]
+            listener.map(|listener| listener.start(Observed::Element(element.clone()), json));
             let next = service.next(&pool);
             let member = Member::new(element.clone(), next, policy, patient, json, registrars);
             // Both who serves and who watches the time look at it, one after the other.

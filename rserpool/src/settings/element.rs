@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use rserpool_core::element::ElementConfig;
 
+#[cfg(feature = "http")]
+use super::HttpListen;
 use super::{
     Group, Host, HuntSettings, Id, Life, LifeUnitName, LogSettings, PaddingForm, PolicyText, PoolName,
     PresetName, SctpSettings, Switch, Time, UdpAddress, settings,
@@ -16,6 +18,10 @@ settings! {
         preset / "preset": PresetName;
         /// IP address and UDP port of SCTP encapsulation [default: all addresses of IPv4 and IPv6, a free port]
         bind / "bind": UdpAddress;
+        /// IP address and TCP port at which metrics (/metrics) and health (/livez, /readyz) can be asked for by HTTP,
+        /// by anybody who reaches it [default: none; default port: 9863]
+        #[cfg(feature = "http")]
+        http / "http": HttpListen;
         /// How long after each datagram to poll for the next one instead of sleeping: shorter round trips for
         /// the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
         busy_poll / "busy-poll": Time;

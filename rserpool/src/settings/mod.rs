@@ -34,6 +34,8 @@ pub(crate) use given::{Given, Refused, Source};
 pub(crate) use help::complete;
 pub(crate) use inspector::InspectorSettings;
 pub(crate) use logging::{LogFormat, LogSettings};
+#[cfg(feature = "http")]
+pub(crate) use places::HttpListen;
 pub(crate) use places::{Group, Host, TcpListen, UdpAddress};
 pub(crate) use refusal::Refusal;
 pub(crate) use registrar::RegistrarSettings;

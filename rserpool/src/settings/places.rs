@@ -13,6 +13,10 @@ use rserpool_transport::reaches;
 use super::values::{Switch, named};
 use crate::exit::Failure;
 
+/// The TCP port of metrics and health, if none is named; nobody has assigned one.
+#[cfg(feature = "http")]
+const HTTP_PORT: u16 = 9863;
+
 /// An IP address with a UDP port: `127.0.0.1:20001`, `127.0.0.1` or `[::1]:20001`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct UdpAddress(pub(crate) SocketAddr);
@@ -41,6 +45,21 @@ fn address(text: &str, default_port: u16) -> Option<SocketAddr> {
 impl fmt::Display for UdpAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Where to answer over HTTP: an IP address with a TCP port.
+#[cfg(feature = "http")]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct HttpListen(pub(crate) SocketAddr);
+
+#[cfg(feature = "http")]
+impl FromStr for HttpListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refusal = || format!("\"{text}\" is not an address: write IP, IP:TCP-PORT or [IPv6]:TCP-PORT");
+        address(text, HTTP_PORT).map(Self).ok_or_else(refusal)
     }
 }
 
@@ -217,6 +236,11 @@ impl fmt::Display for Group {
             AnnounceGroup::At(group) => group.fmt(f),
         }
     }
+}
+
+#[cfg(feature = "http")]
+named! {
+    "IP[:PORT]": HttpListen = str::parse;
 }
 
 named! {

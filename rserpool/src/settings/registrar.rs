@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use rserpool_core::registrar::RegistrarConfig;
 
+#[cfg(feature = "http")]
+use super::HttpListen;
 use super::{
     CountingName, Group, Host, Id, LifeUnitName, LogSettings, PaddingForm, PresetName, SctpSettings, Switch,
     TcpSettings, Time, UdpAddress, WinnerName, settings,
@@ -19,6 +21,10 @@ settings! {
         preset / "preset": PresetName;
         /// IP address and UDP port of SCTP encapsulation [default: all addresses of IPv4 and IPv6, port 9899]
         bind / "bind": UdpAddress;
+        /// IP address and TCP port at which metrics (/metrics) and health (/livez, /readyz) can be asked for by HTTP,
+        /// by anybody who reaches it [default: none; default port: 9863]
+        #[cfg(feature = "http")]
+        http / "http": HttpListen;
         /// How long after each datagram to poll for the next one instead of sleeping: shorter round trips for
         /// the processor time of a core; 100us suits one host or link, 10ms is the most [default: 0s]
         busy_poll / "busy-poll": Time;

@@ -349,3 +349,31 @@ fn the_defaults_are_those_of_the_rfc() {
     assert_eq!((config.max_bad_pe_reports, config.resolution_items), (3, 128));
     assert!(!config.announce);
 }
+
+/// However many pools there are, those who watch over a registrar get the largest.
+#[test]
+fn an_overview_has_the_largest_pools_and_what_is_ours_of_them() {
+    let mut rig = Rig::new();
+    let into = |pool: &str, id: u32| AsapMessage::Registration { handle: pool.into(), element: element(id) };
+    for (association, id) in [(A, 1), (B, 2), (C, 3)] {
+        rig.connect(association, 4_000 + id as u16);
+        let pool = if id == 1 { "Small" } else { "Large" };
+        rig.asap(association, &into(pool, id));
+        rig.asap(
+            association,
+            &AsapMessage::EndpointKeepAliveAck { handle: pool.into(), element: ElementId(id) },
+        );
+    }
+    let sizes = |most: usize| -> Vec<(String, Policy, usize, usize)> {
+        let pools = rig.registrar.overview(most).pools.into_iter();
+        pools
+            .map(|pool| (format!("{}", pool.handle), pool.policy, pool.elements, pool.own_elements))
+            .collect()
+    };
+    let (large, small) =
+        (("Large".into(), Policy::RoundRobin, 2, 2), ("Small".into(), Policy::RoundRobin, 1, 1));
+    assert_eq!(sizes(1), [large.clone()]);
+    assert_eq!(sizes(9), [large, small]);
+    let overview = rig.registrar.overview(0);
+    assert_eq!((overview.status, *overview.figures), (rig.registrar.status(), rig.registrar.figures()));
+}

@@ -106,6 +106,7 @@ fn clients_that_are_hung_up_on_are_counted() {
         (HangUp::Unread, "tcp_unread"),
         (HangUp::Silent, "tcp_silent"),
         (HangUp::Flooding, "tcp_flooding"),
+        (HangUp::Insecure, "handshakes_failed"),
     ];
     for (times, (reason, _)) in reasons.into_iter().enumerate() {
         for _ in 0..=times {

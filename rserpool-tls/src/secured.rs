@@ -1,7 +1,7 @@
 //! Associations and connections of any stack, each with TLS on it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use rserpool_core::base::{
@@ -172,7 +172,8 @@ impl<S: Stack> Secured<S> {
             Some(attempt) => {
                 deadline = deadline.min(attempt.deadline);
                 connected.peer = named_as(attempt.peer, connected.peer);
-                let address = connected.peer.sockets().next().map_or([0; 4].into(), |socket| socket.ip());
+                let address = connected.peer.sockets().next();
+                let address = address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |socket| socket.ip());
                 let server = ServerName::IpAddress(address.to_canonical().into());
                 Link::client(&current, server, self.protocol_at(port_of(&connected.peer)))
             }

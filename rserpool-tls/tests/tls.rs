@@ -1,4 +1,5 @@
 //! Two secured stacks over SCTP and TCP, in virtual time.
+#![allow(clippy::unwrap_used, reason = "what a test sets up is there")]
 
 #[path = "tls/authority.rs"]
 mod authority;

@@ -261,7 +261,7 @@ impl Net {
                 let octets = datagram.bytes.get(28..).unwrap_or_default();
                 if let [0x17, _, _, high, low, ..] = *octets {
                     let length = 5 + usize::from(u16::from_be_bytes([high, low]));
-                    self.last = octets.get(..length).map(Bytes::copy_from_slice).or(self.last.take());
+                    self.last = octets.get(..length).map(Bytes::copy_from_slice).or_else(|| self.last.take());
                 }
             }
             self.wire.push_back((1 - stack, Wire::Datagram(datagram.bytes)));

@@ -114,8 +114,8 @@ fn clients_that_are_hung_up_on_are_counted() {
             assert_eq!(rig.notices(), [Notice::HungUp { peer: peer.clone(), reason }]);
         }
     }
-    let counted: Vec<_> =
-        rig.registrar.figures().named().filter(|(name, _)| name.starts_with("tcp_")).collect();
+    let counts = |name: &str| name.starts_with("tcp_") || name == "handshakes_failed";
+    let counted: Vec<_> = rig.registrar.figures().named().filter(|(name, _)| counts(name)).collect();
     let expected = reasons.iter().zip(1..).map(|((_, name), times)| (*name, times));
     assert_eq!(counted, [("tcp_accepted", 1)].into_iter().chain(expected).collect::<Vec<_>>());
 }

@@ -134,6 +134,8 @@ impl<R> Registrar<R> {
     ///
     /// If the registrar has ended.
     pub async fn overview(&self, most_pools: usize) -> Result<Overview, Stopped> {
+        // A command brings it the time and the numbers of its transport; a look does not.
+        self.counters().await?;
         self.handle.look(move |registrar| registrar.overview(most_pools)).await
     }
 

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::interface::Notice;
 use super::links::Links;
 use crate::base::{AssociationId, RegistrarId};
-use crate::endpoint::{AbortCause, Security};
+use crate::endpoint::{AbortCause, Identity, Security};
 use crate::handlespace::PeHandle;
 use crate::wire::{CauseCode, EnrpBody, ErrorCause};
 
@@ -71,7 +71,7 @@ impl Rule {
     }
 
     fn is_about(&self, security: &Security) -> bool {
-        let names = security.identity().map(|identity| identity.names()).unwrap_or_default();
+        let names = security.identity().map(Identity::names).unwrap_or_default();
         names.iter().any(|name| self.identities.iter().any(|pattern| pattern.matches(name.as_bytes())))
     }
 

@@ -84,9 +84,9 @@ impl Choice {
             let free = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
             insert(&mut self.selection, free, policy);
             if free == self.slots.len() {
-                self.slots.push(Some(known))
+                self.slots.push(Some(known));
             } else {
-                self.slots[free] = Some(known)
+                self.slots[free] = Some(known);
             }
         }
         left_out

@@ -45,6 +45,7 @@ fn a_client_is_served_and_the_proxy_is_drained() {
     let proxy = Process::start(&proxy);
     let listen = next(&proxy, "listening")["listen"].as_str().unwrap().to_string();
     let mut client = TcpStream::connect(&listen).unwrap();
+    let own = client.local_addr().unwrap().to_string();
     let (mut served, _) = server.accept().unwrap();
     client.write_all(b"question").unwrap();
     let mut octets = [0; 8];
@@ -60,7 +61,12 @@ fn a_client_is_served_and_the_proxy_is_drained() {
     client.read_to_string(&mut answer).unwrap();
     assert_eq!(answer, "an answer");
     drop(client);
-    let access = next(&proxy, "connection");
+    let access = loop {
+        let access = next(&proxy, "connection");
+        if access["client"] == *own {
+            break access;
+        }
+    };
     assert_eq!((&access["element"], &access["outcome"]), (&"0x11".into(), &"closed".into()), "{access}");
     assert_eq!((&access["sent_octets"], &access["received_octets"]), (&8.into(), &9.into()), "{access}");
     assert_eq!(proxy.finish().code, Some(0));

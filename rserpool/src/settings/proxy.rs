@@ -17,7 +17,7 @@ use crate::exit::Failure;
 settings! {
     /// A proxy for clients that know nothing of pools.
     ProxySettings for UserConfig {
-        /// Where to take TCP connections of clients: IP:PORT or [IPv6]:PORT, repeatable
+        /// Where to take TCP connections of clients: `IP:PORT` or `[IPv6]:PORT`, repeatable
         #[arg(value_delimiter = ',')]
         listen / "listen": Vec<TcpAddress>;
         /// The pool that serves them

@@ -17,6 +17,8 @@ mod inspector;
 mod logging;
 mod nearest;
 mod places;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod refusal;
 mod registrar;
 mod roles;
@@ -37,6 +39,8 @@ pub(crate) use logging::{LogFormat, LogSettings};
 #[cfg(feature = "http")]
 pub(crate) use places::HttpListen;
 pub(crate) use places::{Group, Host, TcpListen, UdpAddress};
+#[cfg(feature = "proxy")]
+pub(crate) use proxy::ProxySettings;
 pub(crate) use refusal::Refusal;
 pub(crate) use registrar::RegistrarSettings;
 pub(crate) use roles::Role;

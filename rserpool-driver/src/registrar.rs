@@ -256,6 +256,7 @@ const fn hang_up_line(reason: HangUp) -> &'static str {
         HangUp::Unread => "hung up: unread",
         HangUp::Silent => "hung up: silent",
         HangUp::Flooding => "hung up: flooding",
+        HangUp::Insecure => "hung up: no TLS",
         _ => "hung up",
     }
 }
@@ -346,6 +347,15 @@ impl Role for registrar::Registrar {
             Notice::HungUp { peer, reason, .. } => {
                 if let Some(Line { suppressed }) = log.allow(hang_up_line(*reason)) {
                     tracing::warn!(%peer, %reason, suppressed, "hung up on a client");
+                }
+            }
+            Notice::Forbidden { peer, security, what, element, rule, .. } => {
+                let element = element.as_ref().map(name);
+                let rule = rule.as_deref().unwrap_or("none");
+                if log.is_first(format!("{security} may not {what}"))
+                    && let Some(Line { suppressed }) = log.allow("forbidden")
+                {
+                    tracing::warn!(identity = %security, rule, %peer, element, suppressed, "refused: it may not {what}");
                 }
             }
             Notice::Stopped => tracing::info!("registrar stopped"),

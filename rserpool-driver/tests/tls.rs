@@ -39,7 +39,8 @@ impl Authority {
     }
 }
 
-/// ASAP-9.2-01: registrars, elements and users speak TLS; who has no certificate may ask, and not register.
+/// SEC-2.7.3-01, ASAP-9.2-06: registrars, elements and users speak TLS; who has no certificate may ask, and not register. A
+/// user that finds a registrar of another authority takes another one.
 #[test]
 fn a_scope_over_tls() {
     let loopback = "127.0.0.1:0".parse().unwrap();
@@ -60,7 +61,10 @@ fn a_scope_over_tls() {
         let builder = Registrar::builder().bind(loopback).preset(Preset::Fast);
         let rights = rights.clone();
         let builder = builder.configure(move |config| config.rights = Some(rights));
-        let builder = peer.into_iter().fold(builder, |builder, peer| builder.peer(peer));
+        let builder = match peer {
+            Some(peer) => builder.peer(peer),
+            None => builder,
+        };
         let tls = builder.tls(any(), authority.certified("registrar.example")).unwrap();
         builder.secured_by(&tls).start().wait().unwrap()
     };
@@ -86,8 +90,16 @@ fn a_scope_over_tls() {
         assert!(refused.is_some());
     }
 
+    let builder = Registrar::builder().bind(loopback).preset(Preset::Fast);
+    let tls = builder.tls(any(), Authority::new().certified("registrar.example")).unwrap();
+    let impostor = builder.secured_by(&tls).start().wait().unwrap();
+
     // The user asks the other registrar, which knows the element from its peer.
-    let builder = PoolUser::builder().registrar(second.local_addr()).bind(loopback).preset(Preset::Fast);
+    let builder = PoolUser::builder()
+        .registrar(impostor.local_addr())
+        .registrar(second.local_addr())
+        .bind(loopback)
+        .preset(Preset::Fast);
     let tls = builder.tls(Settings::default(), authority.user()).unwrap();
     let user = builder.secured_by(&tls).start().wait().unwrap();
     let session = user.connect("EchoPool").wait_for_pool(Duration::from_secs(10)).wait().unwrap();

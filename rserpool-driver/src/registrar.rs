@@ -349,6 +349,15 @@ impl Role for registrar::Registrar {
                     tracing::warn!(%peer, %reason, suppressed, "hung up on a client");
                 }
             }
+            Notice::Forbidden { peer, security, what, element, rule, .. } => {
+                let element = element.as_ref().map(name);
+                let rule = rule.as_deref().unwrap_or("none");
+                if log.is_first(format!("{security} may not {what}"))
+                    && let Some(Line { suppressed }) = log.allow("forbidden")
+                {
+                    tracing::warn!(identity = %security, rule, %peer, element, suppressed, "refused: it may not {what}");
+                }
+            }
             Notice::Stopped => tracing::info!("registrar stopped"),
             _ => {}
         }

@@ -1,5 +1,5 @@
 //! A file that follows a pool, for programs that read their servers from a file: a text in which lines are repeated for
-//! each element. Pure, but for [`write`].
+//! each element. Pure, but for [`write()`].
 
 use std::io::{self, Write};
 use std::path::Path;

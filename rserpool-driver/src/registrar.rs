@@ -216,6 +216,14 @@ impl Configure for RegistrarConfig {
         }
     }
 
+    #[cfg(feature = "tls")]
+    fn secure(&mut self) {
+        crate::secure::secure_port(&mut self.asap_port);
+        crate::secure::secure_port(&mut self.enrp_port);
+        crate::secure::secure_sctp(&mut self.enrp.peers);
+        self.check_addresses = true;
+    }
+
     fn peers(&self) -> Vec<TransportAddress> {
         self.enrp.peers.iter().cloned().map(Into::into).collect()
     }

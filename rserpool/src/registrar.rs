@@ -77,7 +77,9 @@ impl RegistrarCommand {
         tokio::spawn(logging::tell_losses(async move |lines| drop(counted.note_lines_lost(lines).await)));
         self.announce(&registrar);
         #[cfg(feature = "http")]
-        listener.map(|listener| listener.start(Observed::Registrar(registrar.clone()), self.wants_json()));
+        if let Some(listener) = listener {
+            listener.start(Observed::Registrar(registrar.clone()), self.wants_json());
+        }
         daemon::warn_of_strangers(given);
         // A registrar has work without peers; those that are not found now are met later.
         names.first(true).await;

@@ -223,6 +223,6 @@ mod tests {
     #[test]
     fn a_handle_that_is_no_text_is_told_from_one_that_looks_like_its_digits() {
         assert_eq!(pool_label(&PoolHandle::from("ff")), [("pool", "ff".into())]);
-        assert_eq!(pool_label(&PoolHandle::from(&[0xff_u8][..])), [("pool_hex", "ff".into())]);
+        assert_eq!(pool_label(&PoolHandle::new(vec![0xff])), [("pool_hex", "ff".into())]);
     }
 }

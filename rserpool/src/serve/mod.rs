@@ -159,7 +159,9 @@ impl ServeCommand {
             let element = builder(service, &settings, group, found).start().await?;
             tokio::spawn(logging::tell_losses(async |_| {}));
             #[cfg(feature = "http")]
-            listener.map(|listener| listener.start(Observed::Element(element.clone()), json));
+            if let Some(listener) = listener {
+                listener.start(Observed::Element(element.clone()), json);
+            }
             let next = service.next(&pool);
             let member = Member::new(element.clone(), next, policy, patient, json, registrars);
             // Both who serves and who watches the time look at it, one after the other.

@@ -34,7 +34,7 @@ done
 started+=($!)
 
 # The proxy has a client wait until the pool is there.
-curl --silent --show-error --fail --retry 50 --retry-connrefused --retry-delay 0 --max-time 30 \
+curl --silent --fail --retry 50 --retry-connrefused --retry-delay 0 --max-time 30 \
     "http://$address/" > /dev/null
 until [ "$(grep -c '"event":"pool","elements":3' "$folder/proxy.log")" -gt 0 ]; do sleep 0.1; done
 echo "three servers are in the pool Web, behind http://$address/"

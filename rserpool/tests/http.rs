@@ -1,6 +1,7 @@
 //! Metrics and health over HTTP, asked for as Prometheus, a container and somebody with bad intentions would.
 
 #![cfg(feature = "http")]
+#![allow(clippy::unwrap_used, reason = "only tests use this")]
 
 #[allow(dead_code)]
 mod support;
@@ -86,12 +87,18 @@ fn a_registrar_and_an_element_tell_how_they_are() {
         status == 200 && how.starts_with("registrar 0x1 (version ") && how.contains("is serving"),
         "{how}"
     );
-    // An element without its registrar is not ready, and goes on living.
-    assert_eq!(registrar.terminate().code, Some(0));
-    until(|| get(element_at, "/readyz").0 == 503);
-    let (_, why) = get(element_at, "/readyz");
-    assert!(why.starts_with("element 0x2001 is not registered"), "{why}");
-    assert_eq!(get(element_at, "/livez").0, 200);
+}
+
+#[test]
+fn an_element_that_finds_no_registrar_is_alive_and_not_ready() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let registrar = silent.local_addr().unwrap().to_string();
+    let arguments = ["--json", "--id", "0x2001", "--http", "127.0.0.1:0"];
+    let element = Process::start_element("echo", &registrar, &arguments);
+    let at = address("serve", &element);
+    assert_eq!(get(at, "/livez").0, 200);
+    let (status, why) = get(at, "/readyz");
+    assert!(status == 503 && why.starts_with("element 0x2001 is not registered"), "{status} {why}");
 }
 
 #[test]

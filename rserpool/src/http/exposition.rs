@@ -62,8 +62,6 @@ struct Families(Vec<Family>);
 impl Collector for Families {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         for Family { name, meaning, values } in &self.0 {
-            // The library ends the sentence.
-            let meaning = meaning.trim_end_matches('.');
             match values {
                 Values::Counter(value) => {
                     let counter = ConstCounter::new(*value);

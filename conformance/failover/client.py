@@ -37,7 +37,7 @@ class Asker:
     def gap(self, since, until):
         """The longest that a request of this time took; those without an answer took until now."""
         now = time.monotonic()
-        took = [self.answered.get(n, now) - at for n, at in list(self.asked.items()) if since - 0.1 <= at <= until]
+        took = [self.answered.get(n, now) - at for n, at in self.asked.copy().items() if since - 0.1 <= at <= until]
         return max(took, default=0.0)
 
     def unanswered(self):

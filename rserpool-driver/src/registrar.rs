@@ -256,6 +256,7 @@ const fn hang_up_line(reason: HangUp) -> &'static str {
         HangUp::Unread => "hung up: unread",
         HangUp::Silent => "hung up: silent",
         HangUp::Flooding => "hung up: flooding",
+        HangUp::Insecure => "hung up: no TLS",
         _ => "hung up",
     }
 }

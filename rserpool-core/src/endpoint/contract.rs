@@ -7,7 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 
-use super::TransportCounters;
+use super::{Security, TransportCounters};
 use crate::base::{AssociationId, CommandId, ConnectId, Instant, ProtocolId, SctpPort, TransportAddress};
 
 /// The longest message, in octets, that every transport takes. Endpoints refuse longer application messages
@@ -116,17 +116,25 @@ pub struct Connected {
     pub local_port: SctpPort,
     /// The peer, with the UDP port from which its packets really come.
     pub peer: TransportAddress,
+    /// How it is secured, and whom the peer has proved to be.
+    pub security: Security,
 }
 
 impl Connected {
-    /// An association of which nothing more is known.
+    /// An association of which nothing more is known: without TLS.
     pub fn new(
         association: AssociationId,
         origin: Origin,
         local_port: SctpPort,
         peer: impl Into<TransportAddress>,
     ) -> Self {
-        Self { association, origin, local_port, peer: peer.into() }
+        Self { association, origin, local_port, peer: peer.into(), security: Security::Plain }
+    }
+
+    /// The same, secured like this.
+    #[must_use]
+    pub fn with_security(self, security: Security) -> Self {
+        Self { security, ..self }
     }
 }
 
@@ -256,6 +264,10 @@ pub enum ConnectError {
     /// There is an association or an attempt between the same ports of both ends already.
     #[error("the ports are in use between the same two ends")]
     InUse,
+    /// TLS was demanded, and the peer does not speak it, has proved nothing that we accept, or accepts nothing that we
+    /// can prove. The text says what was wrong.
+    #[error("TLS: {0}")]
+    Insecure(String),
 }
 
 /// Why an association ended.
@@ -315,13 +327,17 @@ pub enum HangUp {
     /// Too much was queued for the peer, or from it.
     #[error("too much in the queue")]
     Flooding,
+    /// The handshake of TLS failed or took too long: the peer has no certificate that we accept, does not speak TLS, or
+    /// does not accept ours.
+    #[error("no TLS")]
+    Insecure,
 }
 
 impl From<HangUp> for DownReason {
     /// How the association ends when the transport hangs up.
     fn from(reason: HangUp) -> Self {
         match reason {
-            HangUp::Malformed => Self::Violation,
+            HangUp::Malformed | HangUp::Insecure => Self::Violation,
             HangUp::Slow | HangUp::Unread | HangUp::Silent => Self::Silent,
             HangUp::Flooding | HangUp::TooMany => Self::QueueFull,
         }

@@ -87,6 +87,7 @@ pub mod pieces;
 pub(crate) mod received;
 mod refusal;
 mod registrar_status;
+mod security;
 #[cfg(test)]
 pub(crate) mod testing;
 mod transport_counters;
@@ -102,4 +103,5 @@ pub use management::ReportError;
 pub use peer_status::{PeerState, PeerStatus};
 pub use refusal::Refusal;
 pub use registrar_status::{RegistrarState, RegistrarStatus};
+pub use security::{Identity, Security};
 pub use transport_counters::TransportCounters;

@@ -93,6 +93,8 @@ crate::endpoint::counters::counters! {
     tcp_silent,
     /// Clients disconnected because too much waited for them, or from them.
     tcp_flooding,
+    /// Associations without a handshake of TLS that succeeded in time.
+    handshakes_failed,
     /// Lines of the log that were lost, because their reader was too slow or they could not be written.
     log_lines_lost,
 }
@@ -145,6 +147,7 @@ impl Counters {
             HangUp::Unread => &mut self.tcp_unread,
             HangUp::Silent => &mut self.tcp_silent,
             HangUp::Flooding => &mut self.tcp_flooding,
+            HangUp::Insecure => &mut self.handshakes_failed,
         };
         *counter += 1;
     }

@@ -262,7 +262,8 @@ impl Session {
         purpose
     }
 
-    /// The element has sent something.
+    /// The element has sent data or a cookie. A business card is no answer: whoever accepts, gives one and closes has
+    /// served nobody.
     pub(super) const fn answered(&mut self) {
         self.trouble = None;
     }

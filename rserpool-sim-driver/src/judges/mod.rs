@@ -132,7 +132,10 @@ impl Judges {
     /// A process was handed a message.
     pub(crate) fn heard(&mut self, view: &View<'_>, host: HostId, protocol: ProtocolId, bytes: &Bytes) {
         match protocol {
-            ProtocolId::ENRP => self.takeovers.heard(host, bytes),
+            ProtocolId::ENRP => {
+                let elsewhere = |host| self.removals.is_elsewhere(host);
+                self.takeovers.heard(view, elsewhere, host, bytes);
+            }
             ProtocolId::ASAP if AsapType::of(bytes) == Some(AsapType::ENDPOINT_UNREACHABLE) => {
                 let message = AsapMessage::decode(bytes).map(|decoded| decoded.message);
                 if let Ok(AsapMessage::EndpointUnreachable { handle, element }) = message {
@@ -240,7 +243,7 @@ impl Judges {
                 if outcome.is_ok() {
                     self.listings.left(view, host);
                 }
-                Removals::judge_refusal(view, host, outcome)
+                self.removals.judge_refusal(view, host, outcome)
             }
             Note::UserAnswer(user::Answer::Called(Ok(bytes))) => {
                 if let Some(session) = calls::answered(view, host, bytes) {
@@ -289,8 +292,7 @@ impl Judges {
             Notice::TakenOver { target, by, .. } => {
                 self.audits.moved(view.now);
                 if view.registrar(host).is_some_and(|registrar| registrar.id() == *by) {
-                    let elsewhere = |host| self.removals.is_elsewhere(host);
-                    return self.takeovers.won(view, &self.scope, elsewhere, host, *target);
+                    return self.takeovers.won(view, &self.scope, host, *target);
                 }
             }
             Notice::PeerFound { peer, .. } => self.scope.met(view.now, host, *peer),

@@ -80,8 +80,10 @@ impl Removals {
         }
     }
 
-    /// No registrar refuses the deregistration of an element that it lists, whoever is its home.
+    /// No registrar refuses the deregistration of an element that it lists, whoever is its home. From another address
+    /// anybody could ask for it: an element that comes back there has to be registered first.
     pub(super) fn judge_refusal(
+        &self,
         view: &View<'_>,
         host: HostId,
         outcome: &Result<(), DeregistrationError>,
@@ -94,7 +96,7 @@ impl Removals {
         let lists = |registrar: &Registrar| registrar.handlespace().get(&pe).is_some();
         let registrars = view.running_registrars();
         let all_list = registrars.iter().all(|id| view.registrar(*id).is_some_and(lists));
-        if !all_list || view.hosts_of_element(&pe).len() > 1 {
+        if !all_list || view.hosts_of_element(&pe).len() > 1 || self.is_elsewhere(host) {
             return Ok(());
         }
         let detail = format!("{} ({pe}), which all registrars list: {outcome:?}", view.name(host));

@@ -45,14 +45,22 @@ impl Takeovers {
         self.lost.insert((host, peer), arbitration);
     }
 
-    /// A registrar is handed an ENRP message. Only ENRP_PRESENCE is a sign of life.
-    pub(super) fn heard(&mut self, host: HostId, bytes: &Bytes) {
+    /// A registrar is handed an ENRP message. Only ENRP_PRESENCE is a sign of life; but a registrar that comes back
+    /// elsewhere may have taken the name of the peer, and is accepted after the end of that peer. `elsewhere` says
+    /// whether a host came back at another address than its peers know.
+    pub(super) fn heard(
+        &mut self,
+        view: &View<'_>,
+        elsewhere: impl Fn(HostId) -> bool,
+        host: HostId,
+        bytes: &Bytes,
+    ) {
         let sender =
             bytes.get(4..8).and_then(<[u8]>::first_chunk).map(|id| RegistrarId(u32::from_be_bytes(*id)));
         match (bytes.first(), sender) {
             (Some(&PRESENCE), Some(sender)) => {
                 if let Some(lost) = self.lost.get_mut(&(host, sender)) {
-                    lost.alive = true;
+                    lost.alive |= !running(view, host, sender).is_some_and(elsewhere);
                 }
             }
             (Some(&(INIT_TAKEOVER | INIT_TAKEOVER_ACK | TAKEOVER_SERVER)), Some(sender)) => {
@@ -76,25 +84,17 @@ impl Takeovers {
         }
     }
 
-    /// A registrar has taken another one over: only a dead one, and only once. `elsewhere` says whether a
-    /// host came back at another address than its peers know.
+    /// A registrar has taken another one over: only a dead one, and only once.
     pub(super) fn won(
         &mut self,
         view: &View<'_>,
         scope: &Scope,
-        elsewhere: impl Fn(HostId) -> bool,
         host: HostId,
         target: RegistrarId,
     ) -> Result<(), Violation> {
-        let alive = view
-            .hosts()
-            .map(|(id, _)| id)
-            .find(|id| *id != host && view.registrar(*id).is_some_and(|registrar| registrar.id() == target));
+        let alive = running(view, host, target);
         let arbitration = self.lost.remove(&(host, target));
-        // A registrar that comes back elsewhere may have taken the name of the peer: it is accepted after the
-        // end of that peer.
-        let elsewhere = alive.is_some_and(elsewhere);
-        if !elsewhere && arbitration.as_ref().is_some_and(|arbitration| arbitration.alive) {
+        if arbitration.as_ref().is_some_and(|arbitration| arbitration.alive) {
             let detail = format!("{} took over {target}", view.name(host));
             return Err(Violation::new("a sign of life stops a takeover", detail));
         }
@@ -132,6 +132,12 @@ impl Takeovers {
         self.won.push((target, host, view.now));
         violation.map_or(Ok(()), Err)
     }
+}
+
+/// Where, other than here, the registrar with this identifier runs.
+fn running(view: &View<'_>, here: HostId, id: RegistrarId) -> Option<HostId> {
+    let mut hosts = view.hosts().map(|(host, _)| host).filter(|host| *host != here);
+    hosts.find(|host| view.registrar(*host).is_some_and(|registrar| registrar.id() == id))
 }
 
 /// A registrar that could have agreed to a takeover, and was not waited for.

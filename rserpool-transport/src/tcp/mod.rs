@@ -43,6 +43,8 @@ pub struct Tcp {
     /// The port of the endpoint to whom accepted connections go.
     service: SctpPort,
     accepts: bool,
+    /// What connections carry that are accepted.
+    accepted: Content,
     now: Instant,
     connections: BTreeMap<ConnectionId, Connection>,
     attempts: BTreeMap<ConnectId, Attempt>,
@@ -75,6 +77,7 @@ impl Tcp {
             config,
             service,
             accepts: true,
+            accepted: Content::Asap,
             now: Instant::ORIGIN,
             connections: BTreeMap::new(),
             attempts: BTreeMap::new(),
@@ -87,6 +90,13 @@ impl Tcp {
             named: 0,
             last: 0,
         }
+    }
+
+    /// Connections that are accepted carry octets from now on, and no messages of ASAP: those of TLS, whose records say
+    /// themselves where they end.
+    #[must_use]
+    pub fn accepting_octets(self) -> Self {
+        Self { accepted: Content::Octets, ..self }
     }
 
     fn advance(&mut self, now: Instant) {
@@ -189,7 +199,8 @@ impl Tcp {
         local_port: SctpPort,
         peer: TransportAddress,
     ) {
-        self.connections.insert(id, Connection::new(opener, Content::at(&peer), self.now));
+        let content = if origin == Origin::Peer { self.accepted } else { Content::at(&peer) };
+        self.connections.insert(id, Connection::new(opener, content, self.now));
         self.named += 1;
         self.events.push_back(Event::Connected(Connected::new(association(id), origin, local_port, peer)));
         self.rearm(id);

@@ -117,7 +117,7 @@ fn unknown_key(options: &Command, key: &str, value: &DeValue<'_>) -> String {
     }
     let wrong = key.replace('.', "-");
     let elsewhere = Role::ALL
-        .into_iter()
+        .iter()
         .find(|role| role.settings().get_arguments().any(|argument| argument.get_long() == Some(&wrong)));
     let otherwise = elsewhere.map_or_else(
         || "--print-config lists all".to_string(),

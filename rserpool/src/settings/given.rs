@@ -227,9 +227,9 @@ fn strangers(role: Role) -> Vec<String> {
         let names = settings.get_arguments().filter_map(Arg::get_long).chain(["config"]);
         names.map(|option| role.variable(option)).collect::<Vec<_>>()
     };
-    let known: BTreeSet<String> = Role::ALL.into_iter().flat_map(options).collect();
+    let known: BTreeSet<String> = Role::ALL.iter().copied().flat_map(options).collect();
     let own = options(role);
-    let others = Role::ALL.into_iter().filter(|other| *other != role).map(Role::prefix);
+    let others = Role::ALL.iter().copied().filter(|other| *other != role).map(Role::prefix);
     let others: Vec<&str> = others.collect();
     let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let strange = variables.filter(|name| {

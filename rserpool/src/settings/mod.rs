@@ -7,6 +7,8 @@
 
 #[cfg(test)]
 mod any_text;
+#[cfg(feature = "proxy")]
+mod attach;
 mod element;
 mod file;
 mod given;
@@ -23,6 +25,8 @@ mod user;
 mod values;
 mod written;
 
+#[cfg(feature = "proxy")]
+pub(crate) use attach::{AttachSettings, Attached};
 pub(crate) use element::ElementSettings;
 #[cfg_attr(not(test), allow(unused_imports))]
 pub(crate) use file::{read_file, with_file};

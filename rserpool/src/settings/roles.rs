@@ -8,6 +8,8 @@ use rserpool_core::user::UserConfig;
 use rserpool_transport::sctp::SctpConfig;
 use rserpool_transport::tcp::TcpConfig;
 
+#[cfg(feature = "proxy")]
+use super::AttachSettings;
 use super::{
     DEFAULT_ATTEMPTS, ElementSettings, HuntSettings, InspectorSettings, PresetName, RegistrarSettings,
     SctpSettings, TcpSettings, UserSettings,
@@ -20,6 +22,9 @@ pub(crate) enum Role {
     Registrar,
     /// `serve`.
     Element,
+    /// `attach`.
+    #[cfg(feature = "proxy")]
+    Attach,
     /// `connect` and `resolve`.
     User,
     /// The tools that ask a registrar about itself.
@@ -28,13 +33,22 @@ pub(crate) enum Role {
 
 impl Role {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Registrar, Self::Element, Self::User, Self::Inspector];
+    pub(crate) const ALL: &[Self] = &[
+        Self::Registrar,
+        Self::Element,
+        #[cfg(feature = "proxy")]
+        Self::Attach,
+        Self::User,
+        Self::Inspector,
+    ];
 
     /// The role of a command; `None` if it has no settings.
     pub(crate) fn of(command: &str) -> Option<Self> {
         match command {
             "registrar" => Some(Self::Registrar),
             "serve" => Some(Self::Element),
+            #[cfg(feature = "proxy")]
+            "attach" => Some(Self::Attach),
             "connect" | "resolve" | "watch" | "pingpong" | "calcapp" | "demo-user" => Some(Self::User),
             "pools" | "stats" | "health" => Some(Self::Inspector),
             _ => None,
@@ -46,6 +60,8 @@ impl Role {
         match self {
             Self::Registrar => "registrar",
             Self::Element => "serve",
+            #[cfg(feature = "proxy")]
+            Self::Attach => "attach",
             Self::User => "connect",
             Self::Inspector => "stats",
         }
@@ -57,6 +73,8 @@ impl Role {
         match self {
             Self::Registrar => RegistrarSettings::augment_args(command),
             Self::Element => ElementSettings::augment_args(command),
+            #[cfg(feature = "proxy")]
+            Self::Attach => AttachSettings::augment_args(command),
             Self::User => UserSettings::augment_args(command),
             Self::Inspector => InspectorSettings::augment_args(command),
         }
@@ -68,6 +86,8 @@ impl Role {
         match self {
             Self::Registrar => "RSERPOOL_REGISTRAR_",
             Self::Element => "RSERPOOL_ELEMENT_",
+            #[cfg(feature = "proxy")]
+            Self::Attach => "RSERPOOL_ATTACH_",
             Self::User => "RSERPOOL_USER_",
             Self::Inspector => "RSERPOOL_INSPECTOR_",
         }
@@ -94,11 +114,15 @@ impl Role {
                 all
             }
             Self::Element => {
-                let config = match preset {
-                    Rfc => ElementConfig::rfc("".into(), 1),
-                    Fast | Rack => ElementConfig::fast("".into(), 1),
-                };
+                let config = element(preset);
                 let mut all = ElementSettings::written(&config);
+                all.extend(HuntSettings::written(&config.hunt));
+                all
+            }
+            #[cfg(feature = "proxy")]
+            Self::Attach => {
+                let config = element(preset);
+                let mut all = AttachSettings::written(&config);
                 all.extend(HuntSettings::written(&config.hunt));
                 all
             }
@@ -129,6 +153,13 @@ impl Role {
         };
         all.extend(SctpSettings::written(&sctp));
         all
+    }
+}
+
+fn element(preset: PresetName) -> ElementConfig {
+    match preset {
+        PresetName::Rfc => ElementConfig::rfc("".into(), 1),
+        PresetName::Fast | PresetName::Rack => ElementConfig::fast("".into(), 1),
     }
 }
 

@@ -177,6 +177,14 @@ impl fmt::Display for PoolName {
     }
 }
 
+impl FromStr for PoolName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::new(name.into())
+    }
+}
+
 impl From<PoolName> for PoolHandle {
     fn from(name: PoolName) -> Self {
         name.0

@@ -106,6 +106,7 @@ fn clients_that_are_hung_up_on_are_counted() {
         (HangUp::Unread, "tcp_unread"),
         (HangUp::Silent, "tcp_silent"),
         (HangUp::Flooding, "tcp_flooding"),
+        (HangUp::Insecure, "handshakes_failed"),
     ];
     for (times, (reason, _)) in reasons.into_iter().enumerate() {
         for _ in 0..=times {
@@ -113,8 +114,8 @@ fn clients_that_are_hung_up_on_are_counted() {
             assert_eq!(rig.notices(), [Notice::HungUp { peer: peer.clone(), reason }]);
         }
     }
-    let counted: Vec<_> =
-        rig.registrar.figures().named().filter(|(name, _)| name.starts_with("tcp_")).collect();
+    let counts = |name: &str| name.starts_with("tcp_") || name == "handshakes_failed";
+    let counted: Vec<_> = rig.registrar.figures().named().filter(|(name, _)| counts(name)).collect();
     let expected = reasons.iter().zip(1..).map(|((_, name), times)| (*name, times));
     assert_eq!(counted, [("tcp_accepted", 1)].into_iter().chain(expected).collect::<Vec<_>>());
 }

@@ -73,7 +73,6 @@ impl Sessions {
             return;
         };
         let Some(element) = session.element() else { return };
-        session.answered();
         self.health.answers(session.handle(), element);
         turn.context.counters.cards_received += 1;
         let elements = card::listed(elements);

@@ -143,3 +143,16 @@ fn cards_are_bounded_and_need_a_control_channel() {
     let first: Vec<u32> = (1..=MAX_CARD as u32).collect();
     assert_eq!(event(&mut user, 10, card(2, "pool", &many)), (vec![], told("pool", &first)));
 }
+
+/// An element that accepts, gives its card and closes has served nobody: the next failover comes after a pause.
+#[test]
+fn a_card_does_not_end_a_failover() {
+    let mut user = serving(&[1, 2]);
+    event(&mut user, 10, disconnected(2, DownReason::Silent));
+    event(&mut user, 11, connected(3, Some(3), place(2)));
+    event(&mut user, 12, resolved(HOME, &[1, 2]));
+    event(&mut user, 13, card(3, "pool", &[1]));
+    let step = event(&mut user, 20, disconnected(3, DownReason::Silent));
+    assert_eq!(step.0, [report(HOME, 2)]);
+    assert_eq!(user.poll_timeout(), Some(at(70)), "the retry interval");
+}

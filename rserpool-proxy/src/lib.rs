@@ -1,0 +1,20 @@
+//! Reliable Server Pooling for programs that know nothing of it (the proxies of RFC 5351).
+//!
+//! [`attach`] keeps a server in a pool as long as it is healthy: a proxy pool element, which is not in the path of the
+//! data. What decides ([`health`], [`check`], [`load`]) is pure or says how it is tested; only [`attach`] and the checks
+//! themselves use tokio.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `http` | health checks by HTTP and by gRPC |
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod attach;
+pub mod backend;
+pub mod check;
+pub mod command;
+pub mod connections;
+pub mod health;
+pub mod load;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Draws what failover.py has measured: for each fault and system the longest request, and the packets at rest.
+"""Draws what failover.py has measured: for each fault and system the longest request, and the packets at rest. Prints the
+same as a table in Markdown, with the time until the server was no longer chosen.
 
 usage: conformance/failover/plot.py OUT.svg FILE.json ..
 
@@ -53,8 +54,23 @@ def panel(axes, title, systems, values):
     axes.set_axisbelow(True)
 
 
+def table(found):
+    def cell(row):
+        if row is None:
+            return "-"
+        gap, noticed = (row[key] and f"{row[key]['median']:,.0f} ({row[key]['p95']:,.0f})" for key in ("gap_ms", "noticed_ms"))
+        return f"{gap}; {noticed}" if noticed else gap
+
+    print("| | " + " | ".join(TITLES.values()) + " | packets a second |")
+    print("|---" * (len(TITLES) + 2) + "|")
+    for system, rows in found.items():
+        cells = [cell(rows.get(fault)) for fault in TITLES]
+        print(f"| {system} | {' | '.join(cells)} | {next(iter(rows.values()))['packets_at_rest_per_s']:,.0f} |")
+
+
 def main(out, *paths):
     found = read(paths)
+    table(found)
     systems = list(found)
     figure, panels = pyplot.subplots(4, 2, figsize=(8.5, 10.5), sharey=True, layout="constrained")
     places = panels.flat

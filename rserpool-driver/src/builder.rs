@@ -67,8 +67,10 @@ pub enum Preset {
 /// of all addresses of IPv4 and IPv6; where there is no IPv6, of IPv4.
 #[must_use = "nothing happens before `start`"]
 pub struct Builder<R, C: Configuration> {
-    runtime: Arc<R>,
+    pub(super) runtime: Arc<R>,
     carried_by: Option<OwnTransport<R, C>>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<rserpool_tls::Tls>,
     bind: Option<SocketAddr>,
     preset: Preset,
     seed: Option<u64>,
@@ -135,6 +137,10 @@ pub trait Configure: Clone {
         }
     }
 
+    /// Takes the ports of TLS where those without it were to be used by default, and what else follows from TLS.
+    #[cfg(feature = "tls")]
+    fn secure(&mut self);
+
     /// The registrars, or for a registrar its peers, that are configured.
     fn peers(&self) -> Vec<TransportAddress> {
         Vec::new()
@@ -177,6 +183,8 @@ impl<R: Runtime + Default, C: Configuration> Builder<R, C> {
         Self {
             runtime: Arc::new(R::default()),
             carried_by: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             bind: None,
             preset: Preset::default(),
             seed: None,
@@ -375,6 +383,8 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         let (socket, udp) = self.open_socket()?;
         config.check_local(udp)?;
         let (listener, listening) = self.listening.listen(&*runtime, udp)?.unzip();
+        #[cfg(feature = "tls")]
+        let tls = self.tls.clone();
         let carry = move |parts: Parts<R, C::Endpoint>, config: &C| {
             if sctp.tell_addresses && sctp.addresses.is_empty() {
                 sctp.addresses = match config.addresses() {
@@ -384,9 +394,15 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
             }
             // The endpoint that gets the connections that are accepted: only registrars accept any.
             let service = config.ports().first().copied().unwrap_or(ASAP_PORT);
-            let stack = Carriers::new(Sctp::new(sctp, udp), Tcp::new(tcp, service));
             // Elements are watched over SCTP: its socket comes first in every round.
             let io = (DatagramIo::new(socket, udp), StreamIo::new(runtime, listener));
+            let (sctp, tcp) = (Sctp::new(sctp, udp), Tcp::new(tcp, service));
+            #[cfg(feature = "tls")]
+            if let Some(tls) = tls {
+                let stack = Carriers::new(sctp, tcp.accepting_octets());
+                return Ok(carry(parts, config, rserpool_tls::Secured::new(stack, tls), io));
+            }
+            let stack = Carriers::new(sctp, tcp);
             Ok(carry(parts, config, stack, io))
         };
         Ok((Local { udp, tcp: listening }, Box::new(carry)))
@@ -400,6 +416,10 @@ impl<R: Runtime, C: Configuration> Builder<R, C> {
         };
         let mut config = C::preset(self.preset, seed);
         self.adjust.drain(..).for_each(|adjust| adjust(&mut config));
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            config.secure();
+        }
         let mut sctp = C::sctp(self.preset, seed);
         self.adjust_sctp.drain(..).for_each(|adjust| adjust(&mut sctp));
         sctp.check()?;

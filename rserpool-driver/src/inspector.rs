@@ -122,6 +122,14 @@ impl Configure for InspectorConfig {
         }
     }
 
+    #[cfg(feature = "tls")]
+    fn secure(&mut self) {
+        crate::secure::secure_port(&mut self.enrp_port);
+        if let Some(registrar) = &mut self.registrar {
+            crate::secure::secure_port(&mut registrar.port);
+        }
+    }
+
     fn peers(&self) -> Vec<TransportAddress> {
         self.registrar.iter().cloned().map(Into::into).collect()
     }

@@ -57,6 +57,7 @@
 //!
 //! | feature | what it adds |
 //! |---|---|
+//! | `tls` | `Builder::secured_by`: TLS |
 //! | `tower` | `Session::service`: calls as a service of tower |
 //! | `udp` | `BatchedSocket` and `Watched`: UDP in batches, for adapters whose runtime watches sockets |
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -93,6 +94,8 @@ mod room;
 mod router;
 mod runtime;
 mod seal;
+#[cfg(feature = "tls")]
+mod secure;
 mod serve;
 mod session;
 mod tcp;
@@ -124,6 +127,8 @@ pub use pairing::{Correlator, Pairing};
 pub use patience::Patience;
 pub use registrar::Registrar;
 pub use rserpool_core::endpoint::pieces::MAX_LONG_MESSAGE;
+#[cfg(feature = "tls")]
+pub use rserpool_tls as tls;
 pub use runtime::{
     AsyncRead, AsyncWrite, BoxFuture, ByteStream, Connecting, Listener, Received, Runtime, Socket,
 };

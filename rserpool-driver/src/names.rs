@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 
 use async_channel::{Receiver, bounded};
-use rserpool_core::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, SctpAddress, UdpPort};
+use rserpool_core::base::{ASAP_PORT, DEFAULT_ENCAPSULATION_PORT, SctpAddress, SctpPort, UdpPort};
 use rserpool_transport::reaches;
 
 use crate::delivery::Opens;
@@ -23,11 +23,13 @@ type LookUp = Arc<dyn Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
 pub(super) struct Names {
     names: Vec<String>,
     look_up: LookUp,
+    /// Where they speak ASAP.
+    pub(super) port: SctpPort,
 }
 
 impl Default for Names {
     fn default() -> Self {
-        Self { names: Vec::new(), look_up: Arc::new(ask_the_system) }
+        Self { names: Vec::new(), look_up: Arc::new(ask_the_system), port: ASAP_PORT }
     }
 }
 
@@ -67,7 +69,7 @@ impl Names {
     /// None can be found.
     pub(super) async fn look_up(&self, bind: IpAddr) -> Result<Vec<SctpAddress>, StartError> {
         let (sender, found) = bounded(self.names.len().max(1));
-        let Self { names, look_up } = self.clone();
+        let Self { names, look_up, port: _ } = self.clone();
         let work = move || {
             for name in names {
                 let addresses = look_up(&name);
@@ -82,7 +84,7 @@ impl Names {
         let (mut registrars, mut failure) = (Vec::new(), None);
         while let Ok((name, addresses)) = found.recv().await {
             match addresses.and_then(|addresses| registrar(bind, &addresses)) {
-                Ok(registrar) => registrars.push(registrar),
+                Ok(registrar) => registrars.push(SctpAddress { port: self.port, ..registrar }),
                 Err(source) => {
                     tracing::warn!(name, error = %source, "the name of a registrar cannot be looked up");
                     failure = Some(StartError::Name { name, source });

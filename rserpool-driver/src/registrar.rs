@@ -203,6 +203,14 @@ impl Configure for RegistrarConfig {
         }
     }
 
+    #[cfg(feature = "tls")]
+    fn secure(&mut self) {
+        crate::secure::secure_port(&mut self.asap_port);
+        crate::secure::secure_port(&mut self.enrp_port);
+        crate::secure::secure_sctp(&mut self.enrp.peers);
+        self.check_addresses = true;
+    }
+
     fn peers(&self) -> Vec<TransportAddress> {
         self.enrp.peers.iter().cloned().map(Into::into).collect()
     }
@@ -347,6 +355,15 @@ impl Role for registrar::Registrar {
             Notice::HungUp { peer, reason, .. } => {
                 if let Some(Line { suppressed }) = log.allow(hang_up_line(*reason)) {
                     tracing::warn!(%peer, %reason, suppressed, "hung up on a client");
+                }
+            }
+            Notice::Forbidden { peer, security, what, element, rule, .. } => {
+                let element = element.as_ref().map(name);
+                let rule = rule.as_deref().unwrap_or("none");
+                if log.is_first(format!("{security} may not {what}"))
+                    && let Some(Line { suppressed }) = log.allow("forbidden")
+                {
+                    tracing::warn!(identity = %security, rule, %peer, element, suppressed, "refused: it may not {what}");
                 }
             }
             Notice::Stopped => tracing::info!("registrar stopped"),

@@ -377,6 +377,11 @@ impl Configure for UserConfig {
         }
     }
 
+    #[cfg(feature = "tls")]
+    fn secure(&mut self) {
+        crate::secure::secure_all(&mut self.hunt.registrars);
+    }
+
     fn peers(&self) -> Vec<TransportAddress> {
         self.hunt.registrars.clone()
     }

@@ -1,8 +1,8 @@
 //! Reliable Server Pooling for programs that know nothing of it (the proxies of RFC 5351).
 //!
+//! [`proxy`] connects clients to the elements of a pool: a proxy pool user.
 //! [`attach`] keeps a server in a pool as long as it is healthy: a proxy pool element, which is not in the path of the
-//! data. What decides ([`health`], [`check`], [`load`]) is pure or says how it is tested; only [`attach`] and the checks
-//! themselves use tokio.
+//! data. What decides ([`health`], [`load`], [`choice`]) is pure; the rest uses tokio.
 //!
 //! # Features
 //!
@@ -14,7 +14,12 @@
 pub mod attach;
 pub mod backend;
 pub mod check;
+pub mod choice;
 pub mod command;
 pub mod connections;
 pub mod health;
 pub mod load;
+pub mod proxy;
+pub mod proxy_protocol;
+pub mod race;
+pub mod relay;

@@ -131,6 +131,8 @@ pub(crate) enum Item {
         stream: u16,
         bytes: Bytes,
     },
+    /// A part of a message that takes long on a slow cable.
+    Part,
     /// The sender has delivered everything and closes.
     Shutdown,
     /// The sender has delivered everything after the peer wanted to close.

@@ -115,7 +115,7 @@ fn a_user_without_a_certificate_speaks_over_sctp_and_over_tcp() {
     }
 }
 
-/// ASAP-9.2-04, ASAP-9.2-05: what the certificate of a server must not be; the client ends the association and says why.
+/// ASAP-9.2-03, ASAP-9.2-04, ASAP-9.2-05, SEC-2.6.3-01: what the certificate of a server must not be; the client ends the association and says why.
 #[test]
 fn a_server_that_is_not_the_one_is_refused() {
     let authority = Authority::new();

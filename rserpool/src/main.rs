@@ -25,6 +25,8 @@ mod output;
 mod pingpong;
 mod policies;
 mod pools;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod registrar;
 mod resolve;
 mod runtime;
@@ -67,9 +69,9 @@ Then add a second registrar and a second element, each in a terminal of its own:
 Type lines into connect; kill the element that answers (Ctrl-\\ in its terminal), and type on: after five
 seconds the other one answers. rserpool demo plays all this by itself, with faster timers.
 
-Every setting of registrar, serve, attach, connect, resolve, watch, pools, stats and health can also be given in the
+Every setting of registrar, serve, attach, proxy, connect, resolve, watch, pools, stats and health can also be given in the
 environment, under the name of its role (RSERPOOL_REGISTRAR_BIND, RSERPOOL_ELEMENT_BIND,
-RSERPOOL_ATTACH_BIND, RSERPOOL_USER_BIND, RSERPOOL_INSPECTOR_BIND), and in a TOML file with --config. An option comes before
+RSERPOOL_ATTACH_BIND, RSERPOOL_PROXY_BIND, RSERPOOL_USER_BIND, RSERPOOL_INSPECTOR_BIND), and in a TOML file with --config. An option comes before
 the environment, the environment before the file, and the file before the preset.
 
 Exits with 0 for success, 1 if the answer is no or something failed, 2 if nobody answered, 64 for bad
@@ -87,6 +89,8 @@ enum Commands {
     Serve(Box<serve::ServeCommand>),
     #[cfg(feature = "proxy")]
     Attach(Box<attach::AttachCommand>),
+    #[cfg(feature = "proxy")]
+    Proxy(Box<proxy::ProxyCommand>),
     Connect(Box<connect::ConnectCommand>),
     Resolve(Box<resolve::ResolveCommand>),
     Watch(Box<watch::WatchCommand>),
@@ -132,6 +136,8 @@ fn main() -> ExitCode {
         Commands::Serve(command) => command.run(&given),
         #[cfg(feature = "proxy")]
         Commands::Attach(command) => command.run(&given),
+        #[cfg(feature = "proxy")]
+        Commands::Proxy(command) => command.run(&given),
         Commands::Connect(command) => command.run(&given),
         Commands::Resolve(command) => command.run(&given),
         Commands::Watch(command) => command.run(&given),

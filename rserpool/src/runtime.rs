@@ -10,7 +10,25 @@ use crate::settings::Given;
 
 /// Runs a command to its end. Whatever still blocks then, such as a read of the terminal, is left.
 pub(crate) fn run_async(future: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    run_on(tokio::runtime::Builder::new_current_thread(), future)
+}
+
+/// The same on so many threads.
+#[cfg(feature = "proxy")]
+pub(crate) fn run_threads(
+    threads: usize,
+    future: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(threads);
+    run_on(builder, future)
+}
+
+fn run_on(
+    mut builder: tokio::runtime::Builder,
+    future: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let runtime = builder.enable_all().build()?;
     let result = runtime.block_on(future);
     runtime.shutdown_background();
     result

@@ -6,11 +6,12 @@ use super::enrp::claims;
 use super::foreign::Doubt;
 use super::links::Links;
 use super::resolution::Updates;
+use super::rights::{self, Right};
 use super::subscriptions::Subscriptions;
 use super::{answers, registration, removal, resolution};
 use crate::base::AssociationId;
 use crate::handlespace::PeHandle;
-use crate::wire::{AsapMessage, PoolElement};
+use crate::wire::{AsapMessage, CauseCode, PoolElement};
 
 /// Takes a message to the part that it concerns.
 pub(super) fn handle_asap(
@@ -23,13 +24,24 @@ pub(super) fn handle_asap(
 ) {
     match message {
         AsapMessage::Registration { handle, element } => {
+            let pe = elements.listing.name(&handle, element.id);
+            if !rights::permits(ctx, links, from, Right::Register(&pe)) {
+                return answers::reject(ctx, links, (from, 1), &pe, rights::cause());
+            }
             registration::handle_registration(ctx, links, elements, from, &handle, element);
         }
         AsapMessage::Deregistration { handle, element } => {
             let pe = PeHandle { pool: handle, element };
+            if !rights::permits(ctx, links, from, Right::Register(&pe)) {
+                return answers::keep_registered(ctx, from, &pe, rights::cause());
+            }
             removal::handle_deregistration(ctx, links, elements, from, &pe);
         }
         AsapMessage::HandleResolution { handle, subscribe, items } => {
+            if !rights::permits(ctx, links, from, Right::Resolve) {
+                return resolution::refuse(ctx, from, handle, CauseCode::SECURITY);
+            }
+            let subscribe = subscribe && rights::permits(ctx, links, from, Right::Watch);
             let listing = &mut elements.listing;
             if !subscribe {
                 subscriptions.unsubscribe(ctx, listing, from, &handle);
@@ -43,6 +55,10 @@ pub(super) fn handle_asap(
         }
         AsapMessage::EndpointKeepAliveAck { handle, element } => {
             let pe = PeHandle { pool: handle, element };
+            // Who answers at the address of an element is not therefore the element.
+            if !rights::permits(ctx, links, from, Right::Register(&pe)) {
+                return;
+            }
             if claims::handle_former_ack(ctx, links, elements, from, &pe) {
                 return;
             }
@@ -60,7 +76,15 @@ pub(super) fn handle_asap(
         }
         AsapMessage::EndpointUnreachable { handle, element } => {
             let pe = PeHandle { pool: handle, element };
-            handle_unreachable(ctx, elements, &pe);
+            if !rights::permits(ctx, links, from, Right::Resolve) {
+                return;
+            }
+            if rights::counts_reports(ctx, links, from) {
+                handle_unreachable(ctx, elements, &pe);
+            } else {
+                ctx.counters.unreachable_reports += 1;
+                elements.own.prompt(ctx, &mut elements.listing, &pe);
+            }
         }
         // RFC 5352 section 4 gives a registrar no part in these. Errors do not come here.
         AsapMessage::Error { .. }

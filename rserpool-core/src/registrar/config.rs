@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use super::rights::Rights;
 use crate::base::{
     ASAP_PORT, ENRP_PORT, PoolHandle, RegistrarId, SctpAddress, SctpPort, TcpAddress, UdpPort,
 };
@@ -167,6 +168,9 @@ pub struct RegistrarConfig {
     /// transport has verified it. Off by default: an element with several addresses whose transport does not
     /// tell them, or behind a NAT, would lose them (reading B51).
     pub check_addresses: bool,
+    /// Who may do what, by the identity that the transport has verified. `None`, the default: everybody everything,
+    /// as in a scope without TLS.
+    pub rights: Option<Rights>,
     /// Whether to answer questions for counters.
     pub management: bool,
     /// The policies by which pools can select.
@@ -209,6 +213,7 @@ impl RegistrarConfig {
             announce: false,
             enrp: EnrpConfig::rfc(),
             check_addresses: false,
+            rights: None,
             management: true,
             policies: Policies::default(),
             limits: Limits::default(),

@@ -95,6 +95,8 @@ crate::endpoint::counters::counters! {
     tcp_flooding,
     /// Associations without a handshake of TLS that succeeded in time.
     handshakes_failed,
+    /// Requests and messages of peers that may not do that.
+    forbidden,
     /// Lines of the log that were lost, because their reader was too slow or they could not be written.
     log_lines_lost,
 }

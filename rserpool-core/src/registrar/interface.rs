@@ -1,11 +1,13 @@
 //! What an application asks of a registrar, what it is answered, and what it is told unasked.
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::counters::Figures;
+use super::rights::Rights;
 use crate::base::{ProtocolId, RegistrarId, SctpAddress, TransportAddress};
-use crate::endpoint::{ConnectError, HangUp, PeerStatus};
+use crate::endpoint::{ConnectError, HangUp, PeerStatus, Security};
 use crate::handlespace::PeHandle;
 use crate::wire::{CauseCode, DecodeError, PoolEntry};
 
@@ -22,6 +24,8 @@ pub enum Command {
     /// Look for other registrars at these addresses from now on, instead of those in the configuration: their
     /// names may lead elsewhere by now. Answered by [`Answer::Done`].
     UsePeers(Vec<SctpAddress>),
+    /// Judge by these rights from now on. What was granted before stays. Answered by [`Answer::Done`].
+    UseRights(Box<Rights>),
     /// So many lines of the log of the process were lost since its start: only whoever writes them can count them,
     /// and whoever reads [`Counters`](super::Counters) should know. Answered by [`Answer::Done`].
     NoteLinesLost(u64),
@@ -37,7 +41,7 @@ pub enum Answer {
     Counters(Box<Figures>),
     /// To [`Command::Peers`]: the other registrars, in the order of their identifiers.
     Peers(Vec<PeerStatus>),
-    /// To [`Command::UsePeers`] and [`Command::NoteLinesLost`].
+    /// To [`Command::UsePeers`], [`Command::UseRights`] and [`Command::NoteLinesLost`].
     Done,
 }
 
@@ -163,6 +167,20 @@ pub enum Notice {
         peer: TransportAddress,
         /// Why the transport hung up.
         reason: HangUp,
+    },
+    /// Somebody wanted what it may not.
+    #[non_exhaustive]
+    Forbidden {
+        /// Where it is.
+        peer: TransportAddress,
+        /// Whom it has proved to be.
+        security: Security,
+        /// What it wanted, as a clause that goes on from "may not".
+        what: &'static str,
+        /// The element that it wanted to register or deregister.
+        element: Option<PeHandle>,
+        /// The rule that is about it and does not grant that; `None` if no rule is about it.
+        rule: Option<String>,
     },
     /// All associations are closed and the registrar is done.
     Stopped,

@@ -6,6 +6,7 @@ use core::ops::Deref;
 
 use super::attempts::ContactId;
 use crate::base::{AssociationId, RegistrarId, SctpAddress, SctpPort, TransportAddress, UdpPort};
+use crate::endpoint::Security;
 use crate::handlespace::PeHandle;
 
 /// Which end opened an association.
@@ -20,6 +21,8 @@ pub(super) enum Opener {
 pub(super) struct Link {
     pub(super) peer: TransportAddress,
     pub(super) opener: Opener,
+    /// Whom the peer has proved to be.
+    pub(super) security: Security,
     /// Whether we have sent ENRP_PRESENCE over it.
     pub(super) greeted: bool,
     /// The registrar at the other end, once it has named itself.
@@ -51,10 +54,16 @@ impl Link {
 }
 
 impl Links {
-    pub(super) fn open(&mut self, id: AssociationId, peer: TransportAddress, opener: Opener) {
+    pub(super) fn open(
+        &mut self,
+        id: AssociationId,
+        peer: TransportAddress,
+        opener: Opener,
+        security: Security,
+    ) {
         let (elements, challenges) = (BTreeSet::new(), BTreeSet::new());
         let (greeted, registrar, contact) = (false, None, None);
-        let link = Link { peer, opener, greeted, registrar, contact, elements, challenges };
+        let link = Link { peer, opener, security, greeted, registrar, contact, elements, challenges };
         self.by_place.extend(places(&link.peer).map(|place| (place, id)));
         self.by_id.insert(id, link);
     }

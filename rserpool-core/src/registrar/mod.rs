@@ -45,6 +45,7 @@ mod own;
 mod registration;
 mod removal;
 mod resolution;
+mod rights;
 mod shares;
 mod subscriptions;
 
@@ -58,6 +59,7 @@ pub use crate::endpoint::{PeerState, PeerStatus, RegistrarState, RegistrarStatus
 pub use config::{EnrpConfig, MAX_CONFIGURED_PEERS, RegistrarConfig, TakeoverWinner};
 pub use counters::{Counters, Figures, Sizes};
 pub use interface::{Answer, Command, Notice, RemovalReason};
+pub use rights::{Pattern, Rights, Rule};
 pub use subscriptions::MAX_SUBSCRIPTIONS_PER_ASSOCIATION;
 
 use self::announce::OtherRegistrars;
@@ -77,6 +79,7 @@ use self::enrp::{claims, takeovers};
 use self::foreign::Finding;
 use self::links::{Links, Opener};
 use self::own::Verdict;
+use self::rights::Right;
 use self::subscriptions::Subscriptions;
 use crate::base::{
     AssociationId, CommandId, ConnectId, Deadlines, Instant, ProtocolId, RegistrarId, SctpPort, Source,
@@ -86,7 +89,7 @@ use crate::endpoint::management::{COUNTERS_REQUEST, PEERS_REQUEST, STATUS_REQUES
 use crate::endpoint::received::Received;
 use crate::endpoint::{
     AbortCause, Action, Channel, ConnectError, Connected, DownReason, Endpoint, Event, Origin, Output,
-    Reservation,
+    Reservation, Security,
 };
 use crate::handlespace::{Handlespace, PeHandle};
 use crate::wire::{
@@ -178,6 +181,7 @@ impl Registrar {
         origin: Origin,
         local_port: SctpPort,
         peer: TransportAddress,
+        security: Security,
     ) {
         let Self { ctx, links, elements, .. } = self;
         let attempt = origin.attempt().map(|request| ctx.attempts.end(request));
@@ -193,7 +197,7 @@ impl Registrar {
             return ctx.abort(id, AbortCause::User);
         }
         ctx.counters.tcp_accepted += u64::from(peer.is_tcp());
-        links.open(id, peer, if attempt.is_some() { Opener::Us } else { Opener::Peer });
+        links.open(id, peer, if attempt.is_some() { Opener::Us } else { Opener::Peer }, security);
         match attempt.flatten() {
             Some(Attempt::Element(pe)) => {
                 let verdict = elements.own.probe_connected(ctx, &mut elements.listing, links, id, &pe);
@@ -335,6 +339,11 @@ impl Registrar {
             self.ctx.counters.wrong_receiver += 1;
             return;
         }
+        let asks = matches!(body, EnrpBody::ListRequest | EnrpBody::HandleTableRequest { .. });
+        let right = if asks && sender == RegistrarId::NONE { Right::Inspect } else { Right::Peer };
+        if !rights::permits(&mut self.ctx, &self.links, from, right) {
+            return rights::expel(&mut self.ctx, from, sender);
+        }
         if sender == self.ctx.id && !self.ctx.draw_another_id() {
             return self.handle_namesake(from, &body);
         }
@@ -455,6 +464,9 @@ impl Registrar {
     }
 
     fn handle_management(&mut self, from: AssociationId, request: &Bytes) {
+        if !rights::permits(&mut self.ctx, &self.links, from, Right::Inspect) {
+            return self.ctx.abort(from, AbortCause::User);
+        }
         let text = match &request[..] {
             COUNTERS_REQUEST => management::counters_text(&self.figures()),
             PEERS_REQUEST => peers_text(self.peers()),
@@ -600,8 +612,8 @@ impl Endpoint for Registrar {
     fn handle_event(&mut self, now: Instant, event: Event) {
         self.ctx.now = now;
         match event {
-            Event::Connected(Connected { association, origin, local_port, peer, .. }) => {
-                self.handle_connected(association, origin, local_port, peer);
+            Event::Connected(Connected { association, origin, local_port, peer, security }) => {
+                self.handle_connected(association, origin, local_port, peer, security);
             }
             Event::Addresses { association, peer } => {
                 let Self { ctx, links, elements, .. } = self;
@@ -645,6 +657,10 @@ impl Endpoint for Registrar {
                 self.note_configured();
                 self.peers.contacts.configure(&mut self.ctx, &addresses);
                 return self.note_configured();
+            }
+            Command::UseRights(rights) => {
+                self.ctx.config.rights = Some(*rights);
+                Answer::Done
             }
             Command::NoteLinesLost(lines) => {
                 self.ctx.counters.log_lines_lost = lines;

@@ -38,7 +38,7 @@ pub(super) fn resolve(
     let count = count(ctx, listing, &handle, items);
     let Some((policy, selected)) = listing.select(&handle, count, &mut ctx.random) else {
         ctx.counters.resolutions_unknown += 1;
-        return refuse(ctx, from, handle);
+        return refuse(ctx, from, handle, CauseCode::UNKNOWN_POOL_HANDLE);
     };
     ctx.counters.resolutions += 1;
     let policy = policy.clone();
@@ -71,7 +71,7 @@ pub(super) fn update(
 ) -> Answered {
     let count = count(ctx, listing, handle, items);
     let Some(pool) = listing.pool(handle) else {
-        refuse(ctx, to, handle.clone());
+        refuse(ctx, to, handle.clone(), CauseCode::UNKNOWN_POOL_HANDLE);
         return Answered::UnknownPool;
     };
     let elements = pool.elements_after(None).take(count).map(as_seen_by_users).collect();
@@ -102,8 +102,9 @@ fn answer(
     ctx.send_asap(to, &answer);
 }
 
-fn refuse(ctx: &mut Context, to: AssociationId, handle: PoolHandle) {
-    let error = Some(ErrorCause::bare(CauseCode::UNKNOWN_POOL_HANDLE).into());
+/// Tells a user why it gets no elements.
+pub(super) fn refuse(ctx: &mut Context, to: AssociationId, handle: PoolHandle, cause: CauseCode) {
+    let error = Some(ErrorCause::bare(cause).into());
     let (policy, elements) = (None, Vec::new());
     let answer = AsapMessage::HandleResolutionResponse { updates: false, handle, policy, elements, error };
     ctx.send_asap(to, &answer);

@@ -31,6 +31,11 @@ impl Configure for ElementConfig {
         config
     }
 
+    #[cfg(feature = "tls")]
+    fn secure(&mut self) {
+        crate::secure::secure_sctp(&mut self.hunt.registrars);
+    }
+
     fn peers(&self) -> Vec<TransportAddress> {
         self.hunt.registrars.iter().cloned().map(Into::into).collect()
     }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use rserpool_core::base::{CommandId, Deadlines, ElementId, Instant, PoolHandle};
 use rserpool_core::endpoint::Endpoint;
 use rserpool_core::user::{
-    Answer, Call, CallDelivery, CallError, Command, Delivery, Message, Notice, Open, RequestId, Resolve,
-    SessionId, UnansweredReason, User, UserConfig, UserError,
+    Answer, Call, CallDelivery, CallError, Command, Delivery, Message, Notice, Open, Refusal, RequestId,
+    Resolve, SessionId, UnansweredReason, User, UserConfig, UserError,
 };
 
 use super::{Commands, Conversation, ECHO, Failover, Load, Occasional, POISON, request_of};
@@ -293,6 +293,10 @@ impl Client {
     ) -> Result<(), Violation> {
         let Some(conversation) = self.conversations.get_mut(n) else { return Ok(()) };
         let Some(asked) = conversation.unanswered.remove(&request) else {
+            // It was asked before the application had heard that the session is over.
+            if matches!(result, Err(CallError::Refused(Refusal::UnknownSession))) {
+                return Ok(());
+            }
             let detail = format!("{request:?}, {result:?}");
             return Err(Violation::new("a call ends before its session", detail));
         };

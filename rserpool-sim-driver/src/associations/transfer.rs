@@ -1,5 +1,7 @@
 //! What an association carries: messages, and the request to close.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, Instant, ProtocolId};
 use rserpool_core::endpoint::{DownReason, Event};
@@ -8,6 +10,9 @@ use super::association::{Association, State};
 use super::{Associations, Delivery, Surroundings};
 use crate::id::HostId;
 use crate::schedule::{AssociationStep, Item, Repeat, Side};
+
+/// How often a process hears that parts of a long message arrive, as with the SCTP stack.
+const ARRIVING: Duration = Duration::from_millis(30);
 
 impl Associations {
     /// A process sends a message; over an association that is not up it goes nowhere.
@@ -84,13 +89,19 @@ impl Associations {
         let end = end.end_mut(side);
         let octets = match &item {
             Item::Message { bytes, .. } => bytes.len(),
-            Item::Shutdown | Item::ShutdownAck => 0,
+            Item::Part | Item::Shutdown | Item::ShutdownAck => 0,
         };
-        end.occupied_until = end.occupied_until.max(around.now) + around.network.cable().occupied(octets);
+        let begins = end.occupied_until.max(around.now);
+        end.occupied_until = begins + around.network.cable().occupied(octets);
         // In order: not before what was sent earlier.
         end.last_arrival = end.last_arrival.max(end.occupied_until + time);
-        let step = AssociationStep::Arrive { key, side: side.other(), item };
-        around.schedule.add_step(end.last_arrival, step);
+        let (side, arrival) = (side.other(), end.last_arrival);
+        let mut part = begins + time + ARRIVING;
+        while part < arrival {
+            around.schedule.add_step(part, AssociationStep::Arrive { key, side, item: Item::Part });
+            part += ARRIVING;
+        }
+        around.schedule.add_step(arrival, AssociationStep::Arrive { key, side, item });
     }
 
     /// Sends what could not be sent before, if it can be sent now.
@@ -124,6 +135,9 @@ impl Associations {
             Item::Message { protocol, stream, bytes } => {
                 let event = Event::Message { association, protocol, stream, bytes };
                 return Some(Delivery { host, event, established: None });
+            }
+            Item::Part => {
+                return Some(Delivery { host, event: Event::Arriving { association }, established: None });
             }
             Item::Shutdown => {
                 let closing = state == State::Closing;

@@ -17,6 +17,8 @@ mod inspector;
 mod logging;
 mod nearest;
 mod places;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod refusal;
 mod registrar;
 mod roles;
@@ -35,6 +37,8 @@ pub(crate) use help::complete;
 pub(crate) use inspector::InspectorSettings;
 pub(crate) use logging::{LogFormat, LogSettings};
 pub(crate) use places::{Group, Host, TcpListen, UdpAddress};
+#[cfg(feature = "proxy")]
+pub(crate) use proxy::ProxySettings;
 pub(crate) use refusal::Refusal;
 pub(crate) use registrar::RegistrarSettings;
 pub(crate) use roles::Role;

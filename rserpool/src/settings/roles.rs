@@ -9,7 +9,7 @@ use rserpool_transport::sctp::SctpConfig;
 use rserpool_transport::tcp::TcpConfig;
 
 #[cfg(feature = "proxy")]
-use super::AttachSettings;
+use super::{AttachSettings, ProxySettings};
 use super::{
     DEFAULT_ATTEMPTS, ElementSettings, HuntSettings, InspectorSettings, PresetName, RegistrarSettings,
     SctpSettings, TcpSettings, UserSettings,
@@ -27,6 +27,9 @@ pub(crate) enum Role {
     Attach,
     /// `connect` and `resolve`.
     User,
+    /// `proxy`.
+    #[cfg(feature = "proxy")]
+    Proxy,
     /// The tools that ask a registrar about itself.
     Inspector,
 }
@@ -39,6 +42,8 @@ impl Role {
         #[cfg(feature = "proxy")]
         Self::Attach,
         Self::User,
+        #[cfg(feature = "proxy")]
+        Self::Proxy,
         Self::Inspector,
     ];
 
@@ -49,6 +54,8 @@ impl Role {
             "serve" => Some(Self::Element),
             #[cfg(feature = "proxy")]
             "attach" => Some(Self::Attach),
+            #[cfg(feature = "proxy")]
+            "proxy" => Some(Self::Proxy),
             "connect" | "resolve" | "watch" | "pingpong" | "calcapp" | "demo-user" => Some(Self::User),
             "pools" | "stats" | "health" => Some(Self::Inspector),
             _ => None,
@@ -63,6 +70,8 @@ impl Role {
             #[cfg(feature = "proxy")]
             Self::Attach => "attach",
             Self::User => "connect",
+            #[cfg(feature = "proxy")]
+            Self::Proxy => "proxy",
             Self::Inspector => "stats",
         }
     }
@@ -76,6 +85,8 @@ impl Role {
             #[cfg(feature = "proxy")]
             Self::Attach => AttachSettings::augment_args(command),
             Self::User => UserSettings::augment_args(command),
+            #[cfg(feature = "proxy")]
+            Self::Proxy => ProxySettings::augment_args(command),
             Self::Inspector => InspectorSettings::augment_args(command),
         }
     }
@@ -89,6 +100,8 @@ impl Role {
             #[cfg(feature = "proxy")]
             Self::Attach => "RSERPOOL_ATTACH_",
             Self::User => "RSERPOOL_USER_",
+            #[cfg(feature = "proxy")]
+            Self::Proxy => "RSERPOOL_PROXY_",
             Self::Inspector => "RSERPOOL_INSPECTOR_",
         }
     }
@@ -96,6 +109,15 @@ impl Role {
     /// The environment variable that stands for an option of this role.
     pub(crate) fn variable(self, option: &str) -> String {
         format!("{}{}", self.prefix(), option.to_uppercase().replace('-', "_"))
+    }
+
+    /// Whether it is a pool user.
+    fn is_user(self) -> bool {
+        #[cfg(feature = "proxy")]
+        if self == Self::Proxy {
+            return true;
+        }
+        self == Self::User
     }
 
     /// The options of a preset, each with its value as it is written. Options whose default is nothing that could
@@ -126,17 +148,9 @@ impl Role {
                 all.extend(HuntSettings::written(&config.hunt));
                 all
             }
-            Self::User => {
-                let mut config = match preset {
-                    Rfc => UserConfig::rfc(1),
-                    Fast => UserConfig::fast(1),
-                    Rack => UserConfig::rack(1),
-                };
-                config.hunt.rounds = DEFAULT_ATTEMPTS.into();
-                let mut all = UserSettings::written(&config);
-                all.extend(HuntSettings::written(&config.hunt));
-                all
-            }
+            Self::User => user(preset),
+            #[cfg(feature = "proxy")]
+            Self::Proxy => user(preset),
             Self::Inspector => InspectorSettings::written(&match preset {
                 Rfc => InspectorConfig::rfc(),
                 Fast | Rack => InspectorConfig::fast(),
@@ -144,16 +158,28 @@ impl Role {
         };
         // A user gives its peers less time than others do.
         let sctp = match (preset, self) {
-            (Rfc, Self::User) => SctpConfig::rfc_user(1),
+            (Rfc, role) if role.is_user() => SctpConfig::rfc_user(1),
             (Rfc, _) => SctpConfig::rfc(1),
-            (Fast, Self::User) => SctpConfig::fast_user(1),
+            (Fast, role) if role.is_user() => SctpConfig::fast_user(1),
             (Fast, _) => SctpConfig::fast(1),
-            (Rack, Self::User) => SctpConfig::rack_user(1),
+            (Rack, role) if role.is_user() => SctpConfig::rack_user(1),
             (Rack, _) => SctpConfig::rack(1),
         };
         all.extend(SctpSettings::written(&sctp));
         all
     }
+}
+
+fn user(preset: PresetName) -> Vec<(&'static str, String)> {
+    let mut config = match preset {
+        PresetName::Rfc => UserConfig::rfc(1),
+        PresetName::Fast => UserConfig::fast(1),
+        PresetName::Rack => UserConfig::rack(1),
+    };
+    config.hunt.rounds = DEFAULT_ATTEMPTS.into();
+    let mut all = UserSettings::written(&config);
+    all.extend(HuntSettings::written(&config.hunt));
+    all
 }
 
 fn element(preset: PresetName) -> ElementConfig {

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use clap::builder::{EnumValueParser, OsStringValueParser, TypedValueParser, ValueParser};
+use clap::builder::{OsStringValueParser, TypedValueParser, ValueParser};
 use rserpool_core::base::{ElementId, PoolHandle, RegistrarId};
 use rserpool_core::policy::Counting;
 use rserpool_core::registrar::TakeoverWinner;
@@ -405,15 +405,16 @@ named! {
 /// Types that are one of a few words.
 macro_rules! chosen {
     ($($name:literal: $($ty:ty),+;)+) => {$($(
-        impl Named for $ty {
+        impl $crate::settings::Named for $ty {
             const NAME: &'static str = $name;
 
-            fn parser() -> ValueParser {
-                EnumValueParser::<$ty>::new().into()
+            fn parser() -> clap::builder::ValueParser {
+                clap::builder::EnumValueParser::<$ty>::new().into()
             }
         }
     )+)+};
 }
+pub(super) use chosen;
 chosen! {
     "ORDER": WinnerName;
     "WHICH": CountingName, CardsName;

@@ -5,6 +5,7 @@ mod enrp;
 mod garbage;
 mod questions;
 mod registration;
+mod rights;
 mod subscriptions;
 mod tcp;
 

@@ -18,6 +18,18 @@ pub struct Target {
     pub address: SocketAddr,
 }
 
+impl Target {
+    /// Where an element serves by TCP; `None` if it does not.
+    pub fn of(element: &PoolElement) -> Option<Self> {
+        match &element.user_transport {
+            Transport::Tcp { port, address, .. } if *port != 0 => {
+                Some(Self { element: element.id, address: SocketAddr::new(*address, *port) })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The elements of one pool, as they were told last.
 #[derive(Debug)]
 pub struct Choice {
@@ -54,7 +66,7 @@ impl Choice {
         }
         let mut now = BTreeMap::new();
         for element in elements {
-            if let Some(target) = target(element) {
+            if let Some(target) = Target::of(element) {
                 now.entry(target.element).or_insert((target, &element.policy));
             }
         }
@@ -192,16 +204,6 @@ fn insert(selection: &mut Option<Selection>, at: usize, policy: &Policy) {
 fn remove(selection: &mut Option<Selection>, at: usize) {
     if let Some(selection) = selection {
         selection.remove(Slot(at as u32));
-    }
-}
-
-/// Where an element serves by TCP.
-fn target(element: &PoolElement) -> Option<Target> {
-    match &element.user_transport {
-        Transport::Tcp { port, address, .. } if *port != 0 => {
-            Some(Target { element: element.id, address: SocketAddr::new(*address, *port) })
-        }
-        _ => None,
     }
 }
 

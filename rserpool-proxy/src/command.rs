@@ -48,10 +48,26 @@ impl Drop for Group {
 /// # Errors
 /// If it cannot be run, ends with another code than 0, or takes longer than `limit`.
 pub async fn run(command: &str, server: SocketAddr, limit: Duration) -> Result<String, CommandError> {
+    let environment = [
+        ("BACKEND", server.to_string()),
+        ("BACKEND_HOST", server.ip().to_string()),
+        ("BACKEND_PORT", server.port().to_string()),
+    ];
+    run_with(command, &environment, limit).await
+}
+
+/// Runs a command of the shell with these variables in its environment, as [`run`] does.
+///
+/// # Errors
+/// Those of [`run`].
+pub async fn run_with(
+    command: &str,
+    environment: &[(&str, String)],
+    limit: Duration,
+) -> Result<String, CommandError> {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    shell.env("BACKEND", server.to_string()).env("BACKEND_HOST", server.ip().to_string());
-    shell.env("BACKEND_PORT", server.port().to_string());
+    shell.envs(environment.iter().map(|(name, value)| (name, value)));
     // A group of its own, so that what it has started ends with it.
     let mut group = Group(shell.process_group(0).kill_on_drop(true).spawn()?);
     let output = group.0.stdout.take();

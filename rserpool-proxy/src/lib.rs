@@ -2,7 +2,8 @@
 //!
 //! [`proxy`] connects clients to the elements of a pool: a proxy pool user.
 //! [`attach`] keeps a server in a pool as long as it is healthy: a proxy pool element, which is not in the path of the
-//! data. What decides ([`health`], [`load`], [`choice`]) is pure; the rest uses tokio.
+//! data. [`template`] fills in files for programs that read their servers from one.
+//! What decides ([`health`], [`load`], [`choice`]) is pure; the rest uses tokio.
 //!
 //! # Features
 //!
@@ -23,3 +24,4 @@ pub mod proxy;
 pub mod proxy_protocol;
 pub mod race;
 pub mod relay;
+pub mod template;

@@ -41,6 +41,8 @@ pub(crate) enum Purpose {
     Calls,
     /// When elements name others.
     Cards,
+    /// What the network says of datagrams that are not delivered.
+    Errors,
     /// The capacities of the elements of a study.
     #[cfg(feature = "study")]
     Capacities,
@@ -75,6 +77,7 @@ pub(crate) fn stream(seed: u64, entity: HostId, purpose: Purpose) -> Random {
         Purpose::Desertion => (15, 0),
         Purpose::Calls => (20, 0),
         Purpose::Cards => (21, 0),
+        Purpose::Errors => (24, 0),
         #[cfg(feature = "study")]
         Purpose::Capacities => (16, 0),
         #[cfg(feature = "study")]

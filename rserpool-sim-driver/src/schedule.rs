@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use rserpool_core::base::{ConnectId, Instant, ProtocolId};
 use rserpool_core::endpoint::{AbortCause, Event};
+use rserpool_transport::Undelivered;
 
 use crate::fault::Fault;
 use crate::id::HostId;
@@ -36,6 +37,11 @@ pub(crate) enum Occurrence {
         source: SocketAddr,
         destination: SocketAddr,
         bytes: Bytes,
+    },
+    /// A host is told that a datagram was not delivered.
+    Undelivered {
+        host: HostId,
+        undelivered: Undelivered,
     },
     Association(AssociationStep),
     Fault(Fault),

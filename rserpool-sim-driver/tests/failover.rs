@@ -2,10 +2,12 @@
 
 mod support;
 
+use std::time::Duration;
+
 use rserpool_core::base::Instant;
 use rserpool_core::endpoint::DownReason;
 use rserpool_core::user::FailureReason;
-use rserpool_sim_driver::{Cable, Conversation, Fault, HostId, Program, Service, World};
+use rserpool_sim_driver::{Cable, Conversation, Fault, HostId, Load, Program, Service, World, WorldConfig};
 use support::{assert_nothing_lost, id_of, ms, run, world};
 
 /// Two elements and a user with a session that runs.
@@ -81,6 +83,36 @@ fn a_session_moves_at_once_when_its_element_stops_and_loses_nothing() {
     assert_eq!(moved_at(&world, u) - stopped, ms(7));
     assert!(session(&world, u).slowest <= ms(12), "{:?}", session(&world, u).slowest);
     assert_nothing_lost(&world, u);
+}
+
+/// How long a session takes to move when its element stops, where a packet takes 50 ms.
+fn moves_over_a_wan(standby: usize) -> Duration {
+    let mut world =
+        World::new(WorldConfig { cable: Cable { delay: ms(50), ..Cable::LAN }, ..WorldConfig::lan(1) });
+    let r = world.fast_registrar("r");
+    let mut element = world.element_config("Pool", &[r]);
+    (element.hunt.timeout, element.hunt.timeout_max) = (ms(1_000), ms(1_000));
+    let elements =
+        ["e1", "e2"].map(|name| world.add(name, Program::Element(element.clone(), Service::default())));
+    run(&mut world, 2_000);
+    let mut user = world.user_config(&[r]);
+    (user.hunt.timeout, user.hunt.timeout_max) = (ms(1_000), ms(1_000));
+    (user.request_timeout, user.connect_timeout, user.connect_stagger) = (ms(500), ms(1_000), ms(500));
+    user.standby = standby;
+    let u = world.add("u", Program::User(user, Load::light("Pool".into())));
+    run(&mut world, 2_000);
+    let (old, _) = serving(&world, elements, u);
+    let stopped = world.now();
+    world.apply(Fault::Stop(old, ms(2_000)));
+    run(&mut world, 3_000);
+    assert_nothing_lost(&world, u);
+    moved_at(&world, u) - stopped
+}
+
+#[test]
+fn a_standby_saves_the_handshake() {
+    // To the registrar and back, and to the user; without a standby also four legs of a handshake.
+    assert_eq!((moves_over_a_wan(0), moves_over_a_wan(1)), (ms(350), ms(150)));
 }
 
 #[test]

@@ -38,6 +38,26 @@ fn an_element_registers_with_four_packets_of_a_handshake_and_a_message() {
     assert_eq!(listed(&world, r), ids_of(&world, &[e]));
 }
 
+/// An element dies while nobody says anything: the next HEARTBEAT, at most 200 ms later, finds its port closed, where
+/// silence takes 700 ms. Some reports are lost or late, as in a network; then the HEARTBEAT after that is due.
+#[test]
+fn an_element_that_died_is_off_the_list_with_the_next_heartbeat() {
+    let mut took: Vec<u64> = (0..9)
+        .map(|seed| {
+            let mut world = World::new(WorldConfig::packets(seed));
+            let r = world.fast_registrar("r");
+            let e = world.fast_element("e", "Pool", &[r]);
+            run(&mut world, 2_000 + seed * 37);
+            world.apply(Fault::Kill(e));
+            let begin = world.now();
+            until(&mut world, 1_000, "no element", |world| listed(world, r).is_empty());
+            u64::try_from(world.now().since(begin).as_millis()).unwrap()
+        })
+        .collect();
+    took.sort_unstable();
+    assert!(took[4] <= 210, "{took:?}");
+}
+
 /// The registrar dies; the two others share its elements as if nothing were lost, only later.
 fn takeover(percent: u32, within: u64) {
     for seed in 0..4 {

@@ -404,14 +404,15 @@ impl<S: Stack> Stack for Secured<S> {
                     self.flush(association);
                 }
             }
-            Action::Hold { association } => {
+            // The endpoint may ask for that when the association has just ended, and nothing would end it then.
+            Action::Hold { association } if self.associations.contains_key(&association) => {
                 self.held.insert(association);
             }
             Action::Release { association } => {
                 self.held.remove(&association);
                 self.make_ready(association);
             }
-            Action::Abort { .. } | Action::Announce { .. } => {}
+            Action::Hold { .. } | Action::Abort { .. } | Action::Announce { .. } => {}
         }
         self.stack.handle_action(now, action);
     }

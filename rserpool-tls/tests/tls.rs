@@ -13,7 +13,7 @@ use bytes::Bytes;
 use net::{CLIENT, ENRP, Net, PLAIN, SERVER, asap, enrp};
 use rserpool_core::base::{ConnectId, Instant, ProtocolId, SctpPort};
 use rserpool_core::endpoint::{
-    Action, ConnectError, Connected, DownReason, Event, HangUp, Identity, MAX_MESSAGE, Security,
+    AbortCause, Action, ConnectError, Connected, DownReason, Event, HangUp, Identity, MAX_MESSAGE, Security,
 };
 use rserpool_tls::{Credentials, ServerNames, Settings, Tls, TlsError};
 
@@ -230,6 +230,24 @@ fn a_plain_port_is_plain() {
     assert_eq!(security(&net.take(SERVER)), Security::Plain);
     net.send_below(client, Bytes::from_static(&[5, 0, 0, 8, 0, 0, 0, 1]));
     assert_eq!(net.messages(SERVER).len(), 1);
+}
+
+/// An endpoint that takes nothing gets nothing, and gets it later; what it asks for too late leaves nothing behind.
+#[test]
+fn messages_wait_while_their_endpoint_takes_none() {
+    let mut net = net(Authority::user);
+    let (client, server) = net.pair(asap());
+    net.forget();
+    net.act(SERVER, Action::Hold { association: server });
+    let asked = Bytes::from_static(&[5, 0, 0, 4]);
+    net.send(CLIENT, client, ProtocolId::ASAP, 0, asked.clone());
+    assert_eq!(net.messages(SERVER), []);
+    net.act(SERVER, Action::Release { association: server });
+    assert_eq!(net.messages(SERVER), [(server, ProtocolId::ASAP, 0, asked)]);
+    net.act(SERVER, Action::Abort { association: server, cause: AbortCause::User });
+    net.act(SERVER, Action::Hold { association: server });
+    net.settle();
+    assert!(net.is_empty(SERVER) && net.is_empty(CLIENT));
 }
 
 #[test]

@@ -38,6 +38,8 @@ mod stats;
 mod status;
 mod survey;
 mod table;
+#[cfg(feature = "proxy")]
+mod template;
 mod view;
 mod watch;
 
@@ -94,6 +96,8 @@ enum Commands {
     Connect(Box<connect::ConnectCommand>),
     Resolve(Box<resolve::ResolveCommand>),
     Watch(Box<watch::WatchCommand>),
+    #[cfg(feature = "proxy")]
+    Template(Box<template::TemplateCommand>),
     #[command(name = "pingpong")]
     PingPong(Box<pingpong::PingPongCommand>),
     #[command(name = "calcapp")]
@@ -141,6 +145,8 @@ fn main() -> ExitCode {
         Commands::Connect(command) => command.run(&given),
         Commands::Resolve(command) => command.run(&given),
         Commands::Watch(command) => command.run(&given),
+        #[cfg(feature = "proxy")]
+        Commands::Template(command) => command.run(&given),
         Commands::PingPong(command) => command.run(&given),
         Commands::CalcApp(command) => command.run(&given),
         Commands::Pools(command) => command.run(&given),

@@ -57,6 +57,9 @@ pub struct UserConfig {
     /// The pause before a search that has found no element, or none that answers, begins again (default 250
     /// ms). It doubles each time, up to 8 times this, until an element answers.
     pub retry_interval: Duration,
+    /// How many elements a session keeps connected beside the one that serves it, 0 or 1 (default 0). With 1 a failover
+    /// costs no handshake; the element has one association more, over which nothing but HEARTBEATs go.
+    pub standby: usize,
     /// The most sessions at the same time (default 1,000). Bounds memory.
     pub max_sessions: usize,
     /// The most octets of supervised requests that one session keeps (default 1 MiB). Bounds memory, and what
@@ -94,6 +97,7 @@ impl UserConfig {
             open_timeout: Duration::from_secs(30),
             failover_deadline: Duration::from_secs(60),
             retry_interval: Duration::from_millis(250),
+            standby: 0,
             max_sessions: 1_000,
             max_unanswered_octets: 1 << 20,
             max_cookie_octets: MAX_COOKIE,
@@ -161,6 +165,7 @@ impl UserConfig {
         ConfigError::require(self.max_cached_pools != 0, "max_cached_pools", "must be at least 1")?;
         ConfigError::require(self.max_sessions != 0, "max_sessions", "must be at least 1")?;
         ConfigError::require(self.max_unanswered_octets != 0, "max_unanswered_octets", "must be at least 1")?;
+        ConfigError::require(self.standby <= 1, "standby", "must be 0 or 1")?;
         self.hunt.check()
     }
 }

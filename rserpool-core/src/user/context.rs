@@ -42,6 +42,8 @@ pub(super) enum Timer {
     Search(SessionId),
     /// A resolution that waits for a registrar is given up.
     Wait(PoolHandle),
+    /// A session looks for a standby, or looks at the one that it has.
+    Standby(SessionId),
     /// A watched pool is asked for again.
     Watch(PoolHandle),
 }

@@ -46,6 +46,10 @@ crate::endpoint::counters::counters! {
     element_failures,
     /// Failovers that found another element.
     failovers,
+    /// Failovers to an element that was connected before.
+    standbys_used,
+    /// Elements that were connected for a failover and have gone before it.
+    standbys_lost,
     /// Cookies received and kept.
     cookies_received,
     /// Cookies that were longer than permitted: the one before is kept.

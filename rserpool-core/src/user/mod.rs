@@ -17,6 +17,7 @@
 //! sessions     all sessions, by name, by association and by attempt
 //!   session    one session: its state and its unanswered requests
 //!   search     the search of a session for an element
+//!   standby    the element that is connected for the next failover
 //!   requests   what is unanswered
 //!   handover   what elements have left for those that replace them
 //!   health     which elements have failed
@@ -39,6 +40,7 @@ mod resolution;
 mod search;
 mod session;
 mod sessions;
+mod standby;
 #[cfg(test)]
 mod tests;
 mod watches;
@@ -276,6 +278,7 @@ impl User {
             Timer::Stagger(id) => sessions.handle_stagger_due(&mut Turn { now, context, resolver }, id),
             Timer::Retry(id) => sessions.handle_retry_due(&mut Turn { now, context, resolver }, id),
             Timer::Tell(id) => sessions.tell_opening(&mut Turn { now, context, resolver }, id),
+            Timer::Standby(id) => sessions.handle_standby_due(&mut Turn { now, context, resolver }, id),
             Timer::Search(id) => sessions.handle_search_due(&mut Turn { now, context, resolver }, id),
         }
     }

@@ -173,6 +173,7 @@ impl Search {
 
     /// An attempt has begun.
     pub(super) fn begin_attempt(&mut self, request: ConnectId, attempt: Attempt) {
+        self.tried.insert(attempt.element);
         self.attempts.insert(request, attempt);
     }
 

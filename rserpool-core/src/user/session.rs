@@ -10,6 +10,7 @@ use super::handover::Handover;
 use super::interface::{Message, RequestId, SessionStatus, UnansweredReason};
 use super::requests::{Due, Overdue, Requests};
 use super::search::{Purpose, Search};
+use super::standby::Standby;
 use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle, ProtocolId, Random};
 use crate::endpoint::pieces::{Arrived, Assembly};
 use crate::endpoint::{MAX_MESSAGE, Refusal};
@@ -43,7 +44,7 @@ pub(super) struct Session {
 #[derive(Debug)]
 enum State {
     Searching(Search),
-    Serving(Serving, Queue),
+    Serving(Serving, Queue, Standby),
     /// The association is being closed.
     Closing(Serving),
 }
@@ -136,7 +137,15 @@ impl Session {
     /// The element that serves the session.
     pub(super) const fn serving(&self) -> Option<Serving> {
         match self.state {
-            State::Serving(serving, _) => Some(serving),
+            State::Serving(serving, ..) => Some(serving),
+            State::Searching(_) | State::Closing(_) => None,
+        }
+    }
+
+    /// Its next element, if one serves it now.
+    pub(super) const fn standby_mut(&mut self) -> Option<&mut Standby> {
+        match &mut self.state {
+            State::Serving(_, _, standby) => Some(standby),
             State::Searching(_) | State::Closing(_) => None,
         }
     }
@@ -144,7 +153,7 @@ impl Session {
     /// The other end, even of a session that is being closed.
     const fn other_end(&self) -> Option<Serving> {
         match self.state {
-            State::Serving(serving, _) | State::Closing(serving) => Some(serving),
+            State::Serving(serving, ..) | State::Closing(serving) => Some(serving),
             State::Searching(_) => None,
         }
     }
@@ -180,7 +189,7 @@ impl Session {
         }
         let blocked = match self.state {
             // What goes in pieces waits by itself.
-            State::Serving(_, queue) => queue == Queue::Full && message.bytes.len() <= MAX_MESSAGE,
+            State::Serving(_, queue, _) => queue == Queue::Full && message.bytes.len() <= MAX_MESSAGE,
             // Requests are kept for the next element; other messages are not.
             _ => supervised.is_none(),
         };
@@ -222,7 +231,7 @@ impl Session {
     /// The association that has room for the next piece of a long request, if there is one.
     pub(super) fn awaits_piece(&self) -> Option<Serving> {
         match self.state {
-            State::Serving(serving, Queue::Free) if self.requests.are_in_pieces() => Some(serving),
+            State::Serving(serving, Queue::Free, _) if self.requests.are_in_pieces() => Some(serving),
             _ => None,
         }
     }
@@ -256,7 +265,7 @@ impl Session {
     pub(super) fn begin_serving(&mut self, serving: Serving) -> Option<Purpose> {
         let purpose = self.search_mut().map(|(_, search)| search.purpose());
         debug_assert!(purpose.is_some(), "only a session that searches finds an element");
-        self.state = State::Serving(serving, Queue::Free);
+        self.state = State::Serving(serving, Queue::Free, Standby::None);
         self.failovers += u64::from(matches!(purpose, Some(Purpose::Replace(_))));
         (self.card_due, self.card_resolved) = (true, false);
         purpose
@@ -319,7 +328,7 @@ impl Session {
     /// The association over which the card may be sent now, if it is due. True once.
     pub(super) const fn take_card_due(&mut self) -> Option<AssociationId> {
         match self.state {
-            State::Serving(Serving { association, control: true, .. }, Queue::Free) if self.card_due => {
+            State::Serving(Serving { association, control: true, .. }, Queue::Free, _) if self.card_due => {
                 self.card_due = false;
                 Some(association)
             }
@@ -344,7 +353,7 @@ impl Session {
     /// The queue of the association is full, or free again; false if no element serves the session.
     pub(super) fn set_queue(&mut self, now: Queue) -> bool {
         match &mut self.state {
-            State::Serving(_, queue) => {
+            State::Serving(_, queue, _) => {
                 *queue = now;
                 true
             }
@@ -354,7 +363,7 @@ impl Session {
 
     /// Whether the application is to be told that the session takes data again.
     pub(super) fn take_writable(&mut self, limit: usize) -> bool {
-        let free = matches!(self.state, State::Serving(_, Queue::Free));
+        let free = matches!(self.state, State::Serving(_, Queue::Free, _));
         let writable = self.awaits_room && free && self.requests.has_room(1, limit);
         self.awaits_room &= !writable;
         writable

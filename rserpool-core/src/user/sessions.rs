@@ -2,6 +2,7 @@
 
 mod calls;
 mod control;
+mod standby;
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -21,6 +22,7 @@ use super::search::{Attempt, Exhausted, Next, Purpose, Search};
 use super::session::{Queue, Serving, Session, Stage};
 use crate::base::{
     AssociationId, Carrier, CommandId, ConnectId, ElementId, Instant, PoolHandle, ProtocolId, SctpPort,
+    TransportAddress,
 };
 use crate::endpoint::{AbortCause, Action, ConnectError, DownReason, MAX_MESSAGE, Refusal, pieces};
 
@@ -46,7 +48,9 @@ pub(super) struct Sessions {
     sessions: BTreeMap<SessionId, Session>,
     last: u64,
     associations: BTreeMap<AssociationId, SessionId>,
-    /// The attempts of sessions that search.
+    /// The elements that are connected for the next failover of a session.
+    standbys: BTreeMap<AssociationId, SessionId>,
+    /// The attempts of sessions that search or want a standby.
     attempts: BTreeMap<ConnectId, SessionId>,
     /// The calls that are unanswered, each with the command that its end answers.
     calls: BTreeMap<(SessionId, RequestId), CommandId>,
@@ -59,6 +63,7 @@ impl Sessions {
             sessions: BTreeMap::new(),
             last: 0,
             associations: BTreeMap::new(),
+            standbys: BTreeMap::new(),
             attempts: BTreeMap::new(),
             calls: BTreeMap::new(),
             health,
@@ -213,7 +218,12 @@ impl Sessions {
     }
 
     fn end_question(&mut self, turn: &mut Turn<'_>, id: SessionId, outcome: Result<(), UserError>) {
-        let Some((_, search)) = self.searching(id) else { return };
+        let Some((_, search)) = self.searching(id) else {
+            if outcome.is_ok() {
+                self.seek_standby(turn, id);
+            }
+            return;
+        };
         let usable = matches!(outcome, Ok(()) | Err(UserError::NoRegistrar { .. }));
         search.end_question(outcome);
         // If no registrar has answered, what was known before is good enough.
@@ -284,6 +294,9 @@ impl Sessions {
         association: AssociationId,
     ) -> bool {
         let Some(id) = self.attempts.remove(&request) else { return false };
+        if self.standby_connected(turn, id, request, association) {
+            return true;
+        }
         let Some(session) = self.sessions.get_mut(&id) else { return false };
         let ended = session.search_mut().and_then(|(handle, search)| {
             let ended = search.end_attempt(request);
@@ -296,12 +309,19 @@ impl Sessions {
         debug_assert!(ended.is_some(), "each attempt belongs to a search");
         let Some(Attempt { element, peer, control }) = ended else { return false };
         self.end_search(turn, id);
-        let Some(session) = self.sessions.get_mut(&id) else { return false };
-        self.associations.insert(association, id);
-        if session.is_held() {
+        if self.sessions.get(&id).is_some_and(Session::is_held) {
             turn.context.outbox.act(Action::Hold { association });
         }
-        match session.begin_serving(Serving { association, element, since: turn.now, control }) {
+        self.serve(turn, id, Serving { association, element, since: turn.now, control }, peer);
+        true
+    }
+
+    /// An element that is connected serves the session from now on.
+    fn serve(&mut self, turn: &mut Turn<'_>, id: SessionId, serving: Serving, peer: TransportAddress) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Serving { association, element, .. } = serving;
+        self.associations.insert(association, id);
+        match session.begin_serving(serving) {
             Some(Purpose::Open(command)) => {
                 self.give_due_card(turn.context, id);
                 turn.context.counters.sessions_opened += 1;
@@ -326,7 +346,7 @@ impl Sessions {
             }
             None => {}
         }
-        true
+        self.seek_standby(turn, id);
     }
 
     /// An attempt has failed: the element is not selected for a while, and another is tried. An element that
@@ -339,14 +359,19 @@ impl Sessions {
     ) {
         let Some(id) = self.attempts.remove(&request) else { return };
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let Some((handle, search)) = session.search_mut() else { return };
-        let Some(Attempt { element, .. }) = search.end_attempt(request) else { return };
-        let handle = handle.clone();
+        let handle = session.handle().clone();
+        let standby = session.standby_mut().and_then(|standby| standby.take_attempt(request));
+        let for_standby = standby.is_some();
+        let sought = session.search_mut().and_then(|(_, search)| search.end_attempt(request));
+        let Some(Attempt { element, .. }) = standby.or(sought) else { return };
         session.handover_mut().strike(element);
         turn.context.counters.connects_failed += 1;
         self.health.failed(turn.now, &handle, element);
         if matches!(error, ConnectError::TimedOut | ConnectError::Refused) {
             self.report_failure(turn, &handle, element);
+        }
+        if for_standby {
+            return self.seek_standby(turn, id);
         }
         // The next one is selected anew: otherwise all turns of this one would go to its neighbour.
         self.select_candidates(turn, id);
@@ -362,6 +387,7 @@ impl Sessions {
         let handle = session.handle().clone();
         let silent = reason == FailureReason::Disconnected(DownReason::Silent);
         session.handover_mut().strike(element);
+        let standby = session.standby_mut().map(core::mem::take).unwrap_or_default();
         let ended = session.begin_failover(turn.now, serving, silent, &turn.context.config);
         if self.associations.remove(&association).is_some() {
             turn.context.outbox.act(Action::Abort { association, cause: AbortCause::User });
@@ -376,7 +402,9 @@ impl Sessions {
             self.tell_unanswered(turn.context, id, request, reason);
         }
         self.supervise(turn.context, id);
-        self.begin_search(turn, id);
+        if !self.use_standby(turn, id, standby) {
+            self.begin_search(turn, id);
+        }
     }
 
     /// The application wants another element for a session. Unless it says that the present one is `unreachable`, that
@@ -542,6 +570,7 @@ impl Sessions {
     }
 
     fn begin_closing(&mut self, context: &mut Context, id: SessionId, deadline: Instant) {
+        self.drop_standby(context, id);
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let Some(association) = session.begin_closing() else { return };
         if session.set_held(false) {
@@ -570,6 +599,7 @@ impl Sessions {
 
     /// Ends everything at once.
     pub(super) fn abort_all(&mut self, context: &mut Context) {
+        debug_assert!(self.standbys.is_empty(), "only a session that is served has a standby");
         for association in core::mem::take(&mut self.associations).into_keys() {
             context.outbox.act(Action::Abort { association, cause: AbortCause::User });
         }
@@ -585,7 +615,9 @@ impl Sessions {
         association: AssociationId,
         reason: DownReason,
     ) {
-        let Some(id) = self.associations.remove(&association) else { return };
+        let Some(id) = self.associations.remove(&association) else {
+            return self.standby_lost(turn, association, reason);
+        };
         match self.sessions.get(&id).map(Session::stage) {
             Some(Stage::Closing) => {
                 self.sessions.remove(&id);
@@ -734,6 +766,7 @@ impl Sessions {
             }),
             "each call is an unanswered request"
         );
+        debug_assert!(self.standbys.len() <= self.len(), "each standby is that of a session");
         debug_assert!(
             self.attempts.len() <= self.len() * super::search::MAX_ATTEMPTS,
             "attempts are bounded"

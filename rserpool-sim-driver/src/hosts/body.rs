@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use rserpool_core::base::{CommandId, Instant, SctpPort};
 use rserpool_core::endpoint::{self, Action, Channel, Endpoint, Event};
-use rserpool_transport::Datagram;
 use rserpool_transport::node::{EndpointKey, Node};
 use rserpool_transport::sctp::{self, SctpConfig};
+use rserpool_transport::{Datagram, Undelivered};
 
 use super::actor::{Actor, CarriedOut};
 use super::process::{Process, Report, Wish};
@@ -28,6 +28,8 @@ pub(crate) enum Input {
     Event(Event),
     /// A datagram for the SCTP stack of a node.
     Datagram(SocketAddr, Bytes),
+    /// The network has returned a datagram of that stack.
+    Undelivered(Undelivered),
 }
 
 /// What a process wants done, or reports.
@@ -91,8 +93,12 @@ impl Body {
             (Self::Node(node, _), Input::Event(Event::Announce { channel, source, bytes })) => {
                 node.handle_announce(now, channel, source, bytes);
             }
+            (Self::Node(node, _), Input::Undelivered(undelivered)) => {
+                node.handle_undelivered(now, undelivered);
+            }
             // Endpoints take events, nodes take datagrams.
-            (Self::Endpoint(_), Input::Datagram(..)) | (Self::Node(..), Input::Event(_)) => {}
+            (Self::Endpoint(_), Input::Datagram(..) | Input::Undelivered(_))
+            | (Self::Node(..), Input::Event(_)) => {}
         }
     }
 

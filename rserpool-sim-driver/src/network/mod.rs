@@ -4,6 +4,7 @@
 //! `associations`.
 
 mod cable;
+mod errors;
 mod sctp;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,8 @@ use std::time::Duration;
 use rserpool_core::base::{Instant, Random, SctpAddress, SctpPort};
 
 pub use cable::Cable;
+use errors::Errors;
+pub(crate) use errors::quote;
 pub use sctp::Sctp;
 
 use crate::id::{HostId, UDP_PORT};
@@ -47,6 +50,7 @@ pub(crate) struct Network {
     disturbed: BTreeMap<(HostId, HostId), Instant>,
     /// When the network as a whole was last disturbed.
     all_disturbed: Instant,
+    errors: Errors,
 }
 
 impl Network {
@@ -65,6 +69,7 @@ impl Network {
             next_address: 0x0a00_0001,
             disturbed: BTreeMap::new(),
             all_disturbed: Instant::ORIGIN,
+            errors: Errors::new(seed),
         }
     }
 

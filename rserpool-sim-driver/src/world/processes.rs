@@ -2,17 +2,19 @@
 //! carried out.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, ProtocolId};
 use rserpool_core::endpoint::{Action, Channel, Connected, Event};
 use rserpool_core::registrar::Registrar;
-use rserpool_transport::Datagram;
+use rserpool_transport::{Datagram, Obstacle, Undelivered};
 
 use super::World;
 use crate::applications::Note;
 use crate::hosts::{Conditions, Handed, Input, Output, Report, Wish, Woken};
 use crate::id::{HostId, UDP_PORT};
+use crate::network::quote;
 use crate::schedule::Occurrence;
 
 /// The datagrams that wait for a process: what a socket buffer holds. More are lost.
@@ -218,7 +220,12 @@ impl World {
         let Datagram { destination, bytes } = datagram;
         let source = self.network.socket(from);
         self.record.datagram(self.clock, from, source, destination, &bytes);
-        let Some(to) = self.network.owner(destination.ip()) else { return };
+        if let Some(forged) = self.network.forge(destination, &bytes) {
+            self.tell_undelivered(self.network.cable().delay, from, forged);
+        }
+        let Some(to) = self.network.owner(destination.ip()) else {
+            return self.send_back(from, from, destination, Obstacle::NoRoute, &bytes);
+        };
         for _ in 0..self.network.copies(from, to) {
             if let Some(delay) = self.network.datagram(from, to) {
                 let bytes = bytes.clone();
@@ -230,8 +237,38 @@ impl World {
     /// A datagram arrives at the host that has its destination address now, if there is one.
     pub(super) fn datagram_arrives(&mut self, source: SocketAddr, destination: SocketAddr, bytes: Bytes) {
         let Some(host) = self.network.owner(destination.ip()) else { return };
-        if destination.port() == UDP_PORT.0 && self.host(host).waiting() < SOCKET_BUFFER {
+        if destination.port() != UDP_PORT.0 || !self.host(host).is_running() {
+            if let Some(sender) = self.network.owner(source.ip()) {
+                self.send_back(host, sender, destination, Obstacle::PortClosed, &bytes);
+            }
+        } else if self.host(host).waiting() < SOCKET_BUFFER {
             self.input(host, Input::Datagram(source, bytes));
+        }
+    }
+
+    /// The network returns a datagram to its sender; that may get lost, too.
+    fn send_back(
+        &mut self,
+        at: HostId,
+        to: HostId,
+        destination: SocketAddr,
+        obstacle: Obstacle,
+        bytes: &Bytes,
+    ) {
+        let undelivered = Undelivered { destination, obstacle, quote: quote(bytes) };
+        if let Some(delay) = self.network.report(at, to) {
+            self.tell_undelivered(delay, to, undelivered);
+        }
+    }
+
+    fn tell_undelivered(&mut self, delay: Duration, host: HostId, undelivered: Undelivered) {
+        self.schedule.add(self.clock + delay, Occurrence::Undelivered { host, undelivered });
+    }
+
+    /// A host is told that a datagram of it, or of a process before, was not delivered.
+    pub(super) fn undelivered(&mut self, host: HostId, undelivered: Undelivered) {
+        if self.host(host).waiting() < SOCKET_BUFFER {
+            self.input(host, Input::Undelivered(undelivered));
         }
     }
 

@@ -68,6 +68,7 @@ impl World {
             Occurrence::Datagram { source, destination, bytes } => {
                 self.datagram_arrives(source, destination, bytes);
             }
+            Occurrence::Undelivered { host, undelivered } => self.undelivered(host, undelivered),
             Occurrence::Association(step) => self.association_step(step),
             Occurrence::Fault(fault) => self.apply(fault),
         }

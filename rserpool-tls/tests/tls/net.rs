@@ -208,6 +208,14 @@ impl Net {
         self.tap.iter().any(|sent| sent.windows(octets.len()).any(|window| window == octets))
     }
 
+    /// Whether a stack keeps nothing of any association.
+    pub(crate) fn is_empty(&self, stack: usize) -> bool {
+        let kept = format!("{:?}", self.stacks[stack]);
+        ["associations: {}", "shaking: {}", "held: {}", "congested: {}"]
+            .iter()
+            .all(|empty| kept.contains(empty))
+    }
+
     pub(crate) fn octets(&self) -> usize {
         self.tap.iter().map(Bytes::len).sum()
     }

@@ -266,6 +266,7 @@ mod tests {
         #[test]
         fn any_octets_are_parsed_without_panic(mut octets in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse(&octets.clone().into()).map(|(_, chunks)| chunks.count());
+            let _ = parse_quote(&octets.clone().into()).and_then(|(_, chunk)| crate::sctp::chunk::parse_heartbeat(&chunk?));
             if octets.len() >= HEADER {
                 let sum = checksum(&octets);
                 octets[8..12].copy_from_slice(&sum.to_le_bytes());

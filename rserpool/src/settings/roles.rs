@@ -56,7 +56,9 @@ impl Role {
             "attach" => Some(Self::Attach),
             #[cfg(feature = "proxy")]
             "proxy" => Some(Self::Proxy),
-            "connect" | "resolve" | "watch" | "pingpong" | "calcapp" | "demo-user" => Some(Self::User),
+            "connect" | "resolve" | "watch" | "template" | "pingpong" | "calcapp" | "demo-user" => {
+                Some(Self::User)
+            }
             "pools" | "stats" | "health" => Some(Self::Inspector),
             _ => None,
         }

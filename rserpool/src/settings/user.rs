@@ -48,6 +48,8 @@ settings! {
         failover_deadline / "failover-deadline": Time => failover_deadline;
         /// The pause before elements are tried again, if none answers; doubles each time, up to 8 times
         retry_interval / "retry-interval": Time => retry_interval;
+        /// How many elements a session keeps connected for the next failover: 0 or 1
+        standby / "standby": usize => standby;
         /// Maximum number of sessions at the same time
         max_sessions / "max-sessions": usize => max_sessions;
         /// Octets of unanswered requests that a session keeps

@@ -14,7 +14,7 @@ use crate::user::context::Context;
 use crate::user::interface::{Card, Notice, SessionId};
 use crate::user::resolution::Waiter;
 use crate::user::search::Attempt;
-use crate::user::session::{Session, Stage};
+use crate::user::session::Session;
 use crate::wire::{AsapMessage, PoolElement};
 
 impl Sessions {
@@ -109,15 +109,14 @@ impl Sessions {
         }
     }
 
-    /// The elements to be tried in a failover: those of the latest card first, in its order, and then the others.
+    /// The elements to be tried in a failover, now or later: those of the latest card first, in its order, and then the others.
     pub(super) fn prefer_card(
         &self,
         turn: &Turn<'_>,
         id: SessionId,
         mut candidates: VecDeque<ElementId>,
     ) -> VecDeque<ElementId> {
-        let Some(session) = self.sessions.get(&id).filter(|session| session.stage() == Stage::FailingOver)
-        else {
+        let Some(session) = self.sessions.get(&id).filter(|session| session.is_open()) else {
             return candidates;
         };
         let preferred = session.handover().preferred(session.handle());

@@ -10,6 +10,7 @@ mod selection;
 mod sessions;
 mod silence;
 mod slow;
+mod standby;
 mod watches;
 
 use alloc::vec;

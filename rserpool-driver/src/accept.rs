@@ -10,11 +10,11 @@ use bytes::Bytes;
 use futures_lite::future;
 use rserpool_core::base::{AssociationId, ProtocolId, TransportAddress};
 use rserpool_core::element::{Element, Message, Notice, Refusal};
+use rserpool_core::endpoint::pieces::{self, Arrived, Assembly, MAX_LONG_MESSAGE};
 
 use crate::delivery::{SessionEvents, next_event};
 use crate::element::PoolElement;
 use crate::line::Line;
-use crate::pieces::{self, Arrived, Assembly, MAX_LONG_MESSAGE};
 use crate::role::Remark;
 use crate::router::Accepted;
 use crate::runtime::Runtime;
@@ -177,9 +177,16 @@ impl<R: Runtime> ElementSession<R> {
                 let _ = element.remarks().try_send(Remark::Release(*session));
             }
             let Notice::Received { protocol, bytes, .. } = &event else { return Some(event) };
-            let mut assembly = assembly.lock().unwrap_or_else(PoisonError::into_inner);
-            match assembly.add(*protocol, bytes.clone()) {
-                Arrived::Message(protocol, bytes) => return Some(with_message(event, protocol, bytes)),
+            let arrived =
+                assembly.lock().unwrap_or_else(PoisonError::into_inner).add(*protocol, bytes.clone());
+            match arrived {
+                Arrived::Message(..) => return Some(event),
+                Arrived::Whole(protocol, bytes) => {
+                    let event = with_message(event, protocol, bytes);
+                    if element.is_new(&event) {
+                        return Some(event);
+                    }
+                }
                 Arrived::Piece | Arrived::Misfit => {}
                 Arrived::NoRoom => {
                     let _ = element.remarks().try_send(Remark::Visitor(*session));
@@ -263,7 +270,7 @@ impl<R: Runtime> ElementSession<R> {
 }
 
 /// The event of a message, with its whole.
-fn with_message(mut event: Notice, whole: ProtocolId, octets: Bytes) -> Notice {
+pub(super) fn with_message(mut event: Notice, whole: ProtocolId, octets: Bytes) -> Notice {
     if let Notice::Received { protocol, bytes, .. } = &mut event {
         (*protocol, *bytes) = (whole, octets);
     }

@@ -4,6 +4,7 @@ use async_channel::bounded;
 use bytes::Bytes;
 use rserpool_core::base::ProtocolId;
 use rserpool_core::element::Refusal;
+use rserpool_core::endpoint::MAX_CALL;
 use rserpool_core::user::{
     Answer, Call, CallDelivery, CallError, Command, Delivery, Message, RequestId, RequestLimits,
 };
@@ -54,6 +55,9 @@ impl<R> Session<R> {
     /// The events of the session go on beside it ([`Session::next_event`]); answers of calls are none. The element must
     /// know calls: [`PoolElement::reply`](crate::PoolElement::reply) or [`PoolElement::serve`](crate::PoolElement::serve).
     ///
+    /// A request or an answer has up to 16 MiB ([`MAX_LONG_MESSAGE`](crate::MAX_LONG_MESSAGE)). Of the requests that are longer
+    /// than 1,048,552 octets and travel in pieces one is under way at a time in a session, the others wait; short ones go on.
+    ///
     /// Cancel safe: a call whose future is dropped is given up, though it may have been carried out.
     ///
     /// # Errors
@@ -81,7 +85,11 @@ impl<R> Session<R> {
         let answer = match shared.pairs.are_set() {
             true => make_paired(shared, request, protocol, bytes.into(), options).await,
             false => {
-                let CallOptions { limits, delivery } = options;
+                let (bytes, CallOptions { limits, delivery }) = (bytes.into(), options);
+                let _turn = match bytes.len() > MAX_CALL {
+                    true => Some(shared.long_calls.turn().await),
+                    false => None,
+                };
                 let call = Call::new(shared.id, request, protocol, bytes).limits(limits).delivery(delivery);
                 make(shared, call).await
             }

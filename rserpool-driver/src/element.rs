@@ -17,14 +17,15 @@ use rserpool_core::element::{
     self, Answer, Command, CookieSeal, DeregistrationError, ElementConfig, Message, Notice, Refusal, Status,
     UpdateError,
 };
+use rserpool_core::endpoint::pieces::Allowance;
 use rserpool_core::wire::{Policy, PoolElement as ListedElement};
 
 use crate::builder::{Builder, Launched};
 use crate::delivery::{EventReceiver, next_event};
 use crate::error::{Panicked, StartError, Stopped};
 use crate::handle::{Handle, variant};
+use crate::long_calls::{LongCalls, Taken};
 use crate::memory::{Memory, Remembering};
-use crate::pieces::Allowance;
 use crate::role::Remark;
 use crate::router::Router;
 use crate::runtime::Runtime;
@@ -44,6 +45,7 @@ pub struct PoolElement<R> {
     pub(super) router: Router,
     /// What it has of long messages.
     pub(super) incomplete: Allowance,
+    long_calls: Arc<LongCalls>,
     runtime: Arc<R>,
 }
 
@@ -134,8 +136,8 @@ impl<R: Runtime> Builder<R, ElementConfig> {
             runtime.spawn(Box::pin(follow));
         }
         let (id, router) = (config.id.unwrap_or_default(), Router::default());
-        let incomplete = Allowance::default();
-        Ok(PoolElement { handle, events, id, memory, router, incomplete, runtime })
+        let (incomplete, long_calls) = (Allowance::default(), Arc::default());
+        Ok(PoolElement { handle, events, id, memory, router, incomplete, long_calls, runtime })
     }
 }
 
@@ -164,7 +166,14 @@ impl<R> PoolElement<R> {
         }
         loop {
             self.pay_debts().await;
-            let event = next_event(&self.events).await?;
+            let event = match self.long_calls.take(next_event(&self.events).await?, &self.incomplete) {
+                Taken::Event(event) | Taken::Whole(event) => event,
+                Taken::Piece => continue,
+                Taken::NoRoom(session) => {
+                    let _ = self.remarks().try_send(Remark::Visitor(session));
+                    continue;
+                }
+            };
             if self.is_new(&event) {
                 return Some(event);
             }
@@ -387,6 +396,7 @@ impl<R> Clone for PoolElement<R> {
             memory: Arc::clone(&self.memory),
             router: self.router.clone(),
             incomplete: self.incomplete.clone(),
+            long_calls: Arc::clone(&self.long_calls),
             runtime: Arc::clone(&self.runtime),
         }
     }

@@ -81,13 +81,13 @@ mod interfaces;
 mod io;
 mod line;
 mod log;
+mod long_calls;
 mod memory;
 mod names;
 mod observed;
 mod octets;
 mod pairing;
 mod patience;
-mod pieces;
 mod registrar;
 mod role;
 mod room;
@@ -125,8 +125,8 @@ pub use memory::{CallCounters, Remembering};
 pub use octets::{MessageSink, Octets, Sink};
 pub use pairing::{Correlator, Pairing};
 pub use patience::Patience;
-pub use pieces::MAX_LONG_MESSAGE;
 pub use registrar::Registrar;
+pub use rserpool_core::endpoint::pieces::MAX_LONG_MESSAGE;
 #[cfg(feature = "tls")]
 pub use rserpool_tls as tls;
 pub use runtime::{

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, Instant};
 use rserpool_core::element::Message;
+use rserpool_core::endpoint::pieces::MAX_LONG_MESSAGE;
 use rserpool_core::endpoint::{CallId, CallKind, MAX_CALL};
 
 use crate::serve::Incoming;
@@ -23,7 +24,8 @@ pub struct Remembering {
     /// How many calls are remembered at most (default 10,000): 5 MB of memory, beside their answers. Then the oldest is
     /// forgotten.
     pub calls: usize,
-    /// How many octets their answers may have in all (default 4 MiB). Then the oldest calls are forgotten.
+    /// How many octets their answers may have in all (default 4 MiB). Then the oldest calls are forgotten. An answer that
+    /// travels in pieces is never remembered, nor is its call then.
     pub octets: usize,
 }
 
@@ -123,11 +125,11 @@ impl Memory {
         calls.forget_old(now);
         let Calls { known, counters, owed, .. } = &mut *calls;
         if let Some(known) = known.get_mut(&incoming.call) {
-            known.incoming = incoming.clone();
+            known.incoming = incoming.name();
             match known.answer {
                 Some(_) => {
                     counters.answers_repeated += 1;
-                    owed.push_back(incoming.clone());
+                    owed.push_back(incoming.name());
                 }
                 None => counters.in_work_again += 1,
             }
@@ -135,11 +137,11 @@ impl Memory {
         }
         if incoming.kind == CallKind::OnceRepeated {
             counters.unknown += 1;
-            owed.push_back(incoming.clone());
+            owed.push_back(incoming.name());
             return false;
         }
         counters.taken += 1;
-        calls.remember(now, incoming.clone(), None);
+        calls.remember(now, incoming.name(), None);
         true
     }
 
@@ -148,11 +150,14 @@ impl Memory {
         let mut calls = self.calls();
         let latest = calls.known.get(&incoming.call).map(|known| known.incoming.clone());
         let latest = latest.filter(|_| incoming.kind != CallKind::Request);
-        // The answer that cannot be sent is none.
-        if let Some(latest) = &latest
-            && bytes.len() <= MAX_CALL
-        {
-            calls.remember(now, latest.clone(), Some(bytes.clone()));
+        match &latest {
+            Some(latest) if bytes.len() <= MAX_CALL => {
+                calls.remember(now, latest.clone(), Some(bytes.clone()));
+            }
+            // Answered, and the answer is too long to be kept: it is not carried out again.
+            Some(latest) if bytes.len() <= MAX_LONG_MESSAGE => calls.forget(latest.call),
+            // The answer that cannot be sent is none.
+            _ => {}
         }
         latest.as_ref().unwrap_or(incoming).answer(CallKind::Answer, bytes)
     }
@@ -345,9 +350,16 @@ mod tests {
         assert_eq!((known(&memory), memory.calls().octets), (vec![], 0));
         // Nor one that cannot be sent: the application may answer once more.
         assert!(memory.arrive(at(3), &first(1, 6)));
-        memory.answer(at(3), &first(1, 6), vec![0; MAX_CALL + 1].into());
+        memory.answer(at(3), &first(1, 6), vec![0; MAX_LONG_MESSAGE + 1].into());
         assert!(!memory.arrive(at(4), &again(1, 6)));
         assert_eq!((pay(&memory), memory.counters().in_work_again), (vec![], 1));
+        // One that travels in pieces is sent and not remembered.
+        memory.answer(at(5), &first(1, 6), vec![0; MAX_CALL + 1].into());
+        assert!(!memory.arrive(at(6), &again(1, 6)));
+        assert_eq!(pay(&memory), [(1, CallKind::Unknown, 6, Bytes::new())]);
+        // What was asked is not kept.
+        assert!(memory.arrive(at(7), &first(1, 7)));
+        assert!(memory.calls().known.values().all(|known| known.incoming.bytes.is_empty()));
         let nothing = Memory::new(Remembering::default().age(Duration::ZERO));
         assert!(nothing.arrive(at(0), &first(1, 1)));
         assert!(!nothing.arrive(at(0), &again(1, 1)));

@@ -49,6 +49,11 @@ impl Incoming {
         kind.is_request().then_some(Self { session: *session, protocol, bytes, call, stream, kind })
     }
 
+    /// The call without what is asked: what an element remembers of it.
+    pub(super) fn name(&self) -> Self {
+        Self { bytes: Bytes::new(), ..self.clone() }
+    }
+
     /// The message that answers it.
     pub(super) fn answer(&self, kind: CallKind, bytes: Bytes) -> Message {
         let Self { session, protocol, call, stream, .. } = *self;

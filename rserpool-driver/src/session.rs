@@ -9,6 +9,7 @@ use async_channel::{Receiver, bounded};
 use bytes::Bytes;
 use rserpool_core::base::{ElementId, PoolHandle, ProtocolId, TransportAddress};
 use rserpool_core::element::Refusal;
+use rserpool_core::endpoint::pieces::{self, Arrived, Assembly, MAX_LONG_MESSAGE};
 use rserpool_core::user::{
     Answer, Command, Delivery, FailureReason, Message, Notice, Open, Opened, RequestId, RequestLimits,
     SessionId, SessionStatus, UnansweredReason, User, UserError,
@@ -20,7 +21,6 @@ use crate::error::Stopped;
 use crate::handle::{Handle, take, variant};
 use crate::line::Line;
 use crate::pairing::Pairs;
-use crate::pieces::{self, Arrived, Assembly, MAX_LONG_MESSAGE};
 use crate::role::Remark;
 
 /// A session with an element of a pool; clones are handles of the same one.
@@ -121,6 +121,8 @@ pub(super) struct Shared {
     pub(super) line: Line,
     /// Those who send a long message: one at a time.
     long: Line,
+    /// Those who make a long call: one at a time.
+    pub(super) long_calls: Line,
     last_long: AtomicU32,
     /// The long message that arrives.
     assembly: Mutex<Assembly>,
@@ -205,6 +207,7 @@ impl<R> Session<R> {
             writable,
             line: Line::default(),
             long: Line::default(),
+            long_calls: Line::default(),
             last_long: AtomicU32::new(0),
             assembly: Mutex::default(),
         };
@@ -413,7 +416,7 @@ impl<R> Session<R> {
             let event = match notice {
                 Notice::Received { element, protocol, bytes, .. } => {
                     match self.shared.assembly().add(protocol, bytes) {
-                        Arrived::Message(protocol, bytes) => {
+                        Arrived::Message(protocol, bytes) | Arrived::Whole(protocol, bytes) => {
                             SessionEvent::Received { element, protocol, bytes }
                         }
                         Arrived::Piece | Arrived::Misfit | Arrived::NoRoom => continue,

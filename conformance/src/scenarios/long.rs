@@ -1,22 +1,33 @@
 //! Messages that are too long for one.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_lite::future::{self, zip};
 use rserpool_core::base::ElementId;
-use rserpool_driver::ElementSession;
-use rserpool_driver::vocabulary::{Refusal, SessionEvent};
+use rserpool_driver::vocabulary::{CallError, Refusal, SessionEvent};
+use rserpool_driver::{CallOptions, ElementSession, Incoming};
 
 use super::accept::accepting;
 use super::mortal::Mortal;
 use super::scope::{
-    ECHO, Make, POOL, TheUser, await_elements, element, received, registered, registrar, user,
+    ECHO, Make, POOL, TheUser, await_elements, element, pause, received, registered, registrar, user,
 };
 
-/// Longer than a message of SCTP may be.
+/// Longer than a message of SCTP may be, and than the queues on the way to an element.
 const LENGTH: usize = (2 << 20) + 1;
 
 fn long(first: u8) -> Bytes {
-    (0..LENGTH).map(|n| (n / 1_000) as u8 ^ first).collect::<Vec<_>>().into()
+    octets(first, LENGTH)
+}
+
+/// A call that is little longer than one message.
+fn long_call(first: u8) -> Bytes {
+    octets(first, LENGTH / 2)
+}
+
+fn octets(first: u8, length: usize) -> Bytes {
+    (0..length).map(|n| (n / 1_000) as u8 ^ first).collect::<Vec<_>>().into()
 }
 
 async fn echo<E: Make>(session: ElementSession<Mortal<E>>) {
@@ -85,4 +96,39 @@ pub async fn long_messages_travel_in_pieces<G: Make, E: Make>() {
     let ((first, second), ()) = begun.await;
     first.unwrap();
     second.unwrap();
+}
+
+/// Calls whose requests and answers do not fit into one message are made as others are, and short ones go on beside them.
+/// The element has one function for all calls, or a handle for each session.
+pub async fn long_calls_are_calls<G: Make, E: Make>() {
+    let registrar = registrar::<G>(1, &[]).await;
+    let first = element::<E>(7, &[registrar.local_addr()]).await;
+    registered(&first).await;
+    let user: TheUser<E> = user(&[registrar.local_addr()]).await;
+    let session = user.connect(POOL).await.unwrap();
+    let _second = accepting(8, &registrar, echo::<E>).await;
+    await_elements(&registrar, &[7, 8]).await;
+    let server = rserpool_driver::PoolElement::clone(&first);
+    E::default().spawn(Box::pin(async move {
+        server
+            .serve(async |call: Incoming| if call.bytes == "long" { long_call(0) } else { call.bytes })
+            .await;
+    }));
+    let calls = zip(session.call(ECHO, long_call(1)), session.call(ECHO, long_call(2)));
+    let ((one, two), short) = zip(calls, session.call(ECHO, "meanwhile")).await;
+    assert!(one.unwrap() == long_call(1) && two.unwrap() == long_call(2));
+    assert_eq!(short.unwrap(), "meanwhile");
+    let once = CallOptions::default().at_most_once();
+    assert!(session.call_with(ECHO, "long", once).await.unwrap() == long_call(0));
+    let longer = vec![0; rserpool_driver::MAX_LONG_MESSAGE + 1];
+    assert_eq!(session.call(ECHO, longer).await, Err(CallError::Refused(Refusal::Length)));
+    // The one with the handles gets the whole of what the first has got a part of.
+    let die = async {
+        pause::<E>(Duration::from_millis(2)).await;
+        first.kill().await;
+    };
+    let (answer, ()) = zip(session.call(ECHO, long_call(4)), die).await;
+    assert!(answer.unwrap() == long_call(4));
+    assert_eq!(session.status().await.unwrap().element, Some(ElementId(8)));
+    assert!(session.call_with(ECHO, long_call(3), once).await.unwrap() == long_call(3));
 }

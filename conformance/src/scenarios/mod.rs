@@ -52,7 +52,7 @@ pub use leaving::{
     dropped_handles_leave, everybody_leaves_without_a_trace, requests_in_work_are_answered,
     who_leaves_hands_elements_over,
 };
-pub use long::long_messages_travel_in_pieces;
+pub use long::{long_calls_are_calls, long_messages_travel_in_pieces};
 pub use mortal::Mortal;
 pub use octets::{messages_are_streams_and_sinks, octets_are_those_of_one_element};
 pub use pairing::{calls_are_paired_by_their_names, calls_are_paired_in_order};
@@ -113,6 +113,7 @@ macro_rules! scenarios {
             accepted_sessions_keep_their_state
             a_slow_session_of_an_element_stops_nobody
             dropped_futures_of_sessions_lose_nothing
+            long_calls_are_calls
             long_messages_travel_in_pieces
             octets_are_those_of_one_element
             messages_are_streams_and_sinks

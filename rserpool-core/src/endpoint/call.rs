@@ -21,10 +21,11 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use super::MAX_MESSAGE;
 use crate::base::ProtocolId;
 
-/// The longest request or answer of a call, in octets: a message less its 24 octets of framing.
+/// The longest request or answer of a call that is one message, in octets: a message less its 24 octets of framing. What is
+/// longer travels in [`pieces`](super::pieces).
 pub const MAX_CALL: usize = MAX_MESSAGE - HEADER;
 
-const HEADER: usize = 24;
+pub(super) const HEADER: usize = 24;
 
 /// Names a call wherever it is sent: no two calls of all users have the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,7 +75,7 @@ pub struct CallFrame {
     pub call: CallId,
     /// The payload protocol identifier of what the application says.
     pub protocol: ProtocolId,
-    /// What the application says: up to [`MAX_CALL`] octets.
+    /// What the application says: up to [`MAX_LONG_MESSAGE`](super::pieces::MAX_LONG_MESSAGE) octets.
     pub bytes: Bytes,
 }
 

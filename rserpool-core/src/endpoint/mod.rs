@@ -83,6 +83,7 @@ pub(crate) mod counters;
 pub mod hunt;
 pub(crate) mod management;
 mod peer_status;
+pub mod pieces;
 pub(crate) mod received;
 mod refusal;
 mod registrar_status;

@@ -30,6 +30,8 @@ pub(super) enum Timer {
     Request(PoolHandle),
     /// The limits of the requests of a session.
     Limits(SessionId),
+    /// The next piece of a long request may go.
+    Piece(SessionId),
     /// The next candidate of a search may be tried.
     Stagger(SessionId),
     /// A search that found no element begins again.

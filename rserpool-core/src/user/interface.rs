@@ -285,7 +285,7 @@ pub struct Call {
     pub request: RequestId,
     /// The payload protocol identifier, chosen by the application, of request and answer.
     pub protocol: ProtocolId,
-    /// Up to [`MAX_CALL`](crate::endpoint::MAX_CALL) octets.
+    /// Up to [`MAX_LONG_MESSAGE`](crate::endpoint::pieces::MAX_LONG_MESSAGE) octets.
     pub bytes: Bytes,
     /// What happens to it if its element fails.
     pub delivery: CallDelivery,

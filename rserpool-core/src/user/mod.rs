@@ -274,6 +274,7 @@ impl User {
             }
             Timer::Watch(handle) => resolver.look(now, context, &handle),
             Timer::Limits(id) => sessions.handle_limit_due(&mut Turn { now, context, resolver }, id),
+            Timer::Piece(id) => sessions.send_pieces(now, context, id),
             Timer::Stagger(id) => sessions.handle_stagger_due(&mut Turn { now, context, resolver }, id),
             Timer::Retry(id) => sessions.handle_retry_due(&mut Turn { now, context, resolver }, id),
             Timer::Tell(id) => sessions.tell_opening(&mut Turn { now, context, resolver }, id),
@@ -400,8 +401,8 @@ impl Endpoint for User {
                     resolver.handle_arriving(now, context);
                 }
             }
-            Event::Congested { association } => sessions.handle_queue(context, association, Queue::Full),
-            Event::Drained { association } => sessions.handle_queue(context, association, Queue::Free),
+            Event::Congested { association } => sessions.handle_queue(now, context, association, Queue::Full),
+            Event::Drained { association } => sessions.handle_queue(now, context, association, Queue::Free),
             Event::Disconnected { association, reason } => {
                 self.handle_disconnected(now, association, reason);
             }

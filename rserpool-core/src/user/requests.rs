@@ -1,6 +1,6 @@
 //! The supervised requests of a session: each is kept until it is answered, or until one of its limits ends it.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -9,7 +9,8 @@ use bytes::Bytes;
 use super::config::UserConfig;
 use super::interface::{Delivery, Message, RequestId, UnansweredReason};
 use crate::base::{Deadlines, Instant, ProtocolId};
-use crate::endpoint::{CallFrame, CallKind};
+use crate::endpoint::pieces::{self, MAX_LONG_MESSAGE};
+use crate::endpoint::{CallFrame, CallKind, MAX_MESSAGE};
 
 /// The most supervised requests of one session that may be unanswered at the same time. It bounds memory if
 /// requests are so short that the bound of their octets does not.
@@ -21,7 +22,12 @@ pub(super) struct Requests {
     queue: BTreeMap<u64, Kept>,
     number: BTreeMap<RequestId, u64>,
     next: u64,
+    /// Those of all but the long ones.
     octets: usize,
+    /// Those of the long ones, which travel in pieces.
+    long_octets: usize,
+    /// The long ones that the present element does not have whole. The first is on its way.
+    in_pieces: BTreeSet<u64>,
     deadlines: Deadlines<Timer>,
 }
 
@@ -47,14 +53,20 @@ struct Kept {
     request: RequestId,
     protocol: ProtocolId,
     bytes: Bytes,
+    /// How much of a long one the present element was sent.
+    sent: usize,
     on_failure: OnFailure,
-    /// How often it was sent, and may be.
+    /// How often it was sent whole, and may be.
     deliveries: u32,
     max_deliveries: u32,
     move_after: Option<Duration>,
 }
 
 impl Kept {
+    const fn is_long(&self) -> bool {
+        is_long(self.bytes.len())
+    }
+
     /// It is sent again: a call that is to be carried out at most once says so.
     fn repeat(&mut self) {
         if self.protocol == ProtocolId::CALL
@@ -70,8 +82,8 @@ impl Kept {
 #[derive(Debug)]
 pub(super) struct Due {
     pub(super) request: RequestId,
-    pub(super) protocol: ProtocolId,
-    pub(super) bytes: Bytes,
+    /// The message; `None`: it is long, and comes piece by piece.
+    pub(super) message: Option<(ProtocolId, Bytes)>,
     /// Whether another element had it before.
     pub(super) again: bool,
 }
@@ -99,10 +111,13 @@ impl Requests {
     }
 
     /// Whether there is room for a request of this many `octets`, if all requests together may have `limit`.
-    /// A single request is always taken.
+    /// A single request is always taken. Long ones have room of their own, as much as one of them may need.
     pub(super) fn has_room(&self, octets: usize, limit: usize) -> bool {
-        let within = self.octets.saturating_add(octets) <= limit;
-        self.queue.is_empty() || (self.queue.len() < MAX_UNANSWERED && within)
+        let (held, limit) = match is_long(octets) {
+            true => (self.long_octets, MAX_LONG_MESSAGE),
+            false => (self.octets, limit),
+        };
+        held == 0 || (self.queue.len() < MAX_UNANSWERED && held.saturating_add(octets) <= limit)
     }
 
     /// Keeps a message if it is supervised. `sent`: it is being sent now.
@@ -113,10 +128,12 @@ impl Requests {
             Delivery::Report(request) => (request, OnFailure::Report),
         };
         let (number, limits) = (self.next, message.limits);
+        let sent = sent && !is_long(message.bytes.len());
         let kept = Kept {
             request,
             protocol: message.protocol,
             bytes: message.bytes.clone(),
+            sent: 0,
             on_failure,
             deliveries: u32::from(sent),
             max_deliveries: limits.deliveries.unwrap_or(config.max_deliveries).max(1),
@@ -126,7 +143,13 @@ impl Requests {
         if let Some(time) = limits.move_after.filter(|_| sent) {
             self.deadlines.set(Timer::Move(number), now + time);
         }
-        self.octets = self.octets.saturating_add(kept.bytes.len());
+        match kept.is_long() {
+            true => {
+                self.long_octets += kept.bytes.len();
+                self.in_pieces.insert(number);
+            }
+            false => self.octets = self.octets.saturating_add(kept.bytes.len()),
+        }
         self.number.insert(request, number);
         self.queue.insert(number, kept);
         self.next += 1;
@@ -138,15 +161,19 @@ impl Requests {
         let Some(number) = self.number.remove(&request) else { return false };
         self.deadlines.clear(&Timer::GiveUp(number));
         self.deadlines.clear(&Timer::Move(number));
+        self.in_pieces.remove(&number);
         if let Some(kept) = self.queue.remove(&number) {
-            self.octets = self.octets.saturating_sub(kept.bytes.len());
+            match kept.is_long() {
+                true => self.long_octets -= kept.bytes.len(),
+                false => self.octets = self.octets.saturating_sub(kept.bytes.len()),
+            }
         }
         true
     }
 
     /// Whether the element that serves the session has a request.
     pub(super) fn are_out(&self) -> bool {
-        self.queue.values().any(|kept| kept.deliveries > 0)
+        self.queue.values().any(|kept| kept.deliveries > 0 || kept.sent > 0)
     }
 
     /// When [`Requests::handle_timeout`] wants to be called.
@@ -189,8 +216,13 @@ impl Requests {
 
     /// All requests, to be sent to the element that has taken over.
     pub(super) fn deliver(&mut self, now: Instant) -> impl Iterator<Item = Due> {
-        let Self { queue, deadlines, .. } = self;
+        let Self { queue, deadlines, in_pieces, .. } = self;
         queue.iter_mut().map(move |(number, kept)| {
+            if kept.is_long() {
+                kept.sent = 0;
+                in_pieces.insert(*number);
+                return Due { request: kept.request, message: None, again: kept.deliveries > 0 };
+            }
             if let Some(time) = kept.move_after {
                 deadlines.set(Timer::Move(*number), now + time);
             }
@@ -199,12 +231,43 @@ impl Requests {
             if again {
                 kept.repeat();
             }
-            Due { request: kept.request, protocol: kept.protocol, bytes: kept.bytes.clone(), again }
+            Due { request: kept.request, message: Some((kept.protocol, kept.bytes.clone())), again }
         })
+    }
+
+    /// Whether a long request is on its way to the element.
+    pub(super) fn are_in_pieces(&self) -> bool {
+        !self.in_pieces.is_empty()
+    }
+
+    /// The next piece for the element that serves the session. The long requests go one after the other. One of which an
+    /// element has not got the last piece was not sent: nobody can have carried it out.
+    pub(super) fn next_piece(&mut self, now: Instant) -> Option<(ProtocolId, Bytes)> {
+        let number = *self.in_pieces.first()?;
+        let kept = self.queue.get_mut(&number)?;
+        if kept.sent == 0 && kept.deliveries > 0 {
+            kept.repeat();
+        }
+        // Two that follow each other have different numbers.
+        let (protocol, piece, next) = pieces::piece(kept.protocol, number as u32, &kept.bytes, kept.sent)?;
+        kept.sent = next;
+        if next == kept.bytes.len() {
+            kept.deliveries = kept.deliveries.saturating_add(1);
+            if let Some(time) = kept.move_after {
+                self.deadlines.set(Timer::Move(number), now + time);
+            }
+            self.in_pieces.remove(&number);
+        }
+        Some((protocol, piece))
     }
 
     /// How many are unanswered.
     pub(super) fn len(&self) -> usize {
         self.queue.len()
     }
+}
+
+/// Whether a message has to travel in pieces.
+const fn is_long(octets: usize) -> bool {
+    octets > MAX_MESSAGE
 }

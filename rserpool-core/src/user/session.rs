@@ -11,8 +11,9 @@ use super::interface::{Message, RequestId, SessionStatus, UnansweredReason};
 use super::requests::{Due, Overdue, Requests};
 use super::search::{Purpose, Search};
 use super::standby::Standby;
-use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle, Random};
-use crate::endpoint::Refusal;
+use crate::base::{AssociationId, CommandId, ElementId, Instant, PoolHandle, ProtocolId, Random};
+use crate::endpoint::pieces::{Arrived, Assembly};
+use crate::endpoint::{MAX_MESSAGE, Refusal};
 
 /// How often the pause between two searches doubles.
 const MAX_DOUBLINGS: u32 = 3;
@@ -34,6 +35,8 @@ pub(super) struct Session {
     card_resolved: bool,
     /// The name of the session in its calls, once it has made one.
     caller: Option<u64>,
+    /// The long answer that arrives.
+    assembly: Assembly,
     /// How often another element has taken over.
     failovers: u64,
 }
@@ -98,6 +101,7 @@ impl Session {
             card_due: false,
             card_resolved: false,
             caller: None,
+            assembly: Assembly::default(),
             failovers: 0,
         }
     }
@@ -184,7 +188,8 @@ impl Session {
             return Err(Refusal::UnknownSession);
         }
         let blocked = match self.state {
-            State::Serving(_, queue, _) => queue == Queue::Full,
+            // What goes in pieces waits by itself.
+            State::Serving(_, queue, _) => queue == Queue::Full && message.bytes.len() <= MAX_MESSAGE,
             // Requests are kept for the next element; other messages are not.
             _ => supervised.is_none(),
         };
@@ -221,6 +226,29 @@ impl Session {
     /// All unanswered requests, to be sent to the element that has taken over.
     pub(super) fn deliver(&mut self, now: Instant) -> impl Iterator<Item = Due> {
         self.requests.deliver(now)
+    }
+
+    /// The association that has room for the next piece of a long request, if there is one.
+    pub(super) fn awaits_piece(&self) -> Option<Serving> {
+        match self.state {
+            State::Serving(serving, Queue::Free, _) if self.requests.are_in_pieces() => Some(serving),
+            _ => None,
+        }
+    }
+
+    /// The next piece of a long request.
+    pub(super) fn next_piece(&mut self, now: Instant) -> Option<(ProtocolId, Bytes)> {
+        self.requests.next_piece(now)
+    }
+
+    /// A piece of a long answer has come.
+    pub(super) fn assemble(&mut self, protocol: ProtocolId, piece: Bytes) -> Arrived {
+        self.assembly.add(protocol, piece)
+    }
+
+    /// What there is of a long answer is of no use.
+    pub(super) fn drop_incomplete(&mut self) {
+        self.assembly.clear();
     }
 
     /// When a limit of a request is reached.
@@ -264,6 +292,7 @@ impl Session {
         let owes = silent && self.requests.are_out();
         let proof = if owes { config.failover_deadline } else { config.exclusion };
         let trouble = self.trouble.filter(|_| now < since + proof);
+        self.assembly.clear();
         self.trouble = trouble.or(Some(Trouble { since: now, in_vain: 0 }));
         self.requests.leave_element()
     }
@@ -317,6 +346,7 @@ impl Session {
         let serving = self.serving()?;
         self.state = State::Closing(serving);
         self.requests = Requests::default();
+        self.assembly.clear();
         Some(serving.association)
     }
 

@@ -24,7 +24,7 @@ use crate::base::{
     AssociationId, Carrier, CommandId, ConnectId, ElementId, Instant, PoolHandle, ProtocolId, SctpPort,
     TransportAddress,
 };
-use crate::endpoint::{AbortCause, Action, ConnectError, DownReason, MAX_MESSAGE, Refusal};
+use crate::endpoint::{AbortCause, Action, ConnectError, DownReason, MAX_MESSAGE, Refusal, pieces};
 
 /// How long closing one session may take. What the element has not acknowledged by then is lost.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -448,6 +448,16 @@ impl Sessions {
         if !(1..=MAX_MESSAGE).contains(&message.bytes.len()) {
             return Err(Refusal::Length);
         }
+        self.send_of_any_length(now, context, message)
+    }
+
+    /// Sends a message that was checked. A long one goes piece by piece.
+    fn send_of_any_length(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        message: Message,
+    ) -> Result<(), Refusal> {
         let id = message.session;
         let session = self.sessions.get_mut(&id).ok_or(Refusal::UnknownSession)?;
         let octets_only =
@@ -458,7 +468,9 @@ impl Sessions {
         session.admit(&message, context.config.max_unanswered_octets)?;
         context.counters.messages_sent += 1;
         session.keep(now, &message, &context.config);
-        if let Some(Serving { association, element, .. }) = session.serving() {
+        if message.bytes.len() > MAX_MESSAGE {
+            self.send_pieces(now, context, id);
+        } else if let Some(Serving { association, element, .. }) = session.serving() {
             self.health.sent(now, session.handle(), element);
             let Message { protocol, bytes, .. } = message;
             context.outbox.act(Action::Send { association, protocol, stream: 0, bytes });
@@ -479,10 +491,11 @@ impl Sessions {
                 resent.push(due.request);
             }
             self.health.sent(now, &handle, element);
-            let (protocol, bytes) = (due.protocol, due.bytes);
+            let Some((protocol, bytes)) = due.message else { continue };
             context.outbox.act(Action::Send { association, protocol, stream: 0, bytes });
         }
         context.counters.messages_resent += resent.len() as u64;
+        self.send_pieces(now, context, id);
         self.supervise(context, id);
         resent
     }
@@ -635,14 +648,24 @@ impl Sessions {
         if protocol == ProtocolId::CALL {
             return self.handle_call(context, id, &bytes);
         }
+        if pieces::is_of_call(protocol, &bytes) {
+            return self.handle_piece_of_call(context, id, protocol, bytes);
+        }
         context.outbox.tell(Notice::Received { session: id, element, protocol, bytes });
     }
 
     /// The queue of an association is full, or free again.
-    pub(super) fn handle_queue(&mut self, context: &mut Context, association: AssociationId, queue: Queue) {
+    pub(super) fn handle_queue(
+        &mut self,
+        now: Instant,
+        context: &mut Context,
+        association: AssociationId,
+        queue: Queue,
+    ) {
         let Some(id) = self.at(association) else { return };
         if self.sessions.get_mut(&id).is_some_and(|session| session.set_queue(queue)) {
             self.give_due_card(context, id);
+            self.send_pieces(now, context, id);
             self.tell_writable(context, id);
         }
     }
@@ -653,6 +676,23 @@ impl Sessions {
         if self.sessions.get_mut(&id).is_some_and(|session| session.take_writable(limit)) {
             context.outbox.tell(Notice::Writable { session: id });
         }
+    }
+
+    /// Sends the next piece of a long request, if the queue is not full. The one after it follows when that has been carried
+    /// out, and others have had their turn.
+    pub(super) fn send_pieces(&mut self, now: Instant, context: &mut Context, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if context.deadlines.get(&Timer::Piece(id)).is_some_and(|due| due > now) {
+            return;
+        }
+        let Some(Serving { association, element, .. }) = session.awaits_piece() else { return };
+        let Some((protocol, bytes)) = session.next_piece(now) else { return };
+        self.health.sent(now, session.handle(), element);
+        context.outbox.act(Action::Send { association, protocol, stream: 0, bytes });
+        if session.awaits_piece().is_some() {
+            context.deadlines.set(Timer::Piece(id), now + Duration::from_nanos(1));
+        }
+        self.supervise(context, id);
     }
 
     /// Watches the limits of the requests of a session.

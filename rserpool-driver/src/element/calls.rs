@@ -3,9 +3,11 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use rserpool_core::element::{Command, Notice, Refusal};
+use rserpool_core::element::{Command, Message, Notice, Refusal};
+use rserpool_core::endpoint::pieces::{self, MAX_LONG_MESSAGE};
 
 use super::PoolElement;
+use crate::long_calls::is_long;
 use crate::memory::CallCounters;
 use crate::runtime::Runtime;
 use crate::serve::{self, Incoming};
@@ -17,13 +19,27 @@ impl<R> PoolElement<R> {
     ///
     /// # Errors
     ///
-    /// [`Refusal::UnknownSession`] if its user has gone; [`Refusal::Length`] if the answer is longer than 1,048,552
-    /// octets.
+    /// [`Refusal::UnknownSession`] if its user has gone; [`Refusal::Length`] if the answer is longer than 16 MiB
+    /// ([`MAX_LONG_MESSAGE`](crate::MAX_LONG_MESSAGE)).
     pub async fn reply(&self, call: &Incoming, bytes: impl Into<Bytes>) -> Result<(), Refusal>
     where
         R: Runtime,
     {
-        self.send_in_turn(self.memory.answer(self.runtime.now(), call, bytes.into())).await
+        let bytes = bytes.into();
+        if bytes.len() > MAX_LONG_MESSAGE {
+            return Err(Refusal::Length);
+        }
+        let answer = self.memory.answer(self.runtime.now(), call, bytes);
+        if !is_long(&answer.bytes) {
+            return self.send_in_turn(answer).await;
+        }
+        let Message { session, protocol, bytes, .. } = answer;
+        let line = self.long_calls.line(session);
+        let _turn = line.turn().await;
+        for (protocol, piece) in pieces::cut(protocol, self.long_calls.next_number(), &bytes) {
+            self.send_in_turn(Message::new(session, protocol, piece)).await?;
+        }
+        Ok(())
     }
 
     /// Serves calls until the element has ended: hands each to `handler`, and replies with what that returns. Up to

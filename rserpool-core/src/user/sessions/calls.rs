@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::Sessions;
 use crate::base::{CommandId, Instant, ProtocolId};
-use crate::endpoint::{CallFrame, CallId, CallKind, MAX_CALL, Refusal};
+use crate::endpoint::pieces::{self, Arrived, MAX_LONG_MESSAGE};
+use crate::endpoint::{CallFrame, CallId, CallKind, Refusal};
 use crate::user::context::Context;
 use crate::user::interface::{
     Answer, Call, CallDelivery, CallError, Delivery, Message, RequestId, SessionId, UnansweredReason,
@@ -21,7 +22,7 @@ impl Sessions {
     ) {
         let Call { session, request, protocol, bytes, delivery, limits } = call;
         let sent = match self.sessions.get_mut(&session) {
-            _ if bytes.len() > MAX_CALL => Err(Refusal::Length),
+            _ if bytes.len() > MAX_LONG_MESSAGE => Err(Refusal::Length),
             None => Err(Refusal::UnknownSession),
             Some(known) => {
                 let caller = known.caller(&mut context.random);
@@ -33,7 +34,7 @@ impl Sessions {
                 };
                 let frame = CallFrame { kind, call, protocol, bytes };
                 let message = Message::new(session, ProtocolId::CALL, frame.encode());
-                self.send(now, context, message.delivery(delivery).limits(limits))
+                self.send_of_any_length(now, context, message.delivery(delivery).limits(limits))
             }
         };
         match sent {
@@ -67,6 +68,33 @@ impl Sessions {
         self.end_call(context, id, request, result);
         self.supervise(context, id);
         self.tell_writable(context, id);
+    }
+
+    /// A piece of a long answer has come. Only one that belongs to a call is kept.
+    pub(super) fn handle_piece_of_call(
+        &mut self,
+        context: &mut Context,
+        id: SessionId,
+        protocol: ProtocolId,
+        piece: Bytes,
+    ) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        if let Some(beginning) = pieces::beginning_of_call(&piece) {
+            let awaited = CallFrame::decode(&beginning).is_some_and(|frame| {
+                frame.kind == CallKind::Answer
+                    && session.is_caller(frame.call.caller)
+                    && self.calls.contains_key(&(id, RequestId(frame.call.number)))
+            });
+            if !awaited {
+                context.counters.answers_late += 1;
+                return session.drop_incomplete();
+            }
+        }
+        match session.assemble(protocol, piece) {
+            Arrived::Whole(_, bytes) => self.handle_call(context, id, &bytes),
+            // If its beginning was dropped, it was counted then.
+            Arrived::Piece | Arrived::Misfit | Arrived::Message(..) | Arrived::NoRoom => {}
+        }
     }
 
     /// A request has ended. False if it was no call.

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::endpoint::pieces::{Arrived, Assembly, MAX_LONG_MESSAGE, cut};
 use crate::endpoint::testing::received;
 use crate::endpoint::{CallFrame, CallId, CallKind, MAX_CALL};
 use crate::user::{Call, CallDelivery, CallError};
@@ -140,7 +141,7 @@ fn a_call_without_an_answer_says_why() {
 fn calls_are_refused_like_messages() {
     let refused = |refusal| called(1, Err(CallError::Refused(refusal)));
     let mut user = serving(&[1]);
-    let long = Call::new(SessionId(1), RequestId(1), DATA, vec![0; MAX_CALL + 1]);
+    let long = Call::new(SessionId(1), RequestId(1), DATA, vec![0; MAX_LONG_MESSAGE + 1]);
     assert_eq!(command(&mut user, 10, 101, Command::Call(long)), refused(Refusal::Length));
     let other = Call::new(SessionId(7), RequestId(1), DATA, "x");
     assert_eq!(command(&mut user, 10, 101, Command::Call(other)), refused(Refusal::UnknownSession));
@@ -171,4 +172,123 @@ fn strange_answers_do_no_harm() {
     }
     assert_eq!((user.counters().answers_late, user.counters().malformed), (3, 1));
     assert_eq!(event(&mut user, 13, answer_to(2, &frame, "y")), called(1, Ok("y")));
+}
+
+/// The association and the piece that are sent.
+fn piece(step: &Step) -> (u64, ProtocolId, Bytes) {
+    let [Action::Send { association, protocol, stream: 0, bytes }] = &step.0[..] else { panic!("{step:?}") };
+    assert!(matches!(*protocol, ProtocolId::PIECE | ProtocolId::LAST_PIECE));
+    (association.number(), *protocol, bytes.clone())
+}
+
+/// Everything that is left of a long request, as the element puts it together.
+fn rest(user: &mut User, assembly: &mut Assembly) -> CallFrame {
+    loop {
+        let now = user.poll_timeout().unwrap();
+        user.handle_timeout(now);
+        let (_, protocol, bytes) = piece(&drain(user));
+        match assembly.add(protocol, bytes) {
+            Arrived::Piece => {}
+            Arrived::Whole(ProtocolId::CALL, bytes) => return CallFrame::decode(&bytes).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The shortest request that does not fit into one message, to be carried out at most once.
+fn long_call(request: u64) -> Command {
+    let bytes = (0..=MAX_CALL).map(|n| (n / 1_000) as u8).collect::<Vec<_>>();
+    let call = Call::new(SessionId(1), RequestId(request), DATA, bytes);
+    Command::Call(call.delivery(CallDelivery::Once))
+}
+
+/// A long request goes piece by piece, each after the one before was carried out; it waits while the queue is full, and
+/// others have their turn in between. Who has not got the last piece has not got it.
+#[test]
+fn a_long_call_travels_in_pieces() {
+    let mut user = serving(&[1, 2]);
+    let mut assembly = Assembly::default();
+    let (_, protocol, bytes) = piece(&command(&mut user, 10, 101, long_call(1)));
+    assert_eq!(assembly.add(protocol, bytes), Arrived::Piece);
+    let soon = at(10) + core::time::Duration::from_nanos(1);
+    assert_eq!(user.poll_timeout(), Some(soon));
+    sent(&call(&mut user, 10, 2, "meanwhile"));
+    let congested = Event::Congested { association: AssociationId::sctp(2) };
+    assert_eq!(event(&mut user, 10, congested), (vec![], vec![]));
+    user.handle_timeout(soon);
+    assert_eq!(drain(&mut user), (vec![], vec![]), "the queue is full");
+    // It dies before it has the last piece.
+    event(&mut user, 20, disconnected(2, DownReason::Silent));
+    let (actions, notices) = event(&mut user, 21, connected(3, Some(3), place(2)));
+    assert_eq!(notices, [failed_over(1, 2, &[2])], "the long one was not sent");
+    let mut assembly = Assembly::default();
+    let [short, first] = &actions[..] else { panic!("{actions:?}") };
+    let (_, protocol, bytes) = piece(&(vec![first.clone()], vec![]));
+    assert_eq!(assembly.add(protocol, bytes), Arrived::Piece);
+    let frame = rest(&mut user, &mut assembly);
+    assert_eq!((frame.kind, frame.bytes.len()), (CallKind::OnceRequest, MAX_CALL + 1));
+    // The third one gets it as one that was sent before.
+    let short = sent(&(vec![short.clone()], vec![])).1;
+    assert_eq!(event(&mut user, 25, answer_to(3, &short, "well")), called(2, Ok("well")));
+    event(&mut user, 30, disconnected(3, DownReason::Silent));
+    let (actions, notices) = event(&mut user, 31, connected(4, Some(4), place(1)));
+    assert_eq!(notices, [failed_over(2, 1, &[1])]);
+    let mut assembly = Assembly::default();
+    let (_, protocol, bytes) = piece(&(actions, vec![]));
+    assembly.add(protocol, bytes);
+    let again = rest(&mut user, &mut assembly);
+    assert_eq!(again, CallFrame { kind: CallKind::OnceRepeated, ..frame });
+    assert_eq!(event(&mut user, 40, answer_to(4, &again, "short")), called(1, Ok("short")));
+}
+
+/// Long answers are put together if a call waits for them, and no others.
+#[test]
+fn a_long_answer_arrives_in_pieces() {
+    let mut user = serving(&[1]);
+    let (_, frame) = sent(&call(&mut user, 10, 1, "x"));
+    let answer = |call| {
+        let bytes = vec![7; MAX_LONG_MESSAGE].into();
+        CallFrame { kind: CallKind::Answer, call, bytes, ..frame.clone() }.encode()
+    };
+    let pieces = |call| cut(ProtocolId::CALL, 1, &answer(call)).collect::<Vec<_>>();
+    let CallId { caller, number } = frame.call;
+    for strange in [CallId { caller: !caller, number }, CallId { caller, number: 2 }] {
+        for (protocol, piece) in pieces(strange).into_iter().take(3) {
+            assert_eq!(event(&mut user, 11, received(2, protocol, piece)), (vec![], vec![]));
+        }
+    }
+    assert_eq!(user.counters().answers_late, 2);
+    let pieces = pieces(frame.call);
+    let (last, before) = pieces.split_last().unwrap();
+    for (protocol, piece) in before {
+        assert_eq!(event(&mut user, 12, received(2, *protocol, piece.clone())), (vec![], vec![]));
+    }
+    let (_, outputs) = event(&mut user, 13, received(2, last.0, last.1.clone()));
+    let whole = Answer::Called(Ok(vec![7; MAX_LONG_MESSAGE].into()));
+    assert!(outputs == [Output::Answer(CommandId(101), whole)]);
+    // Pieces of other messages are for the application.
+    let other = cut(DATA, 1, &Bytes::from_static(b"other")).next().unwrap();
+    let (_, outputs) = event(&mut user, 14, received(2, other.0, other.1));
+    assert!(matches!(outputs[..], [Output::Notice(Notice::Received { .. })]));
+}
+
+/// Long calls have room for themselves, as much as one of them may need, and take none from others.
+#[test]
+fn long_calls_are_bounded_apart() {
+    let mut user = serving(&[1]);
+    let limit = user.context.config.max_unanswered_octets;
+    command(&mut user, 10, 101, long_call(1));
+    for request in 2..=3 {
+        send(&mut user, 11, retry(request), "beside it");
+    }
+    let longest = Call::new(SessionId(1), RequestId(4), DATA, vec![0; MAX_LONG_MESSAGE]);
+    let no_room = Answer::Called(Err(CallError::Refused(Refusal::Congested)));
+    let (_, outputs) = command(&mut user, 12, 104, Command::Call(longest.clone()));
+    assert_eq!(outputs[0], Output::Answer(CommandId(104), no_room));
+    answered(&mut user, 13, 1);
+    let (_, outputs) = command(&mut user, 14, 104, Command::Call(longest));
+    assert_eq!(outputs, []);
+    let message = Message::new(SessionId(1), DATA, vec![0; limit]).delivery(retry(5));
+    let (_, outputs) = command(&mut user, 15, 9, Command::Send(message));
+    assert_eq!(outputs, refused(Refusal::Congested).1);
 }

@@ -372,7 +372,7 @@ fn an_overview_has_the_largest_pools_and_what_is_ours_of_them() {
     };
     let (large, small) =
         (("Large".into(), Policy::RoundRobin, 2, 2), ("Small".into(), Policy::RoundRobin, 1, 1));
-    assert_eq!(sizes(1), [large.clone()]);
+    assert_eq!(sizes(1), core::slice::from_ref(&large));
     assert_eq!(sizes(9), [large, small]);
     let overview = rig.registrar.overview(0);
     assert_eq!((overview.status, *overview.figures), (rig.registrar.status(), rig.registrar.figures()));

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use rserpool_sim_driver::explore::{Plan, RunOptions};
 use rserpool_sim_driver::{Mode, TraceMode};
@@ -49,12 +50,21 @@ fn worlds_that_have_found_bugs_are_sound() {
     let mut paths: Vec<PathBuf> = files.map(|file| file.expect("a file").path()).collect();
     paths.sort();
     assert!(paths.len() >= 34, "{} plans", paths.len());
-    for path in paths {
-        let text = std::fs::read_to_string(&path).expect("the plan can be read");
-        let plan: Plan = text.parse().unwrap_or_else(|error| panic!("{}, {error}", path.display()));
-        if let Some(violation) = plan.run(RunOptions::default()).violation {
-            panic!("{violation}\nrepeat it with\n  rserpool-sim replay {}", path.display());
+    // Two at a time: the other tests here are over long before.
+    let paths = &Mutex::new(paths.into_iter());
+    let next = || paths.lock().expect("no panic while it is locked").next();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| std::iter::from_fn(next).for_each(|path| assert_plan_is_sound(&path)));
         }
+    });
+}
+
+fn assert_plan_is_sound(path: &Path) {
+    let text = std::fs::read_to_string(path).expect("the plan can be read");
+    let plan: Plan = text.parse().unwrap_or_else(|error| panic!("{}, {error}", path.display()));
+    if let Some(violation) = plan.run(RunOptions::default()).violation {
+        panic!("{violation}\nrepeat it with\n  rserpool-sim replay {}", path.display());
     }
 }
 

@@ -9,23 +9,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never CARGO_PROFILE_DEV_DEBUG=0 PROPTEST_FAILURE_PERSISTENCE=off
-output=$(realpath -m "${CARGO_TARGET_DIR:-target}/icmp-mutants")
-tree=$output/tree
-rm -rf "$tree"
-mkdir -p "$tree"
-git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$tree"
+source conformance/switched-mutants.sh
+copy_tree icmp-mutants
+sources=rserpool-transport/src/sctp
 tests=(undelivered doubt path_mtu multihoming destinations)
-
-names=()
-# mutant NAME FILE OLD NEW: replaces OLD, which is there once, in a file of SCTP. In NEW, `broken` is true while this
-# mutant is switched on.
-mutant() {
-    names+=("$1")
-    OLD=$3 NEW=${4//broken/crate::mutant(${#names[@]})} perl -0777 -i -pe '
-        BEGIN { $old = $ENV{OLD}; $new = $ENV{NEW} }
-        $count = () = /\Q$old\E/g; die "$count times: $old\n" if $count != 1; s/\Q$old\E/$new/' \
-        "$tree/rserpool-transport/src/sctp/$2"
-}
 
 cat >>"$tree/rserpool-transport/src/lib.rs" <<'RUST'
 pub(crate) fn mutant(number: usize) -> bool {
@@ -76,24 +63,7 @@ cargo() {
         --package rserpool-transport --lib "${@:2}"
 }
 cargo test --no-run
-survived=0
-# First without any.
-names=('' "${names[@]}")
-for number in "${!names[@]}"; do
-    name=${names[number]}
-    report=$output/$number.txt
-    if MUTANT=$number cargo test -- "${tests[@]}" >"$report" 2>&1; then
-        found=
-    else
-        found=$(sed -n 's/^---- .*::\(.*\) stdout ----$/\1/p' "$report" | head -1)
-    fi
-    if [[ -z $name ]]; then
-        [[ -z $found ]] || { echo "without a mutant: $found fails"; exit 1; }
-    elif [[ -n $found ]]; then
-        echo "$name: noticed by $found"
-    else
-        echo "$name: SURVIVES; see $report"
-        survived=1
-    fi
-done
-exit $survived
+try_mutant() {
+    cargo test -- "${tests[@]}" >"$2" 2>&1 || sed -n 's/^---- .*::\(.*\) stdout ----$/noticed by \1/p' "$2" | head -1
+}
+try_mutants

@@ -11,22 +11,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
 seeds=${1:-600}
-output=$(realpath -m "${CARGO_TARGET_DIR:-target}/session-mutants")
-tree=$output/tree
-rm -rf "$tree"
-mkdir -p "$tree"
-git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$tree"
-
-names=()
-# mutant NAME FILE OLD NEW: replaces OLD, which is there once, in a file of the core. In NEW, `broken` is true while this
-# mutant is switched on.
-mutant() {
-    names+=("$1")
-    OLD=$3 NEW=${4//broken/crate::mutant(${#names[@]})} perl -0777 -i -pe '
-        BEGIN { $old = $ENV{OLD}; $new = $ENV{NEW} }
-        $count = () = /\Q$old\E/g; die "$count times: $old\n" if $count != 1; s/\Q$old\E/$new/' \
-        "$tree/rserpool-core/src/$2"
-}
+source conformance/switched-mutants.sh
+copy_tree session-mutants
+sources=rserpool-core/src
 
 cat >>"$tree/rserpool-core/src/lib.rs" <<'RUST'
 /// The mutant that is switched on.
@@ -100,24 +87,8 @@ mutant 'updates are no news' user/watches.rs \
 # Without link-time optimisation, which takes minutes.
 CARGO_PROFILE_SIM_LTO=off CARGO_PROFILE_SIM_CODEGEN_UNITS=16 CARGO_TARGET_DIR=$output/build cargo build --quiet --manifest-path "$tree/Cargo.toml" --profile sim \
     --package rserpool-sim-driver --bin rserpool-sim
-survived=0
-# First without any.
-names=('' "${names[@]}")
-for number in "${!names[@]}"; do
-    name=${names[number]}
-    report=$output/$number.txt
-    if MUTANT=$number "$output/build/sim/rserpool-sim" explore --seeds "0..$seeds" --save "$output/$number.plan" >"$report" 2>&1; then
-        found=
-    else
-        found=$(grep -m 1 -E 'violat|panicked' "$report" || tail -n 1 "$report")
-    fi
-    if ((number == 0)); then
-        [[ -z $found ]] || { echo "without any mutant: $found"; exit 1; }
-    elif [[ -z $found ]]; then
-        echo "SURVIVED $seeds seeds: $name"
-        survived=1
-    else
-        echo "$name: ${found:0:160}"
-    fi
-done
-exit $survived
+try_mutant() {
+    "$output/build/sim/rserpool-sim" explore --seeds "0..$seeds" --save "$output/$1.plan" >"$2" 2>&1 ||
+        grep -m 1 -E 'violat|panicked' "$2" || tail -n 1 "$2"
+}
+try_mutants

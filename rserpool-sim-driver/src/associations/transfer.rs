@@ -1,18 +1,14 @@
 //! What an association carries: messages, and the request to close.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use rserpool_core::base::{AssociationId, Instant, ProtocolId};
 use rserpool_core::endpoint::{DownReason, Event};
+use rserpool_transport::sctp::ARRIVING;
 
 use super::association::{Association, State};
 use super::{Associations, Delivery, Surroundings};
 use crate::id::HostId;
 use crate::schedule::{AssociationStep, Item, Repeat, Side};
-
-/// How often a process hears that parts of a long message arrive, as with the SCTP stack.
-const ARRIVING: Duration = Duration::from_millis(30);
 
 impl Associations {
     /// A process sends a message; over an association that is not up it goes nowhere.
@@ -96,6 +92,7 @@ impl Associations {
         // In order: not before what was sent earlier.
         end.last_arrival = end.last_arrival.max(end.occupied_until + time);
         let (side, arrival) = (side.other(), end.last_arrival);
+        // As with the SCTP stack, a process hears of parts.
         let mut part = begins + time + ARRIVING;
         while part < arrival {
             around.schedule.add_step(part, AssociationStep::Arrive { key, side, item: Item::Part });

@@ -75,6 +75,7 @@ use self::shared::Core;
 use self::spent::Spent;
 use crate::places::{Places, Victim};
 
+pub use association::ARRIVING;
 pub use config::SctpConfig;
 #[cfg(feature = "dcsctp")]
 pub use engine::Dcsctp;

@@ -98,7 +98,7 @@ const MAX_CONTROL: usize = 16;
 
 /// How often an endpoint is told that parts of a message arrive: often enough for the shortest time-out above, the
 /// 150 ms of a user with the fast preset.
-const ARRIVING: Duration = Duration::from_millis(30);
+pub const ARRIVING: Duration = Duration::from_millis(30);
 
 impl<E: Engine> Association<E> {
     pub(super) fn new(
